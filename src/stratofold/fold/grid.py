@@ -1,0 +1,39 @@
+"""Money and quantities are doubles on an exact decimal grid (contract 3): here is the one function that puts them there.
+
+A value on the grid is the double nearest to a decimal with `decimals` places; `scale` is ten to that power.  Sums of
+such values, each put back on the grid, equal the sums of the decimals exactly up to 2**53 steps; beyond is an error.
+"""
+
+STEPS_MAX = 9007199254740992.0  # 2**53: past it a double cannot hold every step
+_ROUNDER = 4503599627370496.0  # 2**52: adding it leaves no room for a fraction, so the hardware rounds half-even
+_DUST = 1e-9  # of a lot: what binary division leaves below a whole number of lots
+
+
+def to_grid(value: float, scale: float) -> float:
+    """`value` rounded half-even to the grid of `scale` steps a unit; raises OverflowError past 2**53 steps or on NaN."""
+    steps = value * scale
+    if 0.0 <= steps < _ROUNDER:
+        return ((steps + _ROUNDER) - _ROUNDER) / scale
+    if -_ROUNDER < steps < 0.0:
+        return ((steps - _ROUNDER) + _ROUNDER) / scale
+    if -STEPS_MAX <= steps <= STEPS_MAX:
+        return steps / scale
+    raise OverflowError("an amount is not a number or past 2**53 steps of its decimal grid")
+
+
+def to_lot(quantity: float, lot: float, scale: float) -> float:
+    """`quantity` rounded toward zero to a whole number of `lot`s, on the quantity's grid.
+
+    A quantity within 1e-9 lots below a whole number counts as that number: 30 shares computed as 29.999999999999996
+    are 30.
+    """
+    if quantity < 0.0:
+        return 0.0 - to_lot(-quantity, lot, scale)
+    lots = quantity / lot + _DUST
+    return to_grid((lots - lots % 1.0) * lot, scale)
+
+
+def on_lot(quantity: float, lot: float, scale: float) -> bool:
+    """Whether `quantity` is a whole number of lots, to the nearest step of its grid."""
+    whole = to_lot(quantity, lot, scale)
+    return -0.5 < (quantity - whole) * scale < 0.5
