@@ -1,0 +1,30 @@
+"""What every test may ask for: the shared market data, the profiles of hypothesis, a kernel cache of our own."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+# Kernels compiled by one run of the tests serve the next, and the user's own cache stays out of it.
+os.environ.setdefault("STRATOFOLD_CACHE", str(ROOT / ".cache" / "kernels"))
+
+settings.register_profile(
+    "default",
+    deadline=None,  # a shared machine is not a stopwatch
+    derandomize=True,  # the same commit gives the same verdict; `make nightly` looks for new failures
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("nightly", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real market data that lies beside a developer's checkout; a test that needs it skips without it."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the shared market data is not beside this checkout (../shared/data)")
+    return SHARED_DATA
