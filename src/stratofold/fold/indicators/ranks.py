@@ -1,0 +1,224 @@
+"""Order statistics of the last `period` values: minimum, maximum, quantile, median.
+
+Minimum and maximum keep a queue of the values that can still become one (O(1) per update, amortised); quantiles keep
+two heaps that meet at the rank asked for (O(log n)).  Ranks compare and never add, so no error can grow.
+"""
+
+from array import array
+from math import inf, nan
+
+from stratofold.fold.indicators.arguments import between, whole
+
+
+class Extreme:
+    """The largest of the last `period` numbers, with its age: what MIN, MAX, Donchian and the oscillators are made of.
+
+    Give it negated values for the smallest.
+    """
+
+    def __init__(self, period: int) -> None:
+        """An empty window for `period` values."""
+        self.period = period
+        self._values = array("d", [0.0]) * period  # a ring: falling values, of which the first is the largest
+        self._times = array("q", [0]) * period
+        self._head = 0
+        self._length = 0
+        self._clock = 0
+        self._clean_from = period  # the first time at which the window is full and free of NaN
+
+    @property
+    def ready(self) -> bool:
+        """Whether the window is full and holds numbers only."""
+        return self._clock >= self._clean_from
+
+    @property
+    def age(self) -> int:
+        """How many updates ago the largest value came; of equal ones the newest counts."""
+        return self._clock - self._times[self._head]
+
+    def take(self, value: float) -> float:
+        """Let `value` in and the oldest out; returns the largest, NaN until ready."""
+        self._clock += 1
+        if self._length > 0 and self._times[self._head] <= self._clock - self.period:
+            self._head = self._place(1)
+            self._length -= 1
+        if value != value:
+            self._clean_from = self._clock + self.period
+            return nan
+        while self._length > 0 and self._values[self._place(self._length - 1)] <= value:
+            self._length -= 1
+        place = self._place(self._length)
+        self._values[place] = value
+        self._times[place] = self._clock
+        self._length += 1
+        return self._values[self._head] if self._clock >= self._clean_from else nan
+
+    def _place(self, steps: int) -> int:
+        """The ring's index `steps` after the head."""
+        place = self._head + steps
+        return place - self.period if place >= self.period else place
+
+
+class MAX:
+    """Largest of the last `period` values, in their unit.  NaN for the first `period - 1`.  Source: TA-Lib `MAX`."""
+
+    def __init__(self, period: int = 30) -> None:
+        """Maximum over `period` values; raises `Setup` if it is not a whole number of at least 1."""
+        self.period = whole(period, "period", "MAX")
+        self.value = nan
+        self._extreme = Extreme(self.period)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the window is full and holds numbers only."""
+        return self._extreme.ready
+
+    def update(self, value: float) -> float:
+        """Take the next value and return the largest."""
+        self.value = self._extreme.take(value)
+        return self.value
+
+
+class MIN:
+    """Smallest of the last `period` values, in their unit.  NaN for the first `period - 1`.  Source: TA-Lib `MIN`."""
+
+    def __init__(self, period: int = 30) -> None:
+        """Minimum over `period` values; raises `Setup` if it is not a whole number of at least 1."""
+        self.period = whole(period, "period", "MIN")
+        self.value = nan
+        self._extreme = Extreme(self.period)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the window is full and holds numbers only."""
+        return self._extreme.ready
+
+    def update(self, value: float) -> float:
+        """Take the next value and return the smallest."""
+        self.value = -self._extreme.take(-value)
+        return self.value
+
+
+class Quantile:
+    """The `fraction` quantile of the last `period` values, linear between ranks, in their unit.
+
+    With sorted values `v[0] ... v[n-1]` and `h = (n - 1) * fraction` it is `v[k] + (h - k) * (v[k+1] - v[k])`, `k = floor(h)`.
+    NaN for the first `period - 1` values.
+    Source: R. J. Hyndman and Y. Fan, The American Statistician 50 (1996), definition 7 (the default of NumPy and R).
+
+    The ring's slots are kept in one array of two heaps back to back: the `k + 1` smallest with the largest of them on top,
+    and the others with the smallest on top.
+    """
+
+    def __init__(self, period: int = 20, fraction: float = 0.5) -> None:
+        """Quantile over `period` values; raises `Setup` unless `0 <= fraction <= 1` and `period` is at least 1."""
+        self.period = whole(period, "period", "Quantile")
+        self.fraction = between(fraction, "fraction", "Quantile", 0.0, 1.0)
+        self.value = nan
+        height = (self.period - 1) * self.fraction
+        self._low_size = int(height) + 1
+        self._share = height - int(height)
+        self._keys = array("d", [inf]) * self.period  # by slot of the ring; a NaN sorts as infinity
+        self._heap = array("q", range(self.period))  # slots, in heap order
+        self._where = array("q", range(self.period))  # the place of each slot in the heap
+        self._index = 0
+        self._clock = 0
+        self._clean_from = self.period
+
+    @property
+    def ready(self) -> bool:
+        """Whether the window is full and holds numbers only."""
+        return self._clock >= self._clean_from
+
+    def update(self, value: float) -> float:
+        """Take the next value and return the quantile."""
+        self._clock += 1
+        key = value
+        if value != value:
+            key = inf
+            self._clean_from = self._clock + self.period
+        self._replace(self._index, key)
+        self._index += 1
+        if self._index == self.period:
+            self._index = 0
+        self.value = self._quantile() if self._clock >= self._clean_from else nan
+        return self.value
+
+    def _quantile(self) -> float:
+        """What the two tops say."""
+        low = self._keys[self._heap[0]]
+        if self._share == 0.0:
+            return low
+        high = self._keys[self._heap[self._low_size]]
+        return low + self._share * (high - low)
+
+    def _replace(self, slot: int, key: float) -> None:
+        """Give `slot` a new key and put both heaps in order again."""
+        self._keys[slot] = key
+        place = self._where[slot]
+        if place < self._low_size:
+            self._settle_low(place)
+        else:
+            self._settle_high(place)
+        if self._low_size < self.period and self._keys[self._heap[0]] > self._keys[self._heap[self._low_size]]:
+            self._swap(0, self._low_size)
+            self._settle_low(0)
+            self._settle_high(self._low_size)
+
+    def _swap(self, one: int, other: int) -> None:
+        """Exchange two places of the heap array."""
+        first = self._heap[one]
+        second = self._heap[other]
+        self._heap[one] = second
+        self._heap[other] = first
+        self._where[second] = one
+        self._where[first] = other
+
+    def _settle_low(self, place: int) -> None:
+        """Move what is at `place` up or down until each parent in the low heap is at least its children."""
+        while place > 0 and self._keys[self._heap[(place - 1) // 2]] < self._keys[self._heap[place]]:
+            self._swap(place, (place - 1) // 2)
+            place = (place - 1) // 2
+        child = 2 * place + 1
+        while child < self._low_size:
+            if child + 1 < self._low_size and self._keys[self._heap[child + 1]] > self._keys[self._heap[child]]:
+                child += 1
+            if self._keys[self._heap[child]] <= self._keys[self._heap[place]]:
+                return
+            self._swap(place, child)
+            place = child
+            child = 2 * place + 1
+
+    def _settle_high(self, place: int) -> None:
+        """Move what is at `place` up or down until each parent in the high heap is at most its children."""
+        base = self._low_size
+        rank = place - base
+        while rank > 0 and self._keys[self._heap[base + (rank - 1) // 2]] > self._keys[self._heap[base + rank]]:
+            self._swap(base + rank, base + (rank - 1) // 2)
+            rank = (rank - 1) // 2
+        child = 2 * rank + 1
+        while base + child < self.period:
+            after = base + child + 1
+            if after < self.period and self._keys[self._heap[after]] < self._keys[self._heap[after - 1]]:
+                child += 1
+            if self._keys[self._heap[base + child]] >= self._keys[self._heap[base + rank]]:
+                return
+            self._swap(base + rank, base + child)
+            rank = child
+            child = 2 * rank + 1
+
+
+class Median(Quantile):
+    """Median of the last `period` values, in their unit; the mean of the middle two where `period` is even.
+
+    NaN for the first `period - 1` values.
+    """
+
+    def __init__(self, period: int = 20) -> None:
+        """Median over `period` values; raises `Setup` if it is not a whole number of at least 1."""
+        whole(period, "period", "Median")
+        super().__init__(period, 0.5)
+
+
+Minimum = MIN
+Maximum = MAX

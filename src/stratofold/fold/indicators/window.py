@@ -1,0 +1,119 @@
+"""The sum of the last so many values, exact for decimals and never drifting: what SMA and Sum are made of.
+
+A value comes in; the window's sum is kept in `_total`, so that a subclass needs one division to state it.
+Two things make it more than `total += new - old`:
+
+*On the grid.*  Prices are decimals, and a double only stands for one.  Added as doubles they make a sum that depends on
+the order in which they came, and two averages that are equal on paper differ in the last bit: a signal out of nothing.
+So values are held as whole steps of the coarsest decimal grid (1, 0.1, ... 1e-8) on which all of them were so far.
+Whole numbers add exactly, and one division at the end is rounded correctly.  The first value that is on no such
+grid (a back-adjusted price, another indicator) turns this off for good: then the sum is of differences from an anchor in
+the window, which is exact for constants and as near as doubles get for the rest.
+
+*Afresh.*  Beside the running sum a second one starts at each turn of the ring.  When the ring has turned, that one
+holds just the window and replaces the first, so a rounding error lives for two windows at most.
+"""
+
+from array import array
+from math import nan
+
+ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding and taking away this leaves a whole number, rounded half-even
+SCALE_MAX = 1e8
+
+
+class WindowTotal:
+    """The last `period` values and their sum.
+
+    The sum is `_total / _scale + period * _anchor`.  `_total` is NaN until the window is full, and while it holds a NaN.
+    """
+
+    def __init__(self, period: int) -> None:
+        """An empty window for `period` values."""
+        self.period = period
+        self._window = array("d", [0.0]) * period  # in steps while on a grid, else the values themselves
+        self._index = 0
+        self._scale = 1.0
+        self._rounder = ROUNDER  # 0 once off the grid, where a value is its own step
+        self._divisor = 1.0
+        self._total = nan
+        self._fresh = 0.0
+        self._anchor = 0.0
+        self._next_anchor = 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Whether the window is full and holds numbers only."""
+        return self._total == self._total
+
+    def _take(self, value: float) -> None:
+        """Let `value` in and the oldest out."""
+        steps = value * self._scale + self._rounder - self._rounder
+        if steps / self._scale != value:
+            steps = self._restate(value)
+        index = self._index
+        leaving = self._window[index]
+        self._window[index] = steps
+        self._total += steps - leaving
+        self._fresh += steps - self._next_anchor
+        self._index = index + 1
+        if self._index == self.period:
+            self._turn(steps)
+        if self._total != self._total:
+            self._mend(leaving)
+
+    def _turn(self, steps: float) -> None:
+        """Take over the sum that began with this turn of the ring, and begin the next."""
+        self._index = 0
+        self._total = self._fresh
+        self._fresh = 0.0
+        if self._rounder == 0.0:
+            self._anchor = self._next_anchor
+            self._next_anchor = steps if steps - steps == 0.0 else 0.0
+
+    def _mend(self, leaving: float) -> None:
+        """Sum the window again if what left it was no finite number and had spoilt the sum."""
+        if leaving - leaving != 0.0:
+            self._total = self._recounted(self.period, self._anchor)
+
+    def _recounted(self, count: int, anchor: float) -> float:
+        """The sum of `value - anchor` over the first `count` places of the ring."""
+        total = 0.0
+        for index in range(count):
+            total += self._window[index] - anchor
+        return total
+
+    def _restate(self, value: float) -> float:
+        """`value` in steps of a grid fine enough for it; all that is kept moves to that grid, or off any grid."""
+        if value - value != 0.0:
+            return value
+        scale = self._scale
+        while scale < SCALE_MAX:
+            scale *= 10.0
+            steps = value * scale + self._rounder - self._rounder
+            if steps / scale == value:
+                self._refine(scale / self._scale)
+                return steps
+        self._leave_grid(value)
+        return value
+
+    def _refine(self, ratio: float) -> None:
+        """Go to a grid `ratio` times as fine."""
+        for index in range(self.period):
+            self._window[index] *= ratio
+        self._total *= ratio
+        self._fresh *= ratio
+        self._scale *= ratio
+        self._divisor *= ratio
+
+    def _leave_grid(self, value: float) -> None:
+        """Keep the values themselves from now on, and their sum around `value`."""
+        for index in range(self.period):
+            self._window[index] /= self._scale
+        self._divisor /= self._scale
+        self._scale = 1.0
+        self._rounder = 0.0
+        self._anchor = value
+        self._next_anchor = value
+        self._fresh = self._recounted(self._index, value)
+        if self._total == self._total:
+            self._total = self._recounted(self.period, value)
