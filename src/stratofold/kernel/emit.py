@@ -1,0 +1,251 @@
+"""LLVM modules become one flat kernel file for a stated processor.
+
+What comes in: modules as LLVM assembly or bitcode, as Numba makes them before any optimisation, the name of the entry,
+and a target.
+What goes out: the bytes of a kernel file (`loader.py` says how it looks), or a `Flat` for whoever wants the code alone.
+Why it is shaped so: the modules are linked, everything but the entry becomes internal, and *one* O3 pipeline runs over
+the whole: that inlines a strategy into the engine, and costs the time of one.  Bits are kept: no fast-math flag may
+come in, a product and a sum are never fused, and floats are not reordered, so that all targets agree.
+
+Numba's functions return a status and keep a pickled exception for the interpreter; here the status is all that is
+left of an exception, and the pickles are dropped.
+
+Targets: `native` is this processor and this operating system's calling convention; `x86-64-v2` and `x86-64-v3` are
+Linux and macOS, with `-windows` for the convention of Windows; `aarch64` is armv8-a with register x18 left alone, good
+for Linux, macOS and Windows.  x86-64 on Linux is run by the tests; aarch64 code is run in an emulator where one is
+installed; code for macOS and Windows has not been run by us.
+"""
+
+import functools
+import platform
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from stratofold.errors import Bug, Setup
+from stratofold.kernel import image, loader, runtime
+
+_SYSV, _WIN64 = "x86_64-unknown-linux-gnu", "x86_64-pc-windows-elf"
+_ARM = "aarch64-unknown-linux-gnu"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What LLVM is told (`triple`, `cpu`, `flags`), and what the loader checks (`abi`, `required` features)."""
+
+    name: str
+    triple: str
+    cpu: str
+    flags: str
+    abi: str
+    required: tuple[str, ...]
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("x86-64-v2", _SYSV, "x86-64-v2", "", "sysv", loader.BASELINE_V2),
+        Target("x86-64-v3", _SYSV, "x86-64-v3", "", "sysv", loader.BASELINE_V3),
+        Target("x86-64-v2-windows", _WIN64, "x86-64-v2", "", "win64", loader.BASELINE_V2),
+        Target("x86-64-v3-windows", _WIN64, "x86-64-v3", "", "win64", loader.BASELINE_V3),
+        Target("aarch64", _ARM, "generic", "+reserve-x18", "aapcs64", ()),
+    )
+}
+
+
+def emit(  # noqa: PLR0913 - each is a line of the header
+    modules: Iterable[str | bytes],
+    entry: str,
+    target: str = "native",
+    *,
+    layout: object = None,
+    source: str = "",
+    engine: str = "",
+    made_by: dict[str, str] | None = None,
+) -> bytes:
+    """The kernel file of `modules`: code of `entry` for `target`, sealed with the layout and hashes given.
+
+    Raises `Setup` SF613 for an unknown target, SF611 for a symbol that nobody defines, SF612 for writable data and
+    SF614 for an address of this process in the code; `Bug` SF610 for modules that LLVM or we can not take.
+    """
+    goal = resolve(target)
+    flat = flatten(modules, entry, goal)
+    header = {
+        "architecture": flat.architecture,
+        "abi": goal.abi,
+        "baseline": goal.name,
+        "cpu": goal.cpu,
+        "features": list(goal.required),
+        "layout": layout,
+        "source": source,
+        "engine": engine,
+        "made_by": _makers() | (made_by or {}),
+    }
+    return loader.seal(header, flat.code, flat.entry, flat.fixups)
+
+
+def resolve(target: str) -> Target:
+    """The target of that name; `native` asks this machine.  Raises `Setup` SF613."""
+    if target == "native":
+        return _native()
+    if target not in TARGETS:
+        raise Setup(
+            "SF613",
+            f"no target is called {target!r}",
+            why="a frozen kernel states the processor it needs",
+            fix=f"use one of: native, {', '.join(TARGETS)}",
+        )
+    return TARGETS[target]
+
+
+def flatten(modules: Iterable[str | bytes], entry: str, target: Target) -> image.Flat:
+    """Link, internalise, optimise once, and place the code of `target`.  Raises as `emit` does."""
+    machine = _machine(target)
+    module = _joined(modules, target, machine)
+    _internalise(module, entry)
+    _optimise(module, machine)
+    _refuse_addresses(module)
+
+    def library(name: str) -> bytes | None:
+        return _runtime_object(name, target)
+
+    return image.link([machine.emit_object(module)], entry, library)
+
+
+def assembly(modules: Iterable[str | bytes], entry: str, target: str = "native") -> str:
+    """The assembly text of the same code, for whoever wants to read it (and for the tests of what must not be there)."""
+    goal = resolve(target)
+    machine = _machine(goal)
+    module = _joined(modules, goal, machine)
+    _internalise(module, entry)
+    _optimise(module, machine)
+    return str(machine.emit_assembly(module))
+
+
+def _makers() -> dict[str, str]:
+    return {"python": platform.python_version(), "llvmlite": llvmlite.__version__, "llvm": _dotted(llvm.llvm_version_info)}
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in version)
+
+
+@functools.cache
+def _initialise() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
+@functools.cache
+def _native() -> Target:
+    """This processor: only features that the loader can check are used, so that none can be missing unseen."""
+    _initialise()
+    if loader.ARCHITECTURE != "x86-64":
+        return TARGETS["aarch64"]
+    here = loader.host_features()
+    known = llvm.get_host_cpu_features()
+    flags = ",".join(("+" if name in here or name in loader.ALWAYS else "-") + name for name in known)
+    triple = _WIN64 if sys.platform == "win32" else _SYSV
+    return Target("native", triple, llvm.get_host_cpu_name(), flags, loader.ABI, tuple(sorted(here & set(known))))
+
+
+def _machine(target: Target) -> llvm.TargetMachine:
+    _initialise()
+    found = llvm.Target.from_triple(target.triple)
+    return found.create_target_machine(cpu=target.cpu, features=target.flags, opt=3, reloc="pic", codemodel="small")
+
+
+# Inexact by permission: any of these would let two targets differ in the last bit.
+_INEXACT = re.compile(
+    r"\bf(?:add|sub|mul|div|rem|neg|cmp) (?:fast|nnan|ninf|nsz|arcp|contract|afn|reassoc)\b|@llvm\.fmuladd\.|"
+    r'"(?:unsafe-fp-math|no-nans-fp-math|no-signed-zeros-fp-math)"="true"'
+)
+_PICKLE_DEFINITION = re.compile(r'^@"?\.const\.pickle(?:buf|data)\..*\n', re.MULTILINE)
+_PICKLE = re.compile(r'@"?\.const\.pickle(?:buf|data)\.[\w.]+"?')
+_NUMBA_RUNTIME = re.compile(
+    r"^(?:declare [^\n]*@NRT_(?:incref|decref|Free|Allocate)\([^\n]*\n"
+    r"|define [^\n]*@NRT_(?:incref|decref|Free|Allocate)\(.*?^}\n)",
+    re.MULTILINE | re.DOTALL,
+)
+_PROCESSOR = re.compile(r'"(?:target-cpu|target-features|tune-cpu)"="[^"]*"')
+_MACHINE = re.compile(r"^target (?:triple|datalayout) = .*\n", re.MULTILINE)
+_ADDRESS = re.compile(r"inttoptr \(i64 -?\d{5,} to ptr\)")
+
+
+def _joined(modules: Iterable[str | bytes], target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """All modules, and our stand-ins for Numba's runtime, as one module of the target."""
+    parsed = [_parse(item) for item in modules]
+    if not parsed:
+        raise Bug("SF610", "there is no module to compile")
+    whole = parsed[0]
+    for other in parsed[1:]:
+        whole.link_in(other)
+    return _parse(_retargeted(_stripped(str(whole)), target, machine))
+
+
+def _parse(module: str | bytes) -> llvm.ModuleRef:
+    try:
+        return llvm.parse_bitcode(module) if isinstance(module, bytes) else llvm.parse_assembly(module)
+    except RuntimeError as error:
+        raise Bug("SF610", f"LLVM does not take a module: {error}") from error
+
+
+def _stripped(text: str) -> str:
+    """The module without pickled exceptions and without Numba's reference counting."""
+    inexact = _INEXACT.search(text)
+    if inexact:
+        raise Bug("SF610", f"a module allows inexact floats: {inexact[0]!r}")
+    text = _PICKLE.sub("null", _PICKLE_DEFINITION.sub("", text))
+    return _NUMBA_RUNTIME.sub("", text) + runtime.NUMBA
+
+
+def _retargeted(text: str, target: Target, machine: llvm.TargetMachine) -> str:
+    """The module for this target: modules come in for whatever machine made them."""
+    body = _PROCESSOR.sub("", _MACHINE.sub("", text))
+    return f'target datalayout = "{machine.target_data}"\ntarget triple = "{target.triple}"\n{body}'
+
+
+def _internalise(module: llvm.ModuleRef, entry: str) -> None:
+    """Nothing but the entry can be called from outside, so that everything else may be inlined or dropped."""
+    found = False
+    for value in (*module.functions, *module.global_variables):
+        if value.is_declaration:
+            continue
+        found = found or value.name == entry
+        value.linkage = "external" if value.name == entry else "internal"
+    if not found:
+        raise Bug("SF610", f"no module defines the entry `{entry}`")
+
+
+def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+def _refuse_addresses(module: llvm.ModuleRef) -> None:
+    """An address of this process in the code would mean nothing in the next one."""
+    text = str(module)
+    found = _ADDRESS.search(text) or re.search(r"@numba\.dynamic\.globals\.\w+", text)
+    if found:
+        raise Setup(
+            "SF614",
+            f"the machine code holds an address of this process ({found[0]})",
+            why="the kernel is a file that other processes load, where that address is something else",
+            fix='keep to the subset of docs/design.md, or run with execution="interpreted"',
+        )
+
+
+@functools.cache
+def _runtime_object(name: str, target: Target) -> bytes | None:
+    text = runtime.module(name)
+    if text is None:
+        return None
+    machine = _machine(target)
+    module = _parse(_retargeted(text, target, machine))
+    _optimise(module, machine)
+    return bytes(machine.emit_object(module))

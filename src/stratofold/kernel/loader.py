@@ -1,0 +1,321 @@
+"""A kernel file, and how it becomes something to call: standard library only, no Numba, no NumPy.
+
+What comes in: a kernel file (a path or its bytes) and what the caller expects of it.
+What goes out: an `Image` whose `function` gives a ctypes callable; or a refusal that says what does not match.
+
+The file, all numbers little-endian:
+
+    bytes 0-7    "SFKERNEL"
+    bytes 8-11   format version (1)
+    bytes 12-15  length of the header
+    bytes 16-23  length of the code
+    bytes 24-55  SHA-256 of header and code
+    bytes 56-    the header, JSON: architecture, abi, baseline, cpu, features, layout, source, engine, made_by,
+                 entry, fixups
+    then         the code, from the next multiple of 64
+
+Why it is shaped so: the code is copied into fresh memory, patched there (`fixups`), and only then turned from writable
+to executable, never both at once.  Mapping the file itself would save one copy of some tens of kilobytes, but then a
+file cut short under a running process would kill it, and a file system mounted noexec would refuse.  The hash finds
+damage; it is no signature, so a kernel file deserves the trust that a Python file does.
+
+Written for Linux, macOS and Windows on x86-64 and arm64.  Run by us on Linux x86-64; the other ways to get executable
+memory follow their documentation (mprotect and sys_icache_invalidate; VirtualAlloc, VirtualProtect and
+FlushInstructionCache) and have not been run by us.
+"""
+
+import ctypes
+import functools
+import hashlib
+import json
+import mmap
+import os
+import platform
+import struct
+import sys
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from stratofold.errors import Setup
+
+MAGIC, VERSION = b"SFKERNEL", 1
+_PREFIX = struct.Struct("<8sIIQ32s")
+_CODE_ALIGNMENT = 64
+_WINDOWS = sys.platform == "win32"
+
+_MACHINES = {"x86_64": "x86-64", "amd64": "x86-64", "arm64": "aarch64", "aarch64": "aarch64"}
+ARCHITECTURE = _MACHINES.get(platform.machine().lower(), platform.machine())
+ABI = "aapcs64" if ARCHITECTURE == "aarch64" else "win64" if _WINDOWS else "sysv"
+
+ALWAYS = frozenset({"cmov", "cx8", "fxsr", "mmx", "sse", "sse2", "64bit"})  # part of x86-64 itself
+
+# Feature (LLVM's name): cpuid leaf, subleaf, register (0 eax, 1 ebx, 2 ecx, 3 edx), bit, and the parts of the register
+# file that the operating system must save for it (a mask of XCR0).  Source: Intel SDM volume 2, CPUID; volume 1, 13.
+_AVX, _AVX512 = 0x6, 0xE6
+_FEATURES = {
+    "sse3": (1, 0, 2, 0, 0), "ssse3": (1, 0, 2, 9, 0), "fma": (1, 0, 2, 12, _AVX), "cx16": (1, 0, 2, 13, 0),
+    "sse4.1": (1, 0, 2, 19, 0), "sse4.2": (1, 0, 2, 20, 0), "movbe": (1, 0, 2, 22, 0), "popcnt": (1, 0, 2, 23, 0),
+    "avx": (1, 0, 2, 28, _AVX), "f16c": (1, 0, 2, 29, _AVX), "bmi": (7, 0, 1, 3, 0), "avx2": (7, 0, 1, 5, _AVX),
+    "bmi2": (7, 0, 1, 8, 0), "avx512f": (7, 0, 1, 16, _AVX512), "avx512dq": (7, 0, 1, 17, _AVX512),
+    "adx": (7, 0, 1, 19, 0), "avx512cd": (7, 0, 1, 28, _AVX512), "avx512bw": (7, 0, 1, 30, _AVX512),
+    "avx512vl": (7, 0, 1, 31, _AVX512), "avx512vnni": (7, 0, 2, 11, _AVX512),
+    "sahf": (0x80000001, 0, 2, 0, 0), "lzcnt": (0x80000001, 0, 2, 5, 0),
+}  # fmt: skip
+BASELINE_V2 = ("cx16", "popcnt", "sahf", "sse3", "sse4.1", "sse4.2", "ssse3")
+BASELINE_V3 = ("avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", *BASELINE_V2)
+
+# `void(leaf, subleaf, out)` stores eax, ebx, ecx, edx; on leaf 0xD, subleaf 0 it is followed by xgetbv elsewhere.
+_CPUID = {
+    "sysv": bytes.fromhex("53 49 89 d0 89 f8 89 f1 0f a2 41 89 00 41 89 58 04 41 89 48 08 41 89 50 0c 5b c3"),
+    "win64": bytes.fromhex("53 89 c8 89 d1 0f a2 41 89 00 41 89 58 04 41 89 48 08 41 89 50 0c 5b c3"),
+}
+_XGETBV = bytes.fromhex("31 c9 0f 01 d0 c3")  # int(void): the low half of XCR0, the same in both conventions
+
+
+class Image:
+    """Machine code in executable memory; it stays mapped as long as the image or one of its functions lives."""
+
+    def __init__(self, header: dict[str, Any], address: int, memory: object) -> None:
+        """What `load` made of a kernel file: its header, where its code begins, and what keeps that alive."""
+        self.header = header
+        self.address = address
+        self._memory = memory
+
+    def function(self, restype: Any, argtypes: Iterable[Any]) -> Callable[..., Any]:  # noqa: ANN401 - ctypes' classes
+        """The entry as a callable of these ctypes types; it runs without the interpreter's lock."""
+        call = ctypes.CFUNCTYPE(restype, *argtypes)(self.address + self.header["entry"])
+        call._image = self  # type: ignore[attr-defined]  # noqa: SLF001 - the code must outlive the callable
+        return call
+
+
+def seal(header: dict[str, Any], code: bytes, entry: int, fixups: Iterable[int]) -> bytes:
+    """The kernel file of `code`; `header` is JSON-able and gets `entry` and `fixups` (byte offsets in the code)."""
+    text = json.dumps(header | {"entry": entry, "fixups": list(fixups)}, sort_keys=True).encode()
+    digest = hashlib.sha256(text + code).digest()
+    head = _PREFIX.pack(MAGIC, VERSION, len(text), len(code), digest) + text
+    return head + bytes(-len(head) % _CODE_ALIGNMENT) + code
+
+
+def inspect(kernel: str | os.PathLike[str] | bytes) -> dict[str, Any]:
+    """The header of a whole and undamaged kernel file, whatever machine it is for.  Raises as `load` does, SF620-623."""
+    return _opened(kernel)[0]
+
+
+def load(
+    kernel: str | os.PathLike[str] | bytes,
+    *,
+    layout: object = None,
+    source: str | None = None,
+    engine: str | None = None,
+) -> Image:
+    """Check a kernel file and map its code; `layout`, `source` and `engine`, where given, must equal the file's.
+
+    Raises `Setup`: SF620 not a kernel file (or not there), SF621 another format version, SF622 cut short, SF623 damaged,
+    SF624 for another architecture or operating system, SF625 the processor lacks a feature, SF626 another layout,
+    SF627 another strategy source, SF628 another engine, SF629 the system gives no executable memory.
+    """
+    header, code = _opened(kernel)
+    place = "" if isinstance(kernel, bytes) else os.fspath(kernel)
+    _check_machine(header, place)
+    _check_caller(header, place, layout, source, engine)
+    address, memory = _mapped(code, header["fixups"], place)
+    return Image(header, address, memory)
+
+
+def host_features() -> frozenset[str]:
+    """What this processor and operating system can do, in LLVM's names; empty where nothing needs checking (arm64)."""
+    return _host_features()
+
+
+def host() -> str:
+    """This machine in one line, for the key of a cache that several machines may share."""
+    return " ".join((ARCHITECTURE, ABI, *sorted(_host_features())))
+
+
+def _opened(kernel: str | os.PathLike[str] | bytes) -> tuple[dict[str, Any], bytes]:
+    if isinstance(kernel, bytes):
+        return _parsed(kernel, "")
+    place = os.fspath(kernel)
+    try:
+        with open(place, "rb") as file:  # noqa: PTH123 - pathlib costs the loader more than the rest of it
+            return _parsed(file.read(), place)
+    except OSError as error:
+        raise _refusal("SF620", f"the kernel file can not be read: {error.strerror}", place, _FREEZE) from error
+
+
+_FREEZE = "freeze the strategy again: `stratofold freeze`"
+
+
+def _refusal(code: str, what: str, place: str, fix: str, why: str = "") -> Setup:
+    return Setup(code, what, place=place, why=why, fix=fix)
+
+
+def _parsed(data: bytes, place: str) -> tuple[dict[str, Any], bytes]:
+    """Header and code of a file whose length and hash are right."""
+    if data[:8] != MAGIC[: len(data[:8])] or not data:
+        raise _refusal("SF620", "this is not a kernel file", place, "give the path of a file written by `freeze`")
+    if len(data) < _PREFIX.size:
+        raise _cut_short(len(data), _PREFIX.size, place)
+    _, version, header_size, code_size, digest = _PREFIX.unpack_from(data)
+    if version != VERSION:
+        why = f"this stratofold reads format {VERSION}"
+        raise _refusal("SF621", f"the kernel file has format {version}", place, _FREEZE, why)
+    head = _PREFIX.size + header_size
+    start = head + -head % _CODE_ALIGNMENT
+    if len(data) < start + code_size:
+        raise _cut_short(len(data), start + code_size, place)
+    text, code = data[_PREFIX.size : head], data[start : start + code_size]
+    if hashlib.sha256(text + code).digest() != digest:
+        why = "its content is not what was written: SHA-256 differs"
+        raise _refusal("SF623", "the kernel file is damaged", place, "copy it again, or freeze again", why)
+    return json.loads(text), code
+
+
+def _cut_short(length: int, wanted: int, place: str) -> Setup:
+    what = f"the kernel file is cut short: {length} of {wanted} bytes"
+    return _refusal("SF622", what, place, "copy it again, or freeze again")
+
+
+def _check_machine(header: dict[str, Any], place: str) -> None:
+    if (header["architecture"], header["abi"]) != (ARCHITECTURE, ABI):
+        what = f"the kernel is for {header['architecture']} ({header['abi']}), this machine is {ARCHITECTURE} ({ABI})"
+        raise _refusal("SF624", what, place, "freeze for this machine: `stratofold freeze --target native`")
+    missing = sorted(set(header["features"]) - _host_features())
+    if missing:
+        raise _refusal(
+            "SF625",
+            f"the kernel is built for {header['baseline']}; this processor has no {', '.join(missing)}",
+            place,
+            "freeze for an older baseline: `stratofold freeze --target x86-64-v2`",
+            "it would stop with an illegal instruction",
+        )
+
+
+def _check_caller(header: dict[str, Any], place: str, layout: object, source: str | None, engine: str | None) -> None:
+    if layout is not None:
+        difference = _difference(header["layout"], json.loads(json.dumps(layout)), "")
+        if difference:
+            why = "the kernel would read one attribute as another"
+            raise _refusal("SF626", f"the kernel has another layout: {difference}", place, _FREEZE, why)
+    if source not in (None, header["source"]):
+        why = "it would decide by the older source"
+        raise _refusal("SF627", "the kernel was built from another strategy source", place, _FREEZE, why)
+    if engine not in (None, header["engine"]):
+        why = "the fold of this version may fill or round differently"
+        raise _refusal("SF628", "the kernel was built by another version of stratofold", place, _FREEZE, why)
+
+
+def _difference(stored: Any, expected: Any, path: str) -> str:  # noqa: ANN401 - any JSON value
+    """Where two JSON values differ first, in words; empty if they are equal."""
+    if isinstance(stored, dict) and isinstance(expected, dict):
+        for name in sorted(stored.keys() | expected.keys()):
+            inner = f"{path}.{name}" if path else name
+            if name not in stored or name not in expected:
+                return f"{inner} is only {'in the strategy' if name in expected else 'in the file'}"
+            found = _difference(stored[name], expected[name], inner)
+            if found:
+                return found
+        return ""
+    if isinstance(stored, list) and isinstance(expected, list) and len(stored) == len(expected):
+        pairs = enumerate(zip(stored, expected, strict=True))
+        return next(filter(None, (_difference(a, b, f"{path}[{k}]") for k, (a, b) in pairs)), "")
+    return "" if stored == expected else f"{path or 'it'} is {stored!r} in the file, {expected!r} in the strategy"
+
+
+@functools.cache
+def _host_features() -> frozenset[str]:
+    if ARCHITECTURE != "x86-64":
+        return frozenset()
+    stub, _keep = _mapped(_CPUID[ABI], (), "")
+    cpuid = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p)(stub)
+    out = (ctypes.c_uint32 * 4)()
+
+    def ask(leaf: int, subleaf: int) -> tuple[int, ...]:
+        cpuid(leaf, subleaf, out)
+        return tuple(out)
+
+    limits = {0: ask(0, 0)[0], 0x80000000: ask(0x80000000, 0)[0]}
+    saved = _saved_registers(ask(1, 0)[2])
+    return frozenset(
+        name
+        for name, (leaf, subleaf, register, bit, needed) in _FEATURES.items()
+        if leaf <= limits[leaf & 0x80000000] and ask(leaf, subleaf)[register] >> bit & 1 and saved & needed == needed
+    )
+
+
+def _saved_registers(features: int) -> int:
+    """Which parts of the register file the system saves (XCR0); 0 if it does not say (bit 27: OSXSAVE)."""
+    if not features >> 27 & 1:
+        return 0
+    address, _keep = _mapped(_XGETBV, (), "")
+    return int(ctypes.CFUNCTYPE(ctypes.c_uint32)(address)())
+
+
+def _mapped(code: bytes, fixups: Iterable[int], place: str) -> tuple[int, object]:
+    """The code in fresh memory, patched, then executable and no longer writable; and what keeps it mapped."""
+    try:
+        address, memory = _allocate_windows(len(code)) if _WINDOWS else _allocate(len(code))
+        ctypes.memmove(address, code, len(code))
+        for offset in fixups:
+            word = ctypes.c_uint64.from_address(address + offset)
+            word.value += address
+        (_protect_windows if _WINDOWS else _protect)(address, len(code))
+    except OSError as error:
+        why = "its security policy forbids code made at run time"
+        fix = 'run with execution="interpreted", or allow executable memory for this process'
+        raise _refusal("SF629", f"the system gives no executable memory: {error}", place, fix, why) from error
+    return address, memory
+
+
+def _allocate(size: int) -> tuple[int, object]:
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    view = ctypes.c_char.from_buffer(memory)
+    return ctypes.addressof(view), view
+
+
+def _protect(address: int, size: int) -> None:
+    libc = _libc()
+    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_EXEC):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    if sys.platform == "darwin":  # Arm processors do not see new code until told; Linux does it with the mprotect
+        libc.sys_icache_invalidate(ctypes.c_void_p(address), ctypes.c_size_t(size))
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _allocate_windows(size: int) -> tuple[int, object]:
+    kernel = _kernel32()
+    address = kernel.VirtualAlloc(None, ctypes.c_size_t(size), 0x3000, 0x04)  # commit and reserve; read and write
+    if not address:
+        raise _windows_error()
+    keeper = _WindowsMemory()
+    weakref.finalize(keeper, kernel.VirtualFree, ctypes.c_void_p(address), ctypes.c_size_t(0), 0x8000)
+    return address, keeper
+
+
+class _WindowsMemory:
+    """Whoever holds this keeps the memory; ctypes has no object for memory of VirtualAlloc."""
+
+
+def _protect_windows(address: int, size: int) -> None:
+    kernel, before = _kernel32(), ctypes.c_uint32()
+    place, length = ctypes.c_void_p(address), ctypes.c_size_t(size)
+    if not kernel.VirtualProtect(place, length, 0x20, ctypes.byref(before)):  # read and execute
+        raise _windows_error()
+    kernel.FlushInstructionCache(ctypes.c_void_p(-1), place, length)  # -1: this process
+
+
+@functools.cache
+def _kernel32() -> ctypes.CDLL:
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
+    kernel.VirtualAlloc.restype = ctypes.c_void_p
+    return kernel  # type: ignore[no-any-return,unused-ignore]
+
+
+def _windows_error() -> OSError:
+    return ctypes.WinError(ctypes.get_last_error())  # type: ignore[attr-defined,no-any-return,unused-ignore]
