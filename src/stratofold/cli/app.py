@@ -1,0 +1,75 @@
+"""Puts the verbs together and turns what went wrong into an exit code.
+
+What comes in: the arguments of a process.
+What goes out: an exit code.  Errors of use that typer finds (an unknown verb, a missing argument) take the same door
+as ours, so that `--json` and the exit codes hold for them too.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from stratofold.cli import backtest, check, demo, doctor, init, report
+from stratofold.cli.output import Exit, show_error
+from stratofold.errors import Setup
+
+app = typer.Typer(
+    name="stratofold",
+    help="Write a strategy once; backtest it interpreted, compiled or frozen, to the same bit.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+FREE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}  # a strategy's parameters are options too
+
+app.command(name="init")(init.init)
+app.command(name="backtest", context_settings=FREE_OPTIONS)(backtest.backtest)
+app.command(name="report", context_settings=FREE_OPTIONS)(report.report)
+app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
+app.command(name="demo")(demo.demo)
+app.command(name="doctor")(doctor.doctor)
+
+
+def _show_version(asked: bool) -> None:
+    """Print the version and end, if asked."""
+    if asked:
+        from stratofold import __version__
+
+        typer.echo(f"stratofold {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Write a strategy once; backtest it interpreted, compiled or frozen, to the same bit."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that `arguments` (default: the process's own) name and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        outcome = app(words, standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except Exception as problem:
+        if not hasattr(problem, "format_message"):  # click's own errors, of whichever click typer carries
+            raise
+        return _misused(problem, words)
+    return int(outcome or 0)
+
+
+def _misused(problem: Exception, words: list[str]) -> int:
+    """Show a mistake in the command line itself."""
+    text = problem.format_message()  # type: ignore[attr-defined]  # seen by the caller
+    if text:
+        verb = next((word for word in words if not word.startswith("-")), "")
+        fix = f"stratofold {verb} --help".replace("  ", " ")
+        show_error(Setup("SF700", text.rstrip("."), place="the command line", fix=fix), json="--json" in words)
+    return Exit.USAGE

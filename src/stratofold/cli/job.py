@@ -1,0 +1,176 @@
+"""One run, put together from the command line and `stratofold.toml`; the command line wins.
+
+What comes in: options as typed.
+What goes out: a `Job`: a strategy class, market data, and the keywords of `stratofold.backtest`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stratofold.cli.config import FILE_NAME, Config, cost_problems, model, read_config
+from stratofold.cli.load import load_strategy
+from stratofold.errors import Setup
+
+Strategy = Annotated[
+    str | None, typer.Argument(help=f"strategy.py, strategy.py:Class or package.module:Class; default: {FILE_NAME}'s")
+]
+Data = Annotated[
+    str | None, typer.Option(help="A CSV or Parquet path, a folder of them, or sample:NAME. Default: the shipped sample.")
+]
+Symbols = Annotated[str | None, typer.Option(help="Which symbols, with commas: SPY,AAPL. Default: all there are.")]
+Start = Annotated[str | None, typer.Option(help="First day: 2015-01-01.")]
+End = Annotated[str | None, typer.Option(help="Last day: 2020-12-31.")]
+Cash = Annotated[float | None, typer.Option(help="Money at the start. Default: 100000.")]
+Charges = Annotated[str | None, typer.Option(help="per_share=0.005,minimum=1 ... Default: none.")]
+Allowances = Annotated[str | None, typer.Option(help="position_max=500,leverage_max=1 ... Default: unlimited.")]
+Execution = Annotated[str | None, typer.Option(help="auto, interpreted, compiled or frozen.")]
+ConfigPath = Annotated[Path | None, typer.Option("--config", help=f"Default: {FILE_NAME} here, if there is one.")]
+
+
+@dataclass
+class Job:
+    """What `stratofold.backtest` is called with."""
+
+    strategy: type[Any]
+    data: Any
+    keywords: dict[str, Any]
+    report: str | None
+
+    def run(self) -> Any:
+        """The result of the backtest."""
+        import stratofold
+
+        return stratofold.backtest(self.strategy, self.data, **self.keywords)
+
+
+def job(options: Mapping[str, Any], config_path: Path | None, extra: Iterable[str] = ()) -> Job:
+    """The run that the options (None: not said) and the configuration ask for; raises errors.Setup."""
+    config = _config(config_path)
+    said = {name: value for name, value in options.items() if value is not None}
+    name = said.get("strategy") or config.strategy
+    if not name:
+        fix = f'stratofold backtest strategy.py, or strategy = "strategy.py" in {FILE_NAME}'
+        raise Setup("SF720", "no strategy was named", place="the command line", fix=fix)
+    strategy = load_strategy(name)
+    parameters = {**config.parameters, **_parameters(extra)}
+    _refuse_unknown(parameters, strategy, set(options))
+    symbols = _split(said.get("symbols")) or config.symbols
+    keywords = _keywords(said, config, symbols) | parameters
+    data = said.get("data") or config.data or _default_sample(symbols)
+    return Job(strategy, _data(data, symbols), keywords, said.get("report") or config.report)
+
+
+def _config(path: Path | None) -> Config:
+    """The configuration of this folder, or of the file that was named."""
+    if path is None:
+        here = Path(FILE_NAME)
+        return read_config(here) if here.is_file() else Config()
+    if not path.is_file():
+        raise Setup("SF721", f"there is no file {path.name!r}", place=str(path), fix="give the path of a TOML file")
+    return read_config(path)
+
+
+def _keywords(said: Mapping[str, Any], config: Config, symbols: list[str] | None) -> dict[str, Any]:
+    """The keywords of `backtest` that were stated anywhere; the rest is left to its defaults."""
+    keywords: dict[str, Any] = {"symbols": symbols}
+    for name in ("start", "end", "cash", "execution"):
+        keywords[name] = said.get(name) if name in said else getattr(config, name)
+    for name in ("fees", "slippage", "limits"):
+        table = _table(name, said[name]) if name in said else getattr(config, name)
+        if table or (name == "limits" and table is not None):
+            keywords[name] = model(name)(**table)
+    return {name: value for name, value in keywords.items() if value is not None}
+
+
+def _table(name: str, text: str) -> dict[str, Any]:
+    """`per_share=0.005,minimum=1` as a table; raises an ExceptionGroup of all that is wrong with it."""
+    table = {}
+    for part in text.split(","):
+        key, _, value = part.partition("=")
+        table[key.strip()] = _value(value.strip())
+    problems = cost_problems(name, table, lambda section, key: f"--{section} {key}")
+    if problems:
+        raise ExceptionGroup(name, problems)
+    return table
+
+
+def _split(text: str | None) -> list[str]:
+    """Names between commas."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _default_sample(symbols: list[str] | None) -> str:
+    """The sample that serves when no data is named."""
+    return "sample:" + (",".join(symbols) if symbols else "us14")
+
+
+def _data(text: str, symbols: list[str] | None) -> Any:
+    """Market data by path, or from the sample."""
+    import stratofold
+
+    kind, _, names = text.partition(":")
+    if kind == "sample":
+        return stratofold.sample(*_split(names))
+    if not Path(text).exists():
+        raise Setup(
+            "SF722",
+            f"there is no data at {text!r}",
+            place=str(Path.cwd()),
+            fix="give a CSV or Parquet path, a folder of them, or sample:us14",
+        )
+    return stratofold.read(text, symbols=symbols)
+
+
+def _parameters(words: Iterable[str]) -> dict[str, Any]:
+    """`--fast 10 --slow=30` as parameters; raises errors.Setup for anything that is not that."""
+    parameters: dict[str, Any] = {}
+    waiting: str | None = None
+    for word in words:
+        if waiting is not None:
+            parameters[waiting], waiting = _value(word), None
+        elif word.startswith("--") and "=" in word:
+            name, _, value = word[2:].partition("=")
+            parameters[name.replace("-", "_")] = _value(value)
+        elif word.startswith("--"):
+            waiting = word[2:].replace("-", "_")
+        else:
+            raise Setup("SF723", f"{word!r} is not expected here", place="the command line", fix="parameters are --name value")
+    if waiting is not None:
+        fix = f"--{waiting} VALUE"
+        raise Setup("SF724", f"--{waiting} has no value", place="the command line", fix=fix)
+    return parameters
+
+
+def _value(text: str) -> Any:
+    """A number or a truth value where the text is one, else the text."""
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _refuse_unknown(parameters: Mapping[str, Any], strategy: type[Any], options: set[str]) -> None:
+    """Raise for the first name that is neither an option of the command nor a parameter of the strategy."""
+    known = parameter_names(strategy)
+    for name in parameters:
+        if name in known:
+            continue
+        close = get_close_matches(name, [*known, *options], n=1, cutoff=0.6)
+        fix = f"did you mean --{close[0]}?" if close else f"parameters of {strategy.__name__}: {', '.join(known) or 'none'}"
+        raise Setup("SF725", f"{strategy.__name__} has no parameter {name!r}", place=f"--{name}", fix=fix)
+
+
+def parameter_names(strategy: type[Any]) -> list[str]:
+    """The names of a strategy's parameters, in the order in which they are written."""
+    from stratofold.fold.strategy import parameters_of
+
+    return list(parameters_of(strategy))

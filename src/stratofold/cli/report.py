@@ -1,0 +1,42 @@
+"""`stratofold report`: a strategy over data, and the HTML file that shows what it did."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stratofold.cli import job as jobs
+from stratofold.cli.backtest import show
+from stratofold.cli.output import Debug, Json, verb, working
+
+
+@verb
+def report(
+    context: typer.Context,
+    strategy: jobs.Strategy = None,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Where to write. Default: stratofold-report.html.")] = None,
+    data: jobs.Data = None,
+    symbols: jobs.Symbols = None,
+    start: jobs.Start = None,
+    end: jobs.End = None,
+    cash: jobs.Cash = None,
+    fees: jobs.Charges = None,
+    slippage: jobs.Charges = None,
+    limits: jobs.Allowances = None,
+    execution: jobs.Execution = None,
+    config: jobs.ConfigPath = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Run a strategy and write one offline HTML file: candles, trades, equity, drawdown, statistics."""
+    options = {
+        "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
+        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution,
+    }  # fmt: skip
+    task = jobs.job(options, config, context.args)
+    with working(f"running {task.strategy.__name__}"):
+        result = task.run()
+        written = result.report(out or Path(task.report or "stratofold-report.html"), open=open_it)
+    show(result, written, json=json)
