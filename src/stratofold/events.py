@@ -91,7 +91,7 @@ class Bars(Event):
     """All symbols of one timestamp: arrays by symbol handle, NaN where `present` is 0 (`on_bars`)."""
 
     __slots__ = (
-        "close", "expected", "high", "low", "month", "open", "pending", "present", "present_count", "session",
+        "close", "expected", "expected_count", "high", "low", "month", "open", "pending", "present", "present_count", "session",
         "session_close", "session_open", "volume", "weekday",
     )  # fmt: skip
 
@@ -109,6 +109,7 @@ class Bars(Event):
         self.present: array[int] = array("q", [0]) * symbol_count
         self.expected: array[int] = array("q", [1]) * symbol_count
         self.present_count: int = 0
+        self.expected_count: int = symbol_count
         self.pending: bool = False
         self.session: int = -1
         self.session_open: int = 0
@@ -120,6 +121,14 @@ class Bars(Event):
     def last_of_session(self) -> bool:
         """Whether this group is complete at (or after) its session's close."""
         return self.time >= self.session_close
+
+    def forget(self, symbol: int) -> None:
+        """`symbol` did not come: its values are NaN."""
+        self.open[symbol] = nan
+        self.high[symbol] = nan
+        self.low[symbol] = nan
+        self.close[symbol] = nan
+        self.volume[symbol] = nan
 
 
 class Quote(Event):

@@ -2,6 +2,8 @@
 
 A value on the grid is the double nearest to a decimal with `decimals` places; `scale` is ten to that power.  Sums of
 such values, each put back on the grid, equal the sums of the decimals exactly up to 2**53 steps; beyond is an error.
+The ledger keeps amounts as whole numbers of *steps* (`to_steps`): their sums need no rounding at all, and
+`steps / scale` is the value on the grid, bit for bit.
 """
 
 STEPS_MAX = 9007199254740992.0  # 2**53: past it a double cannot hold every step
@@ -9,16 +11,21 @@ _ROUNDER = 4503599627370496.0  # 2**52: adding it leaves no room for a fraction,
 _DUST = 1e-9  # of a lot: what binary division leaves below a whole number of lots
 
 
-def to_grid(value: float, scale: float) -> float:
-    """`value` rounded half-even to the grid of `scale` steps a unit; raises OverflowError past 2**53 steps or on NaN."""
+def to_steps(value: float, scale: float) -> float:
+    """`value` as a whole number of steps, half-even; raises OverflowError past 2**53 steps or on NaN."""
     steps = value * scale
     if 0.0 <= steps < _ROUNDER:
-        return ((steps + _ROUNDER) - _ROUNDER) / scale
+        return (steps + _ROUNDER) - _ROUNDER
     if -_ROUNDER < steps < 0.0:
-        return ((steps - _ROUNDER) + _ROUNDER) / scale
+        return (steps - _ROUNDER) + _ROUNDER
     if -STEPS_MAX <= steps <= STEPS_MAX:
-        return steps / scale
+        return steps
     raise OverflowError("an amount is not a number or past 2**53 steps of its decimal grid")
+
+
+def to_grid(value: float, scale: float) -> float:
+    """`value` rounded half-even to the grid of `scale` steps a unit; raises OverflowError past 2**53 steps or on NaN."""
+    return to_steps(value, scale) / scale
 
 
 def to_lot(quantity: float, lot: float, scale: float) -> float:
@@ -28,7 +35,7 @@ def to_lot(quantity: float, lot: float, scale: float) -> float:
     are 30.
     """
     if quantity < 0.0:
-        return 0.0 - to_lot(-quantity, lot, scale)
+        return 0.0 - to_lot(0.0 - quantity, lot, scale)
     lots = quantity / lot + _DUST
     return to_grid((lots - lots % 1.0) * lot, scale)
 

@@ -1,0 +1,1 @@
+"""The path, pure: no I/O, no clock, no randomness, no environment."""

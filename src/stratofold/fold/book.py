@@ -1,0 +1,622 @@
+"""The book: the account as a whole, and the words in which a strategy says what it wants.
+
+What comes in: the words below, from hooks; approvals from risk; reports from a venue.
+What goes out: intents for review, orders that work, messages for the venue.
+Inside a hook `position`, `cash` and `orders` are as of the event; numbers are valid at once (contract 6).
+"""
+
+from array import array
+from math import nan
+
+from stratofold.fold.grid import on_lot, to_grid, to_lot
+from stratofold.fold.ledger import Ledger, integers, zeros
+from stratofold.fold.lifecycle import DONE_FILLED, PENDING, UNSURE, WAITING, Lifecycle
+from stratofold.fold.marks import leaves_kernel
+from stratofold.fold.order import (
+    AT_CLOSE,
+    BUY,
+    CANCEL,
+    DAY,
+    FOK,
+    GTC,
+    IOC,
+    LIMIT,
+    MARKET,
+    PLAIN,
+    REPLACE,
+    SELL,
+    STOP,
+    STOP_LIMIT,
+    STOP_LOSS,
+    SUBMIT,
+    TAKE_PROFIT,
+    TARGET,
+    TRAILING,
+    Contract,
+    Intent,
+    Message,
+    Order,
+    OrderError,
+    Orders,
+)
+
+ACTIVE, REDUCING, HALTED = range(3)
+WITHDRAWN = -1
+DRIFT = 0.01  # a target does not trade a difference up to this fraction of it (contract 6)
+_NANOSECONDS = 1_000_000_000
+
+
+class Book:
+    """Cash, positions, orders, and the words of a strategy."""
+
+    __slots__ = (
+        "busy", "intent_count", "intents", "ledger", "lifecycle", "next_number", "orders", "outbox", "outbox_count",
+        "state", "strategy", "symbol_count", "target_number", "time", "timer_count", "timer_due", "timer_number",
+        "timer_spent", "trailing_count", "working_buy", "working_sell",
+    )  # fmt: skip
+
+    def __init__(self, ledger: Ledger, capacity: int = 16) -> None:
+        """An account with nothing working; tables have room for `capacity` and grow."""
+        count = ledger.symbol_count
+        self.ledger = ledger
+        self.lifecycle = Lifecycle()
+        self.symbol_count: int = count
+        self.time: int = 0
+        self.strategy: int = 0
+        self.state: int = ACTIVE
+        self.busy: bool = False
+        self.next_number: int = 1
+        self.intents: list[Intent] = [Intent() for _ in range(capacity)]
+        self.intent_count: int = 0
+        self.orders = Orders(capacity)
+        self.outbox: list[Message] = [Message() for _ in range(capacity)]
+        self.outbox_count: int = 0
+        self.working_buy = zeros(count)
+        self.working_sell = zeros(count)
+        self.target_number = integers(count)
+        self.timer_due = integers(capacity)
+        self.timer_number = integers(capacity)
+        self.timer_count: int = 0
+        self.timer_spent: int = 0
+        self.trailing_count: int = 0
+
+    # What is held.
+
+    @property
+    def cash(self) -> float:
+        """Cash in the base currency."""
+        return self.ledger.cash_steps[0] / self.ledger.scale[0]
+
+    def cash_in(self, currency: int) -> float:
+        """Cash in currency number `currency`."""
+        return self.ledger.cash_steps[currency] / self.ledger.scale[currency]
+
+    @property
+    def equity(self) -> float:
+        """Cash and the worth of every position at its last price, in the base currency."""
+        return self.ledger.equity
+
+    @property
+    def buying_power(self) -> float:
+        """Equity less the initial margin of every position, in the base currency; never below 0."""
+        return self.ledger.buying_power
+
+    def position(self, symbol: int) -> float:
+        """Units held; negative is short."""
+        return self.ledger.quantity[symbol]
+
+    def price(self, symbol: int) -> float:
+        """The last price, NaN before the first."""
+        return self.ledger.price[symbol]
+
+    def average_price(self, symbol: int) -> float:
+        """The average entry price of the position, NaN when flat."""
+        return self.ledger.average_price[symbol]
+
+    def value(self, symbol: int) -> float:
+        """The worth of the position, in the instrument's currency."""
+        return self.ledger.worth_steps[symbol] / self.ledger.money_scale[symbol]
+
+    def weight(self, symbol: int) -> float:
+        """The worth of the position as a fraction of equity."""
+        ledger = self.ledger
+        return ledger.base_steps(ledger.currency[symbol], ledger.worth_steps[symbol]) / ledger.equity_steps
+
+    def is_working(self, number: int) -> bool:
+        """Whether order `number` is not done (a waiting protective leg counts)."""
+        return self.orders.index(number) >= 0
+
+    # Words that order.
+
+    def buy(
+        self,
+        symbol: int,
+        quantity: float,
+        limit: float = nan,
+        stop: float = nan,
+        trail: float = nan,
+        trail_fraction: float = nan,
+        take_profit: float = nan,
+        stop_loss: float = nan,
+        tif: int = GTC,
+    ) -> int:
+        """Buy `quantity` units at market, or with `limit`, `stop`, both, or a trailing stop; returns the number.
+
+        `take_profit` and `stop_loss` (prices) make it a bracket: two more numbers, the take-profit's first.
+        Raises OrderError for an unknown symbol, a quantity off the lot, or prices that make no order.
+        """
+        return self._submit(
+            symbol, BUY, quantity, limit, stop, trail, trail_fraction, take_profit, stop_loss, tif, PLAIN
+        )
+
+    def sell(
+        self,
+        symbol: int,
+        quantity: float,
+        limit: float = nan,
+        stop: float = nan,
+        trail: float = nan,
+        trail_fraction: float = nan,
+        take_profit: float = nan,
+        stop_loss: float = nan,
+        tif: int = GTC,
+    ) -> int:
+        """Sell (short) `quantity` units; everything else as `buy`."""
+        return self._submit(
+            symbol, SELL, quantity, limit, stop, trail, trail_fraction, take_profit, stop_loss, tif, PLAIN
+        )
+
+    def close(self, symbol: int) -> int:
+        """Sell or buy back the whole position at market; returns the number, 0 when flat."""
+        return self._market(symbol, 0.0 - self.position(symbol), PLAIN)
+
+    def roll(self, near: int, far: int) -> int:
+        """Move the whole position from `near` to `far` at market: two orders; returns the second's number, or 0."""
+        held = self.position(near)
+        if held == 0.0:
+            return 0
+        self._market(near, 0.0 - held, PLAIN)
+        return self._market(far, held, PLAIN)
+
+    def cancel(self, number: int) -> None:
+        """Cancel order `number`; one that is done already is left alone."""
+        for k in range(self.intent_count):
+            intent = self.intents[k]
+            if intent.number == number and intent.action == SUBMIT:
+                intent.action = WITHDRAWN
+                return
+        place = self.orders.index(number)
+        if place >= 0:
+            order = self.orders[place]
+            self._ask(CANCEL, order.number, order.symbol, order.side)
+
+    def replace(self, number: int, quantity: float = nan, limit: float = nan, stop: float = nan) -> None:
+        """Change the total quantity, limit or stop of order `number`; what is not stated stays as it is."""
+        place = self.orders.index(number)
+        if place < 0:
+            return
+        order = self.orders[place]
+        contract = self.ledger.contracts[order.symbol]
+        if quantity == quantity and not on_lot(quantity, contract.lot, contract.quantity_scale):
+            self._off_lot(order.symbol, quantity)
+        intent = self._ask(REPLACE, order.number, order.symbol, order.side)
+        intent.kind = order.kind
+        intent.quantity = quantity if quantity == quantity else order.quantity
+        intent.limit = self._on_grid(order.symbol, limit) if limit == limit else order.limit
+        intent.stop = self._on_grid(order.symbol, stop) if stop == stop else order.stop
+
+    def one_cancels_other(self, first: int, second: int) -> None:
+        """Link two orders of this step or still working: a fill of one takes the same quantity off the other."""
+        self._link(first, second)
+        self._link(second, first)
+
+    # Words that aim.
+
+    def target_quantity(self, symbol: int, quantity: float, drift: float = nan) -> int:
+        """Trade at market so that `quantity` units are held; returns the number of the order sent, or 0.
+
+        Compares with held, working, unknown and this step's intents; replaces its own earlier order for the symbol
+        and touches no other.  Differences under one lot or up to `drift` (default 1 %, none for zero and for a change
+        of sides) of the target are left alone.
+        """
+        self._known(symbol)
+        contract = self.ledger.contracts[symbol]
+        held = self.ledger.quantity[symbol]
+        own = self._own_target(symbol)
+        if own == 0 and self.orders.count == 0 and self.intent_count == 0 and quantity == held:
+            return 0
+        want = quantity - held - self._pending(symbol, own)
+        small = self._small(quantity, held, drift)
+        if own != 0:
+            working = self._signed_remaining(own)
+            change = abs(want - working)
+            if change < contract.lot or change <= small:
+                return 0
+            if self._unsure(own):
+                return 0
+            self.cancel(own)
+            self.target_number[symbol] = 0
+        want = to_lot(want, contract.lot, contract.quantity_scale)
+        if want == 0.0 or abs(want) <= small:
+            return 0
+        number = self._market(symbol, want, TARGET)
+        self.target_number[symbol] = number
+        return number
+
+    def target_value(self, symbol: int, value: float, drift: float = nan) -> int:
+        """`target_quantity` of as many units as `value` (instrument's currency) buys at the last price."""
+        return self.target_quantity(symbol, self.quantity_for_value(symbol, value), drift) if self._priced(symbol) else 0
+
+    def target_weight(self, symbol: int, weight: float, drift: float = nan) -> int:
+        """`target_quantity` of as many units as the fraction `weight` of equity buys at the last price."""
+        return self.target_quantity(symbol, self.quantity_for_weight(symbol, weight), drift) if self._priced(symbol) else 0
+
+    # Words that size: each returns units, rounded toward zero to the lot.
+
+    def quantity_for_value(self, symbol: int, value: float) -> float:
+        """Units that `value` (instrument's currency) buys at the last price."""
+        contract = self.ledger.contracts[symbol]
+        return to_lot(value / (self.ledger.price[symbol] * contract.multiplier), contract.lot, contract.quantity_scale)
+
+    def quantity_for_weight(self, symbol: int, weight: float) -> float:
+        """Units that the fraction `weight` of equity buys at the last price."""
+        if weight == 0.0:
+            return 0.0
+        return self.quantity_for_value(symbol, weight * self.equity / self.ledger.rate[self.ledger.currency[symbol]])
+
+    def quantity_for_volatility(self, symbol: int, target: float, volatility: float) -> float:
+        """Units whose own volatility is `target` of equity, given the instrument's (both a year)."""
+        if not volatility > 0.0:
+            return 0.0
+        return self.quantity_for_weight(symbol, target / volatility)
+
+    def quantity_for_risk(self, symbol: int, risk: float, entry: float, stop: float) -> float:
+        """Units that lose the fraction `risk` of equity between `entry` and `stop`, capped by buying power.
+
+        `floor(equity * risk / |entry - stop|)` to the lot (Tharp's percent-risk model).
+        """
+        contract = self.ledger.contracts[symbol]
+        distance = abs(entry - stop) * contract.multiplier * self.ledger.rate[contract.currency]
+        if not distance > 0.0:
+            return 0.0
+        quantity = self.equity * risk / distance
+        each = entry * contract.multiplier * contract.margin * self.ledger.rate[contract.currency]
+        if each > 0.0 and quantity * each > self.buying_power:
+            quantity = self.buying_power / each
+        return to_lot(quantity, contract.lot, contract.quantity_scale)
+
+    # Words about time.
+
+    def after(self, seconds: float) -> int:
+        """Ask for one timer `seconds` from now; returns its number, which `on_timer` gets back."""
+        if self.timer_count == len(self.timer_due):
+            self._grow_timers()
+        self.timer_spent += 1
+        due = self.time + int(seconds * _NANOSECONDS)
+        place = self.timer_count
+        while place > 0 and self.timer_due[place - 1] > due:
+            self.timer_due[place] = self.timer_due[place - 1]
+            self.timer_number[place] = self.timer_number[place - 1]
+            place -= 1
+        self.timer_due[place] = due
+        self.timer_number[place] = self.timer_spent
+        self.timer_count += 1
+        return self.timer_spent
+
+    def pop_timer(self) -> int:
+        """Take the earliest timer of `after` out; returns its number."""
+        number = self.timer_number[0]
+        self.timer_count -= 1
+        for k in range(self.timer_count):
+            self.timer_due[k] = self.timer_due[k + 1]
+            self.timer_number[k] = self.timer_number[k + 1]
+        return number
+
+    # How the words become intents.
+
+    def _submit(
+        self,
+        symbol: int,
+        side: int,
+        quantity: float,
+        limit: float,
+        stop: float,
+        trail: float,
+        trail_fraction: float,
+        take_profit: float,
+        stop_loss: float,
+        tif: int,
+        role: int,
+    ) -> int:
+        """Check the words and leave an intent; returns its number."""
+        self._known(symbol)
+        contract = self.ledger.contracts[symbol]
+        if not quantity > 0.0 or not on_lot(quantity, contract.lot, contract.quantity_scale):
+            self._off_lot(symbol, quantity)
+        intent = self._ask(SUBMIT, self.next_number, symbol, side)
+        self.next_number += 1
+        intent.role = role
+        intent.tif = tif
+        intent.quantity = quantity
+        intent.limit = self._on_grid(symbol, limit)
+        intent.stop = self._on_grid(symbol, stop)
+        intent.trail = trail
+        intent.trail_fraction = trail_fraction
+        intent.kind = self._kind(symbol, limit, stop, trail, trail_fraction, tif)
+        intent.take_profit = self._on_grid(symbol, take_profit)
+        intent.stop_loss = self._on_grid(symbol, stop_loss)
+        if take_profit == take_profit:
+            intent.take_profit_number = self.next_number
+            self.next_number += 1
+        if stop_loss == stop_loss:
+            intent.stop_loss_number = self.next_number
+            self.next_number += 1
+        return intent.number
+
+    def _kind(self, symbol: int, limit: float, stop: float, trail: float, trail_fraction: float, tif: int) -> int:
+        """The kind of order that these prices make; raises OrderError when they make none."""
+        kind = MARKET
+        if trail == trail or trail_fraction == trail_fraction:
+            kind = TRAILING
+            if limit == limit or stop == stop or trail <= 0.0 or trail_fraction <= 0.0:
+                self._no_order(symbol)
+        elif limit == limit and stop == stop:
+            kind = STOP_LIMIT
+        elif limit == limit:
+            kind = LIMIT
+        elif stop == stop:
+            kind = STOP
+        if limit <= 0.0 or stop <= 0.0 or tif < GTC or tif > AT_CLOSE:
+            self._no_order(symbol)
+        if kind > LIMIT and tif != GTC and tif != DAY:
+            self._no_order(symbol)
+        return kind
+
+    def _market(self, symbol: int, quantity: float, role: int) -> int:
+        """A market order for signed `quantity`; returns its number, 0 for none."""
+        if quantity == 0.0:
+            return 0
+        side = BUY if quantity > 0.0 else SELL
+        return self._submit(symbol, side, abs(quantity), nan, nan, nan, nan, nan, nan, GTC, role)
+
+    def _ask(self, action: int, number: int, symbol: int, side: int) -> Intent:
+        """A fresh intent."""
+        if self.intent_count == len(self.intents):
+            self._grow_intents()
+        intent = self.intents[self.intent_count]
+        self.intent_count += 1
+        intent.action = action
+        intent.number = number
+        intent.symbol = symbol
+        intent.side = side
+        intent.kind = MARKET
+        intent.tif = GTC
+        intent.role = PLAIN
+        intent.quantity = 0.0
+        intent.limit = nan
+        intent.stop = nan
+        intent.trail = nan
+        intent.trail_fraction = nan
+        intent.take_profit = nan
+        intent.stop_loss = nan
+        intent.take_profit_number = 0
+        intent.stop_loss_number = 0
+        intent.sibling = 0
+        return intent
+
+    def _link(self, number: int, sibling: int) -> None:
+        """Write `sibling` on order or intent `number`."""
+        for k in range(self.intent_count):
+            if self.intents[k].number == number and self.intents[k].action == SUBMIT:
+                self.intents[k].sibling = sibling
+        place = self.orders.index(number)
+        if place >= 0:
+            self.orders[place].sibling = sibling
+
+    # How targets count.
+
+    def _small(self, target: float, held: float, drift: float) -> float:
+        """The difference that a target leaves alone; nothing is small for zero and for a change of sides."""
+        if target == 0.0 or held == 0.0 or target * held < 0.0:
+            return 0.0
+        return abs(target) * (drift if drift == drift else DRIFT)
+
+    def _own_target(self, symbol: int) -> int:
+        """The number of the target order of `symbol` that is not done or not yet reviewed, 0 for none."""
+        number = self.target_number[symbol]
+        if number == 0:
+            return 0
+        place = self.orders.index(number)
+        if place >= 0 and not self.orders[place].cancelling:
+            return number
+        for k in range(self.intent_count):
+            if self.intents[k].number == number and self.intents[k].action == SUBMIT:
+                return number
+        return 0
+
+    def _pending(self, symbol: int, own: int) -> float:
+        """Signed units that will come: working market and limit orders and this step's, but not target `own`."""
+        total = 0.0
+        for k in range(self.orders.count):
+            order = self.orders[k]
+            if order.symbol == symbol and order.number != own and order.kind <= LIMIT and order.parent == 0:
+                total += order.side * order.remaining
+        for k in range(self.intent_count):
+            intent = self.intents[k]
+            if intent.symbol == symbol and intent.number != own:
+                if intent.action == SUBMIT and intent.kind <= LIMIT:
+                    total += intent.side * intent.quantity
+                elif intent.action == CANCEL:
+                    total -= self._counted(intent.number)
+        return total
+
+    def _counted(self, number: int) -> float:
+        """What `_pending` counted for working order `number`."""
+        order = self.orders[self.orders.index(number)]
+        return order.side * order.remaining if order.kind <= LIMIT and order.parent == 0 else 0.0
+
+    def _signed_remaining(self, number: int) -> float:
+        """What is still to come of order or intent `number`, signed."""
+        place = self.orders.index(number)
+        if place >= 0:
+            return self.orders[place].side * self.orders[place].remaining
+        for k in range(self.intent_count):
+            if self.intents[k].number == number and self.intents[k].action == SUBMIT:
+                return self.intents[k].side * self.intents[k].quantity
+        return 0.0
+
+    def _unsure(self, number: int) -> bool:
+        """Whether the venue's answer on order `number` is not known."""
+        place = self.orders.index(number)
+        return place >= 0 and self.orders[place].state == UNSURE
+
+    # How approvals become orders.
+
+    def place(self, intent: Intent) -> None:
+        """Make an approved intent an order, and its protective legs orders that wait."""
+        order = self._new_order(intent, intent.number, intent.side, intent.kind, intent.role)
+        order.tif = intent.tif
+        order.quantity = intent.quantity
+        order.limit = intent.limit
+        order.stop = intent.stop
+        order.sibling = intent.sibling
+        order.take_profit_number = intent.take_profit_number
+        order.stop_loss_number = intent.stop_loss_number
+        if intent.kind == TRAILING:
+            self.trailing_count += 1
+            self._start_trailing(order, intent)
+        order.state = PENDING
+        self.reserve(order, order.quantity)
+        self.send(SUBMIT, order)
+        if intent.take_profit_number != 0:
+            leg = self._leg(intent, intent.take_profit_number, LIMIT, TAKE_PROFIT)
+            leg.limit = intent.take_profit
+            leg.sibling = intent.stop_loss_number
+        if intent.stop_loss_number != 0:
+            leg = self._leg(intent, intent.stop_loss_number, STOP, STOP_LOSS)
+            leg.stop = intent.stop_loss
+            leg.sibling = intent.take_profit_number
+
+    def _leg(self, intent: Intent, number: int, kind: int, role: int) -> Order:
+        """A protective leg that waits for its entry's fill."""
+        leg = self._new_order(intent, number, -intent.side, kind, role)
+        leg.parent = intent.number
+        leg.state = WAITING
+        return leg
+
+    def _new_order(self, intent: Intent, number: int, side: int, kind: int, role: int) -> Order:
+        """A fresh order of the intent's symbol."""
+        order = self.orders.add(number)
+        order.symbol = intent.symbol
+        order.strategy = self.strategy
+        order.side = side
+        order.kind = kind
+        order.role = role
+        order.decided = self.time
+        return order
+
+    def _start_trailing(self, order: Order, intent: Intent) -> None:
+        """The first stop of a trailing stop: the distance from the last price."""
+        last = self.ledger.price[order.symbol]
+        if last != last:
+            self._no_order(order.symbol)
+        distance = intent.trail if intent.trail == intent.trail else last * intent.trail_fraction
+        order.trail = intent.trail
+        order.trail_fraction = intent.trail_fraction
+        order.stop = self._on_grid(order.symbol, last + order.side * distance)
+
+    def reserve(self, order: Order, quantity: float) -> None:
+        """Count `quantity` more (negative: less) as working at the venue."""
+        scale = self.ledger.contracts[order.symbol].quantity_scale
+        if order.side > 0:
+            self.working_buy[order.symbol] = to_grid(self.working_buy[order.symbol] + quantity, scale)
+        else:
+            self.working_sell[order.symbol] = to_grid(self.working_sell[order.symbol] + quantity, scale)
+
+    def send(self, action: int, order: Order) -> None:
+        """Leave a message about `order` for the venue."""
+        if self.outbox_count == len(self.outbox):
+            self._grow_outbox()
+        message = self.outbox[self.outbox_count]
+        self.outbox_count += 1
+        message.action = action
+        message.number = order.number
+        message.symbol = order.symbol
+        message.side = order.side
+        message.kind = STOP if order.kind == TRAILING else order.kind
+        message.tif = order.tif
+        message.quantity = order.quantity
+        message.limit = order.limit
+        message.stop = order.stop
+        message.decided = self.time
+        message.protective = order.parent != 0
+        self.busy = True
+
+    def request_cancel(self, order: Order) -> None:
+        """Ask the venue to cancel `order`; a leg that waits is simply done by its owner."""
+        if order.state != WAITING and not order.cancelling:
+            order.cancelling = True
+            self.send(CANCEL, order)
+
+    def retire(self, index: int) -> None:
+        """Take the order at `index`, which is done, out of the table."""
+        order = self.orders[index]
+        if self.target_number[order.symbol] == order.number:
+            self.target_number[order.symbol] = 0
+        if order.kind == TRAILING:
+            self.trailing_count -= 1
+        self.orders.remove(index)
+
+    # Checks.
+
+    def _known(self, symbol: int) -> None:
+        """Raise OrderError unless `symbol` is a handle."""
+        if symbol < 0 or symbol >= self.symbol_count:
+            self._unknown_symbol(symbol)
+
+    def _priced(self, symbol: int) -> bool:
+        """Whether the symbol has had a price."""
+        self._known(symbol)
+        return self.ledger.price[symbol] == self.ledger.price[symbol]
+
+    def _on_grid(self, symbol: int, price: float) -> float:
+        """`price` on the price grid; NaN stays NaN."""
+        return to_grid(price, self.ledger.contracts[symbol].price_scale) if price == price else nan
+
+    @leaves_kernel
+    def _unknown_symbol(self, symbol: int) -> None:
+        """Raise for a handle that is not one."""
+        what = f"an order names symbol {symbol!r}, and handles run from 0 to {self.symbol_count - 1}"
+        raise OrderError(what, fix='take the handle from bar.symbol, or from self.symbol("SPY") in setup')
+
+    @leaves_kernel
+    def _off_lot(self, symbol: int, quantity: float) -> None:
+        """Raise for a quantity that cannot be ordered."""
+        lot = self.ledger.contracts[symbol].lot
+        what = f"a quantity of {quantity!r} is not a positive whole number of lots of {lot!r}"
+        raise OrderError(what, symbol, "round it: book.quantity_for_value, quantity_for_weight and the targets do")
+
+    @leaves_kernel
+    def _no_order(self, symbol: int) -> None:
+        """Raise for prices and a time in force that make no order."""
+        what = "these prices and this time in force make no order the venue knows"
+        fix = "prices above 0; trail alone; IOC, FOK and AT_CLOSE with market or limit orders only"
+        raise OrderError(what, symbol, fix)
+
+    # Tables that grow.
+
+    @leaves_kernel
+    def _grow_intents(self) -> None:
+        """Double the room for intents."""
+        self.intents.extend(Intent() for _ in range(len(self.intents)))
+
+    @leaves_kernel
+    def _grow_outbox(self) -> None:
+        """Double the room for messages."""
+        self.outbox.extend(Message() for _ in range(len(self.outbox)))
+
+    @leaves_kernel
+    def _grow_timers(self) -> None:
+        """Double the room for timers."""
+        for column in (self.timer_due, self.timer_number):
+            column.frombytes(bytes(8 * len(column)))

@@ -1,0 +1,16 @@
+"""One mark for the compiler: what machine code must not do itself.
+
+`leaves_kernel` says that a function needs the interpreter (it lengthens a table, or writes a sentence).  In machine
+code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def leaves_kernel(function: Function) -> Function:
+    """Mark `function` as one that machine code leaves the kernel for."""
+    function.leaves_kernel = True  # type: ignore[attr-defined]
+    return function

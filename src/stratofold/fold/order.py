@@ -1,0 +1,249 @@
+"""What an order is: kinds, times in force, roles, and the records of a wish (`Intent`) and of what works (`Order`).
+
+An intent is what the strategy wants, before risk has spoken; an order is what was approved; a message is what goes to
+the venue.  All three are reused slots of a table: their numbers are copied, never the objects.
+"""
+
+from array import array
+from math import nan
+
+from stratofold.fold.marks import leaves_kernel
+
+BUY, SELL = 1, -1
+
+# Kinds of order.
+MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)
+
+# Times in force.
+GTC, DAY, IOC, FOK, AT_CLOSE = range(5)
+
+# What an order is for.
+PLAIN, TARGET, TAKE_PROFIT, STOP_LOSS = range(4)
+
+# What an intent or a message asks for.
+SUBMIT, CANCEL, REPLACE = range(3)
+
+KIND_NAMES = ("market", "limit", "stop", "stop_limit", "trailing_stop")
+TIF_NAMES = ("gtc", "day", "ioc", "fok", "at_close")
+ROLE_NAMES = ("plain", "target", "take_profit", "stop_loss")
+
+
+class OrderError(ValueError):
+    """A word on the book that cannot be an order: the symbol handle, what is wrong, and the fix."""
+
+    def __init__(self, what: str, symbol: int = -1, fix: str = "") -> None:
+        """Keep the parts for the edge, where handles become names."""
+        super().__init__(what)
+        self.what = what
+        self.symbol = symbol
+        self.fix = fix
+
+
+class Intent:
+    """What the strategy wants of one order; `action` -1 is an intent that was withdrawn."""
+
+    __slots__ = (
+        "action", "kind", "limit", "number", "quantity", "role", "sibling", "side", "stop", "stop_loss",
+        "stop_loss_number", "symbol", "take_profit", "take_profit_number", "tif", "trail", "trail_fraction",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """An empty slot."""
+        self.action: int = SUBMIT
+        self.number: int = 0
+        self.symbol: int = 0
+        self.side: int = 0
+        self.kind: int = MARKET
+        self.tif: int = GTC
+        self.role: int = PLAIN
+        self.quantity: float = 0.0
+        self.limit: float = nan
+        self.stop: float = nan
+        self.trail: float = nan
+        self.trail_fraction: float = nan
+        self.take_profit: float = nan
+        self.stop_loss: float = nan
+        self.take_profit_number: int = 0
+        self.stop_loss_number: int = 0
+        self.sibling: int = 0
+
+
+class Order:
+    """One order: what was asked, what was filled, and how it hangs together with others.
+
+    `quantity` is the total asked for; `filled` of it is done.  `trail` is the distance of a trailing stop in price.
+    `parent` is the entry whose protective leg this is, `sibling` the other order of a one-cancels-other pair.
+    `arrives`, `expires`, `triggered`, `phase_from` and `bar_filled` are the venue's side of it.
+    """
+
+    __slots__ = (
+        "arrives", "bar_filled", "cancelling", "decided", "expires", "filled", "filled_value", "kind", "limit",
+        "number", "parent", "phase_from", "quantity", "role", "sibling", "side", "state", "stop", "stop_loss_number",
+        "strategy", "symbol", "take_profit_number", "tif", "trail", "trail_fraction", "triggered",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """An empty slot."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Make the slot as new."""
+        self.number: int = 0
+        self.symbol: int = 0
+        self.strategy: int = 0
+        self.side: int = 0
+        self.kind: int = MARKET
+        self.tif: int = GTC
+        self.role: int = PLAIN
+        self.state: int = 0
+        self.quantity: float = 0.0
+        self.filled: float = 0.0
+        self.filled_value: float = 0.0
+        self.limit: float = nan
+        self.stop: float = nan
+        self.trail: float = nan
+        self.trail_fraction: float = nan
+        self.decided: int = 0
+        self.parent: int = 0
+        self.sibling: int = 0
+        self.take_profit_number: int = 0
+        self.stop_loss_number: int = 0
+        self.cancelling: bool = False
+        self.arrives: int = 0
+        self.expires: int = 0
+        self.triggered: bool = False
+        self.phase_from: int = 0
+        self.bar_filled: int = -1
+
+    @property
+    def remaining(self) -> float:
+        """What is still to be filled."""
+        return self.quantity - self.filled
+
+    @property
+    def average_price(self) -> float:
+        """The mean price of what was filled, NaN before."""
+        return self.filled_value / self.filled if self.filled > 0.0 else nan
+
+
+class Orders:
+    """A table of orders that are not done, in order of number: `len(orders)`, `orders[k]`, `for order in orders`."""
+
+    __slots__ = ("count", "free", "free_count", "live", "slots")
+
+    def __init__(self, capacity: int) -> None:
+        """Room for `capacity` orders; the table grows when it must."""
+        self.slots: list[Order] = [Order() for _ in range(capacity)]
+        self.live: array[int] = array("q", bytes(8 * capacity))
+        self.free: array[int] = array("q", range(capacity - 1, -1, -1))
+        self.count: int = 0
+        self.free_count: int = capacity
+
+    def __len__(self) -> int:
+        """How many orders are not done."""
+        return self.count
+
+    def __getitem__(self, index: int) -> Order:
+        """The order at `index` in order of number; raises IndexError past the end."""
+        if index < 0 or index >= self.count:
+            raise IndexError("no such order")
+        return self.slots[self.live[index]]
+
+    @leaves_kernel
+    def grow(self) -> None:
+        """Double the table."""
+        before = len(self.slots)
+        self.slots.extend(Order() for _ in range(before))
+        self.live.frombytes(bytes(8 * before))
+        self.free.frombytes(bytes(8 * before))
+        for slot in range(2 * before - 1, before - 1, -1):
+            self.free[self.free_count] = slot
+            self.free_count += 1
+
+    def add(self, number: int) -> Order:
+        """A fresh order `number`, which must be above every number added so far unless it keeps the order."""
+        if self.free_count == 0:
+            self.grow()
+        self.free_count -= 1
+        slot = self.free[self.free_count]
+        place = self.count
+        while place > 0 and self.slots[self.live[place - 1]].number > number:
+            self.live[place] = self.live[place - 1]
+            place -= 1
+        self.live[place] = slot
+        self.count += 1
+        order = self.slots[slot]
+        order.clear()
+        order.number = number
+        return order
+
+    def after(self, number: int) -> int:
+        """The index of the first order whose number is above `number`."""
+        low = 0
+        high = self.count
+        while low < high:
+            middle = (low + high) // 2
+            if self.slots[self.live[middle]].number > number:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def index(self, number: int) -> int:
+        """The index of order `number`, -1 if it is not here."""
+        place = self.after(number) - 1
+        if place >= 0 and self.slots[self.live[place]].number == number:
+            return place
+        return -1
+
+    def remove(self, index: int) -> None:
+        """Take the order at `index` out of the table."""
+        self.free[self.free_count] = self.live[index]
+        self.free_count += 1
+        self.count -= 1
+        for k in range(index, self.count):
+            self.live[k] = self.live[k + 1]
+
+
+class Message:
+    """What leaves the book for the venue: submit, cancel or replace order `number`."""
+
+    __slots__ = (
+        "action", "decided", "kind", "limit", "number", "protective", "quantity", "side", "stop", "symbol", "tif",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """An empty slot."""
+        self.action: int = SUBMIT
+        self.number: int = 0
+        self.symbol: int = 0
+        self.side: int = 0
+        self.kind: int = MARKET
+        self.tif: int = GTC
+        self.quantity: float = 0.0
+        self.limit: float = nan
+        self.stop: float = nan
+        self.decided: int = 0
+        self.protective: bool = False
+
+
+class Contract:
+    """The numbers of one instrument that the fold needs (the edge's `Instrument` has the names)."""
+
+    __slots__ = (
+        "borrow", "currency", "lot", "maintenance", "margin", "margined", "money_scale", "multiplier", "price_scale",
+        "quantity_scale",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """A paid instrument in the base currency: cents, whole shares, no margin."""
+        self.currency: int = 0
+        self.margined: bool = False
+        self.price_scale: float = 100.0
+        self.quantity_scale: float = 1.0
+        self.lot: float = 1.0
+        self.multiplier: float = 1.0
+        self.margin: float = 1.0
+        self.maintenance: float = 0.0
+        self.borrow: float = 0.0
+        self.money_scale: float = 100.0

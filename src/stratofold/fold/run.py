@@ -1,0 +1,342 @@
+"""The driver of a simulation: bars and the events between them, in order, each carried through the one step.
+
+What comes in: an engine, a strategy and a feed.  What goes out: an engine that has heard `stop` events, or fewer when
+a log wants lengthening (`CROWDED`): Python does that, and calls again.
+"""
+
+from stratofold.events import (
+    ACTION,
+    COMMAND,
+    COMMAND_FLATTEN,
+    COMMAND_HALT,
+    COMMAND_REDUCE,
+    COMMAND_RESUME,
+    DELISTING,
+    DEPOSIT,
+    DIVIDEND,
+    EXPIRY,
+    FUNDING,
+    HALT,
+    INTEREST,
+    RATE,
+    RESUME,
+    SPLIT,
+    STATUS,
+    TIMER,
+    WITHDRAWAL,
+    Bar,
+)
+from stratofold.fold.book import ACTIVE, HALTED, REDUCING
+from stratofold.fold.engine import Engine, Feed
+from stratofold.fold.grid import to_grid, to_steps
+from stratofold.fold.step import decide, hear_bar, hear_group, hear_report, hear_timer
+from stratofold.fold.strategy import Strategy
+from stratofold.fold.venue import CLOSE, LIMITS, OPEN, split_order
+
+DONE, CROWDED = 0, 1
+_FOREVER = 9223372036854775807
+
+
+def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
+    """Hear events until `stop` of them have been heard or the feed is at its end; returns `DONE` or `CROWDED`."""
+    book = engine.book
+    bars = len(feed.time)
+    events = len(feed.event_key)
+    while engine.bar_index + engine.event_index < stop:
+        if book.busy:
+            book.busy = False
+            if engine.logs.crowded:
+                book.busy = True
+                return CROWDED
+        index = engine.bar_index
+        key = 2 * (feed.time[index] + feed.shift) + 1 if index < bars else _FOREVER
+        if engine.event_index < events and feed.event_key[engine.event_index] < key:
+            if book.timer_count > 0 and 2 * book.timer_due[0] + 2 <= feed.event_key[engine.event_index]:
+                hear_own_timer(engine, strategy)
+            else:
+                hear_event(engine, strategy, feed, engine.event_index)
+                engine.event_index += 1
+        elif index >= bars:
+            return DONE
+        elif book.timer_count > 0 and 2 * book.timer_due[0] + 2 < key:
+            hear_own_timer(engine, strategy)
+        else:
+            bar = engine.bar
+            bar.time = feed.time[index] + feed.shift
+            bar.known = bar.time
+            bar.symbol = feed.symbol[index] if len(feed.symbol) > 1 else feed.symbol[0]
+            bar.open = feed.open[index]
+            bar.high = feed.high[index]
+            bar.low = feed.low[index]
+            bar.close = feed.close[index]
+            bar.volume = feed.volume[index]
+            bar.span = feed.span
+            trade_bar(engine, strategy, bar)
+            if len(engine.logs.curve) > 0:
+                engine.logs.curve[index] = book.ledger.equity
+            engine.bar_index = index + 1
+    return DONE
+
+
+def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
+    """Time has come to `time`: a session may have begun, day orders may be over, a group may be late."""
+    if time > engine.sessions.close:
+        turn_session(engine, strategy, time)
+    if engine.venue.expiry < time:
+        engine.book.time = time
+        engine.venue.expire_before(time)
+        deliver(engine, strategy)
+    if engine.bars.pending and time > engine.bars.time + engine.grace:
+        engine.book.time = time
+        hear_group(engine, strategy)
+        deliver(engine, strategy)
+
+
+def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
+    """The session is over: sample its return, and charge for what was borrowed until this one."""
+    close_session(engine)
+    before = engine.sessions.day
+    begun = engine.sessions.index >= 0
+    engine.sessions.advance(time)
+    engine.sessions.stamp(engine.bar)
+    if begun:
+        charge_borrowing(engine, engine.sessions.day - before)
+    engine.book.busy = True
+
+
+def close_session(engine: Engine) -> None:
+    """Sample the return and exposure of the session that ends, if it had a bar."""
+    tally = engine.tally
+    if not tally.active:
+        return
+    ledger = engine.book.ledger
+    gross = 0.0
+    for symbol in range(ledger.symbol_count):
+        if ledger.quantity[symbol] != 0.0:
+            worth = ledger.worth_steps[symbol] - ledger.carried_steps[symbol]
+            gross += abs(ledger.base_steps(ledger.currency[symbol], worth))
+    equity = ledger.equity_steps
+    tally.sample(equity, gross, engine.sessions.index)
+    scale = ledger.scale[0]
+    engine.logs.equity.add(tally.time, equity / scale, ledger.cash_steps[0] / scale, gross / scale)
+
+
+def charge_borrowing(engine: Engine, days: int) -> None:
+    """Shorts pay for the calendar days between two sessions."""
+    ledger = engine.book.ledger
+    for symbol in range(ledger.symbol_count):
+        steps = ledger.borrow_steps(symbol, days)
+        if steps != 0.0:
+            pay(engine, symbol, 0.0 - steps)
+
+
+def pay(engine: Engine, symbol: int, steps: float) -> None:
+    """Money that comes with the position of `symbol`: both ledgers, and its round trip."""
+    currency = engine.book.ledger.currency[symbol]
+    engine.book.ledger.pay(currency, steps)
+    engine.venue.ledger.pay(currency, steps)
+    engine.tally.credit(symbol, steps)
+
+
+def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
+    """One bar: the venue matches, the fold hears, messages go out."""
+    tally = engine.tally
+    if tally.bar_count == 0:
+        tally.begin(bar.time - bar.span)
+    arrive(engine, strategy, bar.time)
+    engine.book.time = bar.time
+    venue = engine.venue
+    venue.begin(bar)
+    if venue.called[bar.symbol] != 0:
+        venue.liquidate(bar)
+        deliver(engine, strategy)
+    if venue.working[bar.symbol] > 0:
+        match(engine, strategy, bar)
+    venue.ledger.price[bar.symbol] = bar.close
+    tally.bar_count += 1
+    hear_bar(engine, strategy, bar)
+    tally.active = True
+    tally.observe(engine.book.ledger.equity_steps, bar.time)
+    if engine.book.outbox_count > 0:
+        deliver(engine, strategy)
+    if venue.watches_margin:
+        venue.check_margin()
+
+
+def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
+    """The bar, phase by phase; every fill is heard before the next order is tried."""
+    venue = engine.venue
+    if venue.halted[bar.symbol] == 0:
+        for phase in range(OPEN, CLOSE + 1):
+            number = venue.next(bar, phase, 0)
+            while number != 0:
+                price = deliver(engine, strategy)
+                if venue.urgent != 0 and phase <= LIMITS:
+                    venue.try_urgent(bar, price)
+                    deliver(engine, strategy)
+                number = venue.next(bar, phase, number)
+    if venue.expiry <= bar.time:
+        venue.expire_at(bar)
+        deliver(engine, strategy)
+
+
+def deliver(engine: Engine, strategy: Strategy) -> float:
+    """Carry reports to the fold and messages to the venue until both are silent; returns the last fill's price."""
+    venue = engine.venue
+    book = engine.book
+    sent = 0
+    while venue.report_next < venue.report_count or sent < book.outbox_count:
+        if venue.report_next < venue.report_count:
+            venue.report_next += 1
+            hear_report(engine, strategy, venue.reports[venue.report_next - 1])
+        else:
+            sent += 1
+            venue.receive(book.outbox[sent - 1], book.time, engine.sessions)
+    book.outbox_count = 0
+    venue.report_count = 0
+    venue.report_next = 0
+    return venue.raw_price
+
+
+def hear_own_timer(engine: Engine, strategy: Strategy) -> None:
+    """A timer that the strategy asked for with `after` is due."""
+    timer = engine.timer
+    timer.time = engine.book.timer_due[0]
+    timer.known = timer.time
+    timer.schedule = -1
+    timer.number = engine.book.pop_timer()
+    arrive(engine, strategy, timer.time)
+    timer.session = engine.sessions.index
+    hear_timer(engine, strategy, timer)
+    deliver(engine, strategy)
+
+
+def hear_event(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> None:
+    """One of the sparse events between the bars."""
+    time = feed.event_time[index]
+    arrive(engine, strategy, time)
+    engine.book.time = time
+    engine.venue.time = time
+    rank = feed.event_rank[index]
+    if rank == ACTION:
+        hear_action(engine, strategy, feed, index)
+    elif rank == TIMER:
+        timer = engine.timer
+        timer.time = time
+        timer.known = time
+        timer.schedule = feed.event_kind[index]
+        timer.number = 0
+        timer.session = engine.sessions.index
+        hear_timer(engine, strategy, timer)
+    elif rank == RATE:
+        hear_rate(engine, feed.event_currency[index], feed.event_value[index])
+    elif rank == STATUS:
+        hear_status(engine, feed.event_kind[index], feed.event_symbol[index])
+    elif rank == COMMAND:
+        hear_command(engine, feed.event_kind[index])
+    deliver(engine, strategy)
+
+
+def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> None:
+    """A corporate or account action, posted to the book and to the broker's ledger alike."""
+    kind = feed.event_kind[index]
+    symbol = feed.event_symbol[index]
+    value = feed.event_value[index]
+    ledger = engine.book.ledger
+    if kind == SPLIT:
+        split(engine, symbol, value)
+    elif kind == DIVIDEND:
+        pay(engine, symbol, ledger.per_unit_steps(symbol, value))
+    elif kind == FUNDING:
+        pay(engine, symbol, 0.0 - ledger.funding_steps(symbol, value))
+    elif kind == DELISTING or kind == EXPIRY:
+        engine.venue.cancel_all(symbol)
+        deliver(engine, strategy)
+        settle(engine, symbol, value)
+    elif kind == INTEREST or kind == DEPOSIT or kind == WITHDRAWAL:
+        currency = feed.event_currency[index]
+        steps = to_steps(value, ledger.scale[currency])
+        if kind == WITHDRAWAL:
+            steps = 0.0 - steps
+        ledger.pay(currency, steps)
+        engine.venue.ledger.pay(currency, steps)
+        if kind != INTEREST:
+            engine.tally.flow(ledger.base_steps(currency, steps))
+    engine.tally.observe(ledger.equity_steps, feed.event_time[index])
+
+
+def split(engine: Engine, symbol: int, ratio: float) -> None:
+    """New units for old: positions, orders, and the open round trip."""
+    book = engine.book
+    held = book.ledger.quantity[symbol]
+    price = book.ledger.price[symbol] / ratio
+    paid = book.ledger.split(symbol, ratio)
+    engine.venue.ledger.split(symbol, ratio)
+    engine.tally.split(symbol, ratio)
+    if paid != 0.0:
+        engine.tally.credit(symbol, paid)
+        if book.ledger.quantity[symbol] == 0.0:
+            engine.tally.settle(book.ledger, engine.logs.trades, symbol, 0.0, price, book.time)
+    contract = book.ledger.contracts[symbol]
+    book.working_buy[symbol] = 0.0
+    book.working_sell[symbol] = 0.0
+    for k in range(book.orders.count):
+        order = book.orders[k]
+        if order.symbol == symbol:
+            split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
+            if order.state != 0:
+                book.reserve(order, to_grid(order.remaining, contract.quantity_scale))
+    engine.venue.split(symbol, ratio)
+
+
+def settle(engine: Engine, symbol: int, value: float) -> None:
+    """A position is closed for us at `value` a unit (NaN: the last price), without a fee."""
+    ledger = engine.book.ledger
+    held = ledger.quantity[symbol]
+    if held == 0.0:
+        return
+    price = value if value == value else ledger.price[symbol]
+    price = to_grid(price, ledger.contracts[symbol].price_scale)
+    side = -1 if held > 0.0 else 1
+    ledger.fill(symbol, side, abs(held), price, 0.0)
+    engine.venue.ledger.fill(symbol, side, abs(held), price, 0.0)
+    engine.tally.settle(ledger, engine.logs.trades, symbol, held, price, engine.book.time)
+
+
+def hear_rate(engine: Engine, currency: int, value: float) -> None:
+    """A currency's rate."""
+    engine.book.ledger.rate[currency] = value
+    engine.venue.ledger.rate[currency] = value
+
+
+def hear_status(engine: Engine, kind: int, symbol: int) -> None:
+    """An instrument halts or resumes."""
+    for k in range(engine.book.symbol_count):
+        if symbol == -1 or symbol == k:
+            if kind == HALT:
+                engine.venue.halted[k] = 1
+            elif kind == RESUME:
+                engine.venue.halted[k] = 0
+
+
+def hear_command(engine: Engine, kind: int) -> None:
+    """The operator speaks: halting stops new exposure, flattening closes what is held."""
+    book = engine.book
+    if kind == COMMAND_HALT:
+        book.state = HALTED
+    elif kind == COMMAND_REDUCE:
+        book.state = REDUCING
+    elif kind == COMMAND_RESUME:
+        book.state = ACTIVE
+    elif kind == COMMAND_FLATTEN:
+        for k in range(book.orders.count):
+            book.request_cancel(book.orders[k])
+        for symbol in range(book.symbol_count):
+            book.close(symbol)
+        decide(engine)
+
+
+def finish_run(engine: Engine) -> None:
+    """The feed is at its end: the last session is sampled as it stands, and what works is written down."""
+    close_session(engine)
+

@@ -1,0 +1,78 @@
+"""Which session a time belongs to: the calendar's numbers, walked forward.
+
+A time belongs to the first session whose close is not before it, so what happens after hours belongs to the next
+session, and an order decided at a close belongs to the next one too (`close_after`).
+"""
+
+from array import array
+
+from stratofold.events import Bar, Bars
+
+_FOREVER = 9223372036854775807
+
+
+class Sessions:
+    """Opens, closes (ns UTC), dates (proleptic ordinals), weekdays and months, and where we are in them."""
+
+    __slots__ = ("close", "closes", "day", "days", "index", "month", "months", "open", "opens", "weekday", "weekdays")
+
+    def __init__(
+        self,
+        opens: "array[int]",
+        closes: "array[int]",
+        days: "array[int]",
+        weekdays: "array[int]",
+        months: "array[int]",
+    ) -> None:
+        """Before the first session."""
+        self.opens = opens
+        self.closes = closes
+        self.days = days
+        self.weekdays = weekdays
+        self.months = months
+        self.index: int = -1
+        self.open: int = 0
+        self.close: int = -1
+        self.day: int = 0
+        self.weekday: int = 0
+        self.month: int = 0
+
+    def advance(self, time: int) -> None:
+        """Walk to the session of `time`; past the table everything belongs to one endless session."""
+        k = self.index
+        while k < len(self.closes) and (k < 0 or self.closes[k] < time):
+            k += 1
+        self.index = k
+        if k < len(self.closes):
+            self.open = self.opens[k]
+            self.close = self.closes[k]
+            self.day = self.days[k]
+            self.weekday = self.weekdays[k]
+            self.month = self.months[k]
+        else:
+            self.close = _FOREVER
+
+    def close_after(self, time: int) -> int:
+        """The first close later than `time`, which is not before the current session's."""
+        if time < self.close:
+            return self.close
+        k = self.index + 1
+        while k < len(self.closes) and self.closes[k] <= time:
+            k += 1
+        return self.closes[k] if 0 <= k < len(self.closes) else _FOREVER
+
+    def stamp(self, bar: Bar) -> None:
+        """Write the session's numbers on a bar."""
+        bar.session = self.index
+        bar.session_open = self.open
+        bar.session_close = self.close
+        bar.weekday = self.weekday
+        bar.month = self.month
+
+    def stamp_group(self, bars: Bars) -> None:
+        """Write the session's numbers on a group of bars."""
+        bars.session = self.index
+        bars.session_open = self.open
+        bars.session_close = self.close
+        bars.weekday = self.weekday
+        bars.month = self.month

@@ -1,0 +1,195 @@
+"""The path: one event in; everything decided because of it out.  No I/O, no clock, no randomness.
+
+    report  -> book: order state, fill, position, cash -> strategy.on_fill -> intents
+    market  -> book: prices -> strategy.on_bar, on_bars                    -> intents
+    timer   -> strategy.on_timer                                           -> intents
+    intents -> review -> approvals | refusals -> working orders, messages
+
+Every mode calls these functions; what stands on the other side of the messages is the driver's affair.
+"""
+
+from stratofold.events import CANCEL_REJECTED, FILLED, PARTIAL, Bar, Report, Timer
+from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
+from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine
+from stratofold.fold.grid import to_grid
+from stratofold.fold.lifecycle import DONE_FILLED, ILLEGAL
+from stratofold.fold.risk import review
+from stratofold.fold.strategy import Strategy
+
+
+def decide(engine: Engine) -> None:
+    """Review what the hook left on the book."""
+    if engine.book.intent_count > 0:
+        review(engine.book, engine.risk, engine.logs.refusals)
+
+
+def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
+    """A bar is complete: prices, trailing stops, then the strategy."""
+    book = engine.book
+    book.time = bar.time
+    book.ledger.mark(bar.symbol, bar.close)
+    if book.trailing_count > 0:
+        trail(book, bar)
+    if engine.hears & HEARS_BAR:
+        strategy.on_bar(bar, book)
+        decide(engine)
+    if engine.hears & HEARS_BARS:
+        gather(engine, strategy, bar)
+
+
+def gather(engine: Engine, strategy: Strategy, bar: Bar) -> None:
+    """Put the bar with the others of its time; the group is heard when everyone expected has come."""
+    bars = engine.bars
+    if not bars.pending:
+        for symbol in range(len(bars.present)):
+            bars.present[symbol] = 0
+        bars.present_count = 0
+        bars.pending = True
+        bars.time = bar.time
+        bars.known = bar.time
+        engine.sessions.stamp_group(bars)
+    if bar.time != bars.time:
+        return
+    symbol = bar.symbol
+    bars.open[symbol] = bar.open
+    bars.high[symbol] = bar.high
+    bars.low[symbol] = bar.low
+    bars.close[symbol] = bar.close
+    bars.volume[symbol] = bar.volume
+    if bars.present[symbol] == 0:
+        bars.present[symbol] = 1
+        bars.present_count += 1
+    if bars.present_count >= bars.expected_count:
+        for other in range(len(bars.present)):
+            if bars.expected[other] > bars.present[other]:
+                return
+        hear_group(engine, strategy)
+
+
+def hear_group(engine: Engine, strategy: Strategy) -> None:
+    """The group of one time is heard; who came is expected next time, and who did not is NaN."""
+    bars = engine.bars
+    bars.pending = False
+    bars.expected_count = bars.present_count
+    for symbol in range(len(bars.present)):
+        bars.expected[symbol] = bars.present[symbol]
+        if bars.present[symbol] == 0:
+            bars.forget(symbol)
+    strategy.on_bars(bars, engine.book)
+    decide(engine)
+
+
+def hear_timer(engine: Engine, strategy: Strategy, timer: Timer) -> None:
+    """A timer is due."""
+    engine.book.time = timer.time
+    if engine.hears & HEARS_TIMER:
+        strategy.on_timer(timer, engine.book)
+        decide(engine)
+
+
+def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
+    """The venue speaks of an order: its state, a fill, its end."""
+    book = engine.book
+    book.busy = True
+    place = book.orders.index(report.number)
+    if place < 0:
+        if report.kind == PARTIAL or report.kind == FILLED:
+            post(engine, strategy, report)
+        return
+    order = book.orders[place]
+    following = book.lifecycle.after(order.state, report.kind)
+    if following == ILLEGAL:
+        raise RuntimeError("a report that the order's state does not allow")
+    order.state = following
+    order.arrives = max(order.arrives, report.time)
+    if report.kind == PARTIAL or report.kind == FILLED:
+        scale = book.ledger.contracts[order.symbol].quantity_scale
+        order.filled = to_grid(order.filled + report.quantity, scale)
+        order.filled_value += report.quantity * report.price
+        book.reserve(order, 0.0 - report.quantity)
+        after_fill(book, order, report.quantity)
+    elif report.kind == CANCEL_REJECTED:
+        order.cancelling = False
+    if following >= DONE_FILLED:
+        finish(engine, place)
+    if report.kind == PARTIAL or report.kind == FILLED:
+        post(engine, strategy, report)
+
+
+def post(engine: Engine, strategy: Strategy, report: Report) -> None:
+    """A fill changes what is held; the strategy hears of it."""
+    book = engine.book
+    symbol = report.symbol
+    before = book.ledger.quantity[symbol]
+    book.ledger.fill(symbol, report.side, report.quantity, report.price, report.fee)
+    engine.tally.fill(
+        book.ledger, engine.logs.trades, symbol, report.side, report.quantity, report.price, report.fee,
+        report.time, before,
+    )  # fmt: skip
+    engine.logs.fills.add(
+        report.time, report.number, symbol, report.side, report.quantity, report.price, report.fee, report.maker,
+        book.ledger.quantity[symbol],
+    )  # fmt: skip
+    if engine.hears & HEARS_FILL:
+        fill = engine.fill
+        fill.time = report.time
+        fill.known = report.time
+        fill.number = report.number
+        fill.symbol = symbol
+        fill.side = report.side
+        fill.quantity = report.quantity
+        fill.price = report.price
+        fill.fee = report.fee
+        fill.maker = report.maker
+        strategy.on_fill(fill, book)
+        decide(engine)
+
+
+def finish(engine: Engine, place: int) -> None:
+    """An order is done: release what it reserved, write it down, and let go of what hung on it."""
+    book = engine.book
+    order = book.orders[place]
+    book.reserve(order, 0.0 - to_grid(order.remaining, book.ledger.contracts[order.symbol].quantity_scale))
+    write_order(engine, place)
+    after_end(book, order)
+    take_profit = order.take_profit_number
+    stop_loss = order.stop_loss_number
+    unfilled = order.filled == 0.0
+    book.retire(place)
+    if unfilled:
+        drop(engine, take_profit)
+        drop(engine, stop_loss)
+
+
+def drop(engine: Engine, number: int) -> None:
+    """A protective leg whose entry came to nothing is done."""
+    place = drop_leg(engine.book, number)
+    if place >= 0:
+        write_order(engine, place)
+        engine.book.retire(place)
+
+
+def write_order(engine: Engine, place: int) -> None:
+    """Write the order at `place` down as it is now."""
+    order = engine.book.orders[place]
+    log = engine.logs.orders
+    row = log.count
+    if row == len(log.number):
+        log.grow()
+    log.number[row] = order.number
+    log.symbol[row] = order.symbol
+    log.strategy[row] = order.strategy
+    log.side[row] = order.side
+    log.kind[row] = order.kind
+    log.tif[row] = order.tif
+    log.state[row] = order.state
+    log.parent[row] = order.parent
+    log.decided[row] = order.decided
+    log.done[row] = engine.book.time
+    log.quantity[row] = order.quantity
+    log.limit[row] = order.limit
+    log.stop[row] = order.stop
+    log.filled[row] = order.filled
+    log.average_price[row] = order.average_price
+    log.count = row + 1
+

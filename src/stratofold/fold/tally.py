@@ -1,0 +1,281 @@
+"""Streaming statistics: no array of bars times anything, whatever the length of the run.
+
+What comes in: the equity after every event, fills, money paid.  What goes out: sums from which `research/result.py`
+makes the statistics by name.  Returns are sampled at the close of each session that had a bar; drawdown is on every
+event; a trade is a round trip flat to flat.
+"""
+
+from array import array
+from math import inf, nan, sqrt
+
+from stratofold.fold.grid import to_steps
+from stratofold.fold.ledger import Ledger, integers, zeros
+from stratofold.fold.log import TradeLog
+
+NANOSECONDS_A_DAY = 86_400_000_000_000
+
+
+class Tally:
+    """Sums over sessions, the deepest and longest drawdown, and the open round trip of each symbol."""
+
+    __slots__ = (
+        "active", "active_count", "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps",
+        "first_steps", "gross_loss", "gross_profit", "in_market_count", "last_steps", "mean", "mean_equity_sum",
+        "peak_steps", "peak_time", "risk_free", "session_count", "spread", "start_time", "time", "trade_bars",
+        "trade_bought", "trade_bought_value", "trade_count", "trade_entry", "trade_fees", "trade_flow",
+        "trade_opened", "trade_quantity", "trade_side", "trade_sold", "trade_sold_value", "traded_value",
+        "trough_steps", "win_count",
+    )  # fmt: skip
+
+    def __init__(self, symbol_count: int, equity_steps: float, risk_free: "array[float]") -> None:
+        """`risk_free` is the rate a session: one number, or one for each session of the calendar's slice."""
+        self.risk_free = risk_free
+        self.first_steps: float = equity_steps
+        self.last_steps: float = equity_steps
+        self.peak_steps: float = equity_steps
+        self.trough_steps: float = equity_steps
+        self.drawdown: float = 0.0
+        self.drawdown_length: int = 0
+        self.peak_time: int = 0
+        self.start_time: int = 0
+        self.time: int = 0
+        self.active: bool = False
+        self.bar_count: int = 0
+        self.session_count: int = 0
+        self.mean: float = 0.0
+        self.spread: float = 0.0
+        self.downside: float = 0.0
+        self.exposure_sum: float = 0.0
+        self.mean_equity_sum: float = 0.0
+        self.in_market_count: int = 0
+        self.active_count: int = 0
+        self.traded_value: float = 0.0
+        self.fees_steps: float = 0.0
+        self.trade_count: int = 0
+        self.win_count: int = 0
+        self.gross_profit: float = 0.0
+        self.gross_loss: float = 0.0
+        self.trade_side = integers(symbol_count)
+        self.trade_opened = integers(symbol_count)
+        self.trade_bars = integers(symbol_count)
+        self.trade_quantity = zeros(symbol_count)
+        self.trade_flow = zeros(symbol_count)
+        self.trade_fees = zeros(symbol_count)
+        self.trade_entry = zeros(symbol_count)
+        self.trade_bought = zeros(symbol_count)
+        self.trade_bought_value = zeros(symbol_count)
+        self.trade_sold = zeros(symbol_count)
+        self.trade_sold_value = zeros(symbol_count)
+
+    def observe(self, equity_steps: float, time: int) -> None:
+        """The equity after an event: peaks, troughs, drawdowns."""
+        self.time = time
+        if equity_steps > self.peak_steps:
+            if self.trough_steps < self.peak_steps:
+                self._close_drawdown(time)
+            self.peak_steps = equity_steps
+            self.trough_steps = equity_steps
+            self.peak_time = time
+        elif equity_steps < self.trough_steps:
+            self.trough_steps = equity_steps
+
+    def _close_drawdown(self, time: int) -> None:
+        """Compare the drawdown from the last peak with the deepest and the longest."""
+        depth = self.depth
+        if depth > self.drawdown:
+            self.drawdown = depth
+        length = time - self.peak_time
+        if length > self.drawdown_length:
+            self.drawdown_length = length
+
+    @property
+    def depth(self) -> float:
+        """How far the trough lies below the last peak, as a fraction of the peak."""
+        if self.peak_steps <= 0.0:
+            return 0.0
+        return 1.0 - self.trough_steps / self.peak_steps
+
+    def begin(self, time: int) -> None:
+        """The first event's time: drawdown and CAGR count from here."""
+        self.start_time = time
+        self.peak_time = time
+
+    def flow(self, steps: float) -> None:
+        """Money put in or taken out: it is no return, so every level moves with it."""
+        self.first_steps += steps
+        self.last_steps += steps
+        self.peak_steps += steps
+        self.trough_steps += steps
+
+    def sample(self, equity_steps: float, gross_steps: float, session: int) -> None:
+        """A session has closed: one return (Welford 1962 for mean and spread), one sample of exposure."""
+        change = equity_steps / self.last_steps - 1.0 if self.last_steps > 0.0 else 0.0
+        self.last_steps = equity_steps
+        self.session_count += 1
+        excess = change - self._free(session)
+        difference = excess - self.mean
+        self.mean += difference / self.session_count
+        self.spread += difference * (excess - self.mean)
+        if excess < 0.0:
+            self.downside += excess * excess
+        if equity_steps > 0.0:
+            self.exposure_sum += gross_steps / equity_steps
+        self.mean_equity_sum += equity_steps
+        if gross_steps > 0.0:
+            self.in_market_count += 1
+        self.active = False
+
+    def _free(self, session: int) -> float:
+        """The risk-free return of this session."""
+        if len(self.risk_free) == 1:
+            return self.risk_free[0]
+        return self.risk_free[session] if 0 <= session < len(self.risk_free) else 0.0
+
+    def fill(self, ledger: Ledger, log: TradeLog, symbol: int, side: int, quantity: float, price: float, fee: float,
+             time: int, before: float) -> None:  # fmt: skip
+        """Count a fill toward the round trip of its symbol; `before` is the position it met."""
+        value = abs(ledger.value_steps(symbol, quantity, price))
+        base = ledger.base_steps(ledger.currency[symbol], value)
+        self.traded_value += base
+        fee_steps = to_steps(fee, ledger.money_scale[symbol])
+        self.fees_steps += ledger.base_steps(ledger.currency[symbol], fee_steps)
+        after = ledger.quantity[symbol]
+        if before == 0.0:
+            self._open(symbol, side, quantity, price, time)
+            self._add(symbol, side, quantity, value, fee_steps, price)
+        elif before * after < 0.0:
+            closing = abs(before)
+            closing_value = abs(ledger.value_steps(symbol, closing, price))
+            share = fee_steps * closing / quantity
+            self._add(symbol, side, closing, closing_value, share, price)
+            self._close(ledger, log, symbol, time)
+            self._open(symbol, side, abs(after), price, time)
+            self._add(symbol, side, abs(after), value - closing_value, fee_steps - share, price)
+        else:
+            self._add(symbol, side, quantity, value, fee_steps, price)
+            if abs(after) > self.trade_quantity[symbol]:
+                self.trade_quantity[symbol] = abs(after)
+            if after == 0.0:
+                self._close(ledger, log, symbol, time)
+
+    def _open(self, symbol: int, side: int, quantity: float, price: float, time: int) -> None:
+        """A round trip begins."""
+        self.trade_side[symbol] = side
+        self.trade_opened[symbol] = time
+        self.trade_bars[symbol] = self.bar_count
+        self.trade_quantity[symbol] = quantity
+        self.trade_flow[symbol] = 0.0
+        self.trade_fees[symbol] = 0.0
+        self.trade_bought[symbol] = 0.0
+        self.trade_bought_value[symbol] = 0.0
+        self.trade_sold[symbol] = 0.0
+        self.trade_sold_value[symbol] = 0.0
+
+    def _add(self, symbol: int, side: int, quantity: float, value: float, fee: float, price: float) -> None:
+        """Part of the round trip: money in or out."""
+        self.trade_flow[symbol] -= side * value
+        self.trade_fees[symbol] += fee
+        if side > 0:
+            self.trade_bought[symbol] += quantity
+            self.trade_bought_value[symbol] += quantity * price
+        else:
+            self.trade_sold[symbol] += quantity
+            self.trade_sold_value[symbol] += quantity * price
+
+    def credit(self, symbol: int, steps: float) -> None:
+        """Money that came with the position (dividend, funding, borrowing) belongs to its round trip."""
+        self.trade_flow[symbol] += steps
+
+    def split(self, symbol: int, ratio: float) -> None:
+        """The open round trip goes on in new units."""
+        self.trade_quantity[symbol] *= ratio
+        self.trade_bought[symbol] *= ratio
+        self.trade_sold[symbol] *= ratio
+
+    def _close(self, ledger: Ledger, log: TradeLog, symbol: int, time: int) -> None:
+        """The round trip is over: count it and write it down."""
+        scale = ledger.money_scale[symbol]
+        profit = self.trade_flow[symbol] - self.trade_fees[symbol]
+        base = ledger.base_steps(ledger.currency[symbol], profit) / ledger.scale[0]
+        self.trade_count += 1
+        if profit > 0.0:
+            self.win_count += 1
+            self.gross_profit += base
+        else:
+            self.gross_loss -= base
+        row = log.count
+        if row == len(log.symbol):
+            log.grow()
+        bought = self.trade_bought_value[symbol] / self.trade_bought[symbol] if self.trade_bought[symbol] > 0.0 else nan
+        sold = self.trade_sold_value[symbol] / self.trade_sold[symbol] if self.trade_sold[symbol] > 0.0 else nan
+        long = self.trade_side[symbol] > 0
+        log.symbol[row] = symbol
+        log.side[row] = self.trade_side[symbol]
+        log.opened[row] = self.trade_opened[symbol]
+        log.closed[row] = time
+        log.bars[row] = self.bar_count - self.trade_bars[symbol]
+        log.quantity[row] = self.trade_quantity[symbol]
+        log.entry_price[row] = bought if long else sold
+        log.exit_price[row] = sold if long else bought
+        log.profit[row] = profit / scale
+        log.fees[row] = self.trade_fees[symbol] / scale
+        log.count = row + 1
+        self.trade_side[symbol] = 0
+
+    def settle(self, ledger: Ledger, log: TradeLog, symbol: int, quantity: float, price: float, time: int) -> None:
+        """A position was closed for us (delisting, expiry, a fraction paid): `quantity` signed, already gone."""
+        if self.trade_side[symbol] == 0:
+            return
+        side = -1 if quantity > 0.0 else 1
+        value = abs(ledger.value_steps(symbol, quantity, price))
+        self._add(symbol, side, abs(quantity), value, 0.0, price)
+        self._close(ledger, log, symbol, time)
+
+
+def statistics(tally: Tally, ledger: Ledger, sessions_per_year: float) -> dict[str, float]:
+    """The statistics by name, from the sums.
+
+    Returns are simple, a session; Sharpe is mean excess return over its sample standard deviation (ddof 1) times the
+    root of sessions a year (Sharpe 1994); Sortino divides by the root of the mean squared negative excess over all
+    sessions (Sortino and Price 1994); Calmar is CAGR over maximum drawdown; CAGR compounds over sessions a year.
+    What cannot be computed is NaN.
+    """
+    scale = ledger.scale[0]
+    final = ledger.equity_steps
+    count = tally.session_count
+    depth = max(tally.drawdown, tally.depth)
+    length = tally.drawdown_length
+    if tally.trough_steps < tally.peak_steps:
+        length = max(length, tally.time - tally.peak_time)
+    total = final / tally.first_steps - 1.0 if tally.first_steps > 0.0 else nan
+    years = count / sessions_per_year
+    growth = 1.0 + total
+    cagr = growth ** (1.0 / years) - 1.0 if years > 0.0 and growth > 0.0 else nan
+    deviation = sqrt(tally.spread / (count - 1)) if count > 1 else nan
+    below = sqrt(tally.downside / count) if count > 0 else nan
+    root = sqrt(sessions_per_year)
+    mean_equity = tally.mean_equity_sum / count / scale if count else nan
+    trades = tally.trade_count
+    return {
+        "final_equity": final / scale,
+        "total_return": total,
+        "cagr": cagr,
+        "volatility": deviation * root,
+        "sharpe": tally.mean / deviation * root if deviation > 0.0 else nan,
+        "sortino": tally.mean / below * root if below > 0.0 else nan,
+        "calmar": cagr / depth if depth > 0.0 else nan,
+        "max_drawdown": depth,
+        "max_drawdown_days": length / NANOSECONDS_A_DAY,
+        "exposure": tally.exposure_sum / count if count else nan,
+        "time_in_market": tally.in_market_count / count if count else nan,
+        "turnover": tally.traded_value / scale / mean_equity / years if years > 0.0 and mean_equity > 0.0 else nan,
+        "trades": float(trades),
+        "win_rate": tally.win_count / trades if trades else nan,
+        "profit_factor": tally.gross_profit / tally.gross_loss if tally.gross_loss > 0.0 else (inf if tally.gross_profit > 0.0 else nan),
+        "gross_profit": tally.gross_profit,
+        "gross_loss": tally.gross_loss,
+        "fees": tally.fees_steps / scale,
+        "traded_value": tally.traded_value / scale,
+        "sessions": float(count),
+        "bars": float(tally.bar_count),
+    }

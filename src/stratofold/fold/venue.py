@@ -1,0 +1,573 @@
+"""The simulated venue: a broker and an exchange on bars.  It takes messages and answers with reports.
+
+What comes in: messages from the book, bars, actions.  What goes out: reports, in the order in which things happened.
+The rules are the fill contract in the documentation, phase by phase; the driver carries each report through the
+fold's one step before the next order is tried.
+
+Ignores: the path of prices inside a bar beyond that contract, queue position, the effect of our orders on prices.
+"""
+
+from array import array
+from math import inf, nan
+
+from stratofold.events import (
+    ACCEPTED,
+    CANCEL_REJECTED,
+    CANCELLED,
+    EXPIRED,
+    FILLED,
+    PARTIAL,
+    REPLACED,
+    Bar,
+    Report,
+)
+from stratofold.fold.costs import Fees, Latency, Slippage
+from stratofold.fold.grid import to_grid, to_lot, to_steps
+from stratofold.fold.ledger import Ledger, integers
+from stratofold.fold.marks import leaves_kernel
+from stratofold.fold.order import (
+    AT_CLOSE,
+    CANCEL,
+    DAY,
+    FOK,
+    IOC,
+    LIMIT,
+    MARKET,
+    REPLACE,
+    SELL,
+    STOP,
+    STOP_LIMIT,
+    SUBMIT,
+    Message,
+    Order,
+    Orders,
+)
+from stratofold.fold.risk import UNAFFORDABLE
+from stratofold.fold.sessions import Sessions
+
+# The phases of a bar.
+EXPIRE, OPEN, STOPS, LIMITS, CLOSE, AFTER = range(6)
+_PHASES = 8
+_FOREVER = 9223372036854775807
+
+
+class Costs:
+    """What the venue charges and how much a bar offers."""
+
+    __slots__ = ("fees", "latency", "slippage", "volume_cap")
+
+    def __init__(self, fees: Fees, slippage: Slippage, latency: Latency, volume_cap: float = inf) -> None:
+        """`volume_cap` is the fraction of a bar's volume that our orders may take together."""
+        self.fees = fees
+        self.slippage = slippage
+        self.latency = latency
+        self.volume_cap: float = float(volume_cap)
+
+
+class Venue:
+    """Resting orders, the broker's own ledger, and what it has to say."""
+
+    __slots__ = (
+        "available", "bar_index", "called", "costs", "expiry", "halted", "inbox", "inbox_arrival", "inbox_count",
+        "last_arrival", "last_time", "ledger", "matching", "orders", "phase", "raw_price", "report_count", "report_next", "reports",
+        "start", "time", "urgent", "watches_margin", "working",
+    )  # fmt: skip
+
+    def __init__(self, ledger: Ledger, costs: Costs, capacity: int = 16) -> None:
+        """No orders; tables have room for `capacity` and grow."""
+        count = ledger.symbol_count
+        self.ledger = ledger
+        self.costs = costs
+        self.orders = Orders(capacity)
+        self.working = integers(count)
+        self.last_time = array("q", [-_FOREVER]) * count
+        self.last_arrival = array("q", [-_FOREVER]) * count
+        self.halted = integers(count)
+        self.called = integers(count)
+        self.reports: list[Report] = [Report() for _ in range(capacity)]
+        self.report_count: int = 0
+        self.report_next: int = 0
+        self.inbox: list[Message] = [Message() for _ in range(capacity)]
+        self.inbox_arrival = integers(capacity)
+        self.inbox_count: int = 0
+        self.bar_index: int = 0
+        self.phase: int = AFTER
+        self.matching: int = -1
+        self.urgent: int = 0
+        self.raw_price: float = nan
+        self.time: int = 0
+        self.start: int = 0
+        self.available: float = inf
+        self.expiry: int = _FOREVER
+        self.watches_margin: bool = False
+        for contract in ledger.contracts:
+            if contract.maintenance > 0.0:
+                self.watches_margin = True
+
+    # What it says.
+
+    def _report(self, kind: int, number: int, symbol: int, side: int) -> Report:
+        """A fresh report."""
+        if self.report_count == len(self.reports):
+            self._grow_reports()
+        report = self.reports[self.report_count]
+        self.report_count += 1
+        report.kind = kind
+        report.time = self.time
+        report.known = self.time
+        report.number = number
+        report.symbol = symbol
+        report.side = side
+        report.quantity = 0.0
+        report.price = nan
+        report.fee = 0.0
+        report.leaves = 0.0
+        report.limit = nan
+        report.stop = nan
+        report.maker = False
+        report.reason = -1
+        return report
+
+    def _end(self, kind: int, index: int, reason: int) -> None:
+        """Order at `index` is cancelled or has expired: say so and forget it."""
+        order = self.orders[index]
+        report = self._report(kind, order.number, order.symbol, order.side)
+        report.leaves = order.remaining
+        report.reason = reason
+        self._remove(index)
+
+    def _remove(self, index: int) -> None:
+        """Forget the order at `index`."""
+        self.working[self.orders[index].symbol] -= 1
+        self.orders.remove(index)
+
+    # What it is told.
+
+    def receive(self, message: Message, time: int, sessions: Sessions) -> None:
+        """Take a message that was decided at `time`."""
+        self.time = time
+        arrival = time + self.costs.latency.draw()
+        arrival = max(arrival, self.last_arrival[message.symbol])
+        if message.action == SUBMIT:
+            self._accept(message, arrival, sessions)
+        elif arrival <= time or message.protective:
+            self._amend(message)
+        else:
+            self._keep(message, arrival)
+        if not message.protective:
+            self.last_arrival[message.symbol] = arrival
+
+    def _accept(self, message: Message, arrival: int, sessions: Sessions) -> None:
+        """A new order rests from its arrival on; a protective leg from now on."""
+        order = self.orders.add(message.number)
+        self.working[message.symbol] += 1
+        order.symbol = message.symbol
+        order.side = message.side
+        order.kind = message.kind
+        order.tif = message.tif
+        order.quantity = message.quantity
+        order.limit = message.limit
+        order.stop = message.stop
+        order.arrives = arrival
+        order.expires = _FOREVER
+        if message.tif == DAY:
+            order.expires = sessions.close_after(message.decided)
+            self.expiry = min(self.expiry, order.expires)
+        if message.protective:
+            order.arrives = self.time
+            if self.matching == message.symbol:
+                self._join(order)
+        report = self._report(ACCEPTED, order.number, order.symbol, order.side)
+        report.time = order.arrives
+
+    def _join(self, leg: Order) -> None:
+        """A protective leg born inside a bar: what of this bar it may still take part in."""
+        if self.phase == OPEN:
+            leg.arrives = self.start
+            leg.phase_from = self.bar_index * _PHASES + (STOPS if leg.kind == STOP else LIMITS)
+        elif self.phase < CLOSE and leg.kind == STOP:
+            self.urgent = leg.number
+
+    def _keep(self, message: Message, arrival: int) -> None:
+        """A cancel or replace is on its way."""
+        if self.inbox_count == len(self.inbox):
+            self._grow_inbox()
+        kept = self.inbox[self.inbox_count]
+        self.inbox_arrival[self.inbox_count] = arrival
+        self.inbox_count += 1
+        _copy(message, kept)
+
+    def _amend(self, message: Message) -> None:
+        """A cancel or replace is here."""
+        index = self.orders.index(message.number)
+        if index < 0:
+            self._report(CANCEL_REJECTED, message.number, message.symbol, message.side)
+        elif message.action == CANCEL:
+            self._end(CANCELLED, index, -1)
+        elif message.action == REPLACE:
+            order = self.orders[index]
+            if message.quantity <= order.filled:
+                self._end(CANCELLED, index, -1)
+                return
+            order.quantity = message.quantity
+            order.limit = message.limit
+            order.stop = message.stop
+            report = self._report(REPLACED, order.number, order.symbol, order.side)
+            report.quantity = order.quantity
+            report.limit = order.limit
+            report.stop = order.stop
+            report.leaves = order.remaining
+
+    def _take_mail(self, symbol: int) -> None:
+        """What has arrived for `symbol` before this bar began takes effect."""
+        kept = 0
+        for k in range(self.inbox_count):
+            message = self.inbox[k]
+            if message.symbol == symbol and self.inbox_arrival[k] <= self.start:
+                self._amend(message)
+            else:
+                if kept != k:
+                    _copy(message, self.inbox[kept])
+                    self.inbox_arrival[kept] = self.inbox_arrival[k]
+                kept += 1
+        self.inbox_count = kept
+
+    # A bar, phase by phase.
+
+    def begin(self, bar: Bar) -> None:
+        """A bar is to be matched: when it began, what it offers, what has arrived."""
+        symbol = bar.symbol
+        self.time = bar.time
+        self.bar_index += 1
+        self.start = max(bar.time - bar.span, self.last_time[symbol])
+        self.last_time[symbol] = bar.time
+        if self.inbox_count > 0:
+            self._take_mail(symbol)
+        self.available = inf
+        if self.costs.volume_cap < inf:
+            contract = self.ledger.contracts[symbol]
+            volume = self.costs.volume_cap * bar.volume
+            self.available = to_lot(volume, contract.lot, contract.quantity_scale)
+
+    def next(self, bar: Bar, phase: int, number: int) -> int:
+        """Try the orders above `number` in `phase`; stop after the first that acts and return its number, else 0."""
+        self.phase = phase
+        self.matching = bar.symbol
+        index = self.orders.after(number)
+        while index < self.orders.count:
+            order = self.orders[index]
+            number = order.number
+            if order.symbol == bar.symbol and self._may_act(order, phase) and self._try(order, index, bar, phase):
+                return number
+            index += 1
+        self.matching = -1
+        return 0
+
+    def _may_act(self, order: Order, phase: int) -> bool:
+        """Whether the order was here when the bar began and has not had its turn in this bar."""
+        return (
+            order.arrives <= self.start
+            and order.bar_filled != self.bar_index
+            and self.bar_index * _PHASES + phase >= order.phase_from
+        )
+
+    def _try(self, order: Order, index: int, bar: Bar, phase: int) -> bool:
+        """One order in one phase; returns whether there is something to report."""
+        said = self.report_count
+        if order.tif == AT_CLOSE:
+            if phase == CLOSE and bar.time >= bar.session_close:
+                self._at_close(order, index, bar)
+        elif phase == OPEN:
+            self._at_open(order, index, bar)
+        elif phase == STOPS:
+            self._reach_stop(order, index, bar)
+        elif phase == LIMITS:
+            self._touch_limit(order, index, bar)
+        return self.report_count != said
+
+    def _at_open(self, order: Order, index: int, bar: Bar) -> None:
+        """Phase 1: what the open fills, and what IOC and FOK make of it."""
+        number = order.number
+        hasty = order.tif == IOC or order.tif == FOK
+        if (order.kind == STOP or order.kind == STOP_LIMIT) and not order.triggered:
+            order.triggered = order.side * (bar.open - order.stop) >= 0.0
+        if order.kind == MARKET or (order.kind == STOP and order.triggered):
+            self._fill(order, index, bar, bar.open, False, True)
+        elif (
+            order.kind == LIMIT or (order.kind == STOP_LIMIT and order.triggered)
+        ) and order.side * (order.limit - bar.open) >= 0.0:
+            self._fill(order, index, bar, bar.open, False, False)
+        if hasty:
+            left = self.orders.index(number)
+            if left >= 0:
+                self._end(CANCELLED, left, -1)
+
+    def _reach_stop(self, order: Order, index: int, bar: Bar) -> None:
+        """Phase 2: stops that the bar's range reaches."""
+        if order.triggered or (order.kind != STOP and order.kind != STOP_LIMIT):
+            return
+        if not self._reached(order, bar):
+            return
+        order.triggered = True
+        if order.kind == STOP:
+            self._fill(order, index, bar, self._worse(order, bar.open), False, True)
+        elif order.side * (order.limit - order.stop) >= 0.0:
+            self._fill(order, index, bar, order.stop, False, False)
+        else:
+            order.bar_filled = self.bar_index
+
+    def _reached(self, order: Order, bar: Bar) -> bool:
+        """Whether the bar's range reaches the order's stop."""
+        if order.side > 0:
+            return bar.high >= order.stop
+        return bar.low <= order.stop
+
+    def _worse(self, order: Order, price: float) -> float:
+        """The order's stop, or `price` if that is worse."""
+        if order.side > 0:
+            return max(order.stop, price)
+        return min(order.stop, price)
+
+    def _touch_limit(self, order: Order, index: int, bar: Bar) -> None:
+        """Phase 3: limits that the bar's range touches."""
+        if order.kind != LIMIT and not (order.kind == STOP_LIMIT and order.triggered):
+            return
+        if order.side > 0:
+            touched = bar.low <= order.limit
+        else:
+            touched = bar.high >= order.limit
+        if touched:
+            self._fill(order, index, bar, order.limit, True, False)
+
+    def _at_close(self, order: Order, index: int, bar: Bar) -> None:
+        """Phase 4: orders for the close; what does not fill expires."""
+        number = order.number
+        if order.kind == MARKET:
+            self._fill(order, index, bar, bar.close, False, True)
+        elif order.side * (order.limit - bar.close) >= 0.0:
+            self._fill(order, index, bar, bar.close, False, False)
+        left = self.orders.index(number)
+        if left >= 0:
+            self._end(EXPIRED, left, -1)
+
+    def try_urgent(self, bar: Bar, entry_price: float) -> None:
+        """A stop leg whose entry has just filled inside the bar, before any other order."""
+        index = self.orders.index(self.urgent)
+        self.urgent = 0
+        if index < 0:
+            return
+        leg = self.orders[index]
+        if self._reached(leg, bar):
+            leg.triggered = True
+            self._fill(leg, index, bar, self._worse(leg, entry_price), False, True)
+
+    # One fill.
+
+    def _fill(self, order: Order, index: int, bar: Bar, price: float, maker: bool, slips: bool) -> None:
+        """Fill what the volume and the account allow, and report it."""
+        contract = self.ledger.contracts[order.symbol]
+        remaining = to_grid(order.remaining, contract.quantity_scale)
+        quantity = min(remaining, self.available)
+        if order.tif == FOK and quantity < remaining:
+            return
+        if quantity <= 0.0:
+            return
+        self.ledger.price[order.symbol] = self._seen(order.symbol, price)
+        self.raw_price = price
+        if slips:
+            price = self.costs.slippage.price(order.side, price, quantity, bar.volume, contract.price_scale)
+        else:
+            price = to_grid(price, contract.price_scale)
+        affordable = self._afford(order.symbol, order.side, quantity, price, maker)
+        if affordable < quantity and (order.tif == FOK or affordable <= 0.0):
+            self._end(CANCELLED, index, UNAFFORDABLE)
+            return
+        order.bar_filled = self.bar_index
+        self._do(order, min(quantity, affordable), price, maker)
+        left = to_grid(order.remaining, contract.quantity_scale)
+        if left <= 0.0:
+            self._remove(index)
+        elif affordable < quantity:
+            self._end(CANCELLED, index, UNAFFORDABLE)
+
+    def _seen(self, symbol: int, price: float) -> float:
+        """The last price, or `price` where there was none."""
+        last = self.ledger.price[symbol]
+        return last if last == last else price
+
+    def _do(self, order: Order, quantity: float, price: float, maker: bool) -> None:
+        """Post the fill to the broker's ledger and report it."""
+        contract = self.ledger.contracts[order.symbol]
+        value = abs(self.ledger.value_steps(order.symbol, quantity, price)) / contract.money_scale
+        fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
+        self.costs.fees.book(value)
+        self.ledger.fill(order.symbol, order.side, quantity, price, fee)
+        self.available -= quantity
+        if self.available < inf:
+            self.available = to_grid(self.available, contract.quantity_scale)
+        order.filled = to_grid(order.filled + quantity, contract.quantity_scale)
+        kind = FILLED if order.filled >= order.quantity else PARTIAL
+        report = self._report(kind, order.number, order.symbol, order.side)
+        report.quantity = quantity
+        report.price = price
+        report.fee = fee
+        report.maker = maker
+        report.leaves = to_grid(order.remaining, contract.quantity_scale)
+
+    def _afford(self, symbol: int, side: int, quantity: float, price: float, maker: bool) -> float:
+        """How much of `quantity` the account can hold at `price`; what reduces passes whole."""
+        ledger = self.ledger
+        contract = ledger.contracts[symbol]
+        held = ledger.quantity[symbol]
+        after = to_grid(held + side * quantity, contract.quantity_scale)
+        if (held * after >= 0.0 and abs(after) <= abs(held)) or contract.margin == 0.0:
+            return quantity
+        value = abs(ledger.value_steps(symbol, quantity, price)) / contract.money_scale
+        fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
+        fee_steps = ledger.base_steps(contract.currency, to_steps(fee, contract.money_scale))
+        last = ledger.price[symbol]
+        ledger.price[symbol] = price
+        available = self._equity_steps() - self._margins(symbol) - fee_steps
+        ledger.price[symbol] = last
+        if ledger.required_steps(symbol, after, price, contract.margin) <= available:
+            return quantity
+        most = 0.0
+        if available > 0.0:
+            each = price * contract.multiplier * contract.margin * ledger.rate[contract.currency]
+            most = to_lot(available / ledger.scale[0] / each, contract.lot, contract.quantity_scale)
+        cut = to_grid(most - side * held, contract.quantity_scale)
+        if side * held < 0.0:
+            cut = max(cut, abs(held))
+        return min(max(cut, 0.0), quantity)
+
+    def _equity_steps(self) -> float:
+        """Equity at the last prices, worked out afresh: the broker's ledger is not marked bar by bar."""
+        for symbol in range(self.ledger.symbol_count):
+            if self.ledger.quantity[symbol] != 0.0:
+                self.ledger.revalue(symbol)
+        return self.ledger.equity_steps
+
+    def _margins(self, apart: int) -> float:
+        """Initial margin of every position but that of symbol `apart`, in base steps."""
+        total = 0.0
+        for symbol in range(self.ledger.symbol_count):
+            if symbol != apart and self.ledger.quantity[symbol] != 0.0:
+                total += self.ledger.margin_steps(symbol)
+        return total
+
+    # What ends orders, and positions, without a strategy's word.
+
+    def expire_before(self, time: int) -> None:
+        """Day orders whose session closed before `time` expire."""
+        self.time = time
+        self._expire(time - 1, -1)
+
+    def expire_at(self, bar: Bar) -> None:
+        """Day orders of the bar's symbol whose session closes with it expire."""
+        self._expire(bar.time, bar.symbol)
+
+    def _expire(self, time: int, symbol: int) -> None:
+        """Day orders (of `symbol`, -1 for all) that expire at or before `time`."""
+        index = 0
+        self.expiry = _FOREVER
+        while index < self.orders.count:
+            order = self.orders[index]
+            if order.expires <= time and (symbol < 0 or order.symbol == symbol):
+                self._end(EXPIRED, index, -1)
+            else:
+                self.expiry = min(self.expiry, order.expires)
+                index += 1
+
+    def cancel_all(self, symbol: int) -> None:
+        """Every order of `symbol` is cancelled."""
+        index = 0
+        while index < self.orders.count:
+            if self.orders[index].symbol == symbol:
+                self._end(CANCELLED, index, -1)
+            else:
+                index += 1
+
+    def split(self, symbol: int, ratio: float) -> None:
+        """Working orders go on in new units; one left with nothing is cancelled."""
+        contract = self.ledger.contracts[symbol]
+        index = 0
+        while index < self.orders.count:
+            order = self.orders[index]
+            index += 1
+            if order.symbol == symbol:
+                split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
+                if order.quantity <= order.filled:
+                    index -= 1
+                    self._end(CANCELLED, index, -1)
+
+    def check_margin(self) -> None:
+        """After a close: an account under its maintenance margin is called, every position of it."""
+        required = 0.0
+        ledger = self.ledger
+        for symbol in range(ledger.symbol_count):
+            if ledger.quantity[symbol] != 0.0:
+                maintenance = ledger.contracts[symbol].maintenance
+                required += ledger.required_steps(symbol, ledger.quantity[symbol], ledger.price[symbol], maintenance)
+        if required > 0.0 and self._equity_steps() < required:
+            for symbol in range(ledger.symbol_count):
+                self.called[symbol] = 1 if ledger.quantity[symbol] != 0.0 else 0
+
+    def liquidate(self, bar: Bar) -> None:
+        """A called position is closed at the open, its orders cancelled first."""
+        symbol = bar.symbol
+        self.called[symbol] = 0
+        self.cancel_all(symbol)
+        held = self.ledger.quantity[symbol]
+        if held == 0.0:
+            return
+        contract = self.ledger.contracts[symbol]
+        side = SELL if held > 0.0 else 1
+        price = to_grid(bar.open, contract.price_scale)
+        value = abs(self.ledger.value_steps(symbol, held, price)) / contract.money_scale
+        fee = self.costs.fees.of(abs(held), value, False, contract.money_scale)
+        self.costs.fees.book(value)
+        self.ledger.fill(symbol, side, abs(held), price, fee)
+        report = self._report(FILLED, 0, symbol, side)
+        report.quantity = abs(held)
+        report.price = price
+        report.fee = fee
+
+    # Tables that grow.
+
+    @leaves_kernel
+    def _grow_reports(self) -> None:
+        """Double the room for reports."""
+        self.reports.extend(Report() for _ in range(len(self.reports)))
+
+    @leaves_kernel
+    def _grow_inbox(self) -> None:
+        """Double the room for messages under way."""
+        self.inbox_arrival.frombytes(bytes(8 * len(self.inbox)))
+        self.inbox.extend(Message() for _ in range(len(self.inbox)))
+
+
+def _copy(source: Message, to: Message) -> None:
+    """Copy a message's numbers."""
+    to.action = source.action
+    to.number = source.number
+    to.symbol = source.symbol
+    to.side = source.side
+    to.kind = source.kind
+    to.tif = source.tif
+    to.quantity = source.quantity
+    to.limit = source.limit
+    to.stop = source.stop
+    to.decided = source.decided
+    to.protective = source.protective
+
+
+def split_order(order: Order, ratio: float, lot: float, quantity_scale: float, price_scale: float) -> None:
+    """One order in the units after a split of `ratio` new for one old."""
+    order.quantity = to_lot(order.quantity * ratio, lot, quantity_scale)
+    order.filled = to_lot(order.filled * ratio, lot, quantity_scale)
+    if order.limit == order.limit:
+        order.limit = to_grid(order.limit / ratio, price_scale)
+    if order.stop == order.stop:
+        order.stop = to_grid(order.stop / ratio, price_scale)
+    if order.trail == order.trail:
+        order.trail = to_grid(order.trail / ratio, price_scale)
