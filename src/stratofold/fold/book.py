@@ -192,18 +192,26 @@ class Book:
 
     def replace(self, number: int, quantity: float = nan, limit: float = nan, stop: float = nan) -> None:
         """Change the total quantity, limit or stop of order `number`; what is not stated stays as it is."""
-        place = self.orders.index(number)
-        if place < 0:
+        symbol = self._symbol_of(number)
+        if symbol < 0:
             return
-        order = self.orders[place]
-        contract = self.ledger.contracts[order.symbol]
+        contract = self.ledger.contracts[symbol]
         if quantity == quantity and not on_lot(quantity, contract.lot, contract.quantity_scale):
-            self._off_lot(order.symbol, quantity)
-        intent = self._ask(REPLACE, order.number, order.symbol, order.side)
-        intent.kind = order.kind
-        intent.quantity = quantity if quantity == quantity else order.quantity
-        intent.limit = self._on_grid(order.symbol, limit) if limit == limit else order.limit
-        intent.stop = self._on_grid(order.symbol, stop) if stop == stop else order.stop
+            self._off_lot(symbol, quantity)
+        intent = self._ask(REPLACE, number, symbol, 0)
+        intent.quantity = quantity
+        intent.limit = self._on_grid(symbol, limit)
+        intent.stop = self._on_grid(symbol, stop)
+
+    def _symbol_of(self, number: int) -> int:
+        """The symbol of an order that works or was asked for in this step, -1 for any other number."""
+        place = self.orders.index(number)
+        if place >= 0:
+            return self.orders[place].symbol
+        for k in range(self.intent_count):
+            if self.intents[k].number == number and self.intents[k].action == SUBMIT:
+                return self.intents[k].symbol
+        return -1
 
     def one_cancels_other(self, first: int, second: int) -> None:
         """Link two orders of this step or still working: a fill of one takes the same quantity off the other."""

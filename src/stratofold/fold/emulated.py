@@ -7,7 +7,7 @@ The rules are the same in every mode; a venue that holds such orders itself decl
 from stratofold.events import Bar
 from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid
-from stratofold.fold.lifecycle import DONE_CANCELLED, PENDING, WAITING
+from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, PENDING, WAITING
 from stratofold.fold.order import REPLACE, SUBMIT, TRAILING, Order
 
 
@@ -54,8 +54,8 @@ def _shrink(book: Book, number: int, quantity: float) -> None:
 
 
 def after_end(book: Book, order: Order) -> None:
-    """`order` is done: legs of an entry without a fill go; an entry whose leg filled wholly asks for no more."""
-    if order.parent != 0 and order.filled > 0.0:
+    """`order` is done: an entry whose protective leg filled wholly asks for no more."""
+    if order.parent != 0 and order.state == DONE_FILLED:
         place = book.orders.index(order.parent)
         if place >= 0:
             book.request_cancel(book.orders[place])

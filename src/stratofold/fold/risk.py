@@ -11,7 +11,7 @@ from stratofold.fold.book import ACTIVE, HALTED, Book
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.lifecycle import WAITING
 from stratofold.fold.log import RefusalLog
-from stratofold.fold.order import CANCEL, LIMIT, REPLACE, STOP_LIMIT, SUBMIT, Intent, Order
+from stratofold.fold.order import CANCEL, LIMIT, REPLACE, STOP, STOP_LIMIT, SUBMIT, TRAILING, Intent, Order
 
 # Why not, in order of precedence: the first that applies is named.
 (
@@ -77,6 +77,23 @@ class Limits:
         self.price_collar: float = float(price_collar)
         self.orders_per_minute_max: float = float(orders_per_minute_max)
         self.duplicate_seconds: float = float(duplicate_seconds)
+
+
+class Unlimited(Limits):
+    """Everything is allowed: for research and tests only; the live path cannot import it."""
+
+    def __init__(self) -> None:
+        """No limit at all."""
+        super().__init__(
+            position_max=inf,
+            order_quantity_max=inf,
+            order_notional_max=inf,
+            gross_exposure_max=inf,
+            net_exposure_max=inf,
+            leverage_max=inf,
+            price_collar=inf,
+            orders_per_minute_max=inf,
+        )
 
 
 class Risk:
@@ -298,14 +315,14 @@ def _replace(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> No
     if place < 0:
         return
     order = book.orders[place]
+    _complete(order, intent)
     if order.state == WAITING:
         _amend(order, intent)
         return
     if intent.quantity <= order.filled:
         book.request_cancel(order)
         return
-    scale = book.ledger.contracts[order.symbol].quantity_scale
-    more = to_grid(intent.quantity - order.quantity, scale)
+    more = to_grid(intent.quantity - order.quantity, book.ledger.contracts[order.symbol].quantity_scale)
     reason = risk.verdict(book, intent, more)
     if reason != APPROVED:
         _refuse(book, risk, refusals, intent, reason)
@@ -316,9 +333,21 @@ def _replace(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> No
     book.send(REPLACE, order)
 
 
+def _complete(order: Order, intent: Intent) -> None:
+    """What a replace does not state stays as it is."""
+    intent.side = order.side
+    intent.kind = order.kind
+    if intent.quantity != intent.quantity:
+        intent.quantity = order.quantity
+    if intent.limit != intent.limit:
+        intent.limit = order.limit
+    if intent.stop != intent.stop:
+        intent.stop = order.stop
+
+
 def _amend(order: Order, intent: Intent) -> None:
     """The new prices of an order."""
     if order.kind == LIMIT or order.kind == STOP_LIMIT:
         order.limit = intent.limit
-    if order.kind != LIMIT and order.kind != 0:
+    if order.kind == STOP or order.kind == STOP_LIMIT or order.kind == TRAILING:
         order.stop = intent.stop

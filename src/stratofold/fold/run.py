@@ -147,7 +147,9 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     engine.book.time = bar.time
     venue = engine.venue
     venue.begin(bar)
-    if venue.called[bar.symbol] != 0:
+    if venue.watches_margin and venue.is_called(bar.symbol):
+        venue.cancel_all(bar.symbol)
+        deliver(engine, strategy)
         venue.liquidate(bar)
         deliver(engine, strategy)
     if venue.working[bar.symbol] > 0:
@@ -175,6 +177,9 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
                     venue.try_urgent(bar, price)
                     deliver(engine, strategy)
                 number = venue.next(bar, phase, number)
+    elif bar.time >= bar.session_close:
+        venue.miss_close(bar)
+        deliver(engine, strategy)
     if venue.expiry <= bar.time:
         venue.expire_at(bar)
         deliver(engine, strategy)
@@ -252,7 +257,8 @@ def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> N
     elif kind == DELISTING or kind == EXPIRY:
         engine.venue.cancel_all(symbol)
         deliver(engine, strategy)
-        settle(engine, symbol, value)
+        engine.venue.settle(symbol, value)
+        deliver(engine, strategy)
     elif kind == INTEREST or kind == DEPOSIT or kind == WITHDRAWAL:
         currency = feed.event_currency[index]
         steps = to_steps(value, ledger.scale[currency])
@@ -287,20 +293,6 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
             if order.state != 0:
                 book.reserve(order, to_grid(order.remaining, contract.quantity_scale))
     engine.venue.split(symbol, ratio)
-
-
-def settle(engine: Engine, symbol: int, value: float) -> None:
-    """A position is closed for us at `value` a unit (NaN: the last price), without a fee."""
-    ledger = engine.book.ledger
-    held = ledger.quantity[symbol]
-    if held == 0.0:
-        return
-    price = value if value == value else ledger.price[symbol]
-    price = to_grid(price, ledger.contracts[symbol].price_scale)
-    side = -1 if held > 0.0 else 1
-    ledger.fill(symbol, side, abs(held), price, 0.0)
-    engine.venue.ledger.fill(symbol, side, abs(held), price, 0.0)
-    engine.tally.settle(ledger, engine.logs.trades, symbol, held, price, engine.book.time)
 
 
 def hear_rate(engine: Engine, currency: int, value: float) -> None:

@@ -27,6 +27,7 @@ from stratofold.fold.ledger import Ledger, integers
 from stratofold.fold.marks import leaves_kernel
 from stratofold.fold.order import (
     AT_CLOSE,
+    BUY,
     CANCEL,
     DAY,
     FOK,
@@ -510,27 +511,53 @@ class Venue:
                 required += ledger.required_steps(symbol, ledger.quantity[symbol], ledger.price[symbol], maintenance)
         if required > 0.0 and self._equity_steps() < required:
             for symbol in range(ledger.symbol_count):
-                self.called[symbol] = 1 if ledger.quantity[symbol] != 0.0 else 0
+                if ledger.quantity[symbol] != 0.0 and self.called[symbol] == 0:
+                    self.called[symbol] = self.time
+
+    def is_called(self, symbol: int) -> bool:
+        """Whether this bar closes a called position: it began after the call and is not halted."""
+        return self.called[symbol] != 0 and self.start >= self.called[symbol] and self.halted[symbol] == 0
 
     def liquidate(self, bar: Bar) -> None:
-        """A called position is closed at the open, its orders cancelled first."""
+        """A called position is closed at the open; its orders were cancelled first."""
         symbol = bar.symbol
         self.called[symbol] = 0
-        self.cancel_all(symbol)
         held = self.ledger.quantity[symbol]
         if held == 0.0:
             return
         contract = self.ledger.contracts[symbol]
-        side = SELL if held > 0.0 else 1
         price = to_grid(bar.open, contract.price_scale)
         value = abs(self.ledger.value_steps(symbol, held, price)) / contract.money_scale
         fee = self.costs.fees.of(abs(held), value, False, contract.money_scale)
         self.costs.fees.book(value)
+        self._settle(symbol, price, fee)
+
+    def settle(self, symbol: int, value: float) -> None:
+        """A position is closed for us at `value` a unit (NaN: the last price), without a fee."""
+        if self.ledger.quantity[symbol] == 0.0:
+            return
+        price = value if value == value else self.ledger.price[symbol]
+        self._settle(symbol, to_grid(price, self.ledger.contracts[symbol].price_scale), 0.0)
+
+    def _settle(self, symbol: int, price: float, fee: float) -> None:
+        """Close the whole position and report it as a fill of no order of ours."""
+        held = self.ledger.quantity[symbol]
+        side = SELL if held > 0.0 else BUY
         self.ledger.fill(symbol, side, abs(held), price, fee)
         report = self._report(FILLED, 0, symbol, side)
         report.quantity = abs(held)
         report.price = price
         report.fee = fee
+
+    def miss_close(self, bar: Bar) -> None:
+        """A halted symbol's session closes: orders for that close expire."""
+        index = 0
+        while index < self.orders.count:
+            order = self.orders[index]
+            if order.symbol == bar.symbol and order.tif == AT_CLOSE and self._may_act(order, CLOSE):
+                self._end(EXPIRED, index, -1)
+            else:
+                index += 1
 
     # Tables that grow.
 
