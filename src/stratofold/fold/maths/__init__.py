@@ -8,6 +8,8 @@ comparisons of doubles and 64-bit integer arithmetic only; the interpreter runs 
 translates them as they stand.  docs/maths.md has the table of measured errors and the sources of the ideas.
 """
 
+from stratofold.fold.maths.circular import acos, asin, atan, atan2, cos, sin, tan
+from stratofold.fold.maths.error_function import erf, erfc, norm_cdf, norm_pdf
 from stratofold.fold.maths.exponential import cosh, exp, expm1, sigmoid, sinh, tanh
 from stratofold.fold.maths.logarithm import acosh, asinh, atanh, log, log1p, log2, log10
 from stratofold.fold.maths.powers import cbrt, hypot, power, sqrt, whole_power
@@ -23,3 +25,45 @@ from stratofold.fold.maths.whole import (
     total,
     trunc,
 )
+
+__all__ = [
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "erf",
+    "erfc",
+    "exp",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "floor_modulo",
+    "fmod",
+    "hypot",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "nearest",
+    "norm_cdf",
+    "norm_pdf",
+    "power",
+    "round_half_even",
+    "round_whole",
+    "sigmoid",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "total",
+    "trunc",
+    "whole_power",
+]

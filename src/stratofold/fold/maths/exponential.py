@@ -58,10 +58,11 @@ _S3 = 2.7557319248677606e-06
 _S4 = 2.505206954887021e-08
 _S5 = 1.608719388822453e-10
 
+
 def exp_rest(high: float, low: float) -> float:
     """`exp(high - low) - 1 - high`, for `|high| <= ln 2 / 2` and a tiny `low`."""
     r = high - low
-    series = (_E7 + r * (_E8 + r * (_E9 + r * _E10)))
+    series = _E7 + r * (_E8 + r * (_E9 + r * _E10))
     series = _E1 + r * (_E2 + r * (_E3 + r * (_E4 + r * (_E5 + r * (_E6 + r * series)))))
     return r * r * (_E0 + r * series) - low
 
@@ -89,7 +90,7 @@ def _exp_edge(x: float) -> float:
 
 
 def exp(x: float) -> float:
-    """e to the power `x`; OverflowError above 709.78."""
+    """The exponential: e to the power `x`; OverflowError above 709.78."""
     if not -_FAST < x < _FAST:
         return _exp_edge(x)
     whole = (x * _INVERSE_LN2 + _SHIFTER) - _SHIFTER
@@ -121,7 +122,7 @@ def tanh(x: float) -> float:
     size = abs(x)
     if size < 0.55:
         z = x * x
-        series = (_T6 + z * (_T7 + z * (_T8 + z * (_T9 + z * _T10))))
+        series = _T6 + z * (_T7 + z * (_T8 + z * (_T9 + z * _T10)))
         series = _T0 + z * (_T1 + z * (_T2 + z * (_T3 + z * (_T4 + z * (_T5 + z * series)))))
         return x + x * z * series
     if size > 22.0:

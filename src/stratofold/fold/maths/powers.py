@@ -155,14 +155,19 @@ def cbrt(x: float) -> float:
     return value if x > 0.0 else -value
 
 
+def _hypot_edge(a: float, b: float) -> float:
+    """The hypotenuse when a leg is infinite or not a number."""
+    if a == inf:
+        return a
+    return b if b == inf or a == a else a
+
+
 def hypot(x: float, y: float) -> float:
     """`sqrt(x*x + y*y)` without overflow on the way; infinite if either is, even beside a NaN."""
     a = abs(x)
     b = abs(y)
-    if a == inf or b == inf:
-        return inf
-    if a != a or b != b:
-        return a if a != a else b
+    if not (a < inf and b < inf):
+        return _hypot_edge(a, b)
     if a < b:
         a, b = b, a
     if a > b * _APART:

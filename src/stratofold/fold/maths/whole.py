@@ -75,10 +75,10 @@ def _ten_to(digits: int) -> float:
 def _nearest_of_pair(high: float, low: float) -> float:
     """The whole number nearest to `high + low`, half to even, for `|high| < 2**53`."""
     whole = nearest(high)
-    gap = (high - whole) + low
-    if gap > 0.5 or (gap == 0.5 and nearest(whole * 0.5) != whole * 0.5):
+    # Only a tie of the high part leaves the low part anything to decide.
+    if high - whole == 0.5 and low > 0.0:
         return whole + 1.0
-    if gap < -0.5 or (gap == -0.5 and nearest(whole * 0.5) != whole * 0.5):
+    if high - whole == -0.5 and low < 0.0:
         return whole - 1.0
     return whole
 
