@@ -30,7 +30,6 @@ import hashlib
 import json
 import mmap
 import os
-import platform
 import struct
 import sys
 import weakref
@@ -45,7 +44,8 @@ _CODE_ALIGNMENT = 64
 _WINDOWS = sys.platform == "win32"
 
 _MACHINES = {"x86_64": "x86-64", "amd64": "x86-64", "arm64": "aarch64", "aarch64": "aarch64"}
-ARCHITECTURE = _MACHINES.get(platform.machine().lower(), platform.machine())
+_MACHINE = os.environ.get("PROCESSOR_ARCHITECTURE", "") if _WINDOWS else os.uname().machine
+ARCHITECTURE = _MACHINES.get(_MACHINE.lower(), _MACHINE)
 ABI = "aapcs64" if ARCHITECTURE == "aarch64" else "win64" if _WINDOWS else "sysv"
 
 ALWAYS = frozenset({"cmov", "cx8", "fxsr", "mmx", "sse", "sse2", "64bit"})  # part of x86-64 itself
@@ -82,7 +82,7 @@ class Image:
         self.address = address
         self._memory = memory
 
-    def function(self, restype: Any, argtypes: Iterable[Any]) -> Callable[..., Any]:  # noqa: ANN401 - ctypes' classes
+    def function(self, restype: Any, argtypes: Iterable[Any]) -> Callable[..., Any]:
         """The entry as a callable of these ctypes types; it runs without the interpreter's lock."""
         call = ctypes.CFUNCTYPE(restype, *argtypes)(self.address + self.header["entry"])
         call._image = self  # type: ignore[attr-defined]  # noqa: SLF001 - the code must outlive the callable
@@ -144,7 +144,7 @@ def _opened(kernel: str | os.PathLike[str] | bytes) -> tuple[dict[str, Any], byt
         raise _refusal("SF620", f"the kernel file can not be read: {error.strerror}", place, _FREEZE) from error
 
 
-_FREEZE = "freeze the strategy again: `stratofold freeze`"
+_FREEZE = "freeze the strategy again: stratofold.kernel.freeze"
 
 
 def _refusal(code: str, what: str, place: str, fix: str, why: str = "") -> Setup:
@@ -180,14 +180,14 @@ def _cut_short(length: int, wanted: int, place: str) -> Setup:
 def _check_machine(header: dict[str, Any], place: str) -> None:
     if (header["architecture"], header["abi"]) != (ARCHITECTURE, ABI):
         what = f"the kernel is for {header['architecture']} ({header['abi']}), this machine is {ARCHITECTURE} ({ABI})"
-        raise _refusal("SF624", what, place, "freeze for this machine: `stratofold freeze --target native`")
+        raise _refusal("SF624", what, place, 'freeze it for this machine: target="native"')
     missing = sorted(set(header["features"]) - _host_features())
     if missing:
         raise _refusal(
             "SF625",
             f"the kernel is built for {header['baseline']}; this processor has no {', '.join(missing)}",
             place,
-            "freeze for an older baseline: `stratofold freeze --target x86-64-v2`",
+            'freeze it for an older baseline: target="x86-64-v2"',
             "it would stop with an illegal instruction",
         )
 
@@ -206,7 +206,7 @@ def _check_caller(header: dict[str, Any], place: str, layout: object, source: st
         raise _refusal("SF628", "the kernel was built by another version of stratofold", place, _FREEZE, why)
 
 
-def _difference(stored: Any, expected: Any, path: str) -> str:  # noqa: ANN401 - any JSON value
+def _difference(stored: Any, expected: Any, path: str) -> str:
     """Where two JSON values differ first, in words; empty if they are equal."""
     if isinstance(stored, dict) and isinstance(expected, dict):
         for name in sorted(stored.keys() | expected.keys()):

@@ -204,8 +204,13 @@ ordinary:
   %result = bitcast i64 %signed to double
   ret double %result
 subnormal:
-  %part = add i64 %py, -1
-  %faint = shl i64 %r, %part
+  %high = icmp sgt i64 %py, 0
+  %above = add i64 %py, -1
+  %below = sub i64 1, %py
+  %leftward = select i1 %high, i64 %above, i64 0
+  %rightward = select i1 %high, i64 0, i64 %below
+  %raised = shl i64 %r, %leftward
+  %faint = lshr i64 %raised, %rightward
   %marked = or i64 %faint, %sign
   %small = bitcast i64 %marked to double
   ret double %small
