@@ -1,0 +1,149 @@
+"""What bars must obey before anything is computed from them.
+
+What comes in: the columns of one table, in the table's own order, so that a row number is the user's.
+What goes out: nothing, or one `Setup` that names table, symbol, row, time, reason and fix.
+Why it is shaped so: the good case is a dozen vectorised comparisons over pieces that stay in the processor's cache; only
+when one fails is it worth finding out which.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from stratofold.errors import Setup
+from stratofold.market.data import moment_text
+
+if TYPE_CHECKING:
+    from stratofold.market.data import Floats, Ints
+
+_PIECE = 32_768  # rows: five columns of it stay in a second-level cache
+_DUST = 1e-9  # relative: what adjusting prices by a factor leaves between a high and the close that made it
+_DECIMALS_MAX = 8
+
+
+class Block(NamedTuple):
+    """The rows of one table: `time` as nanoseconds UTC of the close, `code` numbering `symbols`."""
+
+    source: str
+    symbols: tuple[str, ...]
+    code: Ints
+    time: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    rows: Ints | None = None
+
+    def place(self, row: int) -> str:
+        """Table, symbol, row and time, as an error names them."""
+        symbol = self.symbols[int(self.code[row]) if len(self.code) > 1 else 0]
+        number = row if self.rows is None else int(self.rows[row])
+        return f"{self.source}, {symbol}, row {number}, {moment_text(int(self.time[row]))}"
+
+
+def check_order(block: Block) -> None:
+    """Within each symbol times rise; raises Setup where one falls or repeats."""
+    if len(block.symbols) == 1:
+        wrong = np.flatnonzero(block.time[1:] <= block.time[:-1])
+        if len(wrong):
+            raise _out_of_order(block, int(wrong[0]), int(wrong[0]) + 1)
+        return
+    order = np.argsort(block.code.astype(np.int16 if len(block.symbols) < 2**15 else np.int64), kind="stable")  # noqa: PLR2004 - NumPy sorts 16 bits by radix
+    time, code = block.time[order], block.code[order]
+    wrong = np.flatnonzero((time[1:] <= time[:-1]) & (code[1:] == code[:-1]))
+    if len(wrong):
+        raise _out_of_order(block, int(order[wrong[0]]), int(order[wrong[0] + 1]))
+
+
+def _out_of_order(block: Block, before: int, after: int) -> Setup:
+    if block.time[before] == block.time[after]:
+        number = before if block.rows is None else int(block.rows[before])
+        return Setup(
+            "SF203",
+            "two bars of one symbol have the same time",
+            place=block.place(after),
+            why=f"row {number} has it too, and only one of them can be right",
+            fix="drop the duplicates, keeping the right one",
+        )
+    return Setup(
+        "SF202",
+        "times go backwards",
+        place=block.place(after),
+        why=f"the bar before it is of {moment_text(int(block.time[before]))}",
+        fix="sort the table by time",
+    )
+
+
+def check_prices(block: Block) -> Block:
+    """Prices and volumes that can be; raises Setup for the first that cannot.
+
+    A high or low that misses the open or close by less than a billionth is widened to it, in a copy.
+    """
+    for first in range(0, len(block.time), _PIECE):
+        piece = slice(first, first + _PIECE)
+        if not _sound(*(column[piece] for column in (block.open, block.high, block.low, block.close, block.volume))):
+            return _mended_or_refused(block)
+    return block
+
+
+def _sound(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> bool:
+    """Every rule at once; a NaN makes its comparison false."""
+    fine = low > 0.0
+    fine &= low <= open_
+    fine &= low <= close
+    fine &= open_ <= high
+    fine &= close <= high
+    fine &= high < np.inf
+    fine &= volume >= 0.0
+    fine &= volume < np.inf
+    return bool(fine.all())
+
+
+def _mended_or_refused(block: Block) -> Block:
+    for name in ("open", "high", "low", "close", "volume"):
+        _refuse_where(block, ~np.isfinite(getattr(block, name)), "SF204", f"the {name} is not a number", name, "drop the row or fill it in")
+    for name in ("open", "high", "low", "close"):
+        _refuse_where(
+            block, getattr(block, name) <= 0.0, "SF205", f"the {name} is zero or negative", name, "drop the row or correct the price"
+        )
+    _refuse_where(block, block.volume < 0.0, "SF208", "the volume is negative", "volume", "correct it; an unknown volume is 0")
+    dust = _DUST * block.high
+    _refuse_where(block, block.high < block.low - dust, "SF206", "the high is below the low", "high", "swap or correct them")
+    for name in ("open", "close"):
+        price = getattr(block, name)
+        outside = (price > block.high + dust) | (price < block.low - dust)
+        _refuse_where(block, outside, "SF207", f"the {name} is outside low and high", name, "correct the row")
+    return block._replace(
+        high=np.maximum(np.maximum(block.high, block.low), np.maximum(block.open, block.close)),
+        low=np.minimum(np.minimum(block.high, block.low), np.minimum(block.open, block.close)),
+    )
+
+
+def _refuse_where(block: Block, wrong: np.ndarray, code: str, what: str, name: str, fix: str) -> None:  # noqa: PLR0917, PLR0913 - a row of the table above
+    """Raise for the first wrong row, saying how many there are and what the row holds."""
+    rows = np.flatnonzero(wrong)
+    if len(rows) == 0:
+        return
+    row = int(rows[0])
+    held = ", ".join(f"{column} {float(getattr(block, column)[row]):.10g}" for column in ("open", "high", "low", "close", "volume"))
+    others = f"; so it is in {len(rows):,} rows" if len(rows) > 1 else ""
+    raise Setup(code, f"{what}: {float(getattr(block, name)[row]):.10g}", place=block.place(row), why=f"the row is {held}{others}", fix=fix)
+
+
+def price_decimals(*columns: Floats) -> int:
+    """The smallest of 2, 4, 6 decimals on which all prices lie, else 8."""
+    decimals = 2
+    for column in columns:
+        for first in range(0, len(column), _PIECE):
+            piece = column[first : first + _PIECE]
+            while decimals < _DECIMALS_MAX and not _on_grid(piece, 10.0**decimals):
+                decimals += 2
+    return decimals
+
+
+def _on_grid(prices: Floats, scale: float) -> bool:
+    """Whether each price is the double nearest to its decimal, as `fold.grid.to_grid` puts it."""
+    return bool((np.rint(prices * scale) / scale == prices).all())

@@ -1,0 +1,306 @@
+"""`MarketData`: what a backtest consumes, as columns.
+
+What comes in: columns the door has checked, or that a builder vouches for.
+What goes out: the same columns, sorted by time and symbol, with everything that explains them beside them.
+Why it is shaped so: the kernel reads columns by address and never copies them, so they are plain contiguous arrays of
+two types; a slice of time is a view of them.  A symbol is its place in `symbols`, its handle everywhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from stratofold.errors import Setup
+from stratofold.market.instruments import nanoseconds
+from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL
+from stratofold.market.spelling import unknown_symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+
+    from stratofold.market.instruments import Instrument
+    from stratofold.market.sessions import Calendar
+
+    Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
+    Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+Moment = str | date | datetime | int | None
+
+
+class Actions(NamedTuple):
+    """Corporate and account actions as columns, sorted by time; kinds and values as in `events.Action`.
+
+    `currency` numbers `MarketData.currencies`; `symbol` is -1 where an action is of the whole account.
+    """
+
+    time: Ints
+    kind: Ints
+    symbol: Ints
+    currency: Ints
+    value: Floats
+
+
+class Rates(NamedTuple):
+    """Currency rates as columns, sorted by time: one unit of `currency` in the base currency."""
+
+    time: Ints
+    currency: Ints
+    value: Floats
+
+
+class Statuses(NamedTuple):
+    """Halts and resumptions as columns, sorted by time; kinds as in `events.Status`."""
+
+    time: Ints
+    kind: Ints
+    symbol: Ints
+
+
+class Columns(NamedTuple):
+    """The bars of one symbol: nanoseconds UTC of each bar's close, then prices and volume."""
+
+    time: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+
+Table = TypeVar("Table", Actions, Rates, Statuses)
+
+
+def no_actions() -> Actions:
+    """No actions at all."""
+    return Actions(_no_ints(), _no_ints(), _no_ints(), _no_ints(), _no_floats())
+
+
+def no_rates() -> Rates:
+    """No rates at all."""
+    return Rates(_no_ints(), _no_ints(), _no_floats())
+
+
+def no_statuses() -> Statuses:
+    """No statuses at all."""
+    return Statuses(_no_ints(), _no_ints(), _no_ints())
+
+
+def _no_ints() -> Ints:
+    import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+
+    return np.empty(0, np.int64)
+
+
+def _no_floats() -> Floats:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    return np.empty(0, np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class MarketData:
+    """Bars of one or more symbols in the order in which they are heard, with what belongs to them.
+
+    `time` is nanoseconds UTC of each bar's close, ascending; `symbol` the handle of each row, or a single 0 where there
+    is one symbol only; `span_ns` how long a bar lasts; `notes` what the door understood, line by line.
+    """
+
+    symbols: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
+    time: Ints
+    symbol: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    span_ns: int
+    calendar: Calendar
+    actions: Actions = field(default_factory=no_actions)
+    rates: Rates = field(default_factory=no_rates)
+    statuses: Statuses = field(default_factory=no_statuses)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Bars, of all symbols together."""
+        return len(self.time)
+
+    def __repr__(self) -> str:
+        """Size, symbols and range on one line."""
+        names = ", ".join(self.symbols[:4]) + (f" and {len(self.symbols) - 4} more" if len(self.symbols) > 4 else "")  # noqa: PLR2004 - what fits a line
+        if not len(self):
+            return f"MarketData({names}: no bars)"
+        first, last = (moment_text(int(self.time[k])) for k in (0, -1))
+        return f"MarketData({names}: {len(self):,} bars, {first} to {last}, {self.calendar.name})"
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """The instruments' currencies, each once, in order of first appearance."""
+        return tuple(dict.fromkeys(instrument.currency for instrument in self.instruments))
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over everything that can change a result, in hexadecimal; notes are left out."""
+        digest = hashlib.sha256()
+        head = (self.symbols, self.instruments, self.span_ns, self.calendar.name)
+        digest.update(repr(head).encode())
+        columns = (self.time, self.symbol, self.open, self.high, self.low, self.close, self.volume)
+        for column in (*columns, *self.actions, *self.rates, *self.statuses):
+            digest.update(len(column).to_bytes(8, "little"))
+            digest.update(_little_endian(column))
+        return digest.hexdigest()
+
+    def handle(self, symbol: str) -> int:
+        """The handle of a symbol; raises Setup, with the nearest name, if it is not here."""
+        try:
+            return self.symbols.index(symbol)
+        except ValueError:
+            raise unknown_symbol(symbol, self.symbols) from None
+
+    def of(self, symbol: str) -> Columns:
+        """The bars of one symbol, without a copy where it is the only one."""
+        handle = self.handle(symbol)
+        columns = Columns(self.time, self.open, self.high, self.low, self.close, self.volume)
+        if len(self.symbols) == 1:
+            return columns
+        rows = self.symbol == handle
+        return Columns(*(column[rows] for column in columns))
+
+    def subset(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> MarketData:
+        """Some symbols, some time, or both.
+
+        `start` and `end` are dates (whole days, both included), aware datetimes or nanoseconds; dates are UTC days, and
+        a bar that completes at midnight belongs to the day before.  A range of time is a view, not a copy.
+        Raises Setup for a symbol that is not here and for a range without bars.
+        """
+        chosen = self if symbols is None else self._with_symbols((symbols,) if isinstance(symbols, str) else tuple(symbols))
+        return chosen if start is None and end is None else chosen._between(start, end)  # noqa: SLF001 - the same class
+
+    def _with_symbols(self, symbols: tuple[str, ...]) -> MarketData:
+        """The same time, other symbols, handles renumbered in the order asked for."""
+        import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+
+        if symbols == self.symbols:
+            return self
+        handles = [self.handle(symbol) for symbol in symbols]
+        new_handle = np.full(len(self.symbols) + 1, -1, np.int64)  # the extra last entry keeps -1 as -1
+        new_handle[handles] = np.arange(len(handles))
+        instruments = tuple(self.instruments[handle] for handle in handles)
+        rows = np.flatnonzero(new_handle[self.symbol] >= 0) if len(self.symbols) > 1 else np.arange(len(self))
+        handle_of_row = new_handle[self.symbol[rows]] if len(self.symbols) > 1 else self.symbol
+        if len(symbols) > 1:
+            order = np.lexsort((handle_of_row, self.time[rows]))
+            rows, handle_of_row = rows[order], handle_of_row[order]
+        else:
+            handle_of_row = np.zeros(1, np.int64)
+        columns = {name: getattr(self, name)[rows] for name in ("time", "open", "high", "low", "close", "volume")}
+        currency_number = _renumbered(self.currencies, instruments)
+        actions = _of_symbols(self.actions, new_handle)
+        return replace(
+            self,
+            symbols=symbols,
+            instruments=instruments,
+            symbol=handle_of_row,
+            actions=actions._replace(currency=np.maximum(currency_number[actions.currency], 0)),
+            rates=_with_currencies(self.rates, currency_number),
+            statuses=_of_symbols(self.statuses, new_handle),
+            **columns,
+        )
+
+    def _between(self, start: Moment, end: Moment) -> MarketData:
+        """The same symbols, less time; everything is a view."""
+        low, high = time_bounds(start, end)
+        first, last = (int(k) for k in self.time.searchsorted((low, high)))
+        if first >= last:
+            raise Setup(
+                "SF210",
+                "no bars in the range asked for",
+                place=f"{start} to {end}",
+                why=f"the data are from {moment_text(int(self.time[0]))} to {moment_text(int(self.time[-1]))}" if len(self) else "",
+                fix="ask for a range inside the data",
+            )
+        rows = slice(first, last)
+        columns = {name: getattr(self, name)[rows] for name in ("time", "open", "high", "low", "close", "volume")}
+        return replace(
+            self,
+            symbol=self.symbol if len(self.symbols) == 1 else self.symbol[rows],
+            calendar=self.calendar.slice(int(self.time[first]) - self.span_ns, int(self.time[last - 1])),
+            actions=_of_time(self.actions, low - self.span_ns, high),
+            rates=_of_time(self.rates, None, high),
+            statuses=_of_time(self.statuses, low - self.span_ns, high),
+            **columns,
+        )
+
+
+def time_bounds(start: Moment, end: Moment) -> tuple[int, int]:
+    """Half-open bounds in nanoseconds UTC of a range; a day ends with the bar that completes at its midnight."""
+    low = -(2**63) if start is None else _bound(start, days_after=0)
+    high = 2**63 - 1 if end is None else _bound(end, days_after=1)
+    return low, high + (end is not None and not _is_day(end))
+
+
+def _bound(moment: Moment, days_after: int) -> int:
+    """The first nanosecond after midnight for a day, and the moment itself for anything finer."""
+    moment = _parsed(moment)
+    if isinstance(moment, datetime) or not isinstance(moment, date):
+        return nanoseconds(moment)  # type: ignore[arg-type]
+    return (moment.toordinal() + days_after - EPOCH_ORDINAL) * DAY_NS + 1
+
+
+def _is_day(moment: Moment) -> bool:
+    moment = _parsed(moment)
+    return isinstance(moment, date) and not isinstance(moment, datetime)
+
+
+def _parsed(moment: Moment) -> Moment:
+    """Text as a date or a datetime, after ISO 8601."""
+    if not isinstance(moment, str):
+        return moment
+    try:
+        return date.fromisoformat(moment) if len(moment) <= len("2020-01-31") else datetime.fromisoformat(moment)
+    except ValueError:
+        raise Setup(
+            "SF215", f"the time {moment!r} cannot be read", fix='write "2020-01-31" or "2020-01-31T14:30:00+00:00"'
+        ) from None
+
+
+def moment_text(time: int) -> str:
+    """Nanoseconds UTC as a person reads them."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time // 1000)
+    return f"{moment:%Y-%m-%d %H:%M}" + (f":{moment:%S}" if moment.second else "") + " UTC"
+
+
+def _little_endian(column: Ints | Floats) -> bytes:
+    return column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _renumbered(currencies: tuple[str, ...], instruments: tuple[Instrument, ...]) -> Ints:
+    """For each old currency number its new one, -1 if it is no longer needed."""
+    import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+
+    kept = tuple(dict.fromkeys(instrument.currency for instrument in instruments))
+    return np.array([kept.index(name) if name in kept else -1 for name in currencies], np.int64)
+
+
+def _of_symbols(table: Table, new_handle: Ints) -> Table:
+    """The rows of the symbols kept, and those of all symbols, with new handles."""
+    handles = new_handle[table.symbol]
+    rows = (handles >= 0) | (table.symbol < 0)
+    return type(table)(*(column[rows] for column in table))._replace(symbol=handles[rows])
+
+
+def _with_currencies(rates: Rates, number: Ints) -> Rates:
+    rows = number[rates.currency] >= 0
+    return Rates(rates.time[rows], number[rates.currency[rows]], rates.value[rows])
+
+
+def _of_time(table: Table, low: int | None, high: int) -> Table:
+    """The rows of a range of time; rates keep their past, because the last one still holds."""
+    first = 0 if low is None else int(table.time.searchsorted(max(low, -(2**63))))
+    return type(table)(*(column[first : int(table.time.searchsorted(high))] for column in table))

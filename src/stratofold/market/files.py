@@ -1,0 +1,90 @@
+"""Files and folders of bars as frames.
+
+What comes in: a path to a CSV, Parquet or Arrow file, or to a folder of them.
+What goes out: polars frames with the symbol their file name stands for.
+Why it is shaped so: a broken file must be named with what is wrong with it, and an Arrow file is mapped into memory, so
+that only what is read is loaded.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stratofold.errors import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CSV = (".csv", ".csv.gz", ".txt", ".tsv")
+_PARQUET = (".parquet", ".pq")
+_ARROW = (".arrow", ".feather", ".ipc")
+READABLE = _CSV + _PARQUET + _ARROW
+
+
+def frames(path: str | Path) -> Iterator[tuple[str, str, Any]]:
+    """Source, symbol by file name, and frame of each file; raises Setup for what cannot be read."""
+    place = Path(path)
+    if place.is_dir():
+        files = sorted(file for file in place.iterdir() if _suffix(file))
+        if not files:
+            raise Setup("SF224", "no bars in the folder", place=str(place), fix=f"put files there: {', '.join(READABLE)}")
+    else:
+        files = [place]
+    for file in files:
+        yield str(file), file.name.removesuffix(_suffix(file)), _frame(file)
+
+
+def _suffix(file: Path) -> str:
+    """The ending that says what a file is; empty for other files."""
+    return next((ending for ending in READABLE if file.name.lower().endswith(ending)), "")
+
+
+def _frame(file: Path) -> Any:  # noqa: ANN401 - a polars frame
+    """One file; whatever the reader has to say becomes one line of an error."""
+    import polars  # noqa: PLC0415 - only files need it
+
+    suffix = _suffix(file)
+    if not file.exists():
+        raise _absent(file)
+    if not suffix:
+        raise Setup("SF224", "no reader for this kind of file", place=str(file), fix=f"use one of {', '.join(READABLE)}")
+    try:
+        if suffix in _PARQUET:
+            return polars.read_parquet(file)
+        if suffix in _ARROW:
+            return polars.read_ipc(file, memory_map=True)
+        separator = "\t" if suffix == ".tsv" else ","
+        return polars.read_csv(file, separator=separator, try_parse_dates=True, infer_schema_length=None)
+    except (polars.exceptions.PolarsError, OSError, ValueError) as wrong:
+        raise _broken(file, suffix, wrong) from wrong
+
+
+def _absent(file: Path) -> Setup:
+    folder = file.parent
+    names = [other.name for other in folder.iterdir()] if folder.is_dir() else []
+    near = get_close_matches(file.name, names, n=1)
+    return Setup(
+        "SF223",
+        "no such file",
+        place=str(file),
+        fix=f"did you mean {str(folder / near[0])!r}?" if near else "check the path; it is relative to the current folder",
+    )
+
+
+def _broken(file: Path, suffix: str, wrong: Exception) -> Setup:
+    """A Parquet file begins and ends with the same four letters, so one that was cut short is known by its end."""
+    reason = str(wrong).strip().partition("\n")[0]
+    if suffix in _PARQUET:
+        ends = file.read_bytes()[-4:] if file.stat().st_size else b""
+        if ends != b"PAR1":
+            return Setup(
+                "SF221",
+                "the Parquet file is cut short",
+                place=str(file),
+                why=f"it has {file.stat().st_size:,} bytes and lacks the footer that ends every Parquet file",
+                fix="copy or download it again",
+            )
+    kind = {".parquet": "Parquet", ".pq": "Parquet"}.get(suffix, "Arrow" if suffix in _ARROW else "CSV")
+    return Setup("SF222", f"the {kind} file cannot be read", place=str(file), why=reason, fix="open it, mend it or write it again")

@@ -1,0 +1,344 @@
+"""The door: whatever holds bars comes in, `MarketData` goes out.
+
+What comes in: a frame of any library, long or of one symbol; a mapping of frames or of arrays; a path; a catalogue.
+What goes out: checked, sorted columns with instruments, sessions and actions, and notes of all that was understood.
+Why it is shaped so: a backtest is as honest as its data, so nothing is repaired or guessed unseen: what can only mean one
+thing is done and noted, and what can mean two is an error with the fix in it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from stratofold.errors import Setup
+from stratofold.market import spelling
+from stratofold.market.actions import read_actions
+from stratofold.market.checks import Block, check_order, check_prices, price_decimals
+from stratofold.market.closes import Clock, settle
+from stratofold.market.data import MarketData
+from stratofold.market.instruments import CRYPTO, EQUITY, Instrument
+from stratofold.market.tables import ArrayTable, PandasTable, PolarsTable, recognised
+from stratofold.market.times import Times, read_times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from stratofold.market.data import Floats, Ints, Moment
+    from stratofold.market.tables import Table
+
+UNNAMED = "ASSET"
+_SPAN_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+
+
+class Part(NamedTuple):
+    """One table, its times understood and not yet closed."""
+
+    source: str
+    symbols: tuple[str, ...]
+    code: Ints
+    times: Times
+    columns: tuple[Floats, Floats, Floats, Floats, Floats]
+    rows: Ints | None
+
+
+def read(
+    data: Any,  # noqa: ANN401 - the door takes whatever holds bars
+    *,
+    symbols: Iterable[str] | str | None = None,
+    start: Moment = None,
+    end: Moment = None,
+    instruments: Mapping[str, Instrument] | Iterable[Instrument] | Instrument | None = None,
+    actions: Any = None,  # noqa: ANN401 - any table, as above
+    calendar: str = "auto",
+    span: timedelta | str | int | None = None,
+    stamped: str = "auto",
+    timezone: str | None = None,
+) -> MarketData:
+    """Bars from anywhere as `MarketData`.
+
+    `data`: a pandas, polars or Arrow frame (long with a symbol column, or of one symbol), a mapping symbol to frame or
+    column to array, a path to a CSV, Parquet or Arrow file or to a folder of them, a catalogue, or `MarketData` itself.
+    `symbols` chooses and orders (or names a table that does not say); `start` and `end` as in `MarketData.subset`.
+    `calendar`: "XNYS", "24/7", "24/5" or "auto".  `span`: how long a bar lasts; otherwise the most frequent gap.
+    `stamped`: whether a bar carries its "start" or its "close"; "auto" takes dates as sessions and intraday times as starts.
+    `timezone`: the zone of naive times.
+    Raises Setup for anything that is wrong with the data (docs: the data door).
+    """
+    wanted = (symbols,) if isinstance(symbols, str) else None if symbols is None else tuple(symbols)
+    if isinstance(data, MarketData):
+        _nothing_else(instruments=instruments, actions=actions, span=span, timezone=timezone)
+        return data.subset(wanted, start, end)
+    if _is_catalogue(data):
+        _nothing_else(instruments=instruments, actions=actions, span=span, timezone=timezone)
+        return data.bars(wanted, start, end)
+    if stamped not in ("auto", "start", "close"):
+        raise Setup("SF225", f"stamped is {stamped!r}", fix='use "start", "close" or "auto"')
+    notes: list[str] = []
+    known = _instruments(instruments)
+    parts = _parts(data, wanted, timezone, notes)
+    clock = Clock(calendar, _span_ns(span), stamped, round_the_clock=any(item.calendar == "24/7" for item in known.values()))
+    closed = settle([(part.source, part.times, part.code) for part in parts], clock, notes)
+    blocks = [_block(part, time) for part, time in zip(parts, closed.times, strict=True)]
+    names = wanted or tuple(dict.fromkeys(name for part in parts for name in part.symbols))
+    market = _assembled(blocks, names, closed, known, notes)
+    if actions is not None:
+        market = read_actions(market, actions, timezone)
+    return market if start is None and end is None else market.subset(None, start, end)
+
+
+def _nothing_else(**given: object) -> None:
+    """What is already `MarketData` cannot be read in another way."""
+    for name, value in given.items():
+        if value is not None:
+            raise Setup(
+                "SF226", f"{name} cannot change data that were read before", fix=f"give {name} where the data are read: stratofold.read(...)"
+            )
+
+
+def _is_catalogue(data: object) -> bool:
+    return callable(getattr(data, "bars", None)) and callable(getattr(data, "symbols", None))
+
+
+def _instruments(given: Mapping[str, Instrument] | Iterable[Instrument] | Instrument | None) -> dict[str, Instrument]:
+    """Instruments by symbol."""
+    if given is None:
+        return {}
+    if isinstance(given, Instrument):
+        return {given.symbol: given}
+    listed = list(given.values()) if hasattr(given, "values") else list(given)
+    return {instrument.symbol: instrument for instrument in listed}
+
+
+def _span_ns(span: timedelta | str | int | None) -> int | None:
+    """A span as nanoseconds; text is a number and a unit, "5min"."""
+    if span is None or isinstance(span, int):
+        return span
+    if isinstance(span, timedelta):
+        return (span.days * 86_400 + span.seconds) * 1_000_000_000 + span.microseconds * 1000
+    digits = "".join(letter for letter in span if letter.isdigit())
+    unit = span.removeprefix(digits).strip().lower()
+    seconds = _SPAN_UNITS.get(unit) or _SPAN_UNITS.get(unit.removesuffix("s"))
+    if seconds is None:
+        raise Setup("SF227", f"the span {span!r} cannot be read", fix='write "1min", "15min", "1h" or "1d"')
+    return int(digits or 1) * seconds * 1_000_000_000
+
+
+def tables(data: Any, symbols: tuple[str, ...] | None = None) -> Iterator[Table]:  # noqa: ANN401 - as `read`
+    """The tables of `data`, each with its source and, where its key or file name says so, its symbol."""
+    if isinstance(data, str | Path):
+        from stratofold.market.files import frames  # noqa: PLC0415 - only paths need it
+
+        for source, stem, frame in frames(data):
+            if symbols is None or len(symbols) == 1 or stem in symbols or "symbol" in recognised(tuple(frame.columns)):
+                yield PolarsTable(frame, source, stem)
+    elif hasattr(data, "keys") and hasattr(data, "items") and not hasattr(data, "columns"):
+        yield from _mapped(data, symbols)
+    else:
+        yield from _framed(data, None, "the frame")
+
+
+def _mapped(data: Mapping[Any, Any], symbols: tuple[str, ...] | None) -> Iterator[Table]:
+    """A mapping of arrays is one table; of tables, one each symbol."""
+    if not data:
+        raise _empty("the mapping")
+    if not any(_is_frame(value) for value in data.values()):
+        yield ArrayTable(data, "the arrays")
+        return
+    for symbol in symbols or ():
+        if symbol not in data:
+            raise spelling.unknown_symbol(symbol, [str(key) for key in data])
+    for symbol in symbols or data:
+        yield from _framed(data[symbol], str(symbol), f"the frame of {symbol!r}")
+
+
+def _is_frame(value: object) -> bool:
+    return hasattr(value, "columns") or hasattr(value, "column_names") or hasattr(value, "keys")
+
+
+def _framed(data: Any, symbol: str | None, source: str) -> Iterator[Table]:  # noqa: ANN401 - as `read`
+    """One frame of any library."""
+    home = type(data).__module__.partition(".")[0]
+    if home == "pandas" and hasattr(data, "columns"):
+        if data.columns.nlevels > 1:
+            yield from _wide(data, source)
+        else:
+            yield PandasTable(data, source, symbol)
+    elif home == "polars" and hasattr(data, "columns") and not hasattr(data, "collect"):
+        yield PolarsTable(data, source, symbol)
+    elif hasattr(data, "keys") and not hasattr(data, "columns"):
+        yield ArrayTable(data, source, symbol)
+    else:
+        yield PolarsTable(_as_polars(data, source), source, symbol)
+
+
+def _as_polars(data: Any, source: str) -> Any:  # noqa: ANN401 - polars is not imported here
+    """Arrow tables without a copy; lazy frames and other libraries through narwhals."""
+    import narwhals  # noqa: PLC0415 - only foreign frames need it
+    import polars  # noqa: PLC0415 - as above
+
+    if type(data).__module__.startswith("pyarrow") and hasattr(data, "schema"):
+        return polars.from_arrow(data)
+    try:
+        neutral = narwhals.from_native(data)
+    except TypeError:
+        raise Setup(
+            "SF228",
+            f"{type(data).__name__} does not hold bars",
+            place=source,
+            fix="give a pandas, polars or Arrow frame, a mapping of them, or a path to CSV, Parquet or Arrow",
+        ) from None
+    return (neutral.collect() if hasattr(neutral, "collect") else neutral).to_polars()
+
+
+def _wide(frame: Any, source: str) -> Iterator[Table]:  # noqa: ANN401 - a pandas frame
+    """Two levels of column names, prices and symbols, in either order: a table a symbol, without its empty rows."""
+    upper = {spelling.plain(name) for name in frame.columns.get_level_values(0)}
+    symbol_level = 1 if "close" in upper else 0
+    for symbol in frame.columns.get_level_values(symbol_level).unique():
+        own = frame.xs(symbol, axis=1, level=symbol_level)
+        yield PandasTable(own.dropna(how="all"), f"{source}, columns of {symbol!r}", str(symbol))
+
+
+def _parts(data: Any, wanted: tuple[str, ...] | None, zone: str | None, notes: list[str]) -> list[Part]:  # noqa: ANN401 - as `read`
+    """Every table read, and only the rows of the symbols wanted."""
+    parts = [_part(table, wanted, zone, notes) for table in tables(data, wanted)]
+    kept = [part for part in parts if part.symbols]
+    found = [name for part in kept for name in part.symbols]
+    for symbol in wanted or ():
+        if symbol not in found:
+            raise spelling.unknown_symbol(symbol, dict.fromkeys(name for part in parts for name in part.symbols) or _all_symbols(data))
+    for symbol in found:
+        if found.count(symbol) > 1:
+            raise Setup("SF229", f"the symbol {symbol!r} comes in two tables", fix="join them into one table, sorted by time")
+    if not kept:
+        raise _empty("the data")
+    return kept
+
+
+def _all_symbols(data: Any) -> list[str]:  # noqa: ANN401 - as `read`
+    """Every symbol there is, for an error's "did you mean"."""
+    found: list[str] = []
+    for table in tables(data):
+        position = recognised(tuple(table.names)).get("symbol")
+        found.extend([table.symbol or UNNAMED] if position is None else table.symbols(position)[1])
+    return found
+
+
+def _part(table: Table, wanted: tuple[str, ...] | None, zone: str | None, notes: list[str]) -> Part:
+    """One table's columns, its times understood."""
+    names = tuple(table.names)
+    found = recognised(names)
+    missing = [word for word in ("time", *spelling.PRICES) if word not in found]
+    if missing:
+        raise spelling.missing_column(table.source, names, missing)
+    _note_columns(names, found, notes)
+    times = read_times(table.times(found["time"]), table.source, zone, notes)
+    if len(times.values) == 0:
+        raise _empty(table.source)
+    prices = [table.floats(found[word]) for word in spelling.PRICES]
+    volume = table.floats(found["volume"]) if "volume" in found else np.zeros(len(prices[0]))
+    symbols, code = _symbols(table, found, wanted, notes)
+    part = Part(table.source, symbols, code, times, (*prices, volume), None)  # type: ignore[arg-type]
+    return part if wanted is None or len(symbols) == 1 or set(symbols) <= set(wanted) else _only(part, wanted)
+
+
+def _note_columns(names: tuple[object, ...], found: dict[str, int], notes: list[str]) -> None:
+    """What was renamed, what is adjusted, what is absent; each said once."""
+    said = [spelling.mapping_note(names, found)]
+    if spelling.plain(names[found["close"]]) in spelling.ADJUSTED:
+        said.append("the close is adjusted: positions and dividends will not be those of the day")
+    if "volume" not in found:
+        said.append("no volume: taken as 0, so nothing fills under a volume cap")
+    notes.extend(line for line in said if line and line not in notes)
+
+
+def _symbols(
+    table: Table, found: dict[str, int], wanted: tuple[str, ...] | None, notes: list[str]
+) -> tuple[tuple[str, ...], Ints]:
+    """The table's symbols and each row's number; one number where there is one symbol."""
+    if "symbol" in found and table.symbol is None or "symbol" in found and isinstance(table, PolarsTable):
+        code, names = table.symbols(found["symbol"])
+        return names, code if len(names) > 1 else np.zeros(1, np.int64)
+    if wanted is not None and len(wanted) == 1 and (table.symbol is None or isinstance(table, PolarsTable)):
+        return wanted, np.zeros(1, np.int64)
+    if table.symbol is None:
+        notes.append(f'no symbol column: called {UNNAMED}; symbols="SPY" would name it')
+    return (table.symbol or UNNAMED,), np.zeros(1, np.int64)
+
+
+def _only(part: Part, wanted: tuple[str, ...]) -> Part:
+    """The rows of the wanted symbols, which keep the row numbers that the user knows."""
+    kept = tuple(name for name in part.symbols if name in wanted)
+    number = np.array([kept.index(name) if name in kept else -1 for name in part.symbols], np.int64)
+    rows = np.flatnonzero(number[part.code] >= 0)
+    code = number[part.code[rows]] if len(kept) > 1 else np.zeros(1, np.int64)
+    columns = tuple(column[rows] for column in part.columns)
+    return part._replace(
+        symbols=kept, code=code, times=part.times._replace(values=part.times.values[rows]), columns=columns, rows=rows
+    )
+
+
+def _block(part: Part, time: Ints) -> Block:
+    """The part with its closing times, checked."""
+    block = Block(part.source, part.symbols, part.code, time, *part.columns, part.rows)
+    check_order(block)
+    return check_prices(block)
+
+
+def _assembled(
+    blocks: list[Block], names: tuple[str, ...], closed: Any, known: dict[str, Instrument], notes: list[str]  # noqa: ANN401 - `closes.Closed`
+) -> MarketData:
+    """One set of columns out of all blocks, sorted by time and symbol."""
+    handle = {name: number for number, name in enumerate(names)}
+    columns = ("time", "open", "high", "low", "close", "volume")
+    if len(blocks) == 1 and len(names) == 1:
+        symbol, merged = np.zeros(1, np.int64), {name: getattr(blocks[0], name) for name in columns}
+    else:
+        symbol, merged = _merged(blocks, handle, columns)
+    decimals = [_decimals(blocks, name) for name in names]
+    default_kind = CRYPTO if closed.calendar.name == "24/7" else EQUITY
+    if default_kind == CRYPTO and any(name not in known for name in names):
+        notes.append("taken as crypto, because it trades at weekends: quantities have 8 decimals")
+    items = tuple(
+        known.get(name, _default(name, default_kind)).with_price_decimals(places) for name, places in zip(names, decimals, strict=True)
+    )
+    return MarketData(names, items, symbol=symbol, span_ns=closed.span_ns, calendar=closed.calendar, notes=tuple(notes), **merged)
+
+
+def _default(name: str, kind: str) -> Instrument:
+    """What is taken for an instrument nobody described."""
+    return Instrument(name, kind=kind)
+
+
+def _merged(blocks: list[Block], handle: dict[str, int], columns: tuple[str, ...]) -> tuple[Ints, dict[str, np.ndarray]]:
+    """All rows in order of time and symbol."""
+    handles = [np.array([handle[name] for name in block.symbols], np.int64) for block in blocks]
+    parts = [own[block.code] if len(block.symbols) > 1 else np.full(len(block.time), own[0]) for own, block in zip(handles, blocks, strict=True)]
+    symbol = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    merged = {
+        name: np.concatenate([getattr(block, name) for block in blocks]) if len(blocks) > 1 else getattr(blocks[0], name) for name in columns
+    }
+    time = merged["time"]
+    ahead = np.diff(time)
+    if ((ahead > 0) | ((ahead == 0) & (np.diff(symbol) > 0))).all():
+        return symbol, merged
+    order = np.lexsort((symbol, time))
+    return symbol[order], {name: column[order] for name, column in merged.items()}
+
+
+def _decimals(blocks: list[Block], name: str) -> int:
+    """The price decimals of one symbol, from its own rows."""
+    block = next(block for block in blocks if name in block.symbols)
+    prices = (block.close, block.open, block.high, block.low)
+    if len(block.symbols) == 1:
+        return price_decimals(*prices)
+    rows = block.code == block.symbols.index(name)
+    return price_decimals(*(column[rows] for column in prices))
+
+
+def _empty(source: str) -> Setup:
+    return Setup("SF230", "there are no bars", place=source, why="a backtest needs at least one", fix="check the filter or the file")

@@ -1,0 +1,269 @@
+"""Any table a user may hold, seen in one way.
+
+What comes in: a pandas, polars or Arrow frame, anything else narwhals knows, a mapping of arrays, or a path.
+What goes out: `Table`s, which hand out a column as floats, as raw times or as symbols, without a copy where memory fits.
+Why it is shaped so: pandas and polars are read through their own cheapest accessors, because converting 1,260 rows should
+cost less than folding them; everything else becomes polars once, through narwhals or Arrow.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from stratofold.errors import Setup
+from stratofold.market import spelling
+from stratofold.market.times import RawTimes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stratofold.market.data import Floats, Ints
+
+
+class Table(Protocol):
+    """Columns by position; `symbol` is the table's own symbol, where its key or file name says so."""
+
+    source: str
+    symbol: str | None
+    names: Sequence[object]
+
+    def floats(self, position: int) -> Floats:
+        """A column of prices or volumes as contiguous doubles; raises Setup for anything but numbers."""
+
+    def times(self, position: int) -> RawTimes:
+        """A column of times as it is stored."""
+
+    def symbols(self, position: int) -> tuple[Ints, tuple[str, ...]]:
+        """A column of symbols as numbers and the names they stand for, in order of appearance."""
+
+
+class ArrayTable:
+    """A mapping from column names to arrays."""
+
+    def __init__(self, columns: Mapping[object, Any], source: str, symbol: str | None = None) -> None:
+        """Columns of one length; raises Setup if they are not."""
+        self.source, self.symbol = source, symbol
+        self.names = tuple(columns)
+        self._columns = list(columns.values())
+        lengths = {str(name): len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise Setup(
+                "SF218",
+                "the columns have different lengths",
+                place=source,
+                why=", ".join(f"{name} has {length:,}" for name, length in lengths.items()),
+                fix="give one value a row in every column",
+            )
+
+    def floats(self, position: int) -> Floats:
+        """See `Table`."""
+        return _as_floats(np.asarray(self._columns[position]), self.source, self.names[position])
+
+    def times(self, position: int) -> RawTimes:
+        """See `Table`."""
+        return _any_times(self._columns[position])
+
+    def symbols(self, position: int) -> tuple[Ints, tuple[str, ...]]:
+        """See `Table`."""
+        return _numbered(np.asarray(self._columns[position]))
+
+
+class PandasTable:
+    """A pandas frame; levels of its index count as columns before its own."""
+
+    def __init__(self, frame: Any, source: str, symbol: str | None = None) -> None:  # noqa: ANN401 - pandas is not imported
+        """A frame with one level of column names."""
+        self.source, self.symbol = source, symbol
+        self._frame = frame
+        self._levels = _index_names(frame.index)
+        self.names = (*self._levels, *frame.columns)
+
+    def _column(self, position: int) -> Any:  # noqa: ANN401 - a pandas Series or Index
+        depth = len(self._levels)
+        if position >= depth:
+            return self._frame.iloc[:, position - depth]
+        return self._frame.index if depth == 1 else self._frame.index.get_level_values(position)
+
+    def floats(self, position: int) -> Floats:
+        """See `Table`."""
+        column = self._column(position)
+        if isinstance(column.dtype, np.dtype):
+            return _as_floats(column.to_numpy(), self.source, self.names[position])
+        try:
+            return np.ascontiguousarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        except (TypeError, ValueError):
+            raise _not_numbers(self.source, self.names[position], str(column.dtype), None) from None
+
+    def times(self, position: int) -> RawTimes:
+        """See `Table`."""
+        return _pandas_times(self._column(position))
+
+    def symbols(self, position: int) -> tuple[Ints, tuple[str, ...]]:
+        """See `Table`."""
+        codes, names = self._column(position).factorize()
+        _refuse_nameless(codes, self.source)
+        return codes.astype(np.int64, copy=False), tuple(str(name) for name in names)
+
+
+class PolarsTable:
+    """A polars frame."""
+
+    def __init__(self, frame: Any, source: str, symbol: str | None = None) -> None:  # noqa: ANN401 - polars is not imported
+        """A frame in memory, or mapped into it."""
+        self.source, self.symbol = source, symbol
+        self._columns = frame.get_columns()
+        self.names = tuple(frame.columns)
+
+    def floats(self, position: int) -> Floats:
+        """See `Table`."""
+        column = self._columns[position]
+        if column.dtype.is_decimal():
+            column = column.cast(float)
+        values = column.to_numpy() if column.dtype.is_numeric() else np.asarray(column.to_list(), object)
+        return _as_floats(values, self.source, self.names[position])
+
+    def times(self, position: int) -> RawTimes:
+        """See `Table`."""
+        return _polars_times(self._columns[position])
+
+    def symbols(self, position: int) -> tuple[Ints, tuple[str, ...]]:
+        """See `Table`."""
+        column = self._columns[position]
+        names = column.unique(maintain_order=True)
+        if column.null_count():
+            _refuse_nameless(np.where(column.is_null().to_numpy(), -1, 0), self.source)
+        if len(names) == 1:
+            return np.zeros(len(column), np.int64), (str(names[0]),)
+        codes = column.replace_strict(names, list(range(len(names))), return_dtype=_int64())
+        return codes.to_numpy(), tuple(str(name) for name in names)
+
+
+def _int64() -> Any:  # noqa: ANN401 - a polars type
+    import polars  # noqa: PLC0415 - only polars frames come here
+
+    return polars.Int64
+
+
+def _index_names(index: Any) -> tuple[object, ...]:  # noqa: ANN401 - a pandas Index
+    """A name for each level of an index that carries data; a mere row number has none."""
+    if index.nlevels > 1:
+        kinds = [level.dtype for level in index.levels]
+        return tuple(
+            ("time" if _is_datetime(kind) else "symbol") if name is None else name
+            for name, kind in zip(index.names, kinds, strict=True)
+        )
+    if _is_datetime(index.dtype):
+        return ("time" if index.name is None else index.name,)
+    counting = index.dtype.kind == "i" and index.name is None
+    return () if counting else ("index" if index.name is None else index.name,)
+
+
+def _is_datetime(kind: Any) -> bool:  # noqa: ANN401 - a NumPy or pandas type
+    return str(kind).startswith(("datetime64", "period", "timestamp"))
+
+
+def _pandas_times(column: Any) -> RawTimes:  # noqa: ANN401 - a pandas Series or Index
+    """Aware columns as UTC with their zone; periods as the time they end with; the rest as it is."""
+    kind = column.dtype
+    if isinstance(kind, np.dtype):
+        return RawTimes(column.to_numpy())
+    if str(kind).startswith("datetime64"):
+        stored = column.array
+        unit = kind.unit
+        wall_factor = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}[unit]
+        return RawTimes(
+            stored.asi8.view(f"datetime64[{unit}]"),
+            str(kind.tz),
+            lambda count: stored[:count].tz_localize(None).asi8 * wall_factor,
+        )
+    if str(kind).startswith("period"):
+        stamps = column.dt.end_time if hasattr(column, "dt") else column.end_time
+        return RawTimes(stamps.to_numpy().astype("datetime64[D]"))
+    if str(kind).startswith(("timestamp", "date")):
+        import polars  # noqa: PLC0415 - Arrow-backed pandas columns are polars columns by another name
+
+        return _polars_times(polars.Series(column.array.__arrow_array__()))
+    return RawTimes(column.to_numpy(dtype=object))
+
+
+def _polars_times(column: Any) -> RawTimes:  # noqa: ANN401 - a polars Series
+    """Datetimes and dates by their stored integers; the rest as it is."""
+    kind = str(column.dtype)
+    if kind == "Date":
+        return RawTimes(_stored(column).astype(np.int64).view("datetime64[D]"))
+    if kind.startswith("Datetime"):
+        zone = column.dtype.time_zone
+        unit = column.dtype.time_unit
+        factor = {"ns": 1, "us": 1_000, "ms": 1_000_000}[unit]
+        return RawTimes(
+            _stored(column).view(f"datetime64[{unit}]"),
+            zone,
+            lambda count: _stored((column if count is None else column[:count]).dt.replace_time_zone(None)) * factor,
+        )
+    if column.dtype.is_numeric():
+        return RawTimes(column.to_numpy())
+    return RawTimes(np.asarray(column.to_list(), object))
+
+
+def _stored(column: Any) -> np.ndarray:  # noqa: ANN401 - a polars Series
+    """The integers behind a temporal column; a null becomes NumPy's not-a-time."""
+    physical = column.to_physical()
+    if physical.null_count():
+        physical = physical.cast(_int64()).fill_null(-(2**63))
+    return physical.to_numpy()
+
+
+def _any_times(column: Any) -> RawTimes:  # noqa: ANN401 - a column of any library
+    """Times of a column that came by itself, in a mapping."""
+    home = type(column).__module__.partition(".")[0]
+    if home == "pandas":
+        return _pandas_times(column)
+    if home == "polars":
+        return _polars_times(column)
+    values = np.asarray(column)
+    return RawTimes(values if values.dtype.kind in "MiufOUST" else values.astype(object))
+
+
+def _as_floats(values: np.ndarray, source: str, name: object) -> Floats:
+    """Numbers as contiguous doubles, the same memory where they are that already."""
+    if values.dtype.kind in "fiu":
+        return np.ascontiguousarray(values, np.float64)
+    row = next((k for k, value in enumerate(values) if not isinstance(value, int | float)), 0)
+    shown = values[row] if len(values) else None
+    raise _not_numbers(source, name, "text" if isinstance(shown, str) else str(values.dtype), (row, shown))
+
+
+def _not_numbers(source: str, name: object, kind: str, found: tuple[int, object] | None) -> Setup:
+    return Setup(
+        "SF219",
+        f"the column {name!r} holds {kind}, not numbers" + (f": {found[1]!r}" if found else ""),
+        place=source + (f", row {found[0]}" if found else ""),
+        why="objects hide text, missing values and decimals that are not doubles",
+        fix=f"convert it first: frame[{name!r}].astype(float)",
+    )
+
+
+def _numbered(values: np.ndarray) -> tuple[Ints, tuple[str, ...]]:
+    """Symbols as numbers in order of appearance."""
+    names, first, codes = np.unique(values.astype(str), return_index=True, return_inverse=True)
+    by_appearance = np.argsort(first)
+    rank = np.empty(len(names), np.int64)
+    rank[by_appearance] = np.arange(len(names))
+    return rank[codes], tuple(str(name) for name in names[by_appearance])
+
+
+def _refuse_nameless(codes: np.ndarray, source: str) -> None:
+    nameless = np.flatnonzero(codes < 0)
+    if len(nameless):
+        raise Setup(
+            "SF220", "a row has no symbol", place=f"{source}, row {int(nameless[0])}", fix="fill in the symbol, or drop the row"
+        )
+
+
+@lru_cache(maxsize=64)
+def recognised(names: tuple[object, ...]) -> dict[str, int]:
+    """`spelling.recognise`, remembered: a sweep reads thousands of tables of one shape."""
+    return spelling.recognise(names)
