@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         month_end,
         month_start,
         param,
-        universe,
         week_start,
     )
     from stratofold.market.frames import read
@@ -40,7 +39,7 @@ _HOMES = {
     "stratofold.fold.order": ("AT_CLOSE", "DAY", "FOK", "GTC", "IOC"),
     "stratofold.fold.risk": ("Limits", "Unlimited"),
     "stratofold.fold.strategy": (
-        "Strategy", "at_close", "at_open", "every", "month_end", "month_start", "param", "universe", "week_start",
+        "Strategy", "at_close", "at_open", "every", "month_end", "month_start", "param", "week_start",
     ),
     "stratofold.market.frames": ("read",),
     "stratofold.market.instruments": ("Crypto", "ETF", "Equity", "Future", "Instrument", "Perpetual"),
@@ -85,7 +84,6 @@ __all__ = [
     "param",
     "read",
     "sample",
-    "universe",
     "week_start",
 ]
 

@@ -71,5 +71,8 @@ def _misused(problem: Exception, words: list[str]) -> int:
     if text:
         verb = next((word for word in words if not word.startswith("-")), "")
         fix = f"stratofold {verb} --help".replace("  ", " ")
-        show_error(Setup("SF700", text.rstrip("."), place="the command line", fix=fix), json="--json" in words)
+        show_error(
+            Setup("SF700", f"not understood: {text.rstrip('.')}", place="the command line", fix=fix),
+            json="--json" in words,
+        )
     return Exit.USAGE

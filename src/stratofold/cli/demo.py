@@ -8,6 +8,7 @@ import typer
 
 from stratofold.cli.output import Debug, Json, show_json, verb, working
 
+
 @verb
 def demo(
     *,

@@ -102,7 +102,9 @@ def cache() -> Finding:
     path = folder()
     fix = f"make {path} writable, or set STRATOFOLD_CACHE to a folder that is"
     if not _writable(path):
-        return Finding("kernel cache", good=False, seen=f"{path} cannot be written: each process compiles anew", fix=fix)
+        return Finding(
+            "kernel cache", good=False, seen=f"{path} cannot be written: each process compiles anew", fix=fix
+        )
     files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else []
     size = sum(one.stat().st_size for one in files) / 1e6
     return Finding("kernel cache", good=True, seen=f"{path}, {len(files)} files, {size:.1f} MB")
@@ -133,7 +135,12 @@ def sample() -> Finding:
     try:
         data = stratofold.sample("SPY")
     except Exception as error:  # noqa: BLE001 - a doctor reports whatever is wrong
-        return Finding("sample", good=False, seen=f"{type(error).__name__}: {error}", fix="pip install --force-reinstall stratofold")
+        return Finding(
+            "sample",
+            good=False,
+            seen=f"{type(error).__name__}: {error}",
+            fix="pip install --force-reinstall stratofold",
+        )
     milliseconds = (perf_counter() - started) * 1e3
     return Finding("sample", good=True, seen=f"SPY, {len(data.time):,} daily bars, read in {milliseconds:.0f} ms")
 
@@ -141,7 +148,9 @@ def sample() -> Finding:
 def arithmetic() -> Finding:
     """Whether this machine's doubles are the ones that results are defined on."""
     good = 0.1 + 0.2 == 0.30000000000000004 and sys.float_info.mant_dig == 53 and float("5e-324") > 0.0
-    return Finding("arithmetic", good, "IEEE 754 doubles, subnormals on" if good else "not IEEE 754", "use another machine")
+    return Finding(
+        "arithmetic", good, "IEEE 754 doubles, subnormals on" if good else "not IEEE 754", "use another machine"
+    )
 
 
 LOOKS: tuple[Callable[[], Finding], ...] = (python, packages, processor, arithmetic, cache, here, sample)

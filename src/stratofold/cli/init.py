@@ -54,5 +54,7 @@ def _write(folder: Path, name: str) -> Path:
         path.write_text(text.replace("{folder}", folder.resolve().name), encoding="utf-8")
     except OSError as error:
         why = error.strerror or str(error)
-        raise Setup("SF732", f"{name} cannot be written", place=str(path), why=why, fix="name another folder") from error
+        raise Setup(
+            "SF732", f"{name} cannot be written", place=str(path), why=why, fix="name another folder"
+        ) from error
     return path

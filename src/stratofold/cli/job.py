@@ -20,7 +20,8 @@ Strategy = Annotated[
     str | None, typer.Argument(help=f"strategy.py, strategy.py:Class or package.module:Class; default: {FILE_NAME}'s")
 ]
 Data = Annotated[
-    str | None, typer.Option(help="A CSV or Parquet path, a folder of them, or sample:NAME. Default: the shipped sample.")
+    str | None,
+    typer.Option(help="A CSV or Parquet path, a folder of them, or sample:NAME. Default: the shipped sample."),
 ]
 Symbols = Annotated[str | None, typer.Option(help="Which symbols, with commas: SPY,AAPL. Default: all there are.")]
 Start = Annotated[str | None, typer.Option(help="First day: 2015-01-01.")]
@@ -139,7 +140,9 @@ def _parameters(words: Iterable[str]) -> dict[str, Any]:
         elif word.startswith("--"):
             waiting = word[2:].replace("-", "_")
         else:
-            raise Setup("SF723", f"{word!r} is not expected here", place="the command line", fix="parameters are --name value")
+            raise Setup(
+                "SF723", f"{word!r} is not expected here", place="the command line", fix="parameters are --name value"
+            )
     if waiting is not None:
         fix = f"--{waiting} VALUE"
         raise Setup("SF724", f"--{waiting} has no value", place="the command line", fix=fix)
@@ -160,17 +163,14 @@ def _value(text: str) -> Any:
 
 def _refuse_unknown(parameters: Mapping[str, Any], strategy: type[Any], options: set[str]) -> None:
     """Raise for the first name that is neither an option of the command nor a parameter of the strategy."""
-    known = parameter_names(strategy)
+    known = list(strategy.parameters())
     for name in parameters:
         if name in known:
             continue
         close = get_close_matches(name, [*known, *options], n=1, cutoff=0.6)
-        fix = f"did you mean --{close[0]}?" if close else f"parameters of {strategy.__name__}: {', '.join(known) or 'none'}"
+        fix = (
+            f"did you mean --{close[0]}?"
+            if close
+            else f"parameters of {strategy.__name__}: {', '.join(known) or 'none'}"
+        )
         raise Setup("SF725", f"{strategy.__name__} has no parameter {name!r}", place=f"--{name}", fix=fix)
-
-
-def parameter_names(strategy: type[Any]) -> list[str]:
-    """The names of a strategy's parameters, in the order in which they are written."""
-    from stratofold.fold.strategy import parameters_of
-
-    return list(parameters_of(strategy))

@@ -1,0 +1,77 @@
+"""What importing costs, and what it may bring along: measured in fresh processes."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLD = ROOT / "src" / "stratofold" / "fold"
+FOLD_MAY_IMPORT = {"math", "array", "enum", "typing", "dataclasses", "__future__"}
+WEIGHTY = {
+    "numpy",
+    "numba",
+    "llvmlite",
+    "polars",
+    "pandas",
+    "pyarrow",
+    "narwhals",
+    "duckdb",
+    "msgspec",
+    "typer",
+    "rich",
+}
+
+# CPU seconds over the interpreter's own start, with room for a shared machine around the goals of 0.15 and 0.05.
+BUDGETS = {"stratofold": 0.15, "stratofold.fold": 0.05, "stratofold.fold.step": 0.15}
+
+MEASURE = """
+import json, sys, time
+before = set(sys.modules)
+start = time.process_time()
+import {name}
+print(json.dumps([time.process_time() - start, sorted({{m.partition(".")[0] for m in set(sys.modules) - before}})]))
+"""
+
+
+def measured(name):
+    output = subprocess.run(
+        [sys.executable, "-c", MEASURE.format(name=name)], capture_output=True, text=True, check=True
+    )
+    return json.loads(output.stdout)
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_an_import_is_cheap_and_brings_nothing_of_weight(name):
+    runs = [measured(name) for _ in range(3)]
+    assert min(seconds for seconds, _ in runs) <= BUDGETS[name]
+    assert not WEIGHTY & set(runs[0][1])
+
+
+@pytest.mark.parametrize("path", sorted(FOLD.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLD)))
+def test_the_fold_imports_five_modules_of_the_standard_library_and_itself(path):
+    for module in imported(path):
+        head = module.partition(".")[0]
+        own = module.startswith(("stratofold.fold", "stratofold.events", "stratofold.errors"))
+        assert own or head in FOLD_MAY_IMPORT, f"{path.name} imports {module}"
+
+
+def imported(path):
+    """Every module a file imports when it runs, at its top or inside its functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_readers = {id(node) for block in ast.walk(tree) if type_checking(block) for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in for_readers:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            yield node.module
+
+
+def type_checking(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
