@@ -153,9 +153,11 @@ def _locked(name: str) -> Iterator[None]:
         return
     with file:  # closing it gives the lock back, and so does the death of the process
         _lock(file)
-        yield
-        with contextlib.suppress(OSError):  # who still waits on it finds the entry; who comes later makes another
-            path.unlink()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # who still waits on it finds the entry; who comes later makes another
+                path.unlink()
 
 
 def _lock(file: IO[bytes]) -> None:

@@ -16,6 +16,10 @@ from stratofold.errors import Bug, Setup
 from stratofold.kernel import emit, loader, runtime
 from tests.unit.kernel.numba_modules import FLAGS, modules_of, value_at
 
+pytestmark = pytest.mark.skipif(
+    not set(loader.BASELINE_V3) <= loader.host_features() or loader.ABI != "sysv",
+    reason="these run code for x86-64-v3 on Linux or macOS",
+)
 SOURCE = Path(emit.__file__).parents[2]
 
 
@@ -332,9 +336,11 @@ def test_what_can_not_stand_alone_is_refused_by_name(code):
 INEXACT = [
     "define double @f(double %x) {\n %y = fadd fast double %x, %x\n ret double %y\n}",
     "define double @f(double %x) {\n %y = fmul contract double %x, %x\n ret double %y\n}",
-    "declare double @llvm.fmuladd.f64(double, double, double)\n"
-    "define double @f(double %x) {\n %y = call double @llvm.fmuladd.f64(double %x, double %x, double %x)\n"
-    " ret double %y\n}",
+    (
+        "declare double @llvm.fmuladd.f64(double, double, double)\n"
+        "define double @f(double %x) {\n %y = call double @llvm.fmuladd.f64(double %x, double %x, double %x)\n"
+        " ret double %y\n}"
+    ),
 ]
 
 
