@@ -18,6 +18,7 @@ _INVERSE_LN2 = 1.4426950408889634
 _LN2_HIGH = 0.6931471805598903  # 42 bits, so that a product with a whole number below 2048 is exact
 _LN2_LOW = 5.497923018708371e-14
 
+_TINY = 1e-8  # below it a hyperbolic tangent is its argument, to a third of a unit in the last place
 _FAST = 708.0  # within this the result is a normal number and nothing needs care
 _OVERFLOW = 709.782712893384
 _UNDERFLOW = -745.1332191019412
@@ -120,6 +121,8 @@ def expm1(x: float) -> float:
 def tanh(x: float) -> float:
     """Hyperbolic tangent."""
     size = abs(x)
+    if not size >= _TINY:
+        return x
     if size < 0.55:
         z = x * x
         series = _T6 + z * (_T7 + z * (_T8 + z * (_T9 + z * _T10)))
@@ -127,8 +130,6 @@ def tanh(x: float) -> float:
         return x + x * z * series
     if size > 22.0:
         return 1.0 if x > 0.0 else -1.0
-    if x != x:
-        return x
     head, tail, exponent = exp_pair(2.0 * size, 0.0)
     below, below_low = two_sum(scaled(head, exponent), 1.0)
     quotient, low = over(2.0, 0.0, below, below_low + scaled(tail, exponent))
