@@ -9,7 +9,7 @@ from array import array
 from math import nan
 
 from stratofold.fold.indicators.arguments import whole
-from stratofold.fold.indicators.window import WindowTotal
+from stratofold.fold.indicators.window import RampTotal, WindowTotal
 
 
 class SMA(WindowTotal):
@@ -103,15 +103,7 @@ class WMA:
         self.period = whole(period, "period", "WMA")
         self.value = nan
         self._weight = self.period * (self.period + 1) / 2.0
-        self._window = array("d", [0.0]) * self.period
-        self._index = 0
-        self._anchor = 0.0
-        self._next_anchor = 0.0
-        # Sums of value - anchor and of weight * (value - anchor): over the window, and since its last turn.
-        self._total = nan
-        self._weighted = nan
-        self._fresh_total = 0.0
-        self._fresh_weighted = 0.0
+        self._ramp = RampTotal(self.period)
 
     @property
     def ready(self) -> bool:
@@ -120,39 +112,9 @@ class WMA:
 
     def update(self, value: float) -> float:
         """Take the next value and return the average."""
-        leaving = self._window[self._index]
-        self._window[self._index] = value
-        self._index += 1
-        self._weighted += self.period * (value - self._anchor) - self._total
-        self._total += value - leaving
-        self._fresh_total += value - self._next_anchor
-        self._fresh_weighted += self._index * (value - self._next_anchor)
-        if self._index == self.period:
-            self._turn(value)
-        if leaving - leaving != 0.0:
-            self._recount()
-        self.value = self._weighted / self._weight + self._anchor
+        self._ramp.take(value)
+        self.value = self._ramp.weighted / self._weight + self._ramp.anchor
         return self.value
-
-    def _turn(self, value: float) -> None:
-        """Take over the sums that began with this turn of the window, and begin the next around `value`."""
-        self._index = 0
-        self._anchor = self._next_anchor
-        self._total = self._fresh_total
-        self._weighted = self._fresh_weighted
-        self._next_anchor = value if value - value == 0.0 else 0.0
-        self._fresh_total = 0.0
-        self._fresh_weighted = 0.0
-
-    def _recount(self) -> None:
-        """Sum the window again: what left it was no finite number and had spoilt the sums."""
-        self._total = 0.0
-        self._weighted = 0.0
-        for age in range(self.period):
-            place = self._index + age
-            moved = self._window[place if place < self.period else place - self.period] - self._anchor
-            self._total += moved
-            self._weighted += (age + 1) * moved
 
 
 class DEMA:

@@ -117,3 +117,94 @@ class WindowTotal:
         self._fresh = self._recounted(self._index, value)
         if self._total == self._total:
             self._total = self._recounted(self.period, value)
+
+
+class RampTotal:
+    """The last `period` values, their sum and their sum with weights 1 (the oldest) to `period` (the newest).
+
+    Both are of `value - anchor`, and NaN until the window is full; a value that is no finite number spoils them until
+    it leaves.
+    """
+
+    def __init__(self, period: int) -> None:
+        """An empty window for `period` values."""
+        self.period = period
+        self.anchor = 0.0
+        self.total = nan
+        self.weighted = nan
+        self._window = array("d", [0.0]) * period
+        self._index = 0
+        self._next_anchor = 0.0
+        self._fresh_total = 0.0
+        self._fresh_weighted = 0.0
+
+    def take(self, value: float) -> None:
+        """Let `value` in and the oldest out."""
+        leaving = self._window[self._index]
+        self._window[self._index] = value
+        self._index += 1
+        self.weighted += self.period * (value - self.anchor) - self.total
+        self.total += value - leaving
+        self._fresh_total += value - self._next_anchor
+        self._fresh_weighted += self._index * (value - self._next_anchor)
+        if self._index == self.period:
+            self._turn(value)
+        elif leaving - leaving != 0.0:
+            self._recount()
+
+    def _turn(self, value: float) -> None:
+        """Take over the sums that began with this turn of the window, and begin the next around `value`."""
+        self._index = 0
+        self.anchor = self._next_anchor
+        self.total = self._fresh_total
+        self.weighted = self._fresh_weighted
+        self._next_anchor = value if value - value == 0.0 else 0.0
+        self._fresh_total = 0.0
+        self._fresh_weighted = 0.0
+
+    def _recount(self) -> None:
+        """Sum the window again, oldest first."""
+        self.total = 0.0
+        self.weighted = 0.0
+        for age in range(self.period):
+            place = self._index + age
+            moved = self._window[place if place < self.period else place - self.period] - self.anchor
+            self.total += moved
+            self.weighted += (age + 1) * moved
+
+
+class Accumulator:
+    """A running sum whose error does not grow with the number of terms.
+
+    Source: A. Neumaier, Zeitschrift für Angewandte Mathematik und Mechanik 54 (1974), 39-51: what an addition loses is
+    summed beside it.
+    """
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.total = 0.0
+        self._lost = 0.0
+
+    @property
+    def value(self) -> float:
+        """The sum so far."""
+        return self.total + self._lost
+
+    def add(self, term: float) -> None:
+        """Add `term`."""
+        total = self.total + term
+        if abs(self.total) >= abs(term):
+            self._lost += (self.total - total) + term
+        else:
+            self._lost += (term - total) + self.total
+        self.total = total
+
+    def fade(self, factor: float) -> None:
+        """Multiply the sum by `factor`."""
+        self.total *= factor
+        self._lost *= factor
+
+    def clear(self) -> None:
+        """Begin again at nothing."""
+        self.total = 0.0
+        self._lost = 0.0
