@@ -77,7 +77,7 @@ class Result:
         self.ignores = tuple(ignores)
         self.notices = list(notices)
         self.warnings = list(warnings)
-        self.hashes = dict(hashes or {})
+        self.hashes: Mapping[str, str] = hashes or {}
         self.currency = currency
         tables: dict[str, Sequence[str] | Names] = {
             "symbol": self.symbols, "side": _SIDES, "trades.side": _HOLDINGS, "kind": KIND_NAMES, "tif": TIF_NAMES,
@@ -180,7 +180,7 @@ class Result:
             "ignores": list(self.ignores),
             "notices": list(self.notices),
             "warnings": list(self.warnings),
-            "hashes": dict(self.hashes),
+            "hashes": dict(self.hashes.items()),
         }
 
     def __str__(self) -> str:
@@ -208,13 +208,13 @@ class Result:
 def session_days(times: Sequence[int], calendar: Any) -> list[int]:
     """The session's date (proleptic ordinal) of each time, by the calendar, or by UTC days without one.
 
-    A time belongs to the session that opened last before it, so midnight closes the day that ends there.
+    A time belongs to the first session that closes at it or later, so midnight belongs to the day that ends there.
     """
     plain: list[int] = times.tolist() if hasattr(times, "tolist") else list(times)
-    if calendar is None or not len(calendar.opens):
+    if calendar is None or not len(calendar.closes):
         return [ORDINAL_OF_1970 + (time - 1) // NANOSECONDS_A_DAY for time in plain]
-    opens, days = calendar.opens, calendar.days
-    return [days[max(bisect_left(opens, time) - 1, 0)] for time in plain]
+    closes, days = calendar.closes, calendar.days
+    return [days[min(bisect_left(closes, time), len(days) - 1)] for time in plain]
 
 
 def _names_of(frame: str, tables: Mapping[str, Sequence[str] | Names]) -> dict[str, Names]:

@@ -1,0 +1,178 @@
+"""From a run at its end to a `Result`: statistics, columns and what was assumed, in words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from stratofold.fold.risk import REASON_NAMES
+from stratofold.fold.tally import statistics
+from stratofold.research.result import Result
+
+if TYPE_CHECKING:
+    from stratofold.fold.engine import Engine
+    from stratofold.fold.ledger import Ledger
+    from stratofold.fold.order import Order
+    from stratofold.market.data import MarketData
+    from stratofold.research.execute import Executed
+    from stratofold.research.prepare import Options, Run
+
+Columns = dict[str, Any]
+_ORDER_COLUMNS = (
+    "number", "symbol", "strategy", "side", "kind", "tif", "quantity", "limit", "stop", "decided", "done", "state",
+    "filled", "average_price", "parent",
+)  # fmt: skip
+_IGNORES = (
+    "the path of prices inside a bar, beyond the fill contract's rules",
+    "queue position, and what our orders would do to later prices",
+    "withholding tax, and the days between ex-date and payment of a dividend",
+)
+
+
+def outcome(run: Run, data: MarketData, options: Options, executed: Executed) -> Result:
+    """The result of a run that has heard its last event."""
+    engine, strategy = run.engine, run.strategy
+    parameters = {name: getattr(strategy, name) for name in strategy.parameters()}
+    return Result(
+        type(strategy).__name__,
+        parameters,
+        executed.execution,
+        data.symbols,
+        figures(engine, data, options),
+        {
+            "trades": lambda: _log(engine.logs.trades),
+            "orders": lambda: _orders(engine),
+            "fills": lambda: _log(engine.logs.fills),
+            "refusals": lambda: _log(engine.logs.refusals),
+            "equity": lambda: _equity(engine, data),
+            "positions": lambda: _positions(engine.book.ledger),
+        },
+        bars=data,
+        names={"reason": REASON_NAMES},
+        assumed=assumed(options),
+        ignores=_IGNORES,
+        notices=[*data.notes, *executed.notices],
+        warnings=_warnings(engine, data),
+        hashes=hashes(run, data, parameters, executed),
+        currency=options.base,
+    )
+
+
+def figures(engine: Engine, data: MarketData, options: Options) -> dict[str, Any]:
+    """The statistics by name, with what they count from."""
+    stats: dict[str, Any] = dict(statistics(engine.tally, engine.book.ledger, data.calendar.sessions_per_year))
+    stats["initial_equity"] = options.cash
+    stats["sessions_per_year"] = data.calendar.sessions_per_year
+    if len(data.time):
+        stats["start"] = _day(int(data.time[0]) - 1)
+        stats["end"] = _day(int(data.time[-1]) - 1)
+    return stats
+
+
+def _day(time: int) -> Any:
+    """The UTC date of a time."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(time // 1_000_000_000, UTC).date()
+
+
+def assumed(options: Options) -> tuple[str, ...]:
+    """What the first line must say."""
+    words = []
+    if options.limits is None:
+        words.append("unlimited")
+    if options.fees is None and options.slippage is None:
+        words.append("free of costs")
+    if options.latency is None:
+        words.append("no latency")
+    return tuple(words)
+
+
+def _warnings(engine: Engine, data: MarketData) -> list[str]:
+    """What may be wrong with the run."""
+    warnings = []
+    if engine.logs.refusals.count and not engine.logs.fills.count:
+        warnings.append("every order was refused: look at result.refusals, and state the limits you mean")
+    if engine.book.ledger.equity_steps <= 0.0:
+        warnings.append("the account lost everything; the figures after that mean nothing")
+    if not engine.logs.orders.count and not engine.book.orders.count and len(data.time):
+        warnings.append("the strategy sent no order")
+    return warnings
+
+
+def _log(log: Any) -> Columns:
+    """A log's columns, cut to the rows that were written."""
+    return {name: getattr(log, name)[: log.count] for name in log.__slots__ if name != "count"}
+
+
+def _orders(engine: Engine) -> Columns:
+    """Orders that are done and those that still work, in order of number."""
+    log = engine.logs.orders
+    rows = [tuple(getattr(log, name)[k] for name in _ORDER_COLUMNS) for k in range(log.count)]
+    rows += [_row(order) for order in engine.book.orders]
+    rows.sort(key=lambda row: row[0])
+    return {name: [row[k] for row in rows] for k, name in enumerate(_ORDER_COLUMNS)}
+
+
+def _row(order: Order) -> tuple[Any, ...]:
+    """An order that still works, as a row."""
+    return tuple(0 if name == "done" else getattr(order, name) for name in _ORDER_COLUMNS)
+
+
+def _equity(engine: Engine, data: MarketData) -> Columns:
+    """Equity at each session's close, or after every bar when the curve was asked for."""
+    if len(engine.logs.curve) == 0:
+        return _log(engine.logs.equity)
+    missing = [nan] * len(engine.logs.curve)
+    return {"time": data.time, "equity": engine.logs.curve, "cash": missing, "exposure": missing}
+
+
+def _positions(ledger: Ledger) -> Columns:
+    """What is held at the end."""
+    held = [s for s in range(ledger.symbol_count) if ledger.quantity[s] != 0.0]
+    worth = [(ledger.worth_steps[s] - ledger.carried_steps[s]) / ledger.money_scale[s] for s in held]
+    cost = [ledger.quantity[s] * ledger.average_price[s] * ledger.multiplier[s] for s in held]
+    return {
+        "symbol": held,
+        "quantity": [ledger.quantity[s] for s in held],
+        "average_price": [ledger.average_price[s] for s in held],
+        "price": [ledger.price[s] for s in held],
+        "value": worth,
+        "profit": [w - c for w, c in zip(worth, cost, strict=True)],
+    }
+
+
+def hashes(run: Run, data: MarketData, parameters: dict[str, Any], executed: Executed) -> dict[str, str]:
+    """What pins the run: parameters, artefacts, kernel; the data's hash is worked out when it is asked for."""
+    found = Hashes(data)
+    text = json.dumps(parameters, sort_keys=True, default=repr)
+    found["parameters"] = hashlib.sha256(text.encode()).hexdigest()
+    if executed.kernel_hash:
+        found["kernel"] = executed.kernel_hash
+    for name in run.strategy._edge_loaded:  # noqa: SLF001  the edge's own attribute
+        from stratofold.models import content_hash
+
+        found[f"artifact {name}"] = content_hash(run.strategy.artifact(name))
+    return found
+
+
+class Hashes(dict[str, str]):
+    """Hashes by name; hashing a million bars takes longer than folding them, so it waits until somebody looks."""
+
+    def __init__(self, data: MarketData) -> None:
+        """Nothing hashed yet."""
+        super().__init__()
+        self._data = data
+        self["data"] = ""
+
+    def __getitem__(self, name: str) -> str:
+        """The hash called `name`."""
+        if name == "data" and not super().__getitem__(name):
+            self[name] = self._data.content_hash
+        return super().__getitem__(name)
+
+    def items(self) -> Any:
+        """All of them, worked out."""
+        return [(name, self[name]) for name in self]

@@ -1,0 +1,285 @@
+"""From market data and choices to an engine, a strategy and a feed: everything a run needs, before its first event.
+
+What comes in: `MarketData`, a strategy class, its parameters, costs, limits.  What goes out: a `Run`.
+Names become handles here, instruments become numbers, schedules become timers.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from math import inf, nan
+from typing import TYPE_CHECKING, Any
+
+from stratofold.errors import Setup
+from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, TIMER
+from stratofold.fold.book import Book
+from stratofold.fold.costs import Fees, Latency, Slippage
+from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine, Feed
+from stratofold.fold.ledger import Ledger
+from stratofold.fold.log import Logs
+from stratofold.fold.order import Contract
+from stratofold.fold.risk import Limits, Risk, Unlimited
+from stratofold.fold.sessions import Sessions
+from stratofold.fold.strategy import Strategy
+from stratofold.fold.tally import Tally
+from stratofold.fold.venue import Costs, Venue
+from stratofold.market.instruments import currency_decimals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stratofold.market.data import MarketData
+    from stratofold.market.instruments import Instrument
+    from stratofold.market.sessions import Calendar
+
+_HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "on_fill": HEARS_FILL}
+_CAPACITY = 16
+_LOG_ROWS = 256
+
+
+@dataclass
+class Options:
+    """What a run assumes beside its data and its strategy."""
+
+    cash: float = 100_000.0
+    fees: Fees | None = None
+    slippage: Slippage | None = None
+    limits: Limits | None = None
+    latency: Latency | None = None
+    volume_cap: float = inf
+    borrow_rate: float = 0.0
+    risk_free: Any = 0.0
+    equity_curve: bool = False
+    grace_seconds: float = 0.0
+    base: str = "USD"
+    artifacts: Mapping[str, object] = field(default_factory=dict)
+    capacity: int = _CAPACITY
+    log_rows: int = _LOG_ROWS
+
+
+@dataclass
+class Run:
+    """A run before its first event (or at any later one)."""
+
+    engine: Engine
+    strategy: Strategy
+    feed: Feed
+    events: int
+
+
+def prepare(strategy: type[Strategy], data: MarketData, options: Options, parameters: Mapping[str, Any]) -> Run:
+    """Everything for one run; raises Setup on parameters, currencies or limits that cannot be."""
+    fold = build_strategy(strategy, data.symbols, parameters, options.artifacts)
+    engine = build_engine(fold, data, options)
+    feed = build_feed(data, strategy, options)
+    return Run(engine, fold, feed, len(feed.time) + len(feed.event_key))
+
+
+def build_strategy(
+    strategy: type[Strategy], symbols: tuple[str, ...], parameters: Mapping[str, Any], artifacts: Mapping[str, object]
+) -> Strategy:
+    """An instance with its parameters, symbols and state made."""
+    fold = strategy()
+    declared = strategy.parameters()
+    for name, value in parameters.items():
+        if name not in declared:
+            raise _unknown_parameter(strategy, name, list(declared))
+        setattr(fold, name, declared[name].accept(value))
+    fold.symbol_count = len(symbols)
+    fold._edge_symbols = symbols  # noqa: SLF001  the edge's own attributes
+    fold._edge_artifacts = dict(artifacts)  # noqa: SLF001
+    fold.setup()
+    return fold
+
+
+def _unknown_parameter(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:
+    """The error for a parameter that the strategy does not declare."""
+    near = get_close_matches(name, declared, n=1)
+    what = f"{strategy.__name__} has no parameter {name!r}"
+    why = f"its parameters are {', '.join(declared)}" if declared else "it declares none"
+    fix = f"did you mean {near[0]!r}?" if near else f"declare it: {name} = param(...)"
+    return Setup("SF100", what, why=why, fix=fix)
+
+
+def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
+    """Book, risk, venue, tally and logs for these instruments."""
+    currencies = _currencies(data, options.base)
+    scales = array("d", [10.0 ** currency_decimals(name) for name in currencies])
+    book = Book(Ledger(_contracts(data, currencies, options), scales, options.cash), options.capacity)
+    costs = Costs(
+        _fresh_fees(options.fees),
+        options.slippage or Slippage(),
+        _fresh_latency(options.latency),
+        options.volume_cap,
+    )
+    venue = Venue(Ledger(_contracts(data, currencies, options), scales, options.cash), costs, options.capacity)
+    sessions = build_sessions(data.calendar)
+    tally = Tally(len(data.symbols), book.ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
+    curve = len(data.time) if options.equity_curve else 0
+    logs = Logs(options.log_rows, options.log_rows, curve)
+    engine = Engine(book, Risk(_plain(options.limits), len(data.symbols)), venue, tally, sessions, logs, _hears(fold))
+    engine.grace = int(options.grace_seconds * 1e9)
+    return engine
+
+
+def _hears(fold: Strategy) -> int:
+    """Which hooks the strategy's class overrides."""
+    return sum(flag for hook, flag in _HOOKS.items() if getattr(type(fold), hook) is not getattr(Strategy, hook))
+
+
+def _plain(limits: Limits | None) -> Limits:
+    """The limits as the base class, so that one kernel serves every kind of them."""
+    limits = limits if limits is not None else Unlimited()
+    return Limits(**{name: getattr(limits, name) for name in Limits.__slots__})
+
+
+def _fresh_fees(fees: Fees | None) -> Fees:
+    """A schedule of the same numbers that has charged nothing yet."""
+    fees = fees or Fees()
+    tiers = tuple(zip(fees.tier_from, fees.tier_rate, strict=True))
+    return Fees(
+        per_share=fees.per_share,
+        per_value=fees.per_value,
+        minimum=fees.minimum,
+        maximum_fraction=fees.maximum_fraction,
+        maker=fees.maker,
+        taker=fees.taker,
+        tiers=tiers,
+    )
+
+
+def _fresh_latency(latency: Latency | None) -> Latency:
+    """The same latencies from their seed on."""
+    return Latency(latency.constant, latency.samples, latency.seed_state) if latency else Latency()
+
+
+def _currencies(data: MarketData, base: str) -> list[str]:
+    """The base currency, then the instruments' others; each of those needs a rate."""
+    others = [name for name in dict.fromkeys(i.currency for i in data.instruments) if name != base]
+    rated = {data.currencies[number] for number in data.rates.currency} if len(data.rates.currency) else set()
+    for name in others:
+        if name not in rated:
+            symbols = ", ".join(i.symbol for i in data.instruments if i.currency == name)
+            raise Setup(
+                "SF106",
+                f"{symbols} trade in {name}, and there is no rate from {name} to {base}",
+                why="equity is counted in the base currency",
+                fix=f"give rates={{'{name}': ...}} with the data, or run with base={name!r}",
+            )
+    return [base, *others]
+
+
+def _contracts(data: MarketData, currencies: list[str], options: Options) -> list[Contract]:
+    """One contract a symbol; the book and the venue have their own."""
+    return [_contract(instrument, currencies, options) for instrument in data.instruments]
+
+
+def _contract(instrument: Instrument, currencies: list[str], options: Options) -> Contract:
+    """An instrument's numbers."""
+    contract = Contract()
+    contract.currency = currencies.index(instrument.currency)
+    contract.margined = not instrument.paid
+    contract.price_scale = instrument.price_scale
+    contract.quantity_scale = instrument.quantity_scale
+    contract.lot = float(instrument.lot or 1.0)
+    contract.multiplier = float(instrument.multiplier)
+    contract.margin = float(instrument.margin)
+    contract.maintenance = float(instrument.maintenance)
+    contract.borrow = options.borrow_rate if instrument.paid else 0.0
+    contract.money_scale = instrument.money_scale
+    return contract
+
+
+def build_sessions(calendar: Calendar) -> Sessions:
+    """The calendar's columns for the fold."""
+    return Sessions(calendar.opens, calendar.closes, calendar.days, calendar.weekday, calendar.month)
+
+
+def _risk_free(rate: Any, calendar: Calendar) -> array[float]:
+    """A yearly rate, or a dated series of yearly rates, as the rate of each session."""
+    year = calendar.sessions_per_year
+    if isinstance(rate, (int, float)):
+        return array("d", [rate / year])
+    dated = sorted((_ordinal(day), float(value)) for day, value in rate.items())
+    out, k, last = array("d"), 0, 0.0
+    for day in calendar.days:
+        while k < len(dated) and dated[k][0] <= day:
+            last = dated[k][1]
+            k += 1
+        out.append(last / year)
+    return out
+
+
+def _ordinal(day: Any) -> int:
+    """A date, a datetime or ISO text as a proleptic ordinal."""
+    if isinstance(day, str):
+        from datetime import date
+
+        return date.fromisoformat(day).toordinal()
+    return int(day.toordinal())
+
+
+def build_feed(data: MarketData, strategy: type[Strategy], options: Options) -> Feed:
+    """The columns of the bars as they are, and every sparse event in its place."""
+    feed = Feed()
+    feed.time, feed.symbol = data.time, data.symbol  # type: ignore[assignment]  # NumPy columns serve as arrays
+    feed.open, feed.high, feed.low = data.open, data.high, data.low  # type: ignore[assignment]
+    feed.close, feed.volume = data.close, data.volume  # type: ignore[assignment]
+    feed.span = data.span_ns
+    rows = sorted(_sparse(data, strategy, options))
+    for time, rank, symbol, _, kind, currency, value in rows:
+        feed.event_key.append(2 * time + (0 if rank < MARKET else 2))
+        feed.event_time.append(time)
+        feed.event_rank.append(rank)
+        feed.event_kind.append(kind)
+        feed.event_symbol.append(symbol)
+        feed.event_currency.append(currency)
+        feed.event_value.append(value)
+    return feed
+
+
+Row = tuple[int, int, int, int, int, int, float]
+
+
+def _sparse(data: MarketData, strategy: type[Strategy], options: Options) -> list[Row]:
+    """Actions, expiries, rates, statuses and timers: (time, rank, symbol, sequence, kind, currency, value)."""
+    if not len(data.time):
+        return []
+    numbers = _currencies(data, options.base)
+    of = [numbers.index(name) for name in data.currencies]
+    first, last = int(data.time[0]) - data.span_ns, int(data.time[-1])
+    rows: list[Row] = []
+    a, r, s = data.actions, data.rates, data.statuses
+    rows += _columns(ACTION, a.time, a.kind, a.symbol, [of[c] for c in a.currency.tolist()], a.value)
+    rows += _columns(RATE, r.time, None, None, [of[c] for c in r.currency.tolist()], r.value)
+    rows += _columns(STATUS, s.time, s.kind, s.symbol, None, None)
+    for handle, instrument in enumerate(data.instruments):
+        if isinstance(instrument.expiry, int) and first <= instrument.expiry <= last:
+            rows.append((instrument.expiry, ACTION, handle, len(rows), EXPIRY, 0, nan))
+    rows += _timers(data, strategy, first, last)
+    return rows
+
+
+def _columns(rank: int, time: Any, kind: Any, symbol: Any, currency: list[int] | None, value: Any) -> list[Row]:
+    """One table's rows; columns it does not have are 0 (symbol -1)."""
+    count = len(time)
+    kinds = kind.tolist() if kind is not None else [0] * count
+    symbols = symbol.tolist() if symbol is not None else [-1] * count
+    values = value.tolist() if value is not None else [nan] * count
+    currencies = currency if currency is not None else [0] * count
+    return [(when, rank, symbols[k], k, kinds[k], currencies[k], values[k]) for k, when in enumerate(time.tolist())]
+
+
+def _timers(data: MarketData, strategy: type[Strategy], first: int, last: int) -> list[Row]:
+    """The timers of the strategy's schedule within the data."""
+    if not strategy.schedule:
+        return []
+    from stratofold.market.sessions import expand
+
+    return [
+        (time, TIMER, number, 0, number, 0, nan)
+        for number, entry in enumerate(strategy.schedule)
+        for time in expand(entry, data.calendar, first, last)
+    ]
