@@ -1,14 +1,10 @@
 """LLVM modules become one flat kernel file for a stated processor.
 
-What comes in: modules as LLVM assembly or bitcode, as Numba makes them before any optimisation, the name of the entry,
-and a target.
+What comes in: modules as LLVM assembly without a target, the name of the entry, and a target.
 What goes out: the bytes of a kernel file (`loader.py` says how it looks), or a `Flat` for whoever wants the code alone.
 Why it is shaped so: the modules are linked, everything but the entry becomes internal, and *one* O3 pipeline runs over
 the whole: that inlines a strategy into the engine, and costs the time of one.  Bits are kept: no fast-math flag may
 come in, a product and a sum are never fused, and floats are not reordered, so that all targets agree.
-
-Numba's functions return a status and keep a pickled exception for the interpreter; here the status is all that is
-left of an exception, and the pickles are dropped.
 
 Targets: `native` is this processor and this operating system's calling convention; `x86-64-v2` and `x86-64-v3` are
 Linux and macOS, with `-windows` for the convention of Windows; `aarch64` is armv8-a with register x18 left alone, good
@@ -58,7 +54,7 @@ TARGETS = {
 
 
 def emit(
-    modules: Iterable[str | bytes],
+    modules: Iterable[str],
     entry: str,
     target: str = "native",
     *,
@@ -69,8 +65,8 @@ def emit(
 ) -> bytes:
     """The kernel file of `modules`: code of `entry` for `target`, sealed with the layout and hashes given.
 
-    Raises `Setup` SF613 for an unknown target, SF611 for a symbol that nobody defines, SF612 for writable data and
-    SF614 for an address of this process in the code; `Bug` SF610 for modules that LLVM or we can not take.
+    Raises `Setup` SF613 for an unknown target, SF611 for a symbol that nobody defines and SF612 for writable data;
+    `Bug` SF610 for modules that LLVM or we can not take.
     """
     goal = resolve(target)
     flat = flatten(modules, entry, goal)
@@ -93,22 +89,21 @@ def resolve(target: str) -> Target:
     if target == "native":
         return _native()
     if target not in TARGETS:
-        raise Setup(
-            "SF613",
-            f"no target is called {target!r}",
-            why="a frozen kernel states the processor it needs",
-            fix=f"use one of: native, {', '.join(TARGETS)}",
-        )
+        raise _unknown(repr(target))
     return TARGETS[target]
 
 
-def flatten(modules: Iterable[str | bytes], entry: str, target: Target) -> image.Flat:
+def _unknown(what: str) -> Setup:
+    fix = f"use one of: native, {', '.join(TARGETS)}"
+    return Setup("SF613", f"no target for {what}", why="a kernel states the processor it needs", fix=fix)
+
+
+def flatten(modules: Iterable[str], entry: str, target: Target) -> image.Flat:
     """Link, internalise, optimise once, and place the code of `target`.  Raises as `emit` does."""
     machine = _machine(target)
     module = _joined(modules, target, machine)
     _internalise(module, entry)
     _optimise(module, machine)
-    _refuse_addresses(module)
 
     def library(name: str) -> bytes | None:
         return _runtime_object(name, target)
@@ -116,7 +111,7 @@ def flatten(modules: Iterable[str | bytes], entry: str, target: Target) -> image
     return image.link([machine.emit_object(module)], entry, library)
 
 
-def assembly(modules: Iterable[str | bytes], entry: str, target: str = "native") -> str:
+def assembly(modules: Iterable[str], entry: str, target: str = "native") -> str:
     """The assembly text of the same code, for whoever wants to read it (and for the tests of what must not be there)."""
     goal = resolve(target)
     machine = _machine(goal)
@@ -148,8 +143,10 @@ def _initialise() -> None:
 def _native() -> Target:
     """This processor: only features that the loader can check are used, so that none can be missing unseen."""
     _initialise()
-    if loader.ARCHITECTURE != "x86-64":
+    if loader.ARCHITECTURE == "aarch64":
         return TARGETS["aarch64"]
+    if loader.ARCHITECTURE != "x86-64":
+        raise _unknown(f"this machine's processor ({loader.ARCHITECTURE})")
     here = loader.host_features()
     known = llvm.get_host_cpu_features()
     flags = ",".join(("+" if name in here or name in loader.ALWAYS else "-") + name for name in known)
@@ -168,52 +165,29 @@ _INEXACT = re.compile(
     r"\bf(?:add|sub|mul|div|rem|neg|cmp) (?:fast|nnan|ninf|nsz|arcp|contract|afn|reassoc)\b|@llvm\.fmuladd\.|"
     r'"(?:unsafe-fp-math|no-nans-fp-math|no-signed-zeros-fp-math)"="true"'
 )
-_PICKLE_DEFINITION = re.compile(r'^@"?\.const\.pickle(?:buf|data)\..*\n', re.MULTILINE)
-_PICKLE = re.compile(r'@"?\.const\.pickle(?:buf|data)\.[\w.]+"?')
-_NUMBA_RUNTIME = re.compile(
-    r"^(?:declare [^\n]*@NRT_(?:incref|decref|Free|Allocate)\([^\n]*\n"
-    r"|define [^\n]*@NRT_(?:incref|decref|Free|Allocate)\(.*?^}\n)",
-    re.MULTILINE | re.DOTALL,
-)
-_RECURSION = re.compile(r'^@"?(\.numba\.unresolved\$([\w.$]+))"? = external global ptr.*$', re.MULTILINE)
-_PROCESSOR = re.compile(r'"(?:target-cpu|target-features|tune-cpu)"="[^"]*"')
-_MACHINE = re.compile(r"^target (?:triple|datalayout) = .*\n", re.MULTILINE)
-_ADDRESS = re.compile(r"inttoptr \(i64 -?\d{5,} to ptr\)")
 
 
-def _joined(modules: Iterable[str | bytes], target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
-    """All modules, and our stand-ins for Numba's runtime, as one module of the target."""
-    parsed = [_parse(item) for item in modules]
+def _joined(modules: Iterable[str], target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """All modules as one module of the target."""
+    parsed = [_parsed(text, target, machine) for text in modules]
     if not parsed:
         raise Bug("SF610", "there is no module to compile")
-    whole = parsed[0]
     for other in parsed[1:]:
-        whole.link_in(other)
-    return _parse(_retargeted(_stripped(str(whole)), target, machine))
+        parsed[0].link_in(other)
+    return parsed[0]
 
 
-def _parse(module: str | bytes) -> llvm.ModuleRef:
-    try:
-        return llvm.parse_bitcode(module) if isinstance(module, bytes) else llvm.parse_assembly(module)
-    except RuntimeError as error:
-        raise Bug("SF610", f"LLVM does not take a module: {error}") from error
-
-
-def _stripped(text: str) -> str:
-    """The module without pickled exceptions and without Numba's reference counting."""
+def _parsed(text: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
     inexact = _INEXACT.search(text)
     if inexact:
         raise Bug("SF610", f"a module allows inexact floats: {inexact[0]!r}")
-    text = _PICKLE.sub("null", _PICKLE_DEFINITION.sub("", text))
-    # A function that calls itself does so through a pointer, which Numba's own linker would fill in.
-    text = _RECURSION.sub(r'@"\1" = internal constant ptr @"\2"', text)
-    return _NUMBA_RUNTIME.sub("", text) + runtime.NUMBA
-
-
-def _retargeted(text: str, target: Target, machine: llvm.TargetMachine) -> str:
-    """The module for this target: modules come in for whatever machine made them."""
-    body = _PROCESSOR.sub("", _MACHINE.sub("", text))
-    return f'target datalayout = "{machine.target_data}"\ntarget triple = "{target.triple}"\n{body}'
+    try:
+        module = llvm.parse_assembly(text)
+    except RuntimeError as error:
+        raise Bug("SF610", f"LLVM does not take a module: {error}") from error
+    module.triple = target.triple
+    module.data_layout = str(machine.target_data)
+    return module
 
 
 def _internalise(module: llvm.ModuleRef, entry: str) -> None:
@@ -234,25 +208,12 @@ def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
     builder.getModulePassManager().run(module, builder)
 
 
-def _refuse_addresses(module: llvm.ModuleRef) -> None:
-    """An address of this process in the code would mean nothing in the next one."""
-    text = str(module)
-    found = _ADDRESS.search(text) or re.search(r"@numba\.dynamic\.globals\.\w+", text)
-    if found:
-        raise Setup(
-            "SF614",
-            f"the machine code holds an address of this process ({found[0]})",
-            why="the kernel is a file that other processes load, where that address is something else",
-            fix='keep to the subset of docs/design.md, or run with execution="interpreted"',
-        )
-
-
 @functools.cache
 def _runtime_object(name: str, target: Target) -> bytes | None:
     text = runtime.module(name)
     if text is None:
         return None
     machine = _machine(target)
-    module = _parse(_retargeted(text, target, machine))
+    module = _parsed(text, target, machine)
     _optimise(module, machine)
     return bytes(machine.emit_object(module))
