@@ -28,12 +28,13 @@ unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict --quiet --site-dir .site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir .site
 
 demo: $(VENV)/.base
 	$(BIN)/stratofold demo
 
 fix: $(VENV)/.dev
+	$(BIN)/python scripts/build_pages.py
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 

@@ -1,0 +1,260 @@
+"""The commands as a person meets them: what they print, what they write, which code they end with."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stratofold.cli.app import run
+
+CROSSOVER = """
+from stratofold import Strategy, param
+from stratofold.indicators import SMA
+
+
+class Crossover(Strategy):
+    fast = param(20, low=5, high=60)
+    slow = param(50, low=20, high=250)
+
+    def setup(self):
+        self.fast_average = self.per_symbol(SMA, self.fast)
+        self.slow_average = self.per_symbol(SMA, self.slow)
+
+    def on_bar(self, bar, book):
+        fast = self.fast_average[bar.symbol].update(bar.close)
+        slow = self.slow_average[bar.symbol].update(bar.close)
+        if fast > slow:
+            book.target_weight(bar.symbol, 1.0 / self.symbol_count)
+        elif fast < slow:
+            book.target_weight(bar.symbol, 0.0)
+"""
+RAISES = """
+from stratofold import Strategy
+
+
+class Raises(Strategy):
+    def on_bar(self, bar, book):
+        if bar.close > 230:
+            raise ValueError("too dear")
+"""
+PEEKS = """
+from stratofold import Strategy, sample
+
+CLOSES = [float(close) for close in sample("SPY").close]
+
+
+class Peeks(Strategy):
+    def setup(self):
+        self.count = 0
+
+    def on_bar(self, bar, book):
+        self.count += 1
+        rises = self.count < len(CLOSES) and CLOSES[self.count] > bar.close
+        book.target_weight(bar.symbol, 1.0 if rises else 0.0)
+"""
+SHORT = ["--symbols", "SPY", "--start", "2015-01-01", "--end", "2016-12-31"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder with a few strategies, to stand in."""
+    for name, text in {"crossover.py": CROSSOVER, "raises.py": RAISES, "peeks.py": PEEKS}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    return tmp_path
+
+
+def as_json(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_backtest_prints_its_assumptions_first_and_then_its_numbers(folder, capsys):
+    assert run(["backtest", "crossover.py", *SHORT]) == 0
+    printed = capsys.readouterr()
+    first, *rest = printed.out.splitlines()
+    assert first.startswith("Crossover on SPY")
+    assert "unlimited" in first
+    assert "free of costs" in first
+    assert any(line.startswith("Sharpe") for line in rest)
+    assert printed.err == "running Crossover ...\n"
+
+
+def test_parameters_are_options(folder, capsys):
+    assert run(["backtest", "crossover.py", *SHORT, "--fast", "10", "--slow=30", "--json"]) == 0
+    assert as_json(capsys)["parameters"] == {"fast": 10, "slow": 30}
+
+
+def test_costs_and_limits_on_the_command_line(folder, capsys):
+    costs = ["--fees", "per_share=0.01,minimum=1", "--slippage", "proportional=0.001", "--limits", "position_max=0"]
+    assert run(["backtest", "crossover.py", *SHORT, *costs, "--json"]) == 0
+    told = as_json(capsys)
+    assert told["rows"]["fills"] == 0
+    assert told["rows"]["refusals"] > 0
+
+
+def test_the_executions_agree_on_the_command_line(folder, capsys):
+    seen = []
+    for execution in ("interpreted", "compiled"):
+        assert run(["backtest", "crossover.py", *SHORT, "--execution", execution, "--json"]) == 0
+        seen.append(as_json(capsys)["stats"])
+    assert seen[0] == seen[1]
+
+
+def test_the_configuration_is_read_and_the_command_line_wins(folder, capsys):
+    (folder / "stratofold.toml").write_text(
+        '[backtest]\nstrategy = "crossover.py"\nsymbols = ["SPY"]\nstart = 2015-01-01\nend = 2016-12-31\ncash = 5000\n'
+        "[parameters]\nfast = 10\nslow = 40\n[fees]\nper_share = 0.01\n",
+        encoding="utf-8",
+    )
+    assert run(["backtest", "--json", "--fast", "15"]) == 0
+    told = as_json(capsys)
+    assert told["parameters"] == {"fast": 15, "slow": 40}
+    assert told["stats"]["initial_equity"] == "5000.0"
+    assert float(told["stats"]["fees"]) > 0
+
+
+def test_a_report_is_one_file_that_needs_no_network(folder, capsys):
+    assert run(["report", "crossover.py", *SHORT, "--out", "out.html", "--json"]) == 0
+    assert as_json(capsys)["report"] == "out.html"
+    text = (folder / "out.html").read_text(encoding="utf-8")
+    assert len(text.encode()) < 1_000_000
+    assert not re.search(r"""(?:src|href)=["']https?://""", text)
+
+
+def test_a_backtest_of_a_file_of_prices(folder, capsys):
+    rows = ["date,open,high,low,close,volume", *(f"2020-01-{day:02},10,11,9,10,1000" for day in (2, 3, 6, 7, 8))]
+    (folder / "TEST.csv").write_text("\n".join(rows), encoding="utf-8")
+    assert run(["backtest", "crossover.py", "--data", "TEST.csv", "--json"]) == 0
+    assert as_json(capsys)["stats"]["bars"] == 5
+
+
+MISTAKES = {
+    "no such verb": ["bcktest"],
+    "no such option": ["doctor", "--jsn"],
+    "no strategy": ["backtest"],
+    "no such file": ["backtest", "crosover.py"],
+    "a parameter misspelt": ["backtest", "crossover.py", "--fst", "10"],
+    "an option misspelt": ["backtest", "crossover.py", "--symbol", "SPY"],
+    "a parameter out of bounds": ["backtest", "crossover.py", *SHORT, "--fast", "600"],
+    "a parameter of another type": ["backtest", "crossover.py", *SHORT, "--fast", "quick"],
+    "a parameter without a value": ["backtest", "crossover.py", *SHORT, "--fast"],
+    "a word too many": ["backtest", "crossover.py", "SPY"],
+    "an unknown symbol": ["backtest", "crossover.py", "--symbols", "SPPY"],
+    "no such data": ["backtest", "crossover.py", "--data", "prices.csv"],
+    "a cost misspelt": ["backtest", "crossover.py", "--fees", "per_shar=0.01,minimum=dear"],
+    "an unknown execution": ["backtest", "crossover.py", *SHORT, "--execution", "quick"],
+    "a day that is none": ["backtest", "crossover.py", "--symbols", "SPY", "--start", "yesterday"],
+    "no such configuration": ["backtest", "--config", "other.toml"],
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_explained(case, folder, capsys, snapshot):
+    assert run(MISTAKES[case]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    told = printed.err.replace("running Crossover ...\n", "").replace(str(folder), "FOLDER")
+    assert "Traceback" not in told
+    assert "fix:" in told
+    assert told == snapshot
+
+
+def test_a_mistake_in_json(folder, capsys):
+    assert run(["backtest", "crossover.py", "--fst", "10", "--json"]) == 2
+    (error,) = as_json(capsys)["errors"]
+    assert error["code"] == "SF725"
+    assert error["fix"] == "did you mean --fast?"
+
+
+def test_a_strategy_that_raises_is_told_by_line_symbol_and_time(folder, capsys):
+    assert run(["backtest", "raises.py", "--symbols", "SPY", "--json"]) == 4
+    (error,) = as_json(capsys)["errors"]
+    assert "ValueError: too dear" in error["what"]
+    assert "raises.py:8" in error["where"]
+    assert "SPY" in error["where"]
+    assert "2017-" in error["where"]
+
+
+def test_debug_lets_the_traceback_through(folder):
+    with pytest.raises(Exception, match="too dear"):
+        run(["backtest", "raises.py", "--symbols", "SPY", "--debug"])
+
+
+def test_check_passes_an_honest_strategy(folder, capsys):
+    assert run(["check", "crossover.py", "--symbols", "SPY", "--start", "2016-01-01", "--end", "2016-12-31"]) == 0
+    assert capsys.readouterr().out
+
+
+def test_check_names_a_cheat(folder, capsys):
+    assert run(["check", "peeks.py", "--symbols", "SPY", "--start", "1998-01-01", "--end", "1998-12-31"]) == 3
+    assert "SPY" in capsys.readouterr().out
+
+
+def test_doctor_finds_this_machine_in_order(folder, capsys):
+    assert run(["doctor", "--json"]) == 0
+    told = as_json(capsys)
+    assert told["good"]
+    assert {"python", "packages", "processor", "kernel cache", "sample"} <= {one["name"] for one in told["findings"]}
+
+
+def test_doctor_says_what_to_mend(folder, capsys, monkeypatch):
+    (folder / "a_file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("STRATOFOLD_CACHE", str(folder / "a_file" / "cache"))
+    assert run(["doctor"]) == 3
+    assert "STRATOFOLD_CACHE" in capsys.readouterr().out
+
+
+def test_init_makes_a_folder_that_works(folder, capsys, monkeypatch):
+    assert run(["init", "my_idea", "--json"]) == 0
+    assert len(as_json(capsys)["files"]) == 4
+    monkeypatch.chdir(folder / "my_idea")
+    assert run(["backtest", "--json"]) == 0
+    told = as_json(capsys)
+    assert told["report"] == "report.html"
+    assert told["rows"]["fills"] > 0
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], capture_output=True, text=True, check=False
+    )
+    assert tests.returncode == 0, tests.stdout
+
+
+def test_init_does_not_write_over_what_is_there(folder, capsys):
+    assert run(["init", "my_idea"]) == 0
+    (folder / "my_idea" / "strategy.py").write_text("# mine\n", encoding="utf-8")
+    assert run(["init", "my_idea"]) == 2
+    assert "strategy.py" in capsys.readouterr().err
+    assert (folder / "my_idea" / "strategy.py").read_text(encoding="utf-8") == "# mine\n"
+    assert run(["init", "my_idea", "--force"]) == 0
+    assert (folder / "my_idea" / "strategy.py").read_text(encoding="utf-8") != "# mine\n"
+
+
+def test_demo_shows_a_strategy_its_numbers_and_its_report(folder, capsys):
+    assert run(["demo", "--json"]) == 0
+    told = as_json(capsys)
+    assert len(told["symbols"]) == 14
+    assert told["rows"]["trades"] > 10
+    assert Path(told["report"]).stat().st_size > 100_000
+
+
+def test_the_installed_command(folder):
+    script = Path(sys.executable).parent / "stratofold"
+    command = [str(script)] if script.exists() else [sys.executable, "-c", "from stratofold.cli import main; main()"]
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"stratofold \d+\.\d+\.\d+\n", version.stdout)
+    wrong = subprocess.run([*command, "backtest", "absent.py"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+
+
+def test_every_verb_takes_json_and_debug():
+    import typer
+
+    from stratofold.cli.app import app
+
+    for command in typer.main.get_command(app).commands.values():
+        assert {"--json", "--debug"} <= {name for one in command.params for name in one.opts}
