@@ -3,7 +3,7 @@
 What comes in: files and frames of bars, and a few facts about what they are bars of.
 What goes out: `MarketData`, columns that the kernel reads in place.
 Why it is shaped so: names are resolved on first use, because the live path imports instruments and sessions and must
-never wait for NumPy.
+never wait for NumPy.  The sample is `market.sample.sample`; a module and a function of one name cannot both be here.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ if TYPE_CHECKING:
     from stratofold.market.data import Actions, MarketData, Rates, Statuses
     from stratofold.market.frames import read
     from stratofold.market.instruments import ETF, Crypto, Equity, Future, Instrument, Perpetual
-    from stratofold.market.sample import sample
     from stratofold.market.sessions import Calendar, calendar, expand
 
 __all__ = [
     "ETF", "Actions", "Calendar", "Crypto", "Equity", "Future", "Instrument", "MarketData", "Perpetual", "Rates",
-    "Statuses", "calendar", "expand", "read", "sample",
+    "Statuses", "calendar", "expand", "read",
 ]  # fmt: skip
 
 _HOMES = {
     "data": ("Actions", "MarketData", "Rates", "Statuses"),
     "frames": ("read",),
     "instruments": ("ETF", "Crypto", "Equity", "Future", "Instrument", "Perpetual"),
-    "sample": ("sample",),
     "sessions": ("Calendar", "calendar", "expand"),
 }
 

@@ -34,6 +34,9 @@ KINDS = {
 OF_THE_ACCOUNT = (events.INTEREST, events.DEPOSIT, events.WITHDRAWAL)
 
 
+_FACTOR_STEP = 1e-7  # the last decimal of a factor
+
+
 class Factor(NamedTuple):
     """One row of a factor file: the factors hold up to and including `day` (an ordinal)."""
 
@@ -51,12 +54,13 @@ class RawAction(NamedTuple):
     value: float
 
 
-def from_factors(factors: Sequence[Factor], sessions: Calendar, decimals: int = 4) -> list[RawAction]:
+def from_factors(factors: Sequence[Factor], sessions: Calendar) -> list[RawAction]:
     """Raw splits and dividends out of cumulative factors; the last row is the one still in force.
 
     Where `price_factor` steps from `f` to `g` at a reference close `c`, a dividend of `c * (1 - f / g)` went ex on the
     next session; where `split_factor` steps from `s` to `t`, one old share became `t / s` new ones (of the ratios
-    within 0.1 % of a small fraction, that fraction).  Seven decimals of factor give four of dividend.
+    within 0.1 % of a small fraction, that fraction).  Factors have seven decimals, so a dividend is known to about a
+ten-millionth of the close: it is put on the fewest decimals, 2 to 4, that lie so near.
     Source of the format: QuantConnect Lean's factor files.
     """
     found = []
@@ -65,9 +69,15 @@ def from_factors(factors: Sequence[Factor], sessions: Calendar, decimals: int = 
         if before.split_factor != after.split_factor:
             found.append(RawAction(day, events.SPLIT, _whole_ratio(after.split_factor / before.split_factor)))
         if before.price_factor != after.price_factor:
-            dividend = before.reference_close * (1.0 - before.price_factor / after.price_factor)
-            found.append(RawAction(day, events.DIVIDEND, round(dividend, decimals)))
+            found.append(RawAction(day, events.DIVIDEND, _dividend(before, after)))
     return found
+
+
+def _dividend(before: Factor, after: Factor) -> float:
+    """Cash a share, on the fewest decimals that the factors' rounding allows."""
+    dividend = before.reference_close * (1.0 - before.price_factor / after.price_factor)
+    known_to = before.reference_close * _FACTOR_STEP * 1.5
+    return next((near for places in (2, 3) if abs((near := round(dividend, places)) - dividend) <= known_to), round(dividend, 4))
 
 
 def _next_session(day: int, sessions: Calendar) -> int:

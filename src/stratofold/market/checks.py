@@ -136,14 +136,16 @@ def _refuse_where(block: Block, wrong: np.ndarray, code: str, what: str, name: s
 def price_decimals(*columns: Floats) -> int:
     """The smallest of 2, 4, 6 decimals on which all prices lie, else 8."""
     decimals = 2
-    for column in columns:
-        for first in range(0, len(column), _PIECE):
-            piece = column[first : first + _PIECE]
-            while decimals < _DECIMALS_MAX and not _on_grid(piece, 10.0**decimals):
-                decimals += 2
+    for first in range(0, len(columns[0]), _PIECE):
+        piece = np.concatenate([column[first : first + _PIECE] for column in columns])
+        while decimals < _DECIMALS_MAX and not _on_grid(piece, 10.0**decimals):
+            decimals += 2
     return decimals
 
 
 def _on_grid(prices: Floats, scale: float) -> bool:
     """Whether each price is the double nearest to its decimal, as `fold.grid.to_grid` puts it."""
-    return bool((np.rint(prices * scale) / scale == prices).all())
+    nearest = prices * scale
+    np.rint(nearest, nearest)
+    nearest /= scale
+    return bool((nearest == prices).all())

@@ -9,6 +9,7 @@ stamp means is decided in this one place and noted.
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -67,13 +68,13 @@ def _frequent_gap(part: Read) -> int:
     values = times.values
     if len(code) > 1:
         values = values[code == np.bincount(code[:_SAMPLE]).argmax()]
-    gaps = np.abs(np.diff(values[:_SAMPLE]))
-    gaps = gaps[gaps > 0]
+    some = values[:_SAMPLE]
+    gaps = some[1:] - some[:-1]
+    if len(gaps) and (least := gaps.min()) > 0 and 2 * np.count_nonzero(gaps == least) >= len(gaps):
+        return int(least)
+    gaps = np.abs(gaps[gaps != 0])
     if len(gaps) == 0:
         return 0
-    least = gaps.min()
-    if 2 * np.count_nonzero(gaps == least) >= len(gaps):
-        return int(least)
     distinct, counts = np.unique(gaps, return_counts=True)
     return int(distinct[counts.argmax()])
 
@@ -92,19 +93,33 @@ def _calendar_of_days(parts: list[Read], clock: Clock, notes: list[str]) -> str:
     """24/7 if there are weekends, XNYS if all are its sessions, else every weekday."""
     if clock.round_the_clock:
         return "24/7"
+    whole = calendar("XNYS")
+    if all((_places(times.values, whole) >= 0).all() for _, times, _ in parts):
+        return "XNYS"
     weekends = sum(np.count_nonzero((times.values + 6) % 7 >= 5) for _, times, _ in parts)  # noqa: PLR2004 - Saturday
     if weekends:
         _refuse_odd_weekends(parts, weekends)
         return "24/7"
-    days = _view(calendar("XNYS").days)
-    for source, times, _ in parts:
-        places = np.minimum(days.searchsorted(times.values), len(days) - 1)
-        strangers = np.flatnonzero(days[places] != times.values)
-        if len(strangers):
-            odd = date.fromordinal(int(times.values[strangers[0]]))
-            notes.append(f"calendar 24/5: {odd} in {source} is no session of XNYS ({len(strangers):,} such rows)")
-            return "24/5"
-    return "XNYS"
+    strangers = [(source, times.values[_places(times.values, whole) < 0]) for source, times, _ in parts]
+    source, odd = next((source, odd) for source, odd in strangers if len(odd))
+    count = sum(len(odd) for _, odd in strangers)
+    notes.append(f"calendar 24/5: {date.fromordinal(int(odd[0]))} in {source} is no session of XNYS ({count:,} such rows)")
+    return "24/5"
+
+
+def _places(days: Ints, whole: Calendar) -> Ints:
+    """The index of each date's session, -1 where there is none."""
+    first, place_of_day = _place_of_day(whole)
+    return place_of_day.take(days - first, mode="clip")
+
+
+@lru_cache(maxsize=8)
+def _place_of_day(whole: Calendar) -> tuple[int, Ints]:
+    """The session's index for every day of a calendar and one more on each side, so that a clipped look-up misses."""
+    first = whole.days[0] - 1
+    places = np.full(whole.days[-1] - first + 2, -1, np.int64)
+    places[_view(whole.days) - first] = np.arange(len(whole))
+    return first, places
 
 
 def _refuse_odd_weekends(parts: list[Read], weekends: int) -> None:
@@ -127,19 +142,17 @@ def _refuse_odd_weekends(parts: list[Read], weekends: int) -> None:
 
 def _closes_of_days(source: str, days: Ints, whole: Calendar) -> Ints:
     """The close of each date's session."""
-    known = _view(whole.days)
-    places = np.minimum(known.searchsorted(days), len(known) - 1)
-    strangers = np.flatnonzero(known[places] != days)
-    if len(strangers):
-        row = int(strangers[0])
-        raise Setup(
-            "SF252",
-            f"{date.fromordinal(int(days[row]))} is no session of {whole.name}",
-            place=f"{source}, row {row}",
-            why=f"{whole.name} is known from {date.fromordinal(whole.days[0])} to {date.fromordinal(whole.days[-1])}, without holidays",
-            fix='drop the row, or say calendar="24/5" (any weekday) or "24/7" (any day)',
-        )
-    return _view(whole.closes)[places]
+    places = _places(days, whole)
+    if (places >= 0).all():
+        return _view(whole.closes)[places]
+    row = int(np.flatnonzero(places < 0)[0])
+    raise Setup(
+        "SF252",
+        f"{date.fromordinal(int(days[row]))} is no session of {whole.name}",
+        place=f"{source}, row {row}",
+        why=f"{whole.name} is known from {date.fromordinal(whole.days[0])} to {date.fromordinal(whole.days[-1])}, without holidays",
+        fix='drop the row, or say calendar="24/5" (any weekday) or "24/7" (any day)',
+    )
 
 
 def _settle_long(parts: list[Read], clock: Clock, step: int, notes: list[str]) -> Closed:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from stratofold.errors import Setup
@@ -76,16 +76,19 @@ class Columns(NamedTuple):
 Table = TypeVar("Table", Actions, Rates, Statuses)
 
 
+@lru_cache(maxsize=1)
 def no_actions() -> Actions:
     """No actions at all."""
     return Actions(_no_ints(), _no_ints(), _no_ints(), _no_ints(), _no_floats())
 
 
+@lru_cache(maxsize=1)
 def no_rates() -> Rates:
     """No rates at all."""
     return Rates(_no_ints(), _no_ints(), _no_floats())
 
 
+@lru_cache(maxsize=1)
 def no_statuses() -> Statuses:
     """No statuses at all."""
     return Statuses(_no_ints(), _no_ints(), _no_ints())
@@ -231,9 +234,9 @@ class MarketData:
             self,
             symbol=self.symbol if len(self.symbols) == 1 else self.symbol[rows],
             calendar=self.calendar.slice(int(self.time[first]) - self.span_ns, int(self.time[last - 1])),
-            actions=_of_time(self.actions, low - self.span_ns, high),
+            actions=_of_time(self.actions, low, high),
             rates=_of_time(self.rates, None, high),
-            statuses=_of_time(self.statuses, low - self.span_ns, high),
+            statuses=_of_time(self.statuses, low, high),
             **columns,
         )
 
@@ -302,5 +305,5 @@ def _with_currencies(rates: Rates, number: Ints) -> Rates:
 
 def _of_time(table: Table, low: int | None, high: int) -> Table:
     """The rows of a range of time; rates keep their past, because the last one still holds."""
-    first = 0 if low is None else int(table.time.searchsorted(max(low, -(2**63))))
+    first = 0 if low is None else int(table.time.searchsorted(low))
     return type(table)(*(column[first : int(table.time.searchsorted(high))] for column in table))

@@ -9,6 +9,7 @@ thing is done and noted, and what can mean two is an error with the fix in it.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -304,14 +305,16 @@ def _assembled(
     if default_kind == CRYPTO and any(name not in known for name in names):
         notes.append("taken as crypto, because it trades at weekends: quantities have 8 decimals")
     items = tuple(
-        known.get(name, _default(name, default_kind)).with_price_decimals(places) for name, places in zip(names, decimals, strict=True)
+        known[name].with_price_decimals(places) if name in known else _default(name, default_kind, places)
+        for name, places in zip(names, decimals, strict=True)
     )
     return MarketData(names, items, symbol=symbol, span_ns=closed.span_ns, calendar=closed.calendar, notes=tuple(notes), **merged)
 
 
-def _default(name: str, kind: str) -> Instrument:
+@lru_cache(maxsize=4096)
+def _default(name: str, kind: str, decimals: int) -> Instrument:
     """What is taken for an instrument nobody described."""
-    return Instrument(name, kind=kind)
+    return Instrument(name, kind=kind, price_decimals=decimals)
 
 
 def _merged(blocks: list[Block], handle: dict[str, int], columns: tuple[str, ...]) -> tuple[Ints, dict[str, np.ndarray]]:

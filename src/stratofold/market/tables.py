@@ -80,11 +80,13 @@ class PandasTable:
         self._frame = frame
         self._levels = _index_names(frame.index)
         self.names = (*self._levels, *frame.columns)
+        self._by_name = frame.columns.is_unique
 
     def _column(self, position: int) -> Any:  # noqa: ANN401 - a pandas Series or Index
         depth = len(self._levels)
         if position >= depth:
-            return self._frame.iloc[:, position - depth]
+            # By name costs a third of by position, but names may repeat.
+            return self._frame[self.names[position]] if self._by_name else self._frame.iloc[:, position - depth]
         return self._frame.index if depth == 1 else self._frame.index.get_level_values(position)
 
     def floats(self, position: int) -> Floats:
@@ -190,30 +192,17 @@ def _pandas_times(column: Any) -> RawTimes:  # noqa: ANN401 - a pandas Series or
 
 
 def _polars_times(column: Any) -> RawTimes:  # noqa: ANN401 - a polars Series
-    """Datetimes and dates by their stored integers; the rest as it is."""
-    kind = str(column.dtype)
-    if kind == "Date":
-        return RawTimes(_stored(column).astype(np.int64).view("datetime64[D]"))
-    if kind.startswith("Datetime"):
-        zone = column.dtype.time_zone
-        unit = column.dtype.time_unit
-        factor = {"ns": 1, "us": 1_000, "ms": 1_000_000}[unit]
-        return RawTimes(
-            _stored(column).view(f"datetime64[{unit}]"),
-            zone,
-            lambda count: _stored((column if count is None else column[:count]).dt.replace_time_zone(None)) * factor,
-        )
-    if column.dtype.is_numeric():
-        return RawTimes(column.to_numpy())
+    """Dates and datetimes as NumPy stores them, aware ones in UTC with their zone; the rest as it is."""
+    kind = column.dtype
+    if kind.is_temporal() or kind.is_numeric():
+        zone = getattr(kind, "time_zone", None)
+        return RawTimes(column.to_numpy(), zone, lambda count: _polars_wall(column if count is None else column[:count]))
     return RawTimes(np.asarray(column.to_list(), object))
 
 
-def _stored(column: Any) -> np.ndarray:  # noqa: ANN401 - a polars Series
-    """The integers behind a temporal column; a null becomes NumPy's not-a-time."""
-    physical = column.to_physical()
-    if physical.null_count():
-        physical = physical.cast(_int64()).fill_null(-(2**63))
-    return physical.to_numpy()
+def _polars_wall(column: Any) -> Ints:  # noqa: ANN401 - a polars Series
+    """The local wall time of aware datetimes, in nanoseconds."""
+    return column.dt.replace_time_zone(None).to_numpy().astype("datetime64[ns]").view(np.int64)
 
 
 def _any_times(column: Any) -> RawTimes:  # noqa: ANN401 - a column of any library

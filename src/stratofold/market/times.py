@@ -24,6 +24,7 @@ _NOT_A_TIME = -(2**63)
 _UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
 # Epoch numbers by size: seconds reach 1e11 in the year 5138, milliseconds 1e14, microseconds 1e17.
 _EPOCH_UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (float("inf"), "ns"))
+_UTC = ("UTC", "Etc/UTC", "Z", "+00:00", "UTC+00:00")
 _QUARTER_HOUR_NS = 900_000_000_000  # every zone's offset since 1972 is a multiple of it
 
 
@@ -66,11 +67,13 @@ def _from_datetimes(raw: RawTimes, source: str, zone: str | None) -> Times:
     if unit in ("D", "W", "M", "Y"):
         return Times(raw.values.astype("datetime64[D]").view(np.int64) + EPOCH_ORDINAL, days=True)
     factor = _UNIT_NS[unit] * count
+    if raw.zone is None or raw.zone in _UTC:
+        days = _as_days(whole, DAY_NS // factor)
+        if days is not None:
+            return Times(days, days=True)
     time = whole if factor == 1 else whole * factor
     if raw.zone is not None:
         return _aware(time, raw)
-    if _midnights(time):
-        return Times(time // DAY_NS + EPOCH_ORDINAL, days=True)
     if zone is None:
         raise _naive(time, source)
     return Times(_localised(time, zone, source), days=False)
@@ -78,18 +81,19 @@ def _from_datetimes(raw: RawTimes, source: str, zone: str | None) -> Times:
 
 def _aware(time: Ints, raw: RawTimes) -> Times:
     """UTC nanoseconds; days, if every local wall time is a midnight."""
-    if raw.zone in ("UTC", "Etc/UTC", "Z", "+00:00", "UTC+00:00"):
-        return Times(time // DAY_NS + EPOCH_ORDINAL, days=True) if _midnights(time) else Times(time, days=False)
-    if raw.wall is not None and len(time) and time[0] % _QUARTER_HOUR_NS == 0 and _midnights(raw.wall(1)):
-        wall = raw.wall(None)
-        if _midnights(wall):
-            return Times(wall // DAY_NS + EPOCH_ORDINAL, days=True)
+    if raw.wall is not None and len(time) and time[0] % _QUARTER_HOUR_NS == 0 and raw.wall(1)[0] % DAY_NS == 0:
+        days = _as_days(raw.wall(None), DAY_NS)
+        if days is not None:
+            return Times(days, days=True)
     return Times(time, days=False)
 
 
-def _midnights(time: Ints) -> bool:
-    """Whether all are midnights; the first one usually answers."""
-    return len(time) == 0 or (time[0] % DAY_NS == 0 and not (time % DAY_NS).any())
+def _as_days(time: Ints, units_a_day: int) -> Ints | None:
+    """Ordinals, if all are midnights; the first one usually answers."""
+    if len(time) and time[0] % units_a_day:
+        return None
+    days = time // units_a_day
+    return days + EPOCH_ORDINAL if (days * units_a_day == time).all() else None
 
 
 def _from_numbers(values: np.ndarray, source: str, notes: list[str]) -> Times:
@@ -109,7 +113,8 @@ def _from_numbers(values: np.ndarray, source: str, notes: list[str]) -> Times:
         time = np.rint(values * (_UNIT_NS[unit] / 1000.0)).astype(np.int64) * 1000
     else:
         time = values.astype(np.int64, copy=False) * _UNIT_NS[unit]
-    return Times(time // DAY_NS + EPOCH_ORDINAL, days=True) if _midnights(time) else Times(time, days=False)
+    days = _as_days(time, DAY_NS)
+    return Times(time, days=False) if days is None else Times(days, days=True)
 
 
 def _written_dates(values: Ints, source: str) -> Ints:

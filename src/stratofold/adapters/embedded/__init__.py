@@ -1,0 +1,1 @@
+"""Adapters that live in the process: files, memory, the shipped sample."""
