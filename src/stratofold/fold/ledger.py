@@ -26,7 +26,7 @@ class Ledger:
     """Cash, positions and worth.  Currency 0 is the base currency; arrays are by symbol handle or by currency."""
 
     __slots__ = (
-        "average_price", "carried_steps", "cash_steps", "contracts", "currency", "currency_count", "money_scale",
+        "average_price", "carried_steps", "cash_steps", "contracts", "currency", "currency_count", "lends", "money_scale",
         "multiplier", "price", "quantity", "rate", "scale", "symbol_count", "total_steps", "worth_steps",
     )  # fmt: skip
 
@@ -36,6 +36,7 @@ class Ledger:
         self.symbol_count: int = count
         self.currency_count: int = len(scales)
         self.contracts: list[Contract] = contracts
+        self.lends: bool = any(contract.borrow != 0.0 for contract in contracts)
         self.quantity = zeros(count)
         self.price = array("d", [nan]) * count
         self.average_price = array("d", [nan]) * count
@@ -57,18 +58,20 @@ class Ledger:
     def mark(self, symbol: int, price: float) -> None:
         """Take `price` as the last one and bring the worth of the position up to date."""
         self.price[symbol] = price
-        if self.quantity[symbol] != 0.0:
-            self.revalue(symbol)
+        quantity = self.quantity[symbol]
+        if quantity != 0.0:
+            worth = to_steps(quantity * price * self.multiplier[symbol], self.money_scale[symbol])
+            worth += self.carried_steps[symbol]
+            self.total_steps[self.currency[symbol]] += worth - self.worth_steps[symbol]
+            self.worth_steps[symbol] = worth
 
     def revalue(self, symbol: int) -> None:
         """Bring the worth of the position at its last price up to date."""
-        quantity = self.quantity[symbol]
-        worth = 0.0
-        if quantity != 0.0:
-            worth = to_steps(quantity * self.price[symbol] * self.multiplier[symbol], self.money_scale[symbol])
-            worth += self.carried_steps[symbol]
-        self.total_steps[self.currency[symbol]] += worth - self.worth_steps[symbol]
-        self.worth_steps[symbol] = worth
+        if self.quantity[symbol] != 0.0:
+            self.mark(symbol, self.price[symbol])
+        else:
+            self.total_steps[self.currency[symbol]] -= self.worth_steps[symbol]
+            self.worth_steps[symbol] = 0.0
 
     def base_steps(self, currency: int, steps: float) -> float:
         """Steps of `currency` in steps of the base currency, at the last rate."""
@@ -80,6 +83,8 @@ class Ledger:
     def equity_steps(self) -> float:
         """Cash and worth of every position, in steps of the base currency."""
         total = self.cash_steps[0] + self.total_steps[0]
+        if self.currency_count == 1:
+            return total
         for currency in range(1, self.currency_count):
             total += self.base_steps(currency, self.cash_steps[currency] + self.total_steps[currency])
         return total

@@ -18,7 +18,7 @@ def double(column: "array[int] | array[float]") -> None:
 class FillLog:
     """One row a fill."""
 
-    __slots__ = ("count", "fee", "maker", "number", "position", "price", "quantity", "side", "symbol", "time")
+    __slots__ = ("count", "time", "number", "symbol", "side", "quantity", "price", "fee", "maker", "position")
 
     def __init__(self, capacity: int) -> None:
         """Room for `capacity` rows."""
@@ -122,7 +122,7 @@ class TradeLog:
     """One row a round trip, flat to flat."""
 
     __slots__ = (
-        "bars", "closed", "count", "entry_price", "exit_price", "fees", "opened", "profit", "quantity", "side", "symbol",
+        "count", "symbol", "side", "opened", "closed", "quantity", "entry_price", "exit_price", "profit", "fees", "bars",
     )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
@@ -156,7 +156,7 @@ class TradeLog:
 class RefusalLog:
     """One row a refusal: the reason, the limit and what was observed against it."""
 
-    __slots__ = ("count", "limit", "number", "observed", "quantity", "reason", "side", "symbol", "time")
+    __slots__ = ("count", "time", "number", "symbol", "side", "quantity", "reason", "limit", "observed")
 
     def __init__(self, capacity: int) -> None:
         """Room for `capacity` rows."""
@@ -212,7 +212,7 @@ class RefusalLog:
 class EquityLog:
     """One row a session's close: equity, cash and gross exposure in the base currency."""
 
-    __slots__ = ("cash", "count", "equity", "exposure", "time")
+    __slots__ = ("count", "time", "equity", "cash", "exposure")
 
     def __init__(self, capacity: int) -> None:
         """Room for `capacity` rows."""

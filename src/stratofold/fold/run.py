@@ -40,8 +40,13 @@ _FOREVER = 9223372036854775807
 def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     """Hear events until `stop` of them have been heard or the feed is at its end; returns `DONE` or `CROWDED`."""
     book = engine.book
-    bars = len(feed.time)
-    events = len(feed.event_key)
+    bar = engine.bar
+    count = len(feed.time)
+    sparse = len(feed.event_key)
+    single = len(feed.symbol) <= 1
+    bar.span = feed.span
+    if single:
+        bar.symbol = feed.symbol[0]
     while engine.bar_index + engine.event_index < stop:
         if book.busy:
             book.busy = False
@@ -49,33 +54,38 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
                 book.busy = True
                 return CROWDED
         index = engine.bar_index
-        key = 2 * (feed.time[index] + feed.shift) + 1 if index < bars else _FOREVER
-        if engine.event_index < events and feed.event_key[engine.event_index] < key:
-            if book.timer_count > 0 and 2 * book.timer_due[0] + 2 <= feed.event_key[engine.event_index]:
-                hear_own_timer(engine, strategy)
-            else:
-                hear_event(engine, strategy, feed, engine.event_index)
-                engine.event_index += 1
-        elif index >= bars:
+        if engine.event_index < sparse or book.timer_count > 0:
+            key = 2 * (feed.time[index] + feed.shift) + 1 if index < count else _FOREVER
+            if hear_sparse(engine, strategy, feed, key):
+                continue
+        if index >= count:
             return DONE
-        elif book.timer_count > 0 and 2 * book.timer_due[0] + 2 < key:
-            hear_own_timer(engine, strategy)
-        else:
-            bar = engine.bar
-            bar.time = feed.time[index] + feed.shift
-            bar.known = bar.time
-            bar.symbol = feed.symbol[index] if len(feed.symbol) > 1 else feed.symbol[0]
-            bar.open = feed.open[index]
-            bar.high = feed.high[index]
-            bar.low = feed.low[index]
-            bar.close = feed.close[index]
-            bar.volume = feed.volume[index]
-            bar.span = feed.span
-            trade_bar(engine, strategy, bar)
-            if len(engine.logs.curve) > 0:
-                engine.logs.curve[index] = book.ledger.equity
-            engine.bar_index = index + 1
+        bar.time = feed.time[index] + feed.shift
+        if not single:
+            bar.symbol = feed.symbol[index]
+        bar.open = feed.open[index]
+        bar.high = feed.high[index]
+        bar.low = feed.low[index]
+        bar.close = feed.close[index]
+        bar.volume = feed.volume[index]
+        trade_bar(engine, strategy, bar)
+        engine.bar_index = index + 1
     return DONE
+
+
+def hear_sparse(engine: Engine, strategy: Strategy, feed: Feed, key: int) -> bool:
+    """Hear the next timer or sparse event if it comes before the bar of `key`; returns whether there was one."""
+    book = engine.book
+    index = engine.event_index
+    next_key = feed.event_key[index] if index < len(feed.event_key) else _FOREVER
+    if book.timer_count > 0 and 2 * book.timer_due[0] + 2 <= next_key and 2 * book.timer_due[0] + 2 < key:
+        hear_own_timer(engine, strategy)
+        return True
+    if next_key < key:
+        hear_event(engine, strategy, feed, index)
+        engine.event_index = index + 1
+        return True
+    return False
 
 
 def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
@@ -101,7 +111,6 @@ def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
     engine.sessions.stamp(engine.bar)
     if begun:
         charge_borrowing(engine, engine.sessions.day - before)
-    engine.book.busy = True
 
 
 def close_session(engine: Engine) -> None:
@@ -124,6 +133,8 @@ def close_session(engine: Engine) -> None:
 def charge_borrowing(engine: Engine, days: int) -> None:
     """Shorts pay for the calendar days between two sessions."""
     ledger = engine.book.ledger
+    if not ledger.lends:
+        return
     for symbol in range(ledger.symbol_count):
         steps = ledger.borrow_steps(symbol, days)
         if steps != 0.0:
@@ -141,10 +152,34 @@ def pay(engine: Engine, symbol: int, steps: float) -> None:
 def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     """One bar: the venue matches, the fold hears, messages go out."""
     tally = engine.tally
+    book = engine.book
+    venue = engine.venue
+    time = bar.time
+    symbol = bar.symbol
     if tally.bar_count == 0:
-        tally.begin(bar.time - bar.span)
-    arrive(engine, strategy, bar.time)
-    engine.book.time = bar.time
+        tally.begin(time - bar.span)
+    if time > engine.sessions.close or venue.expiry < time or engine.bars.pending:
+        arrive(engine, strategy, time)
+    book.time = time
+    bar.known = time
+    if venue.working[symbol] > 0 or venue.watches_margin:
+        match(engine, strategy, bar)
+    venue.last_time[symbol] = time
+    venue.ledger.price[symbol] = bar.close
+    tally.bar_count += 1
+    tally.active = True
+    hear_bar(engine, strategy, bar)
+    tally.observe(book.ledger.equity_steps, time)
+    if book.outbox_count > 0:
+        deliver(engine, strategy)
+    if venue.watches_margin:
+        venue.check_margin()
+    if len(engine.logs.curve) > 0:
+        engine.logs.curve[engine.bar_index] = book.ledger.equity
+
+
+def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
+    """The bar, phase by phase; every fill is heard before the next order is tried."""
     venue = engine.venue
     venue.begin(bar)
     if venue.watches_margin and venue.is_called(bar.symbol):
@@ -152,22 +187,6 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         deliver(engine, strategy)
         venue.liquidate(bar)
         deliver(engine, strategy)
-    if venue.working[bar.symbol] > 0:
-        match(engine, strategy, bar)
-    venue.ledger.price[bar.symbol] = bar.close
-    tally.bar_count += 1
-    hear_bar(engine, strategy, bar)
-    tally.active = True
-    tally.observe(engine.book.ledger.equity_steps, bar.time)
-    if engine.book.outbox_count > 0:
-        deliver(engine, strategy)
-    if venue.watches_margin:
-        venue.check_margin()
-
-
-def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
-    """The bar, phase by phase; every fill is heard before the next order is tried."""
-    venue = engine.venue
     if venue.halted[bar.symbol] == 0:
         for phase in range(OPEN, CLOSE + 1):
             number = venue.next(bar, phase, 0)

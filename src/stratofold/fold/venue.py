@@ -241,7 +241,6 @@ class Venue:
         self.time = bar.time
         self.bar_index += 1
         self.start = max(bar.time - bar.span, self.last_time[symbol])
-        self.last_time[symbol] = bar.time
         if self.inbox_count > 0:
             self._take_mail(symbol)
         self.available = inf

@@ -118,7 +118,7 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     sessions = build_sessions(data.calendar)
     tally = Tally(len(data.symbols), book.ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
     curve = len(data.time) if options.equity_curve else 0
-    logs = Logs(options.log_rows, options.log_rows, curve)
+    logs = Logs(options.log_rows, len(data.calendar) + 1, curve)
     engine = Engine(book, Risk(_plain(options.limits), len(data.symbols)), venue, tally, sessions, logs, _hears(fold))
     engine.grace = int(options.grace_seconds * 1e9)
     return engine

@@ -5,7 +5,7 @@ from math import nan
 
 from stratofold.fold.indicators.arguments import simple, whole
 from stratofold.fold.indicators.averages import SMA
-from stratofold.fold.indicators.ranges import true_range
+from stratofold.fold.indicators.ranges import same, true_range, typical_price
 from stratofold.fold.indicators.ranks import Extreme
 
 
@@ -99,8 +99,8 @@ class WILLR:
 class CCI:
     """Commodity channel index: the typical price's distance from its average in units of 0.015 mean deviations.
 
-    The typical price is `(high + low + close) / 3`; a deviation of nothing counts 0, as in TA-Lib.  NaN for the first
-    `period - 1` bars and while a NaN is in the window.
+    The typical price is `(high + low + close) / 3`; where it equals its average on paper the index is 0, also where
+    doubles differ in the last place.  NaN for the first `period - 1` bars and while a NaN is in the window.
     The mean absolute deviation is around a mean that moves with every bar, so an update passes once over the window.
     Source: D. R. Lambert, Commodities, October 1980; TA-Lib `CCI`.
     """
@@ -120,16 +120,17 @@ class CCI:
 
     def update(self, high: float, low: float, close: float) -> float:
         """Take the next bar and return the index."""
-        typical = (high + low + close) / 3.0
+        typical = typical_price(high, low, close)
         mean = self._average.update(typical)
         self._window[self._index] = typical
         self._index += 1
         if self._index == self.period:
             self._index = 0
         self.value = nan
-        if mean == mean:
-            deviation = self._deviation(mean)
-            self.value = (typical - mean) / (0.015 * deviation) if deviation > 0.0 else 0.0
+        if same(typical, mean):
+            self.value = 0.0
+        elif mean == mean:
+            self.value = (typical - mean) / (0.015 * self._deviation(mean))
         return self.value
 
     def _deviation(self, mean: float) -> float:

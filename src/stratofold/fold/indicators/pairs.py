@@ -158,7 +158,8 @@ class CORREL:
         self.value = product * 0.0
         if self._sums.x_spread > 0.0 and self._sums.y_spread > 0.0:
             # Two roots: the product of two spreads could pass the largest double.
-            self.value = product / sqrt(self._sums.x_spread) / sqrt(self._sums.y_spread)
+            quotient = product / sqrt(self._sums.x_spread) / sqrt(self._sums.y_spread)
+            self.value = max(-1.0, min(1.0, quotient))
         return self.value
 
 

@@ -1,8 +1,13 @@
-"""True range and its averages: how far a bar reaches, in price units (NATR: in per cent of the close)."""
+"""What a bar says beyond its close: how far it reaches, averaged, and where its middle is.
+
+High, low and close come in; a true range, its average or a typical price goes out, in price units (NATR: in per cent).
+"""
 
 from math import nan
 
 from stratofold.fold.indicators.arguments import whole
+
+SAME = 2e-15  # nine units in the last place of 1
 
 
 def true_range(high: float, low: float, last_close: float) -> float:
@@ -16,6 +21,20 @@ def true_range(high: float, low: float, last_close: float) -> float:
     if abs(low - last_close) > widest:
         widest = abs(low - last_close)
     return widest
+
+
+def typical_price(high: float, low: float, close: float) -> float:
+    """The bar's middle, `(high + low + close) / 3`."""
+    return (high + low + close) / 3.0
+
+
+def same(one: float, other: float) -> bool:
+    """Whether two typical prices (or their means) are equal on paper.
+
+    Three decimals added and divided by three differ from other three of the same sum by a few units in the last place;
+    a tenth of a cent on a price of a billion differs by more.
+    """
+    return abs(one - other) <= SAME * abs(one)
 
 
 class TRANGE:

@@ -4,6 +4,7 @@ from math import nan
 
 from stratofold.fold.indicators.arguments import whole
 from stratofold.fold.indicators.moments import SUM
+from stratofold.fold.indicators.ranges import same, typical_price
 from stratofold.fold.indicators.window import Accumulator
 
 
@@ -44,8 +45,8 @@ class OBV:
 class MFI:
     """Money flow index, 0 to 100: the share of money that flowed in at rising typical prices, over `period` bars.
 
-    Money is `typical price * volume`, the typical price `(high + low + close) / 3`; money at an unchanged price counts for
-    neither side; 0 where less than 1 unit of money moved, as in TA-Lib.
+    Money is `typical price * volume`, the typical price `(high + low + close) / 3`; money at a price unchanged on paper
+    counts for neither side; 0 where less than 1 unit of money moved, as in TA-Lib.
     NaN for the first `period` bars and while a NaN is in the window.
     Source: G. Quong and A. Soudack, Technical Analysis of Stocks & Commodities, March 1989; TA-Lib `MFI`.
     """
@@ -66,18 +67,20 @@ class MFI:
 
     def update(self, high: float, low: float, close: float, volume: float) -> float:
         """Take the next bar and return the index."""
-        typical = (high + low + close) / 3.0
-        change = typical - self._last
-        money = typical * volume
+        typical = typical_price(high, low, close)
+        last = self._last
         self._last = typical
         if not self._started:
             self._started = True
             return nan
-        inflow = money if change > 0.0 else money * 0.0
-        outflow = money if change < 0.0 else money * 0.0
-        if change != change:
-            inflow = nan
-            outflow = nan
+        # The product keeps a NaN of this bar or the last in both windows.
+        inflow = (typical - last) * volume * 0.0
+        outflow = inflow
+        if not same(typical, last):
+            if typical > last:
+                inflow = typical * volume
+            elif typical < last:
+                outflow = typical * volume
         return self._share(self._inflow.update(inflow), self._outflow.update(outflow))
 
     def _share(self, inflow: float, outflow: float) -> float:
@@ -115,7 +118,7 @@ class VWAP:
             self._money.clear()
             self._volume.clear()
             self.value = nan
-        typical = (high + low + close) / 3.0
+        typical = typical_price(high, low, close)
         money = typical * volume
         if money - money != 0.0:
             return nan
@@ -147,7 +150,7 @@ class RollingVWAP:
 
     def update(self, high: float, low: float, close: float, volume: float) -> float:
         """Take the next bar and return the average price."""
-        money = self._money.update((high + low + close) / 3.0 * volume)
+        money = self._money.update(typical_price(high, low, close) * volume)
         traded = self._volume.update(volume)
         self.value = money / traded if traded > 0.0 else nan
         return self.value

@@ -132,9 +132,10 @@ def tanh(x: float) -> float:
         return 1.0 if x > 0.0 else -1.0
     head, tail, exponent = exp_pair(2.0 * size, 0.0)
     below, below_low = two_sum(scaled(head, exponent), 1.0)
-    quotient, low = over(2.0, 0.0, below, below_low + scaled(tail, exponent))
-    head, tail = fast_two_sum(1.0, -quotient)
-    value = head + (tail - low)
+    quotient = 2.0 / below
+    head, low = fast_two_sum(1.0, -quotient)
+    # What the addition and the exponential dropped from the divisor moves the quotient by its share.
+    value = head + (low + quotient * ((below_low + scaled(tail, exponent)) / below))
     return value if x > 0.0 else -value
 
 
