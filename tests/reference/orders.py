@@ -70,13 +70,12 @@ class Orders:
         order["had_fill"] = True
         if order["filled"] >= order["quantity"]:
             self.end(order, FILLED)
-        for number in self._siblings(order) + order["links"]:
+        entry = next((each for each in self.all if order["number"] in each["legs"]), None)
+        siblings = [number for number in entry["legs"] if number != order["number"]] if entry else []
+        for number in siblings + order["links"]:
             self._reduce(self[number], quantity)
-
-    def _siblings(self, leg: Order) -> list[int]:
-        number = leg["number"]
-        parents = [order for order in self.all if number in order["legs"]]
-        return [each for parent in parents for each in parent["legs"] if each != number]
+        if entry and order["state"] == FILLED:
+            self.end(entry, CANCELLED)
 
     def _reduce(self, order: Order, quantity: Decimal) -> None:
         if order["state"] in DONE:
@@ -125,3 +124,8 @@ def reached(order: Order, high: float, low: float) -> bool:
 def within(order: Order, price: float) -> bool:
     """Whether `price` is the limit or better."""
     return price <= order["limit"] if order["side"] > 0 else price >= order["limit"]
+
+
+def worse(order: Order, *prices: float) -> float:
+    """The price that is worst for the order."""
+    return max(prices) if order["side"] > 0 else min(prices)

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import arithmetic
 from .account import Account
-from .orders import Order, Orders, reached, remaining, within
+from .orders import Order, Orders, reached, remaining, within, worse
 from .scenario import (
     AT_CLOSE,
     CANCELLED,
@@ -239,8 +239,11 @@ class Simulator:
         if order["stop"] is None or order["triggered"] or not reached(order, bar.high, bar.low):
             return
         order["triggered"], order["triggered_in"] = True, self.bar_number
-        if order["limit"] is None or within(order, order["stop"]):
-            self._fill(order, order["stop"], STOPS, slips=order["limit"] is None)
+        price = order["stop"]
+        if order["joined_in"] == self.bar_number:
+            price = worse(order, price, bar.open)
+        if order["limit"] is None or within(order, price):
+            self._fill(order, price, STOPS, slips=order["limit"] is None)
 
     def _at_limit(self, order: Order, bar: Bar) -> None:
         waits = order["stop"] is not None and (not order["triggered"] or order["triggered_in"] == self.bar_number)
@@ -292,8 +295,7 @@ class Simulator:
         for leg in legs:
             if leg["state"] == WORKING and reached(leg, self.bar.high, self.bar.low):
                 leg["triggered"] = True
-                worse = min if leg["side"] < 0 else max
-                self._fill(leg, worse(leg["stop"], entry_price), STOPS, slips=True)
+                self._fill(leg, worse(leg, leg["stop"], entry_price), STOPS, slips=True)
 
     def _announce(self, time: int, number: int, symbol: int, side: int, size: Decimal, price: float, fee: Decimal,
                   *, maker: bool) -> None:  # fmt: skip

@@ -1,9 +1,10 @@
-"""What the script says, turned into orders and messages: section "words" of the contract for targets and numbers.
+"""What the script says, turned into orders and messages: section 6 of the contract for targets.
 
 Inside a hook everything is as of the event: a cancel or a replace of an order that already works is a message, sent
 when the hook returns.  Only an order of this very hook can be taken back at once.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,12 +23,14 @@ class Words:
         self.sessions, self.latency = sessions, latency
         self.messages: list[dict[str, Any]] = []
         self.targets: dict[int, int] = {}
+        self.cancelled: list[int] = []
         self.step = 0
         self.time = 0
 
     def hear(self, words: list[Word], time: int) -> list[dict[str, Any]]:
         """Everything one hook says at `time`; the messages to deliver come back in the order said."""
         self.step, self.time, self.messages = self.step + 1, time, []
+        self.cancelled = []
         for word in words:
             getattr(self, "_" + word.name)(word)
         return self.messages
@@ -45,16 +48,23 @@ class Words:
         size = arithmetic.on_quantity_grid(quantity, instrument)
         arrival = self.time + self.latency
         until = next((session.close for session in self.sessions if session.close > self.time), None)
+        names = ("limit", "stop", "take_profit", "stop_loss")
+        word = replace(word, **{name: self._on_grid(getattr(word, name), instrument) for name in names})
         order = self.orders.add(word, side, size, target=target, step=self.step, arrival=arrival, until=until)
         if word.trail is not None or word.trail_fraction is not None:
             order["stop"] = trailing_stop(order, self.account.last[word.symbol], instrument)
         return order
+
+    @staticmethod
+    def _on_grid(price: float | None, instrument: Instrument) -> float | None:
+        return None if price is None else arithmetic.price_grid(price, instrument)
 
     def _cancel(self, word: Word) -> None:
         order = self.orders.alive(word.number)
         if order and order["step"] == self.step:
             self.orders.end(order, CANCELLED)
         elif order:
+            self.cancelled.append(order["number"])
             self._message(order, "cancel")
 
     def _replace(self, word: Word) -> None:
@@ -62,7 +72,8 @@ class Words:
         if order:
             instrument = self.account.instruments[order["symbol"]]
             quantity = None if word.quantity is None else arithmetic.on_quantity_grid(word.quantity, instrument)
-            self._message(order, "replace", quantity=quantity, limit=word.limit, stop=word.stop)
+            limit, stop = (self._on_grid(price, instrument) for price in (word.limit, word.stop))
+            self._message(order, "replace", quantity=quantity, limit=limit, stop=stop)
 
     def _message(self, order: Order, kind: str, **more: Any) -> None:
         arrival = self.time + self.latency
@@ -83,7 +94,8 @@ class Words:
         self._aim_value(word.symbol, word.value)
 
     def _target_weight(self, word: Word) -> None:
-        self._aim_value(word.symbol, word.value * float(self.account.equity()))
+        rate = self.account.rates[self._instrument(word).currency]
+        self._aim_value(word.symbol, word.value * float(self.account.equity()) / rate)
 
     def _aim_value(self, symbol: int, value: float) -> None:
         last, instrument = self.account.last[symbol], self.account.instruments[symbol]
@@ -93,22 +105,26 @@ class Words:
     def _aim(self, symbol: int, target: Decimal) -> None:
         instrument, held = self.account.instruments[symbol], self.account.position[symbol]
         lot = arithmetic.on_quantity_grid(instrument.lot, instrument)
-        drift_max = 0.01 * float(abs(target)) if held * target > 0 else None
+        small = 0.01 * float(abs(target)) if held * target > 0 else 0.0
         previous = self.orders.alive(self.targets.get(symbol, 0))
+        if previous and previous["number"] in self.cancelled:
+            previous = None
         want = target - held - self._pending(symbol, previous)
         if previous:
             change = abs(want - previous["side"] * remaining(previous))
-            if change < lot or (drift_max is not None and float(change) <= drift_max):
+            if change < lot or float(change) <= small:
                 return
             self._cancel(Word("cancel", number=previous["number"]))
         want = arithmetic.lots(float(want), instrument)
-        if abs(want) >= lot and (drift_max is None or float(abs(want)) > drift_max):
+        if abs(want) >= lot and float(abs(want)) > small:
             word = Word("target", symbol)
             order = self._send(word, 1 if want > 0 else -1, instrument, float(abs(want)), target=True)
             self.targets[symbol] = order["number"]
 
     def _pending(self, symbol: int, previous: Order | None) -> Decimal:
-        counted = [o for o in self.orders.open(symbol) if not o["leg"] and o["stop"] is None and o is not previous]
+        gone = [*self.cancelled, previous["number"]] if previous else self.cancelled
+        waited = [order for order in self.orders.open(symbol) if not order["leg"] and order["stop"] is None]
+        counted = [order for order in waited if order["number"] not in gone]
         return sum((order["side"] * remaining(order) for order in counted), Decimal(0))
 
 

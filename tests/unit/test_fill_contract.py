@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.harness import run_scenario
 from tests.reference.scenario import (
     AT_CLOSE,
     CANCELLED,
@@ -33,7 +34,7 @@ from tests.reference.simulator import simulate
 
 FIRST = (100.0, 100.0, 100.0, 100.0)
 SESSIONS = tuple(Session(1000 * day + 300, 1000 * day + 900, 730_000 + day, day % 7) for day in range(12))
-RUNNERS = {"reference": simulate}
+RUNNERS = {"reference": simulate, "fold": run_scenario}
 
 
 @pytest.fixture(params=sorted(RUNNERS))
@@ -163,7 +164,7 @@ class TestEligibility:
         assert [price for *_, price in fills(play(run, [], buy(5), bars=bars, latency=100))] == [102.0]
 
     def test_a_bar_begins_at_the_previous_bar_of_its_symbol_if_that_is_later(self, run):
-        bars = [Bar(400, 0, *FIRST, span=100), Bar(500, 0, *(101.0,) * 4, span=1000)]
+        bars = [Bar(400, 0, *FIRST, span=1000), Bar(500, 0, *(101.0,) * 4, span=1000)]
         assert fills(play(run, [], buy(5), bars=bars)) == [(0, 1, 5, 101.0)]
 
     def test_another_symbols_bar_that_had_begun_is_skipped(self, run):
@@ -313,6 +314,16 @@ class TestProtectiveLegs:
         rows = [FLAT, FLAT, (100.0, 101.0, 97.0, 98.0), (97.0, 97.0, 96.0, 96.0)]
         outcome = play(run, rows, buy(20, stop_loss=98.0), volume_cap=0.01)
         assert fills(outcome) == [(1, 1, 10, 100.0), (2, 1, 10, 100.0), (3, 2, -10, 98.0), (4, 2, -10, 97.0)]
+
+    def test_a_leg_that_fills_wholly_ends_its_entry(self, run):
+        rows = [FLAT, (101.0, 101.0, 97.0, 98.0)]
+        outcome = play(run, rows, buy(20, limit=100.0, stop_loss=98.0), volume_cap=0.01)
+        assert fills(outcome) == [(1, 1, 10, 100.0), (2, 2, -10, 98.0)]
+        assert outcome.orders == [(1, CANCELLED, 10.0), (2, FILLED, 10.0)]
+
+    def test_a_gap_through_limit_and_stop_buys_and_sells_at_the_open(self, run):
+        outcome = play(run, [(95.0, 99.0, 94.0, 98.0)], buy(5, limit=100.0, stop_loss=97.0))
+        assert fills(outcome) == [(1, 1, 5, 95.0), (1, 2, -5, 95.0)]
 
     def test_a_part_fill_of_one_leg_takes_as_much_off_the_other(self, run):
         rows = [FLAT, FLAT, (100.0, 101.0, 97.0, 98.0), (103.0, 103.0, 103.0, 103.0), (103.0,) * 4]
@@ -558,6 +569,14 @@ class TestTargets:
         script = {0: [target("quantity", 50)], 1: [target("quantity", 50)]}
         outcome = play(run, [FLAT, FLAT], on_bar=script, volume_cap=0.01)
         assert outcome.orders == [(1, WORKING, 20.0)]
+
+    def test_a_target_counts_an_order_cancelled_in_the_same_step_as_gone(self, run):
+        script = {0: [buy(5, limit=50.0)], 1: [cancel(1), target("quantity", 10)]}
+        assert fills(play(run, [FLAT, FLAT], on_bar=script)) == [(2, 2, 10, 100.0)]
+
+    def test_a_weight_in_another_currency(self, run):
+        market = {"instruments": (Instrument(currency=1),), "currencies": (Currency(), Currency(rate=1.25))}
+        assert fills(play(run, [FLAT], target("weight", 0.5), **market)) == [(1, 1, 400, 100.0)]
 
     def test_close_of_nothing_spends_no_number(self, run):
         assert [number for number, _, _ in play(run, [FLAT], Word("close"), buy(1)).orders] == [1]
