@@ -69,8 +69,9 @@ def _misused(problem: Exception, words: list[str]) -> int:
     """Show a mistake in the command line itself."""
     text = problem.format_message()  # type: ignore[attr-defined]  # seen by the caller
     if text:
-        verb = next((word for word in words if not word.startswith("-")), "")
-        fix = f"stratofold {verb} --help".replace("  ", " ")
+        known = {command.name for command in app.registered_commands}
+        verbs = [word for word in words[:1] if word in known]
+        fix = " ".join(["stratofold", *verbs, "--help"])
         show_error(
             Setup("SF700", f"not understood: {text.rstrip('.')}", place="the command line", fix=fix),
             json="--json" in words,

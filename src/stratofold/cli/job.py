@@ -53,12 +53,14 @@ def job(options: Mapping[str, Any], config_path: Path | None, extra: Iterable[st
     """The run that the options (None: not said) and the configuration ask for; raises errors.Setup."""
     config = _config(config_path)
     said = {name: value for name, value in options.items() if value is not None}
-    name = said.get("strategy") or config.strategy
+    # A parameter in front (`--fast 10 strategy.py`) reaches us in the strategy's place.
+    named, typed = _sorted_words([*([said["strategy"]] if "strategy" in said else []), *extra])
+    name = named or config.strategy
     if not name:
         fix = f'stratofold backtest strategy.py, or strategy = "strategy.py" in {FILE_NAME}'
         raise Setup("SF720", "no strategy was named", place="the command line", fix=fix)
     strategy = load_strategy(name)
-    parameters = {**config.parameters, **_parameters(extra)}
+    parameters = {**config.parameters, **typed}
     _refuse_unknown(parameters, strategy, set(options))
     symbols = _split(said.get("symbols")) or config.symbols
     keywords = _keywords(said, config, symbols) | parameters
@@ -127,8 +129,9 @@ def _data(text: str, symbols: list[str] | None) -> Any:
     return stratofold.read(text, symbols=symbols)
 
 
-def _parameters(words: Iterable[str]) -> dict[str, Any]:
-    """`--fast 10 --slow=30` as parameters; raises errors.Setup for anything that is not that."""
+def _sorted_words(words: Iterable[str]) -> tuple[str | None, dict[str, Any]]:
+    """The strategy's name and, from `--fast 10 --slow=30`, the parameters; raises errors.Setup for anything else."""
+    strategy: str | None = None
     parameters: dict[str, Any] = {}
     waiting: str | None = None
     for word in words:
@@ -139,14 +142,14 @@ def _parameters(words: Iterable[str]) -> dict[str, Any]:
             parameters[name.replace("-", "_")] = _value(value)
         elif word.startswith("--"):
             waiting = word[2:].replace("-", "_")
+        elif strategy is None:
+            strategy = word
         else:
-            raise Setup(
-                "SF723", f"{word!r} is not expected here", place="the command line", fix="parameters are --name value"
-            )
+            fix = "parameters are --name value, symbols --symbols SPY,AAPL"
+            raise Setup("SF723", f"{word!r} is not expected here", place="the command line", fix=fix)
     if waiting is not None:
-        fix = f"--{waiting} VALUE"
-        raise Setup("SF724", f"--{waiting} has no value", place="the command line", fix=fix)
-    return parameters
+        raise Setup("SF724", f"--{waiting} has no value", place="the command line", fix=f"--{waiting} VALUE")
+    return strategy, parameters
 
 
 def _value(text: str) -> Any:

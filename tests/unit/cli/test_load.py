@@ -16,13 +16,6 @@ class One(Strategy):
 """
 
 
-@pytest.fixture(autouse=True)
-def clean_imports(monkeypatch):
-    """Modules and folders that a test brings in are gone after it."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "modules", {**sys.modules})
-
-
 def file(folder, text, name="an_idea.py"):
     path = folder / name
     path.write_text(textwrap.dedent(text), encoding="utf-8")
