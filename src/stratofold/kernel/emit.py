@@ -94,8 +94,9 @@ def resolve(target: str) -> Target:
 
 
 def _unknown(what: str) -> Setup:
-    fix = f"use one of: native, {', '.join(TARGETS)}"
-    return Setup("SF613", f"no target for {what}", why="a kernel states the processor it needs", fix=fix)
+    names = ", ".join(TARGETS)
+    why = "a kernel states the processor it needs"
+    return Setup("SF613", f"no target for {what}", why=why, fix=f"use one of: native, {names}")
 
 
 def flatten(modules: Iterable[str], entry: str, target: Target) -> image.Flat:

@@ -33,7 +33,8 @@ import os
 import struct
 import sys
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 from stratofold.errors import Setup
@@ -141,26 +142,27 @@ def _opened(kernel: str | os.PathLike[str] | bytes) -> tuple[dict[str, Any], byt
         with open(place, "rb") as file:  # noqa: PTH123 - pathlib costs the loader more than the rest of it
             return _parsed(file.read(), place)
     except OSError as error:
-        raise _refusal("SF620", f"the kernel file can not be read: {error.strerror}", place, _FREEZE) from error
+        raise _refusal("SF620", f"the kernel file can not be read: {error.strerror}", place, fix=_FREEZE) from error
 
 
 _FREEZE = "freeze the strategy again: stratofold.kernel.freeze"
+_COPY = "copy the file again, or freeze the strategy again: stratofold.kernel.freeze"
 
 
-def _refusal(code: str, what: str, place: str, fix: str, why: str = "") -> Setup:
+def _refusal(code: str, what: str, place: str, *, fix: str, why: str = "") -> Setup:
     return Setup(code, what, place=place, why=why, fix=fix)
 
 
 def _parsed(data: bytes, place: str) -> tuple[dict[str, Any], bytes]:
     """Header and code of a file whose length and hash are right."""
     if data[:8] != MAGIC[: len(data[:8])] or not data:
-        raise _refusal("SF620", "this is not a kernel file", place, "give the path of a file written by `freeze`")
+        raise _refusal("SF620", "this is not a kernel file", place, fix=_FREEZE)
     if len(data) < _PREFIX.size:
         raise _cut_short(len(data), _PREFIX.size, place)
     _, version, header_size, code_size, digest = _PREFIX.unpack_from(data)
     if version != VERSION:
         why = f"this stratofold reads format {VERSION}"
-        raise _refusal("SF621", f"the kernel file has format {version}", place, _FREEZE, why)
+        raise _refusal("SF621", f"the kernel file has format {version}", place, fix=_FREEZE, why=why)
     head = _PREFIX.size + header_size
     start = head + -head % _CODE_ALIGNMENT
     if len(data) < start + code_size:
@@ -168,27 +170,27 @@ def _parsed(data: bytes, place: str) -> tuple[dict[str, Any], bytes]:
     text, code = data[_PREFIX.size : head], data[start : start + code_size]
     if hashlib.sha256(text + code).digest() != digest:
         why = "its content is not what was written: SHA-256 differs"
-        raise _refusal("SF623", "the kernel file is damaged", place, "copy it again, or freeze again", why)
+        raise _refusal("SF623", "the kernel file is damaged", place, fix=_COPY, why=why)
     return json.loads(text), code
 
 
 def _cut_short(length: int, wanted: int, place: str) -> Setup:
     what = f"the kernel file is cut short: {length} of {wanted} bytes"
-    return _refusal("SF622", what, place, "copy it again, or freeze again")
+    return _refusal("SF622", what, place, fix=_COPY)
 
 
 def _check_machine(header: dict[str, Any], place: str) -> None:
     if (header["architecture"], header["abi"]) != (ARCHITECTURE, ABI):
         what = f"the kernel is for {header['architecture']} ({header['abi']}), this machine is {ARCHITECTURE} ({ABI})"
-        raise _refusal("SF624", what, place, 'freeze it for this machine: target="native"')
+        raise _refusal("SF624", what, place, fix='freeze it for this machine: target="native"')
     missing = sorted(set(header["features"]) - _host_features())
     if missing:
         raise _refusal(
             "SF625",
             f"the kernel is built for {header['baseline']}; this processor has no {', '.join(missing)}",
             place,
-            'freeze it for an older baseline: target="x86-64-v2"',
-            "it would stop with an illegal instruction",
+            fix='freeze it for an older baseline: target="x86-64-v2"',
+            why="it would stop with an illegal instruction",
         )
 
 
@@ -197,13 +199,13 @@ def _check_caller(header: dict[str, Any], place: str, layout: object, source: st
         difference = _difference(header["layout"], json.loads(json.dumps(layout)), "")
         if difference:
             why = "the kernel would read one attribute as another"
-            raise _refusal("SF626", f"the kernel has another layout: {difference}", place, _FREEZE, why)
+            raise _refusal("SF626", f"the kernel has another layout: {difference}", place, fix=_FREEZE, why=why)
     if source not in (None, header["source"]):
         why = "it would decide by the older source"
-        raise _refusal("SF627", "the kernel was built from another strategy source", place, _FREEZE, why)
+        raise _refusal("SF627", "the kernel was built from another strategy source", place, fix=_FREEZE, why=why)
     if engine not in (None, header["engine"]):
         why = "the fold of this version may fill or round differently"
-        raise _refusal("SF628", "the kernel was built by another version of stratofold", place, _FREEZE, why)
+        raise _refusal("SF628", "the kernel was built by another version of stratofold", place, fix=_FREEZE, why=why)
 
 
 def _difference(stored: Any, expected: Any, path: str) -> str:
@@ -217,10 +219,20 @@ def _difference(stored: Any, expected: Any, path: str) -> str:
             if found:
                 return found
         return ""
+    if isinstance(stored, str) and isinstance(expected, str) and stored != expected:
+        return next(_pieces_apart(stored, expected))
     if isinstance(stored, list) and isinstance(expected, list) and len(stored) == len(expected):
         pairs = enumerate(zip(stored, expected, strict=True))
         return next(filter(None, (_difference(a, b, f"{path}[{k}]") for k, (a, b) in pairs)), "")
     return "" if stored == expected else f"{path or 'it'} is {stored!r} in the file, {expected!r} in the strategy"
+
+
+def _pieces_apart(stored: str, expected: str) -> Iterator[str]:
+    """The pieces of two texts (lines, or what commas part) that differ, in words; at least one if the texts do."""
+    for one, other in zip_longest(*(text.replace(", ", "\n").split("\n") for text in (stored, expected))):
+        if one != other:
+            yield f"{one or 'nothing'} in the file, {other or 'nothing'} in the strategy"
+    yield f"{stored!r} in the file, {expected!r} in the strategy"
 
 
 @functools.cache
@@ -264,7 +276,7 @@ def _mapped(code: bytes, fixups: Iterable[int], place: str) -> tuple[int, object
     except OSError as error:
         why = "its security policy forbids code made at run time"
         fix = 'run with execution="interpreted", or allow executable memory for this process'
-        raise _refusal("SF629", f"the system gives no executable memory: {error}", place, fix, why) from error
+        raise _refusal("SF629", f"the system gives no executable memory: {error}", place, fix=fix, why=why) from error
     return address, memory
 
 
