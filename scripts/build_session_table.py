@@ -10,6 +10,7 @@ Holidays the exchange has not published yet follow today's rules, and are as goo
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import exchange_calendars
@@ -20,7 +21,7 @@ MINUTE_NS = 60_000_000_000
 
 def packed(name: str, values: list[int], unit: int) -> tuple[dict[str, object], bytes]:
     """A column as its first value, the distinct gaps between values, and one byte a gap."""
-    steps = [after - before for before, after in zip(values, values[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(values)]
     gaps = sorted(set(steps))
     number = {gap: k for k, gap in enumerate(gaps)}
     return {"name": name, "unit": unit, "first": values[0], "gaps": gaps}, bytes(number[step] for step in steps)

@@ -9,6 +9,7 @@ file says the same thing backwards, and is turned round here.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,10 @@ from stratofold.market.times import read_times
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import ArrayLike
+
     from stratofold.market.data import Floats, Ints, MarketData
+    from stratofold.market.tables import Table
 
 KINDS = {
     "split": events.SPLIT, "dividend": events.DIVIDEND, "rename": events.RENAME, "delisting": events.DELISTING,
@@ -60,11 +64,11 @@ def from_factors(factors: Sequence[Factor], sessions: Calendar) -> list[RawActio
     Where `price_factor` steps from `f` to `g` at a reference close `c`, a dividend of `c * (1 - f / g)` went ex on the
     next session; where `split_factor` steps from `s` to `t`, one old share became `t / s` new ones (of the ratios
     within 0.1 % of a small fraction, that fraction).  Factors have seven decimals, so a dividend is known to about a
-ten-millionth of the close: it is put on the fewest decimals, 2 to 4, that lie so near.
+    ten-millionth of the close: it is put on the fewest decimals, 2 to 4, that lie so near.
     Source of the format: QuantConnect Lean's factor files.
     """
     found = []
-    for before, after in zip(factors, factors[1:], strict=False):
+    for before, after in pairwise(factors):
         day = _next_session(before.day, sessions)
         if before.split_factor != after.split_factor:
             found.append(RawAction(day, events.SPLIT, _whole_ratio(after.split_factor / before.split_factor)))
@@ -77,7 +81,9 @@ def _dividend(before: Factor, after: Factor) -> float:
     """Cash a share, on the fewest decimals that the factors' rounding allows."""
     dividend = before.reference_close * (1.0 - before.price_factor / after.price_factor)
     known_to = before.reference_close * _FACTOR_STEP * 1.5
-    return next((near for places in (2, 3) if abs((near := round(dividend, places)) - dividend) <= known_to), round(dividend, 4))
+    return next(
+        (near for places in (2, 3) if abs((near := round(dividend, places)) - dividend) <= known_to), round(dividend, 4)
+    )
 
 
 def _next_session(day: int, sessions: Calendar) -> int:
@@ -89,7 +95,7 @@ def _whole_ratio(ratio: float) -> float:
     """The small fraction a rounded factor stood for: 1.50001 was 3 for 2, 0.0499999 was 1 for 20."""
     for denominator in (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 50, 100):
         numerator = round(ratio * denominator)
-        if numerator and abs(numerator / denominator / ratio - 1.0) < 1e-3:  # noqa: PLR2004 - what factors lose
+        if numerator and abs(numerator / denominator / ratio - 1.0) < 1e-3:
             return numerator / denominator
     return ratio
 
@@ -109,29 +115,30 @@ def _open_of(whole: Calendar, day: int) -> int:
     return whole.opens[min(k, len(whole) - 1)]
 
 
-def _sorted(time: Sequence[int], kind: Sequence[int], symbol: Sequence[int], currency: Sequence[int], value: Sequence[float]) -> Actions:
+def _sorted(time: ArrayLike, kind: ArrayLike, symbol: ArrayLike, currency: ArrayLike, value: ArrayLike) -> Actions:
     """Columns in order of time, symbol and kind: a split before the dividend of its day."""
     columns = [np.asarray(column, np.int64) for column in (time, kind, symbol, currency)]
     values = np.asarray(value, np.float64)
     order = np.lexsort((columns[1], columns[2], columns[0]))
-    return Actions(*(column[order] for column in columns), values[order])
+    times, kinds, symbols, currencies = (column[order] for column in columns)
+    return Actions(times, kinds, symbols, currencies, values[order])
 
 
-def read_actions(market: MarketData, table: Any, zone: str | None = None) -> MarketData:  # noqa: ANN401 - any table
+def read_actions(market: MarketData, table: Any, zone: str | None = None) -> MarketData:
     """`market` with the actions of a table: columns symbol, time or date, kind, value.
 
     Dates mean the open of that day's session.  `kind` is a word such as "split" or "dividend"; interest, deposits and
     withdrawals need no symbol.  Raises Setup for a kind, a symbol or a value that cannot be.
     """
-    from stratofold.market.frames import tables  # noqa: PLC0415 - the door reads actions too
+    from stratofold.market.frames import tables
 
     rows = [_read_table(market, one, zone) for one in tables(table)]
     joined = [np.concatenate(columns) for columns in zip(*rows, strict=True)]
     return replace(market, actions=_sorted(*joined))
 
 
-def _read_table(market: MarketData, table: Any, zone: str | None) -> tuple[Ints, Ints, Ints, Ints, Floats]:  # noqa: ANN401 - a `Table`
-    names = tuple(table.names)
+def _read_table(market: MarketData, table: Table, zone: str | None) -> tuple[Ints, Ints, Ints, Ints, Floats]:
+    names = table.names
     found = dict(recognised(names))
     for position, name in enumerate(names):
         if spelling.plain(name) in ("kind", "type", "action", "value", "amount", "ratio"):
@@ -152,14 +159,14 @@ def _read_table(market: MarketData, table: Any, zone: str | None) -> tuple[Ints,
     return np.asarray(opens, np.int64), kind, symbols, np.where(symbols >= 0, first_currency[symbols], 0), values
 
 
-def _handles(market: MarketData, table: Any, found: dict[str, int], kind: Ints, source: str) -> Ints:  # noqa: ANN401 - a `Table`
+def _handles(market: MarketData, table: Table, found: dict[str, int], kind: Ints, source: str) -> Ints:
     """The handle of each row, -1 for the account's own."""
     if "symbol" not in found:
-        return np.full(len(kind), market.handle(table.symbol), np.int64)
+        return np.full(len(kind), market.handle(table.symbol or ""), np.int64)
     codes, names = table.symbols(found["symbol"])
     known = {name: number for number, name in enumerate(market.symbols)}
     number = np.array([known.get(name, -1) for name in names], np.int64)
-    handles = number[codes]
+    handles: Ints = number[codes]
     strangers = np.flatnonzero((handles < 0) & ~np.isin(kind, OF_THE_ACCOUNT))
     if len(strangers):
         row = int(strangers[0])
@@ -169,7 +176,7 @@ def _handles(market: MarketData, table: Any, found: dict[str, int], kind: Ints, 
 
 def _kind(word: str, source: str) -> int:
     """The number of a kind by its name."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
+    from difflib import get_close_matches
 
     number = KINDS.get(word.strip().lower().removesuffix("s"))
     if number is None:
@@ -191,4 +198,9 @@ def _check_values(kind: Ints, values: Floats, source: str) -> None:
     if len(rows):
         row = int(rows[0])
         name = next(name for name, number in KINDS.items() if number == kind[row])
-        raise Setup("SF262", f"a {name} of {float(values[row])!r} cannot be", place=f"{source}, row {row}", fix="correct the value")
+        raise Setup(
+            "SF262",
+            f"a {name} of {float(values[row])!r} cannot be",
+            place=f"{source}, row {row}",
+            fix="correct the value",
+        )

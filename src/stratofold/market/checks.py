@@ -51,7 +51,7 @@ def check_order(block: Block) -> None:
         if len(wrong):
             raise _out_of_order(block, int(wrong[0]), int(wrong[0]) + 1)
         return
-    order = np.argsort(block.code.astype(np.int16 if len(block.symbols) < 2**15 else np.int64), kind="stable")  # noqa: PLR2004 - NumPy sorts 16 bits by radix
+    order = np.argsort(block.code.astype(np.int16 if len(block.symbols) < 2**15 else np.int64), kind="stable")
     time, code = block.time[order], block.code[order]
     wrong = np.flatnonzero((time[1:] <= time[:-1]) & (code[1:] == code[:-1]))
     if len(wrong):
@@ -104,14 +104,30 @@ def _sound(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floa
 
 def _mended_or_refused(block: Block) -> Block:
     for name in ("open", "high", "low", "close", "volume"):
-        _refuse_where(block, ~np.isfinite(getattr(block, name)), "SF204", f"the {name} is not a number", name, "drop the row or fill it in")
+        _refuse_where(
+            block,
+            ~np.isfinite(getattr(block, name)),
+            "SF204",
+            f"the {name} is not a number",
+            name,
+            "drop the row or fill it in",
+        )
     for name in ("open", "high", "low", "close"):
         _refuse_where(
-            block, getattr(block, name) <= 0.0, "SF205", f"the {name} is zero or negative", name, "drop the row or correct the price"
+            block,
+            getattr(block, name) <= 0.0,
+            "SF205",
+            f"the {name} is zero or negative",
+            name,
+            "drop the row or correct the price",
         )
-    _refuse_where(block, block.volume < 0.0, "SF208", "the volume is negative", "volume", "correct it; an unknown volume is 0")
+    _refuse_where(
+        block, block.volume < 0.0, "SF208", "the volume is negative", "volume", "correct it; an unknown volume is 0"
+    )
     dust = _DUST * block.high
-    _refuse_where(block, block.high < block.low - dust, "SF206", "the high is below the low", "high", "swap or correct them")
+    _refuse_where(
+        block, block.high < block.low - dust, "SF206", "the high is below the low", "high", "swap or correct them"
+    )
     for name in ("open", "close"):
         price = getattr(block, name)
         outside = (price > block.high + dust) | (price < block.low - dust)
@@ -122,15 +138,23 @@ def _mended_or_refused(block: Block) -> Block:
     )
 
 
-def _refuse_where(block: Block, wrong: np.ndarray, code: str, what: str, name: str, fix: str) -> None:  # noqa: PLR0917, PLR0913 - a row of the table above
+def _refuse_where(block: Block, wrong: np.ndarray, code: str, what: str, name: str, fix: str) -> None:
     """Raise for the first wrong row, saying how many there are and what the row holds."""
     rows = np.flatnonzero(wrong)
     if len(rows) == 0:
         return
     row = int(rows[0])
-    held = ", ".join(f"{column} {float(getattr(block, column)[row]):.10g}" for column in ("open", "high", "low", "close", "volume"))
+    held = ", ".join(
+        f"{column} {float(getattr(block, column)[row]):.10g}" for column in ("open", "high", "low", "close", "volume")
+    )
     others = f"; so it is in {len(rows):,} rows" if len(rows) > 1 else ""
-    raise Setup(code, f"{what}: {float(getattr(block, name)[row]):.10g}", place=block.place(row), why=f"the row is {held}{others}", fix=fix)
+    raise Setup(
+        code,
+        f"{what}: {float(getattr(block, name)[row]):.10g}",
+        place=block.place(row),
+        why=f"the row is {held}{others}",
+        fix=fix,
+    )
 
 
 def price_decimals(*columns: Floats) -> int:

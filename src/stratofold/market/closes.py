@@ -19,6 +19,8 @@ from stratofold.market.data import moment_text
 from stratofold.market.sessions import CALENDARS, DAY_NS, EPOCH_ORDINAL, MINUTE_NS, Calendar, calendar
 
 if TYPE_CHECKING:
+    from array import array
+
     from stratofold.market.data import Ints
     from stratofold.market.times import Times
 
@@ -55,7 +57,12 @@ def settle(parts: list[Read], clock: Clock, notes: list[str]) -> Closed:
     days = {times.days for _, times, _ in parts}
     if len(days) > 1:
         daily, intraday = (next(source for source, times, _ in parts if times.days == kind) for kind in (True, False))
-        raise Setup("SF250", "some tables hold days and some hold times", place=f"{daily} and {intraday}", fix="read one kind of bar at a time")
+        raise Setup(
+            "SF250",
+            "some tables hold days and some hold times",
+            place=f"{daily} and {intraday}",
+            fix="read one kind of bar at a time",
+        )
     spans = [span for part in parts if (span := _frequent_gap(part))]
     if days == {True}:
         return _settle_days(parts, clock, min(spans, default=1), notes)
@@ -96,14 +103,16 @@ def _calendar_of_days(parts: list[Read], clock: Clock, notes: list[str]) -> str:
     whole = calendar("XNYS")
     if all((_places(times.values, whole) >= 0).all() for _, times, _ in parts):
         return "XNYS"
-    weekends = sum(np.count_nonzero((times.values + 6) % 7 >= 5) for _, times, _ in parts)  # noqa: PLR2004 - Saturday
+    weekends = sum(int(np.count_nonzero((times.values + 6) % 7 >= 5)) for _, times, _ in parts)
     if weekends:
         _refuse_odd_weekends(parts, weekends)
         return "24/7"
     strangers = [(source, times.values[_places(times.values, whole) < 0]) for source, times, _ in parts]
     source, odd = next((source, odd) for source, odd in strangers if len(odd))
     count = sum(len(odd) for _, odd in strangers)
-    notes.append(f"calendar 24/5: {date.fromordinal(int(odd[0]))} in {source} is no session of XNYS ({count:,} such rows)")
+    notes.append(
+        f"calendar 24/5: {date.fromordinal(int(odd[0]))} in {source} is no session of XNYS ({count:,} such rows)"
+    )
     return "24/5"
 
 
@@ -128,7 +137,7 @@ def _refuse_odd_weekends(parts: list[Read], weekends: int) -> None:
     if weekends >= _WEEKEND_SHARE_MIN * total:
         return
     for source, times, _ in parts:
-        rows = np.flatnonzero((times.values + 6) % 7 >= 5)  # noqa: PLR2004 - Saturday
+        rows = np.flatnonzero((times.values + 6) % 7 >= 5)
         if len(rows):
             odd = date.fromordinal(int(times.values[rows[0]]))
             raise Setup(
@@ -169,7 +178,12 @@ def _settle_long(parts: list[Read], clock: Clock, step: int, notes: list[str]) -
     closes = []
     for source, times, code in parts:
         if len(code) > 1 and clock.stamped == "start":
-            raise Setup("SF254", "long bars with first days in one table of several symbols", place=source, fix="give one table a symbol")
+            raise Setup(
+                "SF254",
+                "long bars with first days in one table of several symbols",
+                place=source,
+                fix="give one table a symbol",
+            )
         last_days = times.values
         if clock.stamped == "start":
             last_days = np.append(last_days[1:], last_days[-1] + step) - 1
@@ -186,7 +200,10 @@ def _settle_instants(parts: list[Read], clock: Clock, gap: int, notes: list[str]
         raise Setup("SF255", "one bar does not say how long it lasts", place=parts[0][0], fix='say span="1min"')
     stamped = clock.stamped if clock.stamped != "auto" else _stamp(parts, span, notes)
     if stamped == "session":
-        dates = [(source, times._replace(values=times.values // DAY_NS + EPOCH_ORDINAL, days=True), code) for source, times, code in parts]
+        dates = [
+            (source, times._replace(values=times.values // DAY_NS + EPOCH_ORDINAL, days=True), code)
+            for source, times, code in parts
+        ]
         return _settle_days(dates, clock, 1, notes)
     closes = [times.values + span if stamped == "start" else times.values for _, times, _ in parts]
     name = _calendar_of_instants(closes, clock, span) if clock.calendar == "auto" else clock.calendar
@@ -205,7 +222,10 @@ def _stamp(parts: list[Read], span: int, notes: list[str]) -> str:
     whole = calendar("XNYS")
     for column, meaning in ((whole.closes, "close"), (whole.opens, "session")):
         known = _view(column)
-        if all((known[np.minimum(known.searchsorted(times.values), len(known) - 1)] == times.values).all() for _, times, _ in parts):
+        if all(
+            (known[np.minimum(known.searchsorted(times.values), len(known) - 1)] == times.values).all()
+            for _, times, _ in parts
+        ):
             notes.append(f"daily times are the {'closes' if meaning == 'close' else 'opens'} of XNYS sessions")
             return meaning
     raise Setup(
@@ -223,10 +243,10 @@ def _calendar_of_instants(closes: list[Ints], clock: Clock, span: int) -> str:
         return "24/7"
     sample = np.concatenate([column[:: len(column) // _SAMPLE | 1] for column in closes]) - span
     hour = sample % DAY_NS // _HOUR_NS
-    if not ((hour >= 2) & (hour < 8)).any():  # noqa: PLR2004 - the hours named above
+    if not ((hour >= 2) & (hour < 8)).any():
         return "XNYS"
     hour_of_week = (sample // _HOUR_NS + 72) % 168  # 1970-01-01 was a Thursday: hour 0 is Monday's midnight
-    weekend = ((hour_of_week >= 126) & (hour_of_week < 164)).any()  # noqa: PLR2004 - Saturday 06:00 to Sunday 20:00
+    weekend = ((hour_of_week >= 126) & (hour_of_week < 164)).any()
     no_whole_week = int(sample.max()) - int(sample.min()) < 7 * DAY_NS
     return "24/7" if weekend or no_whole_week else "24/5"
 
@@ -237,21 +257,31 @@ def _inside(parts: list[Read], closes: list[Ints], whole: Calendar, clock: Clock
     if low <= whole.opens[0] or high > whole.closes[-1]:
         if clock.calendar != "auto":
             first, last = date.fromordinal(whole.days[0]), date.fromordinal(whole.days[-1])
-            raise Setup("SF252", f"XNYS is known from {first} to {last}", place=parts[0][0], fix='ask for less, or say calendar="24/5"')
+            raise Setup(
+                "SF252",
+                f"XNYS is known from {first} to {last}",
+                place=parts[0][0],
+                fix='ask for less, or say calendar="24/5"',
+            )
         notes.append("calendar 24/5: the data reach beyond the sessions known of XNYS")
         return "24/5"
     some = whole.slice(low, high)
     session_closes, session_opens = _view(some.closes), _view(some.opens)
-    outside = sum(_outside(column, session_opens, session_closes, len(code) == 1) for column, (_, _, code) in zip(closes, parts, strict=True))
+    outside = sum(
+        _outside(column, session_opens, session_closes, len(code) == 1)
+        for column, (_, _, code) in zip(closes, parts, strict=True)
+    )
     if outside:
         notes.append(f"{outside:,} bars are outside regular sessions; they belong to the next one")
     return "XNYS"
 
 
-def _outside(column: Ints, opens: Ints, closes: Ints, ascending: bool) -> int:  # noqa: FBT001 - one of two ways to count
+def _outside(column: Ints, opens: Ints, closes: Ints, ascending: bool) -> int:
     """How many bars close outside every session; few sessions are looked up among many bars where times ascend."""
     if ascending:
-        return len(column) - int((column.searchsorted(closes, side="right") - column.searchsorted(opens, side="right")).sum())
+        return len(column) - int(
+            (column.searchsorted(closes, side="right") - column.searchsorted(opens, side="right")).sum()
+        )
     return int(np.count_nonzero(column <= opens[np.minimum(closes.searchsorted(column), len(opens) - 1)]))
 
 
@@ -260,9 +290,9 @@ def _closed(closes: list[Ints], span: int, whole: Calendar) -> Closed:
     return Closed(closes, span, whole.slice(low - span, high))
 
 
-def _view(column: object) -> Ints:
+def _view(column: array[int]) -> Ints:
     """An `array('q')` as NumPy sees it, without a copy."""
-    return np.frombuffer(column, np.int64)  # type: ignore[call-overload]
+    return np.frombuffer(column, np.int64)
 
 
 def _span_text(span: int) -> str:

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import numpy as np
+    from numpy.typing import NDArray
 
     from stratofold.market.instruments import Instrument
     from stratofold.market.sessions import Calendar
 
-    Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
-    Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
 
 Moment = str | date | datetime | int | None
 
@@ -95,13 +96,13 @@ def no_statuses() -> Statuses:
 
 
 def _no_ints() -> Ints:
-    import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+    import numpy as np
 
     return np.empty(0, np.int64)
 
 
 def _no_floats() -> Floats:
-    import numpy as np  # noqa: PLC0415 - as above
+    import numpy as np
 
     return np.empty(0, np.float64)
 
@@ -136,7 +137,7 @@ class MarketData:
 
     def __repr__(self) -> str:
         """Size, symbols and range on one line."""
-        names = ", ".join(self.symbols[:4]) + (f" and {len(self.symbols) - 4} more" if len(self.symbols) > 4 else "")  # noqa: PLR2004 - what fits a line
+        names = ", ".join(self.symbols[:4]) + (f" and {len(self.symbols) - 4} more" if len(self.symbols) > 4 else "")
         if not len(self):
             return f"MarketData({names}: no bars)"
         first, last = (moment_text(int(self.time[k])) for k in (0, -1))
@@ -175,19 +176,23 @@ class MarketData:
         rows = self.symbol == handle
         return Columns(*(column[rows] for column in columns))
 
-    def subset(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> MarketData:
+    def subset(
+        self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None
+    ) -> MarketData:
         """Some symbols, some time, or both.
 
         `start` and `end` are dates (whole days, both included), aware datetimes or nanoseconds; dates are UTC days, and
         a bar that completes at midnight belongs to the day before.  A range of time is a view, not a copy.
         Raises Setup for a symbol that is not here and for a range without bars.
         """
-        chosen = self if symbols is None else self._with_symbols((symbols,) if isinstance(symbols, str) else tuple(symbols))
+        chosen = (
+            self if symbols is None else self._with_symbols((symbols,) if isinstance(symbols, str) else tuple(symbols))
+        )
         return chosen if start is None and end is None else chosen._between(start, end)  # noqa: SLF001 - the same class
 
     def _with_symbols(self, symbols: tuple[str, ...]) -> MarketData:
         """The same time, other symbols, handles renumbered in the order asked for."""
-        import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+        import numpy as np
 
         if symbols == self.symbols:
             return self
@@ -204,15 +209,22 @@ class MarketData:
             handle_of_row = np.zeros(1, np.int64)
         columns = {name: getattr(self, name)[rows] for name in ("time", "open", "high", "low", "close", "volume")}
         currency_number = _renumbered(self.currencies, instruments)
-        actions = _of_symbols(self.actions, new_handle)
+        action_rows, status_rows = (
+            np.flatnonzero((new_handle[table.symbol] >= 0) | (table.symbol < 0))
+            for table in (self.actions, self.statuses)
+        )
+        actions = Actions._make(column[action_rows] for column in self.actions)
+        statuses = Statuses._make(column[status_rows] for column in self.statuses)
         return replace(
             self,
             symbols=symbols,
             instruments=instruments,
             symbol=handle_of_row,
-            actions=actions._replace(currency=np.maximum(currency_number[actions.currency], 0)),
+            actions=actions._replace(
+                symbol=new_handle[actions.symbol], currency=np.maximum(currency_number[actions.currency], 0)
+            ),
             rates=_with_currencies(self.rates, currency_number),
-            statuses=_of_symbols(self.statuses, new_handle),
+            statuses=statuses._replace(symbol=new_handle[statuses.symbol]),
             **columns,
         )
 
@@ -225,7 +237,9 @@ class MarketData:
                 "SF210",
                 "no bars in the range asked for",
                 place=f"{start} to {end}",
-                why=f"the data are from {moment_text(int(self.time[0]))} to {moment_text(int(self.time[-1]))}" if len(self) else "",
+                why=f"the data are from {moment_text(int(self.time[0]))} to {moment_text(int(self.time[-1]))}"
+                if len(self)
+                else "",
                 fix="ask for a range inside the data",
             )
         rows = slice(first, last)
@@ -285,17 +299,10 @@ def _little_endian(column: Ints | Floats) -> bytes:
 
 def _renumbered(currencies: tuple[str, ...], instruments: tuple[Instrument, ...]) -> Ints:
     """For each old currency number its new one, -1 if it is no longer needed."""
-    import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+    import numpy as np
 
     kept = tuple(dict.fromkeys(instrument.currency for instrument in instruments))
     return np.array([kept.index(name) if name in kept else -1 for name in currencies], np.int64)
-
-
-def _of_symbols(table: Table, new_handle: Ints) -> Table:
-    """The rows of the symbols kept, and those of all symbols, with new handles."""
-    handles = new_handle[table.symbol]
-    rows = (handles >= 0) | (table.symbol < 0)
-    return type(table)(*(column[rows] for column in table))._replace(symbol=handles[rows])
 
 
 def _with_currencies(rates: Rates, number: Ints) -> Rates:
@@ -306,4 +313,5 @@ def _with_currencies(rates: Rates, number: Ints) -> Rates:
 def _of_time(table: Table, low: int | None, high: int) -> Table:
     """The rows of a range of time; rates keep their past, because the last one still holds."""
     first = 0 if low is None else int(table.time.searchsorted(low))
-    return type(table)(*(column[first : int(table.time.searchsorted(high))] for column in table))
+    rows = slice(first, int(table.time.searchsorted(high)))
+    return type(table)._make(column[rows] for column in table)

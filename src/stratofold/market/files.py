@@ -29,7 +29,9 @@ def frames(path: str | Path) -> Iterator[tuple[str, str, Any]]:
     if place.is_dir():
         files = sorted(file for file in place.iterdir() if _suffix(file))
         if not files:
-            raise Setup("SF224", "no bars in the folder", place=str(place), fix=f"put files there: {', '.join(READABLE)}")
+            raise Setup(
+                "SF224", "no bars in the folder", place=str(place), fix=f"put files there: {', '.join(READABLE)}"
+            )
     else:
         files = [place]
     for file in files:
@@ -41,23 +43,25 @@ def _suffix(file: Path) -> str:
     return next((ending for ending in READABLE if file.name.lower().endswith(ending)), "")
 
 
-def _frame(file: Path) -> Any:  # noqa: ANN401 - a polars frame
+def _frame(file: Path) -> Any:
     """One file; whatever the reader has to say becomes one line of an error."""
-    import polars  # noqa: PLC0415 - only files need it
+    import polars as pl
 
     suffix = _suffix(file)
     if not file.exists():
         raise _absent(file)
     if not suffix:
-        raise Setup("SF224", "no reader for this kind of file", place=str(file), fix=f"use one of {', '.join(READABLE)}")
+        raise Setup(
+            "SF224", "no reader for this kind of file", place=str(file), fix=f"use one of {', '.join(READABLE)}"
+        )
     try:
         if suffix in _PARQUET:
-            return polars.read_parquet(file)
+            return pl.read_parquet(file)
         if suffix in _ARROW:
-            return polars.read_ipc(file, memory_map=True)
+            return pl.read_ipc(file)
         separator = "\t" if suffix == ".tsv" else ","
-        return polars.read_csv(file, separator=separator, try_parse_dates=True, infer_schema_length=None)
-    except (polars.exceptions.PolarsError, OSError, ValueError) as wrong:
+        return pl.read_csv(file, separator=separator, try_parse_dates=True, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, OSError, ValueError) as wrong:
         raise _broken(file, suffix, wrong) from wrong
 
 
@@ -69,7 +73,9 @@ def _absent(file: Path) -> Setup:
         "SF223",
         "no such file",
         place=str(file),
-        fix=f"did you mean {str(folder / near[0])!r}?" if near else "check the path; it is relative to the current folder",
+        fix=f"did you mean {str(folder / near[0])!r}?"
+        if near
+        else "check the path; it is relative to the current folder",
     )
 
 
@@ -87,4 +93,10 @@ def _broken(file: Path, suffix: str, wrong: Exception) -> Setup:
                 fix="copy or download it again",
             )
     kind = {".parquet": "Parquet", ".pq": "Parquet"}.get(suffix, "Arrow" if suffix in _ARROW else "CSV")
-    return Setup("SF222", f"the {kind} file cannot be read", place=str(file), why=reason, fix="open it, mend it or write it again")
+    return Setup(
+        "SF222",
+        f"the {kind} file cannot be read",
+        place=str(file),
+        why=reason,
+        fix="open it, mend it or write it again",
+    )

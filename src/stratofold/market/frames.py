@@ -19,7 +19,7 @@ from stratofold.errors import Setup
 from stratofold.market import spelling
 from stratofold.market.actions import read_actions
 from stratofold.market.checks import Block, check_order, check_prices, price_decimals
-from stratofold.market.closes import Clock, settle
+from stratofold.market.closes import Clock, Closed, settle
 from stratofold.market.data import MarketData
 from stratofold.market.instruments import CRYPTO, EQUITY, Instrument
 from stratofold.market.tables import ArrayTable, PandasTable, PolarsTable, recognised
@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     from stratofold.market.tables import Table
 
 UNNAMED = "ASSET"
-_SPAN_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
+_SPAN_UNITS = {
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "m": 60,
+    "min": 60,
+    "minute": 60,
+    "h": 3600,
+    "hour": 3600,
+    "d": 86_400,
+    "day": 86_400,
+}
 
 
 class Part(NamedTuple):
@@ -42,18 +53,18 @@ class Part(NamedTuple):
     symbols: tuple[str, ...]
     code: Ints
     times: Times
-    columns: tuple[Floats, Floats, Floats, Floats, Floats]
+    columns: tuple[Floats, ...]
     rows: Ints | None
 
 
 def read(
-    data: Any,  # noqa: ANN401 - the door takes whatever holds bars
+    data: Any,
     *,
     symbols: Iterable[str] | str | None = None,
     start: Moment = None,
     end: Moment = None,
     instruments: Mapping[str, Instrument] | Iterable[Instrument] | Instrument | None = None,
-    actions: Any = None,  # noqa: ANN401 - any table, as above
+    actions: Any = None,
     calendar: str = "auto",
     span: timedelta | str | int | None = None,
     stamped: str = "auto",
@@ -75,13 +86,16 @@ def read(
         return data.subset(wanted, start, end)
     if _is_catalogue(data):
         _nothing_else(instruments=instruments, actions=actions, span=span, timezone=timezone)
-        return data.bars(wanted, start, end)
+        market: MarketData = data.bars(wanted, start, end)
+        return market
     if stamped not in ("auto", "start", "close"):
         raise Setup("SF225", f"stamped is {stamped!r}", fix='use "start", "close" or "auto"')
     notes: list[str] = []
     known = _instruments(instruments)
     parts = _parts(data, wanted, timezone, notes)
-    clock = Clock(calendar, _span_ns(span), stamped, round_the_clock=any(item.calendar == "24/7" for item in known.values()))
+    clock = Clock(
+        calendar, _span_ns(span), stamped, round_the_clock=any(item.calendar == "24/7" for item in known.values())
+    )
     closed = settle([(part.source, part.times, part.code) for part in parts], clock, notes)
     blocks = [_block(part, time) for part, time in zip(parts, closed.times, strict=True)]
     names = wanted or tuple(dict.fromkeys(name for part in parts for name in part.symbols))
@@ -96,12 +110,15 @@ def _nothing_else(**given: object) -> None:
     for name, value in given.items():
         if value is not None:
             raise Setup(
-                "SF226", f"{name} cannot change data that were read before", fix=f"give {name} where the data are read: stratofold.read(...)"
+                "SF226",
+                f"{name} cannot change data that were read before",
+                fix=f"give {name} where the data are read: stratofold.read(...)",
             )
 
 
 def _is_catalogue(data: object) -> bool:
-    return callable(getattr(data, "bars", None)) and callable(getattr(data, "symbols", None))
+    # Asked of the class: a frame would look among its columns.
+    return callable(getattr(type(data), "bars", None)) and callable(getattr(type(data), "symbols", None))
 
 
 def _instruments(given: Mapping[str, Instrument] | Iterable[Instrument] | Instrument | None) -> dict[str, Instrument]:
@@ -128,18 +145,27 @@ def _span_ns(span: timedelta | str | int | None) -> int | None:
     return int(digits or 1) * seconds * 1_000_000_000
 
 
-def tables(data: Any, symbols: tuple[str, ...] | None = None) -> Iterator[Table]:  # noqa: ANN401 - as `read`
+def tables(data: Any, symbols: tuple[str, ...] | None = None) -> Iterator[Table]:
     """The tables of `data`, each with its source and, where its key or file name says so, its symbol."""
     if isinstance(data, str | Path):
-        from stratofold.market.files import frames  # noqa: PLC0415 - only paths need it
-
-        for source, stem, frame in frames(data):
-            if symbols is None or len(symbols) == 1 or stem in symbols or "symbol" in recognised(tuple(frame.columns)):
-                yield PolarsTable(frame, source, stem)
+        yield from _filed(data, symbols)
     elif hasattr(data, "keys") and hasattr(data, "items") and not hasattr(data, "columns"):
         yield from _mapped(data, symbols)
     else:
         yield from _framed(data, None, "the frame")
+
+
+def _filed(path: str | Path, symbols: tuple[str, ...] | None) -> Iterator[Table]:
+    """The files of a path; in a folder a file without a column of symbols is of the symbol it is named after."""
+    from stratofold.market.files import frames
+
+    folder = Path(path).is_dir()
+    for source, stem, frame in frames(path):
+        table = PolarsTable(frame, source, stem=stem)
+        if folder and "symbol" not in recognised(table.names):
+            table.symbol = stem
+        if symbols is None or table.symbol is None or table.symbol in symbols:
+            yield table
 
 
 def _mapped(data: Mapping[Any, Any], symbols: tuple[str, ...] | None) -> Iterator[Table]:
@@ -160,7 +186,7 @@ def _is_frame(value: object) -> bool:
     return hasattr(value, "columns") or hasattr(value, "column_names") or hasattr(value, "keys")
 
 
-def _framed(data: Any, symbol: str | None, source: str) -> Iterator[Table]:  # noqa: ANN401 - as `read`
+def _framed(data: Any, symbol: str | None, source: str) -> Iterator[Table]:
     """One frame of any library."""
     home = type(data).__module__.partition(".")[0]
     if home == "pandas" and hasattr(data, "columns"):
@@ -176,13 +202,13 @@ def _framed(data: Any, symbol: str | None, source: str) -> Iterator[Table]:  # n
         yield PolarsTable(_as_polars(data, source), source, symbol)
 
 
-def _as_polars(data: Any, source: str) -> Any:  # noqa: ANN401 - polars is not imported here
+def _as_polars(data: Any, source: str) -> Any:
     """Arrow tables without a copy; lazy frames and other libraries through narwhals."""
-    import narwhals  # noqa: PLC0415 - only foreign frames need it
-    import polars  # noqa: PLC0415 - as above
+    import narwhals
+    import polars as pl
 
     if type(data).__module__.startswith("pyarrow") and hasattr(data, "schema"):
-        return polars.from_arrow(data)
+        return pl.from_arrow(data)
     try:
         neutral = narwhals.from_native(data)
     except TypeError:
@@ -195,7 +221,7 @@ def _as_polars(data: Any, source: str) -> Any:  # noqa: ANN401 - polars is not i
     return (neutral.collect() if hasattr(neutral, "collect") else neutral).to_polars()
 
 
-def _wide(frame: Any, source: str) -> Iterator[Table]:  # noqa: ANN401 - a pandas frame
+def _wide(frame: Any, source: str) -> Iterator[Table]:
     """Two levels of column names, prices and symbols, in either order: a table a symbol, without its empty rows."""
     upper = {spelling.plain(name) for name in frame.columns.get_level_values(0)}
     symbol_level = 1 if "close" in upper else 0
@@ -204,34 +230,38 @@ def _wide(frame: Any, source: str) -> Iterator[Table]:  # noqa: ANN401 - a panda
         yield PandasTable(own.dropna(how="all"), f"{source}, columns of {symbol!r}", str(symbol))
 
 
-def _parts(data: Any, wanted: tuple[str, ...] | None, zone: str | None, notes: list[str]) -> list[Part]:  # noqa: ANN401 - as `read`
+def _parts(data: Any, wanted: tuple[str, ...] | None, zone: str | None, notes: list[str]) -> list[Part]:
     """Every table read, and only the rows of the symbols wanted."""
     parts = [_part(table, wanted, zone, notes) for table in tables(data, wanted)]
     kept = [part for part in parts if part.symbols]
     found = [name for part in kept for name in part.symbols]
     for symbol in wanted or ():
         if symbol not in found:
-            raise spelling.unknown_symbol(symbol, dict.fromkeys(name for part in parts for name in part.symbols) or _all_symbols(data))
+            raise spelling.unknown_symbol(
+                symbol, dict.fromkeys(name for part in parts for name in part.symbols) or _all_symbols(data)
+            )
     for symbol in found:
         if found.count(symbol) > 1:
-            raise Setup("SF229", f"the symbol {symbol!r} comes in two tables", fix="join them into one table, sorted by time")
+            raise Setup(
+                "SF229", f"the symbol {symbol!r} comes in two tables", fix="join them into one table, sorted by time"
+            )
     if not kept:
         raise _empty("the data")
     return kept
 
 
-def _all_symbols(data: Any) -> list[str]:  # noqa: ANN401 - as `read`
+def _all_symbols(data: Any) -> list[str]:
     """Every symbol there is, for an error's "did you mean"."""
     found: list[str] = []
     for table in tables(data):
-        position = recognised(tuple(table.names)).get("symbol")
-        found.extend([table.symbol or UNNAMED] if position is None else table.symbols(position)[1])
+        position = recognised(table.names).get("symbol")
+        found.extend([table.symbol or table.stem or UNNAMED] if position is None else table.symbols(position)[1])
     return found
 
 
 def _part(table: Table, wanted: tuple[str, ...] | None, zone: str | None, notes: list[str]) -> Part:
     """One table's columns, its times understood."""
-    names = tuple(table.names)
+    names = table.names
     found = recognised(names)
     missing = [word for word in ("time", *spelling.PRICES) if word not in found]
     if missing:
@@ -243,7 +273,7 @@ def _part(table: Table, wanted: tuple[str, ...] | None, zone: str | None, notes:
     prices = [table.floats(found[word]) for word in spelling.PRICES]
     volume = table.floats(found["volume"]) if "volume" in found else np.zeros(len(prices[0]))
     symbols, code = _symbols(table, found, wanted, notes)
-    part = Part(table.source, symbols, code, times, (*prices, volume), None)  # type: ignore[arg-type]
+    part = Part(table.source, symbols, code, times, (*prices, volume), None)
     return part if wanted is None or len(symbols) == 1 or set(symbols) <= set(wanted) else _only(part, wanted)
 
 
@@ -261,14 +291,13 @@ def _symbols(
     table: Table, found: dict[str, int], wanted: tuple[str, ...] | None, notes: list[str]
 ) -> tuple[tuple[str, ...], Ints]:
     """The table's symbols and each row's number; one number where there is one symbol."""
-    if "symbol" in found and table.symbol is None or "symbol" in found and isinstance(table, PolarsTable):
+    if table.symbol is None and "symbol" in found:
         code, names = table.symbols(found["symbol"])
         return names, code if len(names) > 1 else np.zeros(1, np.int64)
-    if wanted is not None and len(wanted) == 1 and (table.symbol is None or isinstance(table, PolarsTable)):
-        return wanted, np.zeros(1, np.int64)
-    if table.symbol is None:
+    name = table.symbol or (wanted[0] if wanted is not None and len(wanted) == 1 else table.stem)
+    if name is None:
         notes.append(f'no symbol column: called {UNNAMED}; symbols="SPY" would name it')
-    return (table.symbol or UNNAMED,), np.zeros(1, np.int64)
+    return (name or UNNAMED,), np.zeros(1, np.int64)
 
 
 def _only(part: Part, wanted: tuple[str, ...]) -> Part:
@@ -285,13 +314,14 @@ def _only(part: Part, wanted: tuple[str, ...]) -> Part:
 
 def _block(part: Part, time: Ints) -> Block:
     """The part with its closing times, checked."""
-    block = Block(part.source, part.symbols, part.code, time, *part.columns, part.rows)
+    open_, high, low, close, volume = part.columns
+    block = Block(part.source, part.symbols, part.code, time, open_, high, low, close, volume, part.rows)
     check_order(block)
     return check_prices(block)
 
 
 def _assembled(
-    blocks: list[Block], names: tuple[str, ...], closed: Any, known: dict[str, Instrument], notes: list[str]  # noqa: ANN401 - `closes.Closed`
+    blocks: list[Block], names: tuple[str, ...], closed: Closed, known: dict[str, Instrument], notes: list[str]
 ) -> MarketData:
     """One set of columns out of all blocks, sorted by time and symbol."""
     handle = {name: number for number, name in enumerate(names)}
@@ -308,7 +338,9 @@ def _assembled(
         known[name].with_price_decimals(places) if name in known else _default(name, default_kind, places)
         for name, places in zip(names, decimals, strict=True)
     )
-    return MarketData(names, items, symbol=symbol, span_ns=closed.span_ns, calendar=closed.calendar, notes=tuple(notes), **merged)
+    return MarketData(
+        names, items, symbol=symbol, span_ns=closed.span_ns, calendar=closed.calendar, notes=tuple(notes), **merged
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -317,13 +349,21 @@ def _default(name: str, kind: str, decimals: int) -> Instrument:
     return Instrument(name, kind=kind, price_decimals=decimals)
 
 
-def _merged(blocks: list[Block], handle: dict[str, int], columns: tuple[str, ...]) -> tuple[Ints, dict[str, np.ndarray]]:
+def _merged(
+    blocks: list[Block], handle: dict[str, int], columns: tuple[str, ...]
+) -> tuple[Ints, dict[str, np.ndarray]]:
     """All rows in order of time and symbol."""
     handles = [np.array([handle[name] for name in block.symbols], np.int64) for block in blocks]
-    parts = [own[block.code] if len(block.symbols) > 1 else np.full(len(block.time), own[0]) for own, block in zip(handles, blocks, strict=True)]
+    parts = [
+        own[block.code] if len(block.symbols) > 1 else np.full(len(block.time), own[0])
+        for own, block in zip(handles, blocks, strict=True)
+    ]
     symbol = np.concatenate(parts) if len(parts) > 1 else parts[0]
     merged = {
-        name: np.concatenate([getattr(block, name) for block in blocks]) if len(blocks) > 1 else getattr(blocks[0], name) for name in columns
+        name: np.concatenate([getattr(block, name) for block in blocks])
+        if len(blocks) > 1
+        else getattr(blocks[0], name)
+        for name in columns
     }
     time = merged["time"]
     ahead = np.diff(time)
@@ -344,4 +384,10 @@ def _decimals(blocks: list[Block], name: str) -> int:
 
 
 def _empty(source: str) -> Setup:
-    return Setup("SF230", "there are no bars", place=source, why="a backtest needs at least one", fix="check the filter or the file")
+    return Setup(
+        "SF230",
+        "there are no bars",
+        place=source,
+        why="a backtest needs at least one",
+        fix="check the filter or the file",
+    )

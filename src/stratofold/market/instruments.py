@@ -166,7 +166,9 @@ class Instrument:
             if not fits:
                 raise Setup("SF246", f"the {name} {value!r} cannot be", place=self.symbol, fix=f"use {rule}")
         if self.kind == PERPETUAL and self.expiry is not None:
-            raise Setup("SF247", "a perpetual does not expire", place=self.symbol, fix='leave out expiry, or say kind="future"')
+            raise Setup(
+                "SF247", "a perpetual does not expire", place=self.symbol, fix='leave out expiry, or say kind="future"'
+            )
 
 
 def Equity(symbol: str, **facts: object) -> Instrument:  # noqa: N802 - reads as the noun it makes

@@ -68,43 +68,48 @@ def _files(names: tuple[str, ...]) -> tuple[str, ...]:
 @lru_cache(maxsize=16)
 def _bars(files: tuple[str, ...]) -> MarketData:
     """Files as one `MarketData`; kept, because its columns cannot be written."""
-    import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+    import numpy as np
 
     stored = [_load(name) for name in files]
     whole = calendar(stored[0].instrument.calendar or "XNYS")
     times = [_closes(one, whole) for one in stored]
+    time = _joined(times)
+    prices = [_joined([one.columns[name] for one in stored]) for name in ("open", "high", "low", "close", "volume")]
     symbol = np.zeros(1, np.int64)
-    columns = {name: _joined([one.columns[name] for one in stored]) for name in stored[0].columns}
-    columns["time"] = _joined(times)
     if len(stored) > 1:
-        symbol = np.repeat(np.arange(len(stored)), [len(time) for time in times])
-        order = np.lexsort((symbol, columns["time"]))
-        symbol, columns = symbol[order], {name: column[order] for name, column in columns.items()}
-    for column in (symbol, *columns.values()):
+        symbol = np.repeat(np.arange(len(stored)), [len(own) for own in times])
+        order = np.lexsort((symbol, time))
+        symbol, time, prices = symbol[order], time[order], [column[order] for column in prices]
+    for column in (symbol, time, *prices):
         column.flags.writeable = False
+    open_, high, low, close, volume = prices
     span = DAY_NS if stored[0].days else MINUTE_NS
-    time = columns["time"]
     market = MarketData(
         tuple(one.instrument.symbol for one in stored),
         tuple(one.instrument for one in stored),
-        symbol=symbol,
-        span_ns=span,
-        calendar=whole.slice(int(time[0]) - span, int(time[-1])),
+        time,
+        symbol,
+        open_,
+        high,
+        low,
+        close,
+        volume,
+        span,
+        whole.slice(int(time[0]) - span, int(time[-1])),
         notes=(f"sample {', '.join(files)}: raw prices; sources and licences in {FOLDER.name}/SOURCES.md",),
-        **columns,
     )
     return _with_actions(market) if stored[0].days else market
 
 
 def _joined(columns: list[np.ndarray]) -> np.ndarray:
-    import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+    import numpy as np
 
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
-def _closes(stored: _Stored, whole: Any) -> Ints:  # noqa: ANN401 - a `Calendar`
+def _closes(stored: _Stored, whole: Any) -> Ints:
     """Nanoseconds of each bar's close."""
-    import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+    import numpy as np
 
     if not stored.days:
         return stored.time
@@ -119,7 +124,7 @@ def _load(name: str) -> _Stored:
 
 def unpacked(content: bytes) -> _Stored:
     """The bars of one file's content; the inverse of `packed` in scripts/build_sample.py."""
-    import numpy as np  # noqa: PLC0415 - `import stratofold.market` stays light
+    import numpy as np
 
     cut = content.index(b"\n") + 1
     head = json.loads(content[:cut])
@@ -144,7 +149,7 @@ def unpacked(content: bytes) -> _Stored:
 
 def _with_actions(market: MarketData) -> MarketData:
     """The splits and dividends of the symbols here, from the first bar on."""
-    from stratofold.market.actions import KINDS, RawAction, build  # noqa: PLC0415 - it needs NumPy
+    from stratofold.market.actions import KINDS, RawAction, build
 
     rows = []
     for line in (FOLDER / "us14_actions.csv").read_text().splitlines()[1:]:

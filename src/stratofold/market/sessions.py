@@ -26,6 +26,7 @@ from stratofold.errors import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
 
 DAY_NS = 86_400_000_000_000
 MINUTE_NS = 60_000_000_000
@@ -150,7 +151,9 @@ def _read_table(content: bytes) -> Calendar:
     for number, column in enumerate(head["columns"]):
         gaps = [gap * column["unit"] for gap in column["gaps"]]
         steps = content[cut + number * (count - 1) : cut + (number + 1) * (count - 1)]
-        columns.append(array("q", list(accumulate(map(gaps.__getitem__, steps), initial=column["first"] * column["unit"]))))
+        columns.append(
+            array("q", list(accumulate(map(gaps.__getitem__, steps), initial=column["first"] * column["unit"])))
+        )
     days, opens, closes = columns
     return Calendar(head["calendar"], head["sessions_per_year"], opens, closes, days)
 
@@ -209,7 +212,9 @@ def _due(schedule: Schedule, sessions: Calendar) -> Iterator[int]:
         return (sessions.closes[k - 1] + offset for k in _changes(sessions.month, 1))
     if kind == DAILY:
         return _daily(sessions, schedule.minutes, getattr(schedule, "zone", "UTC"))
-    raise Setup("SF232", f"the schedule kind {kind!r} is not known", fix="use at_open, at_close, every, month_start, ...")
+    raise Setup(
+        "SF232", f"the schedule kind {kind!r} is not known", fix="use at_open, at_close, every, month_start, ..."
+    )
 
 
 def _changes(numbers: array[int], first: int) -> Iterator[int]:
@@ -238,9 +243,9 @@ def _daily(sessions: Calendar, minutes: int, zone: str) -> Iterator[int]:
         yield (since.days * 86_400 + since.seconds) * 1_000_000_000
 
 
-def time_zone(name: str):  # noqa: ANN201 - zoneinfo is imported here because only schedules and the door need it
+def time_zone(name: str) -> ZoneInfo:
     """The zone of an IANA name; raises Setup if there is none."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - see above
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # here, because only schedules and the door need it
 
     try:
         return ZoneInfo(name)

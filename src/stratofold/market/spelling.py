@@ -83,7 +83,7 @@ def unknown_symbol(symbol: str, symbols: Iterable[str], place: str = "") -> Setu
     known = list(symbols)
     folded = {name.upper(): name for name in known}
     near = get_close_matches(str(symbol).upper(), folded, n=1, cutoff=0.5)
-    shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")  # noqa: PLR2004 - what fits a line
+    shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
     return Setup(
         "SF209",
         f"the symbol {symbol!r} is not in the data",

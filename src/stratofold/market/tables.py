@@ -8,8 +8,9 @@ cost less than folding them; everything else becomes polars once, through narwha
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,35 +19,43 @@ from stratofold.market import spelling
 from stratofold.market.times import RawTimes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from stratofold.market.data import Floats, Ints
 
 
-class Table(Protocol):
-    """Columns by position; `symbol` is the table's own symbol, where its key or file name says so."""
+_SMALL = 50_000  # rows
 
-    source: str
-    symbol: str | None
-    names: Sequence[object]
 
+class Table(ABC):
+    """Columns by position.
+
+    `symbol` is the table's own symbol where its key says so; `stem` is the name to take where nothing else says one.
+    """
+
+    def __init__(self, source: str, symbol: str | None, stem: str | None, names: tuple[Any, ...]) -> None:
+        """What an error calls the table, and what its columns are called."""
+        self.source, self.symbol, self.stem, self.names = source, symbol, stem, names
+
+    @abstractmethod
     def floats(self, position: int) -> Floats:
         """A column of prices or volumes as contiguous doubles; raises Setup for anything but numbers."""
 
+    @abstractmethod
     def times(self, position: int) -> RawTimes:
         """A column of times as it is stored."""
 
+    @abstractmethod
     def symbols(self, position: int) -> tuple[Ints, tuple[str, ...]]:
         """A column of symbols as numbers and the names they stand for, in order of appearance."""
 
 
-class ArrayTable:
+class ArrayTable(Table):
     """A mapping from column names to arrays."""
 
     def __init__(self, columns: Mapping[object, Any], source: str, symbol: str | None = None) -> None:
         """Columns of one length; raises Setup if they are not."""
-        self.source, self.symbol = source, symbol
-        self.names = tuple(columns)
+        super().__init__(source, symbol, None, tuple(columns))
         self._columns = list(columns.values())
         lengths = {str(name): len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -71,18 +80,21 @@ class ArrayTable:
         return _numbered(np.asarray(self._columns[position]))
 
 
-class PandasTable:
+class PandasTable(Table):
     """A pandas frame; levels of its index count as columns before its own."""
 
-    def __init__(self, frame: Any, source: str, symbol: str | None = None) -> None:  # noqa: ANN401 - pandas is not imported
+    def __init__(self, frame: Any, source: str, symbol: str | None = None) -> None:
         """A frame with one level of column names."""
-        self.source, self.symbol = source, symbol
         self._frame = frame
         self._levels = _index_names(frame.index)
-        self.names = (*self._levels, *frame.columns)
+        super().__init__(source, symbol, None, (*self._levels, *frame.columns))
         self._by_name = frame.columns.is_unique
+        # Asking pandas for six columns one by one costs more than all the rest of the door; a small frame of numbers
+        # comes out whole, column by column in memory.  A text column would make objects of everything.
+        small = bool(self._levels) and len(frame) <= _SMALL and "symbol" not in recognised(tuple(frame.columns))
+        self._whole = frame.to_numpy() if small else None
 
-    def _column(self, position: int) -> Any:  # noqa: ANN401 - a pandas Series or Index
+    def _column(self, position: int) -> Any:
         depth = len(self._levels)
         if position >= depth:
             # By name costs a third of by position, but names may repeat.
@@ -91,6 +103,8 @@ class PandasTable:
 
     def floats(self, position: int) -> Floats:
         """See `Table`."""
+        if self._whole is not None and self._whole.dtype.kind in "fiu" and position >= len(self._levels):
+            return np.ascontiguousarray(self._whole[:, position - len(self._levels)], np.float64)
         column = self._column(position)
         if isinstance(column.dtype, np.dtype):
             return _as_floats(column.to_numpy(), self.source, self.names[position])
@@ -110,14 +124,13 @@ class PandasTable:
         return codes.astype(np.int64, copy=False), tuple(str(name) for name in names)
 
 
-class PolarsTable:
+class PolarsTable(Table):
     """A polars frame."""
 
-    def __init__(self, frame: Any, source: str, symbol: str | None = None) -> None:  # noqa: ANN401 - polars is not imported
+    def __init__(self, frame: Any, source: str, symbol: str | None = None, stem: str | None = None) -> None:
         """A frame in memory, or mapped into it."""
-        self.source, self.symbol = source, symbol
+        super().__init__(source, symbol, stem, tuple(frame.columns))
         self._columns = frame.get_columns()
-        self.names = tuple(frame.columns)
 
     def floats(self, position: int) -> Floats:
         """See `Table`."""
@@ -143,13 +156,13 @@ class PolarsTable:
         return codes.to_numpy(), tuple(str(name) for name in names)
 
 
-def _int64() -> Any:  # noqa: ANN401 - a polars type
-    import polars  # noqa: PLC0415 - only polars frames come here
+def _int64() -> Any:
+    import polars as pl
 
-    return polars.Int64
+    return pl.Int64
 
 
-def _index_names(index: Any) -> tuple[object, ...]:  # noqa: ANN401 - a pandas Index
+def _index_names(index: Any) -> tuple[object, ...]:
     """A name for each level of an index that carries data; a mere row number has none."""
     if index.nlevels > 1:
         kinds = [level.dtype for level in index.levels]
@@ -163,11 +176,11 @@ def _index_names(index: Any) -> tuple[object, ...]:  # noqa: ANN401 - a pandas I
     return () if counting else ("index" if index.name is None else index.name,)
 
 
-def _is_datetime(kind: Any) -> bool:  # noqa: ANN401 - a NumPy or pandas type
+def _is_datetime(kind: Any) -> bool:
     return str(kind).startswith(("datetime64", "period", "timestamp"))
 
 
-def _pandas_times(column: Any) -> RawTimes:  # noqa: ANN401 - a pandas Series or Index
+def _pandas_times(column: Any) -> RawTimes:
     """Aware columns as UTC with their zone; periods as the time they end with; the rest as it is."""
     kind = column.dtype
     if isinstance(kind, np.dtype):
@@ -185,27 +198,30 @@ def _pandas_times(column: Any) -> RawTimes:  # noqa: ANN401 - a pandas Series or
         stamps = column.dt.end_time if hasattr(column, "dt") else column.end_time
         return RawTimes(stamps.to_numpy().astype("datetime64[D]"))
     if str(kind).startswith(("timestamp", "date")):
-        import polars  # noqa: PLC0415 - Arrow-backed pandas columns are polars columns by another name
+        import polars as pl
 
-        return _polars_times(polars.Series(column.array.__arrow_array__()))
+        return _polars_times(pl.Series(column.array.__arrow_array__()))
     return RawTimes(column.to_numpy(dtype=object))
 
 
-def _polars_times(column: Any) -> RawTimes:  # noqa: ANN401 - a polars Series
+def _polars_times(column: Any) -> RawTimes:
     """Dates and datetimes as NumPy stores them, aware ones in UTC with their zone; the rest as it is."""
     kind = column.dtype
     if kind.is_temporal() or kind.is_numeric():
         zone = getattr(kind, "time_zone", None)
-        return RawTimes(column.to_numpy(), zone, lambda count: _polars_wall(column if count is None else column[:count]))
+        return RawTimes(
+            column.to_numpy(), zone, lambda count: _polars_wall(column if count is None else column[:count])
+        )
     return RawTimes(np.asarray(column.to_list(), object))
 
 
-def _polars_wall(column: Any) -> Ints:  # noqa: ANN401 - a polars Series
+def _polars_wall(column: Any) -> Ints:
     """The local wall time of aware datetimes, in nanoseconds."""
-    return column.dt.replace_time_zone(None).to_numpy().astype("datetime64[ns]").view(np.int64)
+    wall: Ints = column.dt.replace_time_zone(None).to_numpy().astype("datetime64[ns]").view(np.int64)
+    return wall
 
 
-def _any_times(column: Any) -> RawTimes:  # noqa: ANN401 - a column of any library
+def _any_times(column: Any) -> RawTimes:
     """Times of a column that came by itself, in a mapping."""
     home = type(column).__module__.partition(".")[0]
     if home == "pandas":
@@ -248,7 +264,10 @@ def _refuse_nameless(codes: np.ndarray, source: str) -> None:
     nameless = np.flatnonzero(codes < 0)
     if len(nameless):
         raise Setup(
-            "SF220", "a row has no symbol", place=f"{source}, row {int(nameless[0])}", fix="fill in the symbol, or drop the row"
+            "SF220",
+            "a row has no symbol",
+            place=f"{source}, row {int(nameless[0])}",
+            fix="fill in the symbol, or drop the row",
         )
 
 

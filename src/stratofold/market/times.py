@@ -18,6 +18,8 @@ from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL, time_zone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import polars as pl
+
     from stratofold.market.data import Ints
 
 _NOT_A_TIME = -(2**63)
@@ -103,7 +105,7 @@ def _from_numbers(values: np.ndarray, source: str, notes: list[str]) -> Times:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise _missing(source, int(np.flatnonzero(~np.isfinite(values))[0]))
     low, high = float(values.min()), float(values.max())
-    if values.dtype.kind != "f" and 19_000_101 <= low and high <= 22_001_231:  # noqa: PLR2004 - dates as numbers
+    if values.dtype.kind != "f" and low >= 19_000_101 and high <= 22_001_231:
         notes.append("times read as dates written as numbers (20200131)")
         return Times(_written_dates(values.astype(np.int64), source), days=True)
     unit = next(unit for bound, unit in _EPOCH_UNITS if max(abs(low), abs(high)) < bound)
@@ -121,7 +123,11 @@ def _written_dates(values: Ints, source: str) -> Ints:
     """20200131 as an ordinal."""
     months = (values // 10_000 - 1970) * 12 + values // 100 % 100 - 1
     days = months.astype("datetime64[M]").astype("datetime64[D]") + (values % 100 - 1)
-    wrong = (values // 100 % 100 - 1 > 11) | (values // 100 % 100 < 1) | (days.astype("datetime64[M]").view(np.int64) != months)  # noqa: PLR2004 - months of a year
+    wrong = (
+        (values // 100 % 100 - 1 > 11)
+        | (values // 100 % 100 < 1)
+        | (days.astype("datetime64[M]").view(np.int64) != months)
+    )
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise _unreadable(source, row, int(values[row]))
@@ -163,10 +169,12 @@ def _from_objects(values: np.ndarray, source: str) -> RawTimes:
 
 def _from_text(texts: list[str], source: str) -> RawTimes:
     """ISO 8601 and the common variations that `polars` reads; offsets make them aware."""
-    import polars  # noqa: PLC0415 - only text needs it
+    import polars as pl
 
-    column = polars.Series(texts).str.strip_chars()
-    with_offset = column.str.contains(r"[0-9](Z|[+-][0-9]{2}:?[0-9]{2})$") & (column.str.len_chars() > len("2020-01-31T14"))
+    column = pl.Series(texts).str.strip_chars()
+    with_offset = column.str.contains(r"[0-9](Z|[+-][0-9]{2}:?[0-9]{2})$") & (
+        column.str.len_chars() > len("2020-01-31T14")
+    )
     if with_offset.any() and not with_offset.all():
         raise Setup(
             "SF216",
@@ -185,7 +193,7 @@ def _from_text(texts: list[str], source: str) -> RawTimes:
     return _read_formats(column, formats, source, None)
 
 
-def _read_formats(column, formats: tuple[str, ...], source: str, zone: str | None) -> RawTimes:  # noqa: ANN001 - a polars Series
+def _read_formats(column: pl.Series, formats: tuple[str, ...], source: str, zone: str | None) -> RawTimes:
     """The first format that reads every row."""
     most_read, best = -1, None
     for pattern in formats:
@@ -201,10 +209,10 @@ def _read_formats(column, formats: tuple[str, ...], source: str, zone: str | Non
 
 def _localised(time: Ints, zone: str, source: str) -> Ints:
     """Wall times of a zone as UTC; an hour that a clock change repeats or skips is an error."""
-    import polars  # noqa: PLC0415 - only naive times with a stated zone need it
+    import polars as pl
 
     time_zone(zone)
-    wall = polars.Series(time.view("datetime64[ns]"))
+    wall = pl.Series(time.view("datetime64[ns]"))
     aware = wall.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
     if aware.null_count():
         row = int(aware.is_null().arg_max() or 0)
