@@ -136,12 +136,11 @@ class Ledger:
         """Split `ratio` new units for one old; the fraction of a lot is paid.  Returns the steps paid in lieu."""
         contract = self.contracts[symbol]
         price = self.price[symbol] / ratio
-        exact = to_grid(self.quantity[symbol] * ratio, contract.quantity_scale)
-        whole = to_lot(self.quantity[symbol] * ratio, contract.lot, contract.quantity_scale)
+        exact = self.quantity[symbol] * ratio
+        whole = to_lot(exact, contract.lot, contract.quantity_scale)
         paid = 0.0
         if exact != whole:
-            fraction = to_grid(exact - whole, contract.quantity_scale)
-            paid = self.value_steps(symbol, fraction, price)
+            paid = self.value_steps(symbol, exact - whole, price)
             self.cash_steps[contract.currency] += paid
         self.quantity[symbol] = whole
         self.average_price[symbol] /= ratio
@@ -166,7 +165,7 @@ class Ledger:
     def borrow_steps(self, symbol: int, days: int) -> float:
         """What borrowing the position costs for `days` calendar days, in steps; nothing for a long."""
         yearly = self.contracts[symbol].borrow
-        if yearly == 0.0 or self.quantity[symbol] >= 0.0:
+        if yearly == 0.0 or self.contracts[symbol].margined or self.quantity[symbol] >= 0.0:
             return 0.0
         value = abs(self.value_steps(symbol, self.quantity[symbol], self.price[symbol])) / self.money_scale[symbol]
         return to_steps(value * yearly * days / 365, self.money_scale[symbol])

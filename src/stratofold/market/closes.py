@@ -90,29 +90,25 @@ def _settle_days(parts: list[Read], clock: Clock, step: int, notes: list[str]) -
     """Dates stand for their sessions, and a bar is complete at its session's close."""
     if step >= _LONG_BAR_DAYS:
         return _settle_long(parts, clock, step, notes)
-    name = _calendar_of_days(parts, clock, notes) if clock.calendar == "auto" else clock.calendar
-    whole = calendar(name)
-    closes = [_closes_of_days(source, times.values, whole) for source, times, _ in parts]
+    whole = calendar("24/7" if clock.round_the_clock else "XNYS") if clock.calendar == "auto" else calendar(clock.calendar)
+    places = [_places(times.values, whole) for _, times, _ in parts]
+    if clock.calendar == "auto" and not all((own >= 0).all() for own in places):
+        whole = calendar(_calendar_of_strangers(parts, places, notes))
+        places = [_places(times.values, whole) for _, times, _ in parts]
+    closes = [_closes_at(part, own, whole) for part, own in zip(parts, places, strict=True)]
     return _closed(closes, clock.span_ns or step * DAY_NS, whole)
 
 
-def _calendar_of_days(parts: list[Read], clock: Clock, notes: list[str]) -> str:
-    """24/7 if there are weekends, XNYS if all are its sessions, else every weekday."""
-    if clock.round_the_clock:
-        return "24/7"
-    whole = calendar("XNYS")
-    if all((_places(times.values, whole) >= 0).all() for _, times, _ in parts):
-        return "XNYS"
+def _calendar_of_strangers(parts: list[Read], places: list[Ints], notes: list[str]) -> str:
+    """Where some dates are no sessions of XNYS: 24/7 if there are weekends, else every weekday."""
     weekends = sum(int(np.count_nonzero((times.values + 6) % 7 >= 5)) for _, times, _ in parts)
     if weekends:
         _refuse_odd_weekends(parts, weekends)
         return "24/7"
-    strangers = [(source, times.values[_places(times.values, whole) < 0]) for source, times, _ in parts]
-    source, odd = next((source, odd) for source, odd in strangers if len(odd))
-    count = sum(len(odd) for _, odd in strangers)
-    notes.append(
-        f"calendar 24/5: {date.fromordinal(int(odd[0]))} in {source} is no session of XNYS ({count:,} such rows)"
-    )
+    strangers = [times.values[own < 0] for (_, times, _), own in zip(parts, places, strict=True)]
+    source, odd = next((part[0], odd) for part, odd in zip(parts, strangers, strict=True) if len(odd))
+    count = sum(len(odd) for odd in strangers)
+    notes.append(f"calendar 24/5: {_date_text(odd[0])} in {source} is no session of XNYS ({count:,} such rows)")
     return "24/5"
 
 
@@ -149,17 +145,17 @@ def _refuse_odd_weekends(parts: list[Read], weekends: int) -> None:
             )
 
 
-def _closes_of_days(source: str, days: Ints, whole: Calendar) -> Ints:
-    """The close of each date's session."""
-    places = _places(days, whole)
+def _closes_at(part: Read, places: Ints, whole: Calendar) -> Ints:
+    """The closes of the sessions found; raises Setup for a date without one."""
     if (places >= 0).all():
         return _view(whole.closes)[places]
-    row = int(np.flatnonzero(places < 0)[0])
+    source, times, _ = part
+    row = int((places < 0).argmax())
     raise Setup(
         "SF252",
-        f"{date.fromordinal(int(days[row]))} is no session of {whole.name}",
+        f"{_date_text(times.values[row])} is no session of {whole.name}",
         place=f"{source}, row {row}",
-        why=f"{whole.name} is known from {date.fromordinal(whole.days[0])} to {date.fromordinal(whole.days[-1])}, without holidays",
+        why=f"{whole.name} is known from {_date_text(whole.days[0])} to {_date_text(whole.days[-1])}, without holidays",
         fix='drop the row, or say calendar="24/5" (any weekday) or "24/7" (any day)',
     )
 
@@ -293,6 +289,11 @@ def _closed(closes: list[Ints], span: int, whole: Calendar) -> Closed:
 def _view(column: array[int]) -> Ints:
     """An `array('q')` as NumPy sees it, without a copy."""
     return np.frombuffer(column, np.int64)
+
+
+def _date_text(day: int) -> str:
+    """An ordinal as a date; beyond the years a date can have, as it is."""
+    return str(date.fromordinal(int(day))) if 1 <= day <= date.max.toordinal() else f"day {day}"
 
 
 def _span_text(span: int) -> str:

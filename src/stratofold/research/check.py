@@ -19,7 +19,7 @@ from stratofold.fold.state import restore, save
 from stratofold.fold.strategy import Param, Strategy
 from stratofold.research.backtest import check_cash, check_strategy
 from stratofold.research.execute import plain
-from stratofold.research.prepare import Options, Run, prepare
+from stratofold.research.prepare import Options, Run, build_engine, build_strategy, prepare
 
 if TYPE_CHECKING:
     from stratofold.market.data import MarketData
@@ -233,11 +233,12 @@ def restarts(case: Case) -> Finding:
 
 
 def reborn(case: Case, run: Run) -> Run:
-    """Fresh objects with the state of `run`."""
-    fresh = case.fresh()
-    restore(fresh.strategy, save(run.strategy))
-    restore(fresh.engine, save(run.engine))
-    return fresh
+    """Fresh objects with the state of `run`; the feed is the world's, not the run's."""
+    strategy = build_strategy(case.strategy, case.market.symbols, case.parameters, case.options.artifacts)
+    engine = build_engine(strategy, case.market, case.options)
+    restore(strategy, save(run.strategy))
+    restore(engine, save(run.engine))
+    return Run(engine, strategy, run.feed, run.events)
 
 
 class Amnesia:

@@ -91,7 +91,8 @@ def _symbols(result: "Result", room: float) -> list[dict[str, Any]]:
     for handle, name in enumerate(bars.symbols):
         shown = series.candles(bars, handle, each)
         marks = series.markers(fills, handle, shown) if fills else []
-        packed.append({"name": name, **series.packed_candles(shown), "marks": marks})
+        decimals = bars.instruments[handle].price_decimals
+        packed.append({"name": name, **series.packed_candles(shown, decimals), "marks": marks})
     return packed
 
 
@@ -129,7 +130,7 @@ def _assemble(result: "Result", data: dict[str, Any]) -> str:
         "styles": "\n".join(f"<style>{_asset(name)}</style>" for name in STYLES),
         "strategy": escape(result.strategy),
         "scope": escape(_scope(result)),
-        "first_line": escape(result.first_line),
+        "assumed": tables.assumed(result),
         "headlines": tables.headlines(result),
         "monthly": tables.monthly(
             days, equity, float(result.stats.get("initial_equity", equity[0] if equity else 0.0))

@@ -177,12 +177,11 @@ def as_of(times: Array, values: Array, wanted: Array) -> Array:
     return values[np.maximum(np.searchsorted(times, wanted, side="right") - 1, 0)]
 
 
-def decimals_for(prices: Array) -> int:
-    """Decimals that show about six digits of a price, at least what a tick of 0.01 needs, at most 8."""
-    middle = float(np.median(prices)) if len(prices) else 1.0
-    if middle <= 0.0:
-        return 2
-    return int(min(max(5 - np.floor(np.log10(middle)), 2), DECIMALS_MAX))
+def decimals_for(prices: Array, known: int | None) -> int:
+    """Decimals to show: the instrument's if `known`, else 2; more where splits made prices small; at most 8."""
+    lowest = float(np.min(prices)) if len(prices) else 1.0
+    wanted = 3 - int(np.floor(np.log10(lowest))) if lowest > 0.0 else 0
+    return min(max(2 if known is None else known, wanted), DECIMALS_MAX)
 
 
 def steps(values: Array, decimals: int = 0) -> list[int]:
@@ -191,9 +190,9 @@ def steps(values: Array, decimals: int = 0) -> list[int]:
     return [int(value) for value in np.diff(whole, prepend=np.int64(0))]
 
 
-def packed_candles(shown: Candles) -> dict[str, Any]:
+def packed_candles(shown: Candles, decimals: int | None) -> dict[str, Any]:
     """Candles for the page: times and closes as differences, the other prices relative to open and close."""
-    scale = decimals_for(shown.close)
+    scale = decimals_for(shown.close, decimals)
     o, h, low, c = (
         np.rint(column * 10.0**scale).astype(np.int64) for column in (shown.open, shown.high, shown.low, shown.close)
     )

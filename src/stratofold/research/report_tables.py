@@ -31,6 +31,15 @@ def headlines(result: "Result") -> str:
     return f'<dl class="headlines">{"".join(cells)}</dl>' if cells else ""
 
 
+def assumed(result: "Result") -> str:
+    """What was assumed, and what may be wrong, before any figure is read."""
+    said = " · ".join([result.execution, *result.assumed])
+    warnings = "".join(
+        f'<p class="first-line warning"><span>Warning</span> {escape(text)}</p>' for text in result.warnings
+    )
+    return f'<p class="first-line"><span>Assumed</span> {escape(said)}</p>{warnings}'
+
+
 def statistics(result: "Result") -> str:
     """Every figure in its group, with what it means in plain words."""
     groups: dict[str, list[str]] = {}
@@ -61,8 +70,8 @@ def monthly(days: Sequence[int], equity: Sequence[float], start: float) -> str:
     body = "".join(_year_row(year, months, total) for year, (months, total) in sorted(years.items(), reverse=True))
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Monthly returns"><table class="months">'
-        "<caption>Returns by month, in percent, from session close to session close</caption>"
-        f'<thead><tr><th scope="col">Year</th>{head}<th scope="col">Year’s</th></tr></thead><tbody>{body}</tbody></table></div>'  # noqa: RUF001 - an apostrophe
+        "<caption><span>Returns by month, in percent, from session close to session close</span></caption>"
+        f'<thead><tr><th scope="col">Year</th>{head}<th scope="col">All year</th></tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
@@ -153,24 +162,27 @@ def provenance(result: "Result") -> str:
     parameters = [[key, str(value)] for key, value in result.parameters.items()]
     hashes = [[key, value] for key, value in result.hashes.items()]
     left = (
-        table("Parameters", ["Name", "Value"], parameters)
+        table("Parameters", ["Name", "Value"], parameters, "text")
         if parameters
         else _empty("No parameters", "the strategy declares none.")
     )
-    right = table("Hashes (SHA-256)", ["Of", "Hash"], hashes) if hashes else ""
+    right = table("Hashes (SHA-256)", ["Of", "Hash"], hashes, "text") if hashes else ""
     return left + right
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A small table; the first column names the row."""
-    columns = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """A small table; the first column names the row, and `kind` "text" sets the others to the left."""
+    columns = "".join(f'<th scope="col" class="{kind}">{escape(text)}</th>' for text in head)
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(text)}</td>" for text in row[1:]) + "</tr>"
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(f'<td class="{kind}">{escape(text)}</td>' for text in row[1:])
+        + "</tr>"
         for row in rows
     )
     name = escape(caption)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table><caption>{name}</caption>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table class="small">'
+        f"<caption><span>{name}</span></caption>"
         f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

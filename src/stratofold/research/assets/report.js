@@ -91,13 +91,13 @@
     let shown = PAGE_ROWS, sorted = -1, down = false, order = rows;
     const body = element("tbody");
     const heads = columns.map((column, i) => {
-      const head = element("th", { scope: "col" });
+      const head = element("th", { scope: "col", className: column.kind ?? "" });
       if (!sortable) { head.textContent = column.name; return head; }
       head.setAttribute("aria-sort", "none");
       head.append(element("button", { type: "button", textContent: column.name, onclick: () => sortBy(i) }));
       return head;
     });
-    const table = element("table", {}, element("caption", { textContent: caption }), element("thead", {}, element("tr", {}, ...heads)), body);
+    const table = element("table", {}, element("caption", {}, element("span", { textContent: caption })), element("thead", {}, element("tr", {}, ...heads)), body);
     const scroll = element("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption }, table);
     const said = element("span", { role: "status" });
     const more = element("button", { type: "button", className: "quiet", textContent: "Show more", onclick: () => { shown *= 2; fill(); } });
@@ -131,6 +131,7 @@
   }
 
   const figure = (name, value, format = (x) => plain.format(x)) => ({ name, value, text: (row) => (value(row) == null ? NOTHING : format(value(row))) });
+  const moment = (name, value, format) => ({ name, value, text: (row) => format(value(row)), kind: "text" });
   const label = (name, value) => ({ name, value, text: (row) => String(value(row)), kind: "text" });
 
   // --- equity and drawdown -----------------------------------------------------------------------------------------
@@ -161,34 +162,28 @@
       const ink = colour("quiet"), grid = colour("line"), accent = colour("accent"), loss = colour("loss");
       const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
       const cursor = { sync: { key: "curves" }, points: { size: 7 }, drag: { x: true, y: false } };
-      const time = { value: (_, v) => (v == null ? NOTHING : at(v)) };
+      const time = { value: (_, v) => at(v ?? seconds.at(-1)) }; // without a cursor the legend tells the end
       const log = byId("log-scale").checked && equity.every((value) => value > 0);
-      const wide = (values) => Math.max(48, 8 + 7.2 * Math.max(...(values ?? []).map((text) => text.length), 0));
-      const scale = (texts) => ({ ...axis, values: texts, size: (_, values) => wide(values) });
-      const frame = (height) => ({ width: places[0].clientWidth, height, cursor, legend: { live: true }, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC") });
       const compact = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 6 });
+      const widest = Math.max(...[...equity, ...(held ?? [])].map((value) => compact.format(Math.round(value)).length), 6);
+      const scale = (texts) => ({ ...axis, values: texts, size: 14 + 7.2 * widest }); // one left edge: a day stands above itself
+      const frame = (height) => ({ width: places[0].clientWidth, height, cursor, legend: { live: true }, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC") });
       plots = [
         new uPlot({
           ...frame(innerWidth < 640 ? 250 : 330),
           scales: { x: { time: true }, y: { distr: log ? 3 : 1 } },
           axes: [axis, scale((_, ticks) => ticks.map((v) => (v == null ? "" : compact.format(v))))],
           series: [time,
-            { label: "Strategy", stroke: accent, width: 2, value: (_, v) => (v == null ? NOTHING : money.format(v)) },
-            ...(held ? [{ label: "Buy and hold", stroke: colour("benchmark"), width: 1.5, dash: [5, 4], value: (_, v) => (v == null ? NOTHING : money.format(v)) }] : [])],
+            { label: "Strategy", stroke: accent, width: 2, value: (_, v) => money.format(v ?? equity.at(-1)) },
+            ...(held ? [{ label: "Buy and hold", stroke: colour("benchmark"), width: 1.5, dash: [5, 4], value: (_, v) => money.format(v ?? held.at(-1)) }] : [])],
         }, held ? [seconds, equity, held] : [seconds, equity], places[0]),
         new uPlot({
           ...frame(150),
           scales: { x: { time: true }, y: { range: (_, low) => [Math.min(low * 1.08, -0.001), 0] } },
           axes: [axis, scale((_, ticks) => ticks.map((v) => `${+(v * 100).toFixed(2)} %`.replace("-", "−")))],
-          series: [time, { label: "Drawdown", stroke: loss, width: 1, fill: faded(loss, 0.16), value: (_, v) => percentText(v) }],
+          series: [time, { label: "Drawdown", stroke: loss, width: 1, fill: faded(loss, 0.16), value: (_, v) => percentText(v ?? drawdown.at(-1)) }],
         }, [seconds, drawdown], places[1]),
       ];
-      alignLeft(plots);
-    }
-
-    function alignLeft(pair) { // one left edge for both, so that the same day stands above itself
-      const size = Math.max(...pair.map((plot) => plot.axes[1]._size ?? 0));
-      for (const plot of pair) { plot.axes[1].size = () => size; plot.redraw(false, true); }
     }
 
     const inStep = (from) => (self, key) => { // zooming one zooms the other
@@ -268,7 +263,7 @@
     const bars = chart.addSeries(LightweightCharts.CandlestickSeries, { priceLineVisible: false, lastValueVisible: false });
     const arrows = LightweightCharts.createSeriesMarkers(bars, []);
     const scale = chart.timeScale();
-    let rows = [], symbol = symbols[0];
+    let rows = [], symbol = symbols[0], speaking = false;
 
     function paint() {
       const grid = colour("line"), candle = colour("candle");
@@ -278,11 +273,17 @@
     }
 
     function mark() {
-      const buy = colour("gain"), sell = colour("loss"), speak = symbol.marks.length <= 40;
+      const buy = colour("gain"), sell = colour("loss");
+      speaking = sparse();
       arrows.setMarkers(symbol.marks.map(([i, side, fills, quantity, price]) => ({
         time: rows[i].time, position: side > 0 ? "belowBar" : "aboveBar", shape: side > 0 ? "arrowUp" : "arrowDown",
-        color: side > 0 ? buy : sell, size: speak ? 1 : 0.7, text: speak ? `${plain.format(quantity)} @ ${plain.format(price)}` : "",
+        color: side > 0 ? buy : sell, size: symbol.marks.length > 200 ? 0.6 : 1, text: speaking ? `${plain.format(quantity)} @ ${plain.format(price)}` : "",
       })));
+    }
+
+    function sparse() { // few enough markers in sight to write beside each what it did
+      const seen = scale.getVisibleLogicalRange();
+      return seen !== null && symbol.marks.filter(([i]) => i >= seen.from && i <= seen.to).length <= place.clientWidth / 110;
     }
 
     function show(i) {
@@ -342,7 +343,7 @@
       const price = number(symbol.decimals).format, at = symbol.daily ? dayText : timeText;
       const list = rows.map((row, i) => ({ ...row, done: done.get(i) ?? "" })).reverse();
       longTable(twin.lastElementChild, `${symbol.name}, latest first`, [
-        { ...label("Ends", (row) => at(row.time)), value: (row) => row.time }, figure("Open", (row) => row.open, price), figure("High", (row) => row.high, price),
+        moment(symbol.daily ? "Day" : "Ends", (row) => row.time, at), figure("Open", (row) => row.open, price), figure("High", (row) => row.high, price),
         figure("Low", (row) => row.low, price), figure("Close", (row) => row.close, price), label("Fills", (row) => row.done),
       ], list);
     }
@@ -360,6 +361,7 @@
     };
     picker.addEventListener("change", () => show(Number(picker.value)));
     redraws.push(paint);
+    scale.subscribeVisibleLogicalRangeChange(() => { if (sparse() !== speaking) mark(); });
     const busiest = symbols.reduce((best, one, i) => (one.marks.length > symbols[best].marks.length ? i : best), 0);
     show(busiest);
   }
@@ -386,7 +388,7 @@
     const columns = [
       { name: "Symbol", value: (one) => one.symbol, text: symbolLink, kind: "text" },
       label("Side", (one) => one.side),
-      figure("Opened", (one) => one.opened, at), figure("Closed", (one) => one.closed, at), figure("Bars", (one) => one.bars, whole.format),
+      moment("Opened", (one) => one.opened, at), moment("Closed", (one) => one.closed, at), figure("Bars", (one) => one.bars, whole.format),
       figure("Quantity", (one) => one.quantity), figure("Entry", (one) => one.entry), figure("Exit", (one) => one.exit),
       { ...figure(`Profit, ${currency}`, (one) => one.profit, (value) => signed(value, money)), sign: (one) => one.profit },
       figure("Fees", (one) => one.fees, money.format),
@@ -409,7 +411,7 @@
     const rows = Array.from({ length: count }, (_, i) => count - 1 - i);
     const left = refusals.count > count ? ` of ${whole.format(refusals.count)} (all are in result.refusals)` : "";
     longTable(byId("refusals-table"), `The latest ${whole.format(count)} refusals${left}`, [
-      figure("Time", (i) => refusals.time[i], timeText), label("Symbol", (i) => names[refusals.symbol[i]] ?? ""), label("Side", (i) => refusals.side[i]),
+      moment("Time", (i) => refusals.time[i], timeText), label("Symbol", (i) => names[refusals.symbol[i]] ?? ""), label("Side", (i) => refusals.side[i]),
       figure("Quantity", (i) => refusals.quantity[i]), label("Reason", (i) => refusals.reason[i].replaceAll("_", " ")),
       figure("Limit", (i) => refusals.limit[i]), figure("Observed", (i) => refusals.observed[i]),
     ], rows);
