@@ -1,0 +1,224 @@
+"""From objects to a kernel: surveyed, compiled once, kept on disk, bound to objects and run.
+
+What comes in: an engine, a strategy and a feed as `setup` left them.  What goes out: a `Kernel`, which any objects of
+the same layout can be bound to; a bound one is a `Program`.
+Why so: a kernel depends on the layout and the sources alone.  The fold and the strategy are compiled together, in one
+pass of LLVM over the whole, because the front end takes some tenths of a second for both and calls between them
+vanish; what LLVM takes for them would not become less by keeping the fold's part apart.
+"""
+
+import ctypes
+import hashlib
+import struct
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from stratofold.errors import Setup
+from stratofold.kernel import loader
+from stratofold.kernel.layout import Survey
+from stratofold.kernel.packing import Block, Packer
+from stratofold.kernel.refused import Changed, Refused
+from stratofold.kernel.sources import engine_hash, source_hash
+
+ENTRY = "stratofold_run"
+_FEED = 2  # the root whose arrays are read where they are
+_CODES = {"int": "q", "float": "d", "bool": "?"}
+
+_built: dict[type, list["Kernel"]] = {}
+
+
+class Kernel:
+    """Machine code of the fold and one strategy, and what it says of itself.
+
+    `signature` is the layout it was made for, `source` and `engine` the hashes of what it was made from.
+    """
+
+    def __init__(self, file: bytes, image: loader.Image) -> None:
+        """A kernel file and its mapped code."""
+        header = image.header
+        self.file = file
+        self.signature: str = header["layout"]["signature"]
+        self.source: str = header["source"]
+        self.engine: str = header["engine"]
+        self._stored = set(header["layout"]["stored"])
+        self._widened = set(header["layout"]["widened"])
+        pointer = ctypes.c_void_p
+        self._function = image.function(ctypes.c_int32, (pointer, pointer, pointer, pointer, ctypes.c_int64))
+        self._packer: Packer | None = None
+        self._waiting: Program | None = None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the kernel file."""
+        return hashlib.sha256(self.file).hexdigest()
+
+    def bind(self, engine: object, strategy: object, feed: object) -> "Program":
+        """A program over these objects; raises Setup SF626 or SF627 where the kernel was made for others."""
+        objects = [engine, strategy, feed]
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and all(a is b for a, b in zip(waiting.objects, objects, strict=True)):
+            return waiting
+        if self._packer is not None:
+            try:
+                return Program(self._function, self._packer, objects)
+            except Changed:
+                self._packer = None
+        self._meet(objects)
+        return self._bound(objects)
+
+    def offer(self, objects: list[object]) -> bool:
+        """Whether these objects fit as they are; if so, the next `bind` of them is free."""
+        if self._packer is None:
+            return False
+        try:
+            self._waiting = Program(self._function, self._packer, objects)
+        except Changed:
+            return False
+        return True
+
+    def _meet(self, objects: list[object]) -> None:
+        """Learn the layout of objects and check it."""
+        survey = Survey(objects, {_FEED}, set(self._widened))
+        if survey.signature != self.signature:
+            raise _misfit("SF626", "layout", _difference(self.signature, survey.signature))
+        if source_hash([layout.cls for layout in survey.layouts]) != self.source:
+            raise _misfit("SF627", "strategy source", "the source has changed since it was frozen")
+        self._packer = Packer(survey.roots, self._stored)
+
+    def _bound(self, objects: list[object]) -> "Program":
+        """A program, where the objects' numbers fit the machine."""
+        if self._packer is None:
+            raise AssertionError("a kernel without a packer")
+        try:
+            return Program(self._function, self._packer, objects)
+        except Changed as changed:
+            raise Refused(f"the state does not fit machine numbers: {changed}") from changed
+
+
+class Program:
+    """A kernel and the objects it runs on.
+
+    The objects keep the state of the entry until `unpack`; `restore` brings that state back into the machine's memory.
+    After a failed `run`, `number("bar_index")` says how far it had come.
+    """
+
+    def __init__(self, function: Callable[..., int], packer: Packer, objects: list[object]) -> None:
+        """Pack the objects; raises Changed where they have another layout."""
+        self.objects = objects
+        self._function = function
+        self._packer = packer
+        self._block: Block
+        self._block, self._addresses = packer.pack(objects)
+        self._result = ctypes.c_int64()
+
+    def run(self, stop: int) -> tuple[int, int]:
+        """(status, value): status 0 and what `run` returned, or why machine code left."""
+        result = ctypes.byref(self._result)
+        status = self._function(result, *self._addresses, stop)
+        return status, self._result.value
+
+    def unpack(self) -> None:
+        """Give the objects the state that machine code reached."""
+        self._packer.unpack(self.objects, self._block, self._addresses)
+
+    def restore(self) -> None:
+        """Take the objects' state again; raises Changed where an object or a table has another shape now."""
+        self._block, self._addresses = self._packer.pack(self.objects, self._block)
+
+    def number(self, name: str, root: int = 0) -> float:
+        """A numeric attribute of a root object as machine code left it, without unpacking the rest."""
+        row = self._packer.roots[root].fields[name]
+        place = self._addresses[root] - self._block.shift + row.offset
+        return struct.unpack_from("=" + _CODES[row.kind], self._block.memory, place)[0]  # type: ignore[no-any-return]
+
+
+def build(
+    engine: object,
+    strategy: object,
+    feed: object,
+    *,
+    target: str = "native",
+    progress: Callable[[str], None] | None = None,
+) -> Kernel:
+    """The kernel for these objects: from this process, from the disk, or compiled now.
+
+    `progress` is told in a sentence when something takes long.  Raises Refused where the code has no machine code.
+    """
+    objects = [engine, strategy, feed]
+    if target == "native":
+        for known in _built.get(type(strategy), ()):
+            if known.offer(objects):
+                return known
+    from stratofold.fold.run import run
+    from stratofold.kernel import cache
+
+    survey = Survey(objects, {_FEED}, set())
+    source = source_hash([layout.cls for layout in survey.layouts])
+    parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    file = cache.cached(key, lambda: compile_file(run, objects, source, target, progress))
+    kernel = Kernel(file, loader.load(file))
+    if target == "native":
+        kernel._meet(objects)  # noqa: SLF001 - a kernel is finished here
+        _built.setdefault(type(strategy), []).insert(0, kernel)
+    return kernel
+
+
+def compile_file(
+    function: FunctionType, objects: list[object], source: str, target: str, progress: Callable[[str], None] | None
+) -> bytes:
+    """The kernel file of `function` over these objects; raises Refused."""
+    if progress is not None:
+        progress(f"compiling {type(objects[1]).__name__} for this machine, once")
+    from stratofold.kernel.emit import emit
+    from stratofold.kernel.kinds import INT, ObjectKind
+    from stratofold.kernel.unit import compile_text
+
+    widened: set[str] = set()
+    while True:
+        survey = Survey(objects, {_FEED}, widened)
+        kinds = (*(ObjectKind(root) for root in survey.roots), INT)
+        text, unit = compile_text(function, survey, kinds, ENTRY)
+        if unit.widened <= widened:
+            break
+        widened = widened | unit.widened
+    layout = {"signature": survey.signature, "stored": sorted(unit.stored), "widened": sorted(survey.widened)}
+    return emit([text], ENTRY, target, layout=layout, source=source, engine=engine_hash())
+
+
+def freeze(engine: object, strategy: object, feed: object, path: str | PathLike[str], *, target: str = "x86-64-v2") -> Path:
+    """Write the kernel for these objects to a file that runs without a compiler on any machine of `target`."""
+    kernel = build(engine, strategy, feed, target=target)
+    place = Path(path)
+    place.write_bytes(kernel.file)
+    return place
+
+
+def load(path: str | PathLike[str]) -> Kernel:
+    """A frozen kernel; raises Setup SF620 to SF629 where the file, this machine or this version does not fit."""
+    image = loader.load(path, engine=engine_hash())
+    return Kernel(Path(path).read_bytes(), image)
+
+
+def _difference(stored: str, found: str) -> str:
+    """The first line in which two signatures differ, shortened to what differs."""
+    for one, other in zip(stored.splitlines(), found.splitlines(), strict=False):
+        if one != other:
+            head = other.split(":", 1)[0].split(" ")
+            mine, theirs = set(one.split(", ")), set(other.split(", "))
+            changed = sorted(part.split("@")[0].rsplit(": ")[-1] for part in theirs - mine)
+            return f"{head[1] if len(head) > 1 else 'the roots'} has {', '.join(changed[:3]) or 'fewer attributes'}"
+    return "one has more classes than the other"
+
+
+def _misfit(code: str, what: str, detail: str) -> Setup:
+    """The refusal of a kernel that was made for something else."""
+    return Setup(
+        code,
+        f"the kernel was built for another {what}: {detail}",
+        why="it would read one attribute as another, or decide by older rules",
+        fix="freeze the strategy again: stratofold.kernel.freeze",
+    )

@@ -1,0 +1,245 @@
+"""How an object graph lies in memory.
+
+What comes in: the objects themselves, as the user's `setup` left them.  What goes out: one `Layout` for each class and
+shape found: its fields, their kinds and byte offsets.  Numbers and nested objects lie inline; an array or a list is
+(address, length); an object that is met a second time is held by address.  Nothing here depends on lengths, on
+parameter values or on the number of symbols, so one compilation serves them all.
+
+A value that machine code cannot hold (text, None, a dictionary) is a *shut* field: it is left to Python, and only code
+that reads it is refused.
+"""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from stratofold.kernel.refused import Refused
+from stratofold.routing import is_plain
+
+WORD = 8
+_ALIGNMENT = {"bool": 1}
+_OBJECTS_MAX = 1_000_000
+
+
+@dataclass(slots=True)
+class Field:
+    """One attribute: its kind, where it lies, and what it leads to.
+
+    `kind` is int, float, bool, object, reference, array, frozen array, list, empty or shut; `reason` says why it is
+    shut.  `group` names the attributes that share one array with this one (usually just itself).
+    """
+
+    name: str
+    kind: str
+    layout: "Layout | None" = None
+    code: str = ""
+    reason: str = ""
+    offset: int = 0
+    group: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        if self.kind == "object" and self.layout is not None:
+            return self.layout.size
+        return {"bool": 1, "shut": 0, "array": 16, "frozen array": 16, "list": 16, "empty": 16}.get(self.kind, WORD)
+
+    def text(self) -> str:
+        """What a signature says of the field."""
+        leads = f" {self.layout.number}" if self.layout is not None else ""
+        return f"{self.name}:{self.kind}{self.code}{leads}@{self.offset}{self.group}"
+
+
+@dataclass(eq=False)
+class Layout:
+    """The fields of one class in one shape; `number` is unique within a survey."""
+
+    cls: type
+    number: int = -1
+    fields: dict[str, Field] = field(default_factory=dict)
+    size: int = 0
+    is_met_again: bool = False
+
+    def key(self) -> tuple[Any, ...]:
+        """What two layouts must share to be the same one."""
+        rows = tuple((row.name, row.kind, row.code, id(row.layout) if row.layout else 0) for row in self.fields.values())
+        return (self.cls, rows)
+
+    def place(self) -> None:
+        """Give every field its offset."""
+        at = 0
+        for row in self.fields.values():
+            step = _ALIGNMENT.get(row.kind, WORD)
+            at = (at + step - 1) // step * step
+            row.offset = at
+            at += row.size
+        self.size = max(WORD, (at + WORD - 1) // WORD * WORD)
+
+    def text(self) -> str:
+        """The layout as one line of a signature."""
+        rows = ", ".join(row.text() for row in self.fields.values())
+        return f"{self.number} {self.cls.__module__}.{self.cls.__qualname__} {self.size}: {rows}"
+
+
+class _Widen(Exception):  # noqa: N818 - a survey starts again, nothing is wrong
+    """An int field of one object is a float in its neighbour."""
+
+
+def state_names(thing: object) -> Iterator[str]:
+    """The names of an object's own attributes: its slots, base classes first, then its dictionary; without `_edge…`."""
+    for cls in reversed(type(thing).__mro__):
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and not name.startswith("_edge") and hasattr(thing, name):
+                yield name
+    for name in getattr(thing, "__dict__", ()):
+        if not name.startswith("_edge"):
+            yield name
+
+
+class Survey:
+    """All layouts of some root objects; `frozen` roots hold their arrays by address, as code never writes to them."""
+
+    def __init__(self, roots: list[object], frozen: set[int], widened: set[str]) -> None:
+        """Walk the graph; raises Refused where it cannot be laid out at all."""
+        self.widened = widened
+        while True:
+            self.layouts: list[Layout] = []
+            self._by_key: dict[tuple[Any, ...], Layout] = {}
+            self._placed: dict[int, Layout] = {}
+            self._lists: dict[int, Layout | None] = {}
+            self._arrays: dict[int, str] = {}
+            self._groups: dict[str, str] = {}
+            try:
+                self.roots = [self._object(root, index in frozen) for index, root in enumerate(roots)]
+            except _Widen:
+                continue
+            self._name_groups()
+            return
+
+    @property
+    def signature(self) -> str:
+        """The whole layout as text: equal text, equal machine code."""
+        roots = ",".join(str(root.number) for root in self.roots)
+        return "\n".join([roots, *(layout.text() for layout in self.layouts)])
+
+    def _object(self, thing: object, frozen: bool) -> Layout:
+        """The layout of one object and of all below it."""
+        layout = Layout(type(thing))
+        self._placed[id(thing)] = layout
+        if len(self._placed) > _OBJECTS_MAX:
+            raise Refused(f"{type(thing).__name__} leads to more than {_OBJECTS_MAX:,} objects")
+        for name in state_names(thing):
+            layout.fields[name] = self._field(thing, name, getattr(thing, name), frozen)
+        same = self._by_key.get(layout.key())
+        if same is not None and not layout.is_met_again:
+            self._placed[id(thing)] = same
+            return same
+        layout.place()
+        layout.number = len(self.layouts)
+        self.layouts.append(layout)
+        self._by_key[layout.key()] = layout
+        return layout
+
+    def _field(self, owner: object, name: str, value: object, frozen: bool) -> Field:
+        """One attribute's field."""
+        if isinstance(value, bool):
+            return Field(name, "bool")
+        if isinstance(value, int):
+            return Field(name, "float" if self._is_widened(type(owner), name) else "int")
+        if isinstance(value, float):
+            return Field(name, "float")
+        if isinstance(value, array | memoryview) or (frozen and hasattr(value, "__array_interface__")):
+            self._note_array(value, f"{type(owner).__qualname__}.{name}")
+            return _array_field(name, value if isinstance(value, array) else memoryview(value), frozen)
+        if isinstance(value, list):
+            return self._list_field(name, value, frozen)
+        if not is_plain(type(value)):
+            return Field(name, "shut", reason=_why_shut(value))
+        met = self._placed.get(id(value))
+        if met is not None:
+            met.is_met_again = True
+            return Field(name, "reference", met)
+        return Field(name, "object", self._object(value, frozen))
+
+    def _note_array(self, value: object, name: str) -> None:
+        """Remember which attributes hold one and the same array."""
+        first = self._arrays.setdefault(id(value), name)
+        one, other = sorted((self._group(first), self._group(name)))
+        self._groups[other] = one
+
+    def _group(self, name: str) -> str:
+        """The name that stands for all attributes that share arrays with `name`."""
+        while self._groups.setdefault(name, name) != name:
+            name = self._groups[name]
+        return name
+
+    def _name_groups(self) -> None:
+        """Write its group on every array field."""
+        for layout in self.layouts:
+            for row in layout.fields.values():
+                if row.kind in ("array", "frozen array"):
+                    row.group = self._group(f"{layout.cls.__qualname__}.{row.name}")
+
+    def _is_widened(self, cls: type, name: str) -> bool:
+        """Whether this int field must hold floats too."""
+        return f"{cls.__module__}.{cls.__qualname__}.{name}" in self.widened
+
+    def _list_field(self, name: str, items: list[Any], frozen: bool) -> Field:
+        """A list of objects of one class and shape."""
+        if not items:
+            return Field(name, "empty")
+        if id(items) in self._lists:
+            return Field(name, "list", self._lists[id(items)])
+        cls = type(items[0])
+        if not is_plain(cls):
+            return Field(name, "shut", reason=_why_shut(items))
+        if any(type(item) is not cls for item in items):
+            return Field(name, "shut", reason="a list of objects of different classes")
+        if any(id(item) in self._placed for item in items):
+            return Field(name, "shut", reason="a list of objects that are also kept elsewhere")
+        layouts = [self._object(item, frozen) for item in items]
+        for layout in layouts:
+            if layout is not layouts[0]:
+                self._reconcile(layouts[0], layout)
+                return Field(name, "shut", reason=f"a list of {cls.__name__} objects whose attributes differ in kind")
+        self._lists[id(items)] = layouts[0]
+        return Field(name, "list", layouts[0])
+
+    def _reconcile(self, one: Layout, other: Layout) -> None:
+        """Start again with a wider field where that alone makes two layouts equal."""
+        found = False
+        for name in one.fields.keys() & other.fields.keys():
+            pair = {one.fields[name].kind, other.fields[name].kind}
+            key = f"{one.cls.__module__}.{one.cls.__qualname__}.{name}"
+            if pair == {"int", "float"} and key not in self.widened:
+                self.widened.add(key)
+                found = True
+        if found:
+            raise _Widen
+
+
+def _array_field(name: str, value: "array[Any] | memoryview", frozen: bool) -> Field:
+    """An array of doubles or 64-bit integers; a memoryview is somebody else's memory and held by address."""
+    code = value.typecode if isinstance(value, array) else {"l": "q", "@d": "d"}.get(value.format, value.format)
+    if code not in ("d", "q"):
+        return Field(name, "shut", reason=f"an array of {code!r}: machine code knows array('d') and array('q')")
+    if isinstance(value, memoryview):
+        if value.ndim != 1 or not value.contiguous:
+            return Field(name, "shut", reason="a memoryview that is not one unbroken dimension")
+        return Field(name, "frozen array", code=code)
+    return Field(name, "frozen array" if frozen else "array", code=code)
+
+
+def _why_shut(value: object) -> str:
+    """A word for what a value is, and what to use instead."""
+    if value is None:
+        return "None: use nan for a number that is not there yet"
+    if isinstance(value, str):
+        return "text: use a number, such as the handle that self.symbol('SPY') gives in setup"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {type(value[0]).__name__ if value else 'nothing'}: use array('d', ...)"
+    if type(value).__module__ == "numpy":
+        return "a NumPy value: use array('d', ...) or float(...)"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,298 @@
+"""Objects into one block of memory, and back into the same objects.
+
+What comes in: the layouts of a survey, and which fields and arrays machine code writes.  What goes out: a `Packer`
+that fills a `Block` (numbers inline, addresses absolute) and afterwards gives the objects what changed.
+Why so: the objects keep their own state until a run has succeeded, so "bring back the state of the entry" is packing
+again.  For each layout one function is written as text, as `dataclasses` does, because a run of a few bars takes less
+time than packing with a loop over fields would.  Arrays that nothing writes to are read where they are.
+"""
+
+import ctypes
+import struct
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from stratofold.kernel.layout import Field, Layout
+from stratofold.kernel.refused import Changed
+
+_ALIGNMENT = 64
+_CAPACITY_FIRST = 1 << 14
+_CODES = {"int": "q", "float": "d", "bool": "?"}
+_FORMATS = {"d": "d", "q": "q", "l": "q", "<d": "d", "<q": "q", "<l": "q"}
+
+
+class _Full(Exception):  # noqa: N818 - flow control: pack again into a larger block
+    """The block has no room."""
+
+
+class _Buffer(ctypes.Structure):
+    """CPython's `Py_buffer`, for the address of memory that is read only."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p), ("obj", ctypes.py_object), ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t), ("readonly", ctypes.c_int), ("ndim", ctypes.c_int),
+        ("format", ctypes.c_char_p), ("shape", ctypes.c_void_p), ("strides", ctypes.c_void_p),
+        ("suboffsets", ctypes.c_void_p), ("internal", ctypes.c_void_p),
+    )  # fmt: skip
+
+
+def address_of(values: Any) -> int:
+    """Where the numbers of an array or a memoryview lie; the caller keeps it alive."""
+    if isinstance(values, array):
+        return values.buffer_info()[0]
+    found = _Buffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(values), ctypes.byref(found), 0)
+    address = found.buf or 0
+    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(found))
+    return address
+
+
+class Block:
+    """One aligned piece of memory: the root objects first, then what they lead to, in the order met."""
+
+    def __init__(self, capacity: int) -> None:
+        """Zeroed memory of `capacity` bytes."""
+        self.memory = bytearray(capacity + _ALIGNMENT)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        self.start = -address % _ALIGNMENT
+        self.shift = address  # from a place in `memory` to an address
+        self.end = capacity
+        view = memoryview(self.memory)[self.start : self.start + capacity - capacity % 8]
+        self.views = {"d": view.cast("d"), "q": view.cast("q")}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what lies here."""
+        self.next = self.start
+        self.kept: list[Any] = []
+        self.arrays: dict[int, tuple[int, str, Any, bool]] = {}
+        self.lists: dict[int, int] = {}
+        self.objects: dict[int, int] = {}
+
+    def room(self, size: int) -> int:
+        """A place for `size` bytes."""
+        place = self.next
+        self.next = place + (size + 7 & -8)
+        if self.next > self.end:
+            raise _Full
+        return place
+
+    def array(self, values: Any, code: str, group: str, is_written: bool) -> tuple[int, int]:
+        """(address, length) of an array: a copy where machine code writes to it, else itself."""
+        met = self.arrays.get(id(values))
+        if met is not None:
+            if met[1] != group:
+                raise Changed(f"{group} and {met[1]} share an array")
+            return met[0], len(values)
+        _check_array(values, code, group)
+        length = len(values)
+        if not is_written:
+            address = address_of(values)
+        elif length:
+            place = self.room(8 * length)
+            first = (place - self.start) >> 3
+            self.views[code][first : first + length] = memoryview(values)
+            address = place + self.shift
+        else:
+            address = self.next + self.shift
+        self.arrays[id(values)] = (address, group, values, is_written)
+        return address, length
+
+    def array_back(self) -> None:
+        """Give every written array what machine code left in it."""
+        for address, _, values, is_written in self.arrays.values():
+            if is_written and len(values):
+                code = values.typecode
+                first = (address - self.shift - self.start) >> 3
+                memoryview(values)[:] = self.views[code][first : first + len(values)]
+
+
+def _check_array(values: Any, code: str, group: str) -> None:
+    """Refuse an array of another kind than the layout says."""
+    if isinstance(values, array):
+        if values.typecode == code:
+            return
+    elif hasattr(values, "__array_interface__") or isinstance(values, memoryview):
+        view = memoryview(values)
+        if _FORMATS.get(view.format) == code and view.ndim == 1 and view.contiguous:
+            return
+    raise Changed(f"{group} is no array of {code!r} any more")
+
+
+class Packer:
+    """Fills and empties blocks for some root layouts; `stored` says what machine code writes."""
+
+    def __init__(self, roots: list[Layout], stored: set[str]) -> None:
+        """Write the functions for every layout."""
+        self.roots = roots
+        self._stored = stored
+        self._writers: dict[int, Callable[..., None]] = {}
+        self._readers: dict[int, Callable[..., None] | None] = {}
+        self._capacity = _CAPACITY_FIRST
+        for root in roots:
+            self._prepare(root)
+
+    def pack(self, objects: list[object], block: Block | None = None) -> tuple[Block, list[int]]:
+        """A block with the objects in it, and the addresses of the roots; raises Changed where they do not fit."""
+        while True:
+            if block is None:
+                block = Block(self._capacity)
+            block.clear()
+            try:
+                return block, self._fill(objects, block)
+            except _Full:
+                self._capacity = 2 * (block.end + 1)
+                block = None
+            except (struct.error, AttributeError, TypeError) as wrong:
+                raise Changed(str(wrong)) from wrong
+
+    def _fill(self, objects: list[object], block: Block) -> list[int]:
+        """Write the roots and what they lead to."""
+        places = [block.room(root.size) for root in self.roots]
+        for root, thing, place in zip(self.roots, objects, places, strict=True):
+            self._writers[id(root)](block, place, thing)
+        return [place + block.shift for place in places]
+
+    def unpack(self, objects: list[object], block: Block, addresses: list[int]) -> None:
+        """Give the objects what machine code changed."""
+        for root, thing, address in zip(self.roots, objects, addresses, strict=True):
+            reader = self._readers[id(root)]
+            if reader is not None:
+                reader(block, address - block.shift, thing)
+        block.array_back()
+
+    # Writing the functions
+
+    def _prepare(self, layout: Layout) -> None:
+        """The writer and the reader of one layout whose objects stand alone (roots and list elements)."""
+        if id(layout) in self._writers:
+            return
+        self._writers[id(layout)] = lambda *_: None  # a list of its own kind inside finds the finished one by name
+        plan = _Plan(self._stored)
+        plan.visit(layout, "o", 0)
+        for inner in plan.lists.values():
+            self._prepare(inner)
+        scope: dict[str, Any] = {"Changed": Changed, "writers": self._writers, "readers": self._readers}
+        scope |= plan.scope
+        scope["S"] = struct.Struct("=" + plan.format(layout.size))
+        exec(plan.writer_text(), scope)  # noqa: S102 - the text is ours: names of attributes are identifiers
+        self._writers[id(layout)] = scope["write"]
+        reader = plan.reader_text(self._has_reader)
+        if reader:
+            exec(reader, scope)  # noqa: S102
+        self._readers[id(layout)] = scope.get("read")
+
+    def _has_reader(self, layout: Layout) -> bool:
+        """Whether objects of a layout can come back changed."""
+        return self._readers.get(id(layout)) is not None
+
+
+class _Plan:
+    """What packing one layout means, field by field, nested objects included."""
+
+    def __init__(self, stored: set[str]) -> None:
+        """Nothing yet."""
+        self.stored = stored
+        self.checks: list[str] = []
+        self.items: list[tuple[int, str, str]] = []  # offset, struct code, expression
+        self.back: list[tuple[str, int]] = []  # attribute, its index among the struct's values
+        self.lists: dict[str, Layout] = {}
+        self.list_rows: list[tuple[str, str, int]] = []
+        self.scope: dict[str, Any] = {}
+        self._values = 0
+
+    def visit(self, layout: Layout, name: str, base: int) -> None:
+        """Add an object that the expression `name` gives, at `base`."""
+        local = f"n{len(self.checks)}"
+        cls = f"C{len(self.checks)}"
+        self.scope[cls] = layout.cls
+        self.checks.append(f"    {local} = {name}\n    if type({local}) is not {cls}: raise Changed({name!r})")
+        if layout.is_met_again:
+            self.checks.append(f"    block.objects[id({local})] = at + {base} + block.shift")
+        for row in layout.fields.values():
+            self._field(layout, row, local, base + row.offset)
+
+    def _field(self, layout: Layout, row: Field, local: str, at: int) -> None:
+        """Add one attribute."""
+        name = f"{local}.{row.name}"
+        if row.kind in _CODES:
+            if f"{layout.number}.{row.name}" in self.stored:
+                self.back.append((name, self._values))
+            self._add(at, _CODES[row.kind], name, 1)
+        elif row.kind == "object" and row.layout is not None:
+            self.visit(row.layout, name, at)
+        elif row.kind == "reference":
+            self._add(at, "Q", f"block.objects[id({name})]", 1)
+        elif row.kind in ("array", "frozen array"):
+            is_written = row.kind == "array" and (row.group in self.stored or f"any {row.code}" in self.stored)
+            self._add(at, "QQ", f"*block.array({name}, {row.code!r}, {row.group!r}, {is_written})", 2)
+        elif row.kind == "list" and row.layout is not None:
+            self._list(row.layout, name, at)
+        elif row.kind == "empty":
+            self.checks.append(f"    if {name}: raise Changed({name!r})")
+            self._add(at, "QQ", "0, 0", 2)
+
+    def _list(self, element: Layout, name: str, at: int) -> None:
+        """Add a list of objects."""
+        key = f"E{len(self.lists)}"
+        self.lists[key] = element
+        self.scope[key] = id(element)
+        self.scope.update(pack_list=pack_list, unpack_list=unpack_list)
+        self.list_rows.append((key, name, self._values))
+        self._add(at, "QQ", f"*pack_list(block, {name}, writers[{key}], {element.size})", 2)
+
+    def _add(self, at: int, code: str, expression: str, count: int) -> None:
+        """Add values of the struct."""
+        self.items.append((at, code, expression))
+        self._values += count
+
+    def format(self, size: int) -> str:
+        """The struct's format, gaps written out."""
+        parts, here = [], 0
+        for at, code, _ in self.items:
+            parts.append(f"{at - here}x{code}" if at > here else code)
+            here = at + struct.calcsize("=" + code)
+        return "".join([*parts, f"{size - here}x" if size > here else ""])
+
+    def writer_text(self) -> str:
+        """The function that packs."""
+        given = "".join(f", {expression}" for _, _, expression in self.items)
+        return "\n".join(["def write(block, at, o):", *self.checks, f"    S.pack_into(block.memory, at{given})"])
+
+    def reader_text(self, has_reader: Callable[[Layout], bool]) -> str:
+        """The function that unpacks, empty where nothing comes back."""
+        lists = [row for row in self.list_rows if has_reader(self.lists[row[0]])]
+        if not self.back and not lists:
+            return ""
+        rows = ["def read(block, at, o):"]
+        rows += [check.split("\n")[0] for check in self.checks if " = " in check and "block." not in check]
+        rows.append("    v = S.unpack_from(block.memory, at)")
+        rows += [f"    {name} = v[{index}]" for name, index in self.back]
+        rows += [
+            f"    unpack_list(block, {name}, readers[{key}], v[{index}], {self.lists[key].size})"
+            for key, name, index in lists
+        ]
+        return "\n".join(rows)
+
+
+def pack_list(block: Block, items: list[object], write: Callable[..., None], size: int) -> tuple[int, int]:
+    """(address, length) of a list's objects, packed side by side."""
+    if not items:
+        raise Changed("a list is empty now")
+    met = block.lists.get(id(items))
+    if met is None:
+        place = block.room(size * len(items))
+        block.lists[id(items)] = met = place + block.shift
+        for item in items:
+            write(block, place, item)
+            place += size
+    return met, len(items)
+
+
+def unpack_list(block: Block, items: list[object], read: Callable[..., None], address: int, size: int) -> None:
+    """Give a list's objects what machine code changed."""
+    place = address - block.shift
+    for item in items:
+        read(block, place, item)
+        place += size

@@ -1,0 +1,25 @@
+"""What the compiler cannot take: one sentence, the user's own file and line, and the one edit that mends it."""
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer: the caller interprets instead
+    """Code outside the compilable subset.
+
+    `reason` is one sentence without a full stop, `file` and `line` the user's own, `fix` one edit.
+    """
+
+    def __init__(self, reason: str, file: str = "", line: int = 0, fix: str = "") -> None:
+        """Keep the parts for a notice; the message is all of them."""
+        self.reason = reason
+        self.file = file
+        self.line = line
+        self.fix = fix
+        super().__init__(f"{self.place}: {reason}" if self.place else reason)
+
+    @property
+    def place(self) -> str:
+        """`file:line`, or empty where no source is concerned."""
+        return f"{self.file}:{self.line}" if self.file else ""
+
+
+class Changed(Exception):  # noqa: N818 - not an error: the objects no longer have the layout a kernel was built for
+    """An object has another class, or a field another kind of value, than the layout says."""

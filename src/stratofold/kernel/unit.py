@@ -1,0 +1,254 @@
+"""One compilation unit: every function reached from an entry, in every kinds of arguments it is called with.
+
+What comes in: a survey of layouts and the entry.  What goes out: LLVM text that needs nothing from outside, and what
+was learnt on the way: which int fields must hold floats, which fields machine code writes, which files were read.
+"""
+
+import sys
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from stratofold.kernel import statements
+from stratofold.kernel.body import Again, Body, Learnt
+from stratofold.kernel.kinds import (
+    BOOL,
+    FLOAT,
+    INT,
+    NOTHING,
+    AnyKind,
+    ArrayKind,
+    ObjectKind,
+    Value,
+    float_text,
+    plain,
+)
+from stratofold.kernel.layout import Layout, Survey
+from stratofold.kernel.refused import Refused
+from stratofold.kernel.source import tree_of
+from stratofold.kernel.support import FUNCTIONS, INTRINSICS
+
+_ANNOTATIONS = {"int": INT, "float": FLOAT, "bool": BOOL, "None": NOTHING, int: INT, float: FLOAT, bool: BOOL, None: NOTHING}
+_ATTEMPTS_MAX = 50
+
+
+@dataclass(slots=True)
+class Instance:
+    """One function for some kinds of arguments."""
+
+    name: str
+    function: FunctionType
+    kinds: tuple[AnyKind, ...]
+    learnt: Learnt
+    text: str = ""
+    is_done: bool = False
+    fails: bool = True
+
+
+class Unit:
+    """The functions, constants and notes of one module of LLVM text."""
+
+    def __init__(self, survey: Survey, known_stored: set[str] | None = None) -> None:
+        """An empty unit over some layouts; `known_stored` is what an earlier writing of it stores to."""
+        self.survey = survey
+        self.known_stored = known_stored
+        self.widened: set[str] = set()
+        self.stored: set[str] = set()
+        self.files: set[str] = set()
+        self.entry: Instance | None = None
+        self._instances: dict[tuple[Any, ...], Instance] = {}
+        self._aliases: dict[str, tuple[int, str]] = {}
+        self._constants: dict[tuple[str, tuple[float, ...]], str] = {}
+        self._support: set[str] = set()
+
+    # Functions
+
+    def instance(self, function: FunctionType, kinds: tuple[AnyKind, ...]) -> Instance:
+        """The function for these kinds of arguments, written now if it is new; raises Refused where it cannot be."""
+        key = (function, kinds)
+        known = self._instances.get(key)
+        if known is None:
+            name = f"@f{len(self._instances)}.{plain(function.__name__)}"
+            known = self._instances[key] = Instance(name, function, kinds, Learnt(None, set()))
+            self.files.add(function.__code__.co_filename)
+            self._write(known)
+        elif not known.is_done and known.learnt.returns is None:
+            known.learnt.returns = _annotated_return(function)
+        return known
+
+    def _write(self, instance: Instance) -> None:
+        """Write an instance, again and again while something is learnt."""
+        node = tree_of(instance.function)
+        for _ in range(_ATTEMPTS_MAX):
+            body = Body(self, instance.function, instance.learnt)
+            try:
+                self._write_once(instance, body, node)
+            except Again:
+                continue
+            instance.is_done = True
+            instance.fails = bool(body.codes) or body.calls_something
+            return
+        raise Refused(
+            f"the kinds of values in {instance.function.__qualname__} do not settle", body.file, node.lineno,
+            "give each name one kind of value",
+        )  # fmt: skip
+
+    def _write_once(self, instance: Instance, body: Body, node: Any) -> None:
+        """One attempt."""
+        names = instance.function.__code__.co_varnames
+        parameters = []
+        for name, kind in zip(names, instance.kinds, strict=False):
+            body.write(name, Value(kind, f"%p.{plain(name)}"), node)
+            parameters.append(f"{_with_promises(kind)} %p.{plain(name)}")
+        if statements.block(body, node.body):
+            statements.leave(body, Value(NOTHING), node)
+        text = body.text()
+        instance.text = (
+            f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) nounwind {{\n{text}\n}}\n"
+        )
+
+    # Memory
+
+    def widen(self, layout: Layout, name: str) -> None:
+        """Ask for a layout in which this int field holds floats."""
+        self.widened.add(f"{layout.cls.__module__}.{layout.cls.__qualname__}.{name}")
+
+    def note_store(self, name: str) -> None:
+        """Remember that machine code writes a field ("<layout>.<name>") or the arrays of a group."""
+        self.stored.add(name)
+
+    def is_constant(self, name: str) -> bool:
+        """Whether an earlier writing of the same unit showed that nothing is ever stored there."""
+        return self.known_stored is not None and name not in self.known_stored
+
+    def facts(self, layout: Layout, name: str) -> str:
+        """What LLVM may rely on when it loads a field."""
+        if self.is_constant(f"{layout.number}.{name}"):
+            return "!invariant.load !0"
+        return f"!tbaa {self.alias(layout, name)}"
+
+    def alias(self, layout: Layout, name: str) -> str:
+        """The metadata that says which field an access is to."""
+        return self._alias(f"{layout.number}.{layout.cls.__name__}.{name}", "stratofold")
+
+    def element_alias(self, kind: ArrayKind) -> str:
+        """The metadata that says which arrays an access is to."""
+        every = f"any {kind.code}"
+        self._alias(every, "stratofold")
+        return self._alias(f"[{kind.group}]", every) if kind.group else self._alias(every, "stratofold")
+
+    def _alias(self, name: str, parent: str) -> str:
+        """The number of an alias name's metadata."""
+        place, _ = self._aliases.setdefault(name, (len(self._aliases), parent))
+        return f"!{_FIRST_ALIAS + 2 * place + 1}"
+
+    def constant_array(self, body: Body, code: str, numbers: Any) -> Value:
+        """An array of numbers that never change, as the value that code sees."""
+        key = (code, tuple(numbers))
+        name = self._constants.setdefault(key, f"@c{len(self._constants)}")
+        half = body.value(f"insertvalue {{ptr, i64}} undef, ptr {name}, 0")
+        whole = body.value(f"insertvalue {{ptr, i64}} {half}, i64 {len(key[1])}, 1")
+        return Value(ArrayKind(code, frozen=True), whole)
+
+    def support(self, name: str) -> str:
+        """The name of one of our functions in LLVM's own words."""
+        self._support.update((name, *FUNCTIONS[name][1]))
+        return f"@sf.{name}"
+
+    # Text
+
+    def text(self, name: str) -> str:
+        """The whole module, its entry exported as `name(result*, arguments…) -> status`."""
+        if self.entry is None:
+            raise AssertionError("a unit without an entry")
+        parts = [INTRINSICS, _entry(self.entry, name)]
+        parts += [FUNCTIONS[each][0] for each in sorted(self._support)]
+        parts += [_constant_text(each, code, numbers) for (code, numbers), each in self._constants.items()]
+        parts += [instance.text for instance in self._instances.values()]
+        return "\n".join([*parts, *self._metadata()])
+
+    def _metadata(self) -> list[str]:
+        """Facts that accesses refer to."""
+        rows = [
+            "!0 = !{}",
+            '!1 = !{!"branch_weights", i32 1, i32 1048575}',
+            "!2 = !{i64 0, i64 1152921504606846976}",
+            "!3 = !{i8 0, i8 2}",
+            '!4 = !{!"stratofold"}',
+        ]
+        for name, (place, parent) in self._aliases.items():
+            leaf = _FIRST_ALIAS + 2 * place
+            above = _FIRST_ALIAS + 2 * self._aliases[parent][0] if parent in self._aliases else 4
+            rows += [f'!{leaf} = !{{!"{name}", !{above}, i64 0}}', f"!{leaf + 1} = !{{!{leaf}, !{leaf}, i64 0}}"]
+        return rows
+
+
+_FIRST_ALIAS = 5
+
+
+def _with_promises(kind: AnyKind) -> str:
+    """A parameter's type, with what LLVM may rely on."""
+    if isinstance(kind, ObjectKind):
+        return f"ptr nonnull align 8 dereferenceable({kind.layout.size})"
+    return kind.llvm
+
+
+def _annotated_return(function: FunctionType) -> AnyKind:
+    """What a function that calls itself says it returns; raises Refused where it says nothing."""
+    said = function.__annotations__.get("return", "nothing")
+    kind = _ANNOTATIONS.get(said)
+    if kind is None:
+        code = function.__code__
+        raise Refused(
+            f"{function.__qualname__} calls itself and does not say what it returns", code.co_filename,
+            code.co_firstlineno, "write -> float (or int, bool) on it",
+        )  # fmt: skip
+    return kind
+
+
+def _entry(entry: Instance, name: str) -> str:
+    """The one exported function: status out, the value through its first argument."""
+    given = [f"{kind.llvm} %a{index}" for index, kind in enumerate(entry.kinds)]
+    returned = entry.learnt.struct
+    rows = [f"define i32 @{name}({', '.join(['ptr %result', *given])}) nounwind {{"]
+    rows.append(f"  %all = call {returned} {entry.name}({', '.join(given)})")
+    if returned == "i32":
+        return "\n".join([*rows, "  ret i32 %all", "}"])
+    rows.append(f"  %value = extractvalue {returned} %all, 1")
+    rows.append(f"  store {entry.learnt.returns.llvm} %value, ptr %result")  # type: ignore[union-attr]
+    rows.append(f"  %status = extractvalue {returned} %all, 0")
+    return "\n".join([*rows, "  ret i32 %status", "}"])
+
+
+def _constant_text(name: str, code: str, numbers: tuple[float, ...]) -> str:
+    """A constant array as a private global."""
+    each = "double" if code == "d" else "i64"
+    texts = [float_text(number) if code == "d" else str(int(number)) for number in numbers]
+    rows = ", ".join(f"{each} {text}" for text in texts)
+    return f"{name} = private unnamed_addr constant [{len(numbers)} x {each}] [{rows}], align 8"
+
+
+def compile_text(
+    function: FunctionType, survey: Survey, kinds: tuple[AnyKind, ...], name: str = "stratofold_run"
+) -> tuple[str, Unit]:
+    """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.
+
+    It is written twice: the second time it is known which fields and arrays nothing stores to, so that LLVM may read
+    those once.
+    """
+    first = _written(function, Unit(survey), kinds)
+    if first.widened or "any d" in first.stored or "any q" in first.stored:
+        return first.text(name), first
+    second = _written(function, Unit(survey, first.stored), kinds)
+    return second.text(name), second
+
+
+def _written(function: FunctionType, unit: Unit, kinds: tuple[AnyKind, ...]) -> Unit:
+    """A unit with everything that `function` reaches; calls nest deeper than Python's usual limit."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 20_000))
+    try:
+        unit.entry = unit.instance(function, kinds)
+    finally:
+        sys.setrecursionlimit(limit)
+    return unit
