@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,11 +23,14 @@ def demo(
 
     data = stratofold.sample("us14")
     # Interactive Brokers' fixed schedule for US shares (2024), and half of a typical spread of the shipped names.
-    fees = stratofold.Fees(per_share=0.005, minimum=1.0, maximum_fraction=0.01)
-    slippage = stratofold.Slippage(proportional=0.0001)
+    keywords: dict[str, Any] = {
+        "fees": stratofold.Fees(per_share=0.005, minimum=1.0, maximum_fraction=0.01),
+        "slippage": stratofold.Slippage(proportional=0.0001),
+        "execution": execution,
+    }
     with working("running Momentum on 14 US stocks and funds"):
         started = perf_counter()
-        result = stratofold.backtest(Momentum, data, execution=execution, fees=fees, slippage=slippage)
+        result = stratofold.backtest(Momentum, data, **keywords)
         seconds = perf_counter() - started
         written = result.report(out)
     if json:

@@ -1,0 +1,18 @@
+"""20 symbols of 50,000 bars with limit orders that rest, move and fill: compiled."""
+
+import polars as pl
+
+import stratofold
+from figures import Figure, cpu_seconds, walk
+from rules import Quoter
+
+SYMBOLS, BARS = 20, 50_000
+
+columns = walk(BARS, symbol_count=SYMBOLS)
+frame = pl.DataFrame({**columns, "time": pl.Series(columns["time"]).cast(pl.Datetime("ns", "UTC"))})
+data = stratofold.read(frame)
+keywords = {"cash": 1e6, "fees": stratofold.Fees(maker=0.0, taker=0.0002), "limits": stratofold.Unlimited()}
+result = stratofold.backtest(Quoter, data, execution="compiled", **keywords)
+seconds = cpu_seconds(lambda: stratofold.backtest(Quoter, data, execution="compiled", **keywords))
+Figure("20 symbols x 50,000 bars, limit orders, compiled", SYMBOLS * BARS / seconds / 1e6, "M bars/CPU-s", 25).say()
+Figure("  orders in that run", float(len(result.orders)), "orders").say()

@@ -1,0 +1,72 @@
+"""What a benchmark says: figures with their floors and goals, one JSON line each.
+
+CPU seconds of the process (user and system) are the measure, because machines are shared; the best of a few runs
+counts, because noise only ever adds.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+MINUTE = 60_000_000_000
+MONDAY_2018 = 1_514_851_200_000_000_000  # 2018-01-02 00:00 UTC
+
+
+@dataclass
+class Figure:
+    """One measured figure; `better` says whether more or less is good, `floor` what must hold, `goal` what we want."""
+
+    work: str
+    value: float
+    unit: str
+    floor: float | None = None
+    goal: float | None = None
+    better: str = "more"
+
+    @property
+    def good(self) -> bool:
+        """Whether the floor holds."""
+        if self.floor is None:
+            return True
+        return self.value >= self.floor if self.better == "more" else self.value <= self.floor
+
+    def say(self) -> None:
+        """Print the figure for `run_all.py`."""
+        print(json.dumps({**asdict(self), "good": self.good}), flush=True)
+
+
+def cpu_seconds(work: Callable[[], Any], runs: int = 5) -> float:
+    """The least CPU seconds of one call of `work` over `runs` calls."""
+    best = float("inf")
+    for _ in range(runs):
+        started = time.process_time()
+        work()
+        best = min(best, time.process_time() - started)
+    return best
+
+
+def walk(
+    count: int, seed: int = 1, symbol_count: int = 1, span: int = MINUTE, start: int = MONDAY_2018
+) -> dict[str, Any]:
+    """Bars of random walks on a grid of cents, sorted by time and symbol; generated, so for speed only."""
+    random = np.random.default_rng(seed)
+    shape = (count, symbol_count)
+    close = np.round(100.0 * np.exp(np.cumsum(random.normal(0.0, 1e-4, shape), axis=0)), 2)
+    opened = np.vstack([close[:1], close[:-1]])
+    high = np.maximum(opened, close) + np.round(random.exponential(0.02, shape), 2)
+    low = np.minimum(opened, close) - np.round(random.exponential(0.02, shape), 2)
+    columns: dict[str, Any] = {
+        "time": np.repeat(start + span * np.arange(count, dtype=np.int64), symbol_count),
+        "open": opened.ravel(),
+        "high": high.round(2).ravel(),
+        "low": low.round(2).ravel(),
+        "close": close.ravel(),
+        "volume": np.round(random.exponential(1e5, shape)).ravel(),
+    }
+    if symbol_count > 1:
+        columns["symbol"] = np.tile([f"S{number:02}" for number in range(symbol_count)], count)
+    return columns
