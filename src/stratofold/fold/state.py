@@ -13,43 +13,68 @@ from typing import Any
 from stratofold.errors import Setup
 
 _WORD = 8
+_slots_of: dict[type, tuple[str, ...]] = {}
 
 
-def fields(thing: object) -> list[str]:
+def fields(thing: object) -> tuple[str, ...]:
     """The names of an object's attributes in order of definition, without those that belong to Python."""
-    slots = [name for base in reversed(type(thing).__mro__) for name in base.__dict__.get("__slots__", ())]
-    names = [*slots, *getattr(thing, "__dict__", ())]
-    return [name for name in names if not name.startswith("_edge")]
+    kind = type(thing)
+    slots = _slots_of.get(kind)
+    if slots is None:
+        slots = tuple(name for base in reversed(kind.__mro__) for name in base.__dict__.get("__slots__", ()))
+        _slots_of[kind] = slots = tuple(name for name in slots if name != "__dict__" and not name.startswith("_edge"))
+    own = getattr(thing, "__dict__", None)
+    return (*slots, *(name for name in own if not name.startswith("_edge"))) if own else slots
 
 
 def save(thing: object) -> bytes:
-    """The whole graph under `thing` as bytes."""
+    """The whole graph under `thing` as bytes; raises Setup for what is no state, naming the attribute."""
     out = bytearray()
-    _write(thing, out)
+    _write_object(thing, out)
     return bytes(out)
 
 
-def _write(value: Any, out: bytearray) -> None:
-    """One value: a tag, then its bytes."""
-    if isinstance(value, bool):
-        out += b"b" + bytes([value])
-    elif isinstance(value, int):
-        out += b"i" + array("q", [value]).tobytes()
-    elif isinstance(value, float):
-        out += b"f" + array("d", [value]).tobytes()
-    elif isinstance(value, array):
-        out += b"a" + value.typecode.encode() + array("q", [len(value)]).tobytes() + value.tobytes()
-    elif isinstance(value, list):
-        out += b"l" + array("q", [len(value)]).tobytes()
+def _write_object(thing: Any, out: bytearray) -> None:
+    """An object: a letter a field, its ints and bools, its floats, then what it holds."""
+    letters, ints, floats, held = bytearray(), array("q"), array("d"), []
+    for name in fields(thing):
+        value = getattr(thing, name)
+        kind = type(value)
+        if kind is float:
+            letters += b"f"
+            floats.append(value)
+        elif kind is int or kind is bool:
+            letters += b"i" if kind is int else b"b"
+            ints.append(value)
+        else:
+            letters += b"x"
+            held.append((name, value))
+    out += len(letters).to_bytes(_WORD, "little") + letters + ints.tobytes() + floats.tobytes()
+    for name, value in held:
+        _write_held(value, out, f"{type(thing).__name__}.{name}")
+
+
+def _write_held(value: Any, out: bytearray, place: str) -> None:
+    """An array, a list of objects, or an object."""
+    if type(value) is array:
+        out += value.typecode.encode() + len(value).to_bytes(_WORD, "little") + value.tobytes()
+    elif type(value) is list:
+        out += b"l" + len(value).to_bytes(_WORD, "little")
         for item in value:
-            _write(item, out)
-    elif isinstance(value, (str, bytes, type(None), dict, tuple, set)):
-        kind = type(value).__name__
-        raise Setup("SF110", f"a {kind} is no state", why="state is numbers and arrays", fix="keep numbers instead")
+            _only_objects(item, place)
+            _write_object(item, out)
     else:
+        _only_objects(value, place)
         out += b"o"
-        for name in fields(value):
-            _write(getattr(value, name), out)
+        _write_object(value, out)
+
+
+def _only_objects(value: Any, place: str) -> None:
+    """Raise Setup for what is neither number, array nor plain object."""
+    module = type(value).__module__.partition(".")[0]
+    if module == "builtins" or module in ("numpy", "pandas", "polars", "pyarrow", "collections"):
+        what = f"a {type(value).__name__} is no state"
+        raise Setup("SF110", what, place=place, why="state is numbers and arrays", fix='keep numbers, or array("d")')
 
 
 def restore(thing: object, state: bytes) -> None:
@@ -61,60 +86,54 @@ def restore(thing: object, state: bytes) -> None:
 
 def _read_object(thing: Any, state: memoryview, at: int) -> int:
     """An object's fields; returns where the next value begins."""
-    _expect(state, at, b"o", type(thing).__name__)
-    at += 1
-    for name in fields(thing):
-        value, at = _read(getattr(thing, name), state, at, f"{type(thing).__name__}.{name}")
-        setattr(thing, name, value)
+    names = fields(thing)
+    count = int.from_bytes(state[at : at + _WORD], "little")
+    letters = bytes(state[at + _WORD : at + _WORD + count])
+    if count != len(names):
+        raise _misfit(type(thing).__name__)
+    at += _WORD + count
+    ints = array("q", bytes(state[at : (at := at + _WORD * (count - letters.count(b"f") - letters.count(b"x")))]))
+    floats = array("d", bytes(state[at : (at := at + _WORD * letters.count(b"f"))]))
+    numbers, doubles = iter(ints), iter(floats)
+    for name, letter in zip(names, letters, strict=True):
+        if letter == 102:  # noqa: PLR2004  the letter f
+            setattr(thing, name, next(doubles))
+        elif letter != 120:  # noqa: PLR2004  the letter x
+            value = next(numbers)
+            setattr(thing, name, bool(value) if letter == 98 else value)  # noqa: PLR2004  the letter b
+    for name, letter in zip(names, letters, strict=True):
+        if letter == 120:  # noqa: PLR2004  the letter x
+            at = _read_held(thing, name, state, at)
     return at
 
 
-def _read(old: Any, state: memoryview, at: int, place: str) -> tuple[Any, int]:
-    """One value, read in place where it is an object or a list."""
+def _read_held(thing: Any, name: str, state: memoryview, at: int) -> int:
+    """What an object holds: an array is made anew, lists and objects are read in place."""
     tag = bytes(state[at : at + 1])
+    old = getattr(thing, name)
     if tag == b"o":
-        return old, _read_object(old, state, at)
-    at += 1
-    if tag == b"b":
-        return bool(state[at]), at + 1
-    if tag == b"i":
-        return _word("q", state, at), at + _WORD
-    if tag == b"f":
-        return _word("d", state, at), at + _WORD
-    if tag == b"a":
-        return _read_array(state, at)
-    if tag == b"l" and isinstance(old, list):
-        return _read_list(old, state, at, place)
-    raise Setup("SF111", "the state does not fit the strategy", place=place, fix="restore it into the code that saved it")
+        return _read_object(old, state, at + 1)
+    length = int.from_bytes(state[at + 1 : at + 1 + _WORD], "little")
+    at += 1 + _WORD
+    if tag == b"l":
+        return _read_list(old, length, state, at, f"{type(thing).__name__}.{name}")
+    end = at + length * _WORD
+    setattr(thing, name, array(tag.decode(), bytes(state[at:end])))
+    return end
 
 
-def _word(code: str, state: memoryview, at: int) -> Any:
-    """One number of eight bytes."""
-    return array(code, bytes(state[at : at + _WORD]))[0]
-
-
-def _read_array(state: memoryview, at: int) -> tuple[Any, int]:
-    """An array: its code, its length, its bytes."""
-    code = bytes(state[at : at + 1]).decode()
-    length = _word("q", state, at + 1)
-    start = at + 1 + _WORD
-    end = start + length * _WORD
-    return array(code, bytes(state[start:end])), end
-
-
-def _read_list(old: list[Any], state: memoryview, at: int, place: str) -> tuple[Any, int]:
+def _read_list(old: Any, length: int, state: memoryview, at: int, place: str) -> int:
     """A list of objects, lengthened with fresh ones of the same class or shortened as it was."""
-    length = _word("q", state, at)
-    at += _WORD
+    if not isinstance(old, list):
+        raise _misfit(place)
     while len(old) < length:
         old.append(type(old[0])())
     del old[length:]
     for item in old:
-        at = _read(item, state, at, place)[1]
-    return old, at
+        at = _read_object(item, state, at)
+    return at
 
 
-def _expect(state: memoryview, at: int, tag: bytes, place: str) -> None:
-    """Raise unless the next value has this tag."""
-    if bytes(state[at : at + 1]) != tag:
-        raise Setup("SF111", "the state does not fit the strategy", place=place)
+def _misfit(place: str) -> Setup:
+    """The error for a state of other classes."""
+    return Setup("SF111", "the state does not fit the strategy", place=place, fix="restore it into the code that saved it")

@@ -78,7 +78,7 @@ def check(
     slippage: Any = None,
     limits: Any = None,
     artifacts: Any = None,
-    events: int = 2_000,
+    events: int = 1_000,
     **parameters: Any,
 ) -> CheckReport:
     """Put `strategy` through three gates on the first `events` bars and events of `data`.
@@ -94,7 +94,7 @@ def check(
     check_strategy(strategy)
     market = read(data, symbols=symbols, start=start, end=end)
     options = Options(
-        cash=check_cash(cash), fees=fees, slippage=slippage, limits=limits, artifacts=artifacts or {}, log_rows=64
+        cash=check_cash(cash), fees=fees, slippage=slippage, limits=limits, artifacts=artifacts or {}, log_rows=64, capacity=4
     )
     case = Case(strategy, market, options, parameters, events)
     return CheckReport(strategy.__name__, [look_ahead(case), restarts(case), machine_code(case)])
@@ -226,7 +226,7 @@ def restarts(case: Case) -> Finding:
             return Finding("restart", False, what, **case.place(whole))
         finally:
             memory.recall(kept)
-        if state_of(whole) != state_of(broken):
+        if _decided(whole) != _decided(broken) or (done == whole.events and state_of(whole) != state_of(broken)):
             what = "a run that was saved and restored at every event parts from one that was not: state is kept outside"
             return Finding("restart", False, what, **case.place(whole))
     return Finding("restart", True, f"saved and restored at each of {whole.events:,} events, and every byte is the same")
