@@ -1,5 +1,6 @@
 """Models: agreement with scikit-learn and a network in NumPy, refusals, hashes, and one last bit in machine code."""
 
+import ctypes
 import math
 import random
 import struct
@@ -232,8 +233,71 @@ def bits(value):
     return struct.pack("<d", value)
 
 
-def test_the_same_weights_give_the_same_bits_in_another_order_of_building():
-    """Nested, flat and NumPy weights are one model."""
+class Desk:
+    """One of each model, what they are asked and what they answer."""
+
+    def __init__(self):
+        self.line = Linear([0.3, -2.0, 0.7], 0.1)
+        self.odds = Linear([0.3, -2.0, 0.7], 0.1, link="logistic")
+        self.trees = TreeEnsemble(**STUMP, base=0.5, missing_left=[1, 0, 0])
+        self.forest = TreeEnsemble(**{**STUMP, "roots": [0, 0]}, averaged=True, strict=True, link="logistic")
+        self.network = Recurrent(**SMALL)
+        self.features = doubles(0.0, 0.0, 0.0)
+        self.first = doubles(0.0)
+        self.answers = doubles(0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def ask(desk: Desk) -> int:
+    """Every model's answer to the desk's features."""
+    desk.answers[0] = desk.line.predict(desk.features)
+    desk.answers[1] = desk.odds.predict(desk.features)
+    desk.answers[2] = desk.trees.predict(desk.features)
+    desk.answers[3] = desk.forest.predict(desk.features)
+    desk.first[0] = desk.features[0]
+    desk.answers[4] = desk.network.update(desk.first)
+    return 0
+
+
+def machine_code(desk):
+    """`ask` as machine code over `desk`."""
+    from stratofold.kernel import emit, kinds, loader
+    from stratofold.kernel.layout import Survey
+    from stratofold.kernel.packing import Packer
+    from stratofold.kernel.unit import compile_text
+
+    survey = Survey([desk], set(), set())
+    text, unit = compile_text(ask, survey, (kinds.ObjectKind(survey.roots[0]),), name="run")
+    function = loader.load(emit.emit([text], "run")).function(ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p])
+    packer, result = Packer(survey.roots, unit.stored), ctypes.c_int64()
+
+    def run():
+        block, addresses = packer.pack([desk])
+        assert function(ctypes.addressof(result), addresses[0]) == 0
+        packer.unpack([desk], block, addresses)
+
+    return run
+
+
+def test_machine_code_gives_the_same_bits():
+    """All models over the same features, NaN and huge ones included, with the network's state."""
+    pytest.importorskip("llvmlite", reason="the compiler is not installed")
+    chance = random.Random(1)
+    plain, desk = Desk(), Desk()
+    run = machine_code(desk)
+    for _ in range(500):
+        features = [
+            chance.gauss(0, 1) if chance.random() < 0.9 else chance.choice((math.nan, 1.5, 0.0, 1e300))
+            for _ in range(3)
+        ]
+        plain.features[:] = desk.features[:] = array("d", features)
+        ask(plain)
+        run()
+        assert desk.answers.tobytes() == plain.answers.tobytes(), features
+        assert desk.network.state.tobytes() == plain.network.state.tobytes(), features
+
+
+def test_nested_flat_and_numpy_weights_are_one_model():
+    """How the weights are written does not matter."""
     numpy = pytest.importorskip("numpy")
     flat = {name: numpy.ravel(value) if name != "output_intercept" else value for name, value in SMALL.items()}
     chance = random.Random(4)
