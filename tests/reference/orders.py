@@ -100,12 +100,12 @@ class Orders:
         return begun
 
     def replace(self, order: Order, quantity: Decimal | None, limit: float | None, stop: float | None) -> None:
-        """New total quantity, limit or stop under the same number."""
-        if limit is not None:
+        """New total quantity, limit or stop under the same number; a leg's quantity is its entry's affair."""
+        if limit is not None and order["limit"] is not None:
             order["limit"] = limit
-        if stop is not None:
+        if stop is not None and order["stop"] is not None:
             order["stop"] = stop
-        if quantity is not None:
+        if quantity is not None and not order["leg"]:
             order["quantity"] = quantity
             if quantity <= order["filled"]:
                 self.end(order, CANCELLED)

@@ -1,0 +1,30 @@
+"""The fold agrees with the naive reference, fill by fill and to the last bit, on random markets and scripts."""
+
+import pytest
+from hypothesis import given, settings
+
+from tests.harness import run_scenario
+from tests.reference.chance import cases
+from tests.reference.simulator import simulate
+
+EXAMPLES = 400
+
+
+def agree(case, **how):
+    scenario, script = case
+    expected, actual = simulate(scenario, script), run_scenario(scenario, script, **how)
+    for name in ("fills", "orders", "cash", "positions", "equity"):
+        assert getattr(actual, name) == getattr(expected, name), name
+
+
+@settings(max_examples=EXAMPLES)
+@given(cases())
+def test_fold_agrees_with_the_reference(case):
+    agree(case)
+
+
+@pytest.mark.nightly
+@settings(max_examples=10_000, derandomize=False)
+@given(cases())
+def test_fold_agrees_with_the_reference_on_thousands(case):
+    agree(case)
