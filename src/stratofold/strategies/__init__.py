@@ -1,0 +1,10 @@
+"""Ready-made strategies, each with its test and its page: start from one, do not expect to grow rich with it."""
+
+from stratofold.strategies.breakout import DonchianBreakout
+from stratofold.strategies.buy_and_hold import BuyAndHold
+from stratofold.strategies.crossover import Crossover
+from stratofold.strategies.momentum import Momentum
+from stratofold.strategies.pairs import Pairs
+from stratofold.strategies.reversion import RsiMeanReversion
+
+__all__ = ["BuyAndHold", "Crossover", "DonchianBreakout", "Momentum", "Pairs", "RsiMeanReversion"]
