@@ -90,7 +90,9 @@ def _settle_days(parts: list[Read], clock: Clock, step: int, notes: list[str]) -
     """Dates stand for their sessions, and a bar is complete at its session's close."""
     if step >= _LONG_BAR_DAYS:
         return _settle_long(parts, clock, step, notes)
-    whole = calendar("24/7" if clock.round_the_clock else "XNYS") if clock.calendar == "auto" else calendar(clock.calendar)
+    whole = (
+        calendar("24/7" if clock.round_the_clock else "XNYS") if clock.calendar == "auto" else calendar(clock.calendar)
+    )
     places = [_places(times.values, whole) for _, times, _ in parts]
     if clock.calendar == "auto" and not all((own >= 0).all() for own in places):
         whole = calendar(_calendar_of_strangers(parts, places, notes))

@@ -117,8 +117,7 @@ def _nothing_else(**given: object) -> None:
 
 
 def _is_catalogue(data: object) -> bool:
-    # Asked of the class: a frame would look among its columns.
-    return callable(getattr(type(data), "bars", None)) and callable(getattr(type(data), "symbols", None))
+    return _has(data, "bars") and _has(data, "symbols")
 
 
 def _instruments(given: Mapping[str, Instrument] | Iterable[Instrument] | Instrument | None) -> dict[str, Instrument]:
@@ -149,7 +148,7 @@ def tables(data: Any, symbols: tuple[str, ...] | None = None) -> Iterator[Table]
     """The tables of `data`, each with its source and, where its key or file name says so, its symbol."""
     if isinstance(data, str | Path):
         yield from _filed(data, symbols)
-    elif hasattr(data, "keys") and hasattr(data, "items") and not hasattr(data, "columns"):
+    elif _has(data, "keys") and _has(data, "items") and not _has(data, "columns"):
         yield from _mapped(data, symbols)
     else:
         yield from _framed(data, None, "the frame")
@@ -183,20 +182,26 @@ def _mapped(data: Mapping[Any, Any], symbols: tuple[str, ...] | None) -> Iterato
 
 
 def _is_frame(value: object) -> bool:
-    return hasattr(value, "columns") or hasattr(value, "column_names") or hasattr(value, "keys")
+    """Whether a value of a mapping is a table; a single column is not, though pandas gives it keys."""
+    return getattr(value, "ndim", 2) != 1 and any(_has(value, name) for name in ("columns", "column_names", "keys"))
+
+
+def _has(thing: object, name: str) -> bool:
+    """Asked of the class, because frames answer for their columns and lazy ones with work."""
+    return hasattr(type(thing), name)
 
 
 def _framed(data: Any, symbol: str | None, source: str) -> Iterator[Table]:
     """One frame of any library."""
     home = type(data).__module__.partition(".")[0]
-    if home == "pandas" and hasattr(data, "columns"):
+    if home == "pandas" and _has(data, "columns"):
         if data.columns.nlevels > 1:
             yield from _wide(data, source)
         else:
             yield PandasTable(data, source, symbol)
-    elif home == "polars" and hasattr(data, "columns") and not hasattr(data, "collect"):
+    elif home == "polars" and _has(data, "columns") and not _has(data, "collect"):
         yield PolarsTable(data, source, symbol)
-    elif hasattr(data, "keys") and not hasattr(data, "columns"):
+    elif _has(data, "keys") and not _has(data, "columns"):
         yield ArrayTable(data, source, symbol)
     else:
         yield PolarsTable(_as_polars(data, source), source, symbol)

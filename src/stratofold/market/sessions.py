@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from stratofold.errors import Setup
+from stratofold.fold.strategy import AT_CLOSE_OF_SESSION, AT_OPEN, EVERY, MONTH_END, MONTH_START, WEEK_START
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,18 +35,23 @@ EPOCH_ORDINAL = 719_163  # date(1970, 1, 1).toordinal()
 
 CALENDARS = ("XNYS", "24/7", "24/5")
 
-# Schedule kinds; the minutes of a start count from the open, those of an end from the close.
-AT_OPEN, AT_CLOSE, EVERY, MONTH_START, WEEK_START, MONTH_END, DAILY = range(7)
+# A schedule kind beside those of `fold.strategy`: a wall time of each session's date, in the entry's `zone`.
+DAILY = 6
 
 # Computed calendars reach past any data: 1970 to the end of 2049.
 _COMPUTED_FIRST, _COMPUTED_LAST = date(1970, 1, 1).toordinal(), date(2049, 12, 31).toordinal()
 
 
-class Schedule(Protocol):
-    """What `expand` reads of an entry of a strategy's schedule."""
+class Entry(Protocol):
+    """What `expand` reads of an entry of a strategy's schedule, a `fold.strategy.Schedule`."""
 
-    kind: int
-    minutes: int
+    @property
+    def kind(self) -> int:
+        """One of the schedule kinds."""
+
+    @property
+    def minutes(self) -> int:
+        """An offset, or the period of `every`."""
 
 
 class Calendar:
@@ -181,10 +187,10 @@ def _months(first_day: int, last_day: int) -> bytearray:
     return months
 
 
-def expand(schedule: Schedule, sessions: Calendar, start: int, end: int) -> array[int]:
+def expand(schedule: Entry, sessions: Calendar, start: int, end: int) -> array[int]:
     """The times (ns UTC, ascending) at which an entry of a schedule is due, `start` and `end` included.
 
-    Offsets are minutes: of `AT_OPEN`, `MONTH_START` and `WEEK_START` from the open, of `AT_CLOSE` and `MONTH_END` from the
+    Offsets are minutes: of `AT_OPEN`, `MONTH_START` and `WEEK_START` from the open, of `AT_CLOSE_OF_SESSION` and `MONTH_END` from the
     close; `EVERY` is due each so many minutes after the open, the close included; `DAILY` at so many minutes after
     midnight of the session's date in the entry's `zone`.
     Whether a session is the first of its month or week needs the one before it, and the last of its month the one
@@ -193,13 +199,13 @@ def expand(schedule: Schedule, sessions: Calendar, start: int, end: int) -> arra
     return array("q", sorted({time for time in _due(schedule, sessions) if start <= time <= end}))
 
 
-def _due(schedule: Schedule, sessions: Calendar) -> Iterator[int]:
+def _due(schedule: Entry, sessions: Calendar) -> Iterator[int]:
     """All times of an entry over all sessions given."""
     kind = schedule.kind
     offset = schedule.minutes * MINUTE_NS
     if kind == AT_OPEN:
         return (moment + offset for moment in sessions.opens)
-    if kind == AT_CLOSE:
+    if kind == AT_CLOSE_OF_SESSION:
         return (moment + offset for moment in sessions.closes)
     if kind == EVERY:
         return _every(sessions, offset)

@@ -114,7 +114,8 @@ def _from_numbers(values: np.ndarray, source: str, notes: list[str]) -> Times:
         # A double holds today's epoch seconds to a quarter of a microsecond: round to microseconds.
         time = np.rint(values * (_UNIT_NS[unit] / 1000.0)).astype(np.int64) * 1000
     else:
-        time = values.astype(np.int64, copy=False) * _UNIT_NS[unit]
+        time = values.astype(np.int64, copy=False)
+        time = time if unit == "ns" else time * _UNIT_NS[unit]
     days = _as_days(time, DAY_NS)
     return Times(time, days=False) if days is None else Times(days, days=True)
 
