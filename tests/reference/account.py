@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from . import arithmetic
-from .scenario import MARGINED, Scenario
+from .scenario import MARGINED, PAID, Scenario
 
 ZERO = Decimal(0)
 
@@ -122,8 +122,8 @@ class Account:
         return self.equity() < sum(kept, ZERO)
 
     def borrow(self, days: int) -> None:
-        """Each symbol held short pays its lender for `days`."""
+        """Each paid instrument held short pays its lender for `days`."""
         for symbol, held in enumerate(self.position):
-            if held < 0:
+            if held < 0 and self.instruments[symbol].kind == PAID:
                 size = float(abs(self.value_held(symbol)))
                 self.pay(symbol, -(size * self.costs.borrow * days / 365))

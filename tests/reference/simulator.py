@@ -154,8 +154,7 @@ class Simulator:
         if last is not None:
             exact = float(account.position[symbol]) * ratio
             whole = arithmetic.lots(exact, instrument)
-            fraction = arithmetic.on_quantity_grid(exact, instrument) - whole
-            account.pay(symbol, float(fraction) * (last / ratio) * instrument.multiplier)
+            account.pay(symbol, (exact - float(whole)) * (last / ratio) * instrument.multiplier)
             account.last[symbol] = arithmetic.price_grid(last / ratio, instrument)
             account.hold(symbol, whole)
         for order in self.orders.open(symbol):

@@ -582,9 +582,6 @@ class TestTargets:
         assert [number for number, _, _ in play(run, [FLAT], Word("close"), buy(1)).orders] == [1]
 
 
-FRACTIONS = (Instrument(quantity_decimals=2),)
-
-
 def at(kind, value=float("nan"), day=2, **more):
     return Happening(1000 * day + 300, kind, value=value, **{"symbol": 0} | more)
 
@@ -600,7 +597,7 @@ class TestBetweenBars:
     def test_a_split_multiplies_the_position_and_pays_the_fraction(self, run):
         # 3 for 2 of 10 old is 15; 5 for 4 is 12 and half a share of 80, which is 40.
         assert self.play(run, at("split", 1.5)).positions == [15.0]
-        outcome = self.play(run, at("split", 1.25), rows=(FLAT, (80.0,) * 4), instruments=FRACTIONS)
+        outcome = self.play(run, at("split", 1.25), rows=(FLAT, (80.0,) * 4))
         assert (outcome.positions, outcome.cash) == ([12.0], [99_040.0])
 
     def test_a_split_divides_the_last_price(self, run):
@@ -608,7 +605,7 @@ class TestBetweenBars:
         assert outcome.equity == [100_000.0] * 3
 
     def test_a_reverse_split_of_a_short_pays_for_the_fraction(self, run):
-        outcome = self.play(run, at("split", 0.25), hold=-10, rows=(FLAT, (400.0,) * 4), instruments=FRACTIONS)
+        outcome = self.play(run, at("split", 0.25), hold=-10, rows=(FLAT, (400.0,) * 4))
         assert (outcome.positions, outcome.cash) == ([-2.0], [101_000.0 - 200.0])
 
     def test_a_split_changes_working_orders(self, run):
@@ -658,6 +655,10 @@ class TestBetweenBars:
         # sold on day 1; 1000 a day at 36.5 % a year is 1.00 on day 2 and on day 3.
         outcome = self.play(run, hold=-10, rows=(FLAT, FLAT, FLAT), borrow=0.365)
         assert outcome.cash == [100_998.0]
+
+    def test_a_margined_short_borrows_nothing(self, run):
+        future = (Instrument(MARGINED, margin=0.1),)
+        assert self.play(run, hold=-10, rows=(FLAT, FLAT), borrow=0.365, instruments=future).cash == [100_000.0]
 
     def test_a_margin_call_closes_at_the_next_open_and_cancels(self, run):
         future = (Instrument(MARGINED, margin=0.1, maintenance=0.05),)
