@@ -1,7 +1,7 @@
-"""Writes the generated pages of the documentation: commands and errors.  `--check` only says whether they are current.
+"""Writes the generated pages of the documentation; `--check` only says whether they are current.
 
-What comes in: the typer application, and every `Error(code, what, ...)` in the sources.
-What goes out: docs/commands.md and docs/errors.md.
+What comes in: the typer application, every `Error(code, what, ...)` in the sources, the table of an order's life.
+What goes out: docs/commands.md, docs/errors.md, docs/lifecycle.md and its diagram.
 """
 
 import ast
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+import lifecycle_page
 from stratofold.cli.app import FREE_OPTIONS, app
 from stratofold.cli.output import Exit
 
@@ -133,7 +134,12 @@ def cell(texts: list[str]) -> str:
 
 def main() -> int:
     """Write the pages, or say which are not current."""
-    pages = {"commands.md": commands_page(), "errors.md": errors_page()}
+    pages = {
+        "commands.md": commands_page(),
+        "errors.md": errors_page(),
+        "lifecycle.md": lifecycle_page.page(NOTE),
+        "lifecycle.svg": lifecycle_page.diagram(),
+    }
     stale = [name for name, text in pages.items() if not same(ROOT / "docs" / name, text)]
     if "--check" in sys.argv:
         print("\n".join(f"docs/{name} is not current: run scripts/build_pages.py" for name in stale))
