@@ -64,6 +64,15 @@ def cached(key: str, build: Callable[[], bytes], *, capacity_bytes: int = CAPACI
     return found
 
 
+def holds(key: str) -> bool:
+    """Whether there is an entry of `key`, by its name alone."""
+    name = hashlib.sha256(key.encode()).hexdigest()
+    try:
+        return name in _memory or _path(name).exists()
+    except OSError:
+        return False
+
+
 def forget(key: str) -> None:
     """Drop the entry of `key`, wherever it is: what was in it turned out not to be of use."""
     name = hashlib.sha256(key.encode()).hexdigest()

@@ -28,6 +28,7 @@ _FEED = 2  # the root whose arrays are read where they are
 _CODES = {"int": "q", "float": "d", "bool": "?"}
 
 _built: dict[type, list["Kernel"]] = {}
+_asked: set[type] = set()
 
 
 class Kernel:
@@ -155,16 +156,39 @@ def build(
     from stratofold.fold.run import run
     from stratofold.kernel import cache
 
-    survey = Survey(objects, {_FEED}, set())
-    source = source_hash([layout.cls for layout in survey.layouts])
-    parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
-    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    key, source = _key(objects, target)
     file = cache.cached(key, lambda: compile_file(run, objects, source, target, progress))
     kernel = Kernel(file, loader.load(file))
     if target == "native":
         kernel._meet(objects)  # noqa: SLF001 - a kernel is finished here
         _built.setdefault(type(strategy), []).insert(0, kernel)
     return kernel
+
+
+def _key(objects: list[object], target: str) -> tuple[str, str]:
+    """What a kernel of these objects is called in the cache, and the hash of its sources."""
+    survey = Survey(objects, {_FEED}, set())
+    source = source_hash([layout.cls for layout in survey.layouts])
+    parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest(), source
+
+
+def is_at_hand(engine: object, strategy: object, feed: object) -> bool:
+    """Whether a kernel for these objects is in memory or on disk, so that nothing would have to be compiled.
+
+    The disk is asked once a strategy class and process, because asking takes milliseconds.
+    """
+    from stratofold.kernel import cache
+
+    if any(known.offer([engine, strategy, feed]) for known in _built.get(type(strategy), ())):
+        return True
+    if type(strategy) in _asked:
+        return False
+    _asked.add(type(strategy))
+    try:
+        return cache.holds(_key([engine, strategy, feed], "native")[0])
+    except Refused:
+        return False
 
 
 def compile_file(

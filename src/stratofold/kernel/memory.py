@@ -188,10 +188,25 @@ def _inside(body: Body, owner: Value, index: Value, node: ast.AST) -> str:
     if index.kind is not INT:
         raise body.refuse(node, f"an index must be an int, not {index.kind.name}", "write int(...)")
     size = length(body, owner)
-    place = index.text
-    if index.constant is None or index.constant < 0:
-        below = body.value(f"icmp slt i64 {place}, 0")
-        from_end = body.value(f"add i64 {place}, {size}")
-        place = body.value(f"select i1 {below}, i64 {from_end}, i64 {place}")
-    body.fail_when(body.value(f"icmp uge i64 {place}, {size}"), INDEX)
-    return place
+    if index.constant is not None and index.constant >= 0:
+        body.fail_when(body.value(f"icmp uge i64 {index.text}, {size}"), INDEX)
+        return index.text
+    return _checked_place(body, index.text, size)
+
+
+def _checked_place(body: Body, index: str, size: str) -> str:
+    """An index as a place from 0 on: one comparison where it is inside already, a detour where it counts from the end."""
+    here, detour, inside = body.label(), body.label(), body.label()
+    body.emit(f"br label %{here}")
+    body.start(here)
+    outside = body.value(f"icmp uge i64 {index}, {size}")
+    body.emit(f"br i1 {outside}, label %{detour}, label %{inside}, !prof !1")
+    body.start(detour)
+    from_end = body.value(f"add i64 {index}, {size}")
+    is_negative = body.value(f"icmp slt i64 {index}, 0")
+    is_inside = body.value(f"icmp ult i64 {from_end}, {size}")
+    good = body.value(f"and i1 {is_negative}, {is_inside}")
+    body.codes.add(INDEX)
+    body.emit(f"br i1 {good}, label %{inside}, label %fail.{INDEX}")
+    body.start(inside)
+    return body.value(f"phi i64 [ {index}, %{here} ], [ {from_end}, %{detour} ]")

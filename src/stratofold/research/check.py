@@ -306,15 +306,14 @@ def _setter(owner: type, name: str) -> Any:
 def machine_code(case: Case) -> Finding:
     """Compiled and interpreted end in the same bytes."""
     from stratofold.kernel import Refused
-    from stratofold.research.execute import compile_run, drive
+    from stratofold.research.execute import drive
 
     whole, compiled = case.fresh(), prepare(case.strategy, case.market, case.options, case.parameters)
     compiled.events = whole.events
     try:
-        compile_run(compiled)
+        drive(compiled.engine, compiled.strategy, compiled.feed, compiled.events)
     except Refused as no:
         return Finding("machine code", True, f"not compiled, so there is nothing to differ: {no}")
-    drive(compiled, compiled.events)
     advance(whole, whole.events)
     if state_of(whole) == state_of(compiled):
         return Finding("machine code", True, f"compiled and interpreted agree to the last bit after {whole.events:,} events")
@@ -330,7 +329,7 @@ def _parting(case: Case) -> Run:
     while low + 1 < high:
         middle = (low + high) // 2
         whole, compiled = case.fresh(), prepare(case.strategy, case.market, case.options, case.parameters)
-        drive(compiled, middle)
+        drive(compiled.engine, compiled.strategy, compiled.feed, middle)
         advance(whole, middle)
         low, high = (middle, high) if state_of(whole) == state_of(compiled) else (low, middle)
     whole = case.fresh()

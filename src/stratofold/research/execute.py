@@ -18,12 +18,18 @@ from stratofold.fold.run import CROWDED, finish_run
 from stratofold.fold.run import run as fold_run
 
 if TYPE_CHECKING:
-    from stratofold.fold.engine import Feed
+    from stratofold.fold.engine import Engine, Feed
+    from stratofold.fold.strategy import Strategy
+    from stratofold.kernel import Kernel, Program
     from stratofold.market.data import MarketData
     from stratofold.research.prepare import Run
 
 _FEED_COLUMNS = ("time", "symbol", "open", "high", "low", "close", "volume")
 _LIST_MAX = 2_000_000
+_WORTH_COMPILING = 200_000
+_SLOWER = 200
+
+EXECUTIONS = ("auto", "interpreted", "compiled", "frozen")
 
 
 @dataclass
@@ -35,34 +41,124 @@ class Executed:
     kernel_hash: str = ""
 
 
-def execute(run: Run, data: MarketData, execution: str, kernel: Any = None, progress: Any = None) -> Executed:
+def execute(run: Run, data: MarketData, execution: str, path: Any = None, progress: Any = None) -> Executed:
     """Carry the run to its end by the execution asked for; `auto` chooses."""
-    if execution not in ("auto", "interpreted", "compiled", "frozen"):
+    if execution not in EXECUTIONS:
         what = f"execution={execution!r} is none"
         raise Setup("SF109", what, fix='use "auto", "interpreted", "compiled" or "frozen"')
-    interpret(run, data)
+    if execution == "frozen":
+        executed = run_frozen(run, data, path)
+    elif execution == "compiled" or (execution == "auto" and worth_compiling(run)):
+        executed = run_compiled(run, data, progress)
+    else:
+        interpret(run, data)
+        executed = Executed("interpreted")
     finish_run(run.engine)
-    return Executed("interpreted")
+    return executed
+
+
+def worth_compiling(run: Run) -> bool:
+    """Whether machine code pays: a kernel is at hand, or the run is long enough to wait for one."""
+    from stratofold import kernel
+
+    return run.events >= _WORTH_COMPILING or kernel.is_at_hand(run.engine, run.strategy, run.feed)
+
+
+def run_compiled(run: Run, data: MarketData, progress: Any = None) -> Executed:
+    """In machine code for this machine; what cannot be compiled runs interpreted, with one notice."""
+    from stratofold.kernel import Refused
+
+    try:
+        built = compile_run(run, progress)
+        in_machine_code(run, data, built.bind(run.engine, run.strategy, run.feed))
+    except Refused as no:
+        interpret(run, data)
+        return Executed("interpreted", [f"interpreted, some {_SLOWER} times slower: {no}"])
+    return Executed("compiled", kernel_hash=built.hash)
+
+
+def run_frozen(run: Run, data: MarketData, path: Any) -> Executed:
+    """By a frozen kernel; raises Setup when it does not fit."""
+    from stratofold import kernel
+
+    if path is None:
+        fix = 'freeze it first: stratofold.freeze(Strategy, data, "strategy.kernel"), then pass kernel="strategy.kernel"'
+        raise Setup("SF112", 'execution="frozen" needs a kernel', why="a frozen kernel is a file", fix=fix)
+    loaded = kernel.load(path)
+    in_machine_code(run, data, loaded.bind(run.engine, run.strategy, run.feed))
+    return Executed("frozen", kernel_hash=loaded.hash)
+
+
+def compile_run(run: Run, progress: Any = None) -> Kernel:
+    """The kernel for this run, compiled or from the cache; raises Refused."""
+    from stratofold import kernel
+
+    return kernel.build(run.engine, run.strategy, run.feed, progress=progress)
+
+
+def in_machine_code(run: Run, data: MarketData, program: Program) -> None:
+    """Hear every event in machine code; an exception is the user's own, with its place."""
+    try:
+        carry(run.engine, run.strategy, run.feed, run.events, program)
+    except Exception as raised:
+        raise told(raised, run, data) from raised
+
+
+def drive(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> None:
+    """Hear events up to number `stop` in machine code; raises Refused, or what the strategy raises."""
+    from stratofold import kernel
+
+    carry(engine, strategy, feed, stop, kernel.build(engine, strategy, feed).bind(engine, strategy, feed))
+
+
+def carry(engine: Engine, strategy: Strategy, feed: Feed, stop: int, program: Program) -> None:
+    """Run a program to `stop`, doing interpreted what machine code leaves to Python."""
+    from stratofold.kernel import Changed
+
+    while True:
+        status, answer = program.run(stop)
+        if status == 0 and answer != CROWDED:
+            program.unpack()
+            return
+        if status == 0:
+            program.unpack()
+            engine.logs.make_room()
+        else:
+            heard = int(program.number("bar_index") + program.number("event_index"))
+            program.restore()
+            program.run(heard)
+            program.unpack()
+            fold_run(engine, strategy, plain(feed, lists=False), heard + 1)
+        try:
+            program.restore()
+        except Changed:  # a number that machine code cannot hold: the rest is Python's
+            rest(engine, strategy, feed, stop)
+            return
+
+
+def rest(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> None:
+    """Hear what is left interpreted."""
+    columns = plain(feed)
+    while fold_run(engine, strategy, columns, stop) == CROWDED:
+        engine.logs.make_room()
 
 
 def interpret(run: Run, data: MarketData, stop: int = -1) -> None:
     """Hear every event (or up to `stop`) interpreted."""
     stop = run.events if stop < 0 else stop
-    feed = plain(run.feed)
     try:
-        while fold_run(run.engine, run.strategy, feed, stop) == CROWDED:
-            run.engine.logs.make_room()
+        rest(run.engine, run.strategy, run.feed, stop)
     except Exception as raised:
         raise told(raised, run, data) from raised
 
 
-def plain(feed: Feed) -> Feed:
+def plain(feed: Feed, *, lists: bool = True) -> Feed:
     """The feed with columns of plain Python numbers: NumPy scalars are slow, and behave differently."""
     out = type(feed)()
     for name in feed.__slots__:
         column = getattr(feed, name)
         if name in _FEED_COLUMNS and hasattr(column, "tolist"):
-            column = column.tolist() if len(column) <= _LIST_MAX else memoryview(column)
+            column = column.tolist() if lists and len(column) <= _LIST_MAX else memoryview(column)
         setattr(out, name, column)
     return out
 

@@ -46,18 +46,28 @@ class Frame:
     that still works has no `done`) is null.  Prices that an order does not have are null.
     """
 
-    def __init__(self, name: str, columns: Columns | Callable[[], Columns], names: Mapping[str, Names]) -> None:
-        """Keep the columns, or the function that makes them when they are first looked at."""
+    def __init__(
+        self,
+        name: str,
+        columns: Columns | Callable[[], Columns],
+        names: Mapping[str, Names],
+        order: Sequence[str] = (),
+    ) -> None:
+        """Keep the columns, or the function that makes them when they are first looked at; `order` is theirs."""
         self.name = name
+        self._made: Columns | None = None
         self._columns = columns
         self._names = names
+        self._order = order
 
     @property
     def raw(self) -> Columns:
         """The columns as they came: numbers, no names."""
-        if callable(self._columns):
-            self._columns = self._columns()
-        return self._columns
+        if self._made is None:
+            found = self._columns() if callable(self._columns) else self._columns
+            first = {name: found[name] for name in self._order if name in found}
+            self._made = {**first, **found}
+        return self._made
 
     @property
     def columns(self) -> tuple[str, ...]:

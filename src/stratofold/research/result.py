@@ -24,7 +24,15 @@ from stratofold.research.stats import HEADLINES, Stats, words_for
 if TYPE_CHECKING:
     import pandas as pd
 
-FRAMES = ("trades", "orders", "fills", "equity", "positions", "refusals")
+# The frames and the order of their columns; what a run writes beyond these comes last.
+FRAMES = {
+    "trades": "symbol side opened closed quantity entry_price exit_price profit fees bars",
+    "orders": "number symbol strategy side kind tif quantity limit stop decided done state filled average_price parent",
+    "fills": "time number symbol side quantity price fee maker position",
+    "equity": "time equity cash exposure",
+    "positions": "symbol quantity average_price price value profit",
+    "refusals": "time number symbol side quantity reason limit observed",
+}
 NANOSECONDS_A_DAY = 86_400_000_000_000
 ORDINAL_OF_1970 = date(1970, 1, 1).toordinal()
 _SIDES: Names = {1: "buy", -1: "sell"}
@@ -83,7 +91,10 @@ class Result:
             "symbol": self.symbols, "side": _SIDES, "trades.side": _HOLDINGS, "kind": KIND_NAMES, "tif": TIF_NAMES,
             "state": STATE_NAMES, **(names or {}),
         }  # fmt: skip
-        self._frames = {name: Frame(name, columns.get(name, {}), _names_of(name, tables)) for name in FRAMES}
+        self._frames = {
+            name: Frame(name, columns.get(name, {}), _names_of(name, tables), order.split())
+            for name, order in FRAMES.items()
+        }
 
     @property
     def trades(self) -> Frame:

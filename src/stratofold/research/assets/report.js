@@ -263,7 +263,9 @@
     const bars = chart.addSeries(LightweightCharts.CandlestickSeries, { priceLineVisible: false, lastValueVisible: false });
     const arrows = LightweightCharts.createSeriesMarkers(bars, []);
     const scale = chart.timeScale();
-    let rows = [], symbol = symbols[0], speaking = false;
+    let rows = [], symbol = symbols[0], level = "arrows";
+    const dense = element("p", { className: "over", role: "status", hidden: true, textContent: "More fills than there is room for: zoom in to see them." });
+    place.append(dense);
 
     function paint() {
       const grid = colour("line"), candle = colour("candle");
@@ -274,16 +276,19 @@
 
     function mark() {
       const buy = colour("gain"), sell = colour("loss");
-      speaking = sparse();
-      arrows.setMarkers(symbol.marks.map(([i, side, fills, quantity, price]) => ({
+      level = detail();
+      dense.hidden = level !== "none";
+      arrows.setMarkers((level === "none" ? [] : symbol.marks).map(([i, side, fills, quantity, price]) => ({
         time: rows[i].time, position: side > 0 ? "belowBar" : "aboveBar", shape: side > 0 ? "arrowUp" : "arrowDown",
-        color: side > 0 ? buy : sell, size: symbol.marks.length > 200 ? 0.6 : 1, text: speaking ? `${plain.format(quantity)} @ ${plain.format(price)}` : "",
+        color: side > 0 ? buy : sell, size: 1, text: level === "words" ? `${plain.format(quantity)} @ ${plain.format(price)}` : "",
       })));
     }
 
-    function sparse() { // few enough markers in sight to write beside each what it did
+    function detail() { // how much of the markers in sight there is room for: none, the arrows, or words as well
       const seen = scale.getVisibleLogicalRange();
-      return seen !== null && symbol.marks.filter(([i]) => i >= seen.from && i <= seen.to).length <= place.clientWidth / 110;
+      if (seen === null) return "arrows";
+      const count = symbol.marks.filter(([i]) => i >= seen.from && i <= seen.to).length;
+      return count <= place.clientWidth / 110 ? "words" : count <= place.clientWidth / 3 ? "arrows" : "none";
     }
 
     function show(i) {
@@ -361,7 +366,7 @@
     };
     picker.addEventListener("change", () => show(Number(picker.value)));
     redraws.push(paint);
-    scale.subscribeVisibleLogicalRangeChange(() => { if (sparse() !== speaking) mark(); });
+    scale.subscribeVisibleLogicalRangeChange(() => { if (detail() !== level) mark(); });
     const busiest = symbols.reduce((best, one, i) => (one.marks.length > symbols[best].marks.length ? i : best), 0);
     show(busiest);
   }
