@@ -236,7 +236,9 @@ class MarketData:
             raise Setup(
                 "SF210",
                 "no bars in the range asked for",
-                place=f"{start} to {end}",
+                place=" ".join(
+                    f"{word} {bound}" for word, bound in (("from", start), ("to", end)) if bound is not None
+                ),
                 why=f"the data are from {moment_text(int(self.time[0]))} to {moment_text(int(self.time[-1]))}"
                 if len(self)
                 else "",

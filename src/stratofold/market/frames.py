@@ -242,9 +242,7 @@ def _parts(data: Any, wanted: tuple[str, ...] | None, zone: str | None, notes: l
     found = [name for part in kept for name in part.symbols]
     for symbol in wanted or ():
         if symbol not in found:
-            raise spelling.unknown_symbol(
-                symbol, dict.fromkeys(name for part in parts for name in part.symbols) or _all_symbols(data)
-            )
+            raise spelling.unknown_symbol(symbol, dict.fromkeys(_all_symbols(data)))
     for symbol in found:
         if found.count(symbol) > 1:
             raise Setup(

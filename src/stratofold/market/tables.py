@@ -236,9 +236,18 @@ def _as_floats(values: np.ndarray, source: str, name: object) -> Floats:
     """Numbers as contiguous doubles, the same memory where they are that already."""
     if values.dtype.kind in "fiu":
         return np.ascontiguousarray(values, np.float64)
-    row = next((k for k, value in enumerate(values) if not isinstance(value, int | float)), 0)
+    row = next((k for k, value in enumerate(values) if not _reads_as_number(value)), 0)
     shown = values[row] if len(values) else None
     raise _not_numbers(source, name, "text" if isinstance(shown, str) else str(values.dtype), (row, shown))
+
+
+def _reads_as_number(value: object) -> bool:
+    """Whether a value would become a number, so that an error points at the first that would not."""
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _not_numbers(source: str, name: object, kind: str, found: tuple[int, object] | None) -> Setup:
