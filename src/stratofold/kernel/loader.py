@@ -1,6 +1,6 @@
 """A kernel file, and how it becomes something to call: standard library only, no Numba, no NumPy.
 
-What comes in: a kernel file (a path or its bytes) and what the caller expects of it.
+What comes in: a kernel file, as a path or its bytes.
 What goes out: an `Image` whose `function` gives a ctypes callable; or a refusal that says what does not match.
 
 The file, all numbers little-endian:
@@ -33,8 +33,7 @@ import os
 import struct
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from stratofold.errors import Setup
@@ -103,23 +102,20 @@ def inspect(kernel: str | os.PathLike[str] | bytes) -> dict[str, Any]:
     return _opened(kernel)[0]
 
 
-def load(
-    kernel: str | os.PathLike[str] | bytes,
-    *,
-    layout: object = None,
-    source: str | None = None,
-    engine: str | None = None,
-) -> Image:
-    """Check a kernel file and map its code; `layout`, `source` and `engine`, where given, must equal the file's.
+def load(kernel: str | os.PathLike[str] | bytes, *, engine: str | None = None) -> Image:
+    """Check a kernel file and map its code; `engine`, where given, must equal the file's.
 
+    Layout and source are in the header for the caller to compare, who has the objects to compare them with.
     Raises `Setup`: SF620 not a kernel file (or not there), SF621 another format version, SF622 cut short, SF623 damaged,
-    SF624 for another architecture or operating system, SF625 the processor lacks a feature, SF626 another layout,
-    SF627 another strategy source, SF628 another engine, SF629 the system gives no executable memory.
+    SF624 for another architecture or operating system, SF625 the processor lacks a feature, SF628 another engine, SF629
+    the system gives no executable memory.
     """
     header, code = _opened(kernel)
     place = "" if isinstance(kernel, bytes) else os.fspath(kernel)
     _check_machine(header, place)
-    _check_caller(header, place, layout, source, engine)
+    if engine not in (None, header["engine"]):
+        why = "the fold of this version may fill or round differently"
+        raise _refusal("SF628", "the kernel was built by another version of stratofold", place, fix=_FREEZE, why=why)
     address, memory = _mapped(code, header["fixups"], place)
     return Image(header, address, memory)
 
@@ -192,47 +188,6 @@ def _check_machine(header: dict[str, Any], place: str) -> None:
             fix='freeze it for an older baseline: target="x86-64-v2"',
             why="it would stop with an illegal instruction",
         )
-
-
-def _check_caller(header: dict[str, Any], place: str, layout: object, source: str | None, engine: str | None) -> None:
-    if layout is not None:
-        difference = _difference(header["layout"], json.loads(json.dumps(layout)), "")
-        if difference:
-            why = "the kernel would read one attribute as another"
-            raise _refusal("SF626", f"the kernel has another layout: {difference}", place, fix=_FREEZE, why=why)
-    if source not in (None, header["source"]):
-        why = "it would decide by the older source"
-        raise _refusal("SF627", "the kernel was built from another strategy source", place, fix=_FREEZE, why=why)
-    if engine not in (None, header["engine"]):
-        why = "the fold of this version may fill or round differently"
-        raise _refusal("SF628", "the kernel was built by another version of stratofold", place, fix=_FREEZE, why=why)
-
-
-def _difference(stored: Any, expected: Any, path: str) -> str:
-    """Where two JSON values differ first, in words; empty if they are equal."""
-    if isinstance(stored, dict) and isinstance(expected, dict):
-        for name in sorted(stored.keys() | expected.keys()):
-            inner = f"{path}.{name}" if path else name
-            if name not in stored or name not in expected:
-                return f"{inner} is only {'in the strategy' if name in expected else 'in the file'}"
-            found = _difference(stored[name], expected[name], inner)
-            if found:
-                return found
-        return ""
-    if isinstance(stored, str) and isinstance(expected, str) and stored != expected:
-        return next(_pieces_apart(stored, expected))
-    if isinstance(stored, list) and isinstance(expected, list) and len(stored) == len(expected):
-        pairs = enumerate(zip(stored, expected, strict=True))
-        return next(filter(None, (_difference(a, b, f"{path}[{k}]") for k, (a, b) in pairs)), "")
-    return "" if stored == expected else f"{path or 'it'} is {stored!r} in the file, {expected!r} in the strategy"
-
-
-def _pieces_apart(stored: str, expected: str) -> Iterator[str]:
-    """The pieces of two texts (lines, or what commas part) that differ, in words; at least one if the texts do."""
-    for one, other in zip_longest(*(text.replace(", ", "\n").split("\n") for text in (stored, expected))):
-        if one != other:
-            yield f"{one or 'nothing'} in the file, {other or 'nothing'} in the strategy"
-    yield f"{stored!r} in the file, {expected!r} in the strategy"
 
 
 @functools.cache

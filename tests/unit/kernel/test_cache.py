@@ -79,6 +79,14 @@ def test_what_the_builder_raises_is_raised_and_nothing_is_kept(place):
     assert cache.cached("one", lambda: b"now") == b"now"
 
 
+def test_it_says_what_it_holds(place):
+    assert not cache.holds("one")
+    cache.cached("one", lambda: b"code")
+    assert cache.holds("one")
+    entry_of(place).unlink()
+    assert not cache.holds("one")
+
+
 def test_forgetting_builds_again():
     cache.cached("one", lambda: b"old")
     cache.forget("one")
@@ -99,7 +107,9 @@ def make_unwritable(kind, place, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["a file", "below a file", "a system folder"])
 def test_a_folder_that_can_not_be_made_means_memory(kind, place, tmp_path, monkeypatch):
     make_unwritable(kind, place, tmp_path, monkeypatch)
+    assert not cache.holds("one")
     assert cache.cached("one", lambda: b"code") == b"code"
+    assert cache.holds("one")
     assert cache.cached("one", never) == b"code"
 
 
