@@ -73,20 +73,6 @@ def holds(key: str) -> bool:
         return False
 
 
-def holds(key: str) -> bool:
-    """Whether an entry of that key is at hand; it may still turn out to be damaged, and is then built again."""
-    name = hashlib.sha256(key.encode()).hexdigest()
-    return name in _memory or _path(name).exists()
-
-
-def forget(key: str) -> None:
-    """Drop the entry of `key`, wherever it is: what was in it turned out not to be of use."""
-    name = hashlib.sha256(key.encode()).hexdigest()
-    _memory.pop(name, None)
-    with contextlib.suppress(OSError):
-        _path(name).unlink()
-
-
 def _path(name: str) -> Path:
     return folder() / f"{name}{_SUFFIX}"
 

@@ -87,13 +87,6 @@ def test_it_says_what_it_holds(place):
     assert not cache.holds("one")
 
 
-def test_forgetting_builds_again():
-    cache.cached("one", lambda: b"old")
-    cache.forget("one")
-    cache.forget("never was there")
-    assert cache.cached("one", lambda: b"new") == b"new"
-
-
 def make_unwritable(kind, place, tmp_path, monkeypatch):
     if kind == "a file":
         place.write_text("not a folder")
