@@ -63,7 +63,7 @@ def python() -> Finding:
 def packages() -> Finding:
     """The packages of the default install, by their metadata: nothing is imported."""
     versions, absent = [], []
-    for name in ("numpy", "numba", "llvmlite", "polars", "narwhals", "msgspec", "typer", "rich"):
+    for name in ("llvmlite", "numpy", "polars", "narwhals", "typer", "rich"):
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
