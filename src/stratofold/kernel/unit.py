@@ -30,6 +30,7 @@ from stratofold.kernel.support import FUNCTIONS, INTRINSICS
 
 _ANNOTATIONS = {"int": INT, "float": FLOAT, "bool": BOOL, "None": NOTHING, int: INT, float: FLOAT, bool: BOOL, None: NOTHING}
 _ATTEMPTS_MAX = 50
+_INLINED_LINES_MAX = 150  # a longer function is called: inlining it makes the code large and the short ones around it slow
 
 
 @dataclass(slots=True)
@@ -103,8 +104,9 @@ class Unit:
         if statements.block(body, node.body):
             statements.leave(body, Value(NOTHING), node)
         text = body.text()
+        promise = "nounwind noinline" if text.count("\n") > _INLINED_LINES_MAX else "nounwind"
         instance.text = (
-            f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) nounwind {{\n{text}\n}}\n"
+            f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) {promise} {{\n{text}\n}}\n"
         )
 
     # Memory
