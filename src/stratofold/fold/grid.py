@@ -37,7 +37,10 @@ def to_lot(quantity: float, lot: float, scale: float) -> float:
     if quantity < 0.0:
         return 0.0 - to_lot(0.0 - quantity, lot, scale)
     lots = quantity / lot + _DUST
-    return to_grid((lots - lots % 1.0) * lot, scale)
+    whole = (lots + _ROUNDER) - _ROUNDER
+    if whole > lots:
+        whole -= 1.0
+    return to_grid(whole * lot, scale)
 
 
 def on_lot(quantity: float, lot: float, scale: float) -> bool:

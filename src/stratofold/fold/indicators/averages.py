@@ -22,34 +22,8 @@ class SMA(WindowTotal):
 
     def __init__(self, period: int = 30) -> None:
         """Average over `period` values; raises `Setup` if it is not a whole number of at least 1."""
-        super().__init__(whole(period, "period", "SMA"))
-        self._divisor = float(self.period)
-
-    def update(self, value: float) -> float:
-        """Take the next value and return the average, NaN while the window is not full or holds a NaN."""
-        # This is the hot path of many strategies: WindowTotal.take written out, with one division at the end.
-        steps = value * self._scale + self._rounder - self._rounder
-        if steps / self._scale != value:
-            steps = self._restate(value)
-        index = self._index
-        leaving = self._window[index]
-        self._window[index] = steps
-        self._total += steps - leaving
-        self._fresh += steps - self._next_anchor
-        index += 1
-        self._index = index
-        if index == self.period:
-            self._turn(steps)
-        mean = self._total / self._divisor + self._anchor
-        if mean != mean:
-            self._mend(leaving)
-            mean = self._total / self._divisor + self._anchor
-        return mean
-
-    @property
-    def value(self) -> float:
-        """The average as of the last update."""
-        return self._total / self._divisor + self._anchor
+        count = whole(period, "period", "SMA")
+        super().__init__(count, float(count), 1.0)
 
 
 class EMA:

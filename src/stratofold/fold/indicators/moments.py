@@ -24,17 +24,8 @@ class SUM(WindowTotal):
 
     def __init__(self, period: int = 30) -> None:
         """Sum over `period` values; raises `Setup` if it is not a whole number of at least 1."""
-        super().__init__(whole(period, "period", "SUM"))
-
-    def update(self, value: float) -> float:
-        """Take the next value and return the sum."""
-        self._take(value)
-        return self.value
-
-    @property
-    def value(self) -> float:
-        """The sum as of the last update."""
-        return self._total / self._divisor + self.period * self._anchor
+        count = whole(period, "period", "SUM")
+        super().__init__(count, 1.0, float(count))
 
 
 class Deviations:

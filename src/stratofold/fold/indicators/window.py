@@ -1,7 +1,7 @@
-"""The sum of the last so many values, exact for decimals and never drifting: what SMA and Sum are made of.
+"""Sums over windows that are exact for decimals and never drift: what SMA, SUM, WMA and LINEARREG are made of.
 
-A value comes in; the window's sum is kept in `_total`, so that a subclass needs one division to state it.
-Two things make it more than `total += new - old`:
+Values come in; sums of the last so many are kept, and a subclass needs a division to state its result.
+Two things make `WindowTotal` more than `total += new - old`:
 
 *On the grid.*  Prices are decimals, and a double only stands for one.  Added as doubles they make a sum that depends on
 the order in which they came, and two averages that are equal on paper differ in the last bit: a signal out of nothing.
@@ -18,38 +18,69 @@ from array import array
 from math import nan
 
 ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding and taking away this leaves a whole number, rounded half-even
+DUST = 4.5e-16  # two units in the last place: by so much a decimal's double, times its scale, can miss a whole number
 SCALE_MAX = 1e8
 
 
 class WindowTotal:
-    """The last `period` values and their sum.
+    """The last `period` values and their sum; `SMA` and `SUM` are two ways of stating it.
 
-    The sum is `_total / _scale + period * _anchor`.  `_total` is NaN until the window is full, and while it holds a NaN.
+    The result is `_total / _divisor + _share * _anchor`.  `_total` is NaN until the window is full, and while it holds
+    a NaN.  `_grid` is the scale of the grid, 0 once off any; `_scale` is the same where the quick path is open, else NaN.
     """
 
-    def __init__(self, period: int) -> None:
-        """An empty window for `period` values."""
+    def __init__(self, period: int, divisor: float, share: float) -> None:
+        """An empty window for `period` values, whose sum is stated over `divisor` and whose anchor `share` times."""
         self.period = period
         self._window = array("d", [0.0]) * period  # in steps while on a grid, else the values themselves
         self._index = 0
         self._scale = 1.0
-        self._rounder = ROUNDER  # 0 once off the grid, where a value is its own step
-        self._divisor = 1.0
+        self._grid = 1.0
+        self._divisor = divisor
+        self._share = share
         self._total = nan
         self._fresh = 0.0
         self._anchor = 0.0
         self._next_anchor = 0.0
+        self._spoilt = 0  # updates until what is no finite number has left the window
+
+    @property
+    def value(self) -> float:
+        """The result as of the last update."""
+        return self._total / self._divisor + self._share * self._anchor
 
     @property
     def ready(self) -> bool:
         """Whether the window is full and holds numbers only."""
         return self._total == self._total
 
-    def _take(self, value: float) -> None:
-        """Let `value` in and the oldest out."""
-        steps = value * self._scale + self._rounder - self._rounder
-        if steps / self._scale != value:
-            steps = self._restate(value)
+    def update(self, value: float) -> float:
+        """Take the next value and return the result, NaN while the window is not full or holds a NaN."""
+        wide = value * self._scale
+        steps = wide + ROUNDER - ROUNDER
+        if abs(wide - steps) <= abs(wide) * DUST:
+            # The hot path of many strategies: a whole number of steps, no anchor, nothing to mend.
+            index = self._index
+            window = self._window
+            self._total += steps - window[index]
+            self._fresh += steps
+            window[index] = steps
+            index += 1
+            if index == self.period:
+                index = 0
+                self._total = self._fresh
+                self._fresh = 0.0
+            self._index = index
+            return self._total / self._divisor
+        return self._admit(value)
+
+    def _admit(self, value: float) -> float:
+        """Take a value that the quick path does not: off the grid, no finite number, or while the window holds one."""
+        steps = value
+        if value - value != 0.0:
+            self._spoilt = self.period + 1
+        elif self._grid > 0.0:
+            steps = self._restated(value)
         index = self._index
         leaving = self._window[index]
         self._window[index] = steps
@@ -58,22 +89,21 @@ class WindowTotal:
         self._index = index + 1
         if self._index == self.period:
             self._turn(steps)
-        if self._total != self._total:
-            self._mend(leaving)
+        if leaving - leaving != 0.0:
+            self._total = self._recounted(self.period, self._anchor)
+        if self._spoilt > 0:
+            self._spoilt -= 1
+        self._scale = self._grid if self._grid > 0.0 and self._spoilt == 0 else nan
+        return self.value
 
     def _turn(self, steps: float) -> None:
         """Take over the sum that began with this turn of the ring, and begin the next."""
         self._index = 0
         self._total = self._fresh
         self._fresh = 0.0
-        if self._rounder == 0.0:
+        if self._grid == 0.0:
             self._anchor = self._next_anchor
             self._next_anchor = steps if steps - steps == 0.0 else 0.0
-
-    def _mend(self, leaving: float) -> None:
-        """Sum the window again if what left it was no finite number and had spoilt the sum."""
-        if leaving - leaving != 0.0:
-            self._total = self._recounted(self.period, self._anchor)
 
     def _recounted(self, count: int, anchor: float) -> float:
         """The sum of `value - anchor` over the first `count` places of the ring."""
@@ -82,17 +112,16 @@ class WindowTotal:
             total += self._window[index] - anchor
         return total
 
-    def _restate(self, value: float) -> float:
+    def _restated(self, value: float) -> float:
         """`value` in steps of a grid fine enough for it; all that is kept moves to that grid, or off any grid."""
-        if value - value != 0.0:
-            return value
-        scale = self._scale
-        while scale < SCALE_MAX:
-            scale *= 10.0
-            steps = value * scale + self._rounder - self._rounder
-            if steps / scale == value:
-                self._refine(scale / self._scale)
+        scale = self._grid
+        while scale <= SCALE_MAX:
+            wide = value * scale
+            steps = wide + ROUNDER - ROUNDER
+            if abs(wide - steps) <= abs(wide) * DUST:
+                self._refine(scale / self._grid)
                 return steps
+            scale *= 10.0
         self._leave_grid(value)
         return value
 
@@ -102,16 +131,15 @@ class WindowTotal:
             self._window[index] *= ratio
         self._total *= ratio
         self._fresh *= ratio
-        self._scale *= ratio
+        self._grid *= ratio
         self._divisor *= ratio
 
     def _leave_grid(self, value: float) -> None:
         """Keep the values themselves from now on, and their sum around `value`."""
         for index in range(self.period):
-            self._window[index] /= self._scale
-        self._divisor /= self._scale
-        self._scale = 1.0
-        self._rounder = 0.0
+            self._window[index] /= self._grid
+        self._divisor /= self._grid
+        self._grid = 0.0
         self._anchor = value
         self._next_anchor = value
         self._fresh = self._recounted(self._index, value)
