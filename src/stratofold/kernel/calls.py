@@ -132,10 +132,11 @@ def _bind(
 def power(body: Body, left: Value, right: Value, node: ast.AST) -> Value:
     """`left ** right`: ints by multiplication, floats by `fold/maths.py`."""
     if left.kind is not FLOAT and right.kind is not FLOAT:
-        if not isinstance(right.constant, int) or not 0 <= right.constant <= _POWER_MAX:
-            raise body.refuse(
-                node, "whether this power is an int or a float depends on its exponent", "write float(...) ** ..."
-            )
+        if isinstance(right.constant, int) and right.constant < 0:
+            return _routed(body, "power", [left, right], node)
+        if right.constant is None or right.constant > _POWER_MAX:
+            whole = [arithmetic.as_int(body, left), arithmetic.as_int(body, right)]
+            return function(body, maths.whole_power, whole, {}, node)
         result = number_value(1)
         base = arithmetic.as_int(body, left)
         for _ in range(right.constant):
@@ -146,7 +147,7 @@ def power(body: Body, left: Value, right: Value, node: ast.AST) -> Value:
 
 def _routed(body: Body, name: str, arguments: list[Value], node: ast.AST) -> Value:
     """A function of `fold/maths.py`, given floats."""
-    target = getattr(maths, name, None)
+    target = routing.logarithm if name == "log" and len(arguments) > 1 else getattr(maths, name, None)
     if target is None:
         raise body.refuse(node, f"math.{name} has no machine code")
     for value in arguments:
