@@ -17,16 +17,18 @@ MINUTE = 60_000_000_000
 
 
 def made_bars(symbols=("SPY", "QQQ"), count=1_500, *, minutes=False, seed=7):
-    """Random walks: sessions of XNYS from 2015, or minutes around the clock from 2022."""
+    """Random walks: sessions of XNYS from 1998, or minutes around the clock from 2022."""
     chance = np.random.default_rng(seed)
     table = calendar("24/7" if minutes else "XNYS")
     if minutes:
         times = np.arange(1, count + 1, dtype=np.int64) * MINUTE + 18_993 * DAY
     else:
-        first = table.session_of(16_436 * DAY)
+        first = table.session_of(10_227 * DAY)
         times = np.asarray(table.closes[first : first + count], dtype=np.int64)
     spread = 0.0006 if minutes else 0.011
-    close = 100.0 * np.exp(np.cumsum(chance.normal(0.03 * spread, spread, (len(times), len(symbols))), axis=0))
+    close = 100.0 * np.exp(
+        np.cumsum(chance.normal(0.0 if minutes else 0.03 * spread, spread, (len(times), len(symbols))), axis=0)
+    )
     before = np.vstack([np.full((1, len(symbols)), 100.0), close[:-1]])
     edge = np.abs(chance.normal(0.0, spread / 2.0, close.shape))
     high, low = np.maximum(close, before) * (1.0 + edge), np.minimum(close, before) * (1.0 - edge)
@@ -51,7 +53,7 @@ def with_split(bars, symbol, row, ratio):
     own = (np.arange(len(bars)) % len(bars.symbols) == symbol) & (bars.time < bars.time[row])
     factor = np.where(own, ratio, 1.0)
     for column in (bars.open, bars.high, bars.low, bars.close):
-        column *= factor
+        np.multiply(column, factor, out=column)
     actions = (np.array([bars.time[row] - 1]), np.array([0]), np.array([symbol]), np.array([0]), np.array([ratio]))
     object.__setattr__(bars, "actions", Actions(*actions))
     return bars
@@ -100,7 +102,10 @@ def made_run(bars, *, strategy="Crossover", refusals=3, **changes):
         "orders": _table(("number", "symbol", "side", "kind", "tif", "state", "decided", "done"), orders),
         "refusals": _table(
             ("time", "number", "symbol", "side", "quantity", "reason", "limit", "observed"),
-            [(bars.time[60 + i], 900 + i, 0, 1, 10.0, i % 2, 5.0, 15.0) for i in range(refusals)],
+            [
+                (bars.time[min(60 + i, len(bars.time) - 1)], 900 + i, 0, 1, 10.0, i % 2, 5.0, 15.0)
+                for i in range(refusals)
+            ],
             floats=("quantity", "limit", "observed"),
         ),
         "equity": {"time": time, "equity": equity},
@@ -134,9 +139,14 @@ def _equity(bars, fills, money):
     for handle, name in enumerate(bars.symbols):
         own = bars.of(name)
         close = own.close[np.maximum(np.searchsorted(own.time, times, side="right") - 1, 0)]
-        for time, symbol, side, quantity, price in fills:
-            if symbol == handle:
-                equity += np.where(times >= time, side * quantity * (close - price), 0.0)
+        rows = np.array(
+            [(time, side * quantity, price) for time, symbol, side, quantity, price in fills if symbol == handle]
+        )
+        if len(rows):
+            done = np.searchsorted(rows[:, 0], times, side="right")
+            held = np.append(0.0, np.cumsum(rows[:, 1]))
+            paid = np.append(0.0, np.cumsum(rows[:, 1] * rows[:, 2]))
+            equity += held[done] * close - paid[done]
     if bars.span_ns < DAY:
         last = np.flatnonzero(np.append(np.diff((times - 1) // DAY) > 0, True))
         return times[last], equity[last]
@@ -158,7 +168,7 @@ def _stats(bars, money, equity, trades):
         "total_return": float(growth - 1.0),
         "cagr": float(growth ** (1.0 / years) - 1.0),
         "volatility": float(deviation * 252**0.5),
-        "sharpe": float(returns.mean() / deviation * 252**0.5),
+        "sharpe": float(returns.mean() / deviation * 252**0.5) if deviation else np.nan,
         "sortino": 0.9,
         "calmar": 0.4,
         "max_drawdown": float(drawdown.max()),

@@ -199,6 +199,7 @@ def packed_candles(shown: Candles, decimals: int | None) -> dict[str, Any]:
     before = np.concatenate(([0], c[:-1])) if len(c) else c
     return {
         "decimals": scale,
+        "tick": 2 if decimals is None else decimals,
         "every": shown.every,
         "daily": shown.daily,
         "adjusted": shown.adjusted,

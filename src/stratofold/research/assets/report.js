@@ -155,6 +155,8 @@
       ? "Buy and hold puts equal money into each symbol at its first close and pays no costs; dividends stay cash. "
       : "There is no buy-and-hold line: the prices of this run are not in the report or not in one currency. ")
       + "Drag to zoom. The curves are sampled at session closes; the deepest drawdown under Statistics watches every event.";
+    const levels = [...equity, ...(held ?? [])];
+    byId("log-scale").checked = Math.max(...levels) > 8 * Math.min(...levels) && Math.min(...levels) > 0;
     let plots = [];
 
     function draw() {
@@ -163,9 +165,9 @@
       const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
       const cursor = { sync: { key: "curves" }, points: { size: 7 }, drag: { x: true, y: false } };
       const time = { value: (_, v) => at(v ?? seconds.at(-1)) }; // without a cursor the legend tells the end
-      const log = byId("log-scale").checked && equity.every((value) => value > 0);
+      const log = byId("log-scale").checked && levels.every((value) => value > 0);
       const compact = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 6 });
-      const widest = Math.max(...[...equity, ...(held ?? [])].map((value) => compact.format(Math.round(value)).length), 6);
+      const widest = Math.max(...levels.map((value) => compact.format(Math.round(value)).length), 6);
       const scale = (texts) => ({ ...axis, values: texts, size: 14 + 7.2 * widest }); // one left edge: a day stands above itself
       const frame = (height) => ({ width: places[0].clientWidth, height, cursor, legend: { live: true }, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC") });
       plots = [
@@ -291,15 +293,25 @@
       return count <= place.clientWidth / 110 ? "words" : count <= place.clientWidth / 3 ? "arrows" : "none";
     }
 
+    function priceText(price) { // the tick's decimals, and more where splits made old prices small
+      const wanted = price ? 3 - Math.floor(Math.log10(Math.abs(price))) : 0;
+      return price.toFixed(Math.max(symbol.tick, Math.min(wanted, symbol.decimals)));
+    }
+
+    function showLatest(count) { // as far back as the latest markers reach, so that the first sight has some
+      scale.setVisibleLogicalRange({ from: symbol.marks.at(-count)[0], to: rows.length + 2 });
+    }
+
     function show(i) {
       picker.value = i;
       symbol = symbols[i];
       rows = candlesOf(symbol);
-      bars.applyOptions({ priceFormat: { type: "price", precision: symbol.decimals, minMove: 10 ** -symbol.decimals } });
+      bars.applyOptions({ priceFormat: { type: "custom", formatter: priceText, minMove: 10 ** -symbol.decimals } });
       chart.applyOptions({ timeScale: { timeVisible: !symbol.daily, secondsVisible: false } });
       bars.setData(rows);
       paint();
       scale.fitContent();
+      if (detail() === "none") showLatest(Math.floor(place.clientWidth / 8));
       describe();
       ranges();
     }
@@ -345,7 +357,7 @@
         const said = `${side > 0 ? "bought" : "sold"} ${plain.format(quantity)} at ${plain.format(price)}`;
         done.set(i, done.has(i) ? `${done.get(i)}; ${said}` : said);
       }
-      const price = number(symbol.decimals).format, at = symbol.daily ? dayText : timeText;
+      const price = priceText, at = symbol.daily ? dayText : timeText;
       const list = rows.map((row, i) => ({ ...row, done: done.get(i) ?? "" })).reverse();
       longTable(twin.lastElementChild, `${symbol.name}, latest first`, [
         moment(symbol.daily ? "Day" : "Ends", (row) => row.time, at), figure("Open", (row) => row.open, price), figure("High", (row) => row.high, price),
@@ -367,8 +379,7 @@
     picker.addEventListener("change", () => show(Number(picker.value)));
     redraws.push(paint);
     scale.subscribeVisibleLogicalRangeChange(() => { if (detail() !== level) mark(); });
-    const busiest = symbols.reduce((best, one, i) => (one.marks.length > symbols[best].marks.length ? i : best), 0);
-    show(busiest);
+    show(Math.max(symbols.findIndex((one) => one.marks.length), 0));
   }
 
   // --- trades and refusals -----------------------------------------------------------------------------------------
