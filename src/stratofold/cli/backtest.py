@@ -23,6 +23,7 @@ def backtest(
     slippage: jobs.Charges = None,
     limits: jobs.Allowances = None,
     execution: jobs.Execution = None,
+    kernel: jobs.Kernel = None,
     report: Annotated[str | None, typer.Option(help="Also write the HTML report to this path.")] = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
@@ -34,11 +35,11 @@ def backtest(
     """
     options = {
         "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "report": report,
+        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "kernel": kernel, "report": report,
     }  # fmt: skip
     task = jobs.job(options, config, context.args)
-    with working(f"running {task.strategy.__name__}"):
-        result = task.run()
+    with working(f"running {task.strategy.__name__}") as progress:
+        result = task.run(progress)
     written = result.report(Path(task.report)) if task.report else None
     show(result, written, json=json)
 

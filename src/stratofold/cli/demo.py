@@ -28,9 +28,9 @@ def demo(
         "slippage": stratofold.Slippage(proportional=0.0001),
         "execution": execution,
     }
-    with working("running Momentum on 14 US stocks and funds"):
+    with working("running Momentum on 14 US stocks and funds") as progress:
         started = perf_counter()
-        result = stratofold.backtest(Momentum, data, **keywords)
+        result = stratofold.backtest(Momentum, data, progress=progress, **keywords)
         seconds = perf_counter() - started
         written = result.report(out)
     if json:

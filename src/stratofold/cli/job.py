@@ -4,7 +4,7 @@ What comes in: options as typed.
 What goes out: a `Job`: a strategy class, market data, and the keywords of `stratofold.backtest`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -30,6 +30,7 @@ Cash = Annotated[float | None, typer.Option(help="Money at the start. Default: 1
 Charges = Annotated[str | None, typer.Option(help="per_share=0.005,minimum=1 ... Default: none.")]
 Allowances = Annotated[str | None, typer.Option(help="position_max=500,leverage_max=1 ... Default: unlimited.")]
 Execution = Annotated[str | None, typer.Option(help="auto, interpreted, compiled or frozen.")]
+Kernel = Annotated[Path | None, typer.Option(help="The frozen kernel, for --execution frozen.")]
 ConfigPath = Annotated[Path | None, typer.Option("--config", help=f"Default: {FILE_NAME} here, if there is one.")]
 
 
@@ -42,11 +43,11 @@ class Job:
     keywords: dict[str, Any]
     report: str | None
 
-    def run(self) -> Any:
-        """The result of the backtest."""
+    def run(self, progress: Callable[[str], None]) -> Any:
+        """The result of the backtest; `progress` is told what takes long."""
         import stratofold
 
-        return stratofold.backtest(self.strategy, self.data, **self.keywords)
+        return stratofold.backtest(self.strategy, self.data, progress=progress, **self.keywords)
 
 
 def job(options: Mapping[str, Any], config_path: Path | None, extra: Iterable[str] = ()) -> Job:
@@ -80,7 +81,7 @@ def _config(path: Path | None) -> Config:
 
 def _keywords(said: Mapping[str, Any], config: Config, symbols: list[str] | None) -> dict[str, Any]:
     """The keywords of `backtest` that were stated anywhere; the rest is left to its defaults."""
-    keywords: dict[str, Any] = {"symbols": symbols}
+    keywords: dict[str, Any] = {"symbols": symbols, "kernel": said.get("kernel")}
     for name in ("start", "end", "cash", "execution"):
         keywords[name] = said.get(name) if name in said else getattr(config, name)
     for name in ("fees", "slippage", "limits"):

@@ -124,13 +124,21 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Say on standard error that `what` goes on: a spinner on a terminal, a plain line elsewhere."""
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Say on standard error that `what` goes on: a spinner on a terminal, a plain line elsewhere.
+
+    Gives a function that says what goes on now.
+    """
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        typer.echo(f"{what} ...", err=True)
-        yield
+        _say_line(what)
+        yield _say_line
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(what):
-        yield
+    with Console(stderr=True).status(what) as status:
+        yield status.update
+
+
+def _say_line(text: str) -> None:
+    """One plain line of progress."""
+    typer.echo(f"{text} ...", err=True)

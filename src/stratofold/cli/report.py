@@ -25,6 +25,7 @@ def report(
     slippage: jobs.Charges = None,
     limits: jobs.Allowances = None,
     execution: jobs.Execution = None,
+    kernel: jobs.Kernel = None,
     config: jobs.ConfigPath = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     json: Json = False,
@@ -33,10 +34,10 @@ def report(
     """Run a strategy and write one offline HTML file: candles, trades, equity, drawdown, statistics."""
     options = {
         "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution,
+        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "kernel": kernel,
     }  # fmt: skip
     task = jobs.job(options, config, context.args)
-    with working(f"running {task.strategy.__name__}"):
-        result = task.run()
+    with working(f"running {task.strategy.__name__}") as progress:
+        result = task.run(progress)
         written = result.report(out or Path(task.report or "stratofold-report.html"), open=open_it)
     show(result, written, json=json)
