@@ -165,3 +165,20 @@ def test_volumes_of_a_long_stream_balance():
     fed(balance, closes, volumes)
     signed = [volumes[0], *(volume if count % 2 else -volume for count, volume in enumerate(volumes[1:], 1))]
     assert balance.value == math.fsum(signed)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1.0, 1e13, 1e200])
+def test_any_magnitude(factor):
+    """Values too large or too small for any grid are averaged as doubles."""
+    generator = random.Random(10)
+    values = [generator.uniform(1.0, 2.0) * factor for _ in range(300)]
+    average = indicators.SMA(7)
+    results = [average.update(value) for value in values]
+    for count in (7, 8, 100, 300):
+        assert results[count - 1] == pytest.approx(math.fsum(values[count - 7 : count]) / 7, rel=1e-15)
+
+
+def test_a_decimal_missed_by_a_rounding_counts_as_the_decimal():
+    average = indicators.SMA(1)
+    assert 0.1 + 0.2 != 0.3
+    assert average.update(0.1 + 0.2) == 0.3

@@ -25,8 +25,8 @@ SCALE_MAX = 1e8
 class WindowTotal:
     """The last `period` values and their sum; `SMA` and `SUM` are two ways of stating it.
 
-    The result is `_total / _divisor + _share * _anchor`.  `_total` is NaN until the window is full, and while it holds
-    a NaN.  `_grid` is the scale of the grid, 0 once off any; `_scale` is the same where the quick path is open, else NaN.
+    The result is `_total / _divisor + _share * _anchor`.  `_total` is NaN until the window is full, and while it holds a
+    NaN; `_fresh` is the sum since the ring last turned.  `_grid` is the scale of the grid, 0 once off any; `_scale` is the same where the quick path is open, else NaN.
     """
 
     def __init__(self, period: int, divisor: float, share: float) -> None:
@@ -62,16 +62,18 @@ class WindowTotal:
             # The hot path of many strategies: a whole number of steps, no anchor, nothing to mend.
             index = self._index
             window = self._window
-            self._total += steps - window[index]
-            self._fresh += steps
+            total = self._total + (steps - window[index])
+            fresh = self._fresh + steps
             window[index] = steps
             index += 1
             if index == self.period:
                 index = 0
-                self._total = self._fresh
-                self._fresh = 0.0
+                total = fresh
+                fresh = 0.0
             self._index = index
-            return self._total / self._divisor
+            self._total = total
+            self._fresh = fresh
+            return total / self._divisor
         return self._admit(value)
 
     def _admit(self, value: float) -> float:
