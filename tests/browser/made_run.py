@@ -77,7 +77,7 @@ def _crossings(bars, handle, money):
     ]
 
 
-def made_run(bars, *, strategy="Crossover", refusals=3, **changes):
+def made_run(bars, /, *, strategy="Crossover", refusals=3, **changes):
     """A result over `bars`, with consistent fills, trades and equity."""
     money = 100_000.0
     fills, trades, orders = [], [], []
