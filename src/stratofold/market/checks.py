@@ -16,7 +16,11 @@ from stratofold.errors import Setup
 from stratofold.market.data import moment_text
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from stratofold.market.data import Floats, Ints
+
+    Flags = NDArray[np.bool_]
 
 _PIECE = 32_768  # rows: five columns of it stay in a second-level cache
 _DUST = 1e-9  # relative: what adjusting prices by a factor leaves between a high and the close that made it
@@ -104,58 +108,41 @@ def _sound(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floa
 
 
 def _mended_or_refused(block: Block) -> Block:
+    """Rule by rule, the gravest first; what passes them all misses by dust, and is swept."""
     for name in ("open", "high", "low", "close", "volume"):
-        _refuse_where(
-            block,
-            ~np.isfinite(getattr(block, name)),
-            "SF204",
-            f"the {name} is not a number",
-            name,
-            "drop the row or fill it in",
-        )
+        unknown = Setup("SF204", f"the {name} is not a number", fix="drop the row or fill it in")
+        _refuse_where(block, ~np.isfinite(getattr(block, name)), name, unknown)
     for name in ("open", "high", "low", "close"):
-        _refuse_where(
-            block,
-            getattr(block, name) <= 0.0,
-            "SF205",
-            f"the {name} is zero or negative",
-            name,
-            "drop the row or correct the price",
-        )
-    _refuse_where(
-        block, block.volume < 0.0, "SF208", "the volume is negative", "volume", "correct it; an unknown volume is 0"
-    )
+        nothing = Setup("SF205", f"the {name} is zero or negative", fix="drop the row or correct the price")
+        _refuse_where(block, getattr(block, name) <= 0.0, name, nothing)
+    owed = Setup("SF208", "the volume is negative", fix="correct it; an unknown volume is 0")
+    _refuse_where(block, block.volume < 0.0, "volume", owed)
     dust = _DUST * block.high
-    _refuse_where(
-        block, block.high < block.low - dust, "SF206", "the high is below the low", "high", "swap or correct them"
-    )
+    crossed = Setup("SF206", "the high is below the low", fix="swap or correct them")
+    _refuse_where(block, block.high < block.low - dust, "high", crossed)
     for name in ("open", "close"):
         price = getattr(block, name)
-        outside = (price > block.high + dust) | (price < block.low - dust)
-        _refuse_where(block, outside, "SF207", f"the {name} is outside low and high", name, "correct the row")
+        outside = Setup("SF207", f"the {name} is outside low and high", fix="correct the row")
+        _refuse_where(block, (price > block.high + dust) | (price < block.low - dust), name, outside)
     return block._replace(
         high=np.maximum(np.maximum(block.high, block.low), np.maximum(block.open, block.close)),
         low=np.minimum(np.minimum(block.high, block.low), np.minimum(block.open, block.close)),
     )
 
 
-def _refuse_where(block: Block, wrong: np.ndarray, code: str, what: str, name: str, fix: str) -> None:
-    """Raise for the first wrong row, saying how many there are and what the row holds."""
+def _refuse_where(block: Block, wrong: Flags, name: str, error: Setup) -> None:
+    """Raise the error for the first wrong row, saying what the row holds and how many there are."""
     rows = np.flatnonzero(wrong)
     if len(rows) == 0:
         return
     row = int(rows[0])
-    held = ", ".join(
-        f"{column} {float(getattr(block, column)[row]):.10g}" for column in ("open", "high", "low", "close", "volume")
-    )
+    columns = ("open", "high", "low", "close", "volume")
+    held = ", ".join(f"{column} {float(getattr(block, column)[row]):.10g}" for column in columns)
     others = f"; so it is in {len(rows):,} rows" if len(rows) > 1 else ""
-    raise Setup(
-        code,
-        f"{what}: {float(getattr(block, name)[row]):.10g}",
-        place=block.place(row),
-        why=f"the row is {held}{others}",
-        fix=fix,
-    )
+    error.what = f"{error.what}: {float(getattr(block, name)[row]):.10g}"
+    error.place = block.place(row)
+    error.why = f"the row is {held}{others}"
+    raise error
 
 
 def price_decimals(*columns: Floats) -> int:

@@ -31,12 +31,11 @@ _WEEKEND_SHARE_MIN = 0.05  # always-open markets have two days in seven at weeke
 
 
 class Clock(NamedTuple):
-    """What the user stated: calendar or "auto", span or None, stamps or "auto", whether an instrument never closes."""
+    """What the user stated: calendar or "auto", span or None, stamps or "auto"."""
 
     calendar: str
     span_ns: int | None
     stamped: str
-    round_the_clock: bool
 
 
 class Closed(NamedTuple):
@@ -65,18 +64,21 @@ def settle(parts: list[Read], clock: Clock, notes: list[str]) -> Closed:
         )
     spans = [span for part in parts if (span := _frequent_gap(part))]
     if days == {True}:
-        return _settle_days(parts, clock, min(spans, default=1), notes)
+        stated = clock.span_ns // DAY_NS if clock.span_ns else 0
+        return _settle_days(parts, clock, stated or min(spans, default=1), notes)
     return _settle_instants(parts, clock, min(spans, default=0), notes)
 
 
 def _frequent_gap(part: Read) -> int:
-    """The most frequent gap between bars of one symbol, 0 if there is only one bar."""
+    """The most frequent gap between bars of one symbol, the smallest if several are; 0 if no symbol has two bars."""
     _, times, code = part
-    values = times.values
-    if len(code) > 1:
-        values = values[code == np.bincount(code[:_SAMPLE]).argmax()]
-    some = values[:_SAMPLE]
-    gaps = some[1:] - some[:-1]
+    some = times.values[:_SAMPLE]
+    if len(code) == 1:
+        gaps = some[1:] - some[:-1]
+    else:
+        order = np.argsort(code[:_SAMPLE], kind="stable")
+        one_symbol = np.diff(code[order]) == 0
+        gaps = np.diff(some[order])[one_symbol]
     if len(gaps) and (least := gaps.min()) > 0 and 2 * np.count_nonzero(gaps == least) >= len(gaps):
         return int(least)
     gaps = np.abs(gaps[gaps != 0])
@@ -90,9 +92,7 @@ def _settle_days(parts: list[Read], clock: Clock, step: int, notes: list[str]) -
     """Dates stand for their sessions, and a bar is complete at its session's close."""
     if step >= _LONG_BAR_DAYS:
         return _settle_long(parts, clock, step, notes)
-    whole = (
-        calendar("24/7" if clock.round_the_clock else "XNYS") if clock.calendar == "auto" else calendar(clock.calendar)
-    )
+    whole = calendar("XNYS" if clock.calendar == "auto" else clock.calendar)
     places = [_places(times.values, whole) for _, times, _ in parts]
     if clock.calendar == "auto" and not all((own >= 0).all() for own in places):
         whole = calendar(_calendar_of_strangers(parts, places, notes))
@@ -172,7 +172,7 @@ def _settle_long(parts: list[Read], clock: Clock, step: int, notes: list[str]) -
             why="taking the first for the last is a look-ahead of a whole bar",
             fix='say stamped="start" or stamped="close"',
         )
-    whole = calendar("24/7" if clock.round_the_clock else "XNYS" if clock.calendar == "auto" else clock.calendar)
+    whole = calendar("XNYS" if clock.calendar == "auto" else clock.calendar)
     closes = []
     for source, times, code in parts:
         if len(code) > 1 and clock.stamped == "start":
@@ -204,7 +204,7 @@ def _settle_instants(parts: list[Read], clock: Clock, gap: int, notes: list[str]
         ]
         return _settle_days(dates, clock, 1, notes)
     closes = [times.values + span if stamped == "start" else times.values for _, times, _ in parts]
-    name = _calendar_of_instants(closes, clock, span) if clock.calendar == "auto" else clock.calendar
+    name = _calendar_of_instants(closes, span) if clock.calendar == "auto" else clock.calendar
     whole = calendar(name)
     if name == "XNYS":
         name = _inside(parts, closes, whole, clock, notes)
@@ -235,10 +235,8 @@ def _stamp(parts: list[Read], span: int, notes: list[str]) -> str:
     )
 
 
-def _calendar_of_instants(closes: list[Ints], clock: Clock, span: int) -> str:
+def _calendar_of_instants(closes: list[Ints], span: int) -> str:
     """Bars between 02:00 and 08:00 UTC are of no American stock; with weekends they are of a market that never closes."""
-    if clock.round_the_clock:
-        return "24/7"
     sample = np.concatenate([column[:: len(column) // _SAMPLE | 1] for column in closes]) - span
     hour = sample % DAY_NS // _HOUR_NS
     if not ((hour >= 2) & (hour < 8)).any():

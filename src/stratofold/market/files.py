@@ -1,9 +1,9 @@
 """Files and folders of bars as frames.
 
-What comes in: a path to a CSV, Parquet or Arrow file, or to a folder of them.
-What goes out: polars frames with the symbol their file name stands for.
-Why it is shaped so: a broken file must be named with what is wrong with it, and an Arrow file is mapped into memory, so
-that only what is read is loaded.
+What comes in: a path to a CSV, Parquet or Arrow file, to a folder of them, or to a folder of NumPy columns.
+What goes out: polars frames with the symbol their file name stands for, or arrays mapped into memory.
+Why it is shaped so: a broken file must be named with what is wrong with it; and a million bars need not be in memory at all,
+so a folder with one `.npy` file a column (`time.npy`, `open.npy`, ...) is mapped and read in place.
 """
 
 from __future__ import annotations
@@ -36,6 +36,19 @@ def frames(path: str | Path) -> Iterator[tuple[str, str, Any]]:
         files = [place]
     for file in files:
         yield str(file), file.name.removesuffix(_suffix(file)), _frame(file)
+
+
+def mapped_columns(folder: Path) -> dict[str, Any]:
+    """The `.npy` files of a folder as columns mapped into memory; raises Setup for one that cannot be read."""
+    import numpy as np
+
+    columns = {}
+    for file in sorted(folder.glob("*.npy")):
+        try:
+            columns[file.stem] = np.load(file, mmap_mode="r")
+        except (OSError, ValueError) as wrong:
+            raise _broken(file, ".npy", wrong) from wrong
+    return columns
 
 
 def _suffix(file: Path) -> str:
@@ -92,7 +105,8 @@ def _broken(file: Path, suffix: str, wrong: Exception) -> Setup:
                 why=f"it has {file.stat().st_size:,} bytes and lacks the footer that ends every Parquet file",
                 fix="copy or download it again",
             )
-    kind = {".parquet": "Parquet", ".pq": "Parquet"}.get(suffix, "Arrow" if suffix in _ARROW else "CSV")
+    kinds = {_PARQUET: "Parquet", _ARROW: "Arrow", _CSV: "CSV"}
+    kind = next((name for endings, name in kinds.items() if suffix in endings), "NumPy")
     return Setup(
         "SF222",
         f"the {kind} file cannot be read",

@@ -73,7 +73,8 @@ def read(
     """Bars from anywhere as `MarketData`.
 
     `data`: a pandas, polars or Arrow frame (long with a symbol column, or of one symbol), a mapping symbol to frame or
-    column to array, a path to a CSV, Parquet or Arrow file or to a folder of them, a catalogue, or `MarketData` itself.
+    column to array, a path to a CSV, Parquet or Arrow file, to a folder of them or to one of `.npy` columns (which is mapped
+    into memory), a catalogue, or `MarketData` itself.
     `symbols` chooses and orders (or names a table that does not say); `start` and `end` as in `MarketData.subset`.
     `calendar`: "XNYS", "24/7", "24/5" or "auto".  `span`: how long a bar lasts; otherwise the most frequent gap.
     `stamped`: whether a bar carries its "start" or its "close"; "auto" takes dates as sessions and intraday times as starts.
@@ -93,12 +94,10 @@ def read(
     notes: list[str] = []
     known = _instruments(instruments)
     parts = _parts(data, wanted, timezone, notes)
-    clock = Clock(
-        calendar, _span_ns(span), stamped, round_the_clock=any(item.calendar == "24/7" for item in known.values())
-    )
+    names = wanted or tuple(dict.fromkeys(name for part in parts for name in part.symbols))
+    clock = Clock(_stated_calendar(calendar, names, known), _span_ns(span), stamped)
     closed = settle([(part.source, part.times, part.code) for part in parts], clock, notes)
     blocks = [_block(part, time) for part, time in zip(parts, closed.times, strict=True)]
-    names = wanted or tuple(dict.fromkeys(name for part in parts for name in part.symbols))
     market = _assembled(blocks, names, closed, known, notes)
     if actions is not None:
         market = read_actions(market, actions, timezone)
@@ -130,6 +129,14 @@ def _instruments(given: Mapping[str, Instrument] | Iterable[Instrument] | Instru
     return {instrument.symbol: instrument for instrument in listed}
 
 
+def _stated_calendar(calendar: str, names: tuple[str, ...], known: dict[str, Instrument]) -> str:
+    """The calendar asked for, or the one that the instruments state; the widest, if they differ."""
+    stated = {known[name].calendar for name in names if name in known} - {None}
+    if calendar != "auto" or not stated:
+        return calendar
+    return str(stated.pop()) if len(stated) == 1 else "24/7"
+
+
 def _span_ns(span: timedelta | str | int | None) -> int | None:
     """A span as nanoseconds; text is a number and a unit, "5min"."""
     if span is None or isinstance(span, int):
@@ -156,9 +163,14 @@ def tables(data: Any, symbols: tuple[str, ...] | None = None) -> Iterator[Table]
 
 def _filed(path: str | Path, symbols: tuple[str, ...] | None) -> Iterator[Table]:
     """The files of a path; in a folder a file without a column of symbols is of the symbol it is named after."""
-    from stratofold.market.files import frames
+    from stratofold.market.files import frames, mapped_columns
 
     folder = Path(path).is_dir()
+    if folder and (columns := mapped_columns(Path(path))):
+        table: Table = ArrayTable(columns, str(path))
+        table.stem = Path(path).name
+        yield table
+        return
     for source, stem, frame in frames(path):
         table = PolarsTable(frame, source, stem=stem)
         if folder and "symbol" not in recognised(table.names):
@@ -287,6 +299,9 @@ def _note_columns(names: tuple[object, ...], found: dict[str, int], notes: list[
         said.append("the close is adjusted: positions and dividends will not be those of the day")
     if "volume" not in found:
         said.append("no volume: taken as 0, so nothing fills under a volume cap")
+    unread = [str(name) for position, name in enumerate(names) if position not in found.values()]
+    if unread:
+        said.append(f"columns not read: {', '.join(unread)}")
     notes.extend(line for line in said if line and line not in notes)
 
 

@@ -53,7 +53,7 @@ class Table(ABC):
 class ArrayTable(Table):
     """A mapping from column names to arrays."""
 
-    def __init__(self, columns: Mapping[object, Any], source: str, symbol: str | None = None) -> None:
+    def __init__(self, columns: Mapping[Any, Any], source: str, symbol: str | None = None) -> None:
         """Columns of one length; raises Setup if they are not."""
         super().__init__(source, symbol, None, tuple(columns))
         self._columns = list(columns.values())

@@ -11,6 +11,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stratofold.adapters.embedded.catalogue import Catalogue
 from stratofold.errors import Setup
@@ -253,6 +255,11 @@ def test_an_instrument_that_never_closes_decides_for_weekdays_too():
     days = [date(2020, 1, 6) + timedelta(days=k) for k in range(5)]
     assert read(daily(days), symbols="BTCUSD", instruments=Crypto("BTCUSD")).calendar.name == "24/7"
     assert read(daily(days), symbols="BTCUSD").calendar.name == "XNYS"
+    assert read(daily(days), symbols="DAX", instruments=Equity("DAX", calendar="24/5")).calendar.name == "24/5"
+    both = {"BTCUSD": daily(days), "SPY": daily(days)}
+    stated = [Crypto("BTCUSD"), Equity("SPY", calendar="XNYS"), Equity("OTHER", calendar="24/5")]
+    assert read(both, instruments=stated).calendar.name == "24/7"
+    assert read(both["SPY"], symbols="SPY", instruments=stated).calendar.name == "XNYS"
 
 
 def test_weekdays_that_are_holidays_mean_any_weekday():
@@ -371,8 +378,8 @@ def test_market_data_and_catalogues_pass_through(spy):
 
 def test_instruments_are_taken_as_stated(spy):
     stated = Future("SPY", multiplier=50.0, price_decimals=2, margin=0.1)
-    for given in (stated, [stated], {"SPY": stated}):
-        assert read(spy, symbols="SPY", instruments=given).instruments == (stated,)
+    for shape in (stated, [stated], {"SPY": stated}):
+        assert read(spy, symbols="SPY", instruments=shape).instruments == (stated,)
 
 
 # prices | decimals
@@ -416,6 +423,55 @@ def test_a_mapped_file_is_not_copied(minutes, tmp_path):
     columns = {word: minutes[word].to_numpy() for word in WORDS}
     market = read({"ts": minutes["ts"].dt.epoch("ns").to_numpy(), **columns, "close": mapped}, symbols="SPY")
     assert np.shares_memory(market.close, mapped)
+
+
+def test_a_folder_of_columns_is_mapped_and_not_copied(minutes, tmp_path):
+    folder = tmp_path / "SPY"
+    folder.mkdir()
+    for word in WORDS:
+        np.save(folder / f"{word}.npy", minutes[word].to_numpy())
+    np.save(folder / "time.npy", minutes["ts"].dt.epoch("ns").to_numpy() + 60 * 10**9)
+    market = read(folder, stamped="close")
+    assert same(market, read(minutes, symbols="SPY"))
+    assert not market.close.flags.owndata
+    (folder / "open.npy").write_bytes((folder / "open.npy").read_bytes()[:40])
+    with pytest.raises(Setup, match="the NumPy file cannot be read"):
+        read(folder)
+
+
+def test_columns_nobody_asked_for_are_said(spy):
+    market = read(spy.with_columns(Dividends=pl.lit(0.0), Adj_Close=pl.lit(1.0)), symbols="SPY")
+    assert any(note == "columns not read: Dividends, Adj_Close" for note in market.notes)
+
+
+@st.composite
+def shuffled(draw):
+    """A few symbols with random days each, as one long table in an order that keeps each symbol's own."""
+    days = [date(2020, 1, 1) + timedelta(days=k) for k in range(40)]
+    rows = {name: sorted(draw(st.sets(st.sampled_from(days), min_size=2))) for name in ("A", "B", "C")}
+    order = draw(st.permutations([name for name, own in rows.items() for _ in own]))
+    left = {name: iter(own) for name, own in rows.items()}
+    return [(name, next(left[name])) for name in order]
+
+
+@given(shuffled(), st.data())
+def test_rows_end_up_in_order_of_time_and_symbol_wherever_they_stood(rows, data):
+    price = [data.draw(st.integers(100, 999)) / 100 for _ in rows]
+    table = {"symbol": [name for name, _ in rows], "date": [day for _, day in rows], **dict.fromkeys(WORDS[:4], price)}
+    market = read(table, symbols=["A", "B", "C"], calendar="24/7", span="1d")
+    expected = sorted(zip((day for _, day in rows), (name for name, _ in rows), price, strict=True))
+    handles = [market.symbols[k] for k in market.symbol]
+    days = [datetime.fromtimestamp(int(time) // 10**9 - 86_400, UTC).date() for time in market.time]
+    assert list(zip(days, handles, market.close, strict=True)) == expected
+
+
+@given(st.sampled_from(WORDS), st.integers(0, 49), st.sampled_from([float("nan"), float("inf"), -1.0]))
+def test_one_wrong_figure_is_found_wherever_it_is(word, row, value):
+    market = sample("SPY", start="2020-02-01", end="2020-04-15")
+    columns = {name: getattr(market, name).copy() for name in WORDS}
+    columns[word][row] = value
+    with pytest.raises(Setup, match=f"the {word} is .*\n.*SPY, row {row}, "):
+        read({"time": market.time, **columns}, symbols="SPY")
 
 
 def test_foreign_frames_come_in_through_narwhals(spy):
