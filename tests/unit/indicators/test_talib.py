@@ -87,9 +87,9 @@ def test_generated_bars(row, walks):
 
 @pytest.mark.parametrize("row", ROWS, ids=identity)
 def test_real_bars(row, real):
-    """On the last 600 raw daily bars, splits included, of each of the fourteen symbols."""
+    """On the last 400 raw daily bars, splits included, of each of the fourteen symbols."""
     for bars in real.values():
-        compare(row, {name: column[-600:] for name, column in bars.items()})
+        compare(row, {name: column[-400:] for name, column in bars.items()})
 
 
 @pytest.mark.parametrize("name", ["SMA", "EMA", "RSI", "STDDEV", "KAMA", "LINEARREG"])
