@@ -157,31 +157,36 @@ class Desk:
         self.draw, self.market, self.start, self.tick = draw, market, start, tick
         self.kinds: list[str] = []
 
-    def price(self) -> float:
-        """A price on the lattice, near the start."""
-        return max(self.start + self.tick * self.draw(st.integers(-6, 6)), 0.5)
+    def price(self, toward: int = 1) -> float:
+        """A price on the lattice, near the start and more often on the side that `toward` (1 up, -1 down) says."""
+        return max(self.start + toward * self.tick * self.draw(st.integers(-2, 3)), 0.5)
 
-    def order(self) -> Word:
+    def symbol(self) -> int:
+        """Any instrument."""
+        return self.draw(st.integers(0, len(self.market) - 1))
+
+    def order(self, symbol: int | None = None) -> Word:
         """A purchase or a sale of any kind."""
-        symbol = self.draw(st.integers(0, len(self.market) - 1))
-        kind = pick(self.draw, "market", "limit", "stop", "stop_limit", "trail", "trail_fraction")
+        symbol = self.symbol() if symbol is None else symbol
+        side = pick(self.draw, 1, -1)
+        kind = pick(self.draw, "market", "limit", "limit", "stop", "stop_limit", "trail", "trail_fraction")
         more: dict[str, Any] = {"tif": pick(self.draw, GTC, GTC, DAY)}
         if kind in ("market", "limit"):
             more["tif"] = pick(self.draw, GTC, GTC, DAY, IOC, FOK, AT_CLOSE)
         if kind in ("limit", "stop_limit"):
-            more["limit"] = self.price()
+            more["limit"] = self.price(-side if kind == "limit" else side)
         if kind in ("stop", "stop_limit"):
-            more["stop"] = self.price()
+            more["stop"] = self.price(side)
         if kind == "trail":
             more["trail"] = self.tick * self.draw(st.integers(1, 3))
         if kind == "trail_fraction":
             more["trail_fraction"] = pick(self.draw, 0.01, 0.0033)
-        for leg in ("take_profit", "stop_loss"):
+        for leg, toward in (("take_profit", side), ("stop_loss", -side)):
             if often(self.draw, 3):
-                more[leg] = self.price()
+                more[leg] = self.price(toward)
         self.kinds.append(kind)
         self.kinds += [leg for leg in ("take_profit", "stop_loss") if leg in more]
-        return Word(pick(self.draw, "buy", "sell"), symbol, self.quantity(symbol), **more)
+        return Word("buy" if side > 0 else "sell", symbol, self.quantity(symbol), **more)
 
     def quantity(self, symbol: int) -> float:
         """Whole lots."""
@@ -211,15 +216,16 @@ class Desk:
 
     def pair(self) -> list[Word]:
         """Two orders of one symbol, linked."""
-        first = self.order()
+        symbol = self.symbol()
+        first = self.order(symbol)
         one = len(self.kinds) - sum(leg is not None for leg in (first.take_profit, first.stop_loss))
-        second = self.order()
+        second = self.order(symbol)
         other = len(self.kinds) - sum(leg is not None for leg in (second.take_profit, second.stop_loss))
         return [first, second, Word("one_cancels_other", number=one, other=other)]
 
     def target(self) -> Word:
         """A target by quantity, value or weight, or a close."""
-        symbol = self.draw(st.integers(0, len(self.market) - 1))
+        symbol = self.symbol()
         name = pick(self.draw, "target_quantity", "target_value", "target_weight", "close")
         lots = self.draw(st.integers(-40, 40))
         value = {"target_quantity": lots * self.market[symbol].lot, "target_value": lots * 77.7}.get(name, lots / 80)
