@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from stratofold.kernel.kinds import BOOL, FLOAT, INT, KNOWN, NOTHING, AnyKind, TupleKind, Value, join, number_value, plain
+from stratofold.kernel.kinds import BOOL, FLOAT, INT, KNOWN, NOTHING, AnyKind, ArrayKind, TupleKind, Value, join, number_value, plain
 from stratofold.kernel.refused import Refused
 
 if TYPE_CHECKING:
@@ -106,6 +106,13 @@ class Body:
         if "%status" in self.slots:
             rows += ["fail:", "  %status.now = load i32, ptr %status", *_failure(returned, "%status.now")]
         return "\n".join(rows)
+
+    def attribute_name(self, name: str) -> str:
+        """An attribute's name as the class keeps it: `__name` is private to it."""
+        owners = self.function.__qualname__.split(".")
+        if not name.startswith("__") or name.endswith("__") or len(owners) == 1:
+            return name
+        return f"_{owners[-2].lstrip('_')}{name}"
 
     # Failing
 
@@ -217,6 +224,8 @@ class Body:
         """`value` as `kind`, which must hold it; an int that no double holds leaves the kernel."""
         if value.kind == kind:
             return value
+        if isinstance(kind, ArrayKind):
+            return Value(kind, value.text)
         if isinstance(kind, TupleKind):
             return Value(kind, "", None, [self.convert(*pair) for pair in zip(self.members(value), kind.parts, strict=True)])
         if value.kind is BOOL:

@@ -166,6 +166,9 @@ def _builtin(body: Body, callee: Any, arguments: list[Value], keywords: dict[str
         return _routed(body, routed, arguments, node)
     writer = _BUILTINS.get(callee)
     if writer is None:
+        home = getattr(callee, "__module__", None)
+        if home not in (None, "builtins") and not isinstance(callee, type):
+            name = f"{home}.{name}"
         if isinstance(callee, type):
             raise body.refuse(node, f"a {name} made inside a hook has no machine code", "make it in setup")
         raise body.refuse(node, f"{name} has no machine code", "do it in setup, or write it out with numbers")
@@ -315,11 +318,14 @@ def _float_test(condition: str) -> Callable[[Body, list[Value], ast.AST], Value]
 
 
 def _float_remainder(body: Body, arguments: list[Value], node: ast.AST) -> Value:
-    """`math.fmod`, which raises for an infinite dividend or a divisor of zero."""
+    """`math.fmod`, which raises for an infinite dividend or a divisor of zero unless the other is NaN."""
     left, right = (arithmetic.as_float(body, value) for value in _numbers(body, arguments, 2, node))
     size = body.value(f"call double @llvm.fabs.f64(double {left.text})")
-    body.fail_when(body.value(f"fcmp oeq double {size}, 0x7FF0000000000000"), ARITHMETIC)
-    body.fail_when(body.value(f"fcmp oeq double {right.text}, 0.0"), ARITHMETIC)
+    endless = body.value(f"fcmp oeq double {size}, 0x7FF0000000000000")
+    by_zero = body.value(f"fcmp oeq double {right.text}, 0.0")
+    are_numbers = body.value(f"fcmp ord double {left.text}, {right.text}")
+    wrong = body.value(f"or i1 {endless}, {by_zero}")
+    body.fail_when(body.value(f"and i1 {wrong}, {are_numbers}"), ARITHMETIC)
     name = body.unit.support("fmod")
     return Value(FLOAT, body.value(f"call double {name}(double {left.text}, double {right.text})"))
 

@@ -81,7 +81,7 @@ def _name(body: Body, node: ast.Name) -> Value:
 
 def _attribute(body: Body, node: ast.Attribute) -> Value:
     """`owner.name`."""
-    return attribute(body, lower(body, node.value), node.attr, node)
+    return attribute(body, lower(body, node.value), body.attribute_name(node.attr), node)
 
 
 def attribute(body: Body, owner: Value, name: str, node: ast.AST) -> Value:

@@ -56,7 +56,8 @@ def store(body: Body, target: ast.expr, value: Value) -> None:
     if isinstance(target, ast.Name):
         body.write(target.id, value, target)
     elif isinstance(target, ast.Attribute):
-        memory.store_attribute(body, expressions.lower(body, target.value), target.attr, value, target)
+        owner = expressions.lower(body, target.value)
+        memory.store_attribute(body, owner, body.attribute_name(target.attr), value, target)
     elif isinstance(target, ast.Subscript):
         owner = expressions.lower(body, target.value)
         memory.store_element(body, owner, expressions.lower(body, target.slice), value, target)
@@ -82,9 +83,10 @@ def _augmented(body: Body, node: ast.AugAssign) -> None:
         body.write(target.id, arithmetic.binary(body, node.op, old, expressions.lower(body, node.value), node), node)
     elif isinstance(target, ast.Attribute):
         owner = expressions.lower(body, target.value)
-        old = expressions.attribute(body, owner, target.attr, target)
+        name = body.attribute_name(target.attr)
+        old = expressions.attribute(body, owner, name, target)
         new = arithmetic.binary(body, node.op, old, expressions.lower(body, node.value), node)
-        memory.store_attribute(body, owner, target.attr, new, target)
+        memory.store_attribute(body, owner, name, new, target)
     else:
         owner = expressions.lower(body, target.value)
         index = expressions.lower(body, target.slice)
