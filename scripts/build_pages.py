@@ -1,7 +1,8 @@
 """Writes the generated pages of the documentation; `--check` only says whether they are current.
 
-What comes in: the typer application, every `Error(code, what, ...)` in the sources, the table of an order's life.
-What goes out: docs/commands.md, docs/errors.md, docs/lifecycle.md and its diagram.
+What comes in: the typer application, every `Error(code, what, ...)` in the sources, the table of an order's
+life, the shipped strategies.
+What goes out: docs/commands.md, docs/errors.md, docs/lifecycle.md and its diagram, docs/strategies/.
 """
 
 import ast
@@ -13,6 +14,7 @@ from pathlib import Path
 import typer
 
 import lifecycle_page
+import strategy_pages
 from stratofold.cli.app import FREE_OPTIONS, app
 from stratofold.cli.output import Exit
 
@@ -139,11 +141,13 @@ def main() -> int:
         "errors.md": errors_page(),
         "lifecycle.md": lifecycle_page.page(NOTE),
         "lifecycle.svg": lifecycle_page.diagram(),
+        **strategy_pages.pages(NOTE),
     }
     stale = [name for name, text in pages.items() if not same(ROOT / "docs" / name, text)]
     if "--check" in sys.argv:
         print("\n".join(f"docs/{name} is not current: run scripts/build_pages.py" for name in stale))
         return len(stale)
+    (ROOT / "docs" / "strategies").mkdir(exist_ok=True)
     for name in stale:
         (ROOT / "docs" / name).write_text(pages[name], encoding="utf-8")
         print(f"wrote docs/{name}")
