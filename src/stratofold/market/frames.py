@@ -22,6 +22,7 @@ from stratofold.market.checks import Block, check_order, check_prices, price_dec
 from stratofold.market.closes import Clock, Closed, settle
 from stratofold.market.data import MarketData
 from stratofold.market.instruments import CRYPTO, EQUITY, Instrument
+from stratofold.market.rates import read_rates, read_statuses
 from stratofold.market.tables import ArrayTable, PandasTable, PolarsTable, recognised
 from stratofold.market.times import Times, read_times
 
@@ -65,6 +66,8 @@ def read(
     end: Moment = None,
     instruments: Mapping[str, Instrument] | Iterable[Instrument] | Instrument | None = None,
     actions: Any = None,
+    rates: Mapping[str, Any] | None = None,
+    statuses: Any = None,
     calendar: str = "auto",
     span: timedelta | str | int | None = None,
     stamped: str = "auto",
@@ -79,14 +82,19 @@ def read(
     `calendar`: "XNYS", "24/7", "24/5" or "auto".  `span`: how long a bar lasts; otherwise the most frequent gap.
     `stamped`: whether a bar carries its "start" or its "close"; "auto" takes dates as sessions and intraday times as starts.
     `timezone`: the zone of naive times.
+    `actions`, `rates` and `statuses`: see `actions.read_actions`, `rates.read_rates` and `rates.read_statuses`.
     Raises Setup for anything that is wrong with the data (docs: the data door).
     """
     wanted = (symbols,) if isinstance(symbols, str) else None if symbols is None else tuple(symbols)
     if isinstance(data, MarketData):
-        _nothing_else(instruments=instruments, actions=actions, span=span, timezone=timezone)
+        _nothing_else(
+            instruments=instruments, actions=actions, rates=rates, statuses=statuses, span=span, timezone=timezone
+        )
         return data.subset(wanted, start, end)
     if _is_catalogue(data):
-        _nothing_else(instruments=instruments, actions=actions, span=span, timezone=timezone)
+        _nothing_else(
+            instruments=instruments, actions=actions, rates=rates, statuses=statuses, span=span, timezone=timezone
+        )
         market: MarketData = data.bars(wanted, start, end)
         return market
     if stamped not in ("auto", "start", "close"):
@@ -101,6 +109,10 @@ def read(
     market = _assembled(blocks, names, closed, known, notes)
     if actions is not None:
         market = read_actions(market, actions, timezone)
+    if rates:
+        market = read_rates(market, rates, timezone)
+    if statuses is not None:
+        market = read_statuses(market, statuses, timezone)
     return market if start is None and end is None else market.subset(None, start, end)
 
 
