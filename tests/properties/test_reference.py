@@ -7,7 +7,7 @@ from tests.harness import run_scenario
 from tests.reference.chance import cases
 from tests.reference.simulator import simulate
 
-EXAMPLES = 400
+EXAMPLES = 300
 
 
 def agree(case, **how):

@@ -270,6 +270,34 @@ class TestProtectiveLegs:
         assert fills(outcome) == [(1, 1, 10, 100.0), (3, 3, -4, 98.0), (4, 2, -6, 103.0)]
         assert outcome.orders == [(1, FILLED, 10.0), (2, FILLED, 6.0), (3, CANCELLED, 4.0)]
 
+    def test_a_waiting_leg_can_be_cancelled_and_is_not_revived(self, run):
+        for script in (
+            {0: [buy(5, limit=99.0, **BRACKET), cancel(3)]},
+            {0: [buy(5, limit=99.0, **BRACKET)], 1: [cancel(3)]},
+        ):
+            outcome = play(run, [(100.0,) * 4, (99.0, 99.0, 90.0, 90.0)], on_bar=script)
+            assert (fills(outcome), states(outcome)) == ([(2, 1, 5, 99.0)], [FILLED, WORKING, CANCELLED])
+
+    def test_a_waiting_leg_can_be_replaced(self, run):
+        script = {0: [buy(5, limit=99.0, stop_loss=90.0)], 1: [Word("replace", number=2, stop=98.5)]}
+        outcome = play(run, [(100.0,) * 4, (100.0, 100.0, 98.0, 98.0)], on_bar=script)
+        assert fills(outcome) == [(2, 1, 5, 99.0), (2, 2, -5, 98.5)]
+
+    def test_on_fill_may_cancel_the_stop_before_it_is_tried_at_once(self, run):
+        row = (100.0, 100.0, 97.0, 98.0)
+        outcome = play(run, [row], buy(5, limit=99.0, stop_loss=98.0), on_fill={0: [cancel(2)]})
+        assert (fills(outcome), states(outcome)) == ([(1, 1, 5, 99.0)], [FILLED, CANCELLED])
+
+    def test_legs_that_work_already_take_part_as_any_order(self, run):
+        # day 2: the entry's rest and the stop both go at the open, the entry first; the stop for all of it.
+        rows = [FLAT, (97.0, 97.0, 96.0, 97.0)]
+        outcome = play(run, rows, buy(20, stop_loss=98.0), volume_cap=0.01, on_fill={0: []})
+        assert fills(outcome) == [(1, 1, 10, 100.0), (2, 1, 10, 97.0)]
+        bars = daily(FIRST, *rows)
+        bars[2] = replace(bars[2], volume=4000.0)
+        outcome = play(run, [], buy(20, stop_loss=98.0), bars=bars, volume_cap=0.01)
+        assert fills(outcome)[1:] == [(2, 1, 10, 97.0), (2, 2, -20, 97.0)]
+
     def test_a_leg_can_be_cancelled_and_the_other_stays(self, run):
         script = {0: [buy(5, **BRACKET)], 1: [cancel(3)]}
         assert states(play(run, [FLAT, FLAT], on_bar=script)) == [FILLED, WORKING, CANCELLED]
@@ -288,6 +316,14 @@ class TestLinkedAndTrailing:
         assert fills(outcome) == [(1, 1, 10, 99.0), (2, 2, 5, 111.0)]
         assert states(outcome) == [CANCELLED, FILLED]
 
+    def test_links_know_no_latency(self, run):
+        bars = hundreds(FIRST, FIRST, FIRST)
+        outcome = play(run, [], buy(5), sell(8), self.LINK, bars=bars, latency=50)
+        assert fills(outcome) == [(0, 1, 5, 100.0), (0, 2, -3, 100.0)]
+
+    def test_a_link_to_no_order_is_ignored(self, run):
+        assert fills(play(run, [FLAT], buy(5), self.LINK, buy(8))) == [(1, 1, 5, 100.0), (1, 2, 8, 100.0)]
+
     def test_one_that_ends_unfilled_leaves_the_other(self, run):
         outcome = play(run, [FLAT], buy(5, limit=50.0, tif=DAY), buy(5, stop=110.0), self.LINK)
         assert states(outcome) == [EXPIRED, WORKING]
@@ -299,6 +335,11 @@ class TestLinkedAndTrailing:
     def test_a_trailing_stop_follows_closes_and_never_turns_back(self, run):
         rows = [(101.0, 105.0, 101.0, 104.0), (104.0, 104.0, 102.5, 103.0), (103.0, 103.0, 101.0, 102.0)]
         assert fills(play(run, rows, sell(5, trail=2.0))) == [(3, 1, -5, 102.0)]
+
+    def test_a_trailing_stop_follows_once_it_has_arrived(self, run):
+        # said at 400, it arrives at 450: the close of 500 moves it from 98 to 101.
+        bars = hundreds(FIRST, (103.0,) * 4, (102.0, 102.0, 100.0, 100.0))
+        assert [price for *_, price in fills(play(run, [], sell(5, trail=2.0), bars=bars, latency=50))] == [101.0]
 
     def test_a_fraction_of_each_close(self, run):
         # starts at 98; the close of 110 moves it to 107.8.

@@ -12,6 +12,8 @@ from tests.reference.scenario import (
     DAY,
     EXPIRED,
     FILLED,
+    FOK,
+    IOC,
     MARGINED,
     WORKING,
     Currency,
@@ -301,6 +303,30 @@ class TestBetweenBars:
         outcome = self.play(run, *halt, rows=(FLAT, FLAT, (103.0,) * 4), words=[buy(1)])
         assert fills(outcome)[1] == (3, 2, 1, 103.0)
 
+    def test_hasty_orders_wait_for_the_end_of_a_halt(self, run):
+        halt = (at("halt"), at("resume", day=3))
+        outcome = self.play(run, *halt, rows=(FLAT, FLAT, (103.0,) * 4), words=[buy(1, tif=IOC), buy(1, tif=FOK)])
+        assert fills(outcome)[1:] == [(3, 2, 1, 103.0), (3, 3, 1, 103.0)]
+
+    def test_a_split_divides_a_trailing_stop_and_its_distance(self, run):
+        # 98 and 2 become 49 and 1; the close of 52 moves it to 51.
+        rows = (FLAT, (50.0, 52.0, 50.0, 52.0), (52.0, 52.0, 51.0, 51.0))
+        assert fills(self.play(run, at("split", 2.0), rows=rows, words=[sell(5, trail=2.0)]))[1:] == [(3, 2, -10, 51.0)]
+
+    def test_a_split_keeps_waiting_legs_and_divides_their_prices(self, run):
+        rows = (FLAT, (50.0, 50.0, 47.0, 48.0))
+        outcome = self.play(run, at("split", 2.0), rows=rows, words=[buy(5, limit=98.0, stop_loss=96.0)])
+        assert fills(outcome)[1:] == [(2, 2, 10, 49.0), (2, 3, -10, 48.0)]
+
+    def test_on_fill_hears_a_delisting(self, run):
+        two = (Instrument(), Instrument())
+        bars = daily(FIRST, FLAT, FLAT) + daily(FIRST, FLAT, FLAT, symbol=1)
+        script = {0: [buy(10)]}
+        happenings = (at("delisting", 50.0),)
+        answer = {1: [buy(1, symbol=1)]}
+        outcome = play(run, [], on_bar=script, on_fill=answer, bars=bars, happenings=happenings, instruments=two)
+        assert fills(outcome) == [(1, 1, 10, 100.0), (2, 0, -10, 50.0), (2, 2, 1, 100.0)]
+
     def test_orders_expire_during_a_halt(self, run):
         outcome = self.play(run, at("halt"), words=[buy(1, limit=99.0, tif=DAY), buy(1, tif=AT_CLOSE)])
         assert states(outcome) == [FILLED, EXPIRED, EXPIRED]
@@ -323,3 +349,22 @@ class TestBetweenBars:
         assert fills(outcome) == [(1, 1, -1000, 99.0), (3, 0, 1000, 190.0)]
         assert outcome.fills[1][6] == 190.0
         assert states(outcome) == [FILLED, CANCELLED]
+
+    def test_a_margin_call_waits_for_the_end_of_a_halt(self, run):
+        rows = (FLAT, (195.0,) * 4, (190.0,) * 4, (180.0,) * 4)
+        future = (Instrument(MARGINED, margin=0.1, maintenance=0.05),)
+        halt = (at("halt", day=3), at("resume", day=4))
+        outcome = play(run, rows, on_bar={0: [sell(1000)]}, instruments=future, happenings=halt)
+        assert fills(outcome)[1] == (4, 0, 1000, 180.0)
+
+    def test_a_broke_account_is_closed_out_without_any_maintenance(self, run):
+        outcome = play(run, (FLAT, (300.0,) * 4, (290.0,) * 4), sell(1), cash=100.0)
+        assert fills(outcome) == [(1, 1, -1, 100.0), (3, 0, 1, 290.0)]
+
+    def test_a_call_never_reaches_back_to_an_open_before_it(self, run):
+        # symbol 0 is called at its close of day 2; symbol 1's bar of that very day opened before.
+        bars = daily(FIRST, FLAT, (195.0,) * 4, FLAT) + daily(FIRST, FLAT, FLAT, (101.0,) * 4, symbol=1)
+        two = (Instrument(MARGINED, margin=0.1, maintenance=0.05), Instrument(MARGINED, margin=0.1))
+        script = {0: [sell(1000), buy(1, symbol=1)]}
+        outcome = play(run, [], on_bar=script, bars=bars, instruments=two)
+        assert fills(outcome)[2:] == [(3, 0, 1000, 100.0), (3, 0, -1, 101.0)]
