@@ -37,7 +37,7 @@ EXIT_WORDS = {
 def commands_page() -> str:
     """Every command with its arguments and options."""
     group = typer.main.get_command(app)
-    lines = [NOTE, "# Commands", "", "Every command takes `--help`.", ""]
+    lines = ["# Commands", "", NOTE, "", "Every command takes `--help`.", ""]
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         summary = (command.help or "").strip()
         lines += [f"## stratofold {name}", "", summary, "", "| | |", "|---|---|"]
@@ -116,8 +116,9 @@ def errors_page() -> str:
         whats += [what] if what not in {"", "…", *whats} else []
         fixes += [fix] if fix not in {"", "…", *fixes} else []
     lines = [
-        NOTE,
         "# Errors",
+        "",
+        NOTE,
         "",
         "Each error a person can cause has a code that does not change, says what is wrong, where, why it matters, and the one thing that mends it.",
         "",

@@ -92,8 +92,9 @@ def diagram() -> str:
 def page(note: str) -> str:
     """The diagram, and the table it is drawn from."""
     lines = [
-        note,
         "# The life of an order",
+        "",
+        note,
         "",
         "Everything that can change an order's state is one table, `fold/lifecycle.py`, and this page is drawn from it.",
         "A report that the table does not allow in a state is an incident to reconcile, never ignored.",

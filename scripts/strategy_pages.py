@@ -90,7 +90,7 @@ def index(note: str) -> str:
     """The list of strategies."""
     rows = [f"| [{page.title}]({page.file}.md) | {first_sentence(kind(name))} |" for name, page in PAGES.items()]
     head = "Ready-made, to start from; do not expect to grow rich with them.\nEach page says what its strategy did on the shipped sample."
-    return "\n".join([note, "# Strategies", "", head, "", "| | |", "|---|---|", *rows, ""])
+    return "\n".join(["# Strategies", "", note, "", head, "", "| | |", "|---|---|", *rows, ""])
 
 
 def kind(name: str) -> Any:
@@ -113,7 +113,7 @@ def text(name: str, page: Page, note: str) -> str:
     where = f"src/stratofold/strategies/{strategy.__module__.rpartition('.')[2]}.py"
     symbols = ",".join(page.symbols)
     chosen = "" if page.symbols == ("us14",) else f" --symbols {symbols}"
-    parts = [note, f"# {page.title}", "", rule, "", page.word, "", f"The source is `{where}`.", "", "## Run it", ""]
+    parts = [f"# {page.title}", "", note, "", rule, "", page.word, "", f"The source is `{where}`.", "", "## Run it", ""]
     parts += ["```console", f"$ stratofold backtest stratofold.strategies:{name}{chosen}", "```", ""]
     parts += [*parameter_table(strategy), *figure_table(strategy, page)]
     return "\n".join(parts) + "\n"
