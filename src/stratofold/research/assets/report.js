@@ -265,7 +265,7 @@
     const bars = chart.addSeries(LightweightCharts.CandlestickSeries, { priceLineVisible: false, lastValueVisible: false });
     const arrows = LightweightCharts.createSeriesMarkers(bars, []);
     const scale = chart.timeScale();
-    let rows = [], symbol = symbols[0], level = "arrows";
+    let rows = [], symbol = symbols[0], level = "arrows", height = 1;
     const dense = element("p", { className: "over", role: "status", hidden: true, textContent: "More fills than there is room for: zoom in to see them." });
     place.append(dense);
 
@@ -290,12 +290,17 @@
       const seen = scale.getVisibleLogicalRange();
       if (seen === null) return "arrows";
       const count = symbol.marks.filter(([i]) => i >= seen.from && i <= seen.to).length;
-      return count <= place.clientWidth / 110 ? "words" : count <= place.clientWidth / 3 ? "arrows" : "none";
+      return count <= place.clientWidth / 110 ? "words" : count <= place.clientWidth / 2 ? "arrows" : "none";
     }
 
+    const digitsOf = (price) => (price > 0 ? 3 - Math.floor(Math.log10(price)) : 0);
+
     function priceText(price) { // the tick's decimals, and more where splits made old prices small
-      const wanted = price ? 3 - Math.floor(Math.log10(Math.abs(price))) : 0;
-      return price.toFixed(Math.max(symbol.tick, Math.min(wanted, symbol.decimals)));
+      return price.toFixed(Math.max(symbol.tick, Math.min(digitsOf(price), symbol.decimals)));
+    }
+
+    function axisText(price) { // as many decimals as tell a thousandth of the chart's height
+      return price.toFixed(Math.max(2, Math.min(Math.max(digitsOf(price), digitsOf(height)), symbol.decimals)));
     }
 
     function showLatest(count) { // as far back as the latest markers reach, so that the first sight has some
@@ -306,12 +311,12 @@
       picker.value = i;
       symbol = symbols[i];
       rows = candlesOf(symbol);
-      bars.applyOptions({ priceFormat: { type: "custom", formatter: priceText, minMove: 10 ** -symbol.decimals } });
+      height = rows.reduce((top, row) => Math.max(top, row.high), 0) - rows.reduce((low, row) => Math.min(low, row.low), Infinity);
+      bars.applyOptions({ priceFormat: { type: "custom", formatter: axisText, minMove: 10 ** -symbol.decimals } });
       chart.applyOptions({ timeScale: { timeVisible: !symbol.daily, secondsVisible: false } });
       bars.setData(rows);
       paint();
-      scale.fitContent();
-      if (detail() === "none") showLatest(Math.floor(place.clientWidth / 8));
+      if (symbol.marks.length > place.clientWidth / 2) showLatest(Math.floor(place.clientWidth / 8)); else scale.fitContent();
       describe();
       ranges();
     }
