@@ -8,15 +8,17 @@ The file, all numbers little-endian:
     bytes 0-7    "SFKERNEL"
     bytes 8-11   format version (1)
     bytes 12-15  length of the header
-    bytes 16-23  length of the code
-    bytes 24-55  SHA-256 of header and code
-    bytes 56-    the header, JSON: architecture, abi, baseline, cpu, features, layout, source, engine, made_by,
-                 entry, fixups
-    then         the code, from the next multiple of 64
+    bytes 16-19  length of the code
+    bytes 20-23  length of the rest of the file
+    bytes 24-55  SHA-256 of the rest of the file
+    bytes 56-    header and code, one after the other, compressed by zlib
+
+The header is JSON: architecture, abi, baseline, cpu, features, layout, source, engine, made_by, entry, fixups.
 
 Why it is shaped so: the code is copied into fresh memory, patched there (`fixups`), and only then turned from writable
 to executable, never both at once.  Mapping the file itself would save one copy of some tens of kilobytes, but then a
-file cut short under a running process would kill it, and a file system mounted noexec would refuse.  The hash finds
+file cut short under a running process would kill it, a file system mounted noexec would refuse, and compressed it is
+half as long.  The hash finds
 damage; it is no signature, so a kernel file deserves the trust that a Python file does.
 
 Written for Linux, macOS and Windows on x86-64 and arm64.  Run by us on Linux x86-64; the other ways to get executable
@@ -33,14 +35,14 @@ import os
 import struct
 import sys
 import weakref
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from stratofold.errors import Setup
 
 MAGIC, VERSION = b"SFKERNEL", 1
-_PREFIX = struct.Struct("<8sIIQ32s")
-_CODE_ALIGNMENT = 64
+_PREFIX = struct.Struct("<8sIIII32s")
 _WINDOWS = sys.platform == "win32"
 
 _MACHINES = {"x86_64": "x86-64", "amd64": "x86-64", "arm64": "aarch64", "aarch64": "aarch64"}
@@ -92,9 +94,8 @@ class Image:
 def seal(header: dict[str, Any], code: bytes, entry: int, fixups: Iterable[int]) -> bytes:
     """The kernel file of `code`; `header` is JSON-able and gets `entry` and `fixups` (byte offsets in the code)."""
     text = json.dumps(header | {"entry": entry, "fixups": list(fixups)}, sort_keys=True).encode()
-    digest = hashlib.sha256(text + code).digest()
-    head = _PREFIX.pack(MAGIC, VERSION, len(text), len(code), digest) + text
-    return head + bytes(-len(head) % _CODE_ALIGNMENT) + code
+    rest = zlib.compress(text + code, 9)
+    return _PREFIX.pack(MAGIC, VERSION, len(text), len(code), len(rest), hashlib.sha256(rest).digest()) + rest
 
 
 def inspect(kernel: str | os.PathLike[str] | bytes) -> dict[str, Any]:
@@ -155,19 +156,18 @@ def _parsed(data: bytes, place: str) -> tuple[dict[str, Any], bytes]:
         raise _refusal("SF620", "this is not a kernel file", place, fix=_FREEZE)
     if len(data) < _PREFIX.size:
         raise _cut_short(len(data), _PREFIX.size, place)
-    _, version, header_size, code_size, digest = _PREFIX.unpack_from(data)
+    _, version, header_size, code_size, rest_size, digest = _PREFIX.unpack_from(data)
     if version != VERSION:
         why = f"this stratofold reads format {VERSION}"
         raise _refusal("SF621", f"the kernel file has format {version}", place, fix=_FREEZE, why=why)
-    head = _PREFIX.size + header_size
-    start = head + -head % _CODE_ALIGNMENT
-    if len(data) < start + code_size:
-        raise _cut_short(len(data), start + code_size, place)
-    text, code = data[_PREFIX.size : head], data[start : start + code_size]
-    if hashlib.sha256(text + code).digest() != digest:
-        why = "its content is not what was written: SHA-256 differs"
+    rest = data[_PREFIX.size :]
+    if len(rest) < rest_size:
+        raise _cut_short(len(data), _PREFIX.size + rest_size, place)
+    content = zlib.decompress(rest) if hashlib.sha256(rest).digest() == digest else b""
+    if len(content) != header_size + code_size or len(rest) != rest_size:
+        why = "its content is not what was written"
         raise _refusal("SF623", "the kernel file is damaged", place, fix=_COPY, why=why)
-    return json.loads(text), code
+    return json.loads(content[:header_size]), content[header_size:]
 
 
 def _cut_short(length: int, wanted: int, place: str) -> Setup:
