@@ -99,12 +99,15 @@ class Frame:
     def to_polars(self) -> "pl.DataFrame":
         """A polars frame; times are `Datetime("ns", "UTC")`, absent prices null. Needs polars."""
         polars = _library("polars")
-        return polars.DataFrame([self._polars_series(polars, column) for column in self.raw])
+        made: pl.DataFrame = polars.DataFrame([self._polars_series(polars, column) for column in self.raw])
+        return made
 
     def _polars_series(self, polars: Any, column: str) -> "pl.Series":
         """One column for polars."""
+        series: pl.Series
         if column in self._names:
-            return polars.Series(column, self[column], dtype=polars.String)
+            series = polars.Series(column, self[column], dtype=polars.String)
+            return series
         if column in TIMES:
             series = polars.Series(column, self._nanoseconds(column), dtype=polars.Int64)
             return series.cast(polars.Datetime("ns", "UTC"))

@@ -94,9 +94,9 @@ def _ends(seconds: Array, every: int) -> Array:
         return np.empty(0, np.int64)
     last = np.arange(len(seconds)) % every == every - 1
     last[-1] = True
-    ends = np.flatnonzero(last)
-    keep = np.append(np.diff(seconds[ends]) > 0, True)
-    return ends[keep]
+    ends: Array = np.flatnonzero(last)
+    ends = ends[np.append(np.diff(seconds[ends]) > 0, True)]
+    return ends
 
 
 def markers(fills: dict[str, Array], handle: int, shown: Candles) -> list[list[float]]:
@@ -144,7 +144,8 @@ def benchmark(result: "Result", times: Array, money: float) -> Array:
     if bars is None or len({instrument.currency for instrument in bars.instruments}) > 1:
         return np.empty(0)
     share = money / len(bars.symbols)
-    return np.sum([_held(bars, handle, times, share) for handle in range(len(bars.symbols))], axis=0)
+    held: Array = np.sum([_held(bars, handle, times, share) for handle in range(len(bars.symbols))], axis=0)
+    return held
 
 
 def _held(bars: Any, handle: int, times: Array, money: float) -> Array:

@@ -35,8 +35,14 @@ FRAMES = {
 }
 NANOSECONDS_A_DAY = 86_400_000_000_000
 ORDINAL_OF_1970 = date(1970, 1, 1).toordinal()
-_SIDES: Names = {1: "buy", -1: "sell"}
-_HOLDINGS: Names = {1: "long", -1: "short", 0: "flat"}
+# Names by column, or by frame and column.
+_TABLES: dict[str, Sequence[str] | Names] = {
+    "side": {1: "buy", -1: "sell"},
+    "trades.side": {1: "long", -1: "short"},
+    "kind": KIND_NAMES,
+    "tif": TIF_NAMES,
+    "state": STATE_NAMES,
+}
 
 
 class Result:
@@ -87,44 +93,47 @@ class Result:
         self.warnings = list(warnings)
         self.hashes: Mapping[str, str] = hashes or {}
         self.currency = currency
-        tables: dict[str, Sequence[str] | Names] = {
-            "symbol": self.symbols, "side": _SIDES, "trades.side": _HOLDINGS, "kind": KIND_NAMES, "tif": TIF_NAMES,
-            "state": STATE_NAMES, **(names or {}),
-        }  # fmt: skip
-        self._frames = {
-            name: Frame(name, columns.get(name, {}), _names_of(name, tables), order.split())
-            for name, order in FRAMES.items()
-        }
+        self._columns = columns
+        self._tables = names or {}
+        self._frames: dict[str, Frame] = {}
+
+    def frame(self, name: str) -> Frame:
+        """The frame called `name`, one of `FRAMES`; made when it is first asked for."""
+        if name not in self._frames:
+            tables = {**_TABLES, "symbol": self.symbols, **self._tables}
+            order = FRAMES[name].split()
+            self._frames[name] = Frame(name, self._columns.get(name, {}), _names_of(name, tables), order)
+        return self._frames[name]
 
     @property
     def trades(self) -> Frame:
         """Round trips from flat to flat: symbol side opened closed quantity entry_price exit_price profit fees bars."""
-        return self._frames["trades"]
+        return self.frame("trades")
 
     @property
     def orders(self) -> Frame:
         """Every order: what was asked, when it was decided and done, its last state, what was filled."""
-        return self._frames["orders"]
+        return self.frame("orders")
 
     @property
     def fills(self) -> Frame:
         """Every execution: time number symbol side quantity price fee maker position (held after it)."""
-        return self._frames["fills"]
+        return self.frame("fills")
 
     @property
     def equity(self) -> Frame:
         """Time, equity, cash and exposure at each session's close, or at every event with `equity_curve=True`."""
-        return self._frames["equity"]
+        return self.frame("equity")
 
     @property
     def positions(self) -> Frame:
         """What is held at the end: symbol quantity average_price price value profit."""
-        return self._frames["positions"]
+        return self.frame("positions")
 
     @property
     def refusals(self) -> Frame:
         """What risk turned down: time number symbol side quantity reason limit observed."""
-        return self._frames["refusals"]
+        return self.frame("refusals")
 
     @property
     def first_line(self) -> str:
@@ -186,7 +195,7 @@ class Result:
             "symbols": list(self.symbols),
             "currency": self.currency,
             "stats": {key: _json_figure(key, value) for key, value in self.stats.items()},
-            "rows": {name: len(frame) for name, frame in self._frames.items()},
+            "rows": {name: len(self.frame(name)) for name in FRAMES},
             "first_line": self.first_line,
             "ignores": list(self.ignores),
             "notices": list(self.notices),

@@ -138,8 +138,8 @@ class Stats(Mapping[str, Any]):
 
     def __init__(self, values: Mapping[str, Any], currency: str = "") -> None:
         """Keep the figures; `currency` names the unit of the money among them."""
-        order = {key: position for position, key in enumerate(WORDS)}
-        self._values = {key: values[key] for key in sorted(values, key=lambda key: order.get(key, len(order)))}
+        known = {key: values[key] for key in WORDS if key in values}
+        self._values = {**known, **values}
         self.currency = currency
 
     def __getitem__(self, key: str) -> Any:
