@@ -94,9 +94,9 @@ def _ends(seconds: Array, every: int) -> Array:
         return np.empty(0, np.int64)
     last = np.arange(len(seconds)) % every == every - 1
     last[-1] = True
-    ends: Array = np.flatnonzero(last)
-    ends = ends[np.append(np.diff(seconds[ends]) > 0, True)]
-    return ends
+    ends = np.flatnonzero(last)
+    kept: Array = ends[np.append(np.diff(seconds[ends]) > 0, True)]
+    return kept
 
 
 def markers(fills: dict[str, Array], handle: int, shown: Candles) -> list[list[float]]:
