@@ -45,6 +45,8 @@ class Machine:
         """(status, result); the owner gets its new state where the status is 0."""
         block, addresses = self._packer.pack([self.owner])
         status = self._call(ctypes.byref(self._result), addresses[0], *arguments)
-        if status == 0:
+        if status:
+            block.rewind()
+        else:
             self._packer.unpack([self.owner], block, addresses)
         return status, self._result.value if self._has_result else None

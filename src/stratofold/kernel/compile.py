@@ -28,6 +28,7 @@ _FEED = 2  # the root whose arrays are read where they are
 _CODES = {"int": "q", "float": "d", "bool": "?"}
 
 _built: dict[type, list["Kernel"]] = {}
+_refused: dict[str, Refused] = {}  # so that a strategy outside the subset is looked at once a process
 _asked: set[type] = set()
 
 
@@ -60,7 +61,7 @@ class Kernel:
         """A program over these objects; raises Setup SF626 or SF627 where the kernel was made for others."""
         objects = [engine, strategy, feed]
         waiting, self._waiting = self._waiting, None
-        if waiting is not None and all(a is b for a, b in zip(waiting.objects, objects, strict=True)):
+        if waiting is not None and _same(waiting.objects, objects):
             return waiting
         if self._packer is not None:
             try:
@@ -74,6 +75,8 @@ class Kernel:
         """Whether these objects fit as they are; if so, the next `bind` of them is free."""
         if self._packer is None:
             return False
+        if self._waiting is not None and _same(self._waiting.objects, objects):
+            return True
         try:
             self._waiting = Program(self._function, self._packer, objects)
         except Changed:
@@ -102,8 +105,9 @@ class Kernel:
 class Program:
     """A kernel and the objects it runs on.
 
-    The objects keep the state of the entry until `unpack`; `restore` brings that state back into the machine's memory.
-    After a failed `run`, `number("bar_index")` says how far it had come.
+    The objects' numbers keep the state of the entry until `unpack`; their arrays are written in place.  After a failed
+    `run`, `number("bar_index")` says how far it had come, and `restore` brings the state of the entry back, arrays too.
+    After `unpack`, `restore` takes the objects as Python has changed them since.
     """
 
     def __init__(self, function: Callable[..., int], packer: Packer, objects: list[object]) -> None:
@@ -114,20 +118,27 @@ class Program:
         self._block: Block
         self._block, self._addresses = packer.pack(objects)
         self._result = ctypes.c_int64()
+        self._is_ahead = False
 
     def run(self, stop: int) -> tuple[int, int]:
         """(status, value): status 0 and what `run` returned, or why machine code left."""
         result = ctypes.byref(self._result)
+        self._is_ahead = True
         status = self._function(result, *self._addresses, stop)
         return status, self._result.value
 
     def unpack(self) -> None:
         """Give the objects the state that machine code reached."""
         self._packer.unpack(self.objects, self._block, self._addresses)
+        self._is_ahead = False
 
     def restore(self) -> None:
-        """Take the objects' state again; raises Changed where an object or a table has another shape now."""
-        self._block, self._addresses = self._packer.pack(self.objects, self._block)
+        """Enter again with the objects' state; raises Changed where an object has another kind or shape now."""
+        if self._is_ahead:
+            self._block.rewind()
+        else:
+            self._block, self._addresses = self._packer.pack(self.objects, self._block)
+        self._is_ahead = False
 
     def number(self, name: str, root: int = 0) -> float:
         """A numeric attribute of a root object as machine code left it, without unpacking the rest."""
@@ -157,7 +168,13 @@ def build(
     from stratofold.kernel import cache
 
     key, source = _key(objects, target)
-    file = cache.cached(key, lambda: compile_file(run, objects, source, target, progress))
+    if key in _refused:
+        raise _refused[key]
+    try:
+        file = cache.cached(key, lambda: compile_file(run, objects, source, target, progress))
+    except Refused as refused:
+        _refused[key] = refused
+        raise
     kernel = Kernel(file, loader.load(file))
     if target == "native":
         kernel._meet(objects)  # noqa: SLF001 - a kernel is finished here
@@ -189,6 +206,29 @@ def is_at_hand(engine: object, strategy: object, feed: object) -> bool:
         return cache.holds(_key([engine, strategy, feed], "native")[0])
     except Refused:
         return False
+
+
+def is_at_hand(engine: object, strategy: object, feed: object) -> bool:
+    """Whether `build` would find a kernel in this process or on the disk, without compiling."""
+    from stratofold.kernel import cache
+
+    objects = [engine, strategy, feed]
+    if any(known.offer(objects) for known in _built.get(type(strategy), ())):
+        return True
+    return cache.holds(_key(objects, "native")[0])
+
+
+def _key(objects: list[object], target: str) -> tuple[str, str]:
+    """The cache's key for these objects, and the hash of their source."""
+    survey = Survey(objects, {_FEED}, set())
+    source = source_hash([layout.cls for layout in survey.layouts])
+    parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest(), source
+
+
+def _same(some: list[object], others: list[object]) -> bool:
+    """Whether two lists hold the very same objects."""
+    return all(one is other for one, other in zip(some, others, strict=True))
 
 
 def compile_file(

@@ -2,9 +2,9 @@
 
 What comes in: the layouts of a survey, and which fields and arrays machine code writes.  What goes out: a `Packer`
 that fills a `Block` (numbers inline, addresses absolute) and afterwards gives the objects what changed.
-Why so: the objects keep their own state until a run has succeeded, so "bring back the state of the entry" is packing
-again.  For each layout one function is written as text, as `dataclasses` does, because a run of a few bars takes less
-time than packing with a loop over fields would.  Arrays that nothing writes to are read where they are.
+Why so: the objects' numbers keep the state of the entry until a run has succeeded.  Arrays are read and written where
+they are; of those that machine code writes, the block keeps a copy for the way back.  For each layout one function is
+written as text, as `dataclasses` does, because a run of a few bars takes less time than a loop over fields would.
 """
 
 import ctypes
@@ -38,9 +38,7 @@ class _Buffer(ctypes.Structure):
 
 
 def address_of(values: Any) -> int:
-    """Where the numbers of an array or a memoryview lie; the caller keeps it alive."""
-    if isinstance(values, array):
-        return values.buffer_info()[0]
+    """Where the numbers of a buffer lie; the caller keeps it alive."""
     found = _Buffer()
     ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(values), ctypes.byref(found), 0)
     address = found.buf or 0
@@ -54,19 +52,18 @@ class Block:
     def __init__(self, capacity: int) -> None:
         """Zeroed memory of `capacity` bytes."""
         self.memory = bytearray(capacity + _ALIGNMENT)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        self.start = -address % _ALIGNMENT
-        self.shift = address  # from a place in `memory` to an address
+        self.shift = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))  # from a place to an address
+        self.start = -self.shift % _ALIGNMENT
         self.end = capacity
-        view = memoryview(self.memory)[self.start : self.start + capacity - capacity % 8]
-        self.views = {"d": view.cast("d"), "q": view.cast("q")}
         self.clear()
 
     def clear(self) -> None:
         """Forget what lies here."""
         self.next = self.start
+        self.before = b""
+        self.copies: list[tuple[array[Any], array[Any]]] = []
         self.kept: list[Any] = []
-        self.arrays: dict[int, tuple[int, str, Any, bool]] = {}
+        self.groups: list[str] = []
         self.lists: dict[int, int] = {}
         self.objects: dict[int, int] = {}
 
@@ -78,46 +75,36 @@ class Block:
             raise _Full
         return place
 
-    def array(self, values: Any, code: str, group: str, is_written: bool) -> tuple[int, int]:
-        """(address, length) of an array: a copy where machine code writes to it, else itself."""
-        met = self.arrays.get(id(values))
-        if met is not None:
-            if met[1] != group:
-                raise Changed(f"{group} and {met[1]} share an array")
-            return met[0], len(values)
-        _check_array(values, code, group)
-        length = len(values)
-        if not is_written:
-            address = address_of(values)
-        elif length:
-            place = self.room(8 * length)
-            first = (place - self.start) >> 3
-            self.views[code][first : first + length] = memoryview(values)
-            address = place + self.shift
-        else:
-            address = self.next + self.shift
-        self.arrays[id(values)] = (address, group, values, is_written)
-        return address, length
+    def seal(self) -> None:
+        """Remember what was packed."""
+        self.check_sharing()
+        self.before = bytes(memoryview(self.memory)[: self.next])
 
-    def array_back(self) -> None:
-        """Give every written array what machine code left in it."""
-        for address, _, values, is_written in self.arrays.values():
-            if is_written and len(values):
-                code = values.typecode
-                first = (address - self.shift - self.start) >> 3
-                memoryview(values)[:] = self.views[code][first : first + len(values)]
+    def rewind(self) -> None:
+        """The numbers and arrays as they were packed."""
+        self.memory[: self.next] = self.before
+        for values, copy in self.copies:
+            values[:] = copy
 
-
-def _check_array(values: Any, code: str, group: str) -> None:
-    """Refuse an array of another kind than the layout says."""
-    if isinstance(values, array):
-        if values.typecode == code:
+    def check_sharing(self) -> None:
+        """Refuse arrays that are one and the same where the layout takes them for two."""
+        if len(set(map(id, self.kept))) == len(self.kept):
             return
-    elif hasattr(values, "__array_interface__") or isinstance(values, memoryview):
+        group_of: dict[int, str] = {}
+        for values, group in zip(self.kept, self.groups, strict=True):
+            if group_of.setdefault(id(values), group) != group:
+                raise Changed(f"{group} and {group_of[id(values)]} share an array")
+
+
+def foreign(values: Any, code: str) -> tuple[int, int]:
+    """(address, length) of numbers that machine code only reads; raises Changed where they are of another kind."""
+    if type(values) is array and values.typecode == code:
+        return values.buffer_info()
+    if hasattr(values, "__array_interface__") or isinstance(values, memoryview):
         view = memoryview(values)
         if _FORMATS.get(view.format) == code and view.ndim == 1 and view.contiguous:
-            return
-    raise Changed(f"{group} is no array of {code!r} any more")
+            return address_of(values), len(view)
+    raise Changed(f"an array of {code!r} is {type(values).__name__} now")
 
 
 class Packer:
@@ -152,6 +139,7 @@ class Packer:
         places = [block.room(root.size) for root in self.roots]
         for root, thing, place in zip(self.roots, objects, places, strict=True):
             self._writers[id(root)](block, place, thing)
+        block.seal()
         return [place + block.shift for place in places]
 
     def unpack(self, objects: list[object], block: Block, addresses: list[int]) -> None:
@@ -160,7 +148,6 @@ class Packer:
             reader = self._readers[id(root)]
             if reader is not None:
                 reader(block, address - block.shift, thing)
-        block.array_back()
 
     # Writing the functions
 
@@ -173,10 +160,11 @@ class Packer:
         plan.visit(layout, "o", 0)
         for inner in plan.lists.values():
             self._prepare(inner)
+        text = plan.writer_text()
         scope: dict[str, Any] = {"Changed": Changed, "writers": self._writers, "readers": self._readers}
         scope |= plan.scope
         scope["S"] = struct.Struct("=" + plan.format(layout.size))
-        exec(plan.writer_text(), scope)  # noqa: S102 - the text is ours: names of attributes are identifiers
+        exec(text, scope)  # noqa: S102 - the text is ours: names of attributes are identifiers
         self._writers[id(layout)] = scope["write"]
         reader = plan.reader_text(self._has_reader)
         if reader:
@@ -197,6 +185,7 @@ class _Plan:
         self.checks: list[str] = []
         self.items: list[tuple[int, str, str]] = []  # offset, struct code, expression
         self.back: list[tuple[str, int]] = []  # attribute, its index among the struct's values
+        self.arrays: list[tuple[str, Field, bool]] = []
         self.lists: dict[str, Layout] = {}
         self.list_rows: list[tuple[str, str, int]] = []
         self.scope: dict[str, Any] = {}
@@ -224,9 +213,14 @@ class _Plan:
             self.visit(row.layout, name, at)
         elif row.kind == "reference":
             self._add(at, "Q", f"block.objects[id({name})]", 1)
-        elif row.kind in ("array", "frozen array"):
-            is_written = row.kind == "array" and (row.group in self.stored or f"any {row.code}" in self.stored)
-            self._add(at, "QQ", f"*block.array({name}, {row.code!r}, {row.group!r}, {is_written})", 2)
+        elif row.kind == "frozen array":
+            self.scope["foreign"] = foreign
+            self._add(at, "QQ", f"*foreign({name}, {row.code!r})", 2)
+            self.checks.append(f"    block.kept.append({name})\n    block.groups.append({row.group!r})")
+        elif row.kind == "array":
+            is_written = row.group in self.stored or f"any {row.code}" in self.stored
+            self._add(at, "QQ", f"p{len(self.arrays)}, l{len(self.arrays)}", 2)
+            self.arrays.append((name, row, is_written))
         elif row.kind == "list" and row.layout is not None:
             self._list(row.layout, name, at)
         elif row.kind == "empty":
@@ -258,7 +252,25 @@ class _Plan:
     def writer_text(self) -> str:
         """The function that packs."""
         given = "".join(f", {expression}" for _, _, expression in self.items)
-        return "\n".join(["def write(block, at, o):", *self.checks, f"    S.pack_into(block.memory, at{given})"])
+        rows = ["def write(block, at, o):", *self.checks, *self._array_text()]
+        return "\n".join([*rows, f"    S.pack_into(block.memory, at{given})"])
+
+    def _array_text(self) -> list[str]:
+        """Lines that look at all arrays at once, which costs a fraction of one call each."""
+        if not self.arrays:
+            return []
+        self.scope["T"] = [row.code for _, row, _ in self.arrays]
+        self.scope["G"] = [row.group for _, row, _ in self.arrays]
+        places = "".join(f"(p{k}, l{k}), " for k in range(len(self.arrays)))
+        written = "".join(f"{name}, " for name, _, is_written in self.arrays if is_written)
+        return [
+            f"    a = ({''.join(f'{name}, ' for name, _, _ in self.arrays)})",
+            "    if [x.typecode for x in a] != T: raise Changed('an array of another kind')",
+            f"    {places}= [x.buffer_info() for x in a]",
+            "    block.kept += a",
+            "    block.groups += G",
+            *([f"    block.copies += [(x, x[:]) for x in ({written})]"] if written else []),
+        ]
 
     def reader_text(self, has_reader: Callable[[Layout], bool]) -> str:
         """The function that unpacks, empty where nothing comes back."""
@@ -266,7 +278,7 @@ class _Plan:
         if not self.back and not lists:
             return ""
         rows = ["def read(block, at, o):"]
-        rows += [check.split("\n")[0] for check in self.checks if " = " in check and "block." not in check]
+        rows += [check.split("\n")[0] for check in self.checks if check.startswith("    n")]
         rows.append("    v = S.unpack_from(block.memory, at)")
         rows += [f"    {name} = v[{index}]" for name, index in self.back]
         rows += [
@@ -293,6 +305,11 @@ def pack_list(block: Block, items: list[object], write: Callable[..., None], siz
 def unpack_list(block: Block, items: list[object], read: Callable[..., None], address: int, size: int) -> None:
     """Give a list's objects what machine code changed."""
     place = address - block.shift
+    memory, before = block.memory, block.before
+    end = place + size * len(items)
+    if memory[place:end] == before[place:end]:
+        return
     for item in items:
-        read(block, place, item)
+        if memory[place : place + size] != before[place : place + size]:
+            read(block, place, item)
         place += size
