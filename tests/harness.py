@@ -263,6 +263,6 @@ def outcome(scenario: Scenario, engine: Engine) -> Outcome:
         ],  # fmt: skip
         orders=[(number, *states[number]) for number in sorted(states)],
         cash=[steps / scale for steps, scale in zip(ledger.cash_steps, ledger.scale, strict=True)],
-        positions=list(ledger.quantity),
+        positions=[holding.quantity for holding in ledger.holdings],
         equity=list(engine.logs.curve[: len(scenario.bars)]),
     )

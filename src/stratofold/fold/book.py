@@ -10,7 +10,7 @@ from math import nan
 
 from stratofold.fold.grid import on_lot, to_grid, to_lot
 from stratofold.fold.ledger import Ledger, integers, zeros
-from stratofold.fold.lifecycle import DONE_FILLED, PENDING, UNSURE, WAITING, Lifecycle
+from stratofold.fold.lifecycle import DONE_CANCELLED, PENDING, UNSURE, WAITING, Lifecycle
 from stratofold.fold.marks import leaves_kernel
 from stratofold.fold.order import (
     AT_CLOSE,
@@ -50,7 +50,7 @@ class Book:
     """Cash, positions, orders, and the words of a strategy."""
 
     __slots__ = (
-        "busy", "intent_count", "intents", "ledger", "lifecycle", "next_number", "orders", "outbox", "outbox_count",
+        "busy", "dropped", "intent_count", "intents", "ledger", "lifecycle", "next_number", "orders", "outbox", "outbox_count",
         "state", "strategy", "symbol_count", "target_number", "time", "timer_count", "timer_due", "timer_number",
         "timer_spent", "trailing_count", "working_buy", "working_sell",
     )  # fmt: skip
@@ -65,6 +65,7 @@ class Book:
         self.strategy: int = 0
         self.state: int = ACTIVE
         self.busy: bool = False
+        self.dropped: bool = False
         self.next_number: int = 1
         self.intents: list[Intent] = [Intent() for _ in range(capacity)]
         self.intent_count: int = 0
@@ -103,24 +104,24 @@ class Book:
 
     def position(self, symbol: int) -> float:
         """Units held; negative is short."""
-        return self.ledger.quantity[symbol]
+        return self.ledger.holdings[symbol].quantity
 
     def price(self, symbol: int) -> float:
         """The last price, NaN before the first."""
-        return self.ledger.price[symbol]
+        return self.ledger.holdings[symbol].price
 
     def average_price(self, symbol: int) -> float:
         """The average entry price of the position, NaN when flat."""
-        return self.ledger.average_price[symbol]
+        return self.ledger.holdings[symbol].average_price
 
     def value(self, symbol: int) -> float:
         """The worth of the position, in the instrument's currency."""
-        return self.ledger.worth_steps[symbol] / self.ledger.money_scale[symbol]
+        return self.ledger.holdings[symbol].worth_steps / self.ledger.holdings[symbol].money_scale
 
     def weight(self, symbol: int) -> float:
         """The worth of the position as a fraction of equity."""
         ledger = self.ledger
-        return ledger.base_steps(ledger.currency[symbol], ledger.worth_steps[symbol]) / ledger.equity_steps
+        return ledger.base_steps(ledger.holdings[symbol].currency, ledger.holdings[symbol].worth_steps) / ledger.equity_steps
 
     def is_working(self, number: int) -> bool:
         """Whether order `number` is not done (a waiting protective leg counts)."""
@@ -185,6 +186,12 @@ class Book:
             if intent.number == number and intent.action == SUBMIT:
                 intent.action = WITHDRAWN
                 return
+            if intent.take_profit_number == number:
+                intent.take_profit_number = 0
+                return
+            if intent.stop_loss_number == number:
+                intent.stop_loss_number = 0
+                return
         place = self.orders.index(number)
         if place >= 0:
             order = self.orders[place]
@@ -209,14 +216,18 @@ class Book:
         if place >= 0:
             return self.orders[place].symbol
         for k in range(self.intent_count):
-            if self.intents[k].number == number and self.intents[k].action == SUBMIT:
-                return self.intents[k].symbol
+            intent = self.intents[k]
+            if intent.action == SUBMIT and (
+                intent.number == number or intent.take_profit_number == number or intent.stop_loss_number == number
+            ):
+                return intent.symbol
         return -1
 
     def one_cancels_other(self, first: int, second: int) -> None:
         """Link two orders of this step or still working: a fill of one takes the same quantity off the other."""
-        self._link(first, second)
-        self._link(second, first)
+        if self._symbol_of(first) >= 0 and self._symbol_of(second) >= 0:
+            self._link(first, second)
+            self._link(second, first)
 
     # Words that aim.
 
@@ -229,7 +240,7 @@ class Book:
         """
         self._known(symbol)
         contract = self.ledger.contracts[symbol]
-        held = self.ledger.quantity[symbol]
+        held = self.ledger.holdings[symbol].quantity
         own = self._own_target(symbol)
         if own == 0 and self.orders.count == 0 and self.intent_count == 0 and quantity == held:
             return 0
@@ -264,13 +275,13 @@ class Book:
     def quantity_for_value(self, symbol: int, value: float) -> float:
         """Units that `value` (instrument's currency) buys at the last price."""
         contract = self.ledger.contracts[symbol]
-        return to_lot(value / (self.ledger.price[symbol] * contract.multiplier), contract.lot, contract.quantity_scale)
+        return to_lot(value / (self.ledger.holdings[symbol].price * contract.multiplier), contract.lot, contract.quantity_scale)
 
     def quantity_for_weight(self, symbol: int, weight: float) -> float:
         """Units that the fraction `weight` of equity buys at the last price."""
         if weight == 0.0:
             return 0.0
-        return self.quantity_for_value(symbol, weight * self.equity / self.ledger.rate[self.ledger.currency[symbol]])
+        return self.quantity_for_value(symbol, weight * self.equity / self.ledger.rate[self.ledger.holdings[symbol].currency])
 
     def quantity_for_volatility(self, symbol: int, target: float, volatility: float) -> float:
         """Units whose own volatility is `target` of equity, given the instrument's (both a year)."""
@@ -525,7 +536,7 @@ class Book:
 
     def _start_trailing(self, order: Order, intent: Intent) -> None:
         """The first stop of a trailing stop: the distance from the last price."""
-        last = self.ledger.price[order.symbol]
+        last = self.ledger.holdings[order.symbol].price
         if last != last:
             self._no_order(order.symbol)
         distance = intent.trail if intent.trail == intent.trail else last * intent.trail_fraction
@@ -541,8 +552,8 @@ class Book:
         else:
             self.working_sell[order.symbol] = to_grid(self.working_sell[order.symbol] + quantity, scale)
 
-    def send(self, action: int, order: Order) -> None:
-        """Leave a message about `order` for the venue."""
+    def send(self, action: int, order: Order, *, prompt: bool = False) -> None:
+        """Leave a message about `order` for the venue; a `prompt` one is the emulator's and has no latency."""
         if self.outbox_count == len(self.outbox):
             self._grow_outbox()
         message = self.outbox[self.outbox_count]
@@ -557,14 +568,17 @@ class Book:
         message.limit = order.limit
         message.stop = order.stop
         message.decided = self.time
-        message.protective = order.parent != 0
+        message.prompt = prompt
         self.busy = True
 
-    def request_cancel(self, order: Order) -> None:
-        """Ask the venue to cancel `order`; a leg that waits is simply done by its owner."""
-        if order.state != WAITING and not order.cancelling:
+    def request_cancel(self, order: Order, *, prompt: bool = False) -> None:
+        """Ask the venue to cancel `order`; a leg that waits is not there yet, and is done at once."""
+        if order.state == WAITING:
+            order.state = DONE_CANCELLED
+            self.dropped = True
+        elif not order.cancelling:
             order.cancelling = True
-            self.send(CANCEL, order)
+            self.send(CANCEL, order, prompt=prompt)
 
     def retire(self, index: int) -> None:
         """Take the order at `index`, which is done, out of the table."""
@@ -585,7 +599,7 @@ class Book:
     def _priced(self, symbol: int) -> bool:
         """Whether the symbol has had a price."""
         self._known(symbol)
-        return self.ledger.price[symbol] == self.ledger.price[symbol]
+        return self.ledger.holdings[symbol].price == self.ledger.holdings[symbol].price
 
     def _on_grid(self, symbol: int, price: float) -> float:
         """`price` on the price grid; NaN stays NaN."""

@@ -31,9 +31,9 @@ def _grow_leg(book: Book, number: int, quantity: float) -> None:
     book.reserve(leg, quantity)
     if leg.state == WAITING:
         leg.state = PENDING
-        book.send(SUBMIT, leg)
+        book.send(SUBMIT, leg, prompt=True)
     else:
-        book.send(REPLACE, leg)
+        book.send(REPLACE, leg, prompt=True)
 
 
 def _shrink(book: Book, number: int, quantity: float) -> None:
@@ -46,11 +46,11 @@ def _shrink(book: Book, number: int, quantity: float) -> None:
         return
     left = to_grid(order.remaining - quantity, book.ledger.contracts[order.symbol].quantity_scale)
     if left <= 0.0:
-        book.request_cancel(order)
+        book.request_cancel(order, prompt=True)
         return
     order.quantity = to_grid(order.quantity - quantity, book.ledger.contracts[order.symbol].quantity_scale)
     book.reserve(order, 0.0 - quantity)
-    book.send(REPLACE, order)
+    book.send(REPLACE, order, prompt=True)
 
 
 def after_end(book: Book, order: Order) -> None:
@@ -58,7 +58,7 @@ def after_end(book: Book, order: Order) -> None:
     if order.parent != 0 and order.state == DONE_FILLED:
         place = book.orders.index(order.parent)
         if place >= 0:
-            book.request_cancel(book.orders[place])
+            book.request_cancel(book.orders[place], prompt=True)
 
 
 def drop_leg(book: Book, number: int) -> int:
@@ -86,4 +86,4 @@ def _move(book: Book, order: Order, close: float) -> None:
     stop = to_grid(close + order.side * distance, book.ledger.contracts[order.symbol].price_scale)
     if order.side * (order.stop - stop) > 0.0:
         order.stop = stop
-        book.send(REPLACE, order)
+        book.send(REPLACE, order, prompt=True)

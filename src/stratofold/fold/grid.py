@@ -9,6 +9,7 @@ The ledger keeps amounts as whole numbers of *steps* (`to_steps`): their sums ne
 STEPS_MAX = 9007199254740992.0  # 2**53: past it a double cannot hold every step
 _ROUNDER = 4503599627370496.0  # 2**52: adding it leaves no room for a fraction, so the hardware rounds half-even
 _DUST = 1e-9  # of a lot: what binary division leaves below a whole number of lots
+_LAST_PLACES = 4.440892098500626e-16  # 2**-51: and what it leaves of a number of lots past 2**21
 
 
 def to_steps(value: float, scale: float) -> float:
@@ -31,14 +32,14 @@ def to_grid(value: float, scale: float) -> float:
 def to_lot(quantity: float, lot: float, scale: float) -> float:
     """`quantity` rounded toward zero to a whole number of `lot`s, on the quantity's grid.
 
-    A quantity within 1e-9 lots below a whole number counts as that number: 30 shares computed as 29.999999999999996
-    are 30.
+    A quantity within 1e-9 lots (and two units in the last place) below a whole number counts as that number: 30 shares
+    computed as 29.999999999999996 are 30.
     """
     if quantity < 0.0:
         return 0.0 - to_lot(0.0 - quantity, lot, scale)
-    lots = quantity / lot + _DUST
+    lots = quantity / lot
     whole = (lots + _ROUNDER) - _ROUNDER
-    if whole > lots:
+    if whole - lots > _DUST + lots * _LAST_PLACES:
         whole -= 1.0
     return to_grid(whole * lot, scale)
 

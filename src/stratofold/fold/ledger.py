@@ -22,29 +22,49 @@ def integers(count: int) -> "array[int]":
     return array("q", bytes(8 * count))
 
 
-class Ledger:
-    """Cash, positions and worth.  Currency 0 is the base currency; arrays are by symbol handle or by currency."""
+class Holding:
+    """What is held of one symbol, at what price, and what it is worth; `carried` is a margined position's own cash."""
 
     __slots__ = (
-        "average_price", "carried_steps", "cash_steps", "contracts", "currency", "currency_count", "lends", "money_scale",
-        "multiplier", "price", "quantity", "rate", "scale", "symbol_count", "total_steps", "worth_steps",
+        "quantity", "price", "worth_steps", "multiplier", "money_scale", "carried_steps", "currency", "average_price",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """Nothing held, and no price yet."""
+        self.quantity: float = 0.0
+        self.price: float = nan
+        self.worth_steps: float = 0.0
+        self.multiplier: float = 1.0
+        self.money_scale: float = 100.0
+        self.carried_steps: float = 0.0
+        self.currency: int = 0
+        self.average_price: float = nan
+
+
+def holding_of(contract: Contract) -> Holding:
+    """An empty holding of one contract."""
+    holding = Holding()
+    holding.multiplier = contract.multiplier
+    holding.money_scale = contract.money_scale
+    holding.currency = contract.currency
+    return holding
+
+
+class Ledger:
+    """Cash, holdings and worth.  Currency 0 is the base currency; lists are by symbol handle, arrays by currency."""
+
+    __slots__ = (
+        "cash_steps", "contracts", "currency_count", "holdings", "lends", "rate", "scale", "symbol_count",
+        "total_steps",
     )  # fmt: skip
 
     def __init__(self, contracts: list[Contract], scales: "array[float]", cash: float) -> None:
         """Nothing held; `cash` units of the base currency; `scales` are the steps a unit of each currency."""
-        count = len(contracts)
-        self.symbol_count: int = count
+        self.symbol_count: int = len(contracts)
         self.currency_count: int = len(scales)
         self.contracts: list[Contract] = contracts
         self.lends: bool = any(contract.borrow != 0.0 for contract in contracts)
-        self.quantity = zeros(count)
-        self.price = array("d", [nan]) * count
-        self.average_price = array("d", [nan]) * count
-        self.carried_steps = zeros(count)
-        self.worth_steps = zeros(count)
-        self.multiplier = array("d", [c.multiplier for c in contracts])
-        self.money_scale = array("d", [c.money_scale for c in contracts])
-        self.currency = array("q", [c.currency for c in contracts])
+        self.holdings: list[Holding] = [holding_of(contract) for contract in contracts]
         self.scale = array("d", scales)
         self.rate = array("d", [1.0] + [nan] * (len(scales) - 1))
         self.cash_steps = zeros(len(scales))
@@ -53,25 +73,27 @@ class Ledger:
 
     def value_steps(self, symbol: int, quantity: float, price: float) -> float:
         """What signed `quantity` is worth at `price`, in steps of its currency."""
-        return to_steps(quantity * price * self.multiplier[symbol], self.money_scale[symbol])
+        return to_steps(quantity * price * self.holdings[symbol].multiplier, self.holdings[symbol].money_scale)
 
-    def mark(self, symbol: int, price: float) -> None:
-        """Take `price` as the last one and bring the worth of the position up to date."""
-        self.price[symbol] = price
-        quantity = self.quantity[symbol]
-        if quantity != 0.0:
-            worth = to_steps(quantity * price * self.multiplier[symbol], self.money_scale[symbol])
-            worth += self.carried_steps[symbol]
-            self.total_steps[self.currency[symbol]] += worth - self.worth_steps[symbol]
-            self.worth_steps[symbol] = worth
+    def mark(self, symbol: int, price: float) -> bool:
+        """Take `price` as the last one, bring the worth of the position up to date; whether there is a position."""
+        holding = self.holdings[symbol]
+        holding.price = price
+        quantity = holding.quantity
+        if quantity == 0.0:
+            return False
+        worth = to_steps(quantity * price * holding.multiplier, holding.money_scale) + holding.carried_steps
+        self.total_steps[holding.currency] += worth - holding.worth_steps
+        holding.worth_steps = worth
+        return True
 
     def revalue(self, symbol: int) -> None:
         """Bring the worth of the position at its last price up to date."""
-        if self.quantity[symbol] != 0.0:
-            self.mark(symbol, self.price[symbol])
+        if self.holdings[symbol].quantity != 0.0:
+            self.mark(symbol, self.holdings[symbol].price)
         else:
-            self.total_steps[self.currency[symbol]] -= self.worth_steps[symbol]
-            self.worth_steps[symbol] = 0.0
+            self.total_steps[self.holdings[symbol].currency] -= self.holdings[symbol].worth_steps
+            self.holdings[symbol].worth_steps = 0.0
 
     def base_steps(self, currency: int, steps: float) -> float:
         """Steps of `currency` in steps of the base currency, at the last rate."""
@@ -98,14 +120,14 @@ class Ledger:
         """Post a fill of `quantity` units at `price`; `fee` is in the instrument's currency."""
         contract = self.contracts[symbol]
         value = self.value_steps(symbol, quantity, price)
-        before = self.quantity[symbol]
+        before = self.holdings[symbol].quantity
         after = to_grid(before + side * quantity, contract.quantity_scale)
         self._average(symbol, before, after, price)
-        self.quantity[symbol] = after
-        if self.price[symbol] != self.price[symbol]:
-            self.price[symbol] = price
+        self.holdings[symbol].quantity = after
+        if self.holdings[symbol].price != self.holdings[symbol].price:
+            self.holdings[symbol].price = price
         if contract.margined:
-            self.carried_steps[symbol] -= side * value
+            self.holdings[symbol].carried_steps -= side * value
         else:
             self.cash_steps[contract.currency] -= side * value
         self.cash_steps[contract.currency] -= to_steps(fee, contract.money_scale)
@@ -115,18 +137,18 @@ class Ledger:
     def _average(self, symbol: int, before: float, after: float, price: float) -> None:
         """The average entry price after a fill: unchanged by reducing, fresh when the position changes sides."""
         if after == 0.0:
-            self.average_price[symbol] = nan
+            self.holdings[symbol].average_price = nan
         elif before * after <= 0.0:
-            self.average_price[symbol] = price
+            self.holdings[symbol].average_price = price
         elif abs(after) > abs(before):
-            held = self.average_price[symbol] * before
-            self.average_price[symbol] = (held + price * (after - before)) / after
+            held = self.holdings[symbol].average_price * before
+            self.holdings[symbol].average_price = (held + price * (after - before)) / after
 
     def _settle_if_flat(self, symbol: int) -> None:
         """A margined position that is flat moves what it carried to cash."""
-        if self.quantity[symbol] == 0.0 and self.carried_steps[symbol] != 0.0:
-            self.cash_steps[self.currency[symbol]] += self.carried_steps[symbol]
-            self.carried_steps[symbol] = 0.0
+        if self.holdings[symbol].quantity == 0.0 and self.holdings[symbol].carried_steps != 0.0:
+            self.cash_steps[self.holdings[symbol].currency] += self.holdings[symbol].carried_steps
+            self.holdings[symbol].carried_steps = 0.0
 
     def pay(self, currency: int, steps: float) -> None:
         """Add `steps` of `currency` to cash; negative takes them away."""
@@ -135,51 +157,51 @@ class Ledger:
     def split(self, symbol: int, ratio: float) -> float:
         """Split `ratio` new units for one old; the fraction of a lot is paid.  Returns the steps paid in lieu."""
         contract = self.contracts[symbol]
-        price = self.price[symbol] / ratio
-        exact = self.quantity[symbol] * ratio
+        price = self.holdings[symbol].price / ratio
+        exact = self.holdings[symbol].quantity * ratio
         whole = to_lot(exact, contract.lot, contract.quantity_scale)
         paid = 0.0
         if exact != whole:
             paid = self.value_steps(symbol, exact - whole, price)
             self.cash_steps[contract.currency] += paid
-        self.quantity[symbol] = whole
-        self.average_price[symbol] /= ratio
+        self.holdings[symbol].quantity = whole
+        self.holdings[symbol].average_price /= ratio
         if price == price:
-            self.price[symbol] = to_grid(price, contract.price_scale)
+            self.holdings[symbol].price = to_grid(price, contract.price_scale)
         self._settle_if_flat(symbol)
-        if self.price[symbol] == self.price[symbol]:
+        if self.holdings[symbol].price == self.holdings[symbol].price:
             self.revalue(symbol)
         return paid
 
     def per_unit_steps(self, symbol: int, amount: float) -> float:
         """`amount` of money for each unit held, in steps: a dividend."""
-        return to_steps(self.quantity[symbol] * amount, self.money_scale[symbol])
+        return to_steps(self.holdings[symbol].quantity * amount, self.holdings[symbol].money_scale)
 
     def funding_steps(self, symbol: int, rate: float) -> float:
         """What a long pays at funding rate `rate` on the position's value, in steps."""
-        if self.quantity[symbol] == 0.0:
+        if self.holdings[symbol].quantity == 0.0:
             return 0.0
-        value = self.quantity[symbol] * self.price[symbol] * self.multiplier[symbol]
-        return to_steps(value * rate, self.money_scale[symbol])
+        value = self.holdings[symbol].quantity * self.holdings[symbol].price * self.holdings[symbol].multiplier
+        return to_steps(value * rate, self.holdings[symbol].money_scale)
 
     def borrow_steps(self, symbol: int, days: int) -> float:
         """What borrowing the position costs for `days` calendar days, in steps; nothing for a long."""
         yearly = self.contracts[symbol].borrow
-        if yearly == 0.0 or self.contracts[symbol].margined or self.quantity[symbol] >= 0.0:
+        if yearly == 0.0 or self.contracts[symbol].margined or self.holdings[symbol].quantity >= 0.0:
             return 0.0
-        value = abs(self.value_steps(symbol, self.quantity[symbol], self.price[symbol])) / self.money_scale[symbol]
-        return to_steps(value * yearly * days / 365, self.money_scale[symbol])
+        value = abs(self.value_steps(symbol, self.holdings[symbol].quantity, self.holdings[symbol].price)) / self.holdings[symbol].money_scale
+        return to_steps(value * yearly * days / 365, self.holdings[symbol].money_scale)
 
     def margin_steps(self, symbol: int) -> float:
         """Initial margin of the position at its last price, in base steps."""
-        return self.required_steps(symbol, self.quantity[symbol], self.price[symbol], self.contracts[symbol].margin)
+        return self.required_steps(symbol, self.holdings[symbol].quantity, self.holdings[symbol].price, self.contracts[symbol].margin)
 
     def required_steps(self, symbol: int, quantity: float, price: float, fraction: float) -> float:
         """`fraction` of the value of `quantity` at `price`, in base steps."""
         if quantity == 0.0:
             return 0.0
-        value = abs(self.value_steps(symbol, quantity, price)) / self.money_scale[symbol]
-        return self.base_steps(self.currency[symbol], to_steps(value * fraction, self.money_scale[symbol]))
+        value = abs(self.value_steps(symbol, quantity, price)) / self.holdings[symbol].money_scale
+        return self.base_steps(self.holdings[symbol].currency, to_steps(value * fraction, self.holdings[symbol].money_scale))
 
     @property
     def buying_power(self) -> float:

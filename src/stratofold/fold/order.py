@@ -206,10 +206,10 @@ class Orders:
 
 
 class Message:
-    """What leaves the book for the venue: submit, cancel or replace order `number`."""
+    """What leaves the book for the venue: submit, cancel or replace order `number`; a `prompt` one has no latency."""
 
     __slots__ = (
-        "action", "decided", "kind", "limit", "number", "protective", "quantity", "side", "stop", "symbol", "tif",
+        "action", "decided", "kind", "limit", "number", "prompt", "quantity", "side", "stop", "symbol", "tif",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -224,7 +224,7 @@ class Message:
         self.limit: float = nan
         self.stop: float = nan
         self.decided: int = 0
-        self.protective: bool = False
+        self.prompt: bool = False
 
 
 class Contract:

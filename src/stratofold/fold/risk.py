@@ -137,7 +137,7 @@ class Risk:
 
     def reduces(self, book: Book, intent: Intent, quantity: float) -> bool:
         """Whether position and everything that works on this side, with this, never cross zero."""
-        held = book.ledger.quantity[intent.symbol]
+        held = book.ledger.holdings[intent.symbol].quantity
         if intent.side > 0:
             return held + book.working_buy[intent.symbol] + quantity <= 0.0
         return held - book.working_sell[intent.symbol] - quantity >= 0.0
@@ -156,7 +156,7 @@ class Risk:
                 self.observed = size + 1.0
                 return ORDER_RATE
         price = intent.limit if intent.limit == intent.limit else intent.stop
-        last = book.ledger.price[symbol]
+        last = book.ledger.holdings[symbol].price
         if price == price and last == last:
             self.observed = abs(price / last - 1.0)
             if self.observed > limits.price_collar:
@@ -181,7 +181,7 @@ class Risk:
             return intent.limit
         if intent.stop == intent.stop:
             return intent.stop
-        last = book.ledger.price[intent.symbol]
+        last = book.ledger.holdings[intent.symbol].price
         return last if last == last else 0.0
 
     def _size(self, book: Book, intent: Intent, quantity: float) -> int:
@@ -193,7 +193,7 @@ class Risk:
         self.observed = self._base_value(book, symbol, quantity, self.price_of(book, intent))
         if self.observed > limits.order_notional_max:
             return ORDER_NOTIONAL
-        held = book.ledger.quantity[symbol]
+        held = book.ledger.holdings[symbol].quantity
         if intent.side > 0:
             self.observed = held + book.working_buy[symbol] + quantity
         else:
@@ -211,13 +211,13 @@ class Risk:
         for symbol in range(book.symbol_count):
             buys = book.working_buy[symbol]
             sells = book.working_sell[symbol]
-            price = book.ledger.price[symbol]
+            price = book.ledger.holdings[symbol].price
             if symbol == intent.symbol:
                 buys += quantity if intent.side > 0 else 0.0
                 sells += quantity if intent.side < 0 else 0.0
                 price = self.price_of(book, intent) if price != price else price
             if price == price:
-                held = book.ledger.quantity[symbol]
+                held = book.ledger.holdings[symbol].quantity
                 up = self._base_value(book, symbol, held + buys, price)
                 down = self._base_value(book, symbol, held - sells, price)
                 gross += max(abs(up), abs(down))
@@ -236,8 +236,8 @@ class Risk:
     def _base_value(self, book: Book, symbol: int, quantity: float, price: float) -> float:
         """The value of signed `quantity` at `price`, in the base currency."""
         ledger = book.ledger
-        steps = to_steps(quantity * price * ledger.multiplier[symbol], ledger.money_scale[symbol])
-        return ledger.base_steps(ledger.currency[symbol], steps) / ledger.scale[0]
+        steps = to_steps(quantity * price * ledger.holdings[symbol].multiplier, ledger.holdings[symbol].money_scale)
+        return ledger.base_steps(ledger.holdings[symbol].currency, steps) / ledger.scale[0]
 
     def bound(self, reason: int) -> float:
         """The limit that `reason` speaks of."""

@@ -49,10 +49,9 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
         bar.symbol = feed.symbol[0]
     while engine.bar_index + engine.event_index < stop:
         if book.busy:
-            book.busy = False
             if engine.logs.crowded:
-                book.busy = True
                 return CROWDED
+            book.busy = False
         index = engine.bar_index
         if engine.event_index < sparse or book.timer_count > 0:
             key = 2 * (feed.time[index] + feed.shift) + 1 if index < count else _FOREVER
@@ -104,6 +103,8 @@ def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
 
 def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
     """The session is over: sample its return, and charge for what was borrowed until this one."""
+    if engine.sessions.index < 0:
+        engine.tally.begin(time - engine.bar.span)
     close_session(engine)
     before = engine.sessions.day
     begun = engine.sessions.index >= 0
@@ -116,18 +117,19 @@ def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
 def close_session(engine: Engine) -> None:
     """Sample the return and exposure of the session that ends, if it had a bar."""
     tally = engine.tally
-    if not tally.active:
+    if tally.bar_count == tally.session_bars:
         return
     ledger = engine.book.ledger
     gross = 0.0
     for symbol in range(ledger.symbol_count):
-        if ledger.quantity[symbol] != 0.0:
-            worth = ledger.worth_steps[symbol] - ledger.carried_steps[symbol]
-            gross += abs(ledger.base_steps(ledger.currency[symbol], worth))
+        if ledger.holdings[symbol].quantity != 0.0:
+            worth = ledger.holdings[symbol].worth_steps - ledger.holdings[symbol].carried_steps
+            gross += abs(ledger.base_steps(ledger.holdings[symbol].currency, worth))
     equity = ledger.equity_steps
-    tally.sample(equity, gross, engine.sessions.index)
+    time = engine.bar.time
+    tally.sample(equity, gross, engine.sessions.index, time)
     scale = ledger.scale[0]
-    engine.logs.equity.add(tally.time, equity / scale, ledger.cash_steps[0] / scale, gross / scale)
+    engine.logs.equity.add(time, equity / scale, ledger.cash_steps[0] / scale, gross / scale)
 
 
 def charge_borrowing(engine: Engine, days: int) -> None:
@@ -143,7 +145,7 @@ def charge_borrowing(engine: Engine, days: int) -> None:
 
 def pay(engine: Engine, symbol: int, steps: float) -> None:
     """Money that comes with the position of `symbol`: both ledgers, and its round trip."""
-    currency = engine.book.ledger.currency[symbol]
+    currency = engine.book.ledger.holdings[symbol].currency
     engine.book.ledger.pay(currency, steps)
     engine.venue.ledger.pay(currency, steps)
     engine.tally.credit(symbol, steps)
@@ -155,39 +157,46 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     book = engine.book
     venue = engine.venue
     time = bar.time
-    symbol = bar.symbol
-    if tally.bar_count == 0:
-        tally.begin(time - bar.span)
+    bar.known = time
     if time > engine.sessions.close or venue.expiry < time or engine.bars.pending:
         arrive(engine, strategy, time)
     book.time = time
-    bar.known = time
-    if venue.working[symbol] > 0 or venue.watches_margin:
+    place = venue.places[bar.symbol]
+    if place.working > 0 or place.called != 0:
         match(engine, strategy, bar)
-    venue.last_time[symbol] = time
-    venue.ledger.price[symbol] = bar.close
+    place.last_time = time
+    place.price = bar.close
     tally.bar_count += 1
-    tally.active = True
-    hear_bar(engine, strategy, bar)
-    tally.observe(book.ledger.equity_steps, time)
-    if book.outbox_count > 0:
-        deliver(engine, strategy)
-    if venue.watches_margin:
-        venue.check_margin()
+    if hear_bar(engine, strategy, bar) or book.busy:
+        equity = book.ledger.equity_steps
+        tally.observe(equity, time)
+        if equity < 0.0:
+            book.busy = True
+    if book.busy or engine.thorough:
+        after_bar(engine, strategy)
+
+
+def after_bar(engine: Engine, strategy: Strategy) -> None:
+    """What only some bars need: messages, margins, the equity curve."""
+    deliver(engine, strategy)
+    if engine.venue.watches_margin or engine.book.ledger.equity_steps < 0.0:
+        engine.venue.check_margin(engine.book.time)
     if len(engine.logs.curve) > 0:
-        engine.logs.curve[engine.bar_index] = book.ledger.equity
+        engine.logs.curve[engine.bar_index] = engine.book.ledger.equity
 
 
 def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     """The bar, phase by phase; every fill is heard before the next order is tried."""
     venue = engine.venue
     venue.begin(bar)
-    if venue.watches_margin and venue.is_called(bar.symbol):
+    if venue.report_count > 0:
+        deliver(engine, strategy)
+    if venue.is_called(bar.symbol):
         venue.cancel_all(bar.symbol)
         deliver(engine, strategy)
         venue.liquidate(bar)
         deliver(engine, strategy)
-    if venue.halted[bar.symbol] == 0:
+    if not venue.places[bar.symbol].halted:
         for phase in range(OPEN, CLOSE + 1):
             number = venue.next(bar, phase, 0)
             while number != 0:
@@ -293,14 +302,13 @@ def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> N
 def split(engine: Engine, symbol: int, ratio: float) -> None:
     """New units for old: positions, orders, and the open round trip."""
     book = engine.book
-    held = book.ledger.quantity[symbol]
-    price = book.ledger.price[symbol] / ratio
+    held = book.ledger.holdings[symbol].quantity
+    price = book.ledger.holdings[symbol].price / ratio
     paid = book.ledger.split(symbol, ratio)
-    engine.venue.ledger.split(symbol, ratio)
     engine.tally.split(symbol, ratio)
     if paid != 0.0:
         engine.tally.credit(symbol, paid)
-        if book.ledger.quantity[symbol] == 0.0:
+        if book.ledger.holdings[symbol].quantity == 0.0:
             engine.tally.settle(book.ledger, engine.logs.trades, symbol, 0.0, price, book.time)
     contract = book.ledger.contracts[symbol]
     book.working_buy[symbol] = 0.0
@@ -317,6 +325,7 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
 def hear_rate(engine: Engine, currency: int, value: float) -> None:
     """A currency's rate."""
     engine.book.ledger.rate[currency] = value
+    engine.book.busy = True
     engine.venue.ledger.rate[currency] = value
 
 
@@ -325,9 +334,9 @@ def hear_status(engine: Engine, kind: int, symbol: int) -> None:
     for k in range(engine.book.symbol_count):
         if symbol == -1 or symbol == k:
             if kind == HALT:
-                engine.venue.halted[k] = 1
+                engine.venue.places[k].halted = True
             elif kind == RESUME:
-                engine.venue.halted[k] = 0
+                engine.venue.places[k].halted = False
 
 
 def hear_command(engine: Engine, kind: int) -> None:

@@ -12,7 +12,7 @@ from stratofold.events import CANCEL_REJECTED, FILLED, PARTIAL, Bar, Report, Tim
 from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine
 from stratofold.fold.grid import to_grid
-from stratofold.fold.lifecycle import DONE_FILLED, ILLEGAL
+from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, ILLEGAL
 from stratofold.fold.risk import review
 from stratofold.fold.strategy import Strategy
 
@@ -21,13 +21,28 @@ def decide(engine: Engine) -> None:
     """Review what the hook left on the book."""
     if engine.book.intent_count > 0:
         review(engine.book, engine.risk, engine.logs.refusals)
+    if engine.book.dropped:
+        sweep(engine)
 
 
-def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
-    """A bar is complete: prices, trailing stops, then the strategy."""
+def sweep(engine: Engine) -> None:
+    """Waiting legs that were cancelled are done: the venue never knew them."""
+    book = engine.book
+    book.dropped = False
+    place = 0
+    while place < book.orders.count:
+        if book.orders[place].state == DONE_CANCELLED:
+            write_order(engine, place)
+            book.retire(place)
+        else:
+            place += 1
+
+
+def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
+    """A bar is complete: prices, trailing stops, then the strategy; returns whether its symbol was held."""
     book = engine.book
     book.time = bar.time
-    book.ledger.mark(bar.symbol, bar.close)
+    held = book.ledger.mark(bar.symbol, bar.close)
     if book.trailing_count > 0:
         trail(book, bar)
     if engine.hears & HEARS_BAR:
@@ -35,6 +50,7 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         decide(engine)
     if engine.hears & HEARS_BARS:
         gather(engine, strategy, bar)
+    return held
 
 
 def gather(engine: Engine, strategy: Strategy, bar: Bar) -> None:
@@ -120,7 +136,7 @@ def post(engine: Engine, strategy: Strategy, report: Report) -> None:
     """A fill changes what is held; the strategy hears of it."""
     book = engine.book
     symbol = report.symbol
-    before = book.ledger.quantity[symbol]
+    before = book.ledger.holdings[symbol].quantity
     book.ledger.fill(symbol, report.side, report.quantity, report.price, report.fee)
     engine.tally.fill(
         book.ledger, engine.logs.trades, symbol, report.side, report.quantity, report.price, report.fee,
@@ -128,7 +144,7 @@ def post(engine: Engine, strategy: Strategy, report: Report) -> None:
     )  # fmt: skip
     engine.logs.fills.add(
         report.time, report.number, symbol, report.side, report.quantity, report.price, report.fee, report.maker,
-        book.ledger.quantity[symbol],
+        book.ledger.holdings[symbol].quantity,
     )  # fmt: skip
     if engine.hears & HEARS_FILL:
         fill = engine.fill

@@ -19,9 +19,9 @@ class Tally:
     """Sums over sessions, the deepest and longest drawdown, and the open round trip of each symbol."""
 
     __slots__ = (
-        "active", "active_count", "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps",
+        "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps",
         "first_steps", "gross_loss", "gross_profit", "in_market_count", "last_steps", "mean", "mean_equity_sum",
-        "peak_steps", "peak_time", "risk_free", "session_count", "spread", "start_time", "time", "trade_bars",
+        "peak_steps", "peak_time", "risk_free", "session_bars", "session_count", "spread", "start_time", "time", "trade_bars",
         "trade_bought", "trade_bought_value", "trade_count", "trade_entry", "trade_fees", "trade_flow",
         "trade_opened", "trade_quantity", "trade_side", "trade_sold", "trade_sold_value", "traded_value",
         "trough_steps", "win_count",
@@ -39,7 +39,7 @@ class Tally:
         self.peak_time: int = 0
         self.start_time: int = 0
         self.time: int = 0
-        self.active: bool = False
+        self.session_bars: int = 0
         self.bar_count: int = 0
         self.session_count: int = 0
         self.mean: float = 0.0
@@ -48,7 +48,6 @@ class Tally:
         self.exposure_sum: float = 0.0
         self.mean_equity_sum: float = 0.0
         self.in_market_count: int = 0
-        self.active_count: int = 0
         self.traded_value: float = 0.0
         self.fees_steps: float = 0.0
         self.trade_count: int = 0
@@ -68,8 +67,7 @@ class Tally:
         self.trade_sold_value = zeros(symbol_count)
 
     def observe(self, equity_steps: float, time: int) -> None:
-        """The equity after an event: peaks, troughs, drawdowns."""
-        self.time = time
+        """The equity after an event that may have moved it: peaks, troughs, drawdowns."""
         if equity_steps > self.peak_steps:
             if self.trough_steps < self.peak_steps:
                 self._close_drawdown(time)
@@ -107,8 +105,10 @@ class Tally:
         self.peak_steps += steps
         self.trough_steps += steps
 
-    def sample(self, equity_steps: float, gross_steps: float, session: int) -> None:
+    def sample(self, equity_steps: float, gross_steps: float, session: int, time: int) -> None:
         """A session has closed: one return (Welford 1962 for mean and spread), one sample of exposure."""
+        self.time = time
+        self.session_bars = self.bar_count
         change = equity_steps / self.last_steps - 1.0 if self.last_steps > 0.0 else 0.0
         self.last_steps = equity_steps
         self.session_count += 1
@@ -123,7 +123,6 @@ class Tally:
         self.mean_equity_sum += equity_steps
         if gross_steps > 0.0:
             self.in_market_count += 1
-        self.active = False
 
     def _free(self, session: int) -> float:
         """The risk-free return of this session."""
@@ -135,11 +134,11 @@ class Tally:
              time: int, before: float) -> None:  # fmt: skip
         """Count a fill toward the round trip of its symbol; `before` is the position it met."""
         value = abs(ledger.value_steps(symbol, quantity, price))
-        base = ledger.base_steps(ledger.currency[symbol], value)
+        base = ledger.base_steps(ledger.holdings[symbol].currency, value)
         self.traded_value += base
-        fee_steps = to_steps(fee, ledger.money_scale[symbol])
-        self.fees_steps += ledger.base_steps(ledger.currency[symbol], fee_steps)
-        after = ledger.quantity[symbol]
+        fee_steps = to_steps(fee, ledger.holdings[symbol].money_scale)
+        self.fees_steps += ledger.base_steps(ledger.holdings[symbol].currency, fee_steps)
+        after = ledger.holdings[symbol].quantity
         if before == 0.0:
             self._open(symbol, side, quantity, price, time)
             self._add(symbol, side, quantity, value, fee_steps, price)
@@ -194,9 +193,9 @@ class Tally:
 
     def _close(self, ledger: Ledger, log: TradeLog, symbol: int, time: int) -> None:
         """The round trip is over: count it and write it down."""
-        scale = ledger.money_scale[symbol]
+        scale = ledger.holdings[symbol].money_scale
         profit = self.trade_flow[symbol] - self.trade_fees[symbol]
-        base = ledger.base_steps(ledger.currency[symbol], profit) / ledger.scale[0]
+        base = ledger.base_steps(ledger.holdings[symbol].currency, profit) / ledger.scale[0]
         self.trade_count += 1
         if profit > 0.0:
             self.win_count += 1

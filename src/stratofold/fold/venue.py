@@ -65,13 +65,28 @@ class Costs:
         self.volume_cap: float = float(volume_cap)
 
 
+class Place:
+    """What the venue knows of one symbol: how many orders work, its last bar, whether it is halted or called."""
+
+    __slots__ = ("working", "last_time", "price", "last_arrival", "halted", "called")
+
+    def __init__(self) -> None:
+        """Nothing works and nothing has traded."""
+        self.working: int = 0
+        self.last_time: int = -_FOREVER
+        self.price: float = nan
+        self.last_arrival: int = -_FOREVER
+        self.halted: bool = False
+        self.called: int = 0
+
+
 class Venue:
     """Resting orders, the broker's own ledger, and what it has to say."""
 
     __slots__ = (
-        "available", "bar_index", "called", "costs", "expiry", "halted", "inbox", "inbox_arrival", "inbox_count",
-        "last_arrival", "last_time", "ledger", "matching", "orders", "phase", "raw_price", "report_count", "report_next", "reports",
-        "start", "time", "urgent", "watches_margin", "working",
+        "available", "bar_index", "costs", "expiry", "inbox", "inbox_arrival", "inbox_count", "ledger", "matching",
+        "orders", "phase", "places", "raw_price", "report_count", "report_next", "reports", "start", "time", "urgent",
+        "watches_margin",
     )  # fmt: skip
 
     def __init__(self, ledger: Ledger, costs: Costs, capacity: int = 16) -> None:
@@ -80,11 +95,7 @@ class Venue:
         self.ledger = ledger
         self.costs = costs
         self.orders = Orders(capacity)
-        self.working = integers(count)
-        self.last_time = array("q", [-_FOREVER]) * count
-        self.last_arrival = array("q", [-_FOREVER]) * count
-        self.halted = integers(count)
-        self.called = integers(count)
+        self.places: list[Place] = [Place() for _ in range(count)]
         self.reports: list[Report] = [Report() for _ in range(capacity)]
         self.report_count: int = 0
         self.report_next: int = 0
@@ -139,7 +150,7 @@ class Venue:
 
     def _remove(self, index: int) -> None:
         """Forget the order at `index`."""
-        self.working[self.orders[index].symbol] -= 1
+        self.places[self.orders[index].symbol].working -= 1
         self.orders.remove(index)
 
     # What it is told.
@@ -148,20 +159,20 @@ class Venue:
         """Take a message that was decided at `time`."""
         self.time = time
         arrival = time + self.costs.latency.draw()
-        arrival = max(arrival, self.last_arrival[message.symbol])
+        arrival = max(arrival, self.places[message.symbol].last_arrival)
         if message.action == SUBMIT:
             self._accept(message, arrival, sessions)
-        elif arrival <= time or message.protective:
+        elif arrival <= time or message.prompt:
             self._amend(message)
         else:
             self._keep(message, arrival)
-        if not message.protective:
-            self.last_arrival[message.symbol] = arrival
+        if not message.prompt:
+            self.places[message.symbol].last_arrival = arrival
 
     def _accept(self, message: Message, arrival: int, sessions: Sessions) -> None:
-        """A new order rests from its arrival on; a protective leg from now on."""
+        """A new order rests from its arrival on; the emulator's (a protective leg) from now on."""
         order = self.orders.add(message.number)
-        self.working[message.symbol] += 1
+        self.places[message.symbol].working += 1
         order.symbol = message.symbol
         order.side = message.side
         order.kind = message.kind
@@ -174,7 +185,7 @@ class Venue:
         if message.tif == DAY:
             order.expires = sessions.close_after(message.decided)
             self.expiry = min(self.expiry, order.expires)
-        if message.protective:
+        if message.prompt:
             order.arrives = self.time
             if self.matching == message.symbol:
                 self._join(order)
@@ -240,7 +251,7 @@ class Venue:
         symbol = bar.symbol
         self.time = bar.time
         self.bar_index += 1
-        self.start = max(bar.time - bar.span, self.last_time[symbol])
+        self.start = max(bar.time - bar.span, self.places[symbol].last_time)
         if self.inbox_count > 0:
             self._take_mail(symbol)
         self.available = inf
@@ -372,7 +383,6 @@ class Venue:
             return
         if quantity <= 0.0:
             return
-        self.ledger.price[order.symbol] = self._seen(order.symbol, price)
         self.raw_price = price
         if slips:
             price = self.costs.slippage.price(order.side, price, quantity, bar.volume, contract.price_scale)
@@ -389,11 +399,6 @@ class Venue:
             self._remove(index)
         elif affordable < quantity:
             self._end(CANCELLED, index, UNAFFORDABLE)
-
-    def _seen(self, symbol: int, price: float) -> float:
-        """The last price, or `price` where there was none."""
-        last = self.ledger.price[symbol]
-        return last if last == last else price
 
     def _do(self, order: Order, quantity: float, price: float, maker: bool) -> None:
         """Post the fill to the broker's ledger and report it."""
@@ -418,17 +423,17 @@ class Venue:
         """How much of `quantity` the account can hold at `price`; what reduces passes whole."""
         ledger = self.ledger
         contract = ledger.contracts[symbol]
-        held = ledger.quantity[symbol]
+        held = ledger.holdings[symbol].quantity
         after = to_grid(held + side * quantity, contract.quantity_scale)
         if (held * after >= 0.0 and abs(after) <= abs(held)) or contract.margin == 0.0:
             return quantity
         value = abs(ledger.value_steps(symbol, quantity, price)) / contract.money_scale
         fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
         fee_steps = ledger.base_steps(contract.currency, to_steps(fee, contract.money_scale))
-        last = ledger.price[symbol]
-        ledger.price[symbol] = price
+        self.note_prices()
+        ledger.holdings[symbol].price = price
         available = self._equity_steps() - self._margins(symbol) - fee_steps
-        ledger.price[symbol] = last
+        ledger.holdings[symbol].price = self.places[symbol].price
         if ledger.required_steps(symbol, after, price, contract.margin) <= available:
             return quantity
         most = 0.0
@@ -443,15 +448,20 @@ class Venue:
     def _equity_steps(self) -> float:
         """Equity at the last prices, worked out afresh: the broker's ledger is not marked bar by bar."""
         for symbol in range(self.ledger.symbol_count):
-            if self.ledger.quantity[symbol] != 0.0:
+            if self.ledger.holdings[symbol].quantity != 0.0:
                 self.ledger.revalue(symbol)
         return self.ledger.equity_steps
+
+    def note_prices(self) -> None:
+        """Bring the last prices to the broker's ledger: only fills and margins ask for them."""
+        for symbol in range(self.ledger.symbol_count):
+            self.ledger.holdings[symbol].price = self.places[symbol].price
 
     def _margins(self, apart: int) -> float:
         """Initial margin of every position but that of symbol `apart`, in base steps."""
         total = 0.0
         for symbol in range(self.ledger.symbol_count):
-            if symbol != apart and self.ledger.quantity[symbol] != 0.0:
+            if symbol != apart and self.ledger.holdings[symbol].quantity != 0.0:
                 total += self.ledger.margin_steps(symbol)
         return total
 
@@ -488,7 +498,10 @@ class Venue:
                 index += 1
 
     def split(self, symbol: int, ratio: float) -> None:
-        """Working orders go on in new units; one left with nothing is cancelled."""
+        """Positions and working orders go on in new units; an order left with nothing is cancelled."""
+        self.note_prices()
+        self.ledger.split(symbol, ratio)
+        self.places[symbol].price = self.ledger.holdings[symbol].price
         contract = self.ledger.contracts[symbol]
         index = 0
         while index < self.orders.count:
@@ -500,28 +513,29 @@ class Venue:
                     index -= 1
                     self._end(CANCELLED, index, -1)
 
-    def check_margin(self) -> None:
+    def check_margin(self, time: int) -> None:
         """After a close: an account under its maintenance margin is called, every position of it."""
         required = 0.0
         ledger = self.ledger
+        self.note_prices()
         for symbol in range(ledger.symbol_count):
-            if ledger.quantity[symbol] != 0.0:
+            if ledger.holdings[symbol].quantity != 0.0:
                 maintenance = ledger.contracts[symbol].maintenance
-                required += ledger.required_steps(symbol, ledger.quantity[symbol], ledger.price[symbol], maintenance)
-        if required > 0.0 and self._equity_steps() < required:
+                required += ledger.required_steps(symbol, ledger.holdings[symbol].quantity, ledger.holdings[symbol].price, maintenance)
+        if self._equity_steps() < required:
             for symbol in range(ledger.symbol_count):
-                if ledger.quantity[symbol] != 0.0 and self.called[symbol] == 0:
-                    self.called[symbol] = self.time
+                if ledger.holdings[symbol].quantity != 0.0 and self.places[symbol].called == 0:
+                    self.places[symbol].called = time
 
     def is_called(self, symbol: int) -> bool:
         """Whether this bar closes a called position: it began after the call and is not halted."""
-        return self.called[symbol] != 0 and self.start >= self.called[symbol] and self.halted[symbol] == 0
+        return self.places[symbol].called != 0 and self.start >= self.places[symbol].called and not self.places[symbol].halted
 
     def liquidate(self, bar: Bar) -> None:
         """A called position is closed at the open; its orders were cancelled first."""
         symbol = bar.symbol
-        self.called[symbol] = 0
-        held = self.ledger.quantity[symbol]
+        self.places[symbol].called = 0
+        held = self.ledger.holdings[symbol].quantity
         if held == 0.0:
             return
         contract = self.ledger.contracts[symbol]
@@ -533,14 +547,14 @@ class Venue:
 
     def settle(self, symbol: int, value: float) -> None:
         """A position is closed for us at `value` a unit (NaN: the last price), without a fee."""
-        if self.ledger.quantity[symbol] == 0.0:
+        if self.ledger.holdings[symbol].quantity == 0.0:
             return
-        price = value if value == value else self.ledger.price[symbol]
+        price = value if value == value else self.places[symbol].price
         self._settle(symbol, to_grid(price, self.ledger.contracts[symbol].price_scale), 0.0)
 
     def _settle(self, symbol: int, price: float, fee: float) -> None:
         """Close the whole position and report it as a fill of no order of ours."""
-        held = self.ledger.quantity[symbol]
+        held = self.ledger.holdings[symbol].quantity
         side = SELL if held > 0.0 else BUY
         self.ledger.fill(symbol, side, abs(held), price, fee)
         report = self._report(FILLED, 0, symbol, side)
@@ -584,7 +598,7 @@ def _copy(source: Message, to: Message) -> None:
     to.limit = source.limit
     to.stop = source.stop
     to.decided = source.decided
-    to.protective = source.protective
+    to.prompt = source.prompt
 
 
 def split_order(order: Order, ratio: float, lot: float, quantity_scale: float, price_scale: float) -> None:

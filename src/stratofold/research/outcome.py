@@ -131,14 +131,14 @@ def _equity(engine: Engine, data: MarketData) -> Columns:
 
 def _positions(ledger: Ledger) -> Columns:
     """What is held at the end."""
-    held = [s for s in range(ledger.symbol_count) if ledger.quantity[s] != 0.0]
-    worth = [(ledger.worth_steps[s] - ledger.carried_steps[s]) / ledger.money_scale[s] for s in held]
-    cost = [ledger.quantity[s] * ledger.average_price[s] * ledger.multiplier[s] for s in held]
+    held = [s for s in range(ledger.symbol_count) if ledger.holdings[s].quantity != 0.0]
+    worth = [(ledger.holdings[s].worth_steps - ledger.holdings[s].carried_steps) / ledger.holdings[s].money_scale for s in held]
+    cost = [ledger.holdings[s].quantity * ledger.holdings[s].average_price * ledger.holdings[s].multiplier for s in held]
     return {
         "symbol": held,
-        "quantity": [ledger.quantity[s] for s in held],
-        "average_price": [ledger.average_price[s] for s in held],
-        "price": [ledger.price[s] for s in held],
+        "quantity": [ledger.holdings[s].quantity for s in held],
+        "average_price": [ledger.holdings[s].average_price for s in held],
+        "price": [ledger.holdings[s].price for s in held],
         "value": worth,
         "profit": [w - c for w, c in zip(worth, cost, strict=True)],
     }
