@@ -203,6 +203,15 @@ def test_an_empty_run_explains_itself(browser, tmp_path):
     assert browser.complaints == []
 
 
+def test_a_run_of_one_session_has_no_curve_and_says_so(browser, tmp_path):
+    run = made_run(made_bars(("BTCUSD",), 600, minutes=True))
+    browser.open(run.report(tmp_path / "short.html"), width=PHONE)
+    assert "fewer than two session closes" in browser.run("document.getElementById('equity-chart').textContent")
+    assert not browser.run("document.getElementById('drawdown-chart').checkVisibility()")
+    assert drawn(browser, "candles") > 500
+    assert browser.complaints == []
+
+
 def test_without_bars_there_are_no_candles_and_it_says_so(browser, tmp_path):
     run = made_run(made_bars(("SPY",), 300), bars=None)
     browser.open(run.report(tmp_path / "bare.html"))

@@ -22,6 +22,7 @@ import numpy as np
 from stratofold.errors import Setup
 from stratofold.research import report_series as series
 from stratofold.research import report_tables as tables
+from stratofold.research.stats import money_decimals
 
 if TYPE_CHECKING:
     from stratofold.research.frames_out import Frame
@@ -72,9 +73,12 @@ def payload(result: "Result", room: float = 1.0) -> dict[str, Any]:
     rows = max(int(ROWS_MAX * room), 1)
     return {
         "currency": result.currency,
+        "decimals": money_decimals(result.currency),
         "symbols": _symbols(result, room),
         "names": list(result.symbols),
-        "curve": series.packed_curve(series.curve(result, int(series.POINTS_MAX * max(room, 0.1)))),
+        "curve": series.packed_curve(
+            series.curve(result, int(series.POINTS_MAX * max(room, 0.1))), money_decimals(result.currency)
+        ),
         "trades": _latest(result, result.trades, TRADE_COLUMNS, rows),
         "refusals": _latest(result, result.refusals, REFUSAL_COLUMNS, rows // 5 + 1),
     }
@@ -152,7 +156,7 @@ def _scope(result: "Result") -> str:
     symbols = ", ".join(result.symbols[:6]) + (f" and {len(result.symbols) - 6} more" if many else "")
     stats = result.stats
     period = [f"{stats.text('start')} to {stats.text('end')}"] if stats.get("start") and stats.get("end") else []
-    sessions = [f"{stats.text('sessions')} sessions"] if "sessions" in stats else []
+    sessions = [f"{stats.text('sessions')} session{'s' * (stats['sessions'] != 1)}"] if "sessions" in stats else []
     return " · ".join([symbols, *period, *sessions])
 
 

@@ -212,12 +212,12 @@ def packed_candles(shown: Candles, decimals: int | None) -> dict[str, Any]:
     }
 
 
-def packed_curve(shown: Curve) -> dict[str, Any]:
-    """The curve for the page: money in cents, drawdown in hundredths of a percent, as differences."""
+def packed_curve(shown: Curve, decimals: int) -> dict[str, Any]:
+    """The curve for the page: money in steps of its last decimal, drawdown in hundredths of a percent, as differences."""
     return {
         "t": steps(shown.seconds),
-        "equity": steps(shown.equity, 2),
-        "benchmark": steps(shown.benchmark, 2),
+        "equity": steps(shown.equity, decimals),
+        "benchmark": steps(shown.benchmark, decimals),
         "drawdown": steps(shown.drawdown, 4),
     }
 

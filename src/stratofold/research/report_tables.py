@@ -24,7 +24,7 @@ SHADES = (0.005, 0.02, 0.05)  # a month's return from which its cell is one shad
 def headlines(result: "Result") -> str:
     """The six figures one looks at first."""
     cells = [
-        f"<div><dt>{escape(words_for(key).label)}</dt><dd>{escape(result.stats.text(key))}</dd></div>"
+        f"<div><dt>{escape(words_for(key).label)}</dt><dd>{escape(_figure(result, key))}</dd></div>"
         for key in HEADLINES
         if key in result.stats
     ]
@@ -46,7 +46,7 @@ def statistics(result: "Result") -> str:
     for key in result.stats:
         words = words_for(key)
         row = (
-            f"<div><dt>{escape(words.label)}</dt><dd>{escape(result.stats.text(key))}</dd>"
+            f"<div><dt>{escape(words.label)}</dt><dd>{escape(_figure(result, key))}</dd>"
             f'<dd class="meaning">{escape(words.meaning)}</dd></div>'
         )
         groups.setdefault(words.group, []).append(row)
@@ -59,6 +59,12 @@ def statistics(result: "Result") -> str:
         if parts
         else _empty("No statistics", "the run saw no session close.")
     )
+
+
+def _figure(result: "Result", key: str) -> str:
+    """One figure, with the minus sign of typography."""
+    text = result.stats.text(key)
+    return "\u2212" + text[1:] if text.startswith("-") else text
 
 
 def monthly(days: Sequence[int], equity: Sequence[float], start: float) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from stratofold.fold.lifecycle import STATE_NAMES
 from stratofold.fold.order import KIND_NAMES, TIF_NAMES
 from stratofold.research.frames_out import Columns, Frame, Names, as_names
-from stratofold.research.stats import HEADLINES, Stats, words_for
+from stratofold.research.stats import HEADLINES, Stats, money_decimals, words_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +194,7 @@ class Result:
             "execution": self.execution,
             "symbols": list(self.symbols),
             "currency": self.currency,
-            "stats": {key: _json_figure(key, value) for key, value in self.stats.items()},
+            "stats": {key: _json_figure(key, value, self.currency) for key, value in self.stats.items()},
             "rows": {name: len(self.frame(name)) for name in FRAMES},
             "first_line": self.first_line,
             "ignores": list(self.ignores),
@@ -244,12 +244,10 @@ def _names_of(frame: str, tables: Mapping[str, Sequence[str] | Names]) -> dict[s
     return {column: as_names(table) for column, table in {**common, **own}.items()}
 
 
-def _json_figure(key: str, value: Any) -> Any:
+def _json_figure(key: str, value: Any, currency: str) -> Any:
     """One statistic for JSON; money is a decimal string, never a binary float."""
     if words_for(key).unit == "money" and isinstance(value, float) and isfinite(value):
-        from decimal import Decimal
-
-        return format(Decimal(repr(value)), "f")
+        return f"{value:.{money_decimals(currency)}f}"
     whole = words_for(key).unit == "count" and isinstance(value, float) and value.is_integer()
     return int(value) if whole else _json_value(value)
 

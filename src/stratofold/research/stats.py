@@ -11,6 +11,13 @@ from html import escape
 from math import isfinite
 from typing import Any, NamedTuple
 
+from stratofold.market.instruments import CURRENCY_DECIMALS
+
+
+def money_decimals(currency: str) -> int:
+    """Decimals of an account's currency, 2 where it is not known."""
+    return CURRENCY_DECIMALS.get(currency, 2)
+
 
 class Statistic(NamedTuple):
     """The words for one figure; `unit` is money, share, ratio, count, days, date or text."""
@@ -122,7 +129,7 @@ def _number_text(value: float, unit: str, currency: str) -> str:
     if unit == "share":
         return f"{100.0 * value:,.2f} %"
     if unit == "money":
-        return f"{value:,.2f} {currency}".rstrip()
+        return f"{value:,.{money_decimals(currency)}f} {currency}".rstrip()
     if unit == "days":
         return f"{value:,.0f} days"
     if unit == "count" or value.is_integer():

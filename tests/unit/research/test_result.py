@@ -227,3 +227,8 @@ def test_a_result_imports_no_table_library():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_money_has_the_decimals_of_its_currency():
+    assert result(currency="JPY").stats.text("final_equity") == "99 JPY"
+    assert result(currency="BTC").as_dict()["stats"]["final_equity"] == "98.98000000"

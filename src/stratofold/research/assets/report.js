@@ -9,7 +9,8 @@
 
   // --- words and numbers -------------------------------------------------------------------------------------------
   const number = (digits) => new Intl.NumberFormat("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const money = number(2), whole = number(0), percent = number(2);
+  const whole = number(0), percent = number(2);
+  let money = number(2); // as many decimals as the account's currency has, once the data are here
   const plain = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 8 });
   const NOTHING = "—";
   const iso = (seconds) => new Date(seconds * 1000).toISOString();
@@ -135,14 +136,16 @@
   const label = (name, value) => ({ name, value, text: (row) => String(value(row)), kind: "text" });
 
   // --- equity and drawdown -----------------------------------------------------------------------------------------
-  function startCurves(curve) {
-    const seconds = summed(curve.t), equity = summed(curve.equity, 100), drawdown = summed(curve.drawdown, 1e4);
-    const held = curve.benchmark.length ? summed(curve.benchmark, 100) : null;
+  function startCurves(curve, decimals) {
+    const scale = 10 ** decimals;
+    const seconds = summed(curve.t), equity = summed(curve.equity, scale), drawdown = summed(curve.drawdown, 1e4);
+    const held = curve.benchmark.length ? summed(curve.benchmark, scale) : null;
     const places = [byId("equity-chart"), byId("drawdown-chart")];
     if (seconds.length < 2) {
       places[0].replaceChildren(empty("No curve", "fewer than two session closes were seen, so there is nothing to draw."));
-      places.forEach((place) => place.classList.add("bare"));
-      byId("equity-table").hidden = true;
+      places[0].classList.add("bare");
+      const rest = places[0].closest("section").querySelectorAll(".tools, .under, #drawdown-chart, .caption, details");
+      rest.forEach((part) => (part.hidden = true));
       return;
     }
     const days = (seconds.at(-1) - seconds[0]) / DAY > 4;
@@ -163,6 +166,7 @@
       plots.forEach((plot) => plot.destroy());
       const ink = colour("quiet"), grid = colour("line"), accent = colour("accent"), loss = colour("loss");
       const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+      const dates = { ...axis, values: dateTexts };
       const cursor = { sync: { key: "curves" }, points: { size: 7 }, drag: { x: true, y: false } };
       const time = { value: (_, v) => at(v ?? seconds.at(-1)) }; // without a cursor the legend tells the end
       const log = byId("log-scale").checked && levels.every((value) => value > 0);
@@ -174,7 +178,7 @@
         new uPlot({
           ...frame(innerWidth < 640 ? 250 : 330),
           scales: { x: { time: true }, y: { distr: log ? 3 : 1 } },
-          axes: [axis, scale((_, ticks) => ticks.map((v) => (v == null ? "" : compact.format(v))))],
+          axes: [dates, scale((_, ticks) => ticks.map((v) => (v == null ? "" : compact.format(v))))],
           series: [time,
             { label: "Strategy", stroke: accent, width: 2, value: (_, v) => money.format(v ?? equity.at(-1)) },
             ...(held ? [{ label: "Buy and hold", stroke: colour("benchmark"), width: 1.5, dash: [5, 4], value: (_, v) => money.format(v ?? held.at(-1)) }] : [])],
@@ -182,7 +186,7 @@
         new uPlot({
           ...frame(150),
           scales: { x: { time: true }, y: { range: (_, low) => [Math.min(low * 1.08, -0.001), 0] } },
-          axes: [axis, scale((_, ticks) => ticks.map((v) => `${+(v * 100).toFixed(2)} %`.replace("-", "−")))],
+          axes: [dates, scale((_, ticks) => ticks.map((v) => `${+(v * 100).toFixed(2)} %`.replace("-", "−")))],
           series: [time, { label: "Drawdown", stroke: loss, width: 1, fill: faded(loss, 0.16), value: (_, v) => percentText(v ?? drawdown.at(-1)) }],
         }, [seconds, drawdown], places[1]),
       ];
@@ -207,6 +211,18 @@
     watchWidth(places[0], (width) => plots.forEach((plot) => plot.setSize({ width, height: plot.height })));
     const twin = byId("equity-table");
     twin.addEventListener("toggle", () => curveTable(twin.lastElementChild, seconds, equity, held, drawdown), { once: true });
+  }
+
+  function dateTexts(_, ticks, __, ___, step) { // days and hours in the order of ISO 8601, the larger unit where it changes
+    let last = "";
+    return ticks.map((tick) => {
+      const text = iso(tick), year = text.slice(0, 4), day = text.slice(0, 10);
+      const month = new Date(tick * 1000).toLocaleString("en-GB", { month: "short", timeZone: "UTC" });
+      const [small, large] = step >= 300 * DAY ? [year, ""] : step >= 27 * DAY ? [month, year] : step >= DAY ? [`${+text.slice(8, 10)} ${month}`, year] : [text.slice(11, 16), day];
+      const shown = large && large !== last ? `${small}\n${large}` : small;
+      last = large;
+      return shown;
+    });
   }
 
   function moveCursor(plot, event) {
@@ -442,7 +458,8 @@
   startTheme();
   try {
     const data = await unpacked();
-    startCurves(data.curve);
+    money = number(data.decimals);
+    startCurves(data.curve, data.decimals);
     startCandles(data.symbols);
     startTrades(data.trades, data.names, data.currency);
     startRefusals(data.refusals, data.names);
