@@ -1,7 +1,6 @@
 """Section 1 of the page: products are the double product put on a decimal grid, sums are sums of Decimals."""
 
 from decimal import Decimal
-from math import floor
 
 from .scenario import Costs, Instrument
 
@@ -17,10 +16,13 @@ def price_grid(price: float, instrument: Instrument) -> float:
 
 
 def lots(quantity: float, instrument: Instrument) -> Decimal:
-    """`quantity` toward zero to whole lots; 1e-9 lots below a whole number count as that number."""
+    """`quantity` toward zero to whole lots; what lies below a whole number by no more than dust counts as that number."""
     if quantity < 0:
         return -lots(-quantity, instrument)
-    whole = floor(quantity / instrument.lot + 1e-9)
+    exact = quantity / instrument.lot
+    whole = round(exact)
+    if whole - exact > 1e-9 + 2.0**-51 * exact:
+        whole -= 1
     return grid(whole * instrument.lot, instrument.quantity_decimals)
 
 

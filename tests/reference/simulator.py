@@ -326,11 +326,12 @@ class Simulator:
     # Hooks and messages.
 
     def _hear(self, words: Any, time: int) -> None:
-        messages = self.words.hear(list(words), time)
-        if self.costs.latency == 0:
-            self._deliver(messages)
-        else:
-            self.under_way += messages
+        for message in self.words.hear(list(words), time):
+            # A leg that still waits is not at the venue, so nothing has to travel.
+            if self.costs.latency == 0 or message["order"]["state"] == WAITING:
+                self._deliver([message])
+            else:
+                self.under_way.append(message)
 
     def _deliver_arrived(self, symbol: int) -> None:
         arrived = [m for m in self.under_way if m["symbol"] == symbol and m["arrival"] <= self.begin]
