@@ -93,10 +93,14 @@ def is_plain(cls: type) -> bool:
     return name.startswith("stratofold.") or is_users(sys.modules.get(name))
 
 
+Fact = tuple[Any, str, object]  # a scope, a name, and what the name meant
+
+
 class Reached:
     """The user's functions that some classes and functions lead to, and the numbers they find on the way.
 
-    `functions` are in the order met; `numbers` are lines "name=value" of constants of modules and classes.
+    `functions` are in the order met; `numbers` are lines "name=value" of constants of modules and classes; `facts` are
+    what the members of those classes and modules are now.
     """
 
     def __init__(self) -> None:
@@ -104,6 +108,7 @@ class Reached:
         self._seen: set[int] = set()
         self.functions: list[FunctionType] = []
         self.numbers: list[str] = []
+        self.facts: list[Fact] = []
 
     def add(self, thing: Any) -> None:
         """Follow a class, a function or a module as far as the user's own code goes."""
@@ -126,6 +131,7 @@ class Reached:
         scope = function.__globals__
         for name in _names(function.__code__):
             if name in scope:
+                self.facts.append((scope, name, scope[name]))
                 self._add_value(f"{function.__module__}.{name}", scope[name])
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
             if name != "__class__":
@@ -135,6 +141,7 @@ class Reached:
         """The members of a class or module."""
         for name, value in list(scope.items()):
             if not name.startswith("__") or isinstance(value, FunctionType):
+                self.facts.append((scope, name, value))
                 self._add_value(f"{owner}.{name}", value)
 
     def _add_value(self, name: str, value: Any) -> None:
@@ -331,7 +338,7 @@ class _Router(ast.NodeTransformer):
         reals: list[ast.expr] = [ast.Call(ast.Name(_FLOAT, ast.Load()), [each], []) for each in node.args]
         if name == "log" and len(reals) > 1:
             return self._call(_member(_HERE, "logarithm"), reals, node)
-        if name == "hypot" and len(reals) != 2:  # noqa: PLR2004 - `maths.hypot` is of two legs
+        if name == "hypot" and len(reals) != 2:  # `maths.hypot` is of two legs
             return node
         return self._call(_member(_MATHS, name), reals, node)
 

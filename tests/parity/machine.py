@@ -1,9 +1,8 @@
 """One method of one object, run in machine code: what the trap tests and the kernel's unit tests ask of the compiler."""
 
 import ctypes
-from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stratofold.kernel import loader
 from stratofold.kernel.emit import emit
@@ -11,6 +10,9 @@ from stratofold.kernel.kinds import BOOL, FLOAT, INT, NOTHING, ObjectKind
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.packing import Packer
 from stratofold.kernel.unit import compile_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _KINDS = {bool: (BOOL, ctypes.c_bool), int: (INT, ctypes.c_int64), float: (FLOAT, ctypes.c_double)}
 _RESULTS = {"bool": ctypes.c_bool, "int": ctypes.c_int64, "float": ctypes.c_double}

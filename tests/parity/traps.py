@@ -5,6 +5,7 @@ marked `# refused`, the compiler must refuse exactly there; `leaves` says that m
 the interpreter although Python itself raises nothing (an int past 63 bits).
 """
 
+# ruff: noqa: C416, F821, F841, PLC2401, PLW2901 - what a linter warns of is what these are about
 import math
 from array import array
 from enum import IntEnum

@@ -154,7 +154,9 @@ def unary(body: Body, operator: ast.unaryop, value: Value, node: ast.AST) -> Val
     whole = as_int(body, value)
     if isinstance(operator, ast.UAdd):
         return whole
-    return negate(body, whole) if isinstance(operator, ast.USub) else Value(INT, body.value(f"xor i64 {whole.text}, -1"))
+    return (
+        negate(body, whole) if isinstance(operator, ast.USub) else Value(INT, body.value(f"xor i64 {whole.text}, -1"))
+    )
 
 
 _COMPARISONS = {

@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from stratofold.kernel.kinds import BOOL, FLOAT, INT, KNOWN, NOTHING, AnyKind, ArrayKind, TupleKind, Value, join, number_value, plain
+from stratofold.kernel.kinds import (
+    BOOL,
+    FLOAT,
+    INT,
+    KNOWN,
+    NOTHING,
+    AnyKind,
+    ArrayKind,
+    TupleKind,
+    Value,
+    join,
+    number_value,
+    plain,
+)
 from stratofold.kernel.refused import Refused
 
 if TYPE_CHECKING:
@@ -24,11 +37,11 @@ RAISED, INDEX, ARITHMETIC, LEFT, UNSET = 1, 2, 3, 4, 5
 EXACT = 1 << 53  # every int up to here is a double
 
 
-class Unreachable(Exception):  # noqa: N818 - flow control: the code after this point never runs
+class Unreachable(Exception):
     """The statement being written always fails, so nothing after it is written."""
 
 
-class Again(Exception):  # noqa: N818 - flow control: the function is written once more, knowing more
+class Again(Exception):
     """Something was learnt (a return kind, a flag) that changes lines already written."""
 
 
@@ -227,7 +240,9 @@ class Body:
         if isinstance(kind, ArrayKind):
             return Value(kind, value.text)
         if isinstance(kind, TupleKind):
-            return Value(kind, "", None, [self.convert(*pair) for pair in zip(self.members(value), kind.parts, strict=True)])
+            return Value(
+                kind, "", None, [self.convert(*pair) for pair in zip(self.members(value), kind.parts, strict=True)]
+            )
         if value.kind is BOOL:
             whole = Value(INT, self.value(f"zext i1 {value.text} to i64"))
             return whole if kind is INT else self.convert(whole, kind)

@@ -12,7 +12,8 @@ from typing import Any
 
 from stratofold import routing
 from stratofold.fold import maths
-from stratofold.kernel import arithmetic, expressions, memory, written as written_functions
+from stratofold.kernel import arithmetic, expressions, memory
+from stratofold.kernel import written as written_functions
 from stratofold.kernel.body import ARITHMETIC, LEFT, RAISED, Body
 from stratofold.kernel.kinds import (
     BOOL,
@@ -41,7 +42,12 @@ def call(body: Body, node: ast.Call) -> Value:
     callee = target.constant
     if callee is super:
         return _super(body, node)
-    if callee in _TEXT_CALLS and len(node.args) == 1 and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+    if (
+        callee in _TEXT_CALLS
+        and len(node.args) == 1
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    ):
         return _TEXT_CALLS[callee](body, node)
     arguments = [expressions.lower(body, each) for each in node.args]
     keywords = {}
@@ -79,10 +85,10 @@ def written(body: Body, name: str, arguments: list[Value], node: ast.AST) -> Val
     return function(body, getattr(written_functions, name), arguments, {}, node)
 
 
-def function(
-    body: Body, callee: FunctionType, arguments: list[Value], keywords: dict[str, Value], node: ast.AST
-) -> Value:
+def function(body: Body, callee: Any, arguments: list[Value], keywords: dict[str, Value], node: ast.AST) -> Value:
     """Call a plain function; raises Refused where it or its arguments have no machine code."""
+    if not isinstance(callee, FunctionType):
+        raise body.refuse(node, f"{callee!r} is no plain function")
     if getattr(callee, "leaves_kernel", False):
         raise body.fail(LEFT)
     values = _bind(body, callee, arguments, keywords, node)
@@ -119,7 +125,8 @@ def _bind(
         if name not in names or name in values:
             raise body.refuse(node, f"{callee.__name__} is given {name!r}, which it does not take or already has")
         values[name] = value
-    defaults = dict(zip(names[code.co_argcount - len(callee.__defaults__ or ()) : code.co_argcount], callee.__defaults__ or (), strict=True))
+    given = callee.__defaults__ or ()
+    defaults = dict(zip(names[code.co_argcount - len(given) : code.co_argcount], given, strict=True))
     defaults |= callee.__kwdefaults__ or {}
     for name in names:
         if name not in values:
@@ -237,7 +244,7 @@ def _float(body: Body, arguments: list[Value], node: ast.AST) -> Value:
 
 def _float_of_text(body: Body, node: ast.Call) -> Value:
     """`float("nan")`."""
-    literal = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+    literal: Any = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
     try:
         return number_value(float(literal))
     except (TypeError, ValueError):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from stratofold.errors import Setup
 from stratofold.kernel import loader
@@ -22,6 +22,9 @@ from stratofold.kernel.layout import Survey
 from stratofold.kernel.packing import Block, Packer
 from stratofold.kernel.refused import Changed, Refused
 from stratofold.kernel.sources import engine_hash, source_hash
+
+if TYPE_CHECKING:
+    from stratofold.routing import Fact
 
 ENTRY = "stratofold_run"
 _FEED = 2  # the root whose arrays are read where they are
@@ -51,6 +54,7 @@ class Kernel:
         self._function = image.function(ctypes.c_int32, (pointer, pointer, pointer, pointer, ctypes.c_int64))
         self._packer: Packer | None = None
         self._waiting: Program | None = None
+        self._facts: list[Fact] = []
 
     @property
     def hash(self) -> str:
@@ -73,7 +77,7 @@ class Kernel:
 
     def offer(self, objects: list[object]) -> bool:
         """Whether these objects fit as they are; if so, the next `bind` of them is free."""
-        if self._packer is None:
+        if self._packer is None or any(scope.get(name) is not value for scope, name, value in self._facts):
             return False
         if self._waiting is not None and _same(self._waiting.objects, objects):
             return True
@@ -88,7 +92,8 @@ class Kernel:
         survey = Survey(objects, {_FEED}, set(self._widened))
         if survey.signature != self.signature:
             raise _misfit("SF626", "layout", _difference(self.signature, survey.signature))
-        if source_hash([layout.cls for layout in survey.layouts]) != self.source:
+        source, self._facts = source_hash([layout.cls for layout in survey.layouts])
+        if source != self.source:
             raise _misfit("SF627", "strategy source", "the source has changed since it was frozen")
         self._packer = Packer(survey.roots, self._stored)
 
@@ -171,7 +176,7 @@ def build(
     if key in _refused:
         raise _refused[key]
     try:
-        file = cache.cached(key, lambda: compile_file(run, objects, source, target, progress))
+        file = cache.cached(key, lambda: compile_file(cast("FunctionType", run), objects, source, target, progress))
     except Refused as refused:
         _refused[key] = refused
         raise
@@ -185,7 +190,7 @@ def build(
 def _key(objects: list[object], target: str) -> tuple[str, str]:
     """What a kernel of these objects is called in the cache, and the hash of its sources."""
     survey = Survey(objects, {_FEED}, set())
-    source = source_hash([layout.cls for layout in survey.layouts])
+    source, _ = source_hash([layout.cls for layout in survey.layouts])
     parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest(), source
 
@@ -208,24 +213,6 @@ def is_at_hand(engine: object, strategy: object, feed: object) -> bool:
         return False
 
 
-def is_at_hand(engine: object, strategy: object, feed: object) -> bool:
-    """Whether `build` would find a kernel in this process or on the disk, without compiling."""
-    from stratofold.kernel import cache
-
-    objects = [engine, strategy, feed]
-    if any(known.offer(objects) for known in _built.get(type(strategy), ())):
-        return True
-    return cache.holds(_key(objects, "native")[0])
-
-
-def _key(objects: list[object], target: str) -> tuple[str, str]:
-    """The cache's key for these objects, and the hash of their source."""
-    survey = Survey(objects, {_FEED}, set())
-    source = source_hash([layout.cls for layout in survey.layouts])
-    parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest(), source
-
-
 def _same(some: list[object], others: list[object]) -> bool:
     """Whether two lists hold the very same objects."""
     return all(one is other for one, other in zip(some, others, strict=True))
@@ -238,13 +225,13 @@ def compile_file(
     if progress is not None:
         progress(f"compiling {type(objects[1]).__name__} for this machine, once")
     from stratofold.kernel.emit import emit
-    from stratofold.kernel.kinds import INT, ObjectKind
+    from stratofold.kernel.kinds import INT, AnyKind, ObjectKind
     from stratofold.kernel.unit import compile_text
 
     widened: set[str] = set()
     while True:
         survey = Survey(objects, {_FEED}, widened)
-        kinds = (*(ObjectKind(root) for root in survey.roots), INT)
+        kinds: tuple[AnyKind, ...] = (*(ObjectKind(root) for root in survey.roots), INT)
         text, unit = compile_text(function, survey, kinds, ENTRY)
         if unit.widened <= widened:
             break
@@ -253,7 +240,9 @@ def compile_file(
     return emit([text], ENTRY, target, layout=layout, source=source, engine=engine_hash())
 
 
-def freeze(engine: object, strategy: object, feed: object, path: str | PathLike[str], *, target: str = "x86-64-v2") -> Path:
+def freeze(
+    engine: object, strategy: object, feed: object, path: str | PathLike[str], *, target: str = "x86-64-v2"
+) -> Path:
     """Write the kernel for these objects to a file that runs without a compiler on any machine of `target`."""
     kernel = build(engine, strategy, feed, target=target)
     place = Path(path)

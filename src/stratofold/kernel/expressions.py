@@ -36,7 +36,8 @@ def lower(body: Body, node: ast.expr) -> Value:
     if writer is None:
         reason, fix = _OUTSIDE.get(type(node), (f"{type(node).__name__} has no machine code", ""))
         raise body.refuse(node, reason, fix)
-    return writer(body, node)
+    value: Value = writer(body, node)
+    return value
 
 
 def number(body: Body, node: ast.expr) -> Value:

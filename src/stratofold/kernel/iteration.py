@@ -50,7 +50,9 @@ def _table(body: Body, value: Value, node: ast.expr) -> Steps:
     """An object with `__len__` and `__getitem__`; its length is asked again each turn, as Python would find out."""
     cls = value.kind.layout.cls
     if hasattr(cls, "__iter__") or not hasattr(cls, "__len__") or not hasattr(cls, "__getitem__"):
-        raise body.refuse(node, f"a loop over {cls.__name__} has no machine code", "give it __len__ and __getitem__ alone")
+        raise body.refuse(
+            node, f"a loop over {cls.__name__} has no machine code", "give it __len__ and __getitem__ alone"
+        )
     return _counted(
         body,
         lambda: calls.method(body, value, "__len__", [], node).text,

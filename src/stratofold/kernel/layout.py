@@ -63,7 +63,9 @@ class Layout:
 
     def key(self) -> tuple[Any, ...]:
         """What two layouts must share to be the same one."""
-        rows = tuple((row.name, row.kind, row.code, id(row.layout) if row.layout else 0) for row in self.fields.values())
+        rows = tuple(
+            (row.name, row.kind, row.code, id(row.layout) if row.layout else 0) for row in self.fields.values()
+        )
         return (self.cls, rows)
 
     def place(self) -> None:
@@ -82,7 +84,7 @@ class Layout:
         return f"{self.number} {self.cls.__module__}.{self.cls.__qualname__} {self.size}: {rows}"
 
 
-class _Widen(Exception):  # noqa: N818 - a survey starts again, nothing is wrong
+class _Widen(Exception):
     """An int field of one object is a float in its neighbour."""
 
 
@@ -142,7 +144,7 @@ class Survey:
         self._by_key[layout.key()] = layout
         return layout
 
-    def _field(self, owner: object, name: str, value: object, frozen: bool) -> Field:
+    def _field(self, owner: object, name: str, value: Any, frozen: bool) -> Field:
         """One attribute's field."""
         if isinstance(value, bool):
             return Field(name, "bool")

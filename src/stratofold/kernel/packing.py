@@ -22,7 +22,7 @@ _CODES = {"int": "q", "float": "d", "bool": "?"}
 _FORMATS = {"d": "d", "q": "q", "l": "q", "<d": "d", "<q": "q", "<l": "q"}
 
 
-class _Full(Exception):  # noqa: N818 - flow control: pack again into a larger block
+class _Full(Exception):
     """The block has no room."""
 
 

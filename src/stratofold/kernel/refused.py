@@ -1,7 +1,7 @@
 """What the compiler cannot take: one sentence, the user's own file and line, and the one edit that mends it."""
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer: the caller interprets instead
+class Refused(Exception):
     """Code outside the compilable subset.
 
     `reason` is one sentence without a full stop, `file` and `line` the user's own, `fix` one edit.
@@ -21,5 +21,5 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer: the caller int
         return f"{self.file}:{self.line}" if self.file else ""
 
 
-class Changed(Exception):  # noqa: N818 - not an error: the objects no longer have the layout a kernel was built for
+class Changed(Exception):
     """An object has another class, or a field another kind of value, than the layout says."""

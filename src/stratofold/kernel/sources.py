@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 from stratofold.kernel.source import lines_of
-from stratofold.routing import Reached
+from stratofold.routing import Fact, Reached
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -28,8 +28,11 @@ def engine_hash() -> str:
     return total.hexdigest()
 
 
-def source_hash(classes: list[type]) -> str:
-    """The hash of the user's source that objects of these classes can reach, and of its numbers."""
+def source_hash(classes: list[type]) -> tuple[str, list[Fact]]:
+    """The hash of the user's source and numbers that objects of these classes can reach.
+
+    Beside it what tells quickly that a number or a function was exchanged since.
+    """
     reached = Reached()
     for cls in classes:
         reached.add(cls)
@@ -38,4 +41,4 @@ def source_hash(classes: list[type]) -> str:
     for text in sorted({*("".join(lines_of(file)) for file in files), *reached.numbers}):
         total.update(text.encode())
         total.update(b"\0")
-    return total.hexdigest()
+    return total.hexdigest(), reached.facts

@@ -7,6 +7,7 @@ nothing can run raises `Unreachable`, and what follows it in its block is not wr
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stratofold.kernel import arithmetic, expressions, iteration, memory
 from stratofold.kernel.body import RAISED, Again, Body, Environment, Unreachable, Variable, Way, meeting
@@ -298,7 +299,7 @@ def _pass(body: Body, node: ast.Pass) -> None:
     """Nothing."""
 
 
-_WRITERS = {
+_WRITERS: dict[type, Callable[[Body, Any], None]] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,

@@ -28,9 +28,20 @@ from stratofold.kernel.refused import Refused
 from stratofold.kernel.source import tree_of
 from stratofold.kernel.support import FUNCTIONS, INTRINSICS
 
-_ANNOTATIONS = {"int": INT, "float": FLOAT, "bool": BOOL, "None": NOTHING, int: INT, float: FLOAT, bool: BOOL, None: NOTHING}
+_ANNOTATIONS = {
+    "int": INT,
+    "float": FLOAT,
+    "bool": BOOL,
+    "None": NOTHING,
+    int: INT,
+    float: FLOAT,
+    bool: BOOL,
+    None: NOTHING,
+}
 _ATTEMPTS_MAX = 50
-_INLINED_LINES_MAX = 150  # a longer function is called: inlining it makes the code large and the short ones around it slow
+_INLINED_LINES_MAX = (
+    150  # a longer function is called: inlining it makes the code large and the short ones around it slow
+)
 
 
 @dataclass(slots=True)
@@ -105,9 +116,7 @@ class Unit:
             statements.leave(body, Value(NOTHING), node)
         text = body.text()
         promise = "nounwind noinline" if text.count("\n") > _INLINED_LINES_MAX else "nounwind"
-        instance.text = (
-            f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) {promise} {{\n{text}\n}}\n"
-        )
+        instance.text = f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) {promise} {{\n{text}\n}}\n"
 
     # Memory
 
