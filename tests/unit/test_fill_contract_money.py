@@ -224,6 +224,12 @@ class TestTargets:
         assert fills(outcome) == [(1, 1, 10, 100.0), (2, 2, 10, 100.0)]
         assert outcome.orders == [(1, CANCELLED, 10.0), (2, WORKING, 10.0)]
 
+    def test_a_target_that_changes_by_exactly_a_lot_is_sent_anew(self, run):
+        # 0.3 - 0.2 is less than 0.1 in doubles, and a lot on the quantity grid.
+        tenths = (Instrument(lot=0.1, quantity_decimals=1),)
+        outcome = play(run, [FLAT], target("quantity", 0.3), target("quantity", 0.2), instruments=tenths)
+        assert outcome.orders == [(1, CANCELLED, 0.0), (2, FILLED, 0.2)]
+
     def test_a_target_said_again_keeps_its_order(self, run):
         script = {0: [target("quantity", 50)], 1: [target("quantity", 50)]}
         outcome = play(run, [FLAT, FLAT], on_bar=script, volume_cap=0.01)
