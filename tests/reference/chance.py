@@ -96,9 +96,10 @@ def sessions(draw: Drawn) -> list[Session]:
 
 
 @st.composite
-def walks(draw: Drawn, symbol: int, times: list[int], tick: float, start: float) -> list[Bar]:
-    """Bars of one symbol; the first time always has one."""
+def walks(draw: Drawn, symbol: int, times: list[int], tick: float, start: float, span: int) -> list[Bar]:
+    """Bars of one symbol, of which some are missing; a symbol may begin late."""
     rows, close = [], 0
+    times = times[5:] if symbol and often(draw, 5) else times
     moves = st.sampled_from((0, 0, 1, -1, 2, -2, 5, -5))
     for time in times:
         if rows and often(draw, 8):
@@ -108,7 +109,7 @@ def walks(draw: Drawn, symbol: int, times: list[int], tick: float, start: float)
         high = max(opens, close) + draw(st.integers(0, 2))
         low = min(opens, close) - draw(st.integers(0, 2))
         prices = [max(start + tick * step, 0.5) for step in (opens, high, low, close)]
-        rows.append(Bar(time, symbol, *prices, volume=float(pick(draw, 500, 100, 2000, 0, 33)), span=SPAN))
+        rows.append(Bar(time, symbol, *prices, volume=float(pick(draw, 500, 100, 2000, 0, 33)), span=span))
     return rows
 
 
@@ -156,6 +157,7 @@ class Desk:
         """No number spent."""
         self.draw, self.market, self.start, self.tick = draw, market, start, tick
         self.kinds: list[str] = []
+        self.priced: set[int] = set()
 
     def price(self, toward: int = 1) -> float:
         """A price on the lattice, near the start and more often on the side that `toward` (1 up, -1 down) says."""
@@ -169,7 +171,8 @@ class Desk:
         """A purchase or a sale of any kind."""
         symbol = self.symbol() if symbol is None else symbol
         side = pick(self.draw, 1, -1)
-        kind = pick(self.draw, "market", "limit", "limit", "stop", "stop_limit", "trail", "trail_fraction")
+        trails = ("trail", "trail_fraction") if symbol in self.priced else ()
+        kind = pick(self.draw, "market", "limit", "limit", "stop", "stop_limit", *trails)
         more: dict[str, Any] = {"tif": pick(self.draw, GTC, GTC, DAY)}
         if kind in ("market", "limit"):
             more["tif"] = pick(self.draw, GTC, GTC, DAY, IOC, FOK, AT_CLOSE)
@@ -233,13 +236,15 @@ class Desk:
 
 
 @st.composite
-def scripts(draw: Drawn, desk: Desk, bar_count: int, first: int) -> Script:
+def scripts(draw: Drawn, desk: Desk, bars: list[Bar]) -> Script:
     """Either orders with links and replaces, whose numbers are known, or orders with targets and closes."""
     exact = draw(st.booleans())
     on_bar: dict[int, list[Word]] = {}
-    hooks = draw(st.lists(st.integers(first, max(bar_count - 2, first)), min_size=1, max_size=7, unique=True))
+    hooks = draw(st.lists(st.integers(0, max(len(bars) - 2, 0)), min_size=1, max_size=7, unique=True))
     for k in sorted(hooks):
+        desk.priced = {bar.symbol for bar in bars[: k + 1]}
         on_bar[k] = _hook(draw, desk, exact)
+    desk.priced = {bar.symbol for bar in bars if bar.time == bars[0].time}
     on_fill = {}
     for n in draw(st.lists(st.integers(0, 8), max_size=3, unique=True)):
         on_fill[n] = [desk.cancel() if often(draw, 2) else desk.replace()] if exact else _hook(draw, desk, exact)
@@ -269,7 +274,10 @@ def cases(draw: Drawn) -> tuple[Scenario, Script]:
     rows = draw(sessions())
     tick, start = pick(draw, *TICKS), pick(draw, 50.0, 33.37)
     times = [time for row in rows for time in range(row.open + SPAN, row.close + 1, SPAN)]
-    bars = [bar for symbol in range(len(market)) for bar in draw(walks(symbol, times, tick, start))]
+    if often(draw, 4):
+        times = sorted([*times, *[row.open - 20 for row in rows], *[row.close + 15 for row in rows[:-1]]])
+    span = pick(draw, SPAN, SPAN, 25)
+    bars = [bar for symbol in range(len(market)) for bar in draw(walks(symbol, times, tick, start, span))]
     scenario = Scenario(
         instruments=market,
         bars=sorted(bars, key=lambda bar: (bar.time, bar.symbol)),
@@ -280,4 +288,4 @@ def cases(draw: Drawn) -> tuple[Scenario, Script]:
         currencies=currencies,
     )
     desk = Desk(draw, market, start, tick)
-    return scenario, draw(scripts(desk, len(scenario.bars), len(market) - 1))
+    return scenario, draw(scripts(desk, scenario.bars))
