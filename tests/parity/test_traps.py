@@ -16,7 +16,7 @@ from tests.parity.traps import Trap, all_traps
 _TRAPS_MIN = 60
 
 
-def _bits(value: Any) -> Any:
+def bits(value: Any) -> Any:
     """A value so that equal means equal to the last bit, all NaN alike; a widened int equals its float."""
     if isinstance(value, bool | int) and not isinstance(value, bool) and abs(value) <= 2**53:
         value = float(value)
@@ -25,19 +25,19 @@ def _bits(value: Any) -> Any:
     return value
 
 
-def _state(owner: object) -> list[Any]:
+def state(owner: object) -> list[Any]:
     """Everything numeric that an object holds."""
     found: list[Any] = []
     for name in state_names(owner):
         value = getattr(owner, name)
         if isinstance(value, bool | int | float):
-            found.append(_bits(value))
+            found.append(bits(value))
         elif hasattr(value, "typecode"):
             found.append(value.tobytes())
         elif isinstance(value, list):
-            found += [_state(each) for each in value]
+            found += [state(each) for each in value]
         elif hasattr(value, "__dict__"):
-            found.append(_state(value))
+            found.append(state(value))
     return found
 
 
@@ -90,5 +90,5 @@ def _compare(trap: type[Trap], machine: Machine, twin: Any, values: tuple[float,
         machine.owner = copy.deepcopy(twin)
         return
     assert status == 0, f"{values} left with {status}; Python gives {expected!r}"
-    assert _bits(got) == _bits(expected), f"{values}: {got!r}, Python gives {expected!r}"
-    assert _state(machine.owner) == _state(twin)
+    assert bits(got) == bits(expected), f"{values}: {got!r}, Python gives {expected!r}"
+    assert state(machine.owner) == state(twin)

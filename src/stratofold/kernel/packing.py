@@ -131,7 +131,7 @@ class Packer:
             except _Full:
                 self._capacity = 2 * (block.end + 1)
                 block = None
-            except (struct.error, AttributeError, TypeError) as wrong:
+            except (struct.error, AttributeError, KeyError, TypeError) as wrong:
                 raise Changed(str(wrong)) from wrong
 
     def _fill(self, objects: list[object], block: Block) -> list[int]:
