@@ -33,7 +33,7 @@ def state(owner: object) -> list[Any]:
         if isinstance(value, bool | int | float):
             found.append(bits(value))
         elif hasattr(value, "typecode"):
-            found.append(value.tobytes())
+            found += [bits(each) for each in value]
         elif isinstance(value, list):
             found += [state(each) for each in value]
         elif hasattr(value, "__dict__"):

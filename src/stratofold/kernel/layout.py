@@ -26,8 +26,8 @@ _OBJECTS_MAX = 1_000_000
 class Field:
     """One attribute: its kind, where it lies, and what it leads to.
 
-    `kind` is int, float, bool, object, reference, array, frozen array, list, empty or shut; `reason` says why it is
-    shut.  `group` names the attributes that share one array with this one (usually just itself).
+    `kind` is int, float, bool, object, reference, array, frozen array, list, empty or shut; `reason` and
+    `fix` say why it is shut.  `group` names the attributes that share one array with this one (usually just itself).
     """
 
     name: str
@@ -35,6 +35,7 @@ class Field:
     layout: "Layout | None" = None
     code: str = ""
     reason: str = ""
+    fix: str = ""
     offset: int = 0
     group: str = ""
 
@@ -158,7 +159,7 @@ class Survey:
         if isinstance(value, list):
             return self._list_field(name, value, frozen)
         if not is_plain(type(value)):
-            return Field(name, "shut", reason=_why_shut(value))
+            return _shut(name, *_why_shut(value))
         met = self._placed.get(id(value))
         if met is not None:
             met.is_met_again = True
@@ -196,16 +197,17 @@ class Survey:
             return Field(name, "list", self._lists[id(items)])
         cls = type(items[0])
         if not is_plain(cls):
-            return Field(name, "shut", reason=_why_shut(items))
+            return _shut(name, *_why_shut(items))
         if any(type(item) is not cls for item in items):
-            return Field(name, "shut", reason="a list of objects of different classes")
+            return _shut(name, "a list of objects of different classes", "keep one list for each class")
         if any(id(item) in self._placed for item in items):
-            return Field(name, "shut", reason="a list of objects that are also kept elsewhere")
+            return _shut(name, "a list of objects that are also kept elsewhere", "keep each object in one list")
         layouts = [self._object(item, frozen) for item in items]
         for layout in layouts:
             if layout is not layouts[0]:
                 self._reconcile(layouts[0], layout)
-                return Field(name, "shut", reason=f"a list of {cls.__name__} objects whose attributes differ in kind")
+                reason = f"a list of {cls.__name__} objects whose attributes differ in kind"
+                return _shut(name, reason, "give each attribute one kind of value")
         self._lists[id(items)] = layouts[0]
         return Field(name, "list", layouts[0])
 
@@ -226,22 +228,28 @@ def _array_field(name: str, value: "array[Any] | memoryview", frozen: bool) -> F
     """An array of doubles or 64-bit integers; a memoryview is somebody else's memory and held by address."""
     code = value.typecode if isinstance(value, array) else {"l": "q", "@d": "d"}.get(value.format, value.format)
     if code not in ("d", "q"):
-        return Field(name, "shut", reason=f"an array of {code!r}: machine code knows array('d') and array('q')")
+        return _shut(name, f"an array of {code!r}", "use array('d', ...) or array('q', ...)")
     if isinstance(value, memoryview):
         if value.ndim != 1 or not value.contiguous:
-            return Field(name, "shut", reason="a memoryview that is not one unbroken dimension")
+            return _shut(name, "a memoryview that is not one unbroken dimension", "copy it into array('d', ...)")
         return Field(name, "frozen array", code=code)
     return Field(name, "frozen array" if frozen else "array", code=code)
 
 
-def _why_shut(value: object) -> str:
+def _shut(name: str, reason: str, fix: str) -> Field:
+    """A field that is left to Python."""
+    return Field(name, "shut", reason=reason, fix=fix)
+
+
+def _why_shut(value: Any) -> tuple[str, str]:
     """A word for what a value is, and what to use instead."""
     if value is None:
-        return "None: use nan for a number that is not there yet"
+        return "None", "use nan for a number that is not there yet"
     if isinstance(value, str):
-        return "text: use a number, such as the handle that self.symbol('SPY') gives in setup"
+        return "text", "use a number, such as the handle that self.symbol('SPY') gives in setup"
     if isinstance(value, list | tuple):
-        return f"a {type(value).__name__} of {type(value[0]).__name__ if value else 'nothing'}: use array('d', ...)"
+        of = type(value[0]).__name__ if value else "nothing"
+        return f"a {type(value).__name__} of {of}", "use array('d', ...) or array('q', ...)"
     if type(value).__module__ == "numpy":
-        return "a NumPy value: use array('d', ...) or float(...)"
-    return f"a {type(value).__name__}"
+        return "a NumPy value", "use array('d', ...) or float(...)"
+    return f"a {type(value).__name__}", "keep numbers, array('d', ...) and plain objects of those"

@@ -42,7 +42,7 @@ def load_field(body: Body, owner: Value, row: Field, node: ast.AST) -> Value:
     """The value of a field; raises Refused where the layout left it to Python."""
     layout = owner.kind.layout
     if row.kind == "shut":
-        raise body.refuse(node, f"{layout.cls.__name__}.{row.name} is {row.reason}")
+        raise body.refuse(node, f"{layout.cls.__name__}.{row.name} is {row.reason}", row.fix)
     at = _field_address(body, owner, row)
     if row.kind == "object":
         return Value(field_kind(body, row), at)
@@ -112,7 +112,7 @@ def _store_number(body: Body, value: Value, at: str, alias: str) -> None:
 def _why_not_kept(what: str, row: Field, value: Value) -> tuple[str, str]:
     """Why a field that holds no number cannot be set, and what to do instead."""
     if row.kind == "shut":
-        return f"{what} is {row.reason}", "start it as a number in setup"
+        return f"{what} is {row.reason}", row.fix
     if isinstance(value.kind, ArrayKind):
         return f"{what} would hold another array", "copy the numbers one by one"
     return f"{what} would hold another object", "copy the numbers you need"

@@ -13,7 +13,8 @@ class Refused(Exception):
         self.file = file
         self.line = line
         self.fix = fix
-        super().__init__(f"{self.place}: {reason}" if self.place else reason)
+        parts = (self.place, f"{reason}; {fix}" if fix else reason)
+        super().__init__(": ".join(part for part in parts if part))
 
     @property
     def place(self) -> str:

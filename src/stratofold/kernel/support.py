@@ -27,7 +27,9 @@ any:
   %is.good = and i1 %is.finite, %is.number
   br i1 %is.good, label %bits, label %nan
 nan:
-  ret double 0x7FF8000000000000
+  %product = fmul double %x, %y
+  %invalid = fdiv double %product, %product
+  ret double %invalid
 bits:
   %x.bits = bitcast double %size to i64
   %y.bits = bitcast double %by to i64
