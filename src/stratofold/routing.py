@@ -66,11 +66,11 @@ def total(values: Iterable[Any], start: Any = 0) -> Any:
     return result
 
 
-def rounded(value: Any, digits: Any = None) -> Any:
-    """`round(value, digits)`: floats by `maths.round_half_even`."""
-    if isinstance(value, float) and isinstance(digits, int):
-        return maths.round_half_even(value, digits)
-    return round(value, digits)
+def rounded(value: Any, ndigits: Any = None) -> Any:
+    """`round(value, ndigits)`: floats by `maths.round_half_even`."""
+    if isinstance(value, float) and isinstance(ndigits, int):
+        return maths.round_half_even(value, ndigits)
+    return round(value, ndigits)
 
 
 # Whose code is whose
