@@ -8,6 +8,7 @@ from stratofold.events import Bar
 from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, PENDING, WAITING
+from stratofold.fold.marks import seldom
 from stratofold.fold.order import REPLACE, SUBMIT, TRAILING, Order
 
 
@@ -72,6 +73,7 @@ def drop_leg(book: Book, number: int) -> int:
     return place
 
 
+@seldom
 def trail(book: Book, bar: Bar) -> None:
     """Move the trailing stops of the bar's symbol after its close, nearer the market, never back."""
     for k in range(book.orders.count):

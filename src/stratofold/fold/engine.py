@@ -56,7 +56,7 @@ class Engine:
 
     __slots__ = (
         "action", "bar", "bar_index", "bars", "book", "event_index", "fill", "grace", "hears", "logs", "risk",
-        "sessions", "tally", "thorough", "timer", "venue",
+        "sessions", "tally", "thorough", "timer", "unobserved", "venue",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +71,7 @@ class Engine:
         self.logs = logs
         self.hears: int = hears
         self.grace: int = 0
+        self.unobserved: bool = False
         self.thorough: bool = venue.watches_margin or len(logs.curve) > 0
         self.bar_index: int = 0
         self.event_index: int = 0

@@ -122,7 +122,7 @@ class TradeLog:
     """One row a round trip, flat to flat."""
 
     __slots__ = (
-        "count", "symbol", "side", "opened", "closed", "quantity", "entry_price", "exit_price", "profit", "fees", "bars",
+        "count", "symbol", "side", "opened", "closed", "quantity", "entry_price", "exit_price", "profit", "fees",
     )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
@@ -132,7 +132,6 @@ class TradeLog:
         self.side = integers(capacity)
         self.opened = integers(capacity)
         self.closed = integers(capacity)
-        self.bars = integers(capacity)
         self.quantity = zeros(capacity)
         self.entry_price = zeros(capacity)
         self.exit_price = zeros(capacity)
@@ -147,7 +146,7 @@ class TradeLog:
     @leaves_kernel
     def grow(self) -> None:
         """Double every column."""
-        for column in (self.symbol, self.side, self.opened, self.closed, self.bars):
+        for column in (self.symbol, self.side, self.opened, self.closed):
             double(column)
         for amounts in (self.quantity, self.entry_price, self.exit_price, self.profit, self.fees):
             double(amounts)

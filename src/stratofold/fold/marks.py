@@ -1,4 +1,4 @@
-"""One mark for the compiler: what machine code must not do itself.
+"""Marks for the compiler: what machine code must not do itself, and what it seldom does.
 
 `leaves_kernel` says that a function needs the interpreter (it lengthens a table, or writes a sentence).  In machine
 code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
@@ -13,4 +13,10 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def leaves_kernel(function: Function) -> Function:
     """Mark `function` as one that machine code leaves the kernel for."""
     function.leaves_kernel = True  # type: ignore[attr-defined]
+    return function
+
+
+def seldom(function: Function) -> Function:
+    """Mark `function` as one that few events need: its code stays out of the way of what every bar does."""
+    function.seldom = True  # type: ignore[attr-defined]
     return function

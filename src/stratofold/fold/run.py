@@ -29,6 +29,7 @@ from stratofold.events import (
 from stratofold.fold.book import ACTIVE, HALTED, REDUCING
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.grid import to_grid, to_steps
+from stratofold.fold.marks import seldom
 from stratofold.fold.step import decide, hear_bar, hear_group, hear_report, hear_timer
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.venue import CLOSE, LIMITS, OPEN, split_order
@@ -44,6 +45,15 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     count = len(feed.time)
     sparse = len(feed.event_key)
     single = len(feed.symbol) <= 1
+    if (
+        len(feed.open) < count
+        or len(feed.high) < count
+        or len(feed.low) < count
+        or len(feed.close) < count
+        or len(feed.volume) < count
+        or engine.bar_index < 0
+    ):
+        raise ValueError("the feed's columns differ in length")
     bar.span = feed.span
     if single:
         bar.symbol = feed.symbol[0]
@@ -72,6 +82,7 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     return DONE
 
 
+@seldom
 def hear_sparse(engine: Engine, strategy: Strategy, feed: Feed, key: int) -> bool:
     """Hear the next timer or sparse event if it comes before the bar of `key`; returns whether there was one."""
     book = engine.book
@@ -87,6 +98,7 @@ def hear_sparse(engine: Engine, strategy: Strategy, feed: Feed, key: int) -> boo
     return False
 
 
+@seldom
 def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
     """Time has come to `time`: a session may have begun, day orders may be over, a group may be late."""
     if time > engine.sessions.close:
@@ -105,6 +117,8 @@ def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
     """The session is over: sample its return, and charge for what was borrowed until this one."""
     if engine.sessions.index < 0:
         engine.tally.begin(time - engine.bar.span)
+    if engine.unobserved:
+        observe(engine)
     close_session(engine)
     before = engine.sessions.day
     begun = engine.sessions.index >= 0
@@ -117,8 +131,9 @@ def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
 def close_session(engine: Engine) -> None:
     """Sample the return and exposure of the session that ends, if it had a bar."""
     tally = engine.tally
-    if tally.bar_count == tally.session_bars:
+    if engine.bar_index == tally.bar_count:
         return
+    tally.bar_count = engine.bar_index
     ledger = engine.book.ledger
     gross = 0.0
     for symbol in range(ledger.symbol_count):
@@ -126,7 +141,7 @@ def close_session(engine: Engine) -> None:
             worth = ledger.holdings[symbol].worth_steps - ledger.holdings[symbol].carried_steps
             gross += abs(ledger.base_steps(ledger.holdings[symbol].currency, worth))
     equity = ledger.equity_steps
-    time = engine.bar.time
+    time = engine.book.time
     tally.sample(equity, gross, engine.sessions.index, time)
     scale = ledger.scale[0]
     engine.logs.equity.add(time, equity / scale, ledger.cash_steps[0] / scale, gross / scale)
@@ -152,39 +167,52 @@ def pay(engine: Engine, symbol: int, steps: float) -> None:
 
 
 def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
-    """One bar: the venue matches, the fold hears, messages go out."""
-    tally = engine.tally
+    """One bar: the venue matches, the fold hears, messages go out.
+
+    Equity is observed when time moves on, not between two bars of one time: a pair whose one leg is marked and whose
+    other is not has lost nothing.
+    """
     book = engine.book
     venue = engine.venue
     time = bar.time
+    if engine.unobserved and time > book.time:
+        observe(engine)
     bar.known = time
     if time > engine.sessions.close or venue.expiry < time or engine.bars.pending:
         arrive(engine, strategy, time)
-    book.time = time
     place = venue.places[bar.symbol]
     if place.working > 0 or place.called != 0:
+        book.time = time
         match(engine, strategy, bar)
     place.last_time = time
     place.price = bar.close
-    tally.bar_count += 1
-    if hear_bar(engine, strategy, bar) or book.busy:
-        equity = book.ledger.equity_steps
-        tally.observe(equity, time)
-        if equity < 0.0:
-            book.busy = True
+    if hear_bar(engine, strategy, bar):
+        engine.unobserved = True
     if book.busy or engine.thorough:
         after_bar(engine, strategy)
 
 
+def observe(engine: Engine) -> None:
+    """The equity of the time that has passed: drawdowns, and an account with nothing left."""
+    engine.unobserved = False
+    equity = engine.book.ledger.equity_steps
+    engine.tally.observe(equity, engine.book.time)
+    if equity < 0.0:
+        engine.venue.check_margin(engine.book.time)
+
+
+@seldom
 def after_bar(engine: Engine, strategy: Strategy) -> None:
     """What only some bars need: messages, margins, the equity curve."""
+    engine.unobserved = True
     deliver(engine, strategy)
-    if engine.venue.watches_margin or engine.book.ledger.equity_steps < 0.0:
+    if engine.venue.watches_margin:
         engine.venue.check_margin(engine.book.time)
     if len(engine.logs.curve) > 0:
         engine.logs.curve[engine.bar_index] = engine.book.ledger.equity
 
 
+@seldom
 def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     """The bar, phase by phase; every fill is heard before the next order is tried."""
     venue = engine.venue
@@ -205,6 +233,8 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
                     venue.try_urgent(bar, price)
                     deliver(engine, strategy)
                 number = venue.next(bar, phase, number)
+            if venue.places[bar.symbol].working == 0:
+                break
     elif bar.time >= bar.session_close:
         venue.miss_close(bar)
         deliver(engine, strategy)
@@ -213,6 +243,7 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         deliver(engine, strategy)
 
 
+@seldom
 def deliver(engine: Engine, strategy: Strategy) -> float:
     """Carry reports to the fold and messages to the venue until both are silent; returns the last fill's price."""
     venue = engine.venue
@@ -296,7 +327,7 @@ def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> N
         engine.venue.ledger.pay(currency, steps)
         if kind != INTEREST:
             engine.tally.flow(ledger.base_steps(currency, steps))
-    engine.tally.observe(ledger.equity_steps, feed.event_time[index])
+    engine.unobserved = True
 
 
 def split(engine: Engine, symbol: int, ratio: float) -> None:
@@ -357,6 +388,8 @@ def hear_command(engine: Engine, kind: int) -> None:
 
 
 def finish_run(engine: Engine) -> None:
-    """The feed is at its end: the last session is sampled as it stands, and what works is written down."""
+    """The feed is at its end: the last session is sampled as it stands."""
+    if engine.unobserved:
+        observe(engine)
     close_session(engine)
 

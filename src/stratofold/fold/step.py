@@ -13,14 +13,21 @@ from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, ILLEGAL
+from stratofold.fold.marks import seldom
 from stratofold.fold.risk import review
 from stratofold.fold.strategy import Strategy
 
 
 def decide(engine: Engine) -> None:
-    """Review what the hook left on the book."""
+    """Review what the hook left on the book, if anything."""
     if engine.book.intent_count > 0:
-        review(engine.book, engine.risk, engine.logs.refusals)
+        settle_intents(engine)
+
+
+@seldom
+def settle_intents(engine: Engine) -> None:
+    """Approvals become orders; waiting legs that were cancelled go."""
+    review(engine.book, engine.risk, engine.logs.refusals)
     if engine.book.dropped:
         sweep(engine)
 
@@ -53,6 +60,7 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
     return held
 
 
+@seldom
 def gather(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     """Put the bar with the others of its time; the group is heard when everyone expected has come."""
     bars = engine.bars
@@ -103,6 +111,7 @@ def hear_timer(engine: Engine, strategy: Strategy, timer: Timer) -> None:
         decide(engine)
 
 
+@seldom
 def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
     """The venue speaks of an order: its state, a fill, its end."""
     book = engine.book

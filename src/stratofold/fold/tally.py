@@ -11,6 +11,7 @@ from math import inf, nan, sqrt
 from stratofold.fold.grid import to_steps
 from stratofold.fold.ledger import Ledger, integers, zeros
 from stratofold.fold.log import TradeLog
+from stratofold.fold.marks import seldom
 
 NANOSECONDS_A_DAY = 86_400_000_000_000
 
@@ -21,8 +22,7 @@ class Tally:
     __slots__ = (
         "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps",
         "first_steps", "gross_loss", "gross_profit", "in_market_count", "last_steps", "mean", "mean_equity_sum",
-        "peak_steps", "peak_time", "risk_free", "session_bars", "session_count", "spread", "start_time", "time", "trade_bars",
-        "trade_bought", "trade_bought_value", "trade_count", "trade_entry", "trade_fees", "trade_flow",
+        "peak_steps", "peak_time", "risk_free", "session_count", "spread", "start_time", "time", "trade_bought", "trade_bought_value", "trade_count", "trade_entry", "trade_fees", "trade_flow",
         "trade_opened", "trade_quantity", "trade_side", "trade_sold", "trade_sold_value", "traded_value",
         "trough_steps", "win_count",
     )  # fmt: skip
@@ -39,7 +39,6 @@ class Tally:
         self.peak_time: int = 0
         self.start_time: int = 0
         self.time: int = 0
-        self.session_bars: int = 0
         self.bar_count: int = 0
         self.session_count: int = 0
         self.mean: float = 0.0
@@ -56,7 +55,6 @@ class Tally:
         self.gross_loss: float = 0.0
         self.trade_side = integers(symbol_count)
         self.trade_opened = integers(symbol_count)
-        self.trade_bars = integers(symbol_count)
         self.trade_quantity = zeros(symbol_count)
         self.trade_flow = zeros(symbol_count)
         self.trade_fees = zeros(symbol_count)
@@ -77,6 +75,7 @@ class Tally:
         elif equity_steps < self.trough_steps:
             self.trough_steps = equity_steps
 
+    @seldom
     def _close_drawdown(self, time: int) -> None:
         """Compare the drawdown from the last peak with the deepest and the longest."""
         depth = self.depth
@@ -108,7 +107,6 @@ class Tally:
     def sample(self, equity_steps: float, gross_steps: float, session: int, time: int) -> None:
         """A session has closed: one return (Welford 1962 for mean and spread), one sample of exposure."""
         self.time = time
-        self.session_bars = self.bar_count
         change = equity_steps / self.last_steps - 1.0 if self.last_steps > 0.0 else 0.0
         self.last_steps = equity_steps
         self.session_count += 1
@@ -161,7 +159,6 @@ class Tally:
         """A round trip begins."""
         self.trade_side[symbol] = side
         self.trade_opened[symbol] = time
-        self.trade_bars[symbol] = self.bar_count
         self.trade_quantity[symbol] = quantity
         self.trade_flow[symbol] = 0.0
         self.trade_fees[symbol] = 0.0
@@ -212,7 +209,6 @@ class Tally:
         log.side[row] = self.trade_side[symbol]
         log.opened[row] = self.trade_opened[symbol]
         log.closed[row] = time
-        log.bars[row] = self.bar_count - self.trade_bars[symbol]
         log.quantity[row] = self.trade_quantity[symbol]
         log.entry_price[row] = bought if long else sold
         log.exit_price[row] = sold if long else bought

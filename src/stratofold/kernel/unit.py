@@ -40,7 +40,7 @@ _ANNOTATIONS = {
 }
 _ATTEMPTS_MAX = 50
 _INLINED_LINES_MAX = (
-    150  # a longer function is called: inlining it makes the code large and the short ones around it slow
+    300  # a longer function is called: inlining it makes the code large and the short ones around it slow
 )
 
 
@@ -115,7 +115,7 @@ class Unit:
         if statements.block(body, node.body):
             statements.leave(body, Value(NOTHING), node)
         text = body.text()
-        promise = "nounwind noinline" if text.count("\n") > _INLINED_LINES_MAX else "nounwind"
+        promise = _promise(instance.function, text.count("\n"))
         instance.text = f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) {promise} {{\n{text}\n}}\n"
 
     # Memory
@@ -263,3 +263,13 @@ def _written(function: FunctionType, unit: Unit, kinds: tuple[AnyKind, ...]) -> 
     finally:
         sys.setrecursionlimit(limit)
     return unit
+
+
+def _promise(function: FunctionType, lines: int) -> str:
+    """What LLVM is told of a function: whether it is rare, long, or on the path of every bar (as a strategy's own are)."""
+    if getattr(function, "seldom", False):
+        return "nounwind noinline cold"
+    if lines > _INLINED_LINES_MAX:
+        return "nounwind noinline"
+    room = function.__module__.partition("stratofold.fold.")[2]
+    return "nounwind inlinehint" if room and not room.startswith("indicators") else "nounwind alwaysinline"

@@ -42,7 +42,7 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
         data.symbols,
         figures(engine, data, options),
         {
-            "trades": lambda: _log(engine.logs.trades),
+            "trades": lambda: _trades(engine, data),
             "orders": lambda: _orders(engine),
             "fills": lambda: _log(engine.logs.fills),
             "refusals": lambda: _log(engine.logs.refusals),
@@ -105,6 +105,15 @@ def _warnings(engine: Engine, data: MarketData) -> list[str]:
 def _log(log: Any) -> Columns:
     """A log's columns, cut to the rows that were written."""
     return {name: getattr(log, name)[: log.count] for name in log.__slots__ if name != "count"}
+
+
+def _trades(engine: Engine, data: MarketData) -> Columns:
+    """Round trips, with the number of the symbol's own bars from one end to the other."""
+    columns = _log(engine.logs.trades)
+    times = [data.of(symbol).time for symbol in data.symbols]
+    ends = zip(columns["symbol"], columns["opened"], columns["closed"], strict=True)
+    columns["bars"] = [int(times[s].searchsorted(closed)) - int(times[s].searchsorted(opened)) for s, opened, closed in ends]
+    return columns
 
 
 def _orders(engine: Engine) -> Columns:
