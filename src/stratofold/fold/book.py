@@ -244,11 +244,12 @@ class Book:
         own = self._own_target(symbol)
         if own == 0 and self.orders.count == 0 and self.intent_count == 0 and quantity == held:
             return 0
-        want = quantity - held - self._pending(symbol, own)
+        quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
+        want = to_grid(quantity - held - self._pending(symbol, own), contract.quantity_scale)
         small = self._small(quantity, held, drift)
         if own != 0:
             working = self._signed_remaining(own)
-            change = abs(want - working)
+            change = to_grid(abs(want - working), contract.quantity_scale)
             if change < contract.lot or change <= small:
                 return 0
             if self._unsure(own):
@@ -458,21 +459,22 @@ class Book:
         total = 0.0
         for k in range(self.orders.count):
             order = self.orders[k]
-            if order.symbol == symbol and order.number != own and order.kind <= LIMIT and order.parent == 0:
-                total += order.side * order.remaining
+            if order.symbol == symbol and order.number != own:
+                total += self._counted(order)
         for k in range(self.intent_count):
             intent = self.intents[k]
             if intent.symbol == symbol and intent.number != own:
                 if intent.action == SUBMIT and intent.kind <= LIMIT:
                     total += intent.side * intent.quantity
                 elif intent.action == CANCEL:
-                    total -= self._counted(intent.number)
+                    total -= self._counted(self.orders[self.orders.index(intent.number)])
         return total
 
-    def _counted(self, number: int) -> float:
-        """What `_pending` counted for working order `number`."""
-        order = self.orders[self.orders.index(number)]
-        return order.side * order.remaining if order.kind <= LIMIT and order.parent == 0 else 0.0
+    def _counted(self, order: Order) -> float:
+        """What a working order will bring: nothing if it is protective, waits for a price, or is being cancelled."""
+        if order.kind > LIMIT or order.parent != 0 or order.cancelling:
+            return 0.0
+        return order.side * order.remaining
 
     def _signed_remaining(self, number: int) -> float:
         """What is still to come of order or intent `number`, signed."""
@@ -552,7 +554,7 @@ class Book:
         else:
             self.working_sell[order.symbol] = to_grid(self.working_sell[order.symbol] + quantity, scale)
 
-    def send(self, action: int, order: Order, *, prompt: bool = False) -> None:
+    def send(self, action: int, order: Order, *, prompt: bool = False) -> Message:
         """Leave a message about `order` for the venue; a `prompt` one is the emulator's and has no latency."""
         if self.outbox_count == len(self.outbox):
             self._grow_outbox()
@@ -570,6 +572,14 @@ class Book:
         message.decided = self.time
         message.prompt = prompt
         self.busy = True
+        return message
+
+    def change(self, order: Order, quantity: float, limit: float, stop: float, *, prompt: bool = False) -> None:
+        """Leave a message that replaces what is stated (NaN: not) of `order`."""
+        message = self.send(REPLACE, order, prompt=prompt)
+        message.quantity = quantity
+        message.limit = limit
+        message.stop = stop
 
     def request_cancel(self, order: Order, *, prompt: bool = False) -> None:
         """Ask the venue to cancel `order`; a leg that waits is not there yet, and is done at once."""

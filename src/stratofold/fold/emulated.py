@@ -4,12 +4,14 @@ What comes in: a fill or the end of an order, a close.  What goes out: messages 
 The rules are the same in every mode; a venue that holds such orders itself declares it and is not asked here.
 """
 
+from math import nan
+
 from stratofold.events import Bar
 from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, PENDING, WAITING
 from stratofold.fold.marks import seldom
-from stratofold.fold.order import REPLACE, SUBMIT, TRAILING, Order
+from stratofold.fold.order import SUBMIT, TRAILING, Order
 
 
 def after_fill(book: Book, order: Order, quantity: float) -> None:
@@ -34,7 +36,7 @@ def _grow_leg(book: Book, number: int, quantity: float) -> None:
         leg.state = PENDING
         book.send(SUBMIT, leg, prompt=True)
     else:
-        book.send(REPLACE, leg, prompt=True)
+        book.change(leg, leg.quantity, nan, nan, prompt=True)
 
 
 def _shrink(book: Book, number: int, quantity: float) -> None:
@@ -51,7 +53,7 @@ def _shrink(book: Book, number: int, quantity: float) -> None:
         return
     order.quantity = to_grid(order.quantity - quantity, book.ledger.contracts[order.symbol].quantity_scale)
     book.reserve(order, 0.0 - quantity)
-    book.send(REPLACE, order, prompt=True)
+    book.change(order, order.quantity, nan, nan, prompt=True)
 
 
 def after_end(book: Book, order: Order) -> None:
@@ -88,4 +90,4 @@ def _move(book: Book, order: Order, close: float) -> None:
     stop = to_grid(close + order.side * distance, book.ledger.contracts[order.symbol].price_scale)
     if order.side * (order.stop - stop) > 0.0:
         order.stop = stop
-        book.send(REPLACE, order, prompt=True)
+        book.change(order, nan, nan, stop, prompt=True)

@@ -315,6 +315,9 @@ def _replace(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> No
     if place < 0:
         return
     order = book.orders[place]
+    quantity = intent.quantity
+    limit = intent.limit
+    stop = intent.stop
     _complete(order, intent)
     if order.state == WAITING:
         _amend(order, intent)
@@ -330,7 +333,7 @@ def _replace(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> No
     book.reserve(order, more)
     order.quantity = intent.quantity
     _amend(order, intent)
-    book.send(REPLACE, order)
+    book.change(order, quantity, limit, stop)
 
 
 def _complete(order: Order, intent: Intent) -> None:

@@ -221,9 +221,12 @@ class Venue:
             if message.quantity <= order.filled:
                 self._end(CANCELLED, index, -1)
                 return
-            order.quantity = message.quantity
-            order.limit = message.limit
-            order.stop = message.stop
+            if message.quantity == message.quantity:
+                order.quantity = message.quantity
+            if message.limit == message.limit:
+                order.limit = message.limit
+            if message.stop == message.stop:
+                order.stop = message.stop
             report = self._report(REPLACED, order.number, order.symbol, order.side)
             report.quantity = order.quantity
             report.limit = order.limit
