@@ -196,7 +196,7 @@ def _line(raised: Exception) -> str:
 def _ours(filename: str) -> bool:
     """Whether a file is the fold's or the research side's own, not a strategy's."""
     path = filename.replace("\\", "/")
-    return any(f"/stratofold/{room}/" in path for room in ("fold", "research", "kernel", "market"))
+    return any(f"/stratofold/{room}" in path for room in ("fold/", "research/", "kernel/", "market/", "routing.py"))
 
 
 def _symbol(handle: int, data: MarketData) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from stratofold.errors import Setup
 from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, TIMER
@@ -26,6 +27,7 @@ from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally
 from stratofold.fold.venue import Costs, Venue
 from stratofold.market.instruments import currency_decimals
+from stratofold.routing import route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from stratofold.market.sessions import Calendar
 
 _HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "on_fill": HEARS_FILL}
+_routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs more than a short run
 _CAPACITY = 16
 _LOG_ROWS = 256
 
@@ -80,7 +83,12 @@ def prepare(strategy: type[Strategy], data: MarketData, options: Options, parame
 def build_strategy(
     strategy: type[Strategy], symbols: tuple[str, ...], parameters: Mapping[str, Any], artifacts: Mapping[str, object]
 ) -> Strategy:
-    """An instance with its parameters, symbols and state made."""
+    """An instance with its parameters, symbols and state made; its code means the same in every execution."""
+    if strategy not in _routed:
+        route(strategy)
+        _routed.add(strategy)
+    if artifacts:
+        route(*artifacts.values())
     fold = strategy()
     declared = strategy.parameters()
     for name, value in parameters.items():
