@@ -39,7 +39,8 @@ from stratofold.fold.run import CROWDED, run
 from stratofold.fold.sessions import Sessions
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally
-from stratofold.fold.venue import Costs, Venue
+from stratofold.fold.desk import Costs
+from stratofold.fold.venue import Venue
 from tests.reference.scenario import Outcome, Scenario, Script, Word
 
 _TIFS = {"GTC": 0, "DAY": 1, "IOC": 2, "FOK": 3, "AT_CLOSE": 4}

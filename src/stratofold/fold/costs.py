@@ -123,5 +123,3 @@ class Latency:
             return self.constant
         self.seed_state = self.seed_state * _MULTIPLIER % _MODULUS
         return self.samples[self.seed_state % len(self.samples)]
-
-

@@ -189,19 +189,26 @@ class Ledger:
         yearly = self.contracts[symbol].borrow
         if yearly == 0.0 or self.contracts[symbol].margined or self.holdings[symbol].quantity >= 0.0:
             return 0.0
-        value = abs(self.value_steps(symbol, self.holdings[symbol].quantity, self.holdings[symbol].price)) / self.holdings[symbol].money_scale
+        value = (
+            abs(self.value_steps(symbol, self.holdings[symbol].quantity, self.holdings[symbol].price))
+            / self.holdings[symbol].money_scale
+        )
         return to_steps(value * yearly * days / 365, self.holdings[symbol].money_scale)
 
     def margin_steps(self, symbol: int) -> float:
         """Initial margin of the position at its last price, in base steps."""
-        return self.required_steps(symbol, self.holdings[symbol].quantity, self.holdings[symbol].price, self.contracts[symbol].margin)
+        return self.required_steps(
+            symbol, self.holdings[symbol].quantity, self.holdings[symbol].price, self.contracts[symbol].margin
+        )
 
     def required_steps(self, symbol: int, quantity: float, price: float, fraction: float) -> float:
         """`fraction` of the value of `quantity` at `price`, in base steps."""
         if quantity == 0.0:
             return 0.0
         value = abs(self.value_steps(symbol, quantity, price)) / self.holdings[symbol].money_scale
-        return self.base_steps(self.holdings[symbol].currency, to_steps(value * fraction, self.holdings[symbol].money_scale))
+        return self.base_steps(
+            self.holdings[symbol].currency, to_steps(value * fraction, self.holdings[symbol].money_scale)
+        )
 
     @property
     def buying_power(self) -> float:

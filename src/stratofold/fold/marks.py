@@ -4,19 +4,18 @@
 code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-Function = TypeVar("Function", bound=Callable[..., object])
+Function = TypeVar("Function", bound=Any)
 
 
 def leaves_kernel(function: Function) -> Function:
     """Mark `function` as one that machine code leaves the kernel for."""
-    function.leaves_kernel = True  # type: ignore[attr-defined]
+    function.leaves_kernel = True
     return function
 
 
 def seldom(function: Function) -> Function:
     """Mark `function` as one that few events need: its code stays out of the way of what every bar does."""
-    function.seldom = True  # type: ignore[attr-defined]
+    function.seldom = True
     return function

@@ -7,7 +7,8 @@ and what was observed.  `Limits()` with nothing stated refuses everything that d
 from array import array
 from math import inf
 
-from stratofold.fold.book import ACTIVE, HALTED, Book
+from stratofold.fold.account import ACTIVE, HALTED
+from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.lifecycle import WAITING
 from stratofold.fold.log import RefusalLog

@@ -26,13 +26,13 @@ from stratofold.events import (
     WITHDRAWAL,
     Bar,
 )
-from stratofold.fold.book import ACTIVE, HALTED, REDUCING
+from stratofold.fold.account import ACTIVE, HALTED, REDUCING
+from stratofold.fold.desk import CLOSE, LIMITS, OPEN, split_order
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.marks import seldom
 from stratofold.fold.step import decide, hear_bar, hear_group, hear_report, hear_timer
 from stratofold.fold.strategy import Strategy
-from stratofold.fold.venue import CLOSE, LIMITS, OPEN, split_order
 
 DONE, CROWDED = 0, 1
 _FOREVER = 9223372036854775807
@@ -333,7 +333,6 @@ def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> N
 def split(engine: Engine, symbol: int, ratio: float) -> None:
     """New units for old: positions, orders, and the open round trip."""
     book = engine.book
-    held = book.ledger.holdings[symbol].quantity
     price = book.ledger.holdings[symbol].price / ratio
     paid = book.ledger.split(symbol, ratio)
     engine.tally.split(symbol, ratio)
@@ -392,4 +391,3 @@ def finish_run(engine: Engine) -> None:
     if engine.unobserved:
         observe(engine)
     close_session(engine)
-

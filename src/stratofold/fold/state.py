@@ -96,13 +96,13 @@ def _read_object(thing: Any, state: memoryview, at: int) -> int:
     floats = array("d", bytes(state[at : (at := at + _WORD * letters.count(b"f"))]))
     numbers, doubles = iter(ints), iter(floats)
     for name, letter in zip(names, letters, strict=True):
-        if letter == 102:  # noqa: PLR2004  the letter f
+        if letter == 102:
             setattr(thing, name, next(doubles))
-        elif letter != 120:  # noqa: PLR2004  the letter x
+        elif letter != 120:
             value = next(numbers)
-            setattr(thing, name, bool(value) if letter == 98 else value)  # noqa: PLR2004  the letter b
+            setattr(thing, name, bool(value) if letter == 98 else value)
     for name, letter in zip(names, letters, strict=True):
-        if letter == 120:  # noqa: PLR2004  the letter x
+        if letter == 120:
             at = _read_held(thing, name, state, at)
     return at
 
@@ -136,4 +136,6 @@ def _read_list(old: Any, length: int, state: memoryview, at: int, place: str) ->
 
 def _misfit(place: str) -> Setup:
     """The error for a state of other classes."""
-    return Setup("SF111", "the state does not fit the strategy", place=place, fix="restore it into the code that saved it")
+    return Setup(
+        "SF111", "the state does not fit the strategy", place=place, fix="restore it into the code that saved it"
+    )

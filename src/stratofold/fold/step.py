@@ -217,4 +217,3 @@ def write_order(engine: Engine, place: int) -> None:
     log.filled[row] = order.filled
     log.average_price[row] = order.average_price
     log.count = row + 1
-

@@ -187,4 +187,4 @@ def _listed(names: tuple[str, ...]) -> str:
     if not names:
         return "none"
     shown = ", ".join(names[:12])
-    return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"  # noqa: PLR2004
+    return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"

@@ -266,7 +266,9 @@ def statistics(tally: Tally, ledger: Ledger, sessions_per_year: float) -> dict[s
         "turnover": tally.traded_value / scale / mean_equity / years if years > 0.0 and mean_equity > 0.0 else nan,
         "trades": float(trades),
         "win_rate": tally.win_count / trades if trades else nan,
-        "profit_factor": tally.gross_profit / tally.gross_loss if tally.gross_loss > 0.0 else (inf if tally.gross_profit > 0.0 else nan),
+        "profit_factor": tally.gross_profit / tally.gross_loss
+        if tally.gross_loss > 0.0
+        else (inf if tally.gross_profit > 0.0 else nan),
         "gross_profit": tally.gross_profit,
         "gross_loss": tally.gross_loss,
         "fees": tally.fees_steps / scale,

@@ -16,12 +16,25 @@ BY = {"median dollar volume": True, "median volume": False}
 class Universe:
     """The `top` symbols by the median of their dollar (or unit) volume over the last `days` sessions."""
 
-    __slots__ = ("counted", "in_money", "medians", "members", "rank", "seen", "session", "symbol_count", "top", "volume")
+    __slots__ = (
+        "counted",
+        "in_money",
+        "medians",
+        "members",
+        "rank",
+        "seen",
+        "session",
+        "symbol_count",
+        "top",
+        "volume",
+    )
 
     def __init__(self, symbol_count: int, top: int, by: str, days: int) -> None:
         """Nobody belongs until `days` sessions are over; raises Setup for a measure or a size that is none."""
         if by not in BY:
-            raise Setup("SF121", f"a universe by {by!r} is unknown", fix="use " + " or ".join(repr(name) for name in BY))
+            raise Setup(
+                "SF121", f"a universe by {by!r} is unknown", fix="use " + " or ".join(repr(name) for name in BY)
+            )
         if top < 1 or days < 1:
             raise Setup("SF122", f"a universe of top={top} over days={days} is empty", fix="use whole numbers from 1")
         self.symbol_count: int = symbol_count

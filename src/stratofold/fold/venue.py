@@ -7,245 +7,30 @@ fold's one step before the next order is tried.
 Ignores: the path of prices inside a bar beyond that contract, queue position, the effect of our orders on prices.
 """
 
-from array import array
-from math import inf, nan
+from math import inf
 
-from stratofold.events import (
-    ACCEPTED,
-    CANCEL_REJECTED,
-    CANCELLED,
-    EXPIRED,
-    FILLED,
-    PARTIAL,
-    REPLACED,
-    Bar,
-    Report,
-)
-from stratofold.fold.costs import Fees, Latency, Slippage
+from stratofold.events import CANCELLED, EXPIRED, FILLED, PARTIAL, Bar
+from stratofold.fold.desk import CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, split_order
 from stratofold.fold.grid import to_grid, to_lot, to_steps
-from stratofold.fold.ledger import Ledger, integers
-from stratofold.fold.marks import leaves_kernel
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
-    CANCEL,
-    DAY,
     FOK,
     IOC,
     LIMIT,
     MARKET,
-    REPLACE,
     SELL,
     STOP,
     STOP_LIMIT,
-    SUBMIT,
-    Message,
     Order,
-    Orders,
 )
 from stratofold.fold.risk import UNAFFORDABLE
-from stratofold.fold.sessions import Sessions
-
-# The phases of a bar.
-EXPIRE, OPEN, STOPS, LIMITS, CLOSE, AFTER = range(6)
-_PHASES = 8
-_FOREVER = 9223372036854775807
 
 
-class Costs:
-    """What the venue charges and how much a bar offers."""
+class Venue(Desk):
+    """A broker and an exchange on bars: a desk that matches what rests on it."""
 
-    __slots__ = ("fees", "latency", "slippage", "volume_cap")
-
-    def __init__(self, fees: Fees, slippage: Slippage, latency: Latency, volume_cap: float = inf) -> None:
-        """`volume_cap` is the fraction of a bar's volume that our orders may take together."""
-        self.fees = fees
-        self.slippage = slippage
-        self.latency = latency
-        self.volume_cap: float = float(volume_cap)
-
-
-class Place:
-    """What the venue knows of one symbol: how many orders work, its last bar, whether it is halted or called."""
-
-    __slots__ = ("working", "last_time", "price", "last_arrival", "halted", "called")
-
-    def __init__(self) -> None:
-        """Nothing works and nothing has traded."""
-        self.working: int = 0
-        self.last_time: int = -_FOREVER
-        self.price: float = nan
-        self.last_arrival: int = -_FOREVER
-        self.halted: bool = False
-        self.called: int = 0
-
-
-class Venue:
-    """Resting orders, the broker's own ledger, and what it has to say."""
-
-    __slots__ = (
-        "available", "bar_index", "costs", "expiry", "inbox", "inbox_arrival", "inbox_count", "ledger", "matching",
-        "orders", "phase", "places", "raw_price", "report_count", "report_next", "reports", "start", "time", "urgent",
-        "watches_margin",
-    )  # fmt: skip
-
-    def __init__(self, ledger: Ledger, costs: Costs, capacity: int = 16) -> None:
-        """No orders; tables have room for `capacity` and grow."""
-        count = ledger.symbol_count
-        self.ledger = ledger
-        self.costs = costs
-        self.orders = Orders(capacity)
-        self.places: list[Place] = [Place() for _ in range(count)]
-        self.reports: list[Report] = [Report() for _ in range(capacity)]
-        self.report_count: int = 0
-        self.report_next: int = 0
-        self.inbox: list[Message] = [Message() for _ in range(capacity)]
-        self.inbox_arrival = integers(capacity)
-        self.inbox_count: int = 0
-        self.bar_index: int = 0
-        self.phase: int = AFTER
-        self.matching: int = -1
-        self.urgent: int = 0
-        self.raw_price: float = nan
-        self.time: int = 0
-        self.start: int = 0
-        self.available: float = inf
-        self.expiry: int = _FOREVER
-        self.watches_margin: bool = False
-        for contract in ledger.contracts:
-            if contract.maintenance > 0.0:
-                self.watches_margin = True
-
-    # What it says.
-
-    def _report(self, kind: int, number: int, symbol: int, side: int) -> Report:
-        """A fresh report."""
-        if self.report_count == len(self.reports):
-            self._grow_reports()
-        report = self.reports[self.report_count]
-        self.report_count += 1
-        report.kind = kind
-        report.time = self.time
-        report.known = self.time
-        report.number = number
-        report.symbol = symbol
-        report.side = side
-        report.quantity = 0.0
-        report.price = nan
-        report.fee = 0.0
-        report.leaves = 0.0
-        report.limit = nan
-        report.stop = nan
-        report.maker = False
-        report.reason = -1
-        return report
-
-    def _end(self, kind: int, index: int, reason: int) -> None:
-        """Order at `index` is cancelled or has expired: say so and forget it."""
-        order = self.orders[index]
-        report = self._report(kind, order.number, order.symbol, order.side)
-        report.leaves = order.remaining
-        report.reason = reason
-        self._remove(index)
-
-    def _remove(self, index: int) -> None:
-        """Forget the order at `index`."""
-        self.places[self.orders[index].symbol].working -= 1
-        self.orders.remove(index)
-
-    # What it is told.
-
-    def receive(self, message: Message, time: int, sessions: Sessions) -> None:
-        """Take a message that was decided at `time`."""
-        self.time = time
-        arrival = time + self.costs.latency.draw()
-        arrival = max(arrival, self.places[message.symbol].last_arrival)
-        if message.action == SUBMIT:
-            self._accept(message, arrival, sessions)
-        elif arrival <= time or message.prompt:
-            self._amend(message)
-        else:
-            self._keep(message, arrival)
-        if not message.prompt:
-            self.places[message.symbol].last_arrival = arrival
-
-    def _accept(self, message: Message, arrival: int, sessions: Sessions) -> None:
-        """A new order rests from its arrival on; the emulator's (a protective leg) from now on."""
-        order = self.orders.add(message.number)
-        self.places[message.symbol].working += 1
-        order.symbol = message.symbol
-        order.side = message.side
-        order.kind = message.kind
-        order.tif = message.tif
-        order.quantity = message.quantity
-        order.limit = message.limit
-        order.stop = message.stop
-        order.arrives = arrival
-        order.expires = _FOREVER
-        if message.tif == DAY:
-            order.expires = sessions.close_after(message.decided)
-            self.expiry = min(self.expiry, order.expires)
-        if message.prompt:
-            order.arrives = self.time
-            if self.matching == message.symbol:
-                self._join(order)
-        report = self._report(ACCEPTED, order.number, order.symbol, order.side)
-        report.time = order.arrives
-
-    def _join(self, leg: Order) -> None:
-        """A protective leg born inside a bar: what of this bar it may still take part in."""
-        if self.phase == OPEN:
-            leg.arrives = self.start
-            leg.phase_from = self.bar_index * _PHASES + (STOPS if leg.kind == STOP else LIMITS)
-        elif self.phase < CLOSE and leg.kind == STOP:
-            self.urgent = leg.number
-
-    def _keep(self, message: Message, arrival: int) -> None:
-        """A cancel or replace is on its way."""
-        if self.inbox_count == len(self.inbox):
-            self._grow_inbox()
-        kept = self.inbox[self.inbox_count]
-        self.inbox_arrival[self.inbox_count] = arrival
-        self.inbox_count += 1
-        _copy(message, kept)
-
-    def _amend(self, message: Message) -> None:
-        """A cancel or replace is here."""
-        index = self.orders.index(message.number)
-        if index < 0:
-            self._report(CANCEL_REJECTED, message.number, message.symbol, message.side)
-        elif message.action == CANCEL:
-            self._end(CANCELLED, index, -1)
-        elif message.action == REPLACE:
-            order = self.orders[index]
-            if message.quantity <= order.filled:
-                self._end(CANCELLED, index, -1)
-                return
-            if message.quantity == message.quantity:
-                order.quantity = message.quantity
-            if message.limit == message.limit:
-                order.limit = message.limit
-            if message.stop == message.stop:
-                order.stop = message.stop
-            report = self._report(REPLACED, order.number, order.symbol, order.side)
-            report.quantity = order.quantity
-            report.limit = order.limit
-            report.stop = order.stop
-            report.leaves = order.remaining
-
-    def _take_mail(self, symbol: int) -> None:
-        """What has arrived for `symbol` before this bar began takes effect."""
-        kept = 0
-        for k in range(self.inbox_count):
-            message = self.inbox[k]
-            if message.symbol == symbol and self.inbox_arrival[k] <= self.start:
-                self._amend(message)
-            else:
-                if kept != k:
-                    _copy(message, self.inbox[kept])
-                    self.inbox_arrival[kept] = self.inbox_arrival[k]
-                kept += 1
-        self.inbox_count = kept
+    __slots__ = ()
 
     # A bar, phase by phase.
 
@@ -282,7 +67,7 @@ class Venue:
         return (
             order.arrives <= self.start
             and order.bar_filled != self.bar_index
-            and self.bar_index * _PHASES + phase >= order.phase_from
+            and self.bar_index * PHASES + phase >= order.phase_from
         )
 
     def _try(self, order: Order, index: int, bar: Bar, phase: int) -> bool:
@@ -307,9 +92,9 @@ class Venue:
             order.triggered = order.side * (bar.open - order.stop) >= 0.0
         if order.kind == MARKET or (order.kind == STOP and order.triggered):
             self._fill(order, index, bar, bar.open, False, True)
-        elif (
-            order.kind == LIMIT or (order.kind == STOP_LIMIT and order.triggered)
-        ) and order.side * (order.limit - bar.open) >= 0.0:
+        elif (order.kind == LIMIT or (order.kind == STOP_LIMIT and order.triggered)) and order.side * (
+            order.limit - bar.open
+        ) >= 0.0:
             self._fill(order, index, bar, bar.open, False, False)
         if hasty:
             left = self.orders.index(number)
@@ -482,7 +267,7 @@ class Venue:
     def _expire(self, time: int, symbol: int) -> None:
         """Day orders (of `symbol`, -1 for all) that expire at or before `time`."""
         index = 0
-        self.expiry = _FOREVER
+        self.expiry = FOREVER
         while index < self.orders.count:
             order = self.orders[index]
             if order.expires <= time and (symbol < 0 or order.symbol == symbol):
@@ -524,7 +309,9 @@ class Venue:
         for symbol in range(ledger.symbol_count):
             if ledger.holdings[symbol].quantity != 0.0:
                 maintenance = ledger.contracts[symbol].maintenance
-                required += ledger.required_steps(symbol, ledger.holdings[symbol].quantity, ledger.holdings[symbol].price, maintenance)
+                required += ledger.required_steps(
+                    symbol, ledger.holdings[symbol].quantity, ledger.holdings[symbol].price, maintenance
+                )
         if self._equity_steps() < required:
             for symbol in range(ledger.symbol_count):
                 if ledger.holdings[symbol].quantity != 0.0 and self.places[symbol].called == 0:
@@ -532,7 +319,11 @@ class Venue:
 
     def is_called(self, symbol: int) -> bool:
         """Whether this bar closes a called position: it began after the call and is not halted."""
-        return self.places[symbol].called != 0 and self.start >= self.places[symbol].called and not self.places[symbol].halted
+        return (
+            self.places[symbol].called != 0
+            and self.start >= self.places[symbol].called
+            and not self.places[symbol].halted
+        )
 
     def liquidate(self, bar: Bar) -> None:
         """A called position is closed at the open; its orders were cancelled first."""
@@ -574,43 +365,3 @@ class Venue:
                 self._end(EXPIRED, index, -1)
             else:
                 index += 1
-
-    # Tables that grow.
-
-    @leaves_kernel
-    def _grow_reports(self) -> None:
-        """Double the room for reports."""
-        self.reports.extend(Report() for _ in range(len(self.reports)))
-
-    @leaves_kernel
-    def _grow_inbox(self) -> None:
-        """Double the room for messages under way."""
-        self.inbox_arrival.frombytes(bytes(8 * len(self.inbox)))
-        self.inbox.extend(Message() for _ in range(len(self.inbox)))
-
-
-def _copy(source: Message, to: Message) -> None:
-    """Copy a message's numbers."""
-    to.action = source.action
-    to.number = source.number
-    to.symbol = source.symbol
-    to.side = source.side
-    to.kind = source.kind
-    to.tif = source.tif
-    to.quantity = source.quantity
-    to.limit = source.limit
-    to.stop = source.stop
-    to.decided = source.decided
-    to.prompt = source.prompt
-
-
-def split_order(order: Order, ratio: float, lot: float, quantity_scale: float, price_scale: float) -> None:
-    """One order in the units after a split of `ratio` new for one old."""
-    order.quantity = to_lot(order.quantity * ratio, lot, quantity_scale)
-    order.filled = to_lot(order.filled * ratio, lot, quantity_scale)
-    if order.limit == order.limit:
-        order.limit = to_grid(order.limit / ratio, price_scale)
-    if order.stop == order.stop:
-        order.stop = to_grid(order.stop / ratio, price_scale)
-    if order.trail == order.trail:
-        order.trail = to_grid(order.trail / ratio, price_scale)

@@ -25,7 +25,8 @@ from stratofold.fold.risk import Limits, Risk, Unlimited
 from stratofold.fold.sessions import Sessions
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally
-from stratofold.fold.venue import Costs, Venue
+from stratofold.fold.desk import Costs
+from stratofold.fold.venue import Venue
 from stratofold.market.instruments import currency_decimals
 from stratofold.routing import route
 
