@@ -108,17 +108,30 @@ class Body:
 
     def text(self) -> str:
         """The whole body: slots, lines, the ways out."""
+        self.slots["%status"] = "i32"
+        if self.learnt.struct != "i32" and self.learnt.returns is not None:
+            self.slots["%result"] = self.learnt.returns.llvm
         rows = ["entry:"]
         rows += [f"  {name} = alloca {llvm}" for name, llvm in self.slots.items()]
         rows += [f"  store i1 false, ptr {name}" for name in self.slots if name.startswith("%set.")]
         _flatten(self.lines, rows)
-        returned = self.learnt.struct
         for code in sorted(self.codes):
-            rows.append(f"fail.{code}:")
-            rows += _failure(returned, str(code))
-        if "%status" in self.slots:
-            rows += ["fail:", "  %status.now = load i32, ptr %status", *_failure(returned, "%status.now")]
-        return "\n".join(rows)
+            rows += [f"fail.{code}:", f"  store i32 {code}, ptr %status", "  br label %exit"]
+        return "\n".join([*rows, *self._exit_text()])
+
+    def _exit_text(self) -> list[str]:
+        """The one way out: status and value meet here as two numbers, which LLVM follows into the caller."""
+        rows = ["exit:", "  %status.out = load i32, ptr %status"]
+        if "%result" not in self.slots:
+            return [*rows, "  ret i32 %status.out"]
+        struct, kind = self.learnt.struct, self.slots["%result"]
+        return [
+            *rows,
+            f"  %result.out = load {kind}, ptr %result",
+            f"  %half.out = insertvalue {struct} undef, i32 %status.out, 0",
+            f"  %both.out = insertvalue {struct} %half.out, {kind} %result.out, 1",
+            f"  ret {struct} %both.out",
+        ]
 
     def attribute_name(self, name: str) -> str:
         """An attribute's name as the class keeps it: `__name` is private to it."""
@@ -151,13 +164,12 @@ class Body:
     def pass_on(self, status: str) -> None:
         """Leave with a callee's status where it is not 0."""
         self.calls_something = True
-        self.slots["%status"] = "i32"
         bad, going_on = self.label(), self.label()
         condition = self.value(f"icmp ne i32 {status}, 0")
         self.emit(f"br i1 {condition}, label %{bad}, label %{going_on}, !prof !1")
         self.start(bad)
         self.emit(f"store i32 {status}, ptr %status")
-        self.emit("br label %fail")
+        self.emit("br label %exit")
         self.start(going_on)
 
     # Variables
@@ -324,14 +336,6 @@ def _both(one: Variable | None, other: Variable | None) -> Variable:
     kind = join(one.kind, other.kind)
     clash = "" if kind else f"sometimes {one.kind.name} and sometimes {other.kind.name}"
     return Variable(kind, sure, clash)
-
-
-def _failure(returned: str, status: str) -> list[str]:
-    """Lines that return a status and no value."""
-    if returned == "i32":
-        return [f"  ret i32 {status}"]
-    name = f"%out.{status.strip('%')}"
-    return [f"  {name} = insertvalue {returned} zeroinitializer, i32 {status}, 0", f"  ret {returned} {name}"]
 
 
 def _flatten(lines: list[Any], rows: list[str]) -> None:

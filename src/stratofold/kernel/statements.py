@@ -120,12 +120,10 @@ def leave(body: Body, value: Value, node: ast.AST) -> None:
             body.learnt.returns = together
             raise Again
         value = body.convert(value, together)
-    if known is NOTHING:
-        body.emit("ret i32 0")
-        return
-    struct = body.learnt.struct
-    text = body.value(f"insertvalue {struct} zeroinitializer, {value.kind.llvm} {body.whole(value)}, 1")
-    body.emit(f"ret {struct} {text}")
+    if known is not NOTHING:
+        body.emit(f"store {value.kind.llvm} {body.whole(value)}, ptr %result")
+    body.emit("store i32 0, ptr %status")
+    body.emit("br label %exit")
 
 
 def _if(body: Body, node: ast.If) -> None:
