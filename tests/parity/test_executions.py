@@ -232,7 +232,7 @@ def test_thousands_of_random_scripts_agree(frozen, seed, stops, limits):
 
 def test_scripts_share_one_kernel():
     """`Scripted` is compiled once: its words are data."""
-    assert len(kernel.compile._built.get(Scripted, [])) <= 1  # noqa: SLF001 - counts what was built
+    assert len(kernel.compile._built.get(Scripted, [])) <= 1
 
 
 # Machine code that leaves: the genuine exception, at its own line, symbol and time.
@@ -307,7 +307,7 @@ def failure(market, **how) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("wrong", WRONGS, ids=lambda wrong: f"{wrong}-{WRONGS[wrong]}")
 def test_an_exception_is_the_same_in_every_execution(market, frozen, tmp_path, wrong):
-    kind, text, line, message = seen = failure(market, execution="interpreted", wrong=wrong)
+    kind, _, _, message = seen = failure(market, execution="interpreted", wrong=wrong)
     assert kind == WRONGS[wrong]
     assert f"{__file__}:" in message
     assert ("AAPL" in message) or ("SPY" in message) or wrong == 7
