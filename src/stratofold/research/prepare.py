@@ -28,6 +28,7 @@ from stratofold.fold.tally import Tally
 from stratofold.fold.desk import Costs
 from stratofold.fold.venue import Venue
 from stratofold.market.instruments import currency_decimals
+from stratofold.research.sharing import refuse_shared
 from stratofold.routing import route
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def build_strategy(
     fold._edge_symbols = symbols  # noqa: SLF001  the edge's own attributes
     fold._edge_artifacts = dict(artifacts)  # noqa: SLF001
     fold.setup()
+    refuse_shared(fold)
     return fold
 
 
