@@ -319,6 +319,8 @@ class Simulator:
 
     def _answer_call(self, bar: Bar) -> None:
         del self.calls[bar.symbol]
+        if not self.account.position[bar.symbol]:
+            return
         for order in self.orders.open(bar.symbol):
             self.orders.end(order, CANCELLED)
         self._close_out(bar.symbol, bar.open, bar.time, free=False)
