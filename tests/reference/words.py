@@ -30,7 +30,6 @@ class Words:
     def hear(self, words: list[Word], time: int) -> list[dict[str, Any]]:
         """Everything one hook says at `time`; the messages to deliver come back in the order said."""
         self.step, self.time, self.messages = self.step + 1, time, []
-        self.cancelled = []
         for word in words:
             getattr(self, "_" + word.name)(word)
         return self.messages
