@@ -42,44 +42,53 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     """Hear events until `stop` of them have been heard or the feed is at its end; returns `DONE` or `CROWDED`."""
     book = engine.book
     bar = engine.bar
-    count = len(feed.time)
+    times = feed.time
+    symbols = feed.symbol
+    opens = feed.open
+    highs = feed.high
+    lows = feed.low
+    closes = feed.close
+    volumes = feed.volume
+    shift = feed.shift
+    count = len(times)
     sparse = len(feed.event_key)
-    single = len(feed.symbol) <= 1
+    single = len(symbols) <= 1
     if (
-        len(feed.open) < count
-        or len(feed.high) < count
-        or len(feed.low) < count
-        or len(feed.close) < count
-        or len(feed.volume) < count
+        len(opens) < count
+        or len(highs) < count
+        or len(lows) < count
+        or len(closes) < count
+        or len(volumes) < count
         or engine.bar_index < 0
     ):
         raise ValueError("the feed's columns differ in length")
     bar.span = feed.span
     if single:
-        bar.symbol = feed.symbol[0]
-    while engine.bar_index + engine.event_index < stop:
+        bar.symbol = symbols[0]
+    while True:
+        index = engine.bar_index
+        if index + engine.event_index >= stop:
+            return DONE
         if book.busy:
             if engine.logs.crowded:
                 return CROWDED
             book.busy = False
-        index = engine.bar_index
         if engine.event_index < sparse or book.timer_count > 0:
-            key = 2 * (feed.time[index] + feed.shift) + 1 if index < count else _FOREVER
+            key = 2 * (times[index] + shift) + 1 if index < count else _FOREVER
             if hear_sparse(engine, strategy, feed, key):
                 continue
         if index >= count:
             return DONE
-        bar.time = feed.time[index] + feed.shift
+        bar.time = times[index] + shift
         if not single:
-            bar.symbol = feed.symbol[index]
-        bar.open = feed.open[index]
-        bar.high = feed.high[index]
-        bar.low = feed.low[index]
-        bar.close = feed.close[index]
-        bar.volume = feed.volume[index]
+            bar.symbol = symbols[index]
+        bar.open = opens[index]
+        bar.high = highs[index]
+        bar.low = lows[index]
+        bar.close = closes[index]
+        bar.volume = volumes[index]
         trade_bar(engine, strategy, bar)
         engine.bar_index = index + 1
-    return DONE
 
 
 @seldom

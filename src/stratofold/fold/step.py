@@ -54,7 +54,8 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
         trail(book, bar)
     if engine.hears & HEARS_BAR:
         strategy.on_bar(bar, book)
-        decide(engine)
+        if book.intent_count > 0:
+            settle_intents(engine)
     if engine.hears & HEARS_BARS:
         gather(engine, strategy, bar)
     return held
