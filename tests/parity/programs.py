@@ -12,7 +12,7 @@ class Program:
 
     def __init__(self, seed: int) -> None:
         """The same seed, the same program."""
-        self._dice = random.Random(seed)  # noqa: S311 - a test, not a secret
+        self._dice = random.Random(seed)
         self._floats = ["a", "b", "self.x", "self.window[1]"]
         self._ints = ["n", "m", "self.k", "len(self.window)"]
         self._depth = 0

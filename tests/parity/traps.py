@@ -912,12 +912,12 @@ class TwoResults(Trap):
 
 
 class Recursion(Trap):
-    """A function that calls itself."""
+    """A function that calls itself, perhaps for ever."""
 
-    inputs = ((0,), (10,))
+    inputs = ((10,),)
 
     def go(self, n: int) -> int:
-        return 1 if n < 2 else self.go(n - 1) + self.go(n - 2)
+        return 1 if n < 2 else self.go(n - 1) + self.go(n - 2)  # refused
 
 
 class ReturnOfNothing(Trap):
@@ -992,6 +992,57 @@ class ListOfObjects(Trap):
         for k, each in enumerate(self.nodes):
             total += each.double * k + each.memory[0]
         return total
+
+
+class Table:
+    """Some of its slots count."""
+
+    def __init__(self) -> None:
+        self.slots = [Node(1.0), Node(2.0), Node(4.0)]
+        self.count = 3
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Node:
+        if index < 0 or index >= self.count:
+            raise IndexError("no such slot")
+        return self.slots[index]
+
+    def __bool__(self) -> bool:
+        return self.count > 1
+
+
+class TableThatShrinks(Trap):
+    """A loop over a table that gets shorter on the way asks for its length each turn."""
+
+    inputs = ((2.0,), (9.0,), (0.0,))
+
+    def __init__(self) -> None:
+        self.table = Table()
+
+    def go(self, x: float) -> float:
+        total = 0.0
+        for node in self.table:
+            total += node.value
+            if node.value == x:
+                self.table.count -= 1
+        if self.table:
+            total += 100.0 * len(self.table) + self.table[len(self.table) - 1].value
+        return total
+
+
+class EmptyList(Trap):
+    """A list that is still empty has no element, and a loop over it does nothing."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+    def go(self) -> float:
+        total = float(len(self.nodes))
+        for node in self.nodes:
+            total += node.value
+        return total + self.nodes[0].value
 
 
 class OverriddenMethod(Trap):

@@ -6,6 +6,7 @@ goes to `fold/maths.py`, whose plain Python is compiled like everything else.
 
 import ast
 import math
+import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -96,6 +97,9 @@ def function(body: Body, callee: Any, arguments: list[Value], keywords: dict[str
         if value.kind in (KNOWN, NOTHING):
             raise body.refuse(node, f"{callee.__name__} is given {value.kind.name}", "give it numbers or objects")
     instance = body.unit.instance(callee, tuple(value.kind for value in values))
+    if not instance.is_done and routing.is_users(sys.modules.get(callee.__module__)):
+        # Python ends endless recursion with an exception, a processor by running out of stack.
+        raise body.refuse(node, f"{callee.__name__} calls itself, which has no machine code", "write a loop")
     given = ", ".join(f"{value.kind.llvm} {body.whole(value)}" for value in values)
     returned = instance.learnt.struct
     result = body.value(f"call {returned} {instance.name}({given})")

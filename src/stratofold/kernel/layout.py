@@ -230,6 +230,8 @@ def _array_field(name: str, value: "array[Any] | memoryview", frozen: bool) -> F
     if code not in ("d", "q"):
         return _shut(name, f"an array of {code!r}", "use array('d', ...) or array('q', ...)")
     if isinstance(value, memoryview):
+        if not frozen and isinstance(value.obj, array):
+            return _shut(name, "a memoryview of an array", "keep the array itself")
         if value.ndim != 1 or not value.contiguous:
             return _shut(name, "a memoryview that is not one unbroken dimension", "copy it into array('d', ...)")
         return Field(name, "frozen array", code=code)

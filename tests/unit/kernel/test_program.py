@@ -183,7 +183,9 @@ def test_what_cannot_be_compiled_says_where_and_why() -> None:
         kernel.build(run.engine, run.strategy, run.feed)
     line = Blind.on_bar.__code__.co_firstlineno + 2
     place = f"{__file__}:{line}"
-    assert str(refusal.value) == f"{place}: Blind.seen is a dict; keep numbers, array('d', ...) and plain objects of those"
+    assert (
+        str(refusal.value) == f"{place}: Blind.seen is a dict; keep numbers, array('d', ...) and plain objects of those"
+    )
 
 
 def test_a_frozen_kernel_runs_where_nothing_can_be_compiled(tmp_path: Path) -> None:
