@@ -41,7 +41,7 @@ def case(seed: int) -> tuple[Scenario, Script]:
     """A scenario, and a script for it."""
     dice = Random(seed)
     currencies = dice.choice(
-        ((Currency(),), (Currency(),), (Currency(), Currency(0, 0.7)), (Currency(5), Currency(2, 1.1)))
+        ((Currency(),), (Currency(),), (Currency(), Currency(0, 0.7)), (Currency(4), Currency(2, 1.1)))
     )
     market = [instrument(dice, len(currencies)) for _ in range(dice.randint(1, 3))]
     rows = sessions(dice)
@@ -90,7 +90,7 @@ def costs(dice: Random, single_currency: bool) -> Costs:
         fixed=dice.choice((0.0, 0.0, 0.0, 0.03, 0.5, 40.0)),
         proportional=dice.choice((0.0, 0.0, 0.0007)),
         spread=dice.choice((0.0, 0.0, 0.0012)),
-        impact=dice.choice((0.0, 0.0, 0.1)),
+        impact=dice.choice((0.0, 0.0, 0.003)),
         volume_cap=dice.choice((None, None, 0.013, 0.05)),
         latency=dice.choice((0, 0, 0, 3, SPAN, 25)),
         borrow=dice.choice((0.0, 0.0, 0.365)),
