@@ -97,6 +97,10 @@ class Account:
         """The average entry price of the position, NaN when flat."""
         return self.ledger.holdings[symbol].average_price
 
+    def split_factor(self, symbol: int) -> float:
+        """Units that one unit of the run's start has become by splits: `bar.close * split_factor` is continuous."""
+        return self.ledger.holdings[symbol].split_factor
+
     def value(self, symbol: int) -> float:
         """The worth of the position, in the instrument's currency."""
         return self.ledger.holdings[symbol].worth_steps / self.ledger.holdings[symbol].money_scale
@@ -208,7 +212,7 @@ class Account:
         if order.state == WAITING:
             order.state = DONE_CANCELLED
             self.dropped = True
-        elif not order.cancelling:
+        elif prompt or not order.cancelling:
             order.cancelling = True
             self.send(CANCEL, order, prompt=prompt)
 

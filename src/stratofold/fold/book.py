@@ -95,6 +95,8 @@ class Book(Account):
         """Cancel order `number`; one that is done already is left alone."""
         for k in range(self.intent_count):
             intent = self.intents[k]
+            if intent.number == number and intent.action == CANCEL:
+                return
             if intent.number == number and intent.action == SUBMIT:
                 intent.action = WITHDRAWN
                 return

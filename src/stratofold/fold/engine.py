@@ -55,7 +55,8 @@ class Engine:
     """One run's state; `bar_index` and `event_index` say how far it has come."""
 
     __slots__ = (
-        "action", "bar", "bar_index", "bars", "book", "event_index", "fill", "grace", "hears", "logs", "risk",
+        "action", "bar", "bar_index", "bars", "book", "equity_steps",
+        "event_index", "fill", "grace", "hears", "logs", "risk",
         "sessions", "tally", "thorough", "timer", "unobserved", "venue",
     )  # fmt: skip
 
@@ -72,6 +73,7 @@ class Engine:
         self.hears: int = hears
         self.grace: int = 0
         self.unobserved: bool = False
+        self.equity_steps: float = 0.0
         self.thorough: bool = venue.watches_margin or len(logs.curve) > 0
         self.bar_index: int = 0
         self.event_index: int = 0

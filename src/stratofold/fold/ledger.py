@@ -26,7 +26,7 @@ class Holding:
     """What is held of one symbol, at what price, and what it is worth; `carried` is a margined position's own cash."""
 
     __slots__ = (
-        "quantity", "price", "worth_steps", "multiplier", "money_scale", "carried_steps", "currency", "average_price",
+        "quantity", "price", "worth_steps", "multiplier", "money_scale", "carried_steps", "currency", "average_price", "split_factor",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -39,6 +39,7 @@ class Holding:
         self.carried_steps: float = 0.0
         self.currency: int = 0
         self.average_price: float = nan
+        self.split_factor: float = 1.0
 
 
 def holding_of(contract: Contract) -> Holding:
@@ -157,6 +158,7 @@ class Ledger:
     def split(self, symbol: int, ratio: float) -> float:
         """Split `ratio` new units for one old; the fraction of a lot is paid.  Returns the steps paid in lieu."""
         contract = self.contracts[symbol]
+        self.holdings[symbol].split_factor *= ratio
         price = self.holdings[symbol].price / ratio
         exact = self.holdings[symbol].quantity * ratio
         whole = to_lot(exact, contract.lot, contract.quantity_scale)

@@ -73,11 +73,12 @@ class Order:
 
     `quantity` is the total asked for; `filled` of it is done.  `trail` is the distance of a trailing stop in price.
     `parent` is the entry whose protective leg this is, `sibling` the other order of a one-cancels-other pair.
-    `arrives`, `expires`, `triggered`, `phase_from` and `bar_filled` are the venue's side of it.
+    `asked` is how much more a replace under way would make it; `arrives`, `expires`, `triggered`, `phase_from` and `bar_filled` are the venue's side of it.
     """
 
     __slots__ = (
-        "arrives", "bar_filled", "cancelling", "decided", "expires", "filled", "filled_value", "kind", "limit",
+        "arrives",
+        "asked", "bar_filled", "cancelling", "decided", "expires", "filled", "filled_value", "kind", "limit",
         "number", "parent", "phase_from", "quantity", "role", "sibling", "side", "state", "stop", "stop_loss_number",
         "strategy", "symbol", "take_profit_number", "tif", "trail", "trail_fraction", "triggered",
     )  # fmt: skip
@@ -114,6 +115,7 @@ class Order:
         self.triggered: bool = False
         self.phase_from: int = 0
         self.bar_filled: int = -1
+        self.asked: float = 0.0
 
     @property
     def remaining(self) -> float:

@@ -331,9 +331,9 @@ def _replace(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> No
     if reason != APPROVED:
         _refuse(book, risk, refusals, intent, reason)
         return
-    book.reserve(order, more)
-    order.quantity = intent.quantity
-    _amend(order, intent)
+    if more > 0.0:
+        order.asked = to_grid(order.asked + more, book.ledger.contracts[order.symbol].quantity_scale)
+        book.reserve(order, more)
     book.change(order, quantity, limit, stop)
 
 

@@ -110,6 +110,8 @@ def hear_sparse(engine: Engine, strategy: Strategy, feed: Feed, key: int) -> boo
 @seldom
 def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
     """Time has come to `time`: a session may have begun, day orders may be over, a group may be late."""
+    if engine.unobserved and time > engine.book.time:
+        observe(engine)
     if time > engine.sessions.close:
         turn_session(engine, strategy, time)
     if engine.venue.expiry < time:
@@ -126,8 +128,6 @@ def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
     """The session is over: sample its return, and charge for what was borrowed until this one."""
     if engine.sessions.index < 0:
         engine.tally.begin(time - engine.bar.span)
-    if engine.unobserved:
-        observe(engine)
     close_session(engine)
     before = engine.sessions.day
     begun = engine.sessions.index >= 0
@@ -195,25 +195,25 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         match(engine, strategy, bar)
     place.last_time = time
     place.price = bar.close
-    if hear_bar(engine, strategy, bar):
+    if hear_bar(engine, strategy, bar) or book.busy:
+        equity = book.ledger.equity_steps
+        engine.equity_steps = equity
         engine.unobserved = True
+        if equity < 0.0:
+            venue.check_margin(time)
     if book.busy or engine.thorough:
         after_bar(engine, strategy)
 
 
 def observe(engine: Engine) -> None:
-    """The equity of the time that has passed: drawdowns, and an account with nothing left."""
+    """The equity of the time that has passed, for the drawdown."""
     engine.unobserved = False
-    equity = engine.book.ledger.equity_steps
-    engine.tally.observe(equity, engine.book.time)
-    if equity < 0.0:
-        engine.venue.check_margin(engine.book.time)
+    engine.tally.observe(engine.equity_steps, engine.book.time)
 
 
 @seldom
 def after_bar(engine: Engine, strategy: Strategy) -> None:
     """What only some bars need: messages, margins, the equity curve."""
-    engine.unobserved = True
     deliver(engine, strategy)
     if engine.venue.watches_margin:
         engine.venue.check_margin(engine.book.time)
@@ -336,6 +336,7 @@ def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> N
         engine.venue.ledger.pay(currency, steps)
         if kind != INTEREST:
             engine.tally.flow(ledger.base_steps(currency, steps))
+    engine.equity_steps = ledger.equity_steps
     engine.unobserved = True
 
 
@@ -397,6 +398,4 @@ def hear_command(engine: Engine, kind: int) -> None:
 
 def finish_run(engine: Engine) -> None:
     """The feed is at its end: the last session is sampled as it stands."""
-    if engine.unobserved:
-        observe(engine)
     close_session(engine)

@@ -8,12 +8,13 @@
 Every mode calls these functions; what stands on the other side of the messages is the driver's affair.
 """
 
-from stratofold.events import CANCEL_REJECTED, FILLED, PARTIAL, Bar, Report, Timer
+from stratofold.events import CANCEL_REJECTED, FILLED, PARTIAL, REPLACED, Bar, Report, Timer
 from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, ILLEGAL
 from stratofold.fold.marks import seldom
+from stratofold.fold.order import Order
 from stratofold.fold.risk import review
 from stratofold.fold.strategy import Strategy
 
@@ -112,6 +113,17 @@ def hear_timer(engine: Engine, strategy: Strategy, timer: Timer) -> None:
         decide(engine)
 
 
+def replaced(engine: Engine, order: Order, report: Report) -> None:
+    """The venue has changed an order: from now on it is what the report says."""
+    book = engine.book
+    scale = book.ledger.contracts[order.symbol].quantity_scale
+    book.reserve(order, to_grid(report.quantity - order.quantity - order.asked, scale))
+    order.asked = 0.0
+    order.quantity = report.quantity
+    order.limit = report.limit
+    order.stop = report.stop
+
+
 @seldom
 def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
     """The venue speaks of an order: its state, a fill, its end."""
@@ -134,6 +146,8 @@ def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
         order.filled_value += report.quantity * report.price
         book.reserve(order, 0.0 - report.quantity)
         after_fill(book, order, report.quantity)
+    elif report.kind == REPLACED:
+        replaced(engine, order, report)
     elif report.kind == CANCEL_REJECTED:
         order.cancelling = False
     if following >= DONE_FILLED:
@@ -175,7 +189,8 @@ def finish(engine: Engine, place: int) -> None:
     """An order is done: release what it reserved, write it down, and let go of what hung on it."""
     book = engine.book
     order = book.orders[place]
-    book.reserve(order, 0.0 - to_grid(order.remaining, book.ledger.contracts[order.symbol].quantity_scale))
+    left = to_grid(order.remaining + order.asked, book.ledger.contracts[order.symbol].quantity_scale)
+    book.reserve(order, 0.0 - left)
     write_order(engine, place)
     after_end(book, order)
     take_profit = order.take_profit_number

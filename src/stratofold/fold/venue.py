@@ -318,12 +318,14 @@ class Venue(Desk):
                     self.places[symbol].called = time
 
     def is_called(self, symbol: int) -> bool:
-        """Whether this bar closes a called position: it began after the call and is not halted."""
-        return (
-            self.places[symbol].called != 0
-            and self.start >= self.places[symbol].called
-            and not self.places[symbol].halted
-        )
+        """Whether this bar closes a called position: it began after the call, is not halted, and something is held."""
+        place = self.places[symbol]
+        if place.called == 0 or self.start < place.called or place.halted:
+            return False
+        if self.ledger.holdings[symbol].quantity == 0.0:
+            place.called = 0
+            return False
+        return True
 
     def liquidate(self, bar: Bar) -> None:
         """A called position is closed at the open; its orders were cancelled first."""
