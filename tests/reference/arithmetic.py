@@ -6,8 +6,14 @@ from .scenario import Costs, Instrument
 
 
 def grid(value: float, decimals: int) -> Decimal:
-    """`value` rounded half-even to `decimals` places; the steps are counted in doubles, as the rule is written."""
-    return Decimal(round(value * 10.0**decimals)).scaleb(-decimals)
+    """`value` rounded half-even to `decimals` places; the steps are counted in doubles, as the rule is written.
+
+    Past 2**53 steps it is an OverflowError.
+    """
+    steps = value * 10.0**decimals
+    if abs(steps) > 2**53:
+        raise OverflowError("past 2**53 steps")
+    return Decimal(round(steps)).scaleb(-decimals)
 
 
 def price_grid(price: float, instrument: Instrument) -> float:
