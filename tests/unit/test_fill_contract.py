@@ -278,6 +278,13 @@ class TestProtectiveLegs:
             outcome = play(run, [(100.0,) * 4, (99.0, 99.0, 90.0, 90.0)], on_bar=script)
             assert (fills(outcome), states(outcome)) == ([(2, 1, 5, 99.0)], [FILLED, WORKING, CANCELLED])
 
+    def test_a_cancel_under_way_does_not_keep_a_leg_alive(self, run):
+        # told to go at the fill of its entry, the take-profit goes with the stop's fill, before the word arrives.
+        bars = hundreds(FIRST, FIRST, (100.0, 103.0, 97.0, 100.0), FIRST)
+        outcome = play(run, [], buy(5, **BRACKET), bars=bars, latency=50, on_fill={0: [cancel(2)]})
+        assert fills(outcome) == [(0, 1, 5, 100.0), (0, 3, -5, 98.0)]
+        assert states(outcome) == [FILLED, CANCELLED, FILLED]
+
     def test_a_waiting_leg_can_be_replaced(self, run):
         script = {0: [buy(5, limit=99.0, stop_loss=90.0)], 1: [Word("replace", number=2, stop=98.5)]}
         outcome = play(run, [(100.0,) * 4, (100.0, 100.0, 98.0, 98.0)], on_bar=script)
@@ -320,6 +327,12 @@ class TestLinkedAndTrailing:
         bars = hundreds(FIRST, FIRST, FIRST)
         outcome = play(run, [], buy(5), sell(8), self.LINK, bars=bars, latency=50)
         assert fills(outcome) == [(0, 1, 5, 100.0), (0, 2, -3, 100.0)]
+
+    def test_a_cancel_under_way_does_not_keep_a_linked_order_alive(self, run):
+        # 2 is told to go at the fill of 1; the link takes it off before it can fill at the same open.
+        bars = hundreds(FIRST, FIRST, FIRST)
+        outcome = play(run, [], buy(5), sell(5), self.LINK, bars=bars, latency=50, on_fill={0: [cancel(2)]})
+        assert (fills(outcome), states(outcome)) == ([(0, 1, 5, 100.0)], [FILLED, CANCELLED])
 
     def test_a_link_to_no_order_is_ignored(self, run):
         assert fills(play(run, [FLAT], buy(5), self.LINK, buy(8))) == [(1, 1, 5, 100.0), (1, 2, 8, 100.0)]

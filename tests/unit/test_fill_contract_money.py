@@ -239,6 +239,12 @@ class TestTargets:
         script = {0: [buy(5, limit=50.0)], 1: [cancel(1), target("quantity", 10)]}
         assert fills(play(run, [FLAT, FLAT], on_bar=script)) == [(2, 2, 10, 100.0)]
 
+    def test_an_order_cancelled_twice_in_a_step_is_gone_once(self, run):
+        bars = daily(FIRST, FLAT) + daily(FIRST, FLAT, symbol=1)
+        script = {0: [target("quantity", 10)], 1: [target("quantity", 20), cancel(1), target("quantity", 30)]}
+        outcome = play(run, [], on_bar=script, bars=bars, instruments=(Instrument(), Instrument()))
+        assert fills(outcome) == [(1, 3, 30, 100.0)]
+
     def test_a_weight_in_another_currency(self, run):
         market = {"instruments": (Instrument(currency=1),), "currencies": (Currency(), Currency(rate=1.25))}
         assert fills(play(run, [FLAT], target("weight", 0.5), **market)) == [(1, 1, 400, 100.0)]
@@ -362,6 +368,30 @@ class TestBetweenBars:
         halt = (at("halt", day=3), at("resume", day=4))
         outcome = play(run, rows, on_bar={0: [sell(1000)]}, instruments=future, happenings=halt)
         assert fills(outcome)[1] == (4, 0, 1000, 180.0)
+
+    @pytest.mark.parametrize(("kind", "value"), [("interest", 1.0), ("split", 0.5), ("dividend", 0.01)])
+    def test_a_call_is_not_forgotten_over_an_event(self, run, kind, value):
+        # short 1 (2 before a split would leave none) of 100 with 100 of cash; at 300 equity is -100.
+        rows = (FLAT, (300.0,) * 4, (290.0,) * 4)
+        event = Happening(3300, kind, symbol=-1 if kind == "interest" else 0, value=value)
+        fractions = (Instrument(lot=0.5, quantity_decimals=1),)
+        outcome = play(run, rows, sell(1), cash=100.0, happenings=(event,), instruments=fractions)
+        assert fills(outcome)[1] == (3, 0, 0.5 if kind == "split" else 1, 290.0)
+
+    def test_only_a_bars_close_calls(self, run):
+        # 1000 of equity before the withdrawal, none after it, and no bar closed in between.
+        happenings = (at("withdrawal", 1500.0, symbol=-1),)
+        outcome = play(run, (FLAT, FLAT), sell(5), cash=1000.0, happenings=happenings)
+        assert fills(outcome) == [(1, 1, -5, 100.0)]
+
+    def test_a_call_of_what_is_flat_by_then_has_no_effect(self, run):
+        # called with symbol 0 at the close of day 2, symbol 1 is sold in its own bar of that day and flat on day 3.
+        bars = daily(FIRST, FLAT, (195.0,) * 4, FLAT) + daily(FIRST, FLAT, (101.0,) * 4, FLAT, symbol=1)
+        two = (Instrument(MARGINED, margin=0.1, maintenance=0.05), Instrument(MARGINED, margin=0.1))
+        script = {0: [sell(1000), buy(1, symbol=1)], 3: [sell(1, symbol=1)], 5: [buy(1, symbol=1, limit=50.0)]}
+        outcome = play(run, [], on_bar=script, bars=bars, instruments=two)
+        assert fills(outcome)[2:] == [(2, 3, -1, 101.0), (3, 0, 1000, 100.0)]
+        assert states(outcome)[3] == WORKING
 
     def test_a_broke_account_is_closed_out_without_any_maintenance(self, run):
         outcome = play(run, (FLAT, (300.0,) * 4, (290.0,) * 4), sell(1), cash=100.0)
