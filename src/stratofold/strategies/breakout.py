@@ -1,61 +1,68 @@
 """Channel breakout: buy new highs, leave on new lows."""
 
-from stratofold.events import Bar
+from array import array
+
+from stratofold.events import Bar, Timer
 from stratofold.fold.book import Book
-from stratofold.fold.strategy import Strategy, param
+from stratofold.fold.strategy import Strategy, at_open, param
 from stratofold.indicators import ATR, Donchian
+from stratofold.strategies.continuous import Continuous
 
 
 class DonchianBreakout(Strategy):
     """Buys when the close is above the highest high of the last `entry` bars, leaves below the lowest low of `leave`.
 
     Each entry risks the fraction `risk` of equity between the close and a stop `stop_ranges` average true ranges
-    below, which is sent with it.  Source: the Turtle rules (Faith 2003, "The original Turtle trading rules"), long
-    side only.
-    Ignores: adding to winners, correlation between markets.
+    (20 bars) below, which is sent with it and stays where it is.
+    Needs: bars with highs and lows, and their splits; the channels do not take a split for a breakout.
+    Source: the Turtle rules (Faith 2003, "The original Turtle trading rules"), the second system, long side only.
+    Ignores: adding to winners, limits on correlated markets, and the entry inside the day that the Turtles made.
     """
 
-    entry = param(55, low=5, high=250)
-    leave = param(20, low=3, high=120)
-    risk = param(0.01, low=0.0005, high=0.05)
-    stop_ranges = param(2.0, low=0.5, high=10.0)
+    schedule = (at_open(),)
+
+    entry = param(55, low=2, high=250, doc="bars of the channel whose upper edge is bought")
+    leave = param(20, low=2, high=120, doc="bars of the channel whose lower edge is sold")
+    risk = param(0.01, low=0.0005, high=0.05, doc="fraction of equity lost from the close to the stop")
+    stop_ranges = param(2.0, low=0.5, high=10.0, doc="average true ranges from the close to the stop")
 
     def setup(self) -> None:
         """Two channels of the bars before this one, and the true range."""
+        self.price = self.per_symbol(Continuous)
         self.entry_channel = self.per_symbol(Donchian, self.entry)
         self.leave_channel = self.per_symbol(Donchian, self.leave)
         self.true_range = self.per_symbol(ATR, 20)
+        self.entered = array("q", [0]) * self.symbol_count
+
+    def on_timer(self, timer: Timer, book: Book) -> None:  # noqa: ARG002  a hook takes what it is given
+        """The open shows which symbols have split."""
+        for symbol in range(self.symbol_count):
+            self.price[symbol].open(book.price(symbol))
 
     def on_bar(self, bar: Bar, book: Book) -> None:
         """Compare the close with the channels as they were before this bar."""
         symbol = bar.symbol
         highest = self.entry_channel[symbol].upper
         lowest = self.leave_channel[symbol].lower
-        self.entry_channel[symbol].update(bar.high, bar.low)
-        self.leave_channel[symbol].update(bar.high, bar.low)
-        span = self.true_range[symbol].update(bar.high, bar.low, bar.close)
+        close = self.price[symbol].close(bar.close)
+        factor = self.price[symbol].factor
+        self.entry_channel[symbol].update(bar.high * factor, bar.low * factor)
+        self.leave_channel[symbol].update(bar.high * factor, bar.low * factor)
+        span = self.true_range[symbol].update(bar.high * factor, bar.low * factor, close) / factor
         held = book.position(symbol)
-        if held == 0.0 and bar.close > highest and span > 0.0:
+        if held == 0.0 and close > highest and span > 0.0:
             self.enter(symbol, bar.close, bar.close - self.stop_ranges * span, book)
-        elif held > 0.0 and bar.close < lowest:
+        elif held > 0.0 and close < lowest:
             self.exit(symbol, book)
 
     def enter(self, symbol: int, price: float, stop: float, book: Book) -> None:
-        """Buy what the risk allows, with its stop."""
+        """Buy what the risk allows, with its stop; not while an earlier entry works."""
         quantity = book.quantity_for_risk(symbol, self.risk, price, stop)
-        if quantity > 0.0 and stop > 0.0 and not self.is_ordered(symbol, book):
-            book.buy(symbol, quantity, stop_loss=stop)
+        if quantity > 0.0 and stop > 0.0 and not book.is_working(self.entered[symbol]):
+            self.entered[symbol] = book.buy(symbol, quantity, stop_loss=stop)
 
     def exit(self, symbol: int, book: Book) -> None:
-        """Leave at market, and take the protective stop back."""
-        for order in book.orders:
-            if order.symbol == symbol:
-                book.cancel(order.number)
-        book.close(symbol)
-
-    def is_ordered(self, symbol: int, book: Book) -> bool:
-        """Whether an order of the symbol works already."""
-        for order in book.orders:
-            if order.symbol == symbol:
-                return True
-        return False
+        """Leave at market; what is left of the entry goes, and the protective stop, whose number follows the entry's."""
+        book.cancel(self.entered[symbol])
+        book.cancel(self.entered[symbol] + 1)
+        book.target_quantity(symbol, 0.0)

@@ -8,7 +8,10 @@ from stratofold.fold.strategy import Strategy
 class BuyAndHold(Strategy):
     """Buys an equal share of each symbol at its first bar, and keeps it.
 
-    Ignores: rebalancing, and symbols that appear after the cash is spent.
+    The share is of the equity at that moment, so a symbol that appears later is bought with what cash there is then.
+    Needs: bars of anything.
+    Source: the benchmark of Malkiel 1973, "A random walk down Wall Street".
+    Ignores: rebalancing; dividends stay in cash, and what the first purchase could not afford is not asked for again.
     """
 
     def setup(self) -> None:

@@ -11,14 +11,16 @@ class Crossover(Strategy):
 
     Averages are of the last `fast` and `slow` closes, the current one included.  An order goes out once per change
     of signal.  With `quantity` 0 each symbol gets an equal weight of the equity, else that many units.
+    Needs: bars of symbols without splits (or adjusted prices), because it averages the prices as they trade.
     Source: Brock, Lakonishok and LeBaron 1992, "Simple technical trading rules and the stochastic properties of
     stock returns".
+    Ignores: an order that was refused or cut is not sent again before the next change of signal.
     """
 
-    fast = param(20, low=2, high=200)
-    slow = param(50, low=3, high=400)
-    quantity = param(50.0, low=0.0, high=1e9)
-    short = param(False)
+    fast = param(20, low=2, high=200, doc="bars of the fast average")
+    slow = param(50, low=3, high=400, doc="bars of the slow average")
+    quantity = param(50.0, low=0.0, high=1e9, doc="units held; 0 for an equal weight of the equity")
+    short = param(False, doc="go short while below, instead of flat")
 
     def setup(self) -> None:
         """Two averages and the last signal of each symbol."""

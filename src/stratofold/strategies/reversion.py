@@ -9,15 +9,16 @@ from stratofold.indicators import RSI, SMA
 class RsiMeanReversion(Strategy):
     """Buys when a short RSI is below `low` while the close is above its long average; sells when RSI is above `high`.
 
-    Each symbol gets an equal weight of the equity.  Source: Connors and Alvarez 2009, "Short term trading strategies
-    that work" (the two-period RSI).
-    Ignores: that both thresholds were found on the very market they are shown on.
+    Each symbol gets an equal weight of the equity.
+    Needs: daily bars of symbols without splits (or adjusted prices), because it averages the prices as they trade.
+    Source: Connors and Alvarez 2009, "Short term trading strategies that work" (the two-period RSI).
+    Ignores: a stop loss, as its authors do, and that both thresholds were found on the very market they are shown on.
     """
 
-    period = param(2, low=2, high=30)
-    low = param(10.0, low=1.0, high=49.0)
-    high = param(65.0, low=51.0, high=99.0)
-    trend = param(200, low=5, high=400)
+    period = param(2, low=2, high=30, doc="bars of the RSI")
+    low = param(10.0, low=1.0, high=49.0, doc="RSI below which weakness is bought")
+    high = param(65.0, low=51.0, high=99.0, doc="RSI above which strength is sold")
+    trend = param(200, low=5, high=400, doc="bars of the average that says which way the trend goes")
 
     def setup(self) -> None:
         """One RSI and one long average a symbol."""
