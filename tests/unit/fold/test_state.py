@@ -1,0 +1,132 @@
+"""State is bytes and back: what fits, what is refused and by which name."""
+
+from array import array
+from collections import deque
+from math import nan
+
+import pytest
+
+from stratofold.errors import Setup
+from stratofold.fold.state import fields, restore, save
+
+
+class Leaf:
+    """A number or two."""
+
+    def __init__(self, value=1.5):
+        self.value = value
+        self.on = True
+
+
+class Tree:
+    """One of everything that is state, and one thing that belongs to Python."""
+
+    def __init__(self):
+        self.count = 3
+        self.price = nan
+        self.flag = False
+        self.window = array("d", [1.0, -0.0, nan])
+        self.numbers = array("q", [-1, 2**62])
+        self.leaf = Leaf()
+        self.leaves = [Leaf(2.0), Leaf(3.0)]
+        self._edge_names = ("SPY",)
+
+
+def other():
+    """A tree that has lived."""
+    tree = Tree()
+    tree.count, tree.price, tree.flag = -(2**63), 101.37, True
+    tree.window.append(7.0)
+    tree.numbers = array("q")
+    tree.leaf.value = -1e300
+    tree.leaves.append(Leaf(4.0))
+    tree.leaves[0].on = False
+    tree._edge_names = ("QQQ",)
+    return tree
+
+
+def test_restoring_gives_the_same_bytes_and_types():
+    lived, fresh = other(), Tree()
+    restore(fresh, save(lived))
+    assert save(fresh) == save(lived)
+    assert fresh.flag is True
+    assert type(fresh.count) is int
+    assert fresh.leaves[0].on is False
+    assert [leaf.value for leaf in fresh.leaves] == [2.0, 3.0, 4.0]
+
+
+def test_lists_become_shorter_too():
+    fresh = other()
+    restore(fresh, save(Tree()))
+    assert save(fresh) == save(Tree())
+    assert len(fresh.leaves) == 2
+
+
+def test_what_belongs_to_python_is_no_state():
+    fresh = Tree()
+    restore(fresh, save(other()))
+    assert fresh._edge_names == ("SPY",)
+    assert "_edge_names" not in fields(fresh)
+
+
+def test_bytes_depend_on_values_alone():
+    one, two = Tree(), Tree()
+    two.leaves = [two.leaves.pop(0), two.leaves.pop(0)]
+    assert save(one) == save(two)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tree: setattr(tree, "count", 4),
+        lambda tree: setattr(tree, "price", 0.0),
+        lambda tree: setattr(tree, "price", -0.0),
+        lambda tree: setattr(tree, "flag", True),
+        lambda tree: tree.window.__setitem__(1, 0.0),
+        lambda tree: tree.window.append(0.0),
+        lambda tree: setattr(tree.leaves[1], "value", 3.0000000000000004),
+        lambda tree: tree.leaves.pop(),
+        lambda tree: setattr(tree, "count", 3.0),
+    ],
+)
+def test_every_difference_shows(change):
+    changed = Tree()
+    change(changed)
+    assert save(changed) != save(Tree())
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [({}, "dict"), ("text", "str"), (None, "NoneType"), ({1}, "set"), (deque(), "deque"), ([1.0], "float"), ((1, 2), "tuple"), (b"", "bytes")],
+)
+def test_what_is_no_state_is_named(value, kind):
+    tree = Tree()
+    tree.leaf.value = value
+    with pytest.raises(Setup) as caught:
+        save(tree)
+    assert (caught.value.code, caught.value.place) == ("SF110", "Leaf.value")
+    assert kind in caught.value.what
+    assert caught.value.fix
+
+
+def test_an_array_of_numpy_is_no_state():
+    np = pytest.importorskip("numpy")
+    tree = Tree()
+    tree.window = np.zeros(3)
+    with pytest.raises(Setup, match="ndarray is no state"):
+        save(tree)
+
+
+def test_a_state_of_other_classes_does_not_fit():
+    with pytest.raises(Setup, match="SF111"):
+        restore(Leaf(), save(Tree()))
+    with pytest.raises(Setup, match="SF111"):
+        restore(Leaf(), save(Leaf()) + b"more")
+
+
+def test_one_attribute_more_does_not_fit():
+    state = save(Leaf())
+    grown = Leaf()
+    grown.extra = 1
+    with pytest.raises(Setup, match="SF111"):
+        restore(grown, state)
