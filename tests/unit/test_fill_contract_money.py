@@ -239,6 +239,12 @@ class TestTargets:
         script = {0: [buy(5, limit=50.0)], 1: [cancel(1), target("quantity", 10)]}
         assert fills(play(run, [FLAT, FLAT], on_bar=script)) == [(2, 2, 10, 100.0)]
 
+    def test_a_target_said_after_its_order_was_cancelled_is_sent_anew(self, run):
+        bars = daily(FIRST, FLAT) + daily(FIRST, FLAT, symbol=1)
+        script = {0: [target("quantity", 10)], 1: [cancel(1), target("quantity", 10)]}
+        outcome = play(run, [], on_bar=script, bars=bars, instruments=(Instrument(), Instrument()))
+        assert (fills(outcome), states(outcome)) == ([(1, 2, 10, 100.0)], [CANCELLED, FILLED])
+
     def test_an_order_cancelled_twice_in_a_step_is_gone_once(self, run):
         bars = daily(FIRST, FLAT) + daily(FIRST, FLAT, symbol=1)
         script = {0: [target("quantity", 10)], 1: [target("quantity", 20), cancel(1), target("quantity", 30)]}
