@@ -29,6 +29,7 @@ from stratofold.events import (
 )
 from stratofold.fold.book import Book
 from stratofold.fold.costs import Fees, Latency, Slippage
+from stratofold.fold.desk import Costs
 from stratofold.fold.engine import HEARS_BAR, HEARS_FILL, Engine, Feed
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_EXPIRED, DONE_FILLED, WAITING
@@ -39,7 +40,6 @@ from stratofold.fold.run import CROWDED, run
 from stratofold.fold.sessions import Sessions
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally
-from stratofold.fold.desk import Costs
 from stratofold.fold.venue import Venue
 from tests.reference.scenario import Outcome, Scenario, Script, Word
 
@@ -214,9 +214,7 @@ def _costs(scenario: Scenario) -> Costs:
         taker=nan if costs.taker is None else costs.taker,
         tiers=tuple(costs.tiers),
     )
-    slippage = Slippage(
-        fixed=costs.fixed, proportional=costs.proportional, spread=costs.spread, impact=costs.impact
-    )
+    slippage = Slippage(fixed=costs.fixed, proportional=costs.proportional, spread=costs.spread, impact=costs.impact)
     return Costs(fees, slippage, Latency(costs.latency), inf if costs.volume_cap is None else costs.volume_cap)
 
 
@@ -230,9 +228,7 @@ def _feed(scenario: Scenario) -> Feed:
     feed.symbol = array("q", [bar.symbol for bar in bars] + ([0] if len(bars) == 0 else []))
     for name in ("open", "high", "low", "close", "volume"):
         setattr(feed, name, array("d", [float(getattr(bar, name)) for bar in bars]))
-    rows = sorted(
-        (each.time, _KINDS[each.kind][0], each.symbol, k, each) for k, each in enumerate(scenario.happenings)
-    )
+    rows = sorted((each.time, _KINDS[each.kind][0], each.symbol, k, each) for k, each in enumerate(scenario.happenings))
     for time, rank, symbol, _, each in rows:
         feed.event_key.append(2 * time + (0 if rank < MARKET else 2))
         feed.event_time.append(time)
@@ -248,7 +244,7 @@ def outcome(scenario: Scenario, engine: Engine) -> Outcome:
     """What the engine's logs and ledger say, in the reference's shape."""
     fills = engine.logs.fills
     ledger = engine.book.ledger
-    states = {number: ("cancelled", 0.0) for number in range(1, engine.book.next_number)}
+    states = dict.fromkeys(range(1, engine.book.next_number), ("cancelled", 0.0))
     log = engine.logs.orders
     for k in range(log.count):
         states[log.number[k]] = (_STATES[log.state[k]], log.filled[k])
@@ -257,11 +253,17 @@ def outcome(scenario: Scenario, engine: Engine) -> Outcome:
     return Outcome(
         fills=[
             (
-                fills.time[k], fills.number[k], fills.symbol[k], fills.side[k], fills.quantity[k], fills.price[k],
-                fills.fee[k], bool(fills.maker[k]),
+                fills.time[k],
+                fills.number[k],
+                fills.symbol[k],
+                fills.side[k],
+                fills.quantity[k],
+                fills.price[k],
+                fills.fee[k],
+                bool(fills.maker[k]),
             )
             for k in range(fills.count)
-        ],  # fmt: skip
+        ],
         orders=[(number, *states[number]) for number in sorted(states)],
         cash=[steps / scale for steps, scale in zip(ledger.cash_steps, ledger.scale, strict=True)],
         positions=[holding.quantity for holding in ledger.holdings],

@@ -6,8 +6,12 @@ the venue.  All three are reused slots of a table: their numbers are copied, nev
 
 from array import array
 from math import nan
+from typing import TYPE_CHECKING
 
 from stratofold.fold.marks import leaves_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BUY, SELL = 1, -1
 
@@ -150,6 +154,10 @@ class Orders:
         if index < 0 or index >= self.count:
             raise IndexError("no such order")
         return self.slots[self.live[index]]
+
+    def __iter__(self) -> "Iterator[Order]":
+        """The orders in order of number, as they are now; machine code counts through them instead."""
+        return iter([self.slots[slot] for slot in self.live[: self.count]])
 
     @leaves_kernel
     def grow(self) -> None:

@@ -17,6 +17,7 @@ from stratofold.errors import Setup
 from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, TIMER
 from stratofold.fold.book import Book
 from stratofold.fold.costs import Fees, Latency, Slippage
+from stratofold.fold.desk import Costs
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine, Feed
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import Logs
@@ -25,7 +26,6 @@ from stratofold.fold.risk import Limits, Risk, Unlimited
 from stratofold.fold.sessions import Sessions
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally
-from stratofold.fold.desk import Costs
 from stratofold.fold.venue import Venue
 from stratofold.market.instruments import currency_decimals
 from stratofold.research.sharing import refuse_shared

@@ -23,7 +23,7 @@ _seen: set[tuple[type, frozenset[str]]] = set()
 
 def refuse_shared(fold: Strategy) -> None:
     """Raise Setup where `on_bar` feeds one plain indicator with the bars of every symbol; asked once a class."""
-    if fold.symbol_count < 2:  # noqa: PLR2004  one symbol cannot share
+    if fold.symbol_count < 2:  # one symbol cannot share
         return
     plain = frozenset(name for name, value in vars(fold).items() if hasattr(value, "update"))
     if not plain or (type(fold), plain) in _seen:
