@@ -138,7 +138,7 @@ class Packer:
         """Write the roots and what they lead to."""
         places = [block.room(root.size) for root in self.roots]
         for root, thing, place in zip(self.roots, objects, places, strict=True):
-            self._writers[id(root)](block, place, thing)
+            self._writers[id(root)](block, place, (thing,))
         block.seal()
         return [place + block.shift for place in places]
 
@@ -147,7 +147,7 @@ class Packer:
         for root, thing, address in zip(self.roots, objects, addresses, strict=True):
             reader = self._readers[id(root)]
             if reader is not None:
-                reader(block, address - block.shift, thing)
+                reader(block, address - block.shift, (thing,))
 
     # Writing the functions
 
@@ -160,13 +160,13 @@ class Packer:
         plan.visit(layout, "o", 0)
         for inner in plan.lists.values():
             self._prepare(inner)
-        text = plan.writer_text()
+        text = plan.writer_text(layout.size)
         scope: dict[str, Any] = {"Changed": Changed, "writers": self._writers, "readers": self._readers}
         scope |= plan.scope
         scope["S"] = struct.Struct("=" + plan.format(layout.size))
         exec(text, scope)  # noqa: S102 - the text is ours: names of attributes are identifiers
         self._writers[id(layout)] = scope["write"]
-        reader = plan.reader_text(self._has_reader)
+        reader = plan.reader_text(layout.size, self._has_reader)
         if reader:
             exec(reader, scope)  # noqa: S102
         self._readers[id(layout)] = scope.get("read")
@@ -249,11 +249,11 @@ class _Plan:
             here = at + struct.calcsize("=" + code)
         return "".join([*parts, f"{size - here}x" if size > here else ""])
 
-    def writer_text(self) -> str:
+    def writer_text(self, size: int) -> str:
         """The function that packs."""
         given = "".join(f", {expression}" for _, _, expression in self.items)
-        rows = ["def write(block, at, o):", *self.checks, *self._array_text()]
-        return "\n".join([*rows, f"    S.pack_into(block.memory, at{given})"])
+        rows = [*self.checks, *self._array_text(), f"    pack(memory, at{given})", f"    at += {size}"]
+        return _loop("write", "    memory, pack = block.memory, S.pack_into", rows)
 
     def _array_text(self) -> list[str]:
         """Lines that look at all arrays at once, which costs a fraction of one call each."""
@@ -272,20 +272,27 @@ class _Plan:
             *([f"    block.copies += [(x, x[:]) for x in ({written})]"] if written else []),
         ]
 
-    def reader_text(self, has_reader: Callable[[Layout], bool]) -> str:
+    def reader_text(self, size: int, has_reader: Callable[[Layout], bool]) -> str:
         """The function that unpacks, empty where nothing comes back."""
         lists = [row for row in self.list_rows if has_reader(self.lists[row[0]])]
         if not self.back and not lists:
             return ""
-        rows = ["def read(block, at, o):"]
-        rows += [check.split("\n")[0] for check in self.checks if check.startswith("    n")]
-        rows.append("    v = S.unpack_from(block.memory, at)")
+        rows = [check.split("\n")[0] for check in self.checks if check.startswith("    n")]
+        rows.append("    v = unpack(memory, at)")
         rows += [f"    {name} = v[{index}]" for name, index in self.back]
         rows += [
             f"    unpack_list(block, {name}, readers[{key}], v[{index}], {self.lists[key].size})"
             for key, name, index in lists
         ]
-        return "\n".join(rows)
+        unless = [] if lists else [f"    if memory[at : at + {size}] != before[at : at + {size}]:"]
+        rows = [*unless, *("    " * len(unless) + line for line in rows), f"    at += {size}"]
+        return _loop("read", "    memory, before, unpack = block.memory, block.before, S.unpack_from", rows)
+
+
+def _loop(name: str, first: str, rows: list[str]) -> str:
+    """A function of a block, a place and objects that lie side by side from there on."""
+    inside = ("    " + line for row in rows for line in row.split("\n"))
+    return "\n".join([f"def {name}(block, at, items):", first, "    for o in items:", *inside])
 
 
 def pack_list(block: Block, items: list[object], write: Callable[..., None], size: int) -> tuple[int, int]:
@@ -296,20 +303,13 @@ def pack_list(block: Block, items: list[object], write: Callable[..., None], siz
     if met is None:
         place = block.room(size * len(items))
         block.lists[id(items)] = met = place + block.shift
-        for item in items:
-            write(block, place, item)
-            place += size
+        write(block, place, items)
     return met, len(items)
 
 
 def unpack_list(block: Block, items: list[object], read: Callable[..., None], address: int, size: int) -> None:
     """Give a list's objects what machine code changed."""
     place = address - block.shift
-    memory, before = block.memory, block.before
     end = place + size * len(items)
-    if memory[place:end] == before[place:end]:
-        return
-    for item in items:
-        if memory[place : place + size] != before[place : place + size]:
-            read(block, place, item)
-        place += size
+    if block.memory[place:end] != block.before[place:end]:
+        read(block, place, items)
