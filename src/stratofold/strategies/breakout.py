@@ -2,11 +2,10 @@
 
 from array import array
 
-from stratofold.events import Bar, Timer
+from stratofold.events import Bar
 from stratofold.fold.book import Book
-from stratofold.fold.strategy import Strategy, at_open, param
+from stratofold.fold.strategy import Strategy, param
 from stratofold.indicators import ATR, Donchian
-from stratofold.strategies.continuous import Continuous
 
 
 class DonchianBreakout(Strategy):
@@ -14,12 +13,10 @@ class DonchianBreakout(Strategy):
 
     Each entry risks the fraction `risk` of equity between the close and a stop `stop_ranges` average true ranges
     (20 bars) below, which is sent with it and stays where it is.
-    Needs: bars with highs and lows, and their splits; the channels do not take a split for a breakout.
+    Needs: bars with highs and lows, and their splits, which channels then do not take for breakouts.
     Source: the Turtle rules (Faith 2003, "The original Turtle trading rules"), the second system, long side only.
     Ignores: adding to winners, limits on correlated markets, and the entry inside the day that the Turtles made.
     """
-
-    schedule = (at_open(),)
 
     entry = param(55, low=2, high=250, doc="bars of the channel whose upper edge is bought")
     leave = param(20, low=2, high=120, doc="bars of the channel whose lower edge is sold")
@@ -28,24 +25,18 @@ class DonchianBreakout(Strategy):
 
     def setup(self) -> None:
         """Two channels of the bars before this one, and the true range."""
-        self.price = self.per_symbol(Continuous)
         self.entry_channel = self.per_symbol(Donchian, self.entry)
         self.leave_channel = self.per_symbol(Donchian, self.leave)
         self.true_range = self.per_symbol(ATR, 20)
         self.entered = array("q", [0]) * self.symbol_count
-
-    def on_timer(self, timer: Timer, book: Book) -> None:  # noqa: ARG002  a hook takes what it is given
-        """The open shows which symbols have split."""
-        for symbol in range(self.symbol_count):
-            self.price[symbol].open(book.price(symbol))
 
     def on_bar(self, bar: Bar, book: Book) -> None:
         """Compare the close with the channels as they were before this bar."""
         symbol = bar.symbol
         highest = self.entry_channel[symbol].upper
         lowest = self.leave_channel[symbol].lower
-        close = self.price[symbol].close(bar.close)
-        factor = self.price[symbol].factor
+        factor = book.split_factor(symbol)
+        close = bar.close * factor
         self.entry_channel[symbol].update(bar.high * factor, bar.low * factor)
         self.leave_channel[symbol].update(bar.high * factor, bar.low * factor)
         span = self.true_range[symbol].update(bar.high * factor, bar.low * factor, close) / factor

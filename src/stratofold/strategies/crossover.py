@@ -11,7 +11,7 @@ class Crossover(Strategy):
 
     Averages are of the last `fast` and `slow` closes, the current one included.  An order goes out once per change
     of signal.  With `quantity` 0 each symbol gets an equal weight of the equity, else that many units.
-    Needs: bars of symbols without splits (or adjusted prices), because it averages the prices as they trade.
+    Needs: bars of one or more symbols, and their splits.
     Source: Brock, Lakonishok and LeBaron 1992, "Simple technical trading rules and the stochastic properties of
     stock returns".
     Ignores: an order that was refused or cut is not sent again before the next change of signal.
@@ -30,8 +30,9 @@ class Crossover(Strategy):
 
     def on_bar(self, bar: Bar, book: Book) -> None:
         """Update both averages and act on a change of signal."""
-        fast = self.fast_average[bar.symbol].update(bar.close)
-        slow = self.slow_average[bar.symbol].update(bar.close)
+        close = bar.close * book.split_factor(bar.symbol)
+        fast = self.fast_average[bar.symbol].update(close)
+        slow = self.slow_average[bar.symbol].update(close)
         signal = self.signal[bar.symbol]
         if fast > slow and signal.side != 1:
             signal.side = 1

@@ -5,11 +5,10 @@ from math import sqrt
 
 from stratofold.events import Bar, Timer
 from stratofold.fold.book import Book
-from stratofold.fold.strategy import Strategy, at_close, at_open, month_end, param
+from stratofold.fold.strategy import Strategy, at_close, month_end, param
 from stratofold.indicators import SMA, STDDEV
-from stratofold.strategies.continuous import Continuous
 
-OPEN, MONTH, DAY = range(3)  # the entries of the schedule
+MONTH, DAY = range(2)  # the entries of the schedule
 RESTING, TRENDING, BARRED = range(3)  # what a symbol does; one that was stopped out is barred until its trend ends
 
 
@@ -21,14 +20,14 @@ class Momentum(Strategy):
     and to no name more than twice its equal share; differences under 5 % of a target are not traded.
     A position that closes `stop_loss` below its average price, or `take_profit` above it, is left at the next open,
     and its name is barred until its trend has ended.  With `daily` every session's close rebalances.
-    Needs: daily or minute bars of several symbols, with their splits; averages do not take a split for a crash.
+    Needs: daily or minute bars of several symbols, and their splits, which averages then do not take for crashes.
     Source: Jegadeesh and Titman 1993, "Returns to buying winners and selling losers"; Moskowitz, Ooi and Pedersen
     2012, "Time series momentum".
     Ignores: taxes, short sides, and the names that were listed but are not in the data.  A purchase whose cash is to
     come from a sale later in the same open is cut to the cash there is, and mended at the next rebalancing.
     """
 
-    schedule = (at_open(), month_end(), at_close())
+    schedule = (month_end(), at_close())
 
     fast = param(20, low=2, high=120, doc="bars of the fast average")
     slow = param(50, low=3, high=300, doc="bars of the slow average")
@@ -41,7 +40,6 @@ class Momentum(Strategy):
 
     def setup(self) -> None:
         """Averages, volatility and liquidity of each symbol."""
-        self.price = self.per_symbol(Continuous)
         self.fast_average = self.per_symbol(SMA, self.fast)
         self.slow_average = self.per_symbol(SMA, self.slow)
         self.volatility = self.per_symbol(Volatility, 60)
@@ -57,7 +55,7 @@ class Momentum(Strategy):
         self.session = bar.session
         self.heard[symbol] = bar.session
         self.liquid.update(bar)
-        price = self.price[symbol].close(bar.close)
+        price = bar.close * book.split_factor(symbol)
         self.volatility[symbol].update(price)
         fast = self.fast_average[symbol].update(price)
         slow = self.slow_average[symbol].update(price)
@@ -68,11 +66,8 @@ class Momentum(Strategy):
         self.protect(symbol, bar.close, book)
 
     def on_timer(self, timer: Timer, book: Book) -> None:
-        """Splits are found at the open; the close of a month, or of a day, rebalances."""
-        if timer.schedule == OPEN:
-            for symbol in range(self.symbol_count):
-                self.price[symbol].open(book.price(symbol))
-        elif timer.schedule == (DAY if self.daily else MONTH):
+        """The last close of a month, or of a day, rebalances."""
+        if timer.schedule == (DAY if self.daily else MONTH):
             self.rebalance(book)
 
     def protect(self, symbol: int, close: float, book: Book) -> None:

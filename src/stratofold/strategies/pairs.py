@@ -13,7 +13,7 @@ class Pairs(Strategy):
     The spread is how far the first price is from what a Kalman filter expected of the second (hedge ratio times its
     price, and an intercept); its z-score is over `window` bars.  The two legs together are `gross` of the equity, the
     second `ratio` units for each unit of the first, as the ratio was at entry.
-    Needs: bars of two symbols at the same times, without splits.
+    Needs: bars of two symbols at the same times, and their splits.
     Source: Chan 2013, "Algorithmic trading", chapter 3 (the filter); Gatev, Goetzmann and Rouwenhorst 2006, "Pairs
     trading" (two deviations in, out when the spread comes back).
     Ignores: the cost of borrowing unless the run states it, that a pair may part for ever, and that one leg may fill
@@ -39,8 +39,8 @@ class Pairs(Strategy):
         """Both prices at once; a bar without one of them changes nothing."""
         if bars.present[0] == 0 or bars.present[1] == 0:
             return
-        first = bars.close[0]
-        second = bars.close[1]
+        first = bars.close[0] * book.split_factor(0)
+        second = bars.close[1] * book.split_factor(1)
         self.hedge.update(first, second)
         score = self.score.update(self.hedge.spread)
         if self.side == 0 and abs(score) > self.entry:

@@ -10,7 +10,7 @@ class RsiMeanReversion(Strategy):
     """Buys when a short RSI is below `low` while the close is above its long average; sells when RSI is above `high`.
 
     Each symbol gets an equal weight of the equity.
-    Needs: daily bars of symbols without splits (or adjusted prices), because it averages the prices as they trade.
+    Needs: daily bars, and their splits.
     Source: Connors and Alvarez 2009, "Short term trading strategies that work" (the two-period RSI).
     Ignores: a stop loss, as its authors do, and that both thresholds were found on the very market they are shown on.
     """
@@ -27,10 +27,11 @@ class RsiMeanReversion(Strategy):
 
     def on_bar(self, bar: Bar, book: Book) -> None:
         """Enter on weakness, leave on strength; in between nothing changes."""
-        strength = self.strength[bar.symbol].update(bar.close)
-        average = self.average[bar.symbol].update(bar.close)
+        close = bar.close * book.split_factor(bar.symbol)
+        strength = self.strength[bar.symbol].update(close)
+        average = self.average[bar.symbol].update(close)
         held = book.position(bar.symbol)
-        if held == 0.0 and strength < self.low and bar.close > average:
+        if held == 0.0 and strength < self.low and close > average:
             book.target_weight(bar.symbol, 1.0 / self.symbol_count)
         elif held > 0.0 and strength > self.high:
             book.target_weight(bar.symbol, 0.0)
