@@ -19,13 +19,19 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from stratofold.fold import indicators, maths, models  # noqa: E402 - a script for Pythons that have nothing installed
-from tests.harness import run_scenario  # noqa: E402
+from stratofold import strategies  # noqa: E402 - a script for Pythons that have nothing installed
+from stratofold.events import TIMER, Bars  # noqa: E402
+from stratofold.fold import indicators, maths, models  # noqa: E402
+from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER  # noqa: E402
+from stratofold.fold.run import CROWDED, run  # noqa: E402
+from stratofold.fold.strategy import Strategy  # noqa: E402
+from tests.harness import build, outcome, run_scenario  # noqa: E402
 from tests.reference.scenario import MARGINED, Bar, Costs, Happening, Instrument, Scenario, Script, Session, Word  # noqa: E402
 
 ROWS_A_FUNCTION = 13
 BARS = 400
 DAY_LENGTH = 1000
+RUNS = 8
 
 
 def double(value: float) -> str:
@@ -159,9 +165,7 @@ def word(chance: random.Random, price: float, number: int) -> Word:
         return Word("buy", symbol, quantity=quantity, **legs, tif=("GTC", "DAY")[kind - 4])
     if kind == 6:
         return Word("cancel", number=max(1, number - 3))
-    if kind == 7:
-        return Word("replace", number=max(1, number - 1), quantity=quantity)
-    if kind == 8:
+    if kind in {7, 8}:
         return Word("close", symbol)
     return Word(
         ("target_quantity", "target_value", "target_weight")[kind - 9],
@@ -207,17 +211,64 @@ def scenario(seed: int) -> tuple[Scenario, Script]:
 def of_runs() -> dict[str, str]:
     """Whole runs of the fold: fills, last equity, and a hash over everything that happened."""
     found = {}
-    for seed in range(8):
-        outcome = run_scenario(*scenario(seed))
-        series = [float(value) for fill in outcome.fills for value in fill] + [
-            *outcome.cash,
-            *outcome.positions,
-            *outcome.equity,
-        ]
-        found[f"run {seed}"] = f"{len(outcome.fills)} fills {double(outcome.equity[-1])} {digest(series)}"
+    for seed in range(RUNS):
+        result = run_scenario(*scenario(seed))
+        series = [float(value) for fill in result.fills for value in fill]
+        series += [*result.cash, *result.positions, *result.equity]
+        found[f"run {seed}"] = f"{len(result.fills)} fills {double(result.equity[-1])} {digest(series)}"
     return found
 
 
+def timers_of(strategy: Strategy, scene: Scenario) -> list[tuple[int, int]]:
+    """(time, entry of the schedule): every entry is due at every close."""
+    return [(session.close, entry) for session in scene.sessions for entry in range(len(strategy.schedule))]
+
+
+def of_strategies() -> dict[str, str]:
+    """Each shipped strategy over daily bars: fills, last equity, and a hash over fills and equity."""
+    found, scene = {}, daily_scenario()
+    for name in strategies.__all__:
+        made = getattr(strategies, name)()
+        made.symbol_count = len(scene.instruments)
+        made._edge_symbols = ("ONE", "TWO")
+        made.setup()
+        engine, _, feed = build(scene, Script())
+        for time, entry in timers_of(made, scene):
+            feed.event_key.append(2 * time + 2)
+            feed.event_time.append(time)
+            feed.event_rank.append(TIMER)
+            feed.event_kind.append(entry)
+            feed.event_symbol.append(-1)
+            feed.event_currency.append(0)
+            feed.event_value.append(0.0)
+        heard = {HEARS_BAR: "on_bar", HEARS_BARS: "on_bars", HEARS_TIMER: "on_timer", HEARS_FILL: "on_fill"}
+        engine.hears = sum(
+            flag for flag, hook in heard.items() if getattr(type(made), hook) is not getattr(Strategy, hook)
+        )
+        engine.bars = Bars(made.symbol_count)
+        while run(engine, made, feed, len(feed.time) + len(feed.event_key)) == CROWDED:
+            engine.logs.make_room()
+        result = outcome(scene, engine)
+        series = [float(value) for fill in result.fills for value in fill] + result.equity
+        found[name] = f"{len(result.fills)} fills {double(result.equity[-1])} {digest(series)}"
+    return found
+
+
+def daily_scenario() -> Scenario:
+    """Two symbols, one bar a session, no events between."""
+    bars = [
+        Bar(DAY_LENGTH * day + 900, symbol, row["open"], row["high"], row["low"], row["close"], 10_000.0, 600)
+        for day, rows in enumerate(zip(market(5), market(6), strict=True))
+        for symbol, row in enumerate(rows)
+    ]
+    sessions = [
+        Session(DAY_LENGTH * day + 300, DAY_LENGTH * day + 900, 730_000 + day, day % 7, 1 + day // 30 % 12)
+        for day in range(BARS + 1)
+    ]
+    return Scenario((Instrument(), Instrument()), bars, sessions, costs=Costs(per_share=0.005))
+
+
+# What is on file, and what is only compared between Pythons: the strategies may learn, the fold may not change its mind.
 SECTIONS = {"maths": of_maths, "indicators": of_indicators, "models": of_models, "runs": of_runs}
 
 
@@ -233,7 +284,7 @@ def main() -> None:
         for name, rows in found.items():
             file_of(name).write_text(json.dumps(rows, indent=1) + "\n")
     else:
-        json.dump(found, sys.stdout)
+        json.dump(found | {"strategies": of_strategies()}, sys.stdout)
 
 
 if __name__ == "__main__":

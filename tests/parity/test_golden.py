@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import run_scenario
 from tests.parity import golden_values
+from tests.reference.simulator import simulate
 
 SCRIPT = Path(golden_values.__file__)
 PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
@@ -40,7 +42,14 @@ def test_other_pythons_give_the_same_bits(python):
         pytest.skip("this is the interpreter that runs the tests")
     done = subprocess.run([path, "-I", str(SCRIPT)], capture_output=True, text=True, check=True)
     expected = {name: json.loads(golden_values.file_of(name).read_text()) for name in golden_values.SECTIONS}
-    assert json.loads(done.stdout) == expected
+    assert json.loads(done.stdout) == expected | {"strategies": golden_values.of_strategies()}
+
+
+@pytest.mark.parametrize("seed", range(golden_values.RUNS))
+def test_the_golden_runs_are_the_references(seed):
+    """What is golden is also right: the independent reference makes the same of it."""
+    scenario, script = golden_values.scenario(seed)
+    assert run_scenario(scenario, script) == simulate(scenario, script)
 
 
 def test_there_is_enough_of_it():
