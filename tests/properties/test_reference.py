@@ -8,7 +8,7 @@ from tests.harness import run_scenario
 from tests.reference.chance import case
 from tests.reference.shrink import differs, shown, smallest
 
-EXAMPLES = 1_000
+EXAMPLES = 800
 EXAMPLES_NIGHTLY = 20_000
 
 seeds = st.integers(0, 2**48)
