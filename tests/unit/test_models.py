@@ -8,8 +8,12 @@ from array import array
 
 import pytest
 
+from stratofold import Strategy, kernel, sample
 from stratofold.errors import Setup
+from stratofold.fold.state import save
 from stratofold.models import Linear, Recurrent, TreeEnsemble, content_hash
+from stratofold.research.execute import carry, drive, rest
+from stratofold.research.prepare import Options, prepare
 
 STUMP = {
     "feature": [0, -1, -1],
@@ -305,3 +309,52 @@ def test_nested_flat_and_numpy_weights_are_one_model():
     for _ in range(50):
         features = doubles(chance.gauss(0, 1))
         assert bits(nested.update(features)) == bits(ravelled.update(features))
+
+
+class Asking(Strategy):
+    """Holds what a linear model, trees and a network of each symbol agree on."""
+
+    def setup(self):
+        self.odds = self.artifact("odds")
+        self.trees = self.artifact("trees")
+        self.networks = self.per_symbol(self.artifact("network").fresh)
+        self.features = doubles(0.0, 0.0)
+        self.first = doubles(0.0)
+
+    def on_bar(self, bar, book):
+        self.features[0] = 100.0 * (bar.close / bar.open - 1.0)
+        self.features[1] = 100.0 * (bar.high - bar.low) / bar.close
+        self.first[0] = self.features[0]
+        score = self.odds.predict(self.features) + self.trees.predict(self.features)
+        score += self.networks[bar.symbol].update(self.first) ** 2
+        book.target_weight(bar.symbol, 0.4 if score > 0.6 else 0.0)
+
+
+def test_a_strategy_with_models_ends_in_the_same_bytes_in_all_executions(tmp_path):
+    """Interpreted, compiled and frozen; the artifacts are read and never written."""
+    pytest.importorskip("llvmlite", reason="the compiler is not installed")
+    trees = {
+        "feature": [1, -1, 0, -1, -1],
+        "threshold": [2.0, 0, 0.1, 0, 0],
+        "left": [1, 0, 3, 0, 0],
+        "right": [2, 0, 4, 0, 0],
+    }
+    artifacts = {
+        "odds": Linear([-0.4, 0.1], 0.1, link="logistic"),
+        "trees": TreeEnsemble(**trees, value=[0, 0.1, 0, -0.2, 0.2], roots=[0], missing_left=[0, 0, 1, 0, 0]),
+        "network": Recurrent(**SMALL),
+    }
+    hashes, remembered = [content_hash(model) for model in artifacts.values()], bytes(artifacts["network"].state)
+    market = sample("SPY", "AAPL", start="2014-01-02", end="2015-05-29")
+    plain, machine, thawed = (prepare(Asking, market, Options(artifacts=artifacts), {}) for _ in range(3))
+    rest(plain.engine, plain.strategy, plain.feed, plain.events)
+    expected = save(plain.engine) + save(plain.strategy)
+    assert plain.engine.logs.fills.count > 50
+    drive(machine.engine, machine.strategy, machine.feed, machine.events)
+    assert save(machine.engine) + save(machine.strategy) == expected
+    path = kernel.freeze(thawed.engine, thawed.strategy, thawed.feed, tmp_path / "asking")
+    program = kernel.load(path).bind(thawed.engine, thawed.strategy, thawed.feed)
+    carry(thawed.engine, thawed.strategy, thawed.feed, thawed.events, program)
+    assert save(thawed.engine) + save(thawed.strategy) == expected
+    assert [content_hash(model) for model in artifacts.values()] == hashes
+    assert bytes(artifacts["network"].state) == remembered
