@@ -81,6 +81,7 @@ class Body:
         self.loops: list[tuple[list[Way], list[Way]]] = []
         self.codes: set[int] = set()
         self.missed: set[str] = set()
+        self.fixed: dict[str, str] = {}
         self.calls_something = False
         self._count = 0
 
@@ -184,7 +185,19 @@ class Body:
             raise self.refuse(node, f"{name} is {variable.clash} here", "use two names")
         if not variable.sure:
             self._check_set(name)
+        if name in self.fixed:
+            return Value(variable.kind, self.fixed[name])
         return Value(variable.kind, self.value(f"load {variable.kind.llvm}, ptr {self._slot(name, variable.kind)}"))
+
+    def take(self, name: str, kind: AnyKind, is_changed: bool) -> str:
+        """Begin with a parameter; its operand.  One that the function never sets needs no slot."""
+        text = f"%p.{plain(name)}"
+        if is_changed:
+            self.write(name, Value(kind, text), ast.Pass())
+        else:
+            self.environment[name] = Variable(kind)
+            self.fixed[name] = text
+        return text
 
     def write(self, name: str, value: Value, node: ast.AST) -> None:
         """Set a local variable."""
@@ -250,7 +263,7 @@ class Body:
         if value.kind == kind:
             return value
         if isinstance(kind, ArrayKind):
-            return Value(kind, value.text)
+            return Value(kind, value.text, None, value.parts)
         if isinstance(kind, TupleKind):
             return Value(
                 kind, "", None, [self.convert(*pair) for pair in zip(self.members(value), kind.parts, strict=True)]

@@ -60,12 +60,12 @@ def known(body: Body, value: Any, node: ast.AST) -> Value:
     if isinstance(value, bool | int | float):
         return number_value(value)
     if isinstance(value, array) and value.typecode in "dq":
-        return body.unit.constant_array(body, value.typecode, value)
+        return body.unit.constant_array(value.typecode, value)
     if isinstance(value, tuple) and value and all(type(each) is type(value[0]) for each in value):
         if isinstance(value[0], float):
-            return body.unit.constant_array(body, "d", value)
+            return body.unit.constant_array("d", value)
         if isinstance(value[0], int) and not isinstance(value[0], bool):
-            return body.unit.constant_array(body, "q", value)
+            return body.unit.constant_array("q", value)
     if isinstance(value, FunctionType | ModuleType | type | str | Super) or callable(value):
         return Value(KNOWN, "", value)
     if value is None:

@@ -36,6 +36,7 @@ INT = Kind("int", "i64")
 FLOAT = Kind("float", "double")
 BOOL = Kind("bool", "i1")
 NOTHING = Kind("None", "")
+ADDRESS = Kind("an address", "ptr")
 KNOWN = Kind("a function, class or module", "")
 
 NUMBERS = (INT, FLOAT, BOOL)
@@ -135,7 +136,8 @@ AnyKind = Kind | ObjectKind | ArrayKind | ListKind | TupleKind
 class Value:
     """A value: its kind, the LLVM operand that holds it, and what is known of it while compiling.
 
-    `constant` is the Python value where it is known; `parts` are a tuple's members before they are put together.
+    `constant` is the Python value where it is known; `parts` are a tuple's members, or an array's address and length,
+    before they are put together.
     """
 
     kind: Any

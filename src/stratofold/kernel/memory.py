@@ -9,6 +9,7 @@ import ast
 
 from stratofold.kernel.body import INDEX, Body
 from stratofold.kernel.kinds import (
+    ADDRESS,
     BOOL,
     FLOAT,
     INT,
@@ -50,16 +51,15 @@ def load_field(body: Body, owner: Value, row: Field, node: ast.AST) -> Value:
         return Value(field_kind(body, row), body.value(f"load ptr, ptr {at}, align 8, !invariant.load !0"))
     if row.kind in _NUMBER_KINDS:
         return _load_number(body, _NUMBER_KINDS[row.kind], at, body.unit.facts(layout, row.name))
-    return Value(field_kind(body, row), _load_pair(body, at))
+    return Value(field_kind(body, row), "", None, _load_pair(body, at))
 
 
-def _load_pair(body: Body, at: str) -> str:
-    """(address, length), neither of which machine code ever changes."""
+def _load_pair(body: Body, at: str) -> list[Value]:
+    """Address and length, neither of which machine code ever changes."""
     start = body.value(f"load ptr, ptr {at}, align 8, !invariant.load !0")
     second = body.value(f"getelementptr inbounds i8, ptr {at}, i64 8")
-    length = body.value(f"load i64, ptr {second}, align 8, !invariant.load !0, !range !2")
-    half = body.value(f"insertvalue {{ptr, i64}} undef, ptr {start}, 0")
-    return body.value(f"insertvalue {{ptr, i64}} {half}, i64 {length}, 1")
+    size = body.value(f"load i64, ptr {second}, align 8, !invariant.load !0, !range !2")
+    return [Value(ADDRESS, start), Value(INT, size)]
 
 
 def _load_number(body: Body, kind: AnyKind, at: str, facts: str) -> Value:
@@ -133,12 +133,17 @@ def _why_not_number(what: str, kind: AnyKind, value: Value) -> tuple[str, str]:
 
 def length(body: Body, value: Value) -> str:
     """The length of an array or a list."""
-    return body.value(f"extractvalue {{ptr, i64}} {value.text}, 1")
+    return value.parts[1].text if value.parts else body.value(f"extractvalue {{ptr, i64}} {value.text}, 1")
+
+
+def _start(body: Body, value: Value) -> str:
+    """Where the elements of an array or a list begin."""
+    return value.parts[0].text if value.parts else body.value(f"extractvalue {{ptr, i64}} {value.text}, 0")
 
 
 def element_at(body: Body, owner: Value, index: str) -> Value:
     """An element at an index that is known to be inside."""
-    start = body.value(f"extractvalue {{ptr, i64}} {owner.text}, 0")
+    start = _start(body, owner)
     if isinstance(owner.kind, ListKind) and owner.kind.layout is not None:
         offset = body.value(f"mul nuw nsw i64 {index}, {owner.kind.layout.size}")
         return Value(ObjectKind(owner.kind.layout), body.value(f"getelementptr inbounds i8, ptr {start}, i64 {offset}"))
@@ -169,7 +174,7 @@ def store_element(body: Body, owner: Value, index: Value, value: Value, node: as
         value = body.convert(value, INT)
     body.unit.note_store(owner.kind.group or f"any {owner.kind.code}")
     place = _inside(body, owner, index, node)
-    start = body.value(f"extractvalue {{ptr, i64}} {owner.text}, 0")
+    start = _start(body, owner)
     at = body.value(f"getelementptr inbounds i64, ptr {start}, i64 {place}")
     _store_number(body, _as_element(body, value, kind), at, body.unit.element_alias(owner.kind))
 

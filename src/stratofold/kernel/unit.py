@@ -4,6 +4,7 @@ What comes in: a survey of layouts and the entry.  What goes out: LLVM text that
 was learnt on the way: which int fields must hold floats, which fields machine code writes, which files were read.
 """
 
+import ast
 import sys
 from dataclasses import dataclass
 from types import FunctionType
@@ -12,6 +13,7 @@ from typing import Any
 from stratofold.kernel import statements
 from stratofold.kernel.body import Again, Body, Learnt
 from stratofold.kernel.kinds import (
+    ADDRESS,
     BOOL,
     FLOAT,
     INT,
@@ -21,6 +23,7 @@ from stratofold.kernel.kinds import (
     ObjectKind,
     Value,
     float_text,
+    number_value,
     plain,
 )
 from stratofold.kernel.layout import Layout, Survey
@@ -108,10 +111,11 @@ class Unit:
     def _write_once(self, instance: Instance, body: Body, node: Any) -> None:
         """One attempt."""
         names = instance.function.__code__.co_varnames
-        parameters = []
-        for name, kind in zip(names, instance.kinds, strict=False):
-            body.write(name, Value(kind, f"%p.{plain(name)}"), node)
-            parameters.append(f"{_with_promises(kind)} %p.{plain(name)}")
+        changed = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        parameters = [
+            f"{_with_promises(kind)} {body.take(name, kind, name in changed)}"
+            for name, kind in zip(names, instance.kinds, strict=False)
+        ]
         if statements.block(body, node.body):
             statements.leave(body, Value(NOTHING), node)
         text = body.text()
@@ -153,13 +157,11 @@ class Unit:
         place, _ = self._aliases.setdefault(name, (len(self._aliases), parent))
         return f"!{_FIRST_ALIAS + 2 * place + 1}"
 
-    def constant_array(self, body: Body, code: str, numbers: Any) -> Value:
+    def constant_array(self, code: str, numbers: Any) -> Value:
         """An array of numbers that never change, as the value that code sees."""
         key = (code, tuple(numbers))
         name = self._constants.setdefault(key, f"@c{len(self._constants)}")
-        half = body.value(f"insertvalue {{ptr, i64}} undef, ptr {name}, 0")
-        whole = body.value(f"insertvalue {{ptr, i64}} {half}, i64 {len(key[1])}, 1")
-        return Value(ArrayKind(code, frozen=True), whole)
+        return Value(ArrayKind(code, frozen=True), "", None, [Value(ADDRESS, name), number_value(len(key[1]))])
 
     def support(self, name: str) -> str:
         """The name of one of our functions in LLVM's own words."""
