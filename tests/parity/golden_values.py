@@ -66,6 +66,18 @@ def arguments_of(chance: random.Random, row: int) -> float:
     return -x if chance.random() < 0.5 else x
 
 
+def inside(function: object, row: list[float]) -> str:
+    """Arguments, `->`, result; where that is an error, the arguments moved into the function's domain beside it."""
+    moves = (float, abs, lambda x: abs(x) + 1.0, lambda x: x / (abs(x) + 1.0))
+    told = []
+    for move in moves:
+        moved = [move(x) for x in row]
+        told.append(f"{' '.join(map(double, moved))} -> {answer(function, *moved)}")
+        if "Error" not in told[-1]:
+            break
+    return told[0] if len(told) == 1 else f"{told[0]}; {told[-1]}"
+
+
 def of_maths() -> dict[str, list[str]]:
     """Each function of the maths: arguments, `->`, result."""
     found = {}
@@ -76,7 +88,7 @@ def of_maths() -> dict[str, list[str]]:
         count = len(inspect.signature(function).parameters)
         chance = random.Random(name)
         rows = [[arguments_of(chance, row) for _ in range(count)] for row in range(ROWS_A_FUNCTION)]
-        found[name] = [f"{' '.join(map(double, row))} -> {answer(function, *row)}" for row in rows]
+        found[name] = [inside(function, row) for row in rows]
     chance = random.Random(1)
     found["round_half_even"] = [
         f"{double(x)} {digits} -> {answer(maths.round_half_even, x, digits)}"
