@@ -6,22 +6,23 @@ Each gate compares whole states (book, strategy, what was written down) byte for
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from types import FunctionType, ModuleType
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup
 from stratofold.fold.run import CROWDED
 from stratofold.fold.run import run as fold_run
 from stratofold.fold.state import restore, save
-from stratofold.fold.strategy import Param, Strategy
 from stratofold.research.backtest import check_cash, check_strategy
-from stratofold.research.execute import plain
+from stratofold.research.execute import plain, told
+from stratofold.research.outside import Change, OtherFuture, OtherOrder, Outside
 from stratofold.research.prepare import Options, Run, build_engine, build_strategy, prepare
+from stratofold.routing import is_plain
 
 if TYPE_CHECKING:
+    from stratofold.fold.strategy import Strategy
     from stratofold.market.data import MarketData
 
 _CUTS = 8
@@ -94,7 +95,13 @@ def check(
     check_strategy(strategy)
     market = read(data, symbols=symbols, start=start, end=end)
     options = Options(
-        cash=check_cash(cash), fees=fees, slippage=slippage, limits=limits, artifacts=artifacts or {}, log_rows=64, capacity=4
+        cash=check_cash(cash),
+        fees=fees,
+        slippage=slippage,
+        limits=limits,
+        artifacts=artifacts or {},
+        log_rows=64,
+        capacity=4,
     )
     case = Case(strategy, market, options, parameters, events)
     return CheckReport(strategy.__name__, [look_ahead(case), restarts(case), machine_code(case)])
@@ -110,9 +117,9 @@ class Case:
     parameters: dict[str, Any]
     events: int
 
-    def fresh(self, market: MarketData | None = None) -> Run:
+    def fresh(self, market: MarketData | None = None, options: Options | None = None) -> Run:
         """A run before its first event, with plain columns."""
-        run = prepare(self.strategy, market or self.market, self.options, self.parameters)
+        run = prepare(self.strategy, market or self.market, options or self.options, self.parameters)
         run.feed = plain(run.feed)
         run.events = min(run.events, self.events)
         return run
@@ -120,7 +127,10 @@ class Case:
     def place(self, run: Run) -> dict[str, str]:
         """The symbol and time of the last event heard."""
         symbol = self.market.symbols[run.engine.bar.symbol]
-        return {"symbol": symbol, "time": f"{datetime.fromtimestamp(run.engine.book.time / 1e9, UTC):%Y-%m-%d %H:%M} UTC"}
+        return {
+            "symbol": symbol,
+            "time": f"{datetime.fromtimestamp(run.engine.book.time / 1e9, UTC):%Y-%m-%d %H:%M} UTC",
+        }
 
 
 def advance(run: Run, stop: int) -> None:
@@ -137,21 +147,34 @@ def state_of(run: Run) -> bytes:
 # Gate one: the future must not matter.
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What a run had decided after one event: a few numbers that move with every order, and the strategy's state."""
+
+    decided: tuple[Any, ...]
+    state: bytes
+
+
 def look_ahead(case: Case) -> Finding:
-    """Change what comes after each of several bars; the state at that bar must stay what it was."""
+    """Change what comes after each of several bars, wherever the strategy could have it from; nothing before may move.
+
+    The future is changed in the feed and in every container that the strategy's code can reach.  A container as long
+    as there are bars is also put in another order: a signal made beforehand holds no price, and looks ahead all the same.
+    """
+    outside = Outside(case.strategy)
     bars = min(len(case.market.time), case.events)
-    cuts = sorted({max(1, bars * k // (_CUTS + 1)) for k in range(1, _CUTS + 1)})
-    for cut in cuts:
-        stop = _boundary(case.market, cut)
-        if stop >= len(case.market.time):
-            continue
-        true, false = case.fresh(), case.fresh(changed_after(case.market, stop))
-        until = int(case.market.time[stop - 1])
-        first = _first_difference(true, false, until)
-        if first:
-            what = "a decision changes when only the future is changed: something reads ahead"
-            return Finding("look-ahead", False, what, **case.place(true))
-    return Finding("look-ahead", True, f"the future was changed after {len(cuts)} bars, and no decision before it moved")
+    cuts = sorted({_boundary(case.market, max(1, bars * k // (_CUTS + 1))) for k in range(1, _CUTS + 1)})
+    true = _true_run(case, outside)
+    for stop in [cut for cut in cuts if cut < len(case.market.time)]:
+        found = _parts_at(case, outside, true, stop)
+        if found is not None:
+            return found
+    found = _made_beforehand(case, outside, true)
+    if found is not None:
+        return found
+    return Finding(
+        "look-ahead", True, f"the future was changed after {len(cuts)} bars, and no decision before it moved"
+    )
 
 
 def _boundary(market: MarketData, cut: int) -> int:
@@ -161,49 +184,149 @@ def _boundary(market: MarketData, cut: int) -> int:
     return cut
 
 
-def _first_difference(true: Run, false: Run, until: int) -> bool:
-    """Walk both runs event by event up to time `until`; whether they part (both then stand at the event)."""
-    done = 0
-    while done < min(true.events, false.events) and _next_time(true) <= until:
-        done += 1
-        advance(true, done)
-        advance(false, done)
-        if _decided(true) != _decided(false):
-            return True
-    return state_of(true) != state_of(false)
+def _true_run(case: Case, outside: Outside) -> list[tuple[int, Mark]]:
+    """The time before which each event was heard, and what was decided then; raises what the strategy raises."""
+    marks = []
+    with outside.as_at_start():
+        run = case.fresh()
+        for done in range(1, run.events + 1):
+            before = _next_time(run)
+            try:
+                advance(run, done)
+            except Exception as raised:
+                raise told(raised, run, case.market) from raised
+            marks.append((before, _mark(run)))
+    return marks
+
+
+def _parts_at(case: Case, outside: Outside, true: list[tuple[int, Mark]], stop: int) -> Finding | None:
+    """What a run does whose future is another from bar `stop` on, if it is not the same."""
+    market = changed_after(case.market, stop)
+    change = OtherFuture(case.market, market, stop)
+    until = int(case.market.time[stop - 1])
+    wanted = list(takewhile(lambda row: row[0] <= until, true))
+    instead = outside.changed(change)
+    options = _with_other_artifacts(case.options, change)
+    place = _first_difference(case, outside, wanted, market=market, instead=instead, options=options, change=change)
+    if place is None:
+        return None
+    for number in instead:
+        if _first_difference(case, outside, wanted, market=case.market, instead={number: instead[number]}) is not None:
+            what = f"decisions follow {outside.places[number].name}, which holds prices that are not known yet"
+            return Finding("look-ahead", False, what, **place)
+    what = "a decision changes when only the future is changed: something reads ahead"
+    return Finding("look-ahead", False, what, **place)
+
+
+def _made_beforehand(case: Case, outside: Outside, true: list[tuple[int, Mark]]) -> Finding | None:
+    """Whether decisions depend on a table as long as the bars, of which nothing shows that it was known in time."""
+    change = OtherOrder(len({time for time, _ in true}))
+    for number, value in outside.changed(change).items():
+        place = _first_difference(case, outside, true, market=case.market, instead={number: value})
+        if place is not None:
+            return Finding("look-ahead", False, _beforehand(outside.places[number].name), **place)
+    place = _first_difference(case, outside, true, market=case.market, change=change)
+    return None if place is None else Finding("look-ahead", False, _beforehand("a table made in setup"), **place)
+
+
+def _beforehand(name: str) -> str:
+    """The sentence on a table made before the first bar."""
+    return (
+        f"decisions depend on {name}, which has a value for every bar before the first is heard, and nothing shows that "
+        "each was known in time: compute it in a hook, from the bars heard so far"
+    )
+
+
+def _first_difference(
+    case: Case,
+    outside: Outside,
+    wanted: list[tuple[int, Mark]],
+    *,
+    market: MarketData,
+    instead: dict[int, Any] | None = None,
+    options: Options | None = None,
+    change: Change | None = None,
+) -> dict[str, str] | None:
+    """Symbol and time of the first event after which a run among changed things decides otherwise."""
+    with outside.as_at_start(instead):
+        run = case.fresh(market, options)
+        is_own_changed = change is not None and _change_own(run.strategy, change)
+        for done, (_, mark) in enumerate(wanted, 1):
+            try:
+                advance(run, done)
+            except Exception:  # noqa: BLE001  the true run did not raise here, so this is a difference
+                return case.place(run)
+            found = _mark(run)
+            if found.decided != mark.decided or (found.state != mark.state and not is_own_changed):
+                return case.place(run)
+    return None
+
+
+def _change_own(strategy: Strategy, change: Change) -> bool:
+    """Change what `setup` has put into the strategy itself; whether there was anything."""
+    changed = False
+    for name, value in list(vars(strategy).items()):
+        is_deep = is_plain(type(value)) or (isinstance(value, list) and value and is_plain(type(value[0])))
+        if name.startswith("_edge") or (is_deep and isinstance(change, OtherOrder)):
+            continue  # an indicator's own tables stay in order
+        new = change.whole(value)
+        if new is not None:
+            setattr(strategy, name, new)
+            changed = True
+    return changed
+
+
+def _with_other_artifacts(options: Options, change: Change) -> Options:
+    """The options with each artefact that holds prices of the future changed."""
+    changed = {name: change.whole(value) for name, value in options.artifacts.items()}
+    kept = {name: value if changed[name] is None else changed[name] for name, value in options.artifacts.items()}
+    return replace(options, artifacts=kept)
 
 
 def _next_time(run: Run) -> int:
     """When the next bar is due."""
     index = run.engine.bar_index
-    return run.feed.time[index] if index < len(run.feed.time) else 2**63 - 1
+    return int(run.feed.time[index]) if index < len(run.feed.time) else 2**63 - 1
 
 
-def _decided(run: Run) -> tuple[Any, ...]:
-    """What has been decided so far, in a few numbers that change with every order."""
+def _mark(run: Run) -> Mark:
+    """What has been decided so far; a strategy whose state cannot be saved is told of by the gate of restarts."""
     book, logs = run.engine.book, run.engine.logs
-    return (
+    decided = (
         book.next_number,
         book.orders.count,
         book.timer_spent,
         logs.refusals.count,
         sum(book.working_buy),
         sum(book.working_sell),
-        save(run.strategy),
+        logs.fills.count,
     )
+    try:
+        return Mark(decided, save(run.strategy))
+    except Setup:
+        return Mark(decided, b"")
 
 
 def changed_after(market: MarketData, stop: int) -> MarketData:
-    """The same market with every price and volume after bar `stop` made another, wildly but validly."""
+    """The same market with every price and volume from bar `stop` on made another, wildly but validly.
+
+    Rows before `stop` are untouched; changed prices are on their instrument's grid, and one factor a row keeps the
+    high the highest and the low the lowest.
+    """
     import numpy as np
 
-    scale = np.ones(len(market.time))
+    factor = np.empty(len(market.time) - stop)
     seed = 20_011
-    for k in range(stop, len(scale)):
+    for k in range(len(factor)):
         seed = seed * _MULTIPLIER % _MODULUS
-        scale[k] = 0.4 + 1.4 * seed / _MODULUS
-    columns = {name: np.round(getattr(market, name) * scale, 2) for name in ("open", "high", "low", "close")}
-    return replace(market, volume=market.volume * scale, **columns)
+        factor[k] = 0.4 + 1.4 * seed / _MODULUS
+    scales = np.array([instrument.price_scale for instrument in market.instruments])
+    grid = scales[market.symbol[stop:]] if len(market.symbol) > 1 else scales[market.symbol[0]]
+    columns = {name: getattr(market, name).copy() for name in ("open", "high", "low", "close", "volume")}
+    for name in ("open", "high", "low", "close"):
+        columns[name][stop:] = np.maximum(np.rint(columns[name][stop:] * factor * grid), 1.0) / grid
+    columns["volume"][stop:] = np.rint(columns["volume"][stop:] * factor)
+    return replace(market, **columns)
 
 
 # Gate two: a restart must not matter.
@@ -211,25 +334,29 @@ def changed_after(market: MarketData, stop: int) -> MarketData:
 
 def restarts(case: Case) -> Finding:
     """Save and restore at every event, forgetting everything that is not state."""
+    outside = Outside(case.strategy)
     whole = case.fresh()
-    memory = Amnesia(case.strategy)
     broken = case.fresh()
     for done in range(1, whole.events + 1):
         advance(whole, done)
-        kept = memory.snapshot()
-        memory.forget()
         try:
-            broken = reborn(case, broken)
-            advance(broken, done)
+            with outside.as_at_start():
+                broken = reborn(case, broken)
+                advance(broken, done)
         except Setup as no:
             what = f"the state cannot be saved: {no.what} {no.place}".rstrip()
             return Finding("restart", False, what, **case.place(whole))
-        finally:
-            memory.recall(kept)
-        if _decided(whole) != _decided(broken) or (done == whole.events and state_of(whole) != state_of(broken)):
+        except Exception as raised:  # noqa: BLE001  it did not raise in the run that was not restarted
+            what = f"after a restart it raises {type(raised).__name__}: {raised}; state is kept outside"
+            return Finding("restart", False, what, **case.place(whole))
+        if _mark(whole) != _mark(broken) or (done == whole.events and state_of(whole) != state_of(broken)):
             what = "a run that was saved and restored at every event parts from one that was not: state is kept outside"
             return Finding("restart", False, what, **case.place(whole))
-    return Finding("restart", True, f"saved and restored at each of {whole.events:,} events, and every byte is the same")
+    what = f"saved and restored at each of {whole.events:,} events, and every byte is the same"
+    held = outside.containers()
+    if held:
+        what += f"; {', '.join(held)} can be written to from a hook, and no restart would keep it: a tuple can not"
+    return Finding("restart", True, what)
 
 
 def reborn(case: Case, run: Run) -> Run:
@@ -239,65 +366,6 @@ def reborn(case: Case, run: Run) -> Run:
     restore(strategy, save(run.strategy))
     restore(engine, save(run.engine))
     return Run(engine, strategy, run.feed, run.events)
-
-
-class Amnesia:
-    """What a strategy's code could remember outside its state: globals, closures, class attributes."""
-
-    def __init__(self, strategy: type[Strategy]) -> None:
-        """Take down everything as it is before the first event."""
-        self.places = list(_places(strategy))
-        self.kept = self.snapshot()
-
-    def snapshot(self) -> list[Any]:
-        """A copy of what stands at each place now."""
-        return [_copied(get()) for get, _ in self.places]
-
-    def forget(self) -> None:
-        """Put everything back as it was at the start."""
-        self.recall(self.kept)
-
-    def recall(self, values: list[Any]) -> None:
-        """Put copies of `values` at their places."""
-        for (_, put), value in zip(self.places, values, strict=True):
-            put(_copied(value))
-
-
-def _copied(value: Any) -> Any:
-    """A deep copy where there can be one."""
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001  what cannot be copied (a socket, a generator) stays what it is
-        return value
-
-
-def _places(strategy: type[Strategy]) -> Any:
-    """Getter and setter of each global, closure cell and class attribute that the strategy's methods can reach."""
-    for base in strategy.__mro__:
-        if base in (Strategy, object):
-            continue
-        for name, member in list(vars(base).items()):
-            function = member.fget if isinstance(member, property) else member
-            if isinstance(function, FunctionType):
-                yield from _of_function(function)
-            elif not name.startswith("__") and not isinstance(member, (Param, type, property, classmethod, staticmethod)):
-                yield (lambda base=base, name=name: getattr(base, name)), _setter(base, name)
-
-
-def _of_function(function: FunctionType) -> Any:
-    """The globals and closure cells of one function."""
-    space = function.__globals__
-    for name in function.__code__.co_names:
-        if name in space and not isinstance(space[name], (ModuleType, type, FunctionType)) and not callable(space[name]):
-            yield (lambda space=space, name=name: space[name]), (lambda value, space=space, name=name: space.update({name: value}))
-    for cell in function.__closure__ or ():
-        if not isinstance(cell.cell_contents, type):
-            yield (lambda cell=cell: cell.cell_contents), (lambda value, cell=cell: setattr(cell, "cell_contents", value))
-
-
-def _setter(owner: type, name: str) -> Any:
-    """A function that sets a class attribute."""
-    return lambda value: setattr(owner, name, value)
 
 
 # Gate three: machine code must not matter.
@@ -316,7 +384,9 @@ def machine_code(case: Case) -> Finding:
         return Finding("machine code", True, f"not compiled, so there is nothing to differ: {no}")
     advance(whole, whole.events)
     if state_of(whole) == state_of(compiled):
-        return Finding("machine code", True, f"compiled and interpreted agree to the last bit after {whole.events:,} events")
+        return Finding(
+            "machine code", True, f"compiled and interpreted agree to the last bit after {whole.events:,} events"
+        )
     whole = _parting(case)
     return Finding("machine code", False, "compiled and interpreted part", **case.place(whole))
 
@@ -335,5 +405,3 @@ def _parting(case: Case) -> Run:
     whole = case.fresh()
     advance(whole, high)
     return whole
-
-
