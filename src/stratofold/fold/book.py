@@ -364,17 +364,16 @@ class Book(Account):
         return abs(target) * (drift if drift == drift else DRIFT)
 
     def _own_target(self, symbol: int) -> int:
-        """The number of the target order of `symbol` that is not done or not yet reviewed, 0 for none."""
+        """The number of the target order of `symbol` that is not done and whose cancel nobody asked, 0 for none."""
         number = self.target_number[symbol]
         if number == 0:
             return 0
         place = self.orders.index(number)
-        if place >= 0 and not self.orders[place].cancelling:
-            return number
+        found = place >= 0 and not self.orders[place].cancelling
         for k in range(self.intent_count):
-            if self.intents[k].number == number and self.intents[k].action == SUBMIT:
-                return number
-        return 0
+            if self.intents[k].number == number:
+                found = self.intents[k].action == SUBMIT
+        return number if found else 0
 
     def _pending(self, symbol: int, own: int) -> float:
         """Signed units that will come: working market and limit orders and this step's, but not target `own`."""

@@ -5,7 +5,7 @@ and what was observed.  `Limits()` with nothing stated refuses everything that d
 """
 
 from array import array
-from math import inf
+from math import inf, nan
 
 from stratofold.fold.account import ACTIVE, HALTED
 from stratofold.fold.book import Book
@@ -109,7 +109,7 @@ class Risk:
         """Nothing ordered yet."""
         self.limits = limits
         counted = limits.orders_per_minute_max
-        window = int(counted) if 1 <= counted <= _RATE_WINDOW_MAX else 0
+        window = int(min(counted, _RATE_WINDOW_MAX)) if 1 <= counted < inf else 0
         self.order_times = array("q", [-_NANOSECONDS_A_MINUTE]) * window
         self.order_times_at: int = 0
         self.observed: float = 0.0
@@ -125,8 +125,10 @@ class Risk:
         self.observed = quantity
         if book.state == HALTED:
             return HALT
-        if quantity <= 0.0 or self.reduces(book, intent, quantity):
+        if self.reduces(book, intent, quantity):
             return APPROVED
+        if quantity <= 0.0:
+            return self._collar(book, intent)
         if book.state != ACTIVE:
             return REDUCING_ONLY
         reason = self._habits(book, intent)
@@ -156,11 +158,15 @@ class Risk:
             if size == 0 or book.time - self.order_times[self.order_times_at] < _NANOSECONDS_A_MINUTE:
                 self.observed = size + 1.0
                 return ORDER_RATE
+        return self._collar(book, intent)
+
+    def _collar(self, book: Book, intent: Intent) -> int:
+        """A limit or stop far from the last price."""
         price = intent.limit if intent.limit == intent.limit else intent.stop
-        last = book.ledger.holdings[symbol].price
+        last = book.ledger.holdings[intent.symbol].price
         if price == price and last == last:
             self.observed = abs(price / last - 1.0)
-            if self.observed > limits.price_collar:
+            if abs(price - last) > self.limits.price_collar * last:
                 return PRICE_COLLAR
         return APPROVED
 
@@ -316,9 +322,10 @@ def _replace(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> No
     if place < 0:
         return
     order = book.orders[place]
-    quantity = intent.quantity
+    quantity = intent.quantity if order.parent == 0 else nan  # a leg's quantity is its entry's affair
     limit = intent.limit
     stop = intent.stop
+    intent.quantity = quantity
     _complete(order, intent)
     if order.state == WAITING:
         _amend(order, intent)

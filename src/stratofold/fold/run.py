@@ -31,7 +31,7 @@ from stratofold.fold.desk import CLOSE, LIMITS, OPEN, split_order
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.marks import seldom
-from stratofold.fold.step import decide, hear_bar, hear_group, hear_report, hear_timer
+from stratofold.fold.step import decide, hear_bar, hear_group, hear_report, hear_timer, sweep
 from stratofold.fold.strategy import Strategy
 
 DONE, CROWDED = 0, 1
@@ -306,7 +306,7 @@ def hear_event(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> No
     elif rank == STATUS:
         hear_status(engine, feed.event_kind[index], feed.event_symbol[index])
     elif rank == COMMAND:
-        hear_command(engine, feed.event_kind[index])
+        hear_command(engine, strategy, feed.event_kind[index])
     deliver(engine, strategy)
 
 
@@ -379,8 +379,8 @@ def hear_status(engine: Engine, kind: int, symbol: int) -> None:
                 engine.venue.places[k].halted = False
 
 
-def hear_command(engine: Engine, kind: int) -> None:
-    """The operator speaks: halting stops new exposure, flattening closes what is held."""
+def hear_command(engine: Engine, strategy: Strategy, kind: int) -> None:
+    """The operator speaks: halting stops new exposure, flattening closes what is held, in every state."""
     book = engine.book
     if kind == COMMAND_HALT:
         book.state = HALTED
@@ -389,11 +389,22 @@ def hear_command(engine: Engine, kind: int) -> None:
     elif kind == COMMAND_RESUME:
         book.state = ACTIVE
     elif kind == COMMAND_FLATTEN:
-        for k in range(book.orders.count):
-            book.request_cancel(book.orders[k])
-        for symbol in range(book.symbol_count):
-            book.close(symbol)
-        decide(engine)
+        flatten(engine, strategy)
+
+
+def flatten(engine: Engine, strategy: Strategy) -> None:
+    """Cancel what works, hear that it is cancelled, and close what is held: halted or not, that only reduces."""
+    book = engine.book
+    for k in range(book.orders.count):
+        book.request_cancel(book.orders[k])
+    deliver(engine, strategy)
+    sweep(engine)
+    state = book.state
+    book.state = REDUCING
+    for symbol in range(book.symbol_count):
+        book.close(symbol)
+    decide(engine)
+    book.state = state
 
 
 def finish_run(engine: Engine) -> None:

@@ -17,14 +17,22 @@ _slots_of: dict[type, tuple[str, ...]] = {}
 
 
 def fields(thing: object) -> tuple[str, ...]:
-    """The names of an object's attributes in order of definition, without those that belong to Python."""
+    """The names of an object's attributes in order of definition, without those that belong to Python.
+
+    What a class names in `CONTENT` is an artefact's: immutable, given anew by `setup`, and in no snapshot (contract 8).
+    """
     kind = type(thing)
     slots = _slots_of.get(kind)
     if slots is None:
-        slots = tuple(name for base in reversed(kind.__mro__) for name in base.__dict__.get("__slots__", ()))
-        _slots_of[kind] = slots = tuple(name for name in slots if name != "__dict__" and not name.startswith("_edge"))
+        every = (name for base in reversed(kind.__mro__) for name in base.__dict__.get("__slots__", ()))
+        _slots_of[kind] = slots = tuple(name for name in every if name != "__dict__" and _is_state(kind, name))
     own = getattr(thing, "__dict__", None)
-    return (*slots, *(name for name in own if not name.startswith("_edge"))) if own else slots
+    return (*slots, *(name for name in own if _is_state(kind, name))) if own else slots
+
+
+def _is_state(kind: type, name: str) -> bool:
+    """Whether an attribute is part of the state."""
+    return not name.startswith("_edge") and name not in getattr(kind, "CONTENT", ())
 
 
 def save(thing: object) -> bytes:

@@ -112,7 +112,9 @@ def _trades(engine: Engine, data: MarketData) -> Columns:
     columns = _log(engine.logs.trades)
     times = [data.of(symbol).time for symbol in data.symbols]
     ends = zip(columns["symbol"], columns["opened"], columns["closed"], strict=True)
-    columns["bars"] = [int(times[s].searchsorted(closed)) - int(times[s].searchsorted(opened)) for s, opened, closed in ends]
+    columns["bars"] = [
+        int(times[s].searchsorted(closed)) - int(times[s].searchsorted(opened)) for s, opened, closed in ends
+    ]
     return columns
 
 
@@ -141,8 +143,13 @@ def _equity(engine: Engine, data: MarketData) -> Columns:
 def _positions(ledger: Ledger) -> Columns:
     """What is held at the end."""
     held = [s for s in range(ledger.symbol_count) if ledger.holdings[s].quantity != 0.0]
-    worth = [(ledger.holdings[s].worth_steps - ledger.holdings[s].carried_steps) / ledger.holdings[s].money_scale for s in held]
-    cost = [ledger.holdings[s].quantity * ledger.holdings[s].average_price * ledger.holdings[s].multiplier for s in held]
+    worth = [
+        (ledger.holdings[s].worth_steps - ledger.holdings[s].carried_steps) / ledger.holdings[s].money_scale
+        for s in held
+    ]
+    cost = [
+        ledger.holdings[s].quantity * ledger.holdings[s].average_price * ledger.holdings[s].multiplier for s in held
+    ]
     return {
         "symbol": held,
         "quantity": [ledger.holdings[s].quantity for s in held],
@@ -160,10 +167,10 @@ def hashes(run: Run, data: MarketData, parameters: dict[str, Any], executed: Exe
     found["parameters"] = hashlib.sha256(text.encode()).hexdigest()
     if executed.kernel_hash:
         found["kernel"] = executed.kernel_hash
-    for name in run.strategy._edge_loaded:  # noqa: SLF001  the edge's own attribute
+    for name in dict.fromkeys(run.strategy._edge_loaded):  # noqa: SLF001  the edge's own attribute
         from stratofold.models import content_hash
 
-        found[f"artifact {name}"] = content_hash(run.strategy.artifact(name))
+        found[f"artifact {name}"] = content_hash(run.strategy._edge_artifacts[name])  # noqa: SLF001  as above
     return found
 
 
