@@ -88,7 +88,8 @@ def check_strategy(strategy: object) -> None:
     from stratofold.fold.strategy import Strategy
 
     if not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
-        what = f"{strategy!r} is not a strategy class"
+        named = f"an instance of {type(strategy).__name__}" if isinstance(strategy, Strategy) else repr(strategy)
+        what = f"{named} is not a strategy class"
         raise Setup("SF107", what, fix="pass the class itself: backtest(Crossover, data), not an instance")
 
 

@@ -60,6 +60,10 @@ class Account:
         review(self.book, self.risk, self.refusals)
         return self.refusal(self.refusals.count - 1) if self.refusals.count > before else None
 
+    def messages(self, action):
+        """What leaves for the venue of one kind."""
+        return [message for message in self.book.outbox[: self.book.outbox_count] if message.action == action]
+
     def refusal(self, row):
         """(reason, limit, observed) of one refusal."""
         log = self.refusals

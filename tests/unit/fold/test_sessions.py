@@ -46,7 +46,15 @@ def test_walking_is_the_same_as_jumping():
 
 # A day order decided at a close is alive until the next one.
 # now | decided || the first close later
-CLOSES = ((1, 1, 160), (100, 159, 160), (160, 160, 460), (161, 161, 460), (460, 460, 530), (530, 530, FOREVER), (600, 600, FOREVER))
+CLOSES = (
+    (1, 1, 160),
+    (100, 159, 160),
+    (160, 160, 460),
+    (161, 161, 460),
+    (460, 460, 530),
+    (530, 530, FOREVER),
+    (600, 600, FOREVER),
+)
 
 
 @pytest.mark.parametrize(("now", "decided", "close"), CLOSES)

@@ -136,7 +136,10 @@ def test_targets_by_value_and_weight_go_through_their_sizes():
     account = Account(30.0, 40.0)
     account.book.target_value(0, 10_000.0)
     account.book.target_weight(1, -0.5)
-    assert [intent.side * intent.quantity for intent in account.book.intents[: account.book.intent_count]] == [333.0, -1_250.0]
+    assert [intent.side * intent.quantity for intent in account.book.intents[: account.book.intent_count]] == [
+        333.0,
+        -1_250.0,
+    ]
 
 
 def test_a_target_before_the_first_price_waits():
@@ -149,13 +152,18 @@ def test_close_is_the_whole_position_and_nothing_when_flat():
     account = Account(100.0, 50.0).hold(0, 7).hold(1, -3)
     account.book.close(0)
     account.book.close(1)
-    assert [intent.side * intent.quantity for intent in account.book.intents[: account.book.intent_count]] == [-7.0, +3.0]
+    assert [intent.side * intent.quantity for intent in account.book.intents[: account.book.intent_count]] == [
+        -7.0,
+        +3.0,
+    ]
     assert Account(100.0).book.close(0) == 0
 
 
 def test_roll_closes_the_near_and_opens_the_far():
     numbers = contract(margined=True, multiplier=50.0, margin=0.1)
-    account = Account(4_000.0, 4_020.0, contracts=[numbers, contract(margined=True, multiplier=50.0, margin=0.1)]).hold(0, -3)
+    account = Account(4_000.0, 4_020.0, contracts=[numbers, contract(margined=True, multiplier=50.0, margin=0.1)]).hold(
+        0, -3
+    )
     second = account.book.roll(0, 1)
     asked = account.book.intents[: account.book.intent_count]
     assert [(intent.symbol, intent.side * intent.quantity) for intent in asked] == [(0, +3.0), (1, -3.0)]

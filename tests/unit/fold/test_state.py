@@ -97,7 +97,16 @@ def test_every_difference_shows(change):
 
 @pytest.mark.parametrize(
     ("value", "kind"),
-    [({}, "dict"), ("text", "str"), (None, "NoneType"), ({1}, "set"), (deque(), "deque"), ([1.0], "float"), ((1, 2), "tuple"), (b"", "bytes")],
+    [
+        ({}, "dict"),
+        ("text", "str"),
+        (None, "NoneType"),
+        ({1}, "set"),
+        (deque(), "deque"),
+        ([1.0], "float"),
+        ((1, 2), "tuple"),
+        (b"", "bytes"),
+    ],
 )
 def test_what_is_no_state_is_named(value, kind):
     tree = Tree()
@@ -130,3 +139,11 @@ def test_one_attribute_more_does_not_fit():
     grown.extra = 1
     with pytest.raises(Setup, match="SF111"):
         restore(grown, state)
+
+
+@pytest.mark.xfail(reason="T6: which NaN survives an addition depends on the interpreter's mood, and the bytes keep it")
+def test_every_nan_is_the_same_nan():
+    one, two = Tree(), Tree()
+    two.price = -nan
+    two.window = array("d", [1.0, -0.0, -nan])
+    assert save(one) == save(two)

@@ -180,7 +180,9 @@ def test_empyrical_agrees_where_definitions_coincide(strategy, risk_free):
     empyrical = pytest.importorskip("empyrical")
     market = sample("SPY", start="2004-01-01", end="2012-12-31")
     more = {"quantity": 0.0} if strategy is strategies.Crossover else {}
-    result = backtest(strategy, market, risk_free=risk_free, fees=Fees(per_share=0.005), execution="interpreted", **more)
+    result = backtest(
+        strategy, market, risk_free=risk_free, fees=Fees(per_share=0.005), execution="interpreted", **more
+    )
     equity = result.equity.to_pandas()["equity"]
     returns = equity / equity.shift(1, fill_value=100_000.0) - 1.0
     a_session = risk_free / 252
