@@ -12,7 +12,7 @@ class Pairs(Strategy):
 
     The spread is how far the first price is from what a Kalman filter expected of the second (hedge ratio times its
     price, and an intercept); its z-score is over `window` bars.  The two legs together are `gross` of the equity, the
-    second `ratio` units for each unit of the first, as the ratio was at entry.
+    second in the hedge ratio to the first, as it was before the bar that opened the spread.
     Needs: bars of two symbols at the same times, and their splits.
     Source: Chan 2013, "Algorithmic trading", chapter 3 (the filter); Gatev, Goetzmann and Rouwenhorst 2006, "Pairs
     trading" (two deviations in, out when the spread comes back).
@@ -41,19 +41,19 @@ class Pairs(Strategy):
             return
         first = bars.close[0] * book.split_factor(0)
         second = bars.close[1] * book.split_factor(1)
+        ratio = self.hedge.ratio
         self.hedge.update(first, second)
         score = self.score.update(self.hedge.spread)
         if self.side == 0 and abs(score) > self.entry:
             self.side = -1 if score > 0.0 else 1
-            self.open(first, second, book)
+            self.open(first, second, ratio, book)
         elif self.side != 0 and self.side * score > 0.0 - self.leave:
             self.side = 0
             book.target_quantity(0, 0.0)
             book.target_quantity(1, 0.0)
 
-    def open(self, first: float, second: float, book: Book) -> None:
+    def open(self, first: float, second: float, ratio: float, book: Book) -> None:
         """Both legs: the second by the hedge ratio, the pair scaled to the gross that is allowed."""
-        ratio = self.hedge.ratio
         value = first + abs(ratio) * second
         units = self.side * self.gross * book.equity / value
         book.target_value(0, units * first)
