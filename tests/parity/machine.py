@@ -35,7 +35,7 @@ class Machine:
         entry = unit.entry
         returned = entry.learnt.returns if entry is not None else None
         self.text = text
-        self._packer = Packer(survey.roots, unit.stored)
+        self._packer = Packer(survey.roots, unit.stored, unit.loaded)
         self._result: Any = _RESULTS[returned.name]() if returned not in (None, NOTHING) else ctypes.c_int64()
         self._has_result = returned not in (None, NOTHING)
         pointers = [ctypes.c_void_p, ctypes.c_void_p]

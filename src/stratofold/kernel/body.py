@@ -83,6 +83,10 @@ class Body:
         self.missed: set[str] = set()
         self.fixed: dict[str, str] = {}
         self.calls_something = False
+        # Our engine counts its indices from 0 on, and to know it lets LLVM drop most checks; should one be negative
+        # after all, the event is the interpreter's.
+        room = function.__module__.partition("stratofold.fold.")[2]
+        self.counts_up = bool(room) and not room.startswith(("indicators", "models", "maths"))
         self._count = 0
 
     # Text

@@ -49,6 +49,7 @@ class Kernel:
         self.source: str = header["source"]
         self.engine: str = header["engine"]
         self._stored = set(header["layout"]["stored"])
+        self._loaded = set(header["layout"]["loaded"])
         self._widened = set(header["layout"]["widened"])
         pointer = ctypes.c_void_p
         self._function = image.function(ctypes.c_int32, (pointer, pointer, pointer, pointer, ctypes.c_int64))
@@ -95,7 +96,7 @@ class Kernel:
         source, self._facts = source_hash([layout.cls for layout in survey.layouts])
         if source != self.source:
             raise _misfit("SF627", "strategy source", "the source has changed since it was frozen")
-        self._packer = Packer(survey.roots, self._stored)
+        self._packer = Packer(survey.roots, self._stored, self._loaded)
 
     def _bound(self, objects: list[object]) -> "Program":
         """A program, where the objects' numbers fit the machine."""
@@ -236,7 +237,12 @@ def compile_file(
         if unit.widened <= widened:
             break
         widened = widened | unit.widened
-    layout = {"signature": survey.signature, "stored": sorted(unit.stored), "widened": sorted(survey.widened)}
+    layout = {
+        "signature": survey.signature,
+        "stored": sorted(unit.stored),
+        "loaded": sorted(unit.loaded),
+        "widened": sorted(survey.widened),
+    }
     return emit([text], ENTRY, target, layout=layout, source=source, engine=engine_hash())
 
 

@@ -151,6 +151,7 @@ def element_at(body: Body, owner: Value, index: str) -> Value:
     kind = owner.kind.element
     if owner.kind.frozen:
         return _load_number(body, kind, at, "!invariant.load !0")
+    body.unit.note_load(owner.kind)
     return _load_number(body, kind, at, f"!tbaa {body.unit.element_alias(owner.kind)}")
 
 
@@ -193,7 +194,7 @@ def _inside(body: Body, owner: Value, index: Value, node: ast.AST) -> str:
     if index.kind is not INT:
         raise body.refuse(node, f"an index must be an int, not {index.kind.name}", "write int(...)")
     size = length(body, owner)
-    if index.constant is not None and index.constant >= 0:
+    if body.counts_up or (index.constant is not None and index.constant >= 0):
         body.fail_when(body.value(f"icmp uge i64 {index.text}, {size}"), INDEX)
         return index.text
     return _checked_place(body, index.text, size)

@@ -108,12 +108,17 @@ def foreign(values: Any, code: str) -> tuple[int, int]:
 
 
 class Packer:
-    """Fills and empties blocks for some root layouts; `stored` says what machine code writes."""
+    """Fills and empties blocks for some root layouts; `stored` and `loaded` say what machine code writes and reads.
 
-    def __init__(self, roots: list[Layout], stored: set[str]) -> None:
+    An array that it only writes, a log, is not copied for the way back: what a run that failed has written there, the
+    next run writes again, and nobody looks before.
+    """
+
+    def __init__(self, roots: list[Layout], stored: set[str], loaded: set[str]) -> None:
         """Write the functions for every layout."""
         self.roots = roots
         self._stored = stored
+        self._loaded = loaded
         self._writers: dict[int, Callable[..., None]] = {}
         self._readers: dict[int, Callable[..., None] | None] = {}
         self._capacity = _CAPACITY_FIRST
@@ -156,7 +161,7 @@ class Packer:
         if id(layout) in self._writers:
             return
         self._writers[id(layout)] = lambda *_: None  # a list of its own kind inside finds the finished one by name
-        plan = _Plan(self._stored)
+        plan = _Plan(self._stored, self._loaded)
         plan.visit(layout, "o", 0)
         for inner in plan.lists.values():
             self._prepare(inner)
@@ -179,9 +184,10 @@ class Packer:
 class _Plan:
     """What packing one layout means, field by field, nested objects included."""
 
-    def __init__(self, stored: set[str]) -> None:
+    def __init__(self, stored: set[str], loaded: set[str]) -> None:
         """Nothing yet."""
         self.stored = stored
+        self.loaded = loaded
         self.checks: list[str] = []
         self.items: list[tuple[int, str, str]] = []  # offset, struct code, expression
         self.back: list[tuple[str, int]] = []  # attribute, its index among the struct's values
@@ -218,9 +224,10 @@ class _Plan:
             self._add(at, "QQ", f"*foreign({name}, {row.code!r})", 2)
             self.checks.append(f"    block.kept.append({name})\n    block.groups.append({row.group!r})")
         elif row.kind == "array":
-            is_written = row.group in self.stored or f"any {row.code}" in self.stored
+            names = {row.group, f"any {row.code}"}
+            is_kept = bool(names & self.stored and names & self.loaded)
             self._add(at, "QQ", f"p{len(self.arrays)}, l{len(self.arrays)}", 2)
-            self.arrays.append((name, row, is_written))
+            self.arrays.append((name, row, is_kept))
         elif row.kind == "list" and row.layout is not None:
             self._list(row.layout, name, at)
         elif row.kind == "empty":
@@ -262,7 +269,7 @@ class _Plan:
         self.scope["T"] = [row.code for _, row, _ in self.arrays]
         self.scope["G"] = [row.group for _, row, _ in self.arrays]
         places = "".join(f"(p{k}, l{k}), " for k in range(len(self.arrays)))
-        written = "".join(f"{name}, " for name, _, is_written in self.arrays if is_written)
+        written = "".join(f"{name}, " for name, _, is_kept in self.arrays if is_kept)
         return [
             f"    a = ({''.join(f'{name}, ' for name, _, _ in self.arrays)})",
             "    if [x.typecode for x in a] != T: raise Changed('an array of another kind')",

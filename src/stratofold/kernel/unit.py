@@ -69,6 +69,7 @@ class Unit:
         self.known_stored = known_stored
         self.widened: set[str] = set()
         self.stored: set[str] = set()
+        self.loaded: set[str] = set()
         self.files: set[str] = set()
         self.entry: Instance | None = None
         self._instances: dict[tuple[Any, ...], Instance] = {}
@@ -131,6 +132,10 @@ class Unit:
     def note_store(self, name: str) -> None:
         """Remember that machine code writes a field ("<layout>.<name>") or the arrays of a group."""
         self.stored.add(name)
+
+    def note_load(self, kind: ArrayKind) -> None:
+        """Remember that machine code reads the arrays of a group."""
+        self.loaded.add(kind.group or f"any {kind.code}")
 
     def is_constant(self, name: str) -> bool:
         """Whether an earlier writing of the same unit showed that nothing is ever stored there."""

@@ -45,7 +45,8 @@ def packer(tree: Tree) -> Packer:
     """A packer to which everything is written by machine code."""
     survey = Survey([tree], set(), set())
     stored = {f"{layout.number}.{name}" for layout in survey.layouts for name in layout.fields}
-    return Packer(survey.roots, stored | {row.group for layout in survey.layouts for row in layout.fields.values()})
+    arrays = {row.group for layout in survey.layouts for row in layout.fields.values()}
+    return Packer(survey.roots, stored | arrays, arrays)
 
 
 def numbers(thing: object) -> list[object]:

@@ -120,13 +120,14 @@ def test_a_failed_run_is_replayed_to_the_event() -> None:
     high[123] = 2e9
     run.feed.close = high
     program = bound(run)
-    before = state([run.engine, run.strategy])
+    engine = run.engine
+    before = state([engine.book, engine.venue, engine.tally, engine.bar, run.strategy])
     status, _ = program.run(run.events)
     assert status != 0
     heard = int(program.number("bar_index") + program.number("event_index"))
     assert run.feed.close[int(program.number("bar_index"))] == 2e9
     program.restore()
-    assert state([run.engine, run.strategy]) == before
+    assert state([engine.book, engine.venue, engine.tally, engine.bar, run.strategy]) == before
     assert program.run(heard) == (0, 0)
     program.unpack()
     wanted = run_of(Crossing)
