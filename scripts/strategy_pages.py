@@ -14,12 +14,13 @@ from stratofold import strategies
 
 
 class Page(NamedTuple):
-    """What a page says beside the class: its file, its title, the sample it runs on, and an honest word."""
+    """What a page says beside the class: its file, its title, the sample it runs on, and two honest words."""
 
     file: str
     title: str
     symbols: tuple[str, ...]
-    word: str
+    why: str
+    watch: tuple[str, ...]
 
 
 PAGES = {
@@ -27,41 +28,72 @@ PAGES = {
         "buy-and-hold",
         "Buy and hold",
         ("SPY",),
-        "The yardstick.\nA strategy that does worse than this after costs, with the same risk, is work for nothing.",
+        "Owners of companies are paid for bearing the risk of owning them.\n"
+        "It is the yardstick: a strategy that does worse than this after costs, with the same risk, is work for nothing.",
+        (
+            "Dividends stay in cash, so a long run is no longer wholly invested; funds that reinvest them show more.",
+            "Of many symbols those that are listed late find the cash already spent.",
+            "Symbols that are known today to have risen are a choice made with hindsight, and the result shows it.",
+        ),
     ),
     "Crossover": Page(
         "crossover",
         "Two moving averages",
         ("SPY",),
-        "It is late at every turn by half its windows, so it loses in markets that go nowhere and misses the first part of each trend.\n"
-        "With 50 units it is a rule to compare programs by; `--quantity 0` puts all equity to work.",
+        "Prices that move because news spreads slowly go on moving for a while; two averages are the plainest way to notice.",
+        (
+            "It is late at every turn by half its windows, so it loses in markets that go nowhere and misses the first part of each trend.",
+            "With 50 units most of the money lies idle: it is a rule to compare programs by. `--quantity 0` puts all equity to work.",
+            "Parameters chosen because they were best on one history are fitted to that history.",
+        ),
     ),
     "Momentum": Page(
         "momentum",
         "Multi-asset momentum",
         ("us14",),
-        "The fourteen names of the sample were chosen after the fact: they are large because they rose.\n"
-        "The figures below show that the machinery works, not that the idea does; run it on a universe as it was listed at the time.",
+        "What has risen for some months has, on average over names and decades, risen for some more: investors are slow to believe, and follow each other.\n"
+        "Inverse volatility gives each name about the same risk, and the stop bounds what one name can cost between two looks.",
+        (
+            "The fourteen names of the sample were chosen after the fact: they are large because they rose, and buying and holding them is the proof.",
+            "So the figures show that the machinery works, not that the idea does; run it on a universe as it was listed at the time.",
+            "Trends end together: in a crash all names fall at once, and weights by volatility were set in the calm before.",
+            "Stops act on closes and fill at the next open, so a gap goes through them.",
+            "`--daily true` trades many times as much; look at what is left after costs.",
+        ),
     ),
     "Pairs": Page(
         "pairs",
         "Pairs",
         ("GOOG", "GOOGL"),
-        "Two classes of one company's shares are the tamest pair there is, and still the spread is small against costs.\n"
-        "A pair that parts for good loses without a limit of its own: state `limits`, and a borrowing rate.",
+        "Two claims on nearly the same thing should not drift apart for long; whoever buys the cheap one and sells the dear one is paid for bringing them back.",
+        (
+            "Two classes of one company's shares are the tamest pair there is, and the spread is small against costs: compare the columns.",
+            "A pair that parts for good loses without a limit of its own: state `limits`, and a borrowing rate (`borrow_rate`).",
+            "The decision falls at a close and fills at the next open, when much of the spread may be gone.",
+            "Of many pairs tried, the best one on history is mostly luck.",
+        ),
     ),
     "DonchianBreakout": Page(
         "breakout",
         "Channel breakout",
         ("us14",),
-        "Most breakouts fail; the rule lives on a few long trends and small, equal risks.\nExpect fewer winners than losers.",
+        "A new high of eleven weeks is a rough sign that something has changed; most breakouts fail, and the rule lives on a few long trends and small, equal risks.",
+        (
+            "Expect far fewer winners than losers, and long stretches below the last high of the equity.",
+            "A gap through the stop loses more than the stated risk.",
+            "The Turtles traded futures on many unrelated markets; shares rise and fall together, and so do these entries.",
+        ),
     ),
     "RsiMeanReversion": Page(
         "mean-reversion",
         "RSI mean reversion",
         ("SPY",),
-        "Many small gains and, in a crash that begins in an upward trend, a few large losses.\n"
-        "It was published on the market it is shown on.",
+        "Sellers in a hurry pay for it: a sharp dip inside an upward trend is often bought back within days.",
+        (
+            "Many small gains and, in a crash that begins in an upward trend, a few large losses: there is no stop.",
+            "It was published on the market it is shown on, and both thresholds with it.",
+            "It trades often, so costs decide; a wider spread than the one assumed here takes most of the gain.",
+        ),
     ),
 }
 FIGURES = (
@@ -106,46 +138,79 @@ def first_sentence(strategy: type) -> str:
 def text(name: str, page: Page, note: str) -> str:
     """One page."""
     strategy = kind(name)
-    rule = re.sub(
-        r"(?:^| )(Source|Ignores): ", r"\n\n**\1:** ", inspect.getdoc(strategy).replace("\n", " ").replace("  ", "\n\n")
-    )
-    rule = re.sub(r"\n +", "\n", rule)
     where = f"src/stratofold/strategies/{strategy.__module__.rpartition('.')[2]}.py"
-    symbols = ",".join(page.symbols)
-    chosen = "" if page.symbols == ("us14",) else f" --symbols {symbols}"
-    parts = [f"# {page.title}", "", note, "", rule, "", page.word, "", f"The source is `{where}`.", "", "## Run it", ""]
-    parts += ["```console", f"$ stratofold backtest stratofold.strategies:{name}{chosen}", "```", ""]
-    parts += [*parameter_table(strategy), *figure_table(strategy, page)]
+    parts = [f"# {page.title}", "", note, "", *rule(strategy), f"The source is `{where}`.", ""]
+    parts += ["## Why it might work", "", page.why, "", *run_it(name, page)]
+    parts += [*parameter_table(strategy), *figure_table(strategy, page), ""]
+    parts += ["## What to watch out for", "", *(f"- {each}" for each in page.watch)]
     return "\n".join(parts) + "\n"
 
 
+def rule(strategy: type) -> list[str]:
+    """The docstring as paragraphs: what it does, then what it needs, its source and what it ignores."""
+    words = re.sub(r"\s+", " ", inspect.getdoc(strategy).replace("\n\n", " \0 ")).replace(" \0 ", "\n\n")
+    return [re.sub(r"\s*\b(Needs|Source|Ignores): ", r"\n\n**\1:** ", words), ""]
+
+
+def run_it(name: str, page: Page) -> list[str]:
+    """The command, and the same in a notebook."""
+    chosen = "" if page.symbols == ("us14",) else f" --symbols {','.join(page.symbols)}"
+    sample = "" if page.symbols == ("us14",) else ", ".join(f'"{symbol}"' for symbol in page.symbols)
+    return [
+        "## Run it",
+        "",
+        "```console",
+        f"$ stratofold backtest stratofold.strategies:{name}{chosen}",
+        "```",
+        "",
+        "In a notebook, with the costs of the figures below:",
+        "",
+        "```python",
+        "import stratofold",
+        f"from stratofold.strategies import {name}",
+        "",
+        "result = stratofold.backtest(",
+        f"    {name},",
+        f"    stratofold.sample({sample}),",
+        f"    fees=stratofold.Fees({arguments(FEES)}),",
+        f"    slippage=stratofold.Slippage({arguments(SLIPPAGE)}),",
+        ")",
+        "print(result)",
+        "```",
+        "",
+    ]
+
+
+def arguments(given: dict[str, float]) -> str:
+    """Keyword arguments as they are written."""
+    return ", ".join(f"{name}={value}" for name, value in given.items())
+
+
 def parameter_table(strategy: Any) -> list[str]:
-    """Parameters with defaults and bounds."""
+    """Parameters with their meaning, defaults and bounds."""
     if not strategy.parameters():
         return ["It has no parameters.", ""]
     rows = [
-        f"| `{name}` | {one.default} | {'' if one.low is None else f'{one.low:g} to {one.high:g}'} |"
+        f"| `{name}` | {one.doc} | {one.default} | {'' if one.low is None else f'{one.low:g} to {one.high:g}'} |"
         for name, one in strategy.parameters().items()
     ]
-    return ["## Parameters", "", "| name | default | bounds |", "|---|--:|---|", *rows, ""]
+    return ["## Parameters", "", "| name | what it is | default | bounds |", "|---|---|--:|---|", *rows, ""]
 
 
 def figure_table(strategy: Any, page: Page) -> list[str]:
-    """What it did on the sample, beside buying and holding the same symbols."""
+    """What it did on the sample: with costs, free of them, and beside buying and holding the same symbols."""
     data = stratofold.sample(*page.symbols)
     costs = {"fees": stratofold.Fees(**FEES), "slippage": stratofold.Slippage(**SLIPPAGE)}
-    own = stratofold.backtest(strategy, data, **costs)
-    held = stratofold.backtest(strategies.BuyAndHold, data, **costs)
-    heads = "| | this | buy and hold |" if strategy is not strategies.BuyAndHold else "| | this |"
-    rows = []
-    for key in FIGURES:
-        cells = [shown(key, result) for result in ((own, held) if "hold" in heads else (own,))]
-        rows.append(f"| {key} | {' | '.join(cells)} |")
+    runs = {"this": stratofold.backtest(strategy, data, **costs), "free of costs": stratofold.backtest(strategy, data)}
+    if strategy is not strategies.BuyAndHold:
+        runs["buy and hold"] = stratofold.backtest(strategies.BuyAndHold, data, **costs)
+    rows = [f"| {key} | {' | '.join(shown(key, result) for result in runs.values())} |" for key in FIGURES]
     names = ", ".join(page.symbols) if page.symbols != ("us14",) else "all fourteen symbols"
-    span = f"{own.stats['start']:%Y-%m-%d} to {own.stats['end']:%Y-%m-%d}"
+    stats = runs["this"].stats
+    span = f"{stats['start']:%Y-%m-%d} to {stats['end']:%Y-%m-%d}"
     costs_said = "half a cent a share with a dollar at least, and one basis point of slippage"
     head = f"On {names}, {span}, from 100,000 USD, with fees of {costs_said}:"
-    return ["## On the sample", "", head, "", heads, "|---|" + "--:|" * (heads.count("|") - 2), *rows]
+    return ["## On the sample", "", head, "", f"| | {' | '.join(runs)} |", "|---|" + "--:|" * len(runs), *rows]
 
 
 def shown(key: str, result: Any) -> str:
