@@ -26,6 +26,31 @@ class Quoter(Strategy):
             resting.value = book.buy(bar.symbol, 10.0, limit=middle * (1.0 - self.depth))
 
 
+class LimitTrend(Strategy):
+    """Two averages a symbol; enters by a limit order a little above the market, leaves at market."""
+
+    fast = param(20, low=2, high=500)
+    slow = param(50, low=3, high=1000)
+
+    def setup(self):
+        """Two averages a symbol."""
+        self.fast_average = self.per_symbol(SMA, self.fast)
+        self.slow_average = self.per_symbol(SMA, self.slow)
+        self.share = 0.9 / self.symbol_count
+
+    def on_bar(self, bar, book):
+        """Buy when the fast average is above and nothing is held or asked for; sell when it is below."""
+        fast = self.fast_average[bar.symbol].update(bar.close)
+        slow = self.slow_average[bar.symbol].update(bar.close)
+        held = book.position(bar.symbol)
+        if fast > slow and held == 0.0:
+            quantity = book.quantity_for_weight(bar.symbol, self.share)
+            if quantity > 0.0:
+                book.buy(bar.symbol, quantity, limit=bar.close * 1.01)
+        elif fast < slow and held > 0.0:
+            book.close(bar.symbol)
+
+
 class Number:
     """A number that can be remembered, one a symbol."""
 
