@@ -185,7 +185,8 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     venue = engine.venue
     time = bar.time
     if engine.unobserved and time > book.time:
-        observe(engine)
+        engine.unobserved = False
+        engine.tally.observe(engine.equity_steps, book.time)
     bar.known = time
     if time > engine.sessions.close or venue.expiry < time or engine.bars.pending:
         arrive(engine, strategy, time)
@@ -205,6 +206,7 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         after_bar(engine, strategy)
 
 
+@seldom
 def observe(engine: Engine) -> None:
     """The equity of the time that has passed, for the drawdown."""
     engine.unobserved = False
