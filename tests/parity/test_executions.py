@@ -16,6 +16,7 @@ from stratofold import Fees, Limits, Setup, Slippage, Strategy, backtest, kernel
 from stratofold.fold.costs import Latency
 from stratofold.fold.state import restore, save
 from stratofold.research.execute import carry, drive, rest
+from stratofold.research.freezing import freeze
 from stratofold.research.prepare import Options, Run, prepare
 from tests.harness import Scripted, build
 from tests.reference.chance import case
@@ -182,6 +183,43 @@ def test_save_and_restore_at_every_event(strategy, market):
 
     run = fresh()
     assert everything(with_breaks(fresh, range(run.events), compiled)) == everything(interpreted(run))
+
+
+class Texts(Strategy):
+    """Keeps what has no machine code."""
+
+    def setup(self) -> None:
+        self.names = ["SPY"]
+
+    def on_bar(self, bar, book) -> None:
+        if self.names:
+            book.close(bar.symbol)
+
+
+def test_a_file_serves_other_data_costs_and_parameters(market, tmp_path):
+    """Frozen on one symbol's month, run on two symbols' years with fees."""
+    path = freeze(
+        strategies.Crossover,
+        sample("IBM", start="2020-01-02", end="2020-01-31"),
+        tmp_path / "x.kernel",
+        target="native",
+    )
+    how = {"fees": Fees(per_share=0.005), "fast": 5, "slow": 9, "short": True}
+    one, two = (
+        backtest(strategies.Crossover, market, **how, **more)
+        for more in ({"execution": "interpreted"}, {"execution": "frozen", "kernel": path})
+    )
+    assert two.execution == "frozen"
+    assert str(dict(one.stats)) == str(dict(two.stats))
+    assert one.fills.to_polars().equals(two.fills.to_polars())
+
+
+def test_what_has_no_machine_code_is_not_frozen(market, tmp_path):
+    with pytest.raises(Setup) as caught:
+        freeze(Texts, market, tmp_path / "x.kernel")
+    assert caught.value.code == "SF113"
+    assert caught.value.why
+    assert not (tmp_path / "x.kernel").exists()
 
 
 # Random markets and scripts: every kind of order, latency, halts, splits, several currencies.
