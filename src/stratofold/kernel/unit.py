@@ -42,6 +42,7 @@ _ANNOTATIONS = {
     None: NOTHING,
 }
 _ATTEMPTS_MAX = 50
+_INLINED_HELPER_LINES_MAX = 60  # a `_helper` is what its class seldom needs, or short
 _INLINED_LINES_MAX = (
     300  # a longer function is called: inlining it makes the code large and the short ones around it slow
 )
@@ -276,7 +277,7 @@ def _promise(function: FunctionType, lines: int) -> str:
     """What LLVM is told of a function: whether it is rare, long, or on the path of every bar (as a strategy's own are)."""
     if getattr(function, "seldom", False):
         return "nounwind noinline cold"
-    if lines > _INLINED_LINES_MAX:
+    if lines > (_INLINED_LINES_MAX if function.__name__[0] != "_" else _INLINED_HELPER_LINES_MAX):
         return "nounwind noinline"
     room = function.__module__.partition("stratofold.fold.")[2]
     return "nounwind inlinehint" if room and not room.startswith("indicators") else "nounwind alwaysinline"
