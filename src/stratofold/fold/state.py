@@ -8,6 +8,8 @@ the same classes, lengthening or shortening tables as they were.
 from __future__ import annotations
 
 from array import array
+from math import nan
+from math import nan
 from typing import Any
 
 from stratofold.errors import Setup
@@ -50,7 +52,7 @@ def _write_object(thing: Any, out: bytearray) -> None:
         kind = type(value)
         if kind is float:
             letters += b"f"
-            floats.append(value)
+            floats.append(value if value == value else nan)  # the sign of a NaN is the processor's whim
         elif kind is int or kind is bool:
             letters += b"i" if kind is int else b"b"
             ints.append(value)
@@ -65,7 +67,7 @@ def _write_object(thing: Any, out: bytearray) -> None:
 def _write_held(value: Any, out: bytearray, place: str) -> None:
     """An array, a list of objects, or an object."""
     if type(value) is array:
-        out += value.typecode.encode() + len(value).to_bytes(_WORD, "little") + value.tobytes()
+        out += value.typecode.encode() + len(value).to_bytes(_WORD, "little") + _one_nan(value).tobytes()
     elif type(value) is list:
         out += b"l" + len(value).to_bytes(_WORD, "little")
         for item in value:
@@ -75,6 +77,13 @@ def _write_held(value: Any, out: bytearray, place: str) -> None:
         _only_objects(value, place)
         out += b"o"
         _write_object(value, out)
+
+
+def _one_nan(values: Any) -> Any:
+    """The array with every NaN the same: which sign one has depends on the processor and on how warm Python is."""
+    if values.typecode != "d" or sum(values) == sum(values):
+        return values
+    return array("d", [value if value == value else nan for value in values])
 
 
 def _only_objects(value: Any, place: str) -> None:

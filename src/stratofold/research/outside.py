@@ -14,6 +14,7 @@ from array import array
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -160,8 +161,9 @@ class Walk:
                 self._function(function)
             is_code = isinstance(member, (property, classmethod, staticmethod, FunctionType, Param))
             if not is_code and not name.startswith("__") and not _is_slot(member) and not self._thing(member):
-                setter = lambda value, cls=cls, name=name: setattr(cls, name, value)  # noqa: E731
-                self._place(cls, name, f"{cls.__name__}.{name}", lambda cls=cls, name=name: getattr(cls, name), setter)
+                self._place(
+                    cls, name, f"{cls.__name__}.{name}", partial(getattr, cls, name), partial(setattr, cls, name)
+                )
 
     def _module(self, module: ModuleType) -> None:
         """The values of one of the user's modules."""
@@ -178,19 +180,17 @@ class Walk:
                 self._global(function.__globals__, name)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
             if name != "__class__" and not self._thing(cell.cell_contents):
-                setter = lambda value, cell=cell: setattr(cell, "cell_contents", value)  # noqa: E731
-                self._place(cell, "", name, lambda cell=cell: cell.cell_contents, setter)
+                contents = "cell_contents"
+                self._place(cell, "", name, partial(getattr, cell, contents), partial(setattr, cell, contents))
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
-                setter = lambda value, function=function, name=name: setattr(function, name, value)  # noqa: E731
-                getter = lambda function=function, name=name: getattr(function, name)  # noqa: E731
-                self._place(function, name, f"a default of {function.__qualname__}", getter, setter)
+                get, put = partial(getattr, function, name), partial(setattr, function, name)
+                self._place(function, name, f"a default of {function.__qualname__}", get, put)
 
     def _global(self, scope: dict[str, Any], name: str) -> None:
         """A module's name."""
         if not name.startswith("__") and not self._thing(scope[name]):
-            setter = lambda value, scope=scope, name=name: scope.update({name: value})  # noqa: E731
-            self._place(scope, name, name, lambda scope=scope, name=name: scope[name], setter)
+            self._place(scope, name, name, partial(scope.__getitem__, name), partial(scope.__setitem__, name))
 
     def _place(self, owner: object, key: str, name: str, get: Callable[[], Any], put: Callable[[Any], None]) -> None:
         """Take a place down once."""
