@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from array import array
 from math import nan
-from math import nan
 from typing import Any
 
 from stratofold.errors import Setup

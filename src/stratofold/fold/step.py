@@ -64,8 +64,13 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
 
 @seldom
 def gather(engine: Engine, strategy: Strategy, bar: Bar) -> None:
-    """Put the bar with the others of its time; the group is heard when everyone expected has come."""
+    """Put the bar with the others of its time; the group is heard when everyone expected has come.
+
+    The first bar of a later time closes the group, whatever its grace; a bar of an earlier time is late and fires nothing.
+    """
     bars = engine.bars
+    if bars.pending and bar.time > bars.time:
+        hear_group(engine, strategy)
     if not bars.pending:
         for symbol in range(len(bars.present)):
             bars.present[symbol] = 0
