@@ -43,10 +43,16 @@ def test_a_spread_that_stays_fair_is_left_alone():
     assert fills(story(bars(DEAR=FAIR, CHEAP=CHEAP), entry=4.0)) == []
 
 
-def test_a_day_without_one_of_the_two_changes_nothing():
-    absent = list(moved(0.1))
-    absent[HIGH_AT] = None
-    assert fills(story(bars(DEAR=absent, CHEAP=CHEAP), entry=4.0)) == []
+def without(closes, k):
+    return [None if at == k else close for at, close in enumerate(closes)]
+
+
+@pytest.mark.parametrize("k", [26, 36, 55])
+def test_a_day_without_one_of_the_two_is_as_a_day_without_both(k):
+    nervous = {"window": 5, "entry": 1.2}
+    one = fills(story(bars(DEAR=without(FAIR, k), CHEAP=CHEAP), **nervous))
+    assert one == fills(story(bars(DEAR=without(FAIR, k), CHEAP=without(CHEAP, k)), **nervous))
+    assert len(one) > 20
 
 
 def test_one_symbol_is_no_pair():
