@@ -66,11 +66,16 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
 def gather(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     """Put the bar with the others of its time; the group is heard when everyone expected has come.
 
-    The first bar of a later time closes the group, whatever its grace; a bar of an earlier time is late and fires nothing.
+    The first bar of a later time closes the group, whatever its grace.  A bar of a time that was heard already is late:
+    it fires nothing, and its symbol is expected from the next time on.
     """
     bars = engine.bars
     if bars.pending and bar.time > bars.time:
         hear_group(engine, strategy)
+    if not bars.pending and bar.time == bars.time:
+        bars.expected[bar.symbol] = 1
+        bars.expected_count += 1
+        return
     if not bars.pending:
         for symbol in range(len(bars.present)):
             bars.present[symbol] = 0
