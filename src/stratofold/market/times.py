@@ -251,7 +251,7 @@ def _naive(time: Ints, source: str) -> Setup:
 def _unreadable(source: str, row: int, value: object) -> Setup:
     return Setup(
         "SF215",
-        f"the time {value!r} cannot be read",
+        f"the time {value.item() if isinstance(value, np.generic) else value!r} cannot be read",
         place=f"{source}, row {row}",
         fix='write ISO 8601: "2020-01-31" or "2020-01-31T14:30:00+00:00"',
     )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratofold import events
+from stratofold import market as market_package
 from stratofold.errors import Setup
 from stratofold.market.data import MarketData, Rates, Statuses, moment_text, time_bounds
 from stratofold.market.instruments import Crypto, Equity
@@ -33,6 +34,21 @@ def test_it_says_what_it_is():
     assert repr(three()) == "MarketData(A, B, C: 11 bars, 1970-01-12 00:00 UTC to 1970-01-15 00:00 UTC, 24/7)"
     assert repr(sample("us14")).startswith("MarketData(SPY, QQQ, IWM, EEM and 10 more: 56,719 bars")
     assert moment_text(1_500_000_000) == "1970-01-01 00:00:01 UTC"
+
+
+def test_without_bars_it_says_so():
+    nothing = np.empty(0)
+    market = MarketData(
+        ("A",), (Equity("A"),), np.empty(0, np.int64), np.zeros(1, np.int64), *[nothing] * 5, DAY, calendar("24/7")
+    )
+    assert repr(market) == "MarketData(A: no bars)"
+
+
+def test_the_package_names_what_it_offers():
+    assert {"MarketData", "calendar", "read"} <= set(dir(market_package))
+    assert market_package.MarketData is MarketData
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = market_package.nothing
 
 
 def test_one_symbol_at_a_time():

@@ -233,6 +233,25 @@ def test_bars_outside_regular_sessions_are_kept_and_counted():
     assert any(f"{inside.count(False):,} bars are outside" in note for note in market.notes)
 
 
+def test_bars_outside_are_counted_in_a_long_frame_too(minutes):
+    early = minutes.with_columns((pl.col("ts") - timedelta(hours=3)).cast(minutes["ts"].dtype))
+    both = pl.concat([minutes.with_columns(symbol=pl.lit("SPY")), early.with_columns(symbol=pl.lit("QQQ"))])
+    assert any(f"{len(early)} bars are outside" in note for note in read(both).notes)
+
+
+def test_bars_of_less_than_a_second(minutes):
+    half = minutes.with_columns(
+        ts=pl.Series(
+            int(datetime(2020, 1, 2, 15, tzinfo=UTC).timestamp()) * 10**9 + 5 * 10**8 * np.arange(len(minutes))
+        )
+    )
+    assert any("bars of 500000000 ns" in note for note in read(half, symbols="SPY").notes)
+
+
+def test_a_long_frame_of_one_symbol(spy):
+    assert same(read(spy.with_columns(symbol=pl.lit("SPY"))), read(spy, symbols="SPY"))
+
+
 # --- Calendars.
 
 

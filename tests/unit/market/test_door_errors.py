@@ -215,6 +215,50 @@ def test_a_repeated_hour_is_refused():
         read(bars().with_columns(pl.Series("date", hours.to_numpy())), timezone="Mars")
 
 
+# what                             | frame                                                              | part of the message
+ODD = [
+    ("times that are flags", lambda: bars().to_pandas().assign(date=[True] * 6), "the time True cannot be read"),
+    ("times that are objects", lambda: bars().to_pandas().assign(date=[object] * 6), "cannot be read"),
+    ("times that are nothing", lambda: {**bars().to_dict(as_series=False), "date": [None] * 6}, "the time None cannot be read"),
+    ("dates among text", lambda: {**bars().to_dict(as_series=False), "date": [*DAYS[:5], "soon"]}, "cannot be read"),
+    ("a float time missing", lambda: bars(date=[1.6e9, float("nan"), 1.6e9, 1.6e9, 1.6e9, 1.6e9]), "a time is missing"),
+    ("no numbers for times", lambda: {name: np.array([]) for name in ("time", *WORDS)}, "there are no bars"),
+    ("the 32nd of January", lambda: bars(date=[20200102, 20200103, 20200106, 20200132, 20200203, 20200204]), "the time 20200132 cannot be read"),
+    ("month thirteen", lambda: bars(date=[20200102, 20200103, 20200106, 20201301, 20201302, 20201303]), "the time 20201301 cannot be read"),
+    ("nullable text for prices", lambda: bars().to_pandas().assign(close=pd.Series(list("abcdef"), dtype="string")), "not numbers"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "message"), [row[1:] for row in ODD], ids=[row[0] for row in ODD])
+def test_odd_columns(make, message):
+    with pytest.raises(Setup, match=message):
+        read(make(), symbols="SPY")
+
+
+def test_symbols_of_a_mapping_have_near_names_too():
+    with pytest.raises(Setup, match="did you mean 'SPY'"):
+        read({"SPY": bars()}, symbols="SPYY")
+    with pytest.raises(Setup, match="there are no bars"):
+        read(long(), symbols=[])
+
+
+def test_long_bars_with_first_days_need_a_table_a_symbol():
+    mondays = [date(2020, 1, 6) + timedelta(days=7 * k) for k in range(6)]
+    weekly = long(date=mondays).with_columns(date=pl.Series([*mondays, *mondays]))
+    with pytest.raises(Setup, match="give one table a symbol"):
+        read(weekly, stamped="start")
+    assert len(read(weekly, stamped="close")) == 12
+
+
+def test_minutes_beyond_the_table():
+    early = bars(date=[datetime(1985, 7, 1, 15, minute, tzinfo=UTC) for minute in range(6)])
+    market = read(early, symbols="IBM")
+    assert market.calendar.name == "24/5"
+    assert any("beyond the sessions known" in note for note in market.notes)
+    with pytest.raises(Setup, match="XNYS is known from 1990-01-02 to 2035-12-31"):
+        read(early, symbols="IBM", calendar="XNYS")
+
+
 def test_a_row_number_is_the_users_own_after_other_symbols_were_left_out():
     with pytest.raises(Setup, match="QQQ, row 11"):
         read(long(close=[10.5, 11.0, 10.5, 10.0, 10.5, 99.0]), symbols="QQQ")
