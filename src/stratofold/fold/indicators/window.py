@@ -76,6 +76,7 @@ class WindowTotal:
             return total / self._divisor
         return self._admit(value)
 
+    @seldom
     def _admit(self, value: float) -> float:
         """Take a value that the quick path does not: off the grid, no finite number, or while the window holds one."""
         steps = value
@@ -107,6 +108,7 @@ class WindowTotal:
             self._anchor = self._next_anchor
             self._next_anchor = steps if steps - steps == 0.0 else 0.0
 
+    @seldom
     def _recounted(self, count: int, anchor: float) -> float:
         """The sum of `value - anchor` over the first `count` places of the ring."""
         total = 0.0
@@ -114,6 +116,7 @@ class WindowTotal:
             total += self._window[index] - anchor
         return total
 
+    @seldom
     def _restated(self, value: float) -> float:
         """`value` in steps of a grid fine enough for it; all that is kept moves to that grid, or off any grid."""
         scale = self._grid
