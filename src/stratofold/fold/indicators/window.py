@@ -17,6 +17,8 @@ holds just the window and replaces the first, so a rounding error lives for two 
 from array import array
 from math import nan
 
+from stratofold.fold.marks import seldom
+
 ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding and taking away this leaves a whole number, rounded half-even
 DUST = 4.5e-16  # two units in the last place: by so much a decimal's double, times its scale, can miss a whole number
 SCALE_MAX = 1e8
