@@ -164,7 +164,7 @@ def test_machine_code_gives_the_same_bits(walks):
     interpreted = [Notes(room), Everything(), feed]
     count = run(*interpreted, 700)
     compiled = [Notes(room), Everything(), feed]
-    source = source_hash([layout.cls for layout in Survey(compiled, {2}, set()).layouts])
+    source, _ = source_hash([layout.cls for layout in Survey(compiled, {2}, set()).layouts])
     file = compile_file(run, compiled, source, "native", None)
     program = Kernel(file, loader.load(file)).bind(*compiled)
     assert program.run(700) == (0, count)
