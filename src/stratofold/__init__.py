@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stratofold.market.sample import sample
     from stratofold.research.backtest import backtest
     from stratofold.research.check import check
+    from stratofold.research.freezing import freeze
     from stratofold.research.result import Result
 
 __version__ = "0.1.0"
@@ -46,6 +47,7 @@ _HOMES = {
     "stratofold.market.sample": ("sample",),
     "stratofold.research.backtest": ("backtest",),
     "stratofold.research.check": ("check",),
+    "stratofold.research.freezing": ("freeze",),
     "stratofold.research.result": ("Result",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -79,6 +81,7 @@ __all__ = [
     "backtest",
     "check",
     "every",
+    "freeze",
     "month_end",
     "month_start",
     "param",

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli import backtest, check, demo, doctor, init, report
+from stratofold.cli import backtest, check, demo, doctor, freeze, init, report
 from stratofold.cli.output import Exit, show_error
 from stratofold.errors import Setup
 
@@ -29,6 +29,7 @@ app.command(name="init")(init.init)
 app.command(name="backtest", context_settings=FREE_OPTIONS)(backtest.backtest)
 app.command(name="report", context_settings=FREE_OPTIONS)(report.report)
 app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
+app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="demo")(demo.demo)
 app.command(name="doctor")(doctor.doctor)
 

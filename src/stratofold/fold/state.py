@@ -8,7 +8,7 @@ the same classes, lengthening or shortening tables as they were.
 from __future__ import annotations
 
 from array import array
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 from stratofold.errors import Setup
@@ -66,6 +66,8 @@ def _write_object(thing: Any, out: bytearray) -> None:
 def _write_held(value: Any, out: bytearray, place: str) -> None:
     """An array, a list of objects, or an object."""
     if type(value) is array:
+        if value.typecode == "d" and any(map(isnan, value)):
+            value = array("d", [number if number == number else nan for number in value])
         out += value.typecode.encode() + len(value).to_bytes(_WORD, "little") + _one_nan(value).tobytes()
     elif type(value) is list:
         out += b"l" + len(value).to_bytes(_WORD, "little")

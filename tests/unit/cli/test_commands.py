@@ -198,6 +198,22 @@ def test_check_names_a_cheat(folder, capsys):
     assert "SPY" in capsys.readouterr().out
 
 
+def test_freeze_writes_a_kernel_that_runs_without_a_compiler(folder, capsys):
+    assert run(["freeze", "crossover.py", "--symbols", "SPY", "--out", "crossover.kernel", "--json"]) == 0
+    assert as_json(capsys)["bytes"] <= 100_000
+    code = (
+        "import sys; from stratofold.cli.app import run; assert run(sys.argv[1:]) == 0; "
+        "assert not {'llvmlite', 'numba'} & set(sys.modules)"
+    )
+    told = []
+    for execution in (["frozen", "--kernel", "crossover.kernel"], ["interpreted"]):
+        words = ["backtest", "crossover.py", *SHORT, "--fast", "10", "--json", "--execution", *execution]
+        ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+        told.append(json.loads(ran.stdout))
+    assert [each["execution"] for each in told] == ["frozen", "interpreted"]
+    assert told[0]["stats"] == told[1]["stats"]
+
+
 def test_doctor_finds_this_machine_in_order(folder, capsys):
     assert run(["doctor", "--json"]) == 0
     told = as_json(capsys)
