@@ -272,7 +272,7 @@ def machine_code(desk):
     survey = Survey([desk], set(), set())
     text, unit = compile_text(ask, survey, (kinds.ObjectKind(survey.roots[0]),), name="run")
     function = loader.load(emit.emit([text], "run")).function(ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p])
-    packer, result = Packer(survey.roots, unit.stored), ctypes.c_int64()
+    packer, result = Packer(survey.roots, unit.stored, unit.loaded), ctypes.c_int64()
 
     def run():
         block, addresses = packer.pack([desk])
