@@ -171,6 +171,21 @@ class Result:
         returns = [now / then - 1.0 if then else nan for now, then in zip(equity, before, strict=False)]
         return pd.Series(returns, index=index, name=self.strategy, dtype="float64")
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over every bit of statistics, orders, fills, trades, refusals and equity.
+
+        Two runs that decided the same have the same one, whichever way they were executed.
+        """
+        from hashlib import sha256
+
+        digest = sha256(repr(sorted(self.stats.items())).encode())
+        for name in FRAMES:
+            for column, values in self._frames[name].raw.items():
+                plain = values.tolist() if hasattr(values, "tolist") else list(values)
+                digest.update(f"{name}.{column}={plain!r}".encode())
+        return digest.hexdigest()
+
     def report(self, path: "str | Path | None" = None, *, open: bool = False) -> Path:  # noqa: A002 - the word of the issue
         """Write the report, one offline HTML file of at most 1 MB, and return where it is.
 

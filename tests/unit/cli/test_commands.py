@@ -257,6 +257,8 @@ def test_demo_shows_a_strategy_its_numbers_and_its_report(folder, capsys):
     told = as_json(capsys)
     assert len(told["symbols"]) == 14
     assert told["rows"]["trades"] > 10
+    assert list(told["seconds"]) == ["interpreted", "compiled", "frozen"]
+    assert told["same_to_the_last_bit"] is True
     assert Path(told["report"]).stat().st_size > 100_000
 
 
