@@ -12,6 +12,7 @@ from stratofold.cli.output import Debug, Json, show_json, verb, working
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stratofold.research.backtest import Execution
     from stratofold.research.result import Result
 
 
@@ -54,7 +55,7 @@ def three_ways(data: Any, progress: "Callable[[str], None]") -> "dict[str, tuple
         "slippage": stratofold.Slippage(proportional=0.0001),
     }
 
-    def timed(execution: str, **more: Any) -> "tuple[Result, float]":
+    def timed(execution: "Execution", **more: Any) -> "tuple[Result, float]":
         started = perf_counter()
         result = stratofold.backtest(Momentum, data, execution=execution, progress=progress, **costs, **more)
         return result, perf_counter() - started

@@ -181,7 +181,7 @@ class Result:
 
         digest = sha256(repr(sorted(self.stats.items())).encode())
         for name in FRAMES:
-            for column, values in self._frames[name].raw.items():
+            for column, values in getattr(self, name).raw.items():
                 plain = values.tolist() if hasattr(values, "tolist") else list(values)
                 digest.update(f"{name}.{column}={plain!r}".encode())
         return digest.hexdigest()
