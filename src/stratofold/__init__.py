@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stratofold.errors import Bug, Error, Retry, Setup, Stop
-    from stratofold.fold.costs import Fees, Slippage
+    from stratofold.fold.costs import Fees, Latency, Slippage
     from stratofold.fold.order import AT_CLOSE, DAY, FOK, GTC, IOC
     from stratofold.fold.risk import Limits, Unlimited
     from stratofold.fold.strategy import (
@@ -36,7 +36,7 @@ __version__ = "0.1.0"
 # Where each public name lives; tests/project holds it equal to the imports above.
 _HOMES = {
     "stratofold.errors": ("Bug", "Error", "Retry", "Setup", "Stop"),
-    "stratofold.fold.costs": ("Fees", "Slippage"),
+    "stratofold.fold.costs": ("Fees", "Latency", "Slippage"),
     "stratofold.fold.order": ("AT_CLOSE", "DAY", "FOK", "GTC", "IOC"),
     "stratofold.fold.risk": ("Limits", "Unlimited"),
     "stratofold.fold.strategy": (
@@ -66,6 +66,7 @@ __all__ = [
     "Fees",
     "Future",
     "Instrument",
+    "Latency",
     "Limits",
     "Perpetual",
     "Result",
