@@ -114,6 +114,9 @@ def param(default: Value, *, low: float | None = None, high: float | None = None
     return declared  # type: ignore[no-any-return]
 
 
+_parameters_of: dict[type, dict[str, Param]] = {}  # a class declares its parameters once, in its body
+
+
 class Strategy:
     """A fold of state and events; subclass it, declare parameters, and write `setup` and hooks."""
 
@@ -131,9 +134,12 @@ class Strategy:
     @classmethod
     def parameters(cls) -> dict[str, Param]:
         """The declared parameters by name, base classes first."""
-        found: dict[str, Param] = {}
-        for base in reversed(cls.__mro__):
-            found.update({name: value for name, value in vars(base).items() if isinstance(value, Param)})
+        found = _parameters_of.get(cls)
+        if found is None:
+            found = {}
+            for base in reversed(cls.__mro__):
+                found.update({name: value for name, value in vars(base).items() if isinstance(value, Param)})
+            _parameters_of[cls] = found
         return found
 
     # What setup may ask.

@@ -8,6 +8,7 @@ vanish; what LLVM takes for them would not become less by keeping the fold's par
 """
 
 import ctypes
+import functools
 import hashlib
 import struct
 from collections.abc import Callable
@@ -57,7 +58,7 @@ class Kernel:
         self._waiting: Program | None = None
         self._facts: list[Fact] = []
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """SHA-256 of the kernel file."""
         return hashlib.sha256(self.file).hexdigest()
@@ -68,7 +69,7 @@ class Kernel:
         waiting, self._waiting = self._waiting, None
         if waiting is not None and _same(waiting.objects, objects):
             return waiting
-        if self._packer is not None:
+        if self._packer is not None and self._is_current():
             try:
                 return Program(self._function, self._packer, objects)
             except Changed:
@@ -78,7 +79,7 @@ class Kernel:
 
     def offer(self, objects: list[object]) -> bool:
         """Whether these objects fit as they are; if so, the next `bind` of them is free."""
-        if self._packer is None or any(scope.get(name) is not value for scope, name, value in self._facts):
+        if self._packer is None or not self._is_current():
             return False
         if self._waiting is not None and _same(self._waiting.objects, objects):
             return True
@@ -87,6 +88,10 @@ class Kernel:
         except Changed:
             return False
         return True
+
+    def _is_current(self) -> bool:
+        """Whether the user's functions and numbers are still those that were hashed."""
+        return all(scope.get(name) is value for scope, name, value in self._facts)
 
     def _meet(self, objects: list[object]) -> None:
         """Learn the layout of objects and check it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Error, Setup
@@ -79,14 +80,29 @@ def run_compiled(run: Run, data: MarketData, progress: Any = None) -> Executed:
 
 def run_frozen(run: Run, data: MarketData, path: Any) -> Executed:
     """By a frozen kernel; raises Setup when it does not fit."""
-    from stratofold import kernel
-
     if path is None:
         fix = 'freeze it first: stratofold.freeze(Strategy, data, "strategy.kernel"), then pass kernel="strategy.kernel"'
         raise Setup("SF112", 'execution="frozen" needs a kernel', why="a frozen kernel is a file", fix=fix)
-    loaded = kernel.load(path)
+    loaded = _loaded(Path(path))
     in_machine_code(run, data, loaded.bind(run.engine, run.strategy, run.feed))
     return Executed("frozen", kernel_hash=loaded.hash)
+
+
+_kernels: dict[tuple[Path, int, int], Kernel] = {}
+
+
+def _loaded(path: Path) -> Kernel:
+    """The kernel of a file, mapped once a process as long as the file stays what it is."""
+    from stratofold import kernel
+
+    try:
+        facts = path.stat()
+    except OSError:
+        return kernel.load(path)  # which says what is wrong
+    key = (path.resolve(), facts.st_mtime_ns, facts.st_size)
+    if key not in _kernels:
+        _kernels[key] = kernel.load(path)
+    return _kernels[key]
 
 
 def compile_run(run: Run, progress: Any = None) -> Kernel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -163,8 +164,7 @@ def _positions(ledger: Ledger) -> Columns:
 def hashes(run: Run, data: MarketData, parameters: dict[str, Any], executed: Executed) -> dict[str, str]:
     """What pins the run: parameters, artefacts, kernel; the data's hash is worked out when it is asked for."""
     found = Hashes(data)
-    text = json.dumps(parameters, sort_keys=True, default=repr)
-    found["parameters"] = hashlib.sha256(text.encode()).hexdigest()
+    found["parameters"] = parameters_hash(tuple(sorted(parameters.items())))
     if executed.kernel_hash:
         found["kernel"] = executed.kernel_hash
     for name in dict.fromkeys(run.strategy._edge_loaded):  # noqa: SLF001  the edge's own attribute
@@ -172,6 +172,12 @@ def hashes(run: Run, data: MarketData, parameters: dict[str, Any], executed: Exe
 
         found[f"artifact {name}"] = content_hash(run.strategy._edge_artifacts[name])  # noqa: SLF001  as above
     return found
+
+
+@lru_cache(maxsize=1024)
+def parameters_hash(parameters: tuple[tuple[str, Any], ...]) -> str:
+    """SHA-256 over parameters by name."""
+    return hashlib.sha256(json.dumps(dict(parameters), default=repr).encode()).hexdigest()
 
 
 class Hashes(dict[str, str]):

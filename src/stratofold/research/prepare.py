@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from stratofold.errors import Setup
 from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, TIMER
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "on_fill": HEARS_FILL}
 _routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs more than a short run
-_CAPACITY = 16
+_CAPACITY = 4
 _LOG_ROWS = 256
 
 
@@ -129,7 +129,8 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     sessions = build_sessions(data.calendar)
     tally = Tally(len(data.symbols), book.ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
     curve = len(data.time) if options.equity_curve else 0
-    logs = Logs(options.log_rows, len(data.calendar) + 1, curve)
+    rows = len(data.calendar) * 8 // 7 + 8  # so many that it is never crowded
+    logs = Logs(options.log_rows, rows, curve)
     engine = Engine(book, Risk(_plain(options.limits), len(data.symbols)), venue, tally, sessions, logs, _hears(fold))
     engine.grace = int(options.grace_seconds * 1e9)
     return engine
@@ -232,7 +233,19 @@ def _ordinal(day: Any) -> int:
     return int(day.toordinal())
 
 
+_feeds: WeakKeyDictionary[MarketData, dict[Any, Feed]] = WeakKeyDictionary()
+
+
 def build_feed(data: MarketData, strategy: type[Strategy], options: Options) -> Feed:
+    """The feed of these data for this schedule; nobody writes to a feed, so all runs share it."""
+    known = _feeds.setdefault(data, {})
+    key = (tuple(strategy.schedule), options.base)
+    if key not in known:
+        known[key] = _new_feed(data, strategy, options)
+    return known[key]
+
+
+def _new_feed(data: MarketData, strategy: type[Strategy], options: Options) -> Feed:
     """The columns of the bars as they are, and every sparse event in its place."""
     feed = Feed()
     feed.time, feed.symbol = data.time, data.symbol  # type: ignore[assignment]  # NumPy columns serve as arrays

@@ -117,7 +117,7 @@ def test_the_configuration_is_read_and_the_command_line_wins(folder, capsys):
     assert run(["backtest", "--json", "--fast", "15"]) == 0
     told = as_json(capsys)
     assert told["parameters"] == {"fast": 15, "slow": 40}
-    assert told["stats"]["initial_equity"] == "5000.0"
+    assert told["stats"]["initial_equity"] == "5000.00"
     assert float(told["stats"]["fees"]) > 0
 
 
