@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-SOURCES := src tests scripts benchmarks
+SOURCES := src tests scripts benchmarks examples
 
 .PHONY: all test lint types imports unit docs demo fix bench nightly wheel clean
 

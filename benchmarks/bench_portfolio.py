@@ -23,4 +23,6 @@ Figure("  orders in that run", float(len(trend.orders)), "orders").say()
 
 quoter = stratofold.backtest(Quoter, data, execution="compiled", **keywords)
 seconds = cpu_seconds(lambda: stratofold.backtest(Quoter, data, execution="compiled", **keywords), runs=2)
-Figure("a quoter on the same bars: orders reviewed, matched, tallied", len(quoter.orders) / seconds / 1e6, "M orders/CPU-s").say()
+Figure(
+    "a quoter on the same bars: orders reviewed, matched, tallied", len(quoter.orders) / seconds / 1e6, "M orders/CPU-s"
+).say()

@@ -50,7 +50,7 @@ class OpeningRange(Strategy):
         if quantity > 0.0:
             book.buy(symbol, quantity, stop_loss=stop, take_profit=price + self.reward * (price - stop))
 
-    def on_timer(self, timer, book):  # noqa: ARG002  a hook takes what it is given
+    def on_timer(self, timer, book):
         """Five minutes before the close everything is cancelled and sold."""
         for order in book.orders:
             book.cancel(order.number)

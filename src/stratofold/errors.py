@@ -29,7 +29,9 @@ class Error(Exception):
     def __str__(self) -> str:
         """The parts in reading order, one a line."""
         head = f"{self.code}: {self.what}"
-        rows = [f"  {name}: {text}" for name, text in (("where", self.place), ("why", self.why), ("fix", self.fix)) if text]
+        rows = [
+            f"  {name}: {text}" for name, text in (("where", self.place), ("why", self.why), ("fix", self.fix)) if text
+        ]
         return "\n".join([head, *rows])
 
     def as_dict(self) -> dict[str, str]:

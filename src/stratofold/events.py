@@ -23,7 +23,8 @@ SPLIT, DIVIDEND, RENAME, DELISTING, FUNDING, INTEREST, DEPOSIT, WITHDRAWAL, EXPI
 SESSION, HALT, RESUME, MUTE, GAP, RESTORED = range(6)
 
 # Report kinds: what a venue says about our order.
-ACCEPTED, REJECTED, PARTIAL, FILLED, CANCELLED, EXPIRED, REPLACED, CANCEL_REJECTED, BUSTED, CORRECTED, UNKNOWN = range(11)
+ACCEPTED, REJECTED, PARTIAL, FILLED, CANCELLED, EXPIRED = range(6)
+REPLACED, CANCEL_REJECTED, BUSTED, CORRECTED, UNKNOWN = range(6, 11)
 
 # Command kinds: what the operator says.
 COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, COMMAND_FLATTEN = range(4)
@@ -249,7 +250,9 @@ class Report(Event):
     `quantity` and `price` are of this fill, `leaves` is what still works, `fee` is in the instrument's currency.
     """
 
-    __slots__ = ("fee", "kind", "leaves", "limit", "maker", "number", "price", "quantity", "reason", "side", "stop", "symbol")
+    __slots__ = (
+        "fee", "kind", "leaves", "limit", "maker", "number", "price", "quantity", "reason", "side", "stop", "symbol",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         """A report of no order."""

@@ -15,9 +15,7 @@ def freeze(
     strategy: jobs.Strategy = None,
     *,
     out: Annotated[Path | None, typer.Option(help="Where to write. Default: the class's name and .kernel.")] = None,
-    target: Annotated[
-        str, typer.Option(help="x86-64-v2, x86-64-v3, aarch64, or native: this machine.")
-    ] = "x86-64-v2",
+    target: Annotated[str, typer.Option(help="x86-64-v2, x86-64-v3, aarch64, or native: this machine.")] = "x86-64-v2",
     data: jobs.Data = None,
     symbols: jobs.Symbols = None,
     config: jobs.ConfigPath = None,

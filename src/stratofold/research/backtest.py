@@ -93,7 +93,7 @@ def check_strategy(strategy: object) -> None:
         raise Setup("SF107", what, fix="pass the class itself: backtest(Crossover, data), not an instance")
 
 
-def check_cash(cash: float) -> float:
+def check_cash(cash: Any) -> float:
     """Raise Setup unless `cash` is a positive amount."""
     if not isinstance(cash, (int, float)) or not 0 < cash < inf:
         raise Setup("SF108", f"cash is {cash!r}", fix="start with a positive amount, such as cash=100_000")

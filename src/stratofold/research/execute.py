@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Error, Setup
+from stratofold.fold.book import Book
 from stratofold.fold.order import OrderError
 from stratofold.fold.run import CROWDED, finish_run
 from stratofold.fold.run import run as fold_run
@@ -81,7 +82,9 @@ def run_compiled(run: Run, data: MarketData, progress: Any = None) -> Executed:
 def run_frozen(run: Run, data: MarketData, path: Any) -> Executed:
     """By a frozen kernel; raises Setup when it does not fit."""
     if path is None:
-        fix = 'freeze it first: stratofold.freeze(Strategy, data, "strategy.kernel"), then pass kernel="strategy.kernel"'
+        fix = (
+            'freeze it first: stratofold.freeze(Strategy, data, "strategy.kernel"), then pass kernel="strategy.kernel"'
+        )
         raise Setup("SF112", 'execution="frozen" needs a kernel', why="a frozen kernel is a file", fix=fix)
     loaded = _loaded(Path(path))
     in_machine_code(run, data, loaded.bind(run.engine, run.strategy, run.feed))
@@ -191,15 +194,24 @@ def told(raised: Exception, run: Run, data: MarketData) -> Exception:
         return Setup("SF130", raised.what, place=place, why="the venue would not know the order", fix=raised.fix)
     name = type(run.strategy).__name__
     what = f"{name} raised {type(raised).__name__}: {raised}"
-    return StrategyError("SF131", what, place=place, fix="the traceback above this error shows the line", cause=raised)
+    fix = "mend that line; `cause` (--debug on the command line) has the whole traceback"
+    return StrategyError("SF131", what, place=place, why=_words(raised), fix=fix, cause=raised)
+
+
+def _words(raised: Exception) -> str:
+    """What the book can be asked, when it was asked for a word it does not have."""
+    if not isinstance(raised, AttributeError) or not isinstance(raised.obj, Book):
+        return ""
+    orders = [word for word in vars(Book) if word.startswith(("buy", "sell", "close", "target_", "cancel", "replace"))]
+    return f"the book's words are {', '.join(orders)}"
 
 
 class StrategyError(Setup):
     """A strategy raised; `cause` is its own exception."""
 
-    def __init__(self, code: str, what: str, *, place: str, fix: str, cause: Exception) -> None:
+    def __init__(self, code: str, what: str, *, place: str, why: str, fix: str, cause: Exception) -> None:
         """Keep the genuine exception beside the sentence."""
-        super().__init__(code, what, place=place, fix=fix)
+        super().__init__(code, what, place=place, why=why, fix=fix)
         self.cause = cause
 
 
