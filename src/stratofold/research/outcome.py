@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from functools import lru_cache
 from math import nan
 from typing import TYPE_CHECKING, Any
 
+from stratofold.events import Bar, Bars, Fill, Timer
+from stratofold.fold.grid import to_grid
 from stratofold.fold.risk import REASON_NAMES
 from stratofold.fold.tally import statistics
 from stratofold.research.result import Result
@@ -55,7 +58,7 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
         assumed=assumed(options),
         ignores=_IGNORES,
         notices=[*data.notes, *executed.notices],
-        warnings=_warnings(engine, data),
+        warnings=_warnings(run, data),
         hashes=hashes(run, data, parameters, executed),
         currency=options.base,
     )
@@ -64,6 +67,9 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
 def figures(engine: Engine, data: MarketData, options: Options) -> dict[str, Any]:
     """The statistics by name, with what they count from."""
     stats: dict[str, Any] = dict(statistics(engine.tally, engine.book.ledger, data.calendar.sessions_per_year))
+    scale = engine.book.ledger.scale[0]
+    for name in ("gross_profit", "gross_loss"):
+        stats[name] = to_grid(stats[name], scale)
     stats["initial_equity"] = options.cash
     stats["sessions_per_year"] = data.calendar.sessions_per_year
     if len(data.time):
@@ -91,16 +97,44 @@ def assumed(options: Options) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _warnings(engine: Engine, data: MarketData) -> list[str]:
+def _warnings(run: Run, data: MarketData) -> list[str]:
     """What may be wrong with the run."""
-    warnings = []
-    if engine.logs.refusals.count and not engine.logs.fills.count:
-        warnings.append("every order was refused: look at result.refusals, and state the limits you mean")
+    engine = run.engine
+    warnings = _refused(engine) + _kept(run)
     if engine.book.ledger.equity_steps <= 0.0:
         warnings.append("the account lost everything; the figures after that mean nothing")
     if not engine.logs.orders.count and not engine.book.orders.count and len(data.time):
-        warnings.append("the strategy sent no order")
+        warnings.append("the strategy sent no order" + _symbol_by_text(run, data))
     return warnings
+
+
+def _symbol_by_text(run: Run, data: MarketData) -> str:
+    """A hint where `on_bar` mentions a symbol by its text: `bar.symbol` is a number, and equal to no text."""
+    code = getattr(type(run.strategy).on_bar, "__code__", None)
+    named = [name for name in data.symbols if code is not None and name in code.co_consts]
+    return f": bar.symbol is a number, compare it with self.symbol({named[0]!r})" if named else ""
+
+
+def _refused(engine: Engine) -> list[str]:
+    """How many orders risk turned down and why most of them: figures of a run that was held back are not its rule's."""
+    refusals = engine.logs.refusals
+    if not refusals.count:
+        return []
+    reason, _ = Counter(refusals.reason[: refusals.count]).most_common(1)[0]
+    mostly = REASON_NAMES[reason]
+    if not engine.logs.fills.count:
+        return [f"every order was refused ({mostly}): look at result.refusals, and state the limits you mean"]
+    return [f"{refusals.count:,} orders were refused, most for {mostly}: look at result.refusals"]
+
+
+def _kept(run: Run) -> list[str]:
+    """Attributes that keep an event: the engine writes the next one over it, so it never is the last one's."""
+    kept = [name for name, value in vars(run.strategy).items() if isinstance(value, (Bar, Bars, Timer, Fill))]
+    return [
+        f"self.{name} keeps a {type(getattr(run.strategy, name)).__name__.lower()}, which the next one is written over: "
+        f"keep its numbers (self.last_close = bar.close)"
+        for name in kept
+    ]
 
 
 def _log(log: Any) -> Columns:

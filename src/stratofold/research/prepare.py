@@ -87,6 +87,7 @@ def build_strategy(
 ) -> Strategy:
     """An instance with its parameters, symbols and state made; its code means the same in every execution."""
     if strategy not in _routed:
+        _refuse_misspelt(strategy)
         route(strategy)
         _routed.add(strategy)
     if artifacts:
@@ -103,6 +104,18 @@ def build_strategy(
     fold.setup()
     refuse_shared(fold)
     return fold
+
+
+def _refuse_misspelt(strategy: type[Strategy]) -> None:
+    """Raise Setup SF114 for a method that looks like a hook and is none: it would never be called."""
+    hooks = [*_HOOKS, "setup"]
+    for name in vars(strategy):
+        if not name.startswith(("on_", "set")) or name in hooks or not callable(vars(strategy)[name]):
+            continue
+        near = get_close_matches(name, hooks, n=1, cutoff=0.8)
+        if near:
+            what = f"{strategy.__name__}.{name} is not a hook, and nothing would call it"
+            raise Setup("SF114", what, why=f"the hooks are {', '.join(hooks)}", fix=f"did you mean {near[0]}?")
 
 
 def _unknown_parameter(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:
