@@ -89,12 +89,11 @@ class Ledger:
         return True
 
     def revalue(self, symbol: int) -> None:
-        """Bring the worth of the position at its last price up to date."""
-        if self.holdings[symbol].quantity != 0.0:
-            self.mark(symbol, self.holdings[symbol].price)
-        else:
-            self.total_steps[self.holdings[symbol].currency] -= self.holdings[symbol].worth_steps
-            self.holdings[symbol].worth_steps = 0.0
+        """Bring the worth of the position at its last price up to date; one that is flat is worth nothing."""
+        holding = self.holdings[symbol]
+        if not self.mark(symbol, holding.price):
+            self.total_steps[holding.currency] -= holding.worth_steps
+            holding.worth_steps = 0.0
 
     def base_steps(self, currency: int, steps: float) -> float:
         """Steps of `currency` in steps of the base currency, at the last rate."""
@@ -120,36 +119,27 @@ class Ledger:
     def fill(self, symbol: int, side: int, quantity: float, price: float, fee: float) -> None:
         """Post a fill of `quantity` units at `price`; `fee` is in the instrument's currency."""
         contract = self.contracts[symbol]
+        holding = self.holdings[symbol]
         value = self.value_steps(symbol, quantity, price)
-        before = self.holdings[symbol].quantity
+        before = holding.quantity
         after = to_grid(before + side * quantity, contract.quantity_scale)
-        self._average(symbol, before, after, price)
-        self.holdings[symbol].quantity = after
-        if self.holdings[symbol].price != self.holdings[symbol].price:
-            self.holdings[symbol].price = price
+        _average(holding, before, after, price)
+        holding.quantity = after
+        if holding.price != holding.price:
+            holding.price = price
         if contract.margined:
-            self.holdings[symbol].carried_steps -= side * value
+            holding.carried_steps -= side * value
         else:
             self.cash_steps[contract.currency] -= side * value
         self.cash_steps[contract.currency] -= to_steps(fee, contract.money_scale)
-        self._settle_if_flat(symbol)
+        self._settle_if_flat(holding)
         self.revalue(symbol)
 
-    def _average(self, symbol: int, before: float, after: float, price: float) -> None:
-        """The average entry price after a fill: unchanged by reducing, fresh when the position changes sides."""
-        if after == 0.0:
-            self.holdings[symbol].average_price = nan
-        elif before * after <= 0.0:
-            self.holdings[symbol].average_price = price
-        elif abs(after) > abs(before):
-            held = self.holdings[symbol].average_price * before
-            self.holdings[symbol].average_price = (held + price * (after - before)) / after
-
-    def _settle_if_flat(self, symbol: int) -> None:
+    def _settle_if_flat(self, holding: Holding) -> None:
         """A margined position that is flat moves what it carried to cash."""
-        if self.holdings[symbol].quantity == 0.0 and self.holdings[symbol].carried_steps != 0.0:
-            self.cash_steps[self.holdings[symbol].currency] += self.holdings[symbol].carried_steps
-            self.holdings[symbol].carried_steps = 0.0
+        if holding.quantity == 0.0 and holding.carried_steps != 0.0:
+            self.cash_steps[holding.currency] += holding.carried_steps
+            holding.carried_steps = 0.0
 
     def pay(self, currency: int, steps: float) -> None:
         """Add `steps` of `currency` to cash; negative takes them away."""
@@ -170,7 +160,7 @@ class Ledger:
         self.holdings[symbol].average_price /= ratio
         if price == price:
             self.holdings[symbol].price = to_grid(price, contract.price_scale)
-        self._settle_if_flat(symbol)
+        self._settle_if_flat(self.holdings[symbol])
         if self.holdings[symbol].price == self.holdings[symbol].price:
             self.revalue(symbol)
         return paid
@@ -219,3 +209,13 @@ class Ledger:
         for symbol in range(self.symbol_count):
             free -= self.margin_steps(symbol)
         return max(free, 0.0) / self.scale[0]
+
+
+def _average(holding: Holding, before: float, after: float, price: float) -> None:
+    """The average entry price after a fill: unchanged by reducing, fresh when the position changes sides."""
+    if after == 0.0:
+        holding.average_price = nan
+    elif before * after <= 0.0:
+        holding.average_price = price
+    elif abs(after) > abs(before):
+        holding.average_price = (holding.average_price * before + price * (after - before)) / after

@@ -176,24 +176,32 @@ class Venue(Desk):
             price = self.costs.slippage.price(order.side, price, quantity, bar.volume, contract.price_scale)
         else:
             price = to_grid(price, contract.price_scale)
-        affordable = self._afford(order.symbol, order.side, quantity, price, maker)
-        if affordable < quantity and (order.tif == FOK or affordable <= 0.0):
-            self._end(CANCELLED, index, UNAFFORDABLE)
-            return
-        order.bar_filled = self.bar_index
-        self._do(order, min(quantity, affordable), price, maker)
-        left = to_grid(order.remaining, contract.quantity_scale)
+        value = self._value(order.symbol, quantity, price)
+        fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
+        affordable = self._afford(order.symbol, order.side, quantity, price, fee)
+        cut = affordable < quantity
+        if cut:
+            if order.tif == FOK or affordable <= 0.0:
+                self._end(CANCELLED, index, UNAFFORDABLE)
+                return
+            quantity = affordable
+            value = self._value(order.symbol, quantity, price)
+            fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
+        self.costs.fees.book(value)
+        left = self._do(order, quantity, price, fee, maker)
         if left <= 0.0:
             self._remove(index)
-        elif affordable < quantity:
+        elif cut:
             self._end(CANCELLED, index, UNAFFORDABLE)
 
-    def _do(self, order: Order, quantity: float, price: float, maker: bool) -> None:
-        """Post the fill to the broker's ledger and report it."""
+    def _value(self, symbol: int, quantity: float, price: float) -> float:
+        """What `quantity` costs at `price` in the instrument's currency, whichever its sign."""
+        return abs(self.ledger.value_steps(symbol, quantity, price)) / self.ledger.contracts[symbol].money_scale
+
+    def _do(self, order: Order, quantity: float, price: float, fee: float, maker: bool) -> float:
+        """Post the fill to the broker's ledger and report it; returns what is left of the order."""
         contract = self.ledger.contracts[order.symbol]
-        value = abs(self.ledger.value_steps(order.symbol, quantity, price)) / contract.money_scale
-        fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
-        self.costs.fees.book(value)
+        order.bar_filled = self.bar_index
         self.ledger.fill(order.symbol, order.side, quantity, price, fee)
         self.available -= quantity
         if self.available < inf:
@@ -206,21 +214,19 @@ class Venue(Desk):
         report.fee = fee
         report.maker = maker
         report.leaves = to_grid(order.remaining, contract.quantity_scale)
+        return report.leaves
 
-    def _afford(self, symbol: int, side: int, quantity: float, price: float, maker: bool) -> float:
-        """How much of `quantity` the account can hold at `price`; what reduces passes whole."""
+    def _afford(self, symbol: int, side: int, quantity: float, price: float, fee: float) -> float:
+        """How much of `quantity` the account can hold at `price`, its `fee` paid; what reduces passes whole."""
         ledger = self.ledger
         contract = ledger.contracts[symbol]
         held = ledger.holdings[symbol].quantity
         after = to_grid(held + side * quantity, contract.quantity_scale)
         if (held * after >= 0.0 and abs(after) <= abs(held)) or contract.margin == 0.0:
             return quantity
-        value = abs(ledger.value_steps(symbol, quantity, price)) / contract.money_scale
-        fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
         fee_steps = ledger.base_steps(contract.currency, to_steps(fee, contract.money_scale))
-        self.note_prices()
-        ledger.holdings[symbol].price = price
-        available = self._equity_steps() - self._margins(symbol) - fee_steps
+        others = self._margin_of_others(symbol, price)
+        available = ledger.equity_steps - others - fee_steps
         ledger.holdings[symbol].price = self.places[symbol].price
         if ledger.required_steps(symbol, after, price, contract.margin) <= available:
             return quantity
@@ -233,6 +239,16 @@ class Venue(Desk):
             cut = max(cut, abs(held))
         return min(max(cut, 0.0), quantity)
 
+    def _margin_of_others(self, symbol: int, price: float) -> float:
+        """Mark `symbol` at `price` and every other at its last price; returns the others' margin, in base steps."""
+        ledger = self.ledger
+        total = 0.0
+        for other in range(ledger.symbol_count):
+            last = price if other == symbol else self.places[other].price
+            if ledger.mark(other, last) and other != symbol:
+                total += ledger.margin_steps(other)
+        return total
+
     def _equity_steps(self) -> float:
         """Equity at the last prices, worked out afresh: the broker's ledger is not marked bar by bar."""
         for symbol in range(self.ledger.symbol_count):
@@ -244,14 +260,6 @@ class Venue(Desk):
         """Bring the last prices to the broker's ledger: only fills and margins ask for them."""
         for symbol in range(self.ledger.symbol_count):
             self.ledger.holdings[symbol].price = self.places[symbol].price
-
-    def _margins(self, apart: int) -> float:
-        """Initial margin of every position but that of symbol `apart`, in base steps."""
-        total = 0.0
-        for symbol in range(self.ledger.symbol_count):
-            if symbol != apart and self.ledger.holdings[symbol].quantity != 0.0:
-                total += self.ledger.margin_steps(symbol)
-        return total
 
     # What ends orders, and positions, without a strategy's word.
 
