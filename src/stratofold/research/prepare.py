@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "on_fill": HEARS_FILL}
 _routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs more than a short run
-_CAPACITY = 4
+_CAPACITY_MIN, _CAPACITY_MAX = 4, 64
 _LOG_ROWS = 256
 
 
@@ -60,7 +60,7 @@ class Options:
     grace_seconds: float = 0.0
     base: str = "USD"
     artifacts: Mapping[str, object] = field(default_factory=dict)
-    capacity: int = _CAPACITY
+    capacity: int = 0  # room in the tables of orders and messages; 0: by the number of symbols
     log_rows: int = _LOG_ROWS
 
 
@@ -131,14 +131,15 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     """Book, risk, venue, tally and logs for these instruments."""
     currencies = _currencies(data, options.base)
     scales = array("d", [10.0 ** currency_decimals(name) for name in currencies])
-    book = Book(Ledger(_contracts(data, currencies, options), scales, options.cash), options.capacity)
+    capacity = options.capacity or min(max(_CAPACITY_MIN, 2 * len(data.symbols)), _CAPACITY_MAX)
+    book = Book(Ledger(_contracts(data, currencies, options), scales, options.cash), capacity)
     costs = Costs(
         _fresh_fees(options.fees),
         options.slippage or Slippage(),
         _fresh_latency(options.latency),
         options.volume_cap,
     )
-    venue = Venue(Ledger(_contracts(data, currencies, options), scales, options.cash), costs, options.capacity)
+    venue = Venue(Ledger(_contracts(data, currencies, options), scales, options.cash), costs, capacity)
     sessions = build_sessions(data.calendar)
     tally = Tally(len(data.symbols), book.ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
     curve = len(data.time) if options.equity_curve else 0
