@@ -58,6 +58,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = app(words, standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
+        typer.echo("interrupted", err=True)
         return Exit.INTERRUPTED
     except Exception as problem:
         if not hasattr(problem, "format_message"):  # click's own errors, of whichever click typer carries

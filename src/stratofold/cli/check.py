@@ -17,7 +17,7 @@ def check(
     end: jobs.End = None,
     cash: jobs.Cash = None,
     fees: jobs.Charges = None,
-    slippage: jobs.Charges = None,
+    slippage: jobs.Slips = None,
     limits: jobs.Allowances = None,
     config: jobs.ConfigPath = None,
     json: Json = False,

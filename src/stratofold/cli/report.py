@@ -22,7 +22,7 @@ def report(
     end: jobs.End = None,
     cash: jobs.Cash = None,
     fees: jobs.Charges = None,
-    slippage: jobs.Charges = None,
+    slippage: jobs.Slips = None,
     limits: jobs.Allowances = None,
     execution: jobs.Execution = None,
     kernel: jobs.Kernel = None,

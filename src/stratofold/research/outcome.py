@@ -103,7 +103,8 @@ def _warnings(run: Run, data: MarketData) -> list[str]:
     warnings = _refused(engine) + _kept(run)
     if engine.book.ledger.equity_steps <= 0.0:
         warnings.append("the account lost everything; the figures after that mean nothing")
-    if not engine.logs.orders.count and not engine.book.orders.count and len(data.time):
+    sent = engine.logs.orders.count or engine.book.orders.count or engine.logs.refusals.count
+    if not sent and len(data.time):
         warnings.append("the strategy sent no order" + _symbol_by_text(run, data))
     return warnings
 
