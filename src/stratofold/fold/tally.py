@@ -9,11 +9,47 @@ from array import array
 from math import inf, nan, sqrt
 
 from stratofold.fold.grid import to_steps
-from stratofold.fold.ledger import Ledger, integers, zeros
+from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import TradeLog
 from stratofold.fold.marks import seldom
 
 NANOSECONDS_A_DAY = 86_400_000_000_000
+
+
+class RoundTrip:
+    """What one symbol was traded for since it was last flat; `side` 0 is none open, amounts are in steps.
+
+    `bought_value` and `sold_value` are sums of quantity times price.
+    """
+
+    __slots__ = ("bought", "bought_value", "fees", "flow", "opened", "quantity", "side", "sold", "sold_value")
+
+    def __init__(self) -> None:
+        """Nothing is open."""
+        self.begin(0, 0.0, 0)
+
+    def begin(self, side: int, quantity: float, time: int) -> None:
+        """A round trip begins."""
+        self.side: int = side
+        self.opened: int = time
+        self.quantity: float = quantity
+        self.flow: float = 0.0
+        self.fees: float = 0.0
+        self.bought: float = 0.0
+        self.bought_value: float = 0.0
+        self.sold: float = 0.0
+        self.sold_value: float = 0.0
+
+    def add(self, side: int, quantity: float, value: float, fee: float, price: float) -> None:
+        """Part of the round trip: money in or out."""
+        self.flow -= side * value
+        self.fees += fee
+        if side > 0:
+            self.bought += quantity
+            self.bought_value += quantity * price
+        else:
+            self.sold += quantity
+            self.sold_value += quantity * price
 
 
 class Tally:
@@ -22,9 +58,8 @@ class Tally:
     __slots__ = (
         "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps",
         "first_steps", "gross_loss", "gross_profit", "in_market_count", "last_steps", "mean", "mean_equity_sum",
-        "peak_steps", "peak_time", "risk_free", "session_count", "spread", "start_time", "time", "trade_bought", "trade_bought_value", "trade_count", "trade_entry", "trade_fees", "trade_flow",
-        "trade_opened", "trade_quantity", "trade_side", "trade_sold", "trade_sold_value", "traded_value",
-        "trough_steps", "win_count",
+        "peak_steps", "peak_time", "risk_free", "session_count", "spread", "start_time", "time", "trade_count",
+        "traded_value", "trips", "trough_steps", "win_count",
     )  # fmt: skip
 
     def __init__(self, symbol_count: int, equity_steps: float, risk_free: "array[float]") -> None:
@@ -53,16 +88,7 @@ class Tally:
         self.win_count: int = 0
         self.gross_profit: float = 0.0
         self.gross_loss: float = 0.0
-        self.trade_side = integers(symbol_count)
-        self.trade_opened = integers(symbol_count)
-        self.trade_quantity = zeros(symbol_count)
-        self.trade_flow = zeros(symbol_count)
-        self.trade_fees = zeros(symbol_count)
-        self.trade_entry = zeros(symbol_count)
-        self.trade_bought = zeros(symbol_count)
-        self.trade_bought_value = zeros(symbol_count)
-        self.trade_sold = zeros(symbol_count)
-        self.trade_sold_value = zeros(symbol_count)
+        self.trips: list[RoundTrip] = [RoundTrip() for _ in range(symbol_count)]
 
     def observe(self, equity_steps: float, time: int) -> None:
         """The equity after an event that may have moved it: peaks, troughs, drawdowns."""
@@ -131,67 +157,47 @@ class Tally:
     def fill(self, ledger: Ledger, log: TradeLog, symbol: int, side: int, quantity: float, price: float, fee: float,
              time: int, before: float) -> None:  # fmt: skip
         """Count a fill toward the round trip of its symbol; `before` is the position it met."""
+        holding = ledger.holdings[symbol]
+        trip = self.trips[symbol]
         value = abs(ledger.value_steps(symbol, quantity, price))
-        base = ledger.base_steps(ledger.holdings[symbol].currency, value)
-        self.traded_value += base
-        fee_steps = to_steps(fee, ledger.holdings[symbol].money_scale)
-        self.fees_steps += ledger.base_steps(ledger.holdings[symbol].currency, fee_steps)
-        after = ledger.holdings[symbol].quantity
+        self.traded_value += ledger.base_steps(holding.currency, value)
+        fee_steps = to_steps(fee, holding.money_scale)
+        self.fees_steps += ledger.base_steps(holding.currency, fee_steps)
+        after = holding.quantity
         if before == 0.0:
-            self._open(symbol, side, quantity, price, time)
-            self._add(symbol, side, quantity, value, fee_steps, price)
+            trip.begin(side, quantity, time)
+            trip.add(side, quantity, value, fee_steps, price)
         elif before * after < 0.0:
             closing = abs(before)
             closing_value = abs(ledger.value_steps(symbol, closing, price))
             share = fee_steps * closing / quantity
-            self._add(symbol, side, closing, closing_value, share, price)
+            trip.add(side, closing, closing_value, share, price)
             self._close(ledger, log, symbol, time)
-            self._open(symbol, side, abs(after), price, time)
-            self._add(symbol, side, abs(after), value - closing_value, fee_steps - share, price)
+            trip.begin(side, abs(after), time)
+            trip.add(side, abs(after), value - closing_value, fee_steps - share, price)
         else:
-            self._add(symbol, side, quantity, value, fee_steps, price)
-            if abs(after) > self.trade_quantity[symbol]:
-                self.trade_quantity[symbol] = abs(after)
+            trip.add(side, quantity, value, fee_steps, price)
+            if abs(after) > trip.quantity:
+                trip.quantity = abs(after)
             if after == 0.0:
                 self._close(ledger, log, symbol, time)
 
-    def _open(self, symbol: int, side: int, quantity: float, price: float, time: int) -> None:
-        """A round trip begins."""
-        self.trade_side[symbol] = side
-        self.trade_opened[symbol] = time
-        self.trade_quantity[symbol] = quantity
-        self.trade_flow[symbol] = 0.0
-        self.trade_fees[symbol] = 0.0
-        self.trade_bought[symbol] = 0.0
-        self.trade_bought_value[symbol] = 0.0
-        self.trade_sold[symbol] = 0.0
-        self.trade_sold_value[symbol] = 0.0
-
-    def _add(self, symbol: int, side: int, quantity: float, value: float, fee: float, price: float) -> None:
-        """Part of the round trip: money in or out."""
-        self.trade_flow[symbol] -= side * value
-        self.trade_fees[symbol] += fee
-        if side > 0:
-            self.trade_bought[symbol] += quantity
-            self.trade_bought_value[symbol] += quantity * price
-        else:
-            self.trade_sold[symbol] += quantity
-            self.trade_sold_value[symbol] += quantity * price
-
     def credit(self, symbol: int, steps: float) -> None:
         """Money that came with the position (dividend, funding, borrowing) belongs to its round trip."""
-        self.trade_flow[symbol] += steps
+        self.trips[symbol].flow += steps
 
     def split(self, symbol: int, ratio: float) -> None:
         """The open round trip goes on in new units."""
-        self.trade_quantity[symbol] *= ratio
-        self.trade_bought[symbol] *= ratio
-        self.trade_sold[symbol] *= ratio
+        trip = self.trips[symbol]
+        trip.quantity *= ratio
+        trip.bought *= ratio
+        trip.sold *= ratio
 
     def _close(self, ledger: Ledger, log: TradeLog, symbol: int, time: int) -> None:
         """The round trip is over: count it and write it down."""
+        trip = self.trips[symbol]
         scale = ledger.holdings[symbol].money_scale
-        profit = self.trade_flow[symbol] - self.trade_fees[symbol]
+        profit = trip.flow - trip.fees
         base = ledger.base_steps(ledger.holdings[symbol].currency, profit) / ledger.scale[0]
         self.trade_count += 1
         if profit > 0.0:
@@ -202,28 +208,29 @@ class Tally:
         row = log.count
         if row == len(log.symbol):
             log.grow()
-        bought = self.trade_bought_value[symbol] / self.trade_bought[symbol] if self.trade_bought[symbol] > 0.0 else nan
-        sold = self.trade_sold_value[symbol] / self.trade_sold[symbol] if self.trade_sold[symbol] > 0.0 else nan
-        long = self.trade_side[symbol] > 0
+        bought = trip.bought_value / trip.bought if trip.bought > 0.0 else nan
+        sold = trip.sold_value / trip.sold if trip.sold > 0.0 else nan
+        long = trip.side > 0
         log.symbol[row] = symbol
-        log.side[row] = self.trade_side[symbol]
-        log.opened[row] = self.trade_opened[symbol]
+        log.side[row] = trip.side
+        log.opened[row] = trip.opened
         log.closed[row] = time
-        log.quantity[row] = self.trade_quantity[symbol]
+        log.quantity[row] = trip.quantity
         log.entry_price[row] = bought if long else sold
         log.exit_price[row] = sold if long else bought
         log.profit[row] = profit / scale
-        log.fees[row] = self.trade_fees[symbol] / scale
+        log.fees[row] = trip.fees / scale
         log.count = row + 1
-        self.trade_side[symbol] = 0
+        trip.side = 0
 
     def settle(self, ledger: Ledger, log: TradeLog, symbol: int, quantity: float, price: float, time: int) -> None:
         """A position was closed for us (delisting, expiry, a fraction paid): `quantity` signed, already gone."""
-        if self.trade_side[symbol] == 0:
+        trip = self.trips[symbol]
+        if trip.side == 0:
             return
         side = -1 if quantity > 0.0 else 1
         value = abs(ledger.value_steps(symbol, quantity, price))
-        self._add(symbol, side, abs(quantity), value, 0.0, price)
+        trip.add(side, abs(quantity), value, 0.0, price)
         self._close(ledger, log, symbol, time)
 
 
