@@ -192,10 +192,20 @@ def told(raised: Exception, run: Run, data: MarketData) -> Exception:
     place = ", ".join(part for part in (_line(raised), _symbol(symbol, data), _time(book.time)) if part)
     if isinstance(raised, OrderError):
         return Setup("SF130", raised.what, place=place, why="the venue would not know the order", fix=raised.fix)
+    if _is_symbol_by_text(raised):
+        what = "the book was given a symbol as text, and a symbol is a number here"
+        fix = 'in setup: self.spy = self.symbol("SPY"); then give self.spy, or bar.symbol'
+        return Setup("SF130", what, place=place, why="numbers run alike in every execution", fix=fix)
     name = type(run.strategy).__name__
     what = f"{name} raised {type(raised).__name__}: {raised}"
     fix = "mend that line; `cause` (--debug on the command line) has the whole traceback"
     return StrategyError("SF131", what, place=place, why=_words(raised), fix=fix, cause=raised)
+
+
+def _is_symbol_by_text(raised: Exception) -> bool:
+    """Whether a word of the book stumbled over text where a handle belongs."""
+    frames = traceback.extract_tb(raised.__traceback__)
+    return isinstance(raised, TypeError) and "'str'" in str(raised) and bool(frames) and _ours(frames[-1].filename)
 
 
 def _words(raised: Exception) -> str:

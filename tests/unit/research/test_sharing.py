@@ -53,3 +53,17 @@ def test_a_guard_or_one_a_symbol_is_fine(strategy):
 
 def test_one_symbol_cannot_be_mixed():
     assert backtest(Mixed, sample("SPY"), end="2000-01-01").stats["bars"] > 0
+
+
+class ByText(Strategy):
+    """Orders a symbol by its name."""
+
+    def on_bar(self, bar, book):
+        book.buy("SPY", 1.0)
+
+
+def test_a_symbol_by_text_is_answered_with_the_word_for_it():
+    with pytest.raises(Setup) as refused:
+        backtest(ByText, sample("SPY"), end="1998-02-01")
+    assert refused.value.code == "SF130"
+    assert 'self.symbol("SPY")' in refused.value.fix
