@@ -42,6 +42,7 @@ _HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "
 _routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs more than a short run
 _CAPACITY_MIN, _CAPACITY_MAX = 4, 64
 _LOG_ROWS = 256
+_BARS_A_ROW = 40  # a log that is long enough at once saves leaving machine code to lengthen it
 
 
 @dataclass
@@ -144,7 +145,7 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     tally = Tally(len(data.symbols), book.ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
     curve = len(data.time) if options.equity_curve else 0
     rows = len(data.calendar) * 8 // 7 + 8  # so many that it is never crowded
-    logs = Logs(options.log_rows, rows, curve)
+    logs = Logs(max(options.log_rows, len(data.time) // _BARS_A_ROW), rows, curve)
     engine = Engine(book, Risk(_plain(options.limits), len(data.symbols)), venue, tally, sessions, logs, _hears(fold))
     engine.grace = int(options.grace_seconds * 1e9)
     return engine
