@@ -15,7 +15,20 @@ def double(column: "array[int] | array[float]") -> None:
     column.frombytes(bytes(len(column) * column.itemsize))
 
 
-class FillLog:
+class Log:
+    """Columns and a count of the rows written; what every log has."""
+
+    __slots__: tuple[str, ...] = ()
+
+    @leaves_kernel
+    def grow(self) -> None:
+        """Double every column."""
+        for name in self.__slots__:
+            if name != "count":
+                double(getattr(self, name))
+
+
+class FillLog(Log):
     """One row a fill."""
 
     __slots__ = ("count", "time", "number", "symbol", "side", "quantity", "price", "fee", "maker", "position")
@@ -37,14 +50,6 @@ class FillLog:
     def crowded(self) -> bool:
         """Whether Python should lengthen the log at the next event boundary."""
         return self.count * 8 > len(self.time) * 7
-
-    @leaves_kernel
-    def grow(self) -> None:
-        """Double every column."""
-        for column in (self.time, self.number, self.symbol, self.side, self.maker):
-            double(column)
-        for amounts in (self.quantity, self.price, self.fee, self.position):
-            double(amounts)
 
     def add(
         self,
@@ -74,7 +79,7 @@ class FillLog:
         self.count = row + 1
 
 
-class OrderLog:
+class OrderLog(Log):
     """One row an order, written when it is done (or at the end, when it still works)."""
 
     __slots__ = (
@@ -106,19 +111,8 @@ class OrderLog:
         """Whether Python should lengthen the log at the next event boundary."""
         return self.count * 8 > len(self.number) * 7
 
-    @leaves_kernel
-    def grow(self) -> None:
-        """Double every column."""
-        for column in (
-            self.number, self.symbol, self.strategy, self.side, self.kind, self.tif, self.state, self.parent,
-            self.decided, self.done,
-        ):  # fmt: skip
-            double(column)
-        for amounts in (self.quantity, self.limit, self.stop, self.filled, self.average_price):
-            double(amounts)
 
-
-class TradeLog:
+class TradeLog(Log):
     """One row a round trip, flat to flat."""
 
     __slots__ = (
@@ -143,16 +137,8 @@ class TradeLog:
         """Whether Python should lengthen the log at the next event boundary."""
         return self.count * 8 > len(self.symbol) * 7
 
-    @leaves_kernel
-    def grow(self) -> None:
-        """Double every column."""
-        for column in (self.symbol, self.side, self.opened, self.closed):
-            double(column)
-        for amounts in (self.quantity, self.entry_price, self.exit_price, self.profit, self.fees):
-            double(amounts)
 
-
-class RefusalLog:
+class RefusalLog(Log):
     """One row a refusal: the reason, the limit and what was observed against it."""
 
     __slots__ = ("count", "time", "number", "symbol", "side", "quantity", "reason", "limit", "observed")
@@ -173,14 +159,6 @@ class RefusalLog:
     def crowded(self) -> bool:
         """Whether Python should lengthen the log at the next event boundary."""
         return self.count * 8 > len(self.time) * 7
-
-    @leaves_kernel
-    def grow(self) -> None:
-        """Double every column."""
-        for column in (self.time, self.number, self.symbol, self.side, self.reason):
-            double(column)
-        for amounts in (self.quantity, self.limit, self.observed):
-            double(amounts)
 
     def add(
         self,
@@ -208,7 +186,7 @@ class RefusalLog:
         self.count = row + 1
 
 
-class EquityLog:
+class EquityLog(Log):
     """One row a session's close: equity, cash and gross exposure in the base currency."""
 
     __slots__ = ("count", "time", "equity", "cash", "exposure")
@@ -225,13 +203,6 @@ class EquityLog:
     def crowded(self) -> bool:
         """Whether Python should lengthen the log at the next event boundary."""
         return self.count * 8 > len(self.time) * 7
-
-    @leaves_kernel
-    def grow(self) -> None:
-        """Double every column."""
-        double(self.time)
-        for amounts in (self.equity, self.cash, self.exposure):
-            double(amounts)
 
     def add(self, time: int, equity: float, cash: float, exposure: float) -> None:
         """Write one row."""
