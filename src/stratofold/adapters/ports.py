@@ -1,18 +1,469 @@
 """Everything the product needs from outside, on one page, in the shape of our need.
 
 What comes in: nothing; these are shapes.
-What goes out: protocols that every adapter of a port fulfils, each with one contract test for all of them.
+What goes out: protocols that every adapter of a port fulfils, each with one contract test for all of them, and the
+small records that cross them.
 Why it is shaped so: a port is written when something is built behind it, and it is not the shape of anybody's SDK.
+What is stored is synchronous (a commit is the point), what crosses a network is awaited; nobody here knows an event loop.
+Amounts that cross a port are floats on their decimal grid; their text form is decimal (`wire.decimal`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
+    from stratofold.events import Event
     from stratofold.market.data import Actions, MarketData, Moment
+
+# States of an outgoing message: written down, claimed (may be on the wire), answered for good or for ill, or never sent.
+READY, CLAIMED, ACCEPTED, REJECTED, UNKNOWN, DROPPED = "ready", "claimed", "accepted", "rejected", "unknown", "dropped"
+
+# What a control row says of its scope; the strictest of all that apply counts.
+ACTIVE, REDUCING, HALTED = "active", "reducing", "halted"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record before it is written: `body` is its decision part, `envelope` what else is known (contract 9)."""
+
+    kind: str
+    body: bytes
+    envelope: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as written: `sequence` is dense from 1 a book; `chain` is SHA-256 over the one before and this one."""
+
+    book: str
+    sequence: int
+    kind: str
+    body: bytes
+    envelope: bytes
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a book stands: `sequence` and `chain` of its last record, `step` the events folded, `epoch` its writer."""
+
+    book: str
+    account: str
+    generation: str
+    epoch: int
+    sequence: int
+    step: int
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for the venue: `key` is unique for ever; `action` is submit, cancel or replace.
+
+    `client_id` names the order (contract 6).  `body` is the venue message in wire form.  `expires_at` (ns UTC) is when
+    it must no longer be sent.  `reduces`: it can only make exposure smaller, so a reducing-only control lets it pass.
+    `exposure` is what it reserves of the account (base currency); `price` what it crosses at (NaN: any).
+    """
+
+    key: str
+    action: str
+    client_id: str
+    symbol: str
+    side: int
+    quantity: float
+    price: float
+    exposure: float
+    reduces: bool
+    expires_at: int
+    body: bytes
+    state: str = READY
+    epoch: int = 0
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One thing in a book's inbox: (`source`, `identity`) is accepted once, for ever; `number` is its place."""
+
+    number: int
+    source: str
+    identity: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the operator or a breach says of a scope: account, book, strategy or symbol (`*`: everything)."""
+
+    scope: str
+    name: str
+    state: str
+    reason: str
+    by: str
+    time: int
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """What all books of an account may have at the venue together; 0 allows nothing but what reduces."""
+
+    exposure_max: float = 0.0
+    orders_max: int = 0
+    symbol_exposure_max: float = 0.0
+    orders_per_second_max: int = 0
+    self_match: bool = False  # whether opposite orders of two books may meet
+
+
+@runtime_checkable
+class Journal(Protocol):
+    """What is written down: records, outbox, inbox, snapshots, controls, reservations.  Every method is one transaction.
+
+    Several processes use one journal at once.  A book has one writer: whoever took the last epoch.  What an older
+    writer appends is refused with `errors.Stop` SF801 (fenced); an `append` at another step than the book's is refused
+    with `errors.Retry` SF802 (lost race: reload, again).  A store that cannot write raises `errors.Stop` SF803.
+    """
+
+    def create(self, book: str, account: str, generation: str, entries: Sequence[Entry]) -> Head:
+        """A new book; raises Setup SF804 if there is one of that name, or its generation was ever used on the account."""
+
+    def books(self) -> list[Head]:
+        """Every book."""
+
+    def head(self, book: str) -> Head:
+        """Where a book stands; raises Setup SF805 for one that is not there."""
+
+    def take(self, book: str, holder: str, time: int) -> Head:
+        """Become the writer of a book: the epoch after this is one higher, and every earlier writer is fenced."""
+
+    def append(
+        self,
+        book: str,
+        epoch: int,
+        step: int,
+        entries: Sequence[Entry],
+        *,
+        steps: int = 0,
+        messages: Sequence[Message] = (),
+        handled: Sequence[int] = (),
+        snapshot: bytes | None = None,
+        claim_at: int | None = None,
+    ) -> tuple[Head, list[Message]]:
+        """Records, outbox, handled inbox numbers and snapshot together, or nothing; the book is at `step + steps` then.
+
+        With `claim_at` (ns UTC) the new messages are claimed in the same transaction; those claimed or dropped come back.
+        """
+
+    def note(self, book: str, entries: Sequence[Entry]) -> Head:
+        """Append records that fold nothing (requests, answers, alerts, operator's words); needs no epoch."""
+
+    def records(self, book: str, after: int = 0, limit: int = 0) -> Iterator[Record]:
+        """The records after a sequence, in order; all of them without `limit`."""
+
+    def snapshot(self, book: str, until: int | None = None) -> tuple[int, int, bytes] | None:
+        """The last snapshot with step at most `until`, as (step, sequence, state)."""
+
+    def claim(
+        self, book: str, epoch: int, keys: Sequence[str], time: int, entries: Sequence[Entry] = ()
+    ) -> list[Message]:
+        """Claim messages for sending: under this epoch, no control forbids them, not expired, the account's limits hold.
+
+        All of it is checked in the claiming transaction, and the reservation of each is taken there.  Those that may not
+        be sent come back with state `dropped` and the reason in `answer`; a message is claimed at most once, for ever.
+        """
+
+    def settle(
+        self, book: str, key: str, state: str, answer: str, entries: Sequence[Entry], offers: Sequence[Offer]
+    ) -> None:
+        """Write the venue's answer to a claimed message (accepted, rejected, unknown), and offer what it reports."""
+
+    def release(self, account: str, client_id: str, exposure: float) -> None:
+        """What an order still reserves is `exposure` now (0: it is done), by evidence from the venue."""
+
+    def outbox(self, book: str, *states: str) -> list[Message]:
+        """The messages in these states, in the order written."""
+
+    def message(self, book: str, key: str) -> Message | None:
+        """One message."""
+
+    def offer(self, book: str, offers: Sequence[Offer]) -> int:
+        """Put things into the inbox; one whose identity is known already is left out.  Returns how many were new."""
+
+    def inbox(self, book: str, limit: int = 256) -> list[Offer]:
+        """What has not been handled, in order."""
+
+    def control(self, account: str, control: Control) -> Control:
+        """Write what holds of a scope from now on; sticky until another control of the same scope and name."""
+
+    def controls(self, account: str) -> list[Control]:
+        """What holds now, of every scope of the account."""
+
+    def limit(self, account: str, limits: AccountLimits) -> None:
+        """What all books of the account may have at the venue together."""
+
+    def reserved(self, account: str) -> dict[str, float]:
+        """Open reservations: exposure by client id."""
+
+    def mark(self, book: str, name: str, value: str | None = None) -> str | None:
+        """Read a small named fact (a high-water mark), or write it when `value` is given."""
+
+    def nonce(self, key: str, least: int = 0) -> int:
+        """The next number of `key`: above all before and at least `least`, for all processes together."""
+
+    def once(self, name: str, until: int, now: int) -> bool:
+        """Whether `name` was not seen before; it is remembered until `until` (ns UTC)."""
+
+    def changed(self) -> int:
+        """A number that differs when another process has committed since it was last asked."""
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+
+@runtime_checkable
+class Artifacts(Protocol):
+    """Named bytes, written once: archive segments, models, kernels, reports."""
+
+    def put(self, name: str, data: bytes) -> str:
+        """Write; returns the SHA-256 in hex.  Writing the same again is nothing; something else is Stop SF811."""
+
+    def get(self, name: str) -> bytes:
+        """Read; raises Setup SF812 for a name that is not there, Stop SF813 when the bytes are not what was put."""
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The names that begin so, sorted."""
+
+
+@runtime_checkable
+class Secrets(Protocol):
+    """Keys and tokens by name; a value never appears in configuration, logs, errors or `repr`."""
+
+    def get(self, name: str) -> str:
+        """The secret; raises Setup SF821 when it is not there, naming the command that puts it there."""
+
+    def put(self, name: str, value: str) -> None:
+        """Keep a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a person must hear: `key` is what makes two of them the same; `level` info, warning or critical."""
+
+    key: str
+    level: str
+    title: str
+    text: str
+    time: int
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Notifier(Protocol):
+    """Tells people."""
+
+    async def notify(self, alert: Alert) -> list[str]:
+        """Deliver to every channel; returns the channels that failed (empty: all heard)."""
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """The time, and waiting for it."""
+
+    def now(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC."""
+
+    def monotonic(self) -> int:
+        """Nanoseconds that never go back, for durations."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NoAnswer(Exception):
+    """The request left and no whole answer came back; `sent` is False when it certainly did not leave."""
+
+    def __init__(self, why: str, *, sent: bool = True) -> None:
+        """Keep why, and whether a byte may have left."""
+        super().__init__(why)
+        self.why = why
+        self.sent = sent
+
+
+@runtime_checkable
+class Http(Protocol):
+    """One request, one answer; never a retry, never a redirect."""
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", timeout_seconds: float = 10.0
+    ) -> Response:
+        """Send and wait; raises NoAnswer."""
+
+
+@runtime_checkable
+class Socket(Protocol):
+    """An open WebSocket."""
+
+    async def send(self, data: str | bytes) -> None:
+        """Send one frame; raises NoAnswer when it is closed."""
+
+    async def receive(self, timeout_seconds: float | None = None) -> str | bytes | None:
+        """The next message; None when the time is over; raises NoAnswer when it is closed."""
+
+    async def close(self) -> None:
+        """Say goodbye."""
+
+
+@runtime_checkable
+class Sockets(Protocol):
+    """Opens WebSockets."""
+
+    async def connect(self, url: str, headers: Mapping[str, str] | None = None) -> Socket:
+        """Open one; raises NoAnswer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue can do; what it cannot is done by the fold, or refused."""
+
+    dedupes_client_id: bool = False
+    lookup_by_client_id: bool = False
+    lookup_settle_seconds: float = 30.0
+    executions_have_ids: bool = False
+    cancel_on_disconnect: bool = False
+    native_bracket: bool = False
+    native_one_cancels_other: bool = False
+    native_trailing: bool = False
+    replaces: bool = True
+    kinds: tuple[str, ...] = ("market", "limit", "stop", "stop_limit")
+    times_in_force: tuple[str, ...] = ("gtc", "day", "ioc", "fok", "at_close")
+    requests_per_minute: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class VenueReport:
+    """One fact a venue states of an order, before it has a handle: `identity` is the same on every channel that says it.
+
+    `kind` is a name of `fold.lifecycle.REPORT_NAMES`; amounts are floats on their grid, NaN for not said.  `cumulative` is
+    what the order has filled by then.  `client_id` is empty for an order that is not ours.
+    """
+
+    identity: str
+    kind: str
+    client_id: str
+    venue_id: str
+    symbol: str
+    side: int
+    time: int
+    quantity: float = 0.0
+    price: float = float("nan")
+    fee: float = 0.0
+    cumulative: float = float("nan")
+    leaves: float = float("nan")
+    limit: float = float("nan")
+    stop: float = float("nan")
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as the venue shows it when asked; `state` is a name of `fold.lifecycle.STATE_NAMES`."""
+
+    client_id: str
+    venue_id: str
+    symbol: str
+    side: int
+    kind: str
+    tif: str
+    state: str
+    quantity: float
+    filled: float
+    average_price: float
+    limit: float
+    stop: float
+    time: int
+    replaced_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """Money and positions as the venue shows them; positions are signed units and average prices by symbol."""
+
+    account: str
+    currency: str
+    cash: float
+    equity: float
+    buying_power: float
+    positions: Mapping[str, tuple[float, float]]
+    blocked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one request: accepted, rejected (with the venue's code and text) or unknown."""
+
+    state: str
+    venue_id: str = ""
+    reason: str = ""
+    request_id: str = ""
+    reports: tuple[VenueReport, ...] = ()
+
+
+@runtime_checkable
+class Broker(Protocol):
+    """Orders out, facts in.  `submit`, `cancel` and `replace` try once, and every ambiguity is `Answer(UNKNOWN)`."""
+
+    capabilities: Capabilities
+
+    async def submit(self, message: Message) -> Answer:
+        """Send a new order."""
+
+    async def cancel(self, message: Message, venue_id: str) -> Answer:
+        """Ask for a cancel; accepted means asked for, not cancelled."""
+
+    async def replace(self, message: Message, venue_id: str) -> Answer:
+        """Ask for other terms."""
+
+    async def order(self, client_id: str) -> VenueOrder | None:
+        """One order by our id; None when the venue does not know it (yet).  Raises NoAnswer, Retry, Stop."""
+
+    async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
+        """Orders, open or all since a time (ns UTC), every page of them."""
+
+    async def executions(self, since: int) -> list[VenueReport]:
+        """Fills from a high-water mark (ns UTC, inclusive) on, oldest first, every page of them."""
+
+    async def account(self) -> AccountState:
+        """Money and positions."""
+
+    async def clock(self) -> int:
+        """The venue's time, ns UTC."""
+
+    def reports(self) -> AsyncIterator[VenueReport | None]:
+        """The stream of facts: a hint, never the guarantee; None marks that the stream was opened (anew)."""
+
+
+@runtime_checkable
+class Feed(Protocol):
+    """Market events in: a stream, and a history that closes its gaps."""
+
+    async def history(self, symbols: Sequence[str], after: int, until: int) -> list[tuple[str, Event]]:
+        """Complete bars and actions in (after, until], ns UTC, in the order of contract 4, each with its symbol."""
+
+    def stream(self, symbols: Sequence[str]) -> AsyncIterator[tuple[str, Event] | None]:
+        """Events as they come; None marks that the stream was opened (anew), so that history can close the gap."""
 
 
 @runtime_checkable

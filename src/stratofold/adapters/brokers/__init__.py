@@ -1,0 +1,1 @@
+"""Brokers: orders out, facts in."""

@@ -1,0 +1,1 @@
+"""Feeds: market events in."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSockets over a real network."""

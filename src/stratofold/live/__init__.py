@@ -1,0 +1,1 @@
+"""The live path: the verbs over the ports."""
