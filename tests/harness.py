@@ -48,6 +48,7 @@ _NAMES = (
     "buy", "sell", "cancel", "replace", "one_cancels_other", "close", "target_quantity", "target_value",
     "target_weight",
 )  # fmt: skip
+_FILL_COLUMNS = ("time", "number", "symbol", "side", "quantity", "price", "fee", "maker")
 _STATES = {WAITING: "waiting", DONE_FILLED: "filled", DONE_CANCELLED: "cancelled", DONE_EXPIRED: "expired"}
 _KINDS = {
     "split": (ACTION, SPLIT), "dividend": (ACTION, DIVIDEND), "delisting": (ACTION, DELISTING),
@@ -242,28 +243,16 @@ def _feed(scenario: Scenario) -> Feed:
 
 def outcome(scenario: Scenario, engine: Engine) -> Outcome:
     """What the engine's logs and ledger say, in the reference's shape."""
-    fills = engine.logs.fills
+    fills = [engine.logs.fills.column(name) for name in _FILL_COLUMNS]
     ledger = engine.book.ledger
     states = dict.fromkeys(range(1, engine.book.next_number), ("cancelled", 0.0))
     log = engine.logs.orders
-    for k in range(log.count):
-        states[log.number[k]] = (_STATES[log.state[k]], log.filled[k])
+    for number, state, filled in zip(log.column("number"), log.column("state"), log.column("filled"), strict=True):
+        states[number] = (_STATES[state], filled)
     for order in engine.book.orders:
         states[order.number] = ("waiting" if order.state == WAITING else "working", order.filled)
     return Outcome(
-        fills=[
-            (
-                fills.time[k],
-                fills.number[k],
-                fills.symbol[k],
-                fills.side[k],
-                fills.quantity[k],
-                fills.price[k],
-                fills.fee[k],
-                bool(fills.maker[k]),
-            )
-            for k in range(fills.count)
-        ],
+        fills=[(*row[:-1], bool(row[-1])) for row in zip(*fills, strict=True)],
         orders=[(number, *states[number]) for number in sorted(states)],
         cash=[steps / scale for steps, scale in zip(ledger.cash_steps, ledger.scale, strict=True)],
         positions=[holding.quantity for holding in ledger.holdings],

@@ -14,12 +14,12 @@ from stratofold.fold.order import Contract
 
 def zeros(count: int) -> "array[float]":
     """`count` doubles of 0."""
-    return array("d", bytes(8 * count))
+    return array("d", [0.0]) * count
 
 
 def integers(count: int) -> "array[int]":
     """`count` int64 of 0."""
-    return array("q", bytes(8 * count))
+    return array("q", [0]) * count
 
 
 class Holding:

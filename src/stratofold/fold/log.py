@@ -1,55 +1,74 @@
-"""What a run leaves behind, as columns of numbers: orders, fills, trades, refusals, equity.
+"""What a run leaves behind, as rows of numbers: orders, fills, trades, refusals, equity.
 
-Each log is a class of arrays and a count.  A full log is lengthened by Python, never silently dropped: the kernel
-leaves at the next event boundary when `crowded`, or at once when there is no room at all.
+A log keeps the whole numbers of its rows in one array and the others in another, row after row: a row is written side
+by side, and read out as columns when the run is over.  A full log is lengthened by Python, never silently dropped: the
+kernel leaves at the next event boundary when `crowded`, or at once when there is no room at all.
 """
 
 from array import array
 
 from stratofold.fold.ledger import integers, zeros
 from stratofold.fold.marks import leaves_kernel
+from stratofold.fold.order import Order
 
-
-def double(column: "array[int] | array[float]") -> None:
-    """Make `column` twice as long, the new half zero."""
-    column.frombytes(bytes(len(column) * column.itemsize))
+_LONG = 16_384  # rows: a shorter log is lengthened fourfold, because asking Python costs as much as thousands of bars
 
 
 class Log:
-    """Columns and a count of the rows written; what every log has."""
+    """Rows and their count; `WHOLES` and `REALS` name the columns of the two arrays."""
 
-    __slots__: tuple[str, ...] = ()
+    __slots__ = ("count", "full", "reals", "room", "wholes")
+
+    WHOLES: tuple[str, ...] = ()
+    REALS: tuple[str, ...] = ()
+
+    def __init__(self, capacity: int) -> None:
+        """Room for `capacity` rows."""
+        self.count: int = 0
+        self.room: int = 0
+        self.full: int = 0
+        self.wholes = integers(capacity * len(self.WHOLES))
+        self.reals = zeros(capacity * len(self.REALS))
+        self._measure()
+
+    def _measure(self) -> None:
+        """How many rows there are, and how many of them make the log crowded."""
+        self.room = len(self.wholes) // len(self.WHOLES)
+        self.full = self.room * 7 // 8
+
+    @property
+    def crowded(self) -> bool:
+        """Whether Python should lengthen the log at the next event boundary."""
+        return self.count > self.full
 
     @leaves_kernel
     def grow(self) -> None:
-        """Double every column."""
-        for name in self.__slots__:
-            if name != "count":
-                double(getattr(self, name))
+        """Double the log; what lies past its count means nothing."""
+        self.wholes *= 2
+        self.reals *= 2
+        self._measure()
+
+    def make_room(self) -> None:
+        """Lengthen a crowded log."""
+        if self.crowded:
+            self.grow()
+            if self.room <= _LONG:
+                self.grow()
+
+    def column(self, name: str) -> "array[int] | array[float]":
+        """The numbers of one column, for the rows that were written; raises ValueError for a name that is none."""
+        names, numbers = (self.WHOLES, self.wholes) if name in self.WHOLES else (self.REALS, self.reals)
+        width = len(names)
+        return numbers[names.index(name) : self.count * width : width]
 
 
 class FillLog(Log):
     """One row a fill."""
 
-    __slots__ = ("count", "time", "number", "symbol", "side", "quantity", "price", "fee", "maker", "position")
+    __slots__ = ()
 
-    def __init__(self, capacity: int) -> None:
-        """Room for `capacity` rows."""
-        self.count: int = 0
-        self.time = integers(capacity)
-        self.number = integers(capacity)
-        self.symbol = integers(capacity)
-        self.side = integers(capacity)
-        self.quantity = zeros(capacity)
-        self.price = zeros(capacity)
-        self.fee = zeros(capacity)
-        self.maker = integers(capacity)
-        self.position = zeros(capacity)
-
-    @property
-    def crowded(self) -> bool:
-        """Whether Python should lengthen the log at the next event boundary."""
-        return self.count * 8 > len(self.time) * 7
+    WHOLES = ("time", "number", "symbol", "side", "maker")
+    REALS = ("quantity", "price", "fee", "position")
 
     def add(
         self,
@@ -64,101 +83,98 @@ class FillLog(Log):
         position: float,
     ) -> None:
         """Write one row."""
-        row = self.count
-        if row == len(self.time):
+        if self.count >= self.room:
             self.grow()
-        self.time[row] = time
-        self.number[row] = number
-        self.symbol[row] = symbol
-        self.side[row] = side
-        self.quantity[row] = quantity
-        self.price[row] = price
-        self.fee[row] = fee
-        self.maker[row] = 1 if maker else 0
-        self.position[row] = position
-        self.count = row + 1
+        at = self.count * 5
+        self.wholes[at] = time
+        self.wholes[at + 1] = number
+        self.wholes[at + 2] = symbol
+        self.wholes[at + 3] = side
+        self.wholes[at + 4] = 1 if maker else 0
+        at = self.count * 4
+        self.reals[at] = quantity
+        self.reals[at + 1] = price
+        self.reals[at + 2] = fee
+        self.reals[at + 3] = position
+        self.count += 1
 
 
 class OrderLog(Log):
     """One row an order, written when it is done (or at the end, when it still works)."""
 
-    __slots__ = (
-        "average_price", "count", "decided", "done", "filled", "kind", "limit", "number", "parent", "quantity", "side",
-        "state", "stop", "strategy", "symbol", "tif",
-    )  # fmt: skip
+    __slots__ = ()
 
-    def __init__(self, capacity: int) -> None:
-        """Room for `capacity` rows."""
-        self.count: int = 0
-        self.number = integers(capacity)
-        self.symbol = integers(capacity)
-        self.strategy = integers(capacity)
-        self.side = integers(capacity)
-        self.kind = integers(capacity)
-        self.tif = integers(capacity)
-        self.state = integers(capacity)
-        self.parent = integers(capacity)
-        self.decided = integers(capacity)
-        self.done = integers(capacity)
-        self.quantity = zeros(capacity)
-        self.limit = zeros(capacity)
-        self.stop = zeros(capacity)
-        self.filled = zeros(capacity)
-        self.average_price = zeros(capacity)
+    WHOLES = ("number", "symbol", "strategy", "side", "kind", "tif", "state", "parent", "decided", "done")
+    REALS = ("quantity", "limit", "stop", "filled", "average_price")
 
-    @property
-    def crowded(self) -> bool:
-        """Whether Python should lengthen the log at the next event boundary."""
-        return self.count * 8 > len(self.number) * 7
+    def add(self, order: Order, time: int) -> None:
+        """Write `order` as it is at `time`."""
+        if self.count >= self.room:
+            self.grow()
+        at = self.count * 10
+        self.wholes[at] = order.number
+        self.wholes[at + 1] = order.symbol
+        self.wholes[at + 2] = order.strategy
+        self.wholes[at + 3] = order.side
+        self.wholes[at + 4] = order.kind
+        self.wholes[at + 5] = order.tif
+        self.wholes[at + 6] = order.state
+        self.wholes[at + 7] = order.parent
+        self.wholes[at + 8] = order.decided
+        self.wholes[at + 9] = time
+        at = self.count * 5
+        self.reals[at] = order.quantity
+        self.reals[at + 1] = order.limit
+        self.reals[at + 2] = order.stop
+        self.reals[at + 3] = order.filled
+        self.reals[at + 4] = order.average_price
+        self.count += 1
 
 
 class TradeLog(Log):
     """One row a round trip, flat to flat."""
 
-    __slots__ = (
-        "count", "symbol", "side", "opened", "closed", "quantity", "entry_price", "exit_price", "profit", "fees",
-    )  # fmt: skip
+    __slots__ = ()
 
-    def __init__(self, capacity: int) -> None:
-        """Room for `capacity` rows."""
-        self.count: int = 0
-        self.symbol = integers(capacity)
-        self.side = integers(capacity)
-        self.opened = integers(capacity)
-        self.closed = integers(capacity)
-        self.quantity = zeros(capacity)
-        self.entry_price = zeros(capacity)
-        self.exit_price = zeros(capacity)
-        self.profit = zeros(capacity)
-        self.fees = zeros(capacity)
+    WHOLES = ("symbol", "side", "opened", "closed")
+    REALS = ("quantity", "entry_price", "exit_price", "profit", "fees")
 
-    @property
-    def crowded(self) -> bool:
-        """Whether Python should lengthen the log at the next event boundary."""
-        return self.count * 8 > len(self.symbol) * 7
+    def add(
+        self,
+        symbol: int,
+        side: int,
+        opened: int,
+        closed: int,
+        quantity: float,
+        entry_price: float,
+        exit_price: float,
+        profit: float,
+        fees: float,
+    ) -> None:
+        """Write one row."""
+        if self.count >= self.room:
+            self.grow()
+        at = self.count * 4
+        self.wholes[at] = symbol
+        self.wholes[at + 1] = side
+        self.wholes[at + 2] = opened
+        self.wholes[at + 3] = closed
+        at = self.count * 5
+        self.reals[at] = quantity
+        self.reals[at + 1] = entry_price
+        self.reals[at + 2] = exit_price
+        self.reals[at + 3] = profit
+        self.reals[at + 4] = fees
+        self.count += 1
 
 
 class RefusalLog(Log):
     """One row a refusal: the reason, the limit and what was observed against it."""
 
-    __slots__ = ("count", "time", "number", "symbol", "side", "quantity", "reason", "limit", "observed")
+    __slots__ = ()
 
-    def __init__(self, capacity: int) -> None:
-        """Room for `capacity` rows."""
-        self.count: int = 0
-        self.time = integers(capacity)
-        self.number = integers(capacity)
-        self.symbol = integers(capacity)
-        self.side = integers(capacity)
-        self.reason = integers(capacity)
-        self.quantity = zeros(capacity)
-        self.limit = zeros(capacity)
-        self.observed = zeros(capacity)
-
-    @property
-    def crowded(self) -> bool:
-        """Whether Python should lengthen the log at the next event boundary."""
-        return self.count * 8 > len(self.time) * 7
+    WHOLES = ("time", "number", "symbol", "side", "reason")
+    REALS = ("quantity", "limit", "observed")
 
     def add(
         self,
@@ -172,47 +188,39 @@ class RefusalLog(Log):
         observed: float,
     ) -> None:
         """Write one row."""
-        row = self.count
-        if row == len(self.time):
+        if self.count >= self.room:
             self.grow()
-        self.time[row] = time
-        self.number[row] = number
-        self.symbol[row] = symbol
-        self.side[row] = side
-        self.reason[row] = reason
-        self.quantity[row] = quantity
-        self.limit[row] = limit
-        self.observed[row] = observed
-        self.count = row + 1
+        at = self.count * 5
+        self.wholes[at] = time
+        self.wholes[at + 1] = number
+        self.wholes[at + 2] = symbol
+        self.wholes[at + 3] = side
+        self.wholes[at + 4] = reason
+        at = self.count * 3
+        self.reals[at] = quantity
+        self.reals[at + 1] = limit
+        self.reals[at + 2] = observed
+        self.count += 1
 
 
 class EquityLog(Log):
     """One row a session's close: equity, cash and gross exposure in the base currency."""
 
-    __slots__ = ("count", "time", "equity", "cash", "exposure")
+    __slots__ = ()
 
-    def __init__(self, capacity: int) -> None:
-        """Room for `capacity` rows."""
-        self.count: int = 0
-        self.time = integers(capacity)
-        self.equity = zeros(capacity)
-        self.cash = zeros(capacity)
-        self.exposure = zeros(capacity)
-
-    @property
-    def crowded(self) -> bool:
-        """Whether Python should lengthen the log at the next event boundary."""
-        return self.count * 8 > len(self.time) * 7
+    WHOLES = ("time",)
+    REALS = ("equity", "cash", "exposure")
 
     def add(self, time: int, equity: float, cash: float, exposure: float) -> None:
         """Write one row."""
         row = self.count
-        if row == len(self.time):
+        if row >= self.room:
             self.grow()
-        self.time[row] = time
-        self.equity[row] = equity
-        self.cash[row] = cash
-        self.exposure[row] = exposure
+        self.wholes[row] = time
+        at = row * 3
+        self.reals[at] = equity
+        self.reals[at + 1] = cash
+        self.reals[at + 2] = exposure
         self.count = row + 1
 
 
@@ -243,8 +251,6 @@ class Logs:
 
     @leaves_kernel
     def make_room(self) -> None:
-        """Make every crowded log four times as long: each time Python is asked costs as much as thousands of bars."""
+        """Lengthen every crowded log."""
         for log in (self.fills, self.orders, self.trades, self.refusals, self.equity):
-            if log.crowded:
-                log.grow()
-                log.grow()
+            log.make_room()

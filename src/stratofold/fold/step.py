@@ -40,7 +40,7 @@ def sweep(engine: Engine) -> None:
     place = 0
     while place < book.orders.count:
         if book.orders[place].state == DONE_CANCELLED:
-            write_order(engine, place)
+            engine.logs.orders.add(book.orders[place], book.time)
             book.retire(place)
         else:
             place += 1
@@ -201,7 +201,7 @@ def finish(engine: Engine, place: int) -> None:
     order = book.orders[place]
     left = to_grid(order.remaining + order.asked, book.ledger.contracts[order.symbol].quantity_scale)
     book.reserve(order, 0.0 - left)
-    write_order(engine, place)
+    engine.logs.orders.add(order, book.time)
     after_end(book, order)
     take_profit = order.take_profit_number
     stop_loss = order.stop_loss_number
@@ -216,30 +216,5 @@ def drop(engine: Engine, number: int) -> None:
     """A protective leg whose entry came to nothing is done."""
     place = drop_leg(engine.book, number)
     if place >= 0:
-        write_order(engine, place)
+        engine.logs.orders.add(engine.book.orders[place], engine.book.time)
         engine.book.retire(place)
-
-
-def write_order(engine: Engine, place: int) -> None:
-    """Write the order at `place` down as it is now."""
-    order = engine.book.orders[place]
-    log = engine.logs.orders
-    row = log.count
-    if row == len(log.number):
-        log.grow()
-    log.number[row] = order.number
-    log.symbol[row] = order.symbol
-    log.strategy[row] = order.strategy
-    log.side[row] = order.side
-    log.kind[row] = order.kind
-    log.tif[row] = order.tif
-    log.state[row] = order.state
-    log.parent[row] = order.parent
-    log.decided[row] = order.decided
-    log.done[row] = engine.book.time
-    log.quantity[row] = order.quantity
-    log.limit[row] = order.limit
-    log.stop[row] = order.stop
-    log.filled[row] = order.filled
-    log.average_price[row] = order.average_price
-    log.count = row + 1

@@ -205,22 +205,13 @@ class Tally:
             self.gross_profit += base
         else:
             self.gross_loss -= base
-        row = log.count
-        if row == len(log.symbol):
-            log.grow()
         bought = trip.bought_value / trip.bought if trip.bought > 0.0 else nan
         sold = trip.sold_value / trip.sold if trip.sold > 0.0 else nan
         long = trip.side > 0
-        log.symbol[row] = symbol
-        log.side[row] = trip.side
-        log.opened[row] = trip.opened
-        log.closed[row] = time
-        log.quantity[row] = trip.quantity
-        log.entry_price[row] = bought if long else sold
-        log.exit_price[row] = sold if long else bought
-        log.profit[row] = profit / scale
-        log.fees[row] = trip.fees / scale
-        log.count = row + 1
+        log.add(
+            symbol, trip.side, trip.opened, time, trip.quantity, bought if long else sold, sold if long else bought,
+            profit / scale, trip.fees / scale,
+        )  # fmt: skip
         trip.side = 0
 
     def settle(self, ledger: Ledger, log: TradeLog, symbol: int, quantity: float, price: float, time: int) -> None:

@@ -18,6 +18,7 @@ from stratofold.research.result import Result
 if TYPE_CHECKING:
     from stratofold.fold.engine import Engine
     from stratofold.fold.ledger import Ledger
+    from stratofold.fold.log import Log
     from stratofold.fold.order import Order
     from stratofold.market.data import MarketData
     from stratofold.research.execute import Executed
@@ -28,6 +29,12 @@ _ORDER_COLUMNS = (
     "number", "symbol", "strategy", "side", "kind", "tif", "quantity", "limit", "stop", "decided", "done", "state",
     "filled", "average_price", "parent",
 )  # fmt: skip
+_FILL_COLUMNS = ("time", "number", "symbol", "side", "quantity", "price", "fee", "maker", "position")
+_TRADE_COLUMNS = (
+    "symbol", "side", "opened", "closed", "quantity", "entry_price", "exit_price", "profit", "fees",
+)  # fmt: skip
+_REFUSAL_COLUMNS = ("time", "number", "symbol", "side", "quantity", "reason", "limit", "observed")
+_EQUITY_COLUMNS = ("time", "equity", "cash", "exposure")
 _IGNORES = (
     "the path of prices inside a bar, beyond the fill contract's rules",
     "queue position, and what our orders would do to later prices",
@@ -48,8 +55,8 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
         {
             "trades": lambda: _trades(engine, data),
             "orders": lambda: _orders(engine),
-            "fills": lambda: _log(engine.logs.fills),
-            "refusals": lambda: _log(engine.logs.refusals),
+            "fills": lambda: _log(engine.logs.fills, _FILL_COLUMNS),
+            "refusals": lambda: _log(engine.logs.refusals, _REFUSAL_COLUMNS),
             "equity": lambda: _equity(engine, data),
             "positions": lambda: _positions(engine.book.ledger),
         },
@@ -121,8 +128,8 @@ def _refused(engine: Engine) -> list[str]:
     refusals = engine.logs.refusals
     if not refusals.count:
         return []
-    reason, _ = Counter(refusals.reason[: refusals.count]).most_common(1)[0]
-    mostly = REASON_NAMES[reason]
+    reason, _ = Counter(refusals.column("reason")).most_common(1)[0]
+    mostly = REASON_NAMES[int(reason)]
     if not engine.logs.fills.count:
         return [f"every order was refused ({mostly}): look at result.refusals, and state the limits you mean"]
     return [f"{refusals.count:,} orders were refused, most for {mostly}: look at result.refusals"]
@@ -138,14 +145,14 @@ def _kept(run: Run) -> list[str]:
     ]
 
 
-def _log(log: Any) -> Columns:
-    """A log's columns, cut to the rows that were written."""
-    return {name: getattr(log, name)[: log.count] for name in log.__slots__ if name != "count"}
+def _log(log: Log, names: tuple[str, ...]) -> Columns:
+    """A log's columns, for the rows that were written."""
+    return {name: log.column(name) for name in names}
 
 
 def _trades(engine: Engine, data: MarketData) -> Columns:
     """Round trips, with the number of the symbol's own bars from one end to the other."""
-    columns = _log(engine.logs.trades)
+    columns = _log(engine.logs.trades, _TRADE_COLUMNS)
     times = [data.of(symbol).time for symbol in data.symbols]
     ends = zip(columns["symbol"], columns["opened"], columns["closed"], strict=True)
     columns["bars"] = [
@@ -156,8 +163,7 @@ def _trades(engine: Engine, data: MarketData) -> Columns:
 
 def _orders(engine: Engine) -> Columns:
     """Orders that are done and those that still work, in order of number."""
-    log = engine.logs.orders
-    rows = [tuple(getattr(log, name)[k] for name in _ORDER_COLUMNS) for k in range(log.count)]
+    rows = list(zip(*_log(engine.logs.orders, _ORDER_COLUMNS).values(), strict=True))
     rows += [_row(order) for order in engine.book.orders]
     rows.sort(key=lambda row: row[0])
     return {name: [row[k] for row in rows] for k, name in enumerate(_ORDER_COLUMNS)}
@@ -171,7 +177,7 @@ def _row(order: Order) -> tuple[Any, ...]:
 def _equity(engine: Engine, data: MarketData) -> Columns:
     """Equity at each session's close, or after every bar when the curve was asked for."""
     if len(engine.logs.curve) == 0:
-        return _log(engine.logs.equity)
+        return _log(engine.logs.equity, _EQUITY_COLUMNS)
     missing = [nan] * len(engine.logs.curve)
     return {"time": data.time, "equity": engine.logs.curve, "cash": missing, "exposure": missing}
 

@@ -66,8 +66,8 @@ class Account:
 
     def refusal(self, row):
         """(reason, limit, observed) of one refusal."""
-        log = self.refusals
-        return REASON_NAMES[log.reason[row]], log.limit[row], log.observed[row]
+        reason, limit, observed = (self.refusals.column(name)[row] for name in ("reason", "limit", "observed"))
+        return REASON_NAMES[reason], limit, observed
 
 
 def lifted(**stated):

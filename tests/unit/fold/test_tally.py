@@ -75,8 +75,8 @@ def test_a_trade_is_a_round_trip_from_flat_to_flat(fills, trades):
         deal = (side, float(quantity), float(price), float(fee))
         ledger.fill(0, *deal)
         tally.fill(ledger, log, 0, *deal, time, before)
-    columns = (log.side, log.quantity, log.entry_price, log.exit_price, log.profit, log.fees)
-    assert [tuple(column[k] for column in columns) for k in range(log.count)] == trades
+    columns = [log.column(name) for name in ("side", "quantity", "entry_price", "exit_price", "profit", "fees")]
+    assert list(zip(*columns, strict=True)) == trades
     winners = [trade[4] for trade in trades if trade[4] > 0.0]
     assert (tally.trade_count, tally.win_count, tally.gross_profit) == (len(trades), len(winners), sum(winners))
 
@@ -89,7 +89,7 @@ def test_dividends_belong_to_the_trade_that_held_the_share():
         tally.fill(ledger, log, 0, side, 10.0, price, 0.0, time, before)
         if side > 0:
             tally.credit(0, 1_500.0)
-    assert (log.profit[0], tally.win_count) == (5.0, 1)
+    assert (log.column("profit")[0], tally.win_count) == (5.0, 1)
 
 
 def test_nothing_happened():
