@@ -265,8 +265,11 @@ class Alert:
 class Notifier(Protocol):
     """Tells people."""
 
-    async def notify(self, alert: Alert) -> list[str]:
-        """Deliver to every channel; returns the channels that failed (empty: all heard)."""
+    async def notify(self, alert: Alert, only: Sequence[str] = ()) -> list[str]:
+        """Deliver to every channel, or to those named in `only`; returns the channels that failed (empty: all heard).
+
+        A channel has the same name each time, so that what failed can be tried again without telling the others twice.
+        """
 
 
 @runtime_checkable
