@@ -21,12 +21,11 @@ from stratofold.fold.desk import Costs
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine, Feed
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import Logs
-from stratofold.fold.order import Contract
 from stratofold.fold.risk import Limits, Risk, Unlimited
-from stratofold.fold.sessions import Sessions
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally
 from stratofold.fold.venue import Venue
+from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import currency_decimals
 from stratofold.research.sharing import refuse_shared
 from stratofold.routing import route
@@ -34,8 +33,8 @@ from stratofold.routing import route
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stratofold.fold.order import Contract
     from stratofold.market.data import MarketData
-    from stratofold.market.instruments import Instrument
     from stratofold.market.sessions import Calendar
 
 _HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "on_fill": HEARS_FILL}
@@ -141,7 +140,7 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
         options.volume_cap,
     )
     venue = Venue(Ledger(_contracts(data, currencies, options), scales, options.cash), costs, capacity)
-    sessions = build_sessions(data.calendar)
+    sessions = sessions_of(data.calendar)
     tally = Tally(len(data.symbols), book.ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
     curve = len(data.time) if options.equity_curve else 0
     rows = len(data.calendar) * 8 // 7 + 8  # so many that it is never crowded
@@ -200,28 +199,7 @@ def _currencies(data: MarketData, base: str) -> list[str]:
 
 def _contracts(data: MarketData, currencies: list[str], options: Options) -> list[Contract]:
     """One contract a symbol; the book and the venue have their own."""
-    return [_contract(instrument, currencies, options) for instrument in data.instruments]
-
-
-def _contract(instrument: Instrument, currencies: list[str], options: Options) -> Contract:
-    """An instrument's numbers."""
-    contract = Contract()
-    contract.currency = currencies.index(instrument.currency)
-    contract.margined = not instrument.paid
-    contract.price_scale = instrument.price_scale
-    contract.quantity_scale = instrument.quantity_scale
-    contract.lot = float(instrument.lot or 1.0)
-    contract.multiplier = float(instrument.multiplier)
-    contract.margin = float(instrument.margin)
-    contract.maintenance = float(instrument.maintenance)
-    contract.borrow = options.borrow_rate if instrument.paid else 0.0
-    contract.money_scale = instrument.money_scale
-    return contract
-
-
-def build_sessions(calendar: Calendar) -> Sessions:
-    """The calendar's columns for the fold."""
-    return Sessions(calendar.opens, calendar.closes, calendar.days, calendar.weekday, calendar.month)
+    return contracts_of(data.instruments, currencies, options.borrow_rate)
 
 
 def _risk_free(rate: Any, calendar: Calendar) -> array[float]:
