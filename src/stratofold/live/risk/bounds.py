@@ -1,0 +1,93 @@
+"""What risk allows around the fold, as one value; what is not stated allows nothing.
+
+What comes in: numbers, from a configuration (`limits_config`) or a test.  What goes out: a `Bounds`, frozen.
+Why it is shaped so: a section a concern, each a table of numbers, so that reading, checking, comparing and hashing are
+written once for all of them.  Seconds are of open time where data ages, of wall time elsewhere; money is in the base
+currency; `inf` lifts one bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import TYPE_CHECKING
+
+from stratofold.live.risk.verdict import REDUCING_ONLY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class DataBounds:
+    """How old an instrument's newest market event may be when something opens, in seconds of its open hours."""
+
+    age_seconds_max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBounds:
+    """How long before the open and after the close messages may leave, and how early an order for the close must be."""
+
+    before_open_seconds: float = 0.0
+    after_close_seconds: float = 0.0
+    close_cutoff_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RateBounds:
+    """Messages in any second and minute; executed orders an instrument, side and stretch before it is disabled."""
+
+    messages_per_second_max: float = 0.0
+    messages_per_minute_max: float = 0.0
+    executions_max: float = 0.0
+    executions_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopBounds:
+    """What may be lost: of the peak (a fraction), of the session's start (money, and a fraction), of an entry price.
+
+    `stop_loss` and `take_profit` are fractions of a position's average price at which it is closed; infinite is none.
+    """
+
+    drawdown_max: float = 0.0
+    daily_loss_max: float = 0.0
+    daily_loss_fraction_max: float = 0.0
+    stop_loss: float = inf
+    take_profit: float = inf
+    action: int = REDUCING_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureBounds:
+    """What may be held after a fill; `concentration_max` is the largest position over equity."""
+
+    gross_exposure_max: float = 0.0
+    net_exposure_max: float = 0.0
+    leverage_max: float = 0.0
+    concentration_max: float = 0.0
+    action: int = REDUCING_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolBounds:
+    """What is different for one instrument; each may only be tighter than what holds for all."""
+
+    order_quantity_max: float = inf
+    order_notional_max: float = inf
+    position_max: float = inf
+    age_seconds_max: float = inf
+    restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """All of them; `symbols` is by name."""
+
+    data: DataBounds = field(default_factory=DataBounds)
+    session: SessionBounds = field(default_factory=SessionBounds)
+    rate: RateBounds = field(default_factory=RateBounds)
+    stops: StopBounds = field(default_factory=StopBounds)
+    exposure: ExposureBounds = field(default_factory=ExposureBounds)
+    symbols: Mapping[str, SymbolBounds] = field(default_factory=dict)

@@ -1,0 +1,99 @@
+"""The guard around one book: every gate, stop and bound, asked in one order and told in one place.
+
+What comes in: each event after the fold has heard it, and each message the fold wants sent.
+What goes out: breaches, and for each message a verdict.
+Why it is shaped so: it sits inside the step, between the fold and the outbox, so that what it says is part of the
+decision: its state is saved with the book's, its time is the events', and a replay says the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stratofold.fold.order import CANCEL
+from stratofold.live.risk.bounds import SymbolBounds
+from stratofold.live.risk.gates import Halts, InSession, MessageRate, RepeatedExecution, StaleData, span_ns
+from stratofold.live.risk.symbols import SymbolLimits
+from stratofold.live.risk.verdict import ALLOWED, Breach, Verdict, Wish, wishes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratofold.events import Event
+    from stratofold.fold.book import Book
+    from stratofold.live.risk.bounds import Bounds
+    from stratofold.live.risk.hours import Hours
+
+Sent = tuple[int, int, int, int, int, int, float, float, float, int, int]
+
+
+ANY = SymbolBounds()
+
+
+class Guard:
+    """The risk around one book.  `now` is the latest moment that an event has told of (ns UTC)."""
+
+    __slots__ = ("halts", "now", "rate", "repeats", "session", "stale", "symbols")
+
+    def __init__(self, bounds: Bounds, hours: Sequence[Hours], names: Sequence[str]) -> None:
+        """`hours` and `names` are by symbol handle."""
+        ages = [min(bounds.data.age_seconds_max, bounds.symbols.get(name, ANY).age_seconds_max) for name in names]
+        self.now: int = 0
+        self.stale = StaleData([span_ns(age) for age in ages], hours)
+        self.halts = Halts(len(names))
+        self.session = InSession(
+            hours,
+            span_ns(bounds.session.before_open_seconds),
+            span_ns(bounds.session.after_close_seconds),
+            span_ns(bounds.session.close_cutoff_seconds),
+        )
+        self.rate = MessageRate(bounds.rate.messages_per_second_max, bounds.rate.messages_per_minute_max)
+        self.repeats = RepeatedExecution(
+            len(names), bounds.rate.executions_max, span_ns(bounds.rate.executions_seconds)
+        )
+        self.symbols = SymbolLimits(bounds.symbols, names)
+
+    def hear(self, event: Event, book: Book) -> list[Breach]:  # noqa: ARG002
+        """Take in an event that the fold has heard; returns what is broken now and was not before."""
+        self.now = max(self.now, event.time, event.known)
+        self.stale.hear(event)
+        self.halts.hear(event)
+        self.repeats.hear(event)
+        return []
+
+    def verdict(self, wish: Wish, book: Book) -> Verdict:
+        """Whether a message may leave now; changes nothing.  A cancel always may."""
+        if wish.action == CANCEL:
+            return ALLOWED
+        now = self.now
+        for verdict in (
+            self.halts.verdict(now, wish),
+            self.session.verdict(now, wish),
+            self.rate.verdict(now, wish),
+            self.repeats.verdict(now, wish),
+            self.stale.verdict(now, wish),
+            self.symbols.verdict(wish, book),
+        ):
+            if not verdict.allowed:
+                return verdict
+        return ALLOWED
+
+    def sent(self, wish: Wish) -> None:  # noqa: ARG002  which message it was does not matter to a rate
+        """A message leaves: it counts toward the rates."""
+        self.rate.sent(self.now)
+
+    def expires_at(self, wish: Wish) -> int:
+        """Until when (ns UTC) a message allowed now may still be sent: the claim checks it against the real clock."""
+        until = self.session.open_until(wish.symbol, self.now)
+        return until if wish.reduces else min(until, self.stale.fresh_until(wish.symbol))
+
+
+def screen(guard: Guard, messages: Sequence[Sent], book: Book) -> list[tuple[Wish, Verdict]]:
+    """The verdict on each message of one step, in order; those that may leave count toward the rates at once."""
+    out = []
+    for wish in wishes(messages, book):
+        verdict = guard.verdict(wish, book)
+        if verdict.allowed:
+            guard.sent(wish)
+        out.append((wish, verdict))
+    return out

@@ -1,0 +1,165 @@
+"""The nouns of the risk around the fold: what is asked, what is said, and what a broken bound leads to.
+
+What comes in: messages that the fold has approved.  What goes out: a `Verdict` for each, and `Breach`es.
+Why it is shaped so: a "no" is a value with the limit and what was observed; text is made at the edge.  Reasons are
+numbered on from 100, so that a record tells them from the fold's own (`fold.risk.REASON_NAMES`), which come first.
+"""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import TYPE_CHECKING, NamedTuple
+
+from stratofold.fold.order import CANCEL, REPLACE
+from stratofold.fold.risk import REASON_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratofold.fold.book import Book
+
+# Why not, in order of precedence: the first that applies is named.
+FIRST_REASON = 100
+(
+    INSTRUMENT_HALTED,
+    OUT_OF_SESSION,
+    CLOSE_CUTOFF,
+    MESSAGE_RATE,
+    REPEATED_EXECUTION,
+    RESTRICTED,
+    STALE_DATA,
+    FEED_GAP,
+    SYMBOL_QUANTITY,
+    SYMBOL_NOTIONAL,
+    SYMBOL_POSITION,
+    DRAWDOWN,
+    DAILY_LOSS,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    GROSS_EXPOSURE,
+    NET_EXPOSURE,
+    LEVERAGE,
+    CONCENTRATION,
+    MAINTENANCE_MARGIN,
+    INITIAL_MARGIN,
+    MINIMUM_EQUITY,
+    DAY_TRADES,
+    INTRADAY_MARGIN,
+    LOCATE,
+    SHORT_SALE_RESTRICTION,
+    POSITION_LIMIT,
+) = range(FIRST_REASON, FIRST_REASON + 27)
+
+NAMES = (
+    "instrument_halted", "out_of_session", "close_cutoff", "message_rate", "repeated_execution", "restricted",
+    "stale_data", "feed_gap", "symbol_quantity", "symbol_notional", "symbol_position", "drawdown", "daily_loss",
+    "stop_loss", "take_profit", "gross_exposure_after", "net_exposure_after", "leverage_after", "concentration",
+    "maintenance_margin", "initial_margin", "minimum_equity", "day_trades", "intraday_margin", "locate",
+    "short_sale_restriction", "position_limit",
+)  # fmt: skip
+
+# What is done about a breach, the mildest first: nothing but saying so; cancel what works and may open; let only what
+# reduces pass; cut the position to its bound; close everything (of a symbol, or all); close the door.
+NOTE, CANCEL_WORKING, REDUCING_ONLY, REDUCE, FLATTEN, HALT = range(6)
+ACTION_NAMES = ("note", "cancel", "reducing_only", "reduce", "flatten", "halt")
+
+
+class Verdict(NamedTuple):
+    """Whether a message may leave; `limit` is the bound and `observed` what would break it, in the bound's unit."""
+
+    allowed: bool
+    reason: int
+    limit: float
+    observed: float
+
+
+ALLOWED = Verdict(True, -1, nan, nan)
+
+
+class Wish(NamedTuple):
+    """A message before it leaves: its numbers as the fold has them; `reduces` as contract 6 says."""
+
+    action: int
+    number: int
+    symbol: int
+    side: int
+    kind: int
+    tif: int
+    quantity: float
+    limit: float
+    stop: float
+    reduces: bool
+
+
+class Breach(NamedTuple):
+    """A bound that is broken: `symbol` -1 is the whole book; `quantity` is how much of it `REDUCE` takes off."""
+
+    reason: int
+    symbol: int
+    action: int
+    limit: float
+    observed: float
+    time: int
+    quantity: float = 0.0
+
+
+def refused(reason: int, limit: float, observed: float) -> Verdict:
+    """A "no" with its numbers."""
+    return Verdict(False, reason, limit, observed)
+
+
+def reason_name(reason: int) -> str:
+    """The name of a reason, the fold's or ours; empty for none."""
+    if reason >= FIRST_REASON:
+        return NAMES[reason - FIRST_REASON]
+    return REASON_NAMES[reason] if reason >= 0 else ""
+
+
+def wishes(
+    messages: Sequence[tuple[int, int, int, int, int, int, float, float, float, int, int]], book: Book
+) -> list[Wish]:
+    """The messages of one step, in order, as wishes: action, number, symbol, side, kind, tif, quantity, limit, stop first.
+
+    The book counts all of them as working already, so what the later ones ask for is taken off again: a message reduces
+    when the position, what works on its side, the earlier ones and this never cross zero.
+    """
+    later: dict[tuple[int, int], float] = {}
+    out = []
+    for action, number, symbol, side, kind, tif, quantity, limit, stop, *_ in reversed(messages):
+        reach = later.get((symbol, side), 0.0)
+        out.append(
+            Wish(
+                action,
+                number,
+                symbol,
+                side,
+                kind,
+                tif,
+                quantity,
+                limit,
+                stop,
+                _reduces(action, symbol, side, reach, book),
+            )
+        )
+        if action not in (CANCEL, REPLACE):
+            later[symbol, side] = reach + quantity
+    out.reverse()
+    return out
+
+
+def _reduces(action: int, symbol: int, side: int, later: float, book: Book) -> bool:
+    """Whether position and everything on this side up to this message never cross zero."""
+    if action == CANCEL:
+        return True
+    held = book.ledger.holdings[symbol].quantity
+    if side > 0:
+        return held + book.working_buy[symbol] - later <= 0.0
+    return held - book.working_sell[symbol] + later >= 0.0
+
+
+def weighed_at(wish: Wish, book: Book) -> float:
+    """The price a wish is weighed at: its limit, its stop, else the last price; infinite when nothing is known."""
+    for price in (wish.limit, wish.stop, book.ledger.holdings[wish.symbol].price):
+        if price == price:  # noqa: PLR0124  NaN is not stated
+            return price
+    return inf

@@ -1,0 +1,106 @@
+"""A guard on a book for tests: everything is lifted but what a test states; times are minutes of two short days."""
+
+from array import array
+from dataclasses import replace
+from math import inf, nan
+
+from stratofold.events import Action, Bar, Command, Report, Status
+from stratofold.fold.order import CANCEL, GTC, MARKET, REPLACE, SUBMIT
+from stratofold.live.risk.bounds import Bounds, DataBounds, ExposureBounds, RateBounds, SessionBounds, StopBounds
+from stratofold.live.risk.guard import Guard
+from stratofold.live.risk.hours import Hours
+from stratofold.live.risk.verdict import Wish, reason_name
+from tests.unit.fold.account import Account
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+DAY = 1440 * MINUTE
+
+# Three sessions from minute 570 to 960; the second closes early, at 780.
+OPENS = array("q", [570 * MINUTE, DAY + 570 * MINUTE, 2 * DAY + 570 * MINUTE])
+CLOSES = array("q", [960 * MINUTE, DAY + 780 * MINUTE, 2 * DAY + 960 * MINUTE])
+HOURS = Hours(OPENS, CLOSES)
+
+LIFTED = Bounds(
+    DataBounds(inf),
+    SessionBounds(inf, inf, 0.0),
+    RateBounds(inf, inf, inf),
+    StopBounds(inf, inf, inf),
+    ExposureBounds(inf, inf, inf, inf),
+)
+
+
+def lifted(**sections):
+    """No bound but those stated: `lifted(data={"age_seconds_max": 60.0})`."""
+    changed = {
+        name: replace(getattr(LIFTED, name), **stated) if isinstance(stated, dict) and name != "symbols" else stated
+        for name, stated in sections.items()
+    }
+    return replace(LIFTED, **changed)
+
+
+class Scene:
+    """A guard, a book and the last prices; `at` is a minute."""
+
+    def __init__(self, bounds=LIFTED, prices=(100.0, 50.0), cash=100_000.0, at=600, **more):
+        self.account = Account(*prices, cash=cash, **more)
+        self.book = self.account.book
+        self.names = [f"S{symbol}" for symbol in range(len(prices))]
+        self.guard = Guard(bounds, [HOURS] * len(prices), self.names)
+        self.at(at)
+
+    def at(self, minute):
+        """Time passes."""
+        self.guard.now = self.book.time = round(minute * MINUTE)
+        return self
+
+    def hear(self, event_kind, minute=None, /, **fields):
+        """One event, heard by the guard as after the fold; returns what broke."""
+        event = event_kind()
+        event.time = event.known = self.guard.now if minute is None else round(minute * MINUTE)
+        for name, value in fields.items():
+            setattr(event, name, value)
+        self.book.time = max(self.book.time, event.time)
+        return self.guard.hear(event, self.book)
+
+    def bar(self, symbol, close, minute=None):
+        """A bar: the book is marked, then the guard hears."""
+        self.book.ledger.mark(symbol, close)
+        return self.hear(Bar, minute, symbol=symbol, open=close, high=close, low=close, close=close, volume=1e6)
+
+    def status(self, kind, symbol=-1, minute=None):
+        return self.hear(Status, minute, kind=kind, symbol=symbol)
+
+    def command(self, kind, symbol=-1, minute=None):
+        return self.hear(Command, minute, kind=kind, symbol=symbol)
+
+    def action(self, kind, value, symbol=-1, minute=None):
+        return self.hear(Action, minute, kind=kind, value=value, symbol=symbol)
+
+    def fill(self, symbol, quantity, price=None, minute=None, number=1, kind=3):
+        """A fill of signed quantity: the ledger has it, then the guard hears the report (3 is filled, 2 in part)."""
+        price = self.book.price(symbol) if price is None else price
+        side = 1 if quantity > 0 else -1
+        self.book.ledger.fill(symbol, side, abs(quantity), price, 0.0)
+        return self.hear(
+            Report, minute, kind=kind, number=number, symbol=symbol, side=side, quantity=abs(quantity), price=price
+        )
+
+    def ask(self, symbol, quantity, limit=nan, stop=nan, kind=MARKET, tif=GTC, reduces=False, action=SUBMIT):
+        """The verdict on a message: None, or (name, limit, observed)."""
+        side = 1 if quantity > 0 else -1
+        verdict = self.guard.verdict(
+            Wish(action, 1, symbol, side, kind, tif, abs(quantity), limit, stop, reduces), self.book
+        )
+        return None if verdict.allowed else (reason_name(verdict.reason), verdict.limit, verdict.observed)
+
+    def cancel(self, symbol):
+        return self.ask(symbol, 1, action=CANCEL)
+
+    def replace(self, symbol, quantity, **more):
+        return self.ask(symbol, quantity, action=REPLACE, **more)
+
+
+def said(breaches):
+    """Breaches as (name, symbol, action, limit, observed)."""
+    return [(reason_name(b.reason), b.symbol, b.action, b.limit, b.observed) for b in breaches]
