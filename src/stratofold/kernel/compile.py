@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stratofold.routing import Fact
 
 ENTRY = "stratofold_run"
+_STRATEGY = 1  # the root that another run exchanges
 _FEED = 2  # the root whose arrays are read where they are
 _CODES = {"int": "q", "float": "d", "bool": "?"}
 
@@ -89,6 +90,16 @@ class Kernel:
             return False
         return True
 
+    def seats(self, program: "Program", strategy: object) -> bool:
+        """Whether `strategy` has taken the free place in a program of this kernel; if not, the program is of no use."""
+        if not program.is_by(self._packer) or not self._is_current():
+            return False
+        try:
+            program.enter(strategy)
+        except Changed:
+            return False
+        return True
+
     def _is_current(self) -> bool:
         """Whether the user's functions and numbers are still those that were hashed."""
         return all(scope.get(name) is value for scope, name, value in self._facts)
@@ -101,7 +112,7 @@ class Kernel:
         source, self._facts = source_hash([layout.cls for layout in survey.layouts])
         if source != self.source:
             raise _misfit("SF627", "strategy source", "the source has changed since it was frozen")
-        self._packer = Packer(survey.roots, self._stored, self._loaded)
+        self._packer = Packer(survey.roots, self._stored, self._loaded, _STRATEGY)
 
     def _bound(self, objects: list[object]) -> "Program":
         """A program, where the objects' numbers fit the machine."""
@@ -130,6 +141,27 @@ class Program:
         self._block, self._addresses = packer.pack(objects)
         self._result = ctypes.c_int64()
         self._is_ahead = False
+        self._is_reusable = True
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the block still knows the objects as they were before the first event."""
+        return self._is_reusable
+
+    def is_by(self, packer: Packer | None) -> bool:
+        """Whether `packer` laid this program's objects out."""
+        return self._packer is packer
+
+    def vacate(self) -> None:
+        """Let go of the strategy; in memory the engine is as it was packed, its objects hold what they were given."""
+        self._block.dismiss()
+        self.objects[_STRATEGY] = None
+
+    def enter(self, strategy: object) -> None:
+        """Take another strategy in after `vacate`; raises Changed where it has another layout."""
+        self._addresses[_STRATEGY] = self._packer.admit(strategy, self._block)
+        self.objects[_STRATEGY] = strategy
+        self._is_ahead = False
 
     def run(self, stop: int) -> tuple[int, int]:
         """(status, value): status 0 and what `run` returned, or why machine code left."""
@@ -138,9 +170,9 @@ class Program:
         status = self._function(result, *self._addresses, stop)
         return status, self._result.value
 
-    def unpack(self) -> None:
-        """Give the objects the state that machine code reached."""
-        self._packer.unpack(self.objects, self._block, self._addresses)
+    def unpack(self, parts: frozenset[str] | None = None) -> None:
+        """Give the objects the state that machine code reached; of the engine only `parts`, if given."""
+        self._packer.unpack(self.objects, self._block, self._addresses, parts)
         self._is_ahead = False
 
     def restore(self) -> None:
@@ -148,6 +180,7 @@ class Program:
         if self._is_ahead:
             self._block.rewind()
         else:
+            self._is_reusable = False
             self._block, self._addresses = self._packer.pack(self.objects, self._block)
         self._is_ahead = False
 

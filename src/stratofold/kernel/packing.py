@@ -11,7 +11,8 @@ import ctypes
 import struct
 from array import array
 from collections.abc import Callable
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from stratofold.kernel.layout import Field, Layout
 from stratofold.kernel.refused import Changed
@@ -19,11 +20,17 @@ from stratofold.kernel.refused import Changed
 _ALIGNMENT = 64
 _CAPACITY_FIRST = 1 << 14
 _CODES = {"int": "q", "float": "d", "bool": "?"}
+_ADDRESS = struct.Struct("=Q")
 _FORMATS = {"d": "d", "q": "q", "l": "q", "<d": "d", "<q": "q", "<l": "q"}
+
+_Piece = tuple[str, int, Callable[..., None]]  # name, offset, reader
 
 
 class _Full(Exception):
     """The block has no room."""
+
+
+_MISFITS = (struct.error, AttributeError, KeyError, TypeError)  # what packing an object of another layout raises
 
 
 class _Buffer(ctypes.Structure):
@@ -60,12 +67,14 @@ class Block:
     def clear(self) -> None:
         """Forget what lies here."""
         self.next = self.start
-        self.before = b""
+        self.before = b""  # what was packed
+        self.is_stale = False  # whether the objects hold something newer
         self.copies: list[tuple[array[Any], array[Any]]] = []
         self.kept: list[Any] = []
         self.groups: list[str] = []
         self.lists: dict[int, int] = {}
         self.objects: dict[int, int] = {}
+        self._hosts = (self.start, 0, 0, self.lists, self.objects)
 
     def room(self, size: int) -> int:
         """A place for `size` bytes."""
@@ -75,6 +84,17 @@ class Block:
             raise _Full
         return place
 
+    def seat(self) -> None:
+        """Everything but the guest lies here now."""
+        self._hosts = (self.next, len(self.copies), len(self.kept), dict(self.lists), dict(self.objects))
+
+    def dismiss(self) -> None:
+        """Forget the guest; everything else is as it was packed."""
+        self.next, copies, kept, lists, objects = self._hosts
+        del self.copies[copies:], self.kept[kept:], self.groups[kept:]
+        self.lists, self.objects = dict(lists), dict(objects)
+        self.rewind()
+
     def seal(self) -> None:
         """Remember what was packed."""
         self.check_sharing()
@@ -82,7 +102,7 @@ class Block:
 
     def rewind(self) -> None:
         """The numbers and arrays as they were packed."""
-        self.memory[: self.next] = self.before
+        self.memory[: self.next] = self.before[: self.next]
         for values, copy in self.copies:
             values[:] = copy
 
@@ -114,16 +134,18 @@ class Packer:
     next run writes again, and nobody looks before.
     """
 
-    def __init__(self, roots: list[Layout], stored: set[str], loaded: set[str]) -> None:
-        """Write the functions for every layout."""
+    def __init__(self, roots: list[Layout], stored: set[str], loaded: set[str], guest: int = -1) -> None:
+        """Write the functions for every layout; `guest` is the root that may be exchanged."""
         self.roots = roots
+        self._guest = guest % len(roots)
         self._stored = stored
         self._loaded = loaded
         self._writers: dict[int, Callable[..., None]] = {}
-        self._readers: dict[int, Callable[..., None] | None] = {}
+        self._readers: dict[int, Callable[..., None]] = {}
         self._capacity = _CAPACITY_FIRST
         for root in roots:
             self._prepare(root)
+        self._pieces = [self._pieces_of(root) for root in roots]
 
     def pack(self, objects: list[object], block: Block | None = None) -> tuple[Block, list[int]]:
         """A block with the objects in it, and the addresses of the roots; raises Changed where they do not fit."""
@@ -136,23 +158,50 @@ class Packer:
             except _Full:
                 self._capacity = 2 * (block.end + 1)
                 block = None
-            except (struct.error, AttributeError, KeyError, TypeError) as wrong:
+            except _MISFITS as wrong:
                 raise Changed(str(wrong)) from wrong
 
+    def admit(self, guest: object, block: Block) -> int:
+        """Pack a guest into a block that has dismissed its own; returns its address.
+
+        Raises Changed where it does not fit: then the block is of no further use.
+        """
+        try:
+            place = self._write(self._guest, guest, block)
+        except (_Full, *_MISFITS) as wrong:
+            raise Changed(str(wrong)) from wrong
+        block.seal()
+        return place + block.shift
+
     def _fill(self, objects: list[object], block: Block) -> list[int]:
-        """Write the roots and what they lead to."""
-        places = [block.room(root.size) for root in self.roots]
-        for root, thing, place in zip(self.roots, objects, places, strict=True):
-            self._writers[id(root)](block, place, (thing,))
+        """Write the roots and what they lead to, the guest last."""
+        places = [-1 if k == self._guest else self._write(k, thing, block) for k, thing in enumerate(objects)]
+        block.seat()
+        places[self._guest] = self._write(self._guest, objects[self._guest], block)
         block.seal()
         return [place + block.shift for place in places]
 
-    def unpack(self, objects: list[object], block: Block, addresses: list[int]) -> None:
-        """Give the objects what machine code changed."""
-        for root, thing, address in zip(self.roots, objects, addresses, strict=True):
-            reader = self._readers[id(root)]
-            if reader is not None:
-                reader(block, address - block.shift, (thing,))
+    def _write(self, root: int, thing: object, block: Block) -> int:
+        """Write one root and what it leads to; returns its place."""
+        layout = self.roots[root]
+        place = block.room(layout.size)
+        self._writers[id(layout)](block, place, (thing,))
+        return place
+
+    def unpack(
+        self, objects: list[object], block: Block, addresses: list[int], parts: frozenset[str] | None = None
+    ) -> None:
+        """Give the objects what machine code changed.
+
+        If `parts` are given, the first root gets its own numbers, the objects of these names and the lists of these
+        dotted names, such as `book` and `book.orders.slots`.
+        """
+        for pieces, thing, address in zip(self._pieces, objects, addresses, strict=True):
+            for name, offset, read in pieces:
+                if parts is None or not name or name in parts:
+                    read(block, address - block.shift + offset, (thing,))
+            parts = None
+        block.is_stale = True
 
     # Writing the functions
 
@@ -163,22 +212,58 @@ class Packer:
         self._writers[id(layout)] = lambda *_: None  # a list of its own kind inside finds the finished one by name
         plan = _Plan(self._stored, self._loaded)
         plan.visit(layout, "o", 0)
-        for inner in plan.lists.values():
-            self._prepare(inner)
-        text = plan.writer_text(layout.size)
+        for row in plan.list_rows:
+            self._prepare(row.element)
+        self._writers[id(layout)] = self._compiled("write", plan, plan.writer_text(layout.size), layout.size)
+        lists = [row for row in plan.list_rows if self._has_reader(row.element)]
+        if plan.back or lists:
+            self._readers[id(layout)] = self._compiled("read", plan, plan.reader_text(layout.size, lists), layout.size)
+
+    def _pieces_of(self, root: Layout) -> list[_Piece]:
+        """The root's own numbers, which have no name, then each object inside it by name, and each list."""
+        own = Layout(root.cls, root.number, {row.name: row for row in root.fields.values() if row.kind != "object"})
+        pieces = self._pieces_in(own, "", 0, root.size)
+        for row in root.fields.values():
+            if row.kind == "object" and row.layout is not None:
+                pieces += self._pieces_in(row.layout, row.name, row.offset, row.layout.size)
+        return pieces
+
+    def _pieces_in(self, layout: Layout, name: str, offset: int, size: int) -> list[_Piece]:
+        """The numbers of one object and of those inside it, and its lists."""
+        plan = _Plan(self._stored, self._loaded)
+        plan.visit(layout, f"o.{name}" if name else "o", 0, name)
+        pieces: list[_Piece] = []
+        if plan.back:
+            text = plan.reader_text(size, [], alone=bool(name))
+            pieces.append((name, offset, self._compiled("read", plan, text, size)))
+        for row in plan.list_rows:
+            read = self._readers.get(id(row.element))
+            if read is not None:
+                pieces.append((row.path, offset + row.at, _list_reader(row, read)))
+        return pieces
+
+    def _compiled(self, name: str, plan: "_Plan", text: str, size: int) -> Callable[..., None]:
+        """The function `name` of a text."""
         scope: dict[str, Any] = {"Changed": Changed, "writers": self._writers, "readers": self._readers}
         scope |= plan.scope
-        scope["S"] = struct.Struct("=" + plan.format(layout.size))
+        scope["S"] = struct.Struct("=" + plan.format(size))
         exec(text, scope)  # noqa: S102 - the text is ours: names of attributes are identifiers
-        self._writers[id(layout)] = scope["write"]
-        reader = plan.reader_text(layout.size, self._has_reader)
-        if reader:
-            exec(reader, scope)  # noqa: S102
-        self._readers[id(layout)] = scope.get("read")
+        return scope[name]  # type: ignore[no-any-return]
 
     def _has_reader(self, layout: Layout) -> bool:
         """Whether objects of a layout can come back changed."""
-        return self._readers.get(id(layout)) is not None
+        return id(layout) in self._readers
+
+
+class _ListRow(NamedTuple):
+    """A list inside a layout: its key in the scope, how it is reached, and where its address lies."""
+
+    key: str
+    element: Layout
+    expression: str
+    path: str
+    order: int  # among the struct's values
+    at: int
 
 
 class _Plan:
@@ -192,13 +277,12 @@ class _Plan:
         self.items: list[tuple[int, str, str]] = []  # offset, struct code, expression
         self.back: list[tuple[str, int]] = []  # attribute, its index among the struct's values
         self.arrays: list[tuple[str, Field, bool]] = []
-        self.lists: dict[str, Layout] = {}
-        self.list_rows: list[tuple[str, str, int]] = []
+        self.list_rows: list[_ListRow] = []
         self.scope: dict[str, Any] = {}
         self._values = 0
 
-    def visit(self, layout: Layout, name: str, base: int) -> None:
-        """Add an object that the expression `name` gives, at `base`."""
+    def visit(self, layout: Layout, name: str, base: int, path: str = "") -> None:
+        """Add an object that the expression `name` gives, at `base`; `path` is its dotted name from the root."""
         local = f"n{len(self.checks)}"
         cls = f"C{len(self.checks)}"
         self.scope[cls] = layout.cls
@@ -206,9 +290,9 @@ class _Plan:
         if layout.is_met_again:
             self.checks.append(f"    block.objects[id({local})] = at + {base} + block.shift")
         for row in layout.fields.values():
-            self._field(layout, row, local, base + row.offset)
+            self._field(layout, row, local, base + row.offset, f"{path}.{row.name}" if path else row.name)
 
-    def _field(self, layout: Layout, row: Field, local: str, at: int) -> None:
+    def _field(self, layout: Layout, row: Field, local: str, at: int, path: str) -> None:
         """Add one attribute."""
         name = f"{local}.{row.name}"
         if row.kind in _CODES:
@@ -216,7 +300,7 @@ class _Plan:
                 self.back.append((name, self._values))
             self._add(at, _CODES[row.kind], name, 1)
         elif row.kind == "object" and row.layout is not None:
-            self.visit(row.layout, name, at)
+            self.visit(row.layout, name, at, path)
         elif row.kind == "reference":
             self._add(at, "Q", f"block.objects[id({name})]", 1)
         elif row.kind == "frozen array":
@@ -229,18 +313,17 @@ class _Plan:
             self._add(at, "QQ", f"p{len(self.arrays)}, l{len(self.arrays)}", 2)
             self.arrays.append((name, row, is_kept))
         elif row.kind == "list" and row.layout is not None:
-            self._list(row.layout, name, at)
+            self._list(row.layout, name, at, path)
         elif row.kind == "empty":
             self.checks.append(f"    if {name}: raise Changed({name!r})")
             self._add(at, "QQ", "0, 0", 2)
 
-    def _list(self, element: Layout, name: str, at: int) -> None:
+    def _list(self, element: Layout, name: str, at: int, path: str) -> None:
         """Add a list of objects."""
-        key = f"E{len(self.lists)}"
-        self.lists[key] = element
+        key = f"E{len(self.list_rows)}"
         self.scope[key] = id(element)
         self.scope.update(pack_list=pack_list, unpack_list=unpack_list)
-        self.list_rows.append((key, name, self._values))
+        self.list_rows.append(_ListRow(key, element, name, path, self._values, at))
         self._add(at, "QQ", f"*pack_list(block, {name}, writers[{key}], {element.size})", 2)
 
     def _add(self, at: int, code: str, expression: str, count: int) -> None:
@@ -279,21 +362,21 @@ class _Plan:
             *([f"    block.copies += [(x, x[:]) for x in ({written})]"] if written else []),
         ]
 
-    def reader_text(self, size: int, has_reader: Callable[[Layout], bool]) -> str:
-        """The function that unpacks, empty where nothing comes back."""
-        lists = [row for row in self.list_rows if has_reader(self.lists[row[0]])]
-        if not self.back and not lists:
-            return ""
+    def reader_text(self, size: int, lists: list[_ListRow], *, alone: bool = True) -> str:
+        """The function that unpacks numbers and `lists`; what is not `alone` has others' bytes between its own."""
         rows = [check.split("\n")[0] for check in self.checks if check.startswith("    n")]
         rows.append("    v = unpack(memory, at)")
         rows += [f"    {name} = v[{index}]" for name, index in self.back]
         rows += [
-            f"    unpack_list(block, {name}, readers[{key}], v[{index}], {self.lists[key].size})"
-            for key, name, index in lists
+            f"    unpack_list(block, {row.expression}, readers[{row.key}], v[{row.order}], {row.element.size})"
+            for row in lists
         ]
-        unless = [] if lists else [f"    if memory[at : at + {size}] != before[at : at + {size}]:"]
-        rows = [*unless, *("    " * len(unless) + line for line in rows), f"    at += {size}"]
-        return _loop("read", "    memory, before, unpack = block.memory, block.before, S.unpack_from", rows)
+        if alone and not lists:
+            unless = f"    if stale or memory[at : at + {size}] != before[at : at + {size}]:"
+            rows = [unless, *(f"    {line}" for line in rows)]
+        rows.append(f"    at += {size}")
+        first = "    memory, before, stale, unpack = block.memory, block.before, block.is_stale, S.unpack_from"
+        return _loop("read", first, rows)
 
 
 def _loop(name: str, first: str, rows: list[str]) -> str:
@@ -318,5 +401,16 @@ def unpack_list(block: Block, items: list[object], read: Callable[..., None], ad
     """Give a list's objects what machine code changed."""
     place = address - block.shift
     end = place + size * len(items)
-    if block.memory[place:end] != block.before[place:end]:
+    if block.is_stale or block.memory[place:end] != block.before[place:end]:
         read(block, place, items)
+
+
+def _list_reader(row: _ListRow, read: Callable[..., None]) -> Callable[..., None]:
+    """What unpacks one list of a root, whose address lies at a place."""
+    items_of = attrgetter(row.path)
+
+    def unpack(block: Block, place: int, roots: tuple[object]) -> None:
+        (address,) = _ADDRESS.unpack_from(block.memory, place)
+        unpack_list(block, items_of(roots[0]), read, address, row.element.size)
+
+    return unpack

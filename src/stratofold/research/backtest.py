@@ -9,7 +9,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from stratofold.errors import Setup
-from stratofold.research.execute import execute
+from stratofold.research import seats
+from stratofold.research.execute import execute, kernel_wanted
 from stratofold.research.outcome import outcome
 from stratofold.research.prepare import Options, prepare
 
@@ -78,9 +79,12 @@ def backtest(
     from stratofold.market.frames import read
 
     market = read(data, symbols=symbols, start=start, end=end)
-    run = prepare(strategy, market, options, parameters)
+    wanted = kernel_wanted(execution, kernel)
+    run = prepare(strategy, market, options, parameters, wanted)
     executed = execute(run, market, execution, kernel, progress)
-    return outcome(run, market, options, executed)
+    result = outcome(run, market, options, executed)
+    seats.leave(run, market, options, wanted)
+    return result
 
 
 def check_strategy(strategy: object) -> None:

@@ -18,14 +18,18 @@ from stratofold.fold.book import Book
 from stratofold.fold.order import OrderError
 from stratofold.fold.run import CROWDED, finish_run
 from stratofold.fold.run import run as fold_run
+from stratofold.research.seats import Seat
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from stratofold.fold.engine import Engine, Feed
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Kernel, Program
     from stratofold.market.data import MarketData
     from stratofold.research.prepare import Run
 
+_ASKED = frozenset({"book", "book.ledger.holdings", "book.orders.slots", "logs", "sessions", "tally"})  # by a result
 _FEED_COLUMNS = ("time", "symbol", "open", "high", "low", "close", "volume")
 _LIST_MAX = 2_000_000
 _WORTH_COMPILING = 200_000
@@ -50,7 +54,7 @@ def execute(run: Run, data: MarketData, execution: str, path: Any = None, progre
         raise Setup("SF109", what, fix='use "auto", "interpreted", "compiled" or "frozen"')
     if execution == "frozen":
         executed = run_frozen(run, data, path)
-    elif execution == "compiled" or (execution == "auto" and worth_compiling(run)):
+    elif execution == "compiled" or (execution == "auto" and (run.seat is not None or worth_compiling(run))):
         executed = run_compiled(run, data, progress)
     else:
         interpret(run, data)
@@ -71,12 +75,13 @@ def run_compiled(run: Run, data: MarketData, progress: Any = None) -> Executed:
     from stratofold.kernel import Refused
 
     try:
-        built = compile_run(run, progress)
-        in_machine_code(run, data, built.bind(run.engine, run.strategy, run.feed))
+        if run.seat is None:
+            run.seat = seated(run, compile_run(run, progress))
+        in_machine_code(run, data, run.seat.program)
     except Refused as no:
         interpret(run, data)
         return Executed("interpreted", [f"interpreted, some {_SLOWER} times slower: {no}"])
-    return Executed("compiled", kernel_hash=built.hash)
+    return Executed("compiled", kernel_hash=run.seat.kernel.hash)
 
 
 def run_frozen(run: Run, data: MarketData, path: Any) -> Executed:
@@ -86,26 +91,46 @@ def run_frozen(run: Run, data: MarketData, path: Any) -> Executed:
             'freeze it first: stratofold.freeze(Strategy, data, "strategy.kernel"), then pass kernel="strategy.kernel"'
         )
         raise Setup("SF112", 'execution="frozen" needs a kernel', why="a frozen kernel is a file", fix=fix)
-    loaded = _loaded(Path(path))
-    in_machine_code(run, data, loaded.bind(run.engine, run.strategy, run.feed))
-    return Executed("frozen", kernel_hash=loaded.hash)
+    if run.seat is None:
+        run.seat = seated(run, _loaded(Path(path)))
+    in_machine_code(run, data, run.seat.program)
+    return Executed("frozen", kernel_hash=run.seat.kernel.hash)
 
 
-_kernels: dict[tuple[Path, int, int], Kernel] = {}
+def seated(run: Run, kernel: Kernel) -> Seat:
+    """The run laid out for a kernel; raises Setup where the kernel was made for other objects."""
+    return Seat(kernel, kernel.bind(run.engine, run.strategy, run.feed), run.engine, run.feed)
+
+
+_kernels: dict[Hashable, Kernel] = {}
 
 
 def _loaded(path: Path) -> Kernel:
     """The kernel of a file, mapped once a process as long as the file stays what it is."""
     from stratofold import kernel
 
-    try:
-        facts = path.stat()
-    except OSError:
+    facts = _facts(path)
+    if facts is None:
         return kernel.load(path)  # which says what is wrong
-    key = (path.resolve(), facts.st_mtime_ns, facts.st_size)
-    if key not in _kernels:
-        _kernels[key] = kernel.load(path)
-    return _kernels[key]
+    if facts not in _kernels:
+        _kernels[facts] = kernel.load(path)
+    return _kernels[facts]
+
+
+def _facts(path: Path) -> Hashable:
+    """What tells a file from what it was before; None where it cannot be read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (path.resolve(), found.st_mtime_ns, found.st_size)
+
+
+def kernel_wanted(execution: str, path: Any) -> Hashable:
+    """Which kernel this execution takes, None for none: this process's own, or that of a file."""
+    if execution == "frozen":
+        return _facts(Path(path)) if path is not None else None
+    return "native" if execution in ("auto", "compiled") else None
 
 
 def compile_run(run: Run, progress: Any = None) -> Kernel:
@@ -118,7 +143,7 @@ def compile_run(run: Run, progress: Any = None) -> Kernel:
 def in_machine_code(run: Run, data: MarketData, program: Program) -> None:
     """Hear every event in machine code; an exception is the user's own, with its place."""
     try:
-        carry(run.engine, run.strategy, run.feed, run.events, program)
+        carry(run.engine, run.strategy, run.feed, run.events, program, _ASKED)
     except Exception as raised:
         raise told(raised, run, data) from raised
 
@@ -130,14 +155,16 @@ def drive(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> None:
     carry(engine, strategy, feed, stop, kernel.build(engine, strategy, feed).bind(engine, strategy, feed))
 
 
-def carry(engine: Engine, strategy: Strategy, feed: Feed, stop: int, program: Program) -> None:
-    """Run a program to `stop`, doing interpreted what machine code leaves to Python."""
+def carry(
+    engine: Engine, strategy: Strategy, feed: Feed, stop: int, program: Program, parts: frozenset[str] | None = None
+) -> None:
+    """Run a program to `stop`, doing interpreted what machine code leaves to Python; then unpack (only `parts`)."""
     from stratofold.kernel import Changed
 
     while True:
         status, answer = program.run(stop)
         if status == 0 and answer != CROWDED:
-            program.unpack()
+            program.unpack(parts)
             return
         if status == 0:
             program.unpack()

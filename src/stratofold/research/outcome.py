@@ -16,6 +16,9 @@ from stratofold.fold.tally import statistics
 from stratofold.research.result import Result
 
 if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Callable
+
     from stratofold.fold.engine import Engine
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
@@ -52,14 +55,7 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
         executed.execution,
         data.symbols,
         figures(engine, data, options),
-        {
-            "trades": lambda: _trades(engine, data),
-            "orders": lambda: _orders(engine),
-            "fills": lambda: _log(engine.logs.fills, _FILL_COLUMNS),
-            "refusals": lambda: _log(engine.logs.refusals, _REFUSAL_COLUMNS),
-            "equity": lambda: _equity(engine, data),
-            "positions": lambda: _positions(engine.book.ledger),
-        },
+        frames(engine, data),
         bars=data,
         names={"reason": REASON_NAMES},
         assumed=assumed(options),
@@ -69,6 +65,24 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
         hashes=hashes(run, data, parameters, executed),
         currency=options.base,
     )
+
+
+def frames(engine: Engine, data: MarketData) -> dict[str, Callable[[], Columns]]:
+    """What makes each frame when somebody looks; the rows are copies, because the engine may run again."""
+    logs = engine.logs
+    orders, trades, fills, refusals, equity = (
+        log.written() for log in (logs.orders, logs.trades, logs.fills, logs.refusals, logs.equity)
+    )
+    working = [_row(order) for order in engine.book.orders]
+    positions = _positions(engine.book.ledger)
+    return {
+        "trades": lambda: _trades(trades, data),
+        "orders": lambda: _orders(orders, working),
+        "fills": lambda: _log(fills, _FILL_COLUMNS),
+        "refusals": lambda: _log(refusals, _REFUSAL_COLUMNS),
+        "equity": lambda: _equity(equity, logs.curve, data),
+        "positions": lambda: positions,
+    }
 
 
 def figures(engine: Engine, data: MarketData, options: Options) -> dict[str, Any]:
@@ -150,9 +164,9 @@ def _log(log: Log, names: tuple[str, ...]) -> Columns:
     return {name: log.column(name) for name in names}
 
 
-def _trades(engine: Engine, data: MarketData) -> Columns:
+def _trades(log: Log, data: MarketData) -> Columns:
     """Round trips, with the number of the symbol's own bars from one end to the other."""
-    columns = _log(engine.logs.trades, _TRADE_COLUMNS)
+    columns = _log(log, _TRADE_COLUMNS)
     times = [data.of(symbol).time for symbol in data.symbols]
     ends = zip(columns["symbol"], columns["opened"], columns["closed"], strict=True)
     columns["bars"] = [
@@ -161,10 +175,9 @@ def _trades(engine: Engine, data: MarketData) -> Columns:
     return columns
 
 
-def _orders(engine: Engine) -> Columns:
+def _orders(log: Log, working: list[tuple[Any, ...]]) -> Columns:
     """Orders that are done and those that still work, in order of number."""
-    rows = list(zip(*_log(engine.logs.orders, _ORDER_COLUMNS).values(), strict=True))
-    rows += [_row(order) for order in engine.book.orders]
+    rows = [*zip(*_log(log, _ORDER_COLUMNS).values(), strict=True), *working]
     rows.sort(key=lambda row: row[0])
     return {name: [row[k] for row in rows] for k, name in enumerate(_ORDER_COLUMNS)}
 
@@ -174,12 +187,12 @@ def _row(order: Order) -> tuple[Any, ...]:
     return tuple(0 if name == "done" else getattr(order, name) for name in _ORDER_COLUMNS)
 
 
-def _equity(engine: Engine, data: MarketData) -> Columns:
+def _equity(log: Log, curve: array[float], data: MarketData) -> Columns:
     """Equity at each session's close, or after every bar when the curve was asked for."""
-    if len(engine.logs.curve) == 0:
-        return _log(engine.logs.equity, _EQUITY_COLUMNS)
-    missing = [nan] * len(engine.logs.curve)
-    return {"time": data.time, "equity": engine.logs.curve, "cash": missing, "exposure": missing}
+    if len(curve) == 0:
+        return _log(log, _EQUITY_COLUMNS)
+    missing = [nan] * len(curve)
+    return {"time": data.time, "equity": curve, "cash": missing, "exposure": missing}
 
 
 def _positions(ledger: Ledger) -> Columns:

@@ -27,11 +27,12 @@ from stratofold.fold.tally import Tally
 from stratofold.fold.venue import Venue
 from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import currency_decimals
+from stratofold.research import seats
 from stratofold.research.sharing import refuse_shared
 from stratofold.routing import route
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from stratofold.fold.order import Contract
     from stratofold.market.data import MarketData
@@ -72,14 +73,25 @@ class Run:
     strategy: Strategy
     feed: Feed
     events: int
+    seat: seats.Seat | None = None  # where it is laid out for machine code
 
 
-def prepare(strategy: type[Strategy], data: MarketData, options: Options, parameters: Mapping[str, Any]) -> Run:
-    """Everything for one run; raises Setup on parameters, currencies or limits that cannot be."""
+def prepare(
+    strategy: type[Strategy],
+    data: MarketData,
+    options: Options,
+    parameters: Mapping[str, Any],
+    wanted: Hashable = None,
+) -> Run:
+    """Everything for one run; raises Setup on parameters, currencies or limits that cannot be.
+
+    `wanted` names a kernel: an engine that it has run already serves again, if one is free (`seats`).
+    """
     fold = build_strategy(strategy, data.symbols, parameters, options.artifacts)
-    engine = build_engine(fold, data, options)
     feed = build_feed(data, strategy, options)
-    return Run(engine, fold, feed, len(feed.time) + len(feed.event_key))
+    seat = seats.take(data, wanted, feed, fold, options)
+    engine = seat.engine if seat is not None else build_engine(fold, data, options)
+    return Run(engine, fold, feed, len(feed.time) + len(feed.event_key), seat)
 
 
 def build_strategy(

@@ -1,0 +1,92 @@
+"""Seats: an engine laid out in memory for machine code, kept for the next strategy on the same data.
+
+What comes in: a run that machine code has carried to its end.  What goes out: the same memory for a later run whose
+data, costs and limits are the same, with another strategy in it.
+Why so: before its first event an engine depends on the data and the assumptions alone, and to build one and lay it out
+takes longer than to hear five years of daily bars.  Machine code writes to that memory, not to the objects, so one copy
+brings the state of the entry back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from stratofold.fold.costs import Fees, Latency, Slippage
+from stratofold.fold.risk import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from stratofold.fold.engine import Engine, Feed
+    from stratofold.fold.strategy import Strategy
+    from stratofold.kernel import Kernel, Program
+    from stratofold.market.data import MarketData
+    from stratofold.research.prepare import Options, Run
+
+_SEATS_MAX = 8  # for one set of data; each keeps the room of a run's logs
+
+
+@dataclass(eq=False)
+class Seat:
+    """A kernel, its program, and the engine and feed that it is laid out for."""
+
+    kernel: Kernel
+    program: Program
+    engine: Engine
+    feed: Feed
+
+
+_free: WeakKeyDictionary[MarketData, dict[Hashable, Seat]] = WeakKeyDictionary()
+
+
+def take(data: MarketData, wanted: Hashable, feed: Feed, strategy: Strategy, options: Options) -> Seat | None:
+    """A seat with `strategy` in it, its engine before the first event; None where none is free.
+
+    `wanted` says which kernel must have left it.  The engine's objects hold what the run before left, until unpacked.
+    """
+    seats = _free.get(data)
+    if not seats:
+        return None
+    seat = seats.pop(_key(wanted, strategy, options), None)
+    if seat is None or seat.feed is not feed or not seat.kernel.seats(seat.program, strategy):
+        return None
+    return seat
+
+
+def leave(run: Run, data: MarketData, options: Options, wanted: Hashable) -> None:
+    """A run is over and nobody will look at its engine again: its seat, if it has one, is free for the next."""
+    key = _key(wanted, run.strategy, options)
+    if run.seat is None or key is None or not run.seat.program.is_reusable:
+        return
+    run.seat.program.vacate()
+    seats = _free.setdefault(data, {})
+    while len(seats) >= _SEATS_MAX:
+        del seats[next(iter(seats))]
+    seats[key] = run.seat
+
+
+def _key(wanted: Hashable, strategy: Strategy, options: Options) -> Hashable:
+    """Everything an engine depends on beside the data; None where that cannot be compared, or is too large to keep."""
+    if wanted is None or options.equity_curve or not isinstance(options.risk_free, int | float):
+        return None
+    costs = (
+        _numbers(options.fees, Fees),
+        _numbers(options.slippage, Slippage),
+        _numbers(options.limits, Limits),
+        _numbers(options.latency, Latency),
+    )
+    assumed = (
+        options.cash, options.volume_cap, options.borrow_rate, options.risk_free, options.grace_seconds, options.base,
+        options.capacity, options.log_rows,
+    )  # fmt: skip
+    return (wanted, type(strategy), costs, assumed)
+
+
+def _numbers(model: object, kind: Any) -> Hashable:
+    """A cost model or limits by value, with its class: a subclass may do other things with the same numbers."""
+    if model is None:
+        return None
+    values = (getattr(model, name) for name in kind.__slots__)
+    return (type(model), *(tuple(value) if hasattr(value, "typecode") else value for value in values))

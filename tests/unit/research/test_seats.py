@@ -1,0 +1,158 @@
+"""An engine laid out once serves later runs: every one of them ends as if it were the first."""
+
+import gc
+import weakref
+
+import pytest
+
+import stratofold
+from stratofold import Fees, Limits, Slippage, Strategy, param
+from stratofold.errors import Setup
+from stratofold.research import seats
+from stratofold.strategies import Crossover, DonchianBreakout
+
+COSTS = {"fees": Fees(per_value=0.001), "slippage": Slippage(proportional=0.001)}
+
+
+@pytest.fixture
+def data():
+    """Three symbols, three years; fresh, so that nobody has a seat on them."""
+    return stratofold.sample("SPY", "AAPL", "QQQ").subset(start="2015-01-02", end="2017-12-29")
+
+
+def run(strategy, data, execution="compiled", **keywords):
+    """One backtest."""
+    return stratofold.backtest(strategy, data, execution=execution, **keywords)
+
+
+def taken(monkeypatch):
+    """Whether each run from now on found a seat."""
+    found = []
+    take = seats.take
+
+    def noted(*arguments):
+        found.append(take(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(seats, "take", noted)
+    return found
+
+
+def test_every_run_in_a_seat_ends_as_the_interpreted_one(data, monkeypatch):
+    """Whatever ran before: other parameters, another strategy, other costs."""
+    found = taken(monkeypatch)
+    cases = [
+        (Crossover, {}), (Crossover, {"fast": 15, "slow": 40, "short": True}), (DonchianBreakout, {}), (Crossover, {}),
+        (Crossover, {"quantity": 0.0, "fast": 3}), (Crossover, {"cash": 5_000.0}), (DonchianBreakout, {"entry": 10}),
+        (Crossover, COSTS), (Crossover, {**COSTS, "fast": 7}), (Crossover, {"quantity": 1e6}),
+    ]  # fmt: skip
+    for strategy, keywords in cases:
+        assert run(strategy, data, **keywords).fingerprint == run(strategy, data, "interpreted", **keywords).fingerprint
+    compiled = found[::2]
+    assert [seat is not None for seat in compiled] == [False, True, False, True, True, False, True, False, True, True]
+    assert found[1::2] == [None] * len(cases)
+
+
+def test_a_result_keeps_its_rows_when_the_seat_is_taken_again(data):
+    """Frames are asked for late, and are the first run's."""
+    first = run(Crossover, data, fast=5, slow=9)
+    expected = run(Crossover, data, "interpreted", fast=5, slow=9).fingerprint
+    run(Crossover, data, fast=30, slow=60)
+    assert first.fingerprint == expected
+
+
+def test_costs_are_compared_by_value(data, monkeypatch):
+    """The same object with other numbers is other costs."""
+    fees = Fees(per_value=0.001)
+    dear = run(Crossover, data, fees=fees).stats["fees"]
+    fees.per_value = 0.0
+    found = taken(monkeypatch)
+    assert run(Crossover, data, fees=fees).stats["fees"] == 0.0 < dear
+    assert found == [None]
+
+
+class Fussy(Strategy):
+    """Raises at a bar of its choice."""
+
+    at = param(0)
+
+    def setup(self):
+        """Nothing heard yet."""
+        self.heard = 0
+
+    def on_bar(self, bar, book):
+        """Buy once, and raise when it is time."""
+        self.heard += 1
+        if self.heard == 10:
+            book.buy(bar.symbol, 5.0)
+        if self.heard == self.at:
+            raise ValueError("enough")
+
+
+def test_a_run_that_raises_gives_its_seat_up(data, monkeypatch):
+    """And the one after it is as good as the first."""
+    expected = run(Fussy, data, "interpreted").fingerprint
+    found = taken(monkeypatch)
+    assert run(Fussy, data).fingerprint == expected
+    with pytest.raises(Setup, match="enough"):
+        run(Fussy, data, at=500)
+    assert run(Fussy, data).fingerprint == expected
+    assert run(Fussy, data).fingerprint == expected
+    assert [seat is not None for seat in found] == [False, True, False, True]
+
+
+class Busy(Strategy):
+    """Sends so many orders that the logs must be lengthened."""
+
+    each = param(1, low=1, high=20)
+
+    def on_bar(self, bar, book):
+        """In and out."""
+        for _ in range(self.each):
+            book.buy(bar.symbol, 1.0)
+        book.close(bar.symbol)
+
+
+def test_a_log_that_was_lengthened_leaves_no_seat(data, monkeypatch):
+    """The memory of the entry is gone then."""
+    expected = run(Busy, data, "interpreted").fingerprint
+    found = taken(monkeypatch)
+    assert [run(Busy, data).fingerprint for _ in range(2)] == [expected] * 2
+    assert found == [None, None]
+
+
+def test_a_frozen_kernel_has_seats_of_its_own(data, tmp_path, monkeypatch):
+    """A seat belongs to the kernel that it was laid out for."""
+    path = stratofold.freeze(Crossover, data, tmp_path / "crossover.kernel")
+    expected = run(Crossover, data, "interpreted").fingerprint
+    found = taken(monkeypatch)
+    for execution in ("compiled", "frozen", "frozen", "compiled", "auto"):
+        result = run(Crossover, data, execution, kernel=path)
+        assert result.fingerprint == expected
+        assert result.execution == execution.replace("auto", "compiled")
+    assert [seat is not None for seat in found] == [False, False, True, True, True]
+
+
+def test_limits_are_part_of_what_a_seat_is_for(data):
+    """A run without limits may not run in the seat of one with them."""
+    tight = Limits(position_max=10.0)
+    assert len(run(Crossover, data, limits=tight).refusals) > 0
+    assert len(run(Crossover, data).refusals) == 0
+    assert len(run(Crossover, data, limits=tight).refusals) > 0
+
+
+def test_seats_go_with_their_data():
+    """Nothing keeps the columns when the data is gone, the last strategy neither."""
+    data = stratofold.sample("SPY").subset(start="2015-01-02", end="2017-12-29")
+    run(Crossover, data)
+    gone = weakref.ref(data)
+    del data
+    gc.collect()
+    assert gone() is None
+
+
+def test_there_is_an_end_to_seats(data):
+    """A sweep over costs does not fill the memory."""
+    for cash in range(1000, 1000 + 2 * seats._SEATS_MAX):
+        run(Crossover, data, cash=float(cash))
+    assert len(seats._free[data]) == seats._SEATS_MAX
