@@ -6,7 +6,7 @@ Each is a named model of plain numbers.  With nothing stated a model costs nothi
 from array import array
 from math import inf, nan
 
-from stratofold.fold.grid import to_grid
+from stratofold.fold.grid import to_grid, to_steps
 
 _MODULUS = 2147483647  # 2**31 - 1, prime
 _MULTIPLIER = 48271  # Park, Miller and Stockmeyer 1993, "minimal standard" generator
@@ -97,7 +97,7 @@ class Slippage:
         """The price after slippage, on the price grid of `scale`, at least one step."""
         share = quantity / volume if volume > 0.0 else 0.0
         slip = self.fixed + price * (self.proportional + self.spread / 2 + self.impact * share * share)
-        return max(to_grid(price + side * slip, scale), 1.0 / scale)
+        return max(to_steps(price + side * slip, scale), 1.0) / scale
 
 
 class Latency:

@@ -11,12 +11,25 @@ from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.ledger import Ledger, integers
 from stratofold.fold.marks import leaves_kernel
-from stratofold.fold.order import CANCEL, DAY, REPLACE, STOP, SUBMIT, Message, Order, Orders
+from stratofold.fold.order import (
+    AT_CLOSE,
+    CANCEL,
+    DAY,
+    LIMIT,
+    MARKET,
+    REPLACE,
+    STOP,
+    SUBMIT,
+    Message,
+    Order,
+    Orders,
+)
 from stratofold.fold.sessions import Sessions
 
 # The phases of a bar.
 EXPIRE, OPEN, STOPS, LIMITS, CLOSE, AFTER = range(6)
 PHASES = 8
+PHASE_BITS = (1, 2, 4, 8, 16, 32)
 FOREVER = 9223372036854775807
 
 
@@ -34,15 +47,20 @@ class Costs:
 
 
 class Place:
-    """What the venue knows of one symbol: how many orders work, its last bar, whether it is halted or called."""
+    """What the venue knows of one symbol: how many orders work, its last bar, whether it is halted or called.
 
-    __slots__ = ("working", "last_time", "price", "last_arrival", "halted", "called")
+    `phases` has the bit of every phase in which one of the orders may act (and those of orders that are gone, until
+    nothing works any more).
+    """
+
+    __slots__ = ("working", "last_time", "price", "phases", "last_arrival", "halted", "called")
 
     def __init__(self) -> None:
         """Nothing works and nothing has traded."""
         self.working: int = 0
         self.last_time: int = -FOREVER
         self.price: float = nan
+        self.phases: int = 0
         self.last_arrival: int = -FOREVER
         self.halted: bool = False
         self.called: int = 0
@@ -118,7 +136,10 @@ class Desk:
 
     def _remove(self, index: int) -> None:
         """Forget the order at `index`."""
-        self.places[self.orders[index].symbol].working -= 1
+        place = self.places[self.orders[index].symbol]
+        place.working -= 1
+        if place.working == 0:
+            place.phases = 0
         self.orders.remove(index)
 
     # What it is told.
@@ -140,7 +161,9 @@ class Desk:
     def _accept(self, message: Message, arrival: int, sessions: Sessions) -> None:
         """A new order rests from its arrival on; the emulator's (a protective leg) from now on."""
         order = self.orders.add(message.number)
-        self.places[message.symbol].working += 1
+        place = self.places[message.symbol]
+        place.working += 1
+        place.phases |= phases_of(message.kind, message.tif)
         order.symbol = message.symbol
         order.side = message.side
         order.kind = message.kind
@@ -227,6 +250,17 @@ class Desk:
         """Double the room for messages under way."""
         self.inbox_arrival.frombytes(bytes(8 * len(self.inbox)))
         self.inbox.extend(Message() for _ in range(len(self.inbox)))
+
+
+def phases_of(kind: int, tif: int) -> int:
+    """The bits of the phases in which an order may act."""
+    if tif == AT_CLOSE:
+        return PHASE_BITS[CLOSE]
+    if kind == MARKET:
+        return PHASE_BITS[OPEN]
+    if kind == LIMIT:
+        return PHASE_BITS[OPEN] | PHASE_BITS[LIMITS]
+    return PHASE_BITS[OPEN] | PHASE_BITS[STOPS] | PHASE_BITS[LIMITS]
 
 
 def _copy(source: Message, to: Message) -> None:

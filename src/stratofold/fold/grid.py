@@ -35,13 +35,12 @@ def to_lot(quantity: float, lot: float, scale: float) -> float:
     A quantity within 1e-9 lots (and two units in the last place) below a whole number counts as that number: 30 shares
     computed as 29.999999999999996 are 30.
     """
-    if quantity < 0.0:
-        return 0.0 - to_lot(0.0 - quantity, lot, scale)
-    lots = quantity / lot
+    lots = abs(quantity) / lot
     whole = (lots + _ROUNDER) - _ROUNDER
     if whole - lots > _DUST + lots * _LAST_PLACES:
         whole -= 1.0
-    return to_grid(whole * lot, scale)
+    rounded = to_grid(whole * lot, scale)
+    return rounded if quantity >= 0.0 else 0.0 - rounded
 
 
 def on_lot(quantity: float, lot: float, scale: float) -> bool:

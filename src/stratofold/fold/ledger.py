@@ -92,8 +92,12 @@ class Ledger:
         """Bring the worth of the position at its last price up to date; one that is flat is worth nothing."""
         holding = self.holdings[symbol]
         if not self.mark(symbol, holding.price):
-            self.total_steps[holding.currency] -= holding.worth_steps
-            holding.worth_steps = 0.0
+            self._forget_worth(holding)
+
+    def _forget_worth(self, holding: Holding) -> None:
+        """What is flat is worth nothing."""
+        self.total_steps[holding.currency] -= holding.worth_steps
+        holding.worth_steps = 0.0
 
     def base_steps(self, currency: int, steps: float) -> float:
         """Steps of `currency` in steps of the base currency, at the last rate."""
@@ -116,11 +120,21 @@ class Ledger:
         """Cash and worth of every position, in the base currency."""
         return self.equity_steps / self.scale[0]
 
-    def fill(self, symbol: int, side: int, quantity: float, price: float, fee: float) -> None:
-        """Post a fill of `quantity` units at `price`; `fee` is in the instrument's currency."""
+    def fill(self, symbol: int, side: int, quantity: float, price: float, fee: float) -> tuple[float, float]:
+        """Post a fill of `quantity` units at `price` and mark what is held; `fee` is in the instrument's currency.
+
+        Returns the value and the fee, in steps.
+        """
+        value = self.value_steps(symbol, quantity, price)
+        fee_steps = to_steps(fee, self.holdings[symbol].money_scale)
+        self.post(symbol, side, quantity, price, value, fee_steps)
+        self.mark(symbol, self.holdings[symbol].price)
+        return value, fee_steps
+
+    def post(self, symbol: int, side: int, quantity: float, price: float, value: float, fee_steps: float) -> None:
+        """Post a fill of that `value` and fee, both in steps; what is held keeps the worth of its last mark."""
         contract = self.contracts[symbol]
         holding = self.holdings[symbol]
-        value = self.value_steps(symbol, quantity, price)
         before = holding.quantity
         after = to_grid(before + side * quantity, contract.quantity_scale)
         _average(holding, before, after, price)
@@ -131,9 +145,10 @@ class Ledger:
             holding.carried_steps -= side * value
         else:
             self.cash_steps[contract.currency] -= side * value
-        self.cash_steps[contract.currency] -= to_steps(fee, contract.money_scale)
-        self._settle_if_flat(holding)
-        self.revalue(symbol)
+        self.cash_steps[contract.currency] -= fee_steps
+        if after == 0.0:
+            self._settle_if_flat(holding)
+            self._forget_worth(holding)
 
     def _settle_if_flat(self, holding: Holding) -> None:
         """A margined position that is flat moves what it carried to cash."""

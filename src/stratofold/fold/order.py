@@ -8,6 +8,7 @@ from array import array
 from math import nan
 from typing import TYPE_CHECKING
 
+from stratofold.fold.grid import to_grid
 from stratofold.fold.marks import leaves_kernel
 
 if TYPE_CHECKING:
@@ -126,6 +127,10 @@ class Order:
         """What is still to be filled."""
         return self.quantity - self.filled
 
+    def remaining_on(self, scale: float) -> float:
+        """What is still to be filled, on the quantity's grid of `scale`."""
+        return self.quantity if self.filled == 0.0 else to_grid(self.quantity - self.filled, scale)
+
     @property
     def average_price(self) -> float:
         """The mean price of what was filled, NaN before."""
@@ -200,7 +205,10 @@ class Orders:
         return low
 
     def index(self, number: int) -> int:
-        """The index of order `number`, -1 if it is not here."""
+        """The index of order `number`, -1 if it is not here; the newest, which most reports are about, is found at once."""
+        place = self.count - 1
+        if place >= 0 and self.slots[self.live[place]].number == number:
+            return place
         place = self.after(number) - 1
         if place >= 0 and self.slots[self.live[place]].number == number:
             return place

@@ -12,6 +12,7 @@ from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.lifecycle import WAITING
 from stratofold.fold.log import RefusalLog
+from stratofold.fold.marks import seldom
 from stratofold.fold.order import CANCEL, LIMIT, REPLACE, STOP, STOP_LIMIT, SUBMIT, TRAILING, Intent, Order
 
 # Why not, in order of precedence: the first that applies is named.
@@ -286,20 +287,25 @@ class Risk:
 def review(book: Book, risk: Risk, refusals: RefusalLog) -> None:
     """Turn each intent of this step into an approval, at once an order, or a refusal; each counts for the next."""
     for k in range(book.intent_count):
-        intent = book.intents[k]
-        if intent.action == CANCEL:
-            _cancel(book, intent.number)
-        elif intent.action == SUBMIT:
-            reason = risk.verdict(book, intent, intent.quantity)
-            if reason == APPROVED:
-                risk.remember(book, intent)
-                book.place(intent)
-            else:
-                _refuse(book, risk, refusals, intent, reason)
-        elif intent.action == REPLACE:
-            _replace(book, risk, refusals, intent)
+        review_one(book, risk, refusals, book.intents[k])
     book.intent_count = 0
     book.busy = True
+
+
+@seldom
+def review_one(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> None:
+    """One intent becomes an order, a message or a refusal."""
+    if intent.action == SUBMIT:
+        reason = risk.verdict(book, intent, intent.quantity)
+        if reason == APPROVED:
+            risk.remember(book, intent)
+            book.place(intent)
+        else:
+            _refuse(book, risk, refusals, intent, reason)
+    elif intent.action == CANCEL:
+        _cancel(book, intent.number)
+    elif intent.action == REPLACE:
+        _replace(book, risk, refusals, intent)
 
 
 def _cancel(book: Book, number: int) -> None:

@@ -27,7 +27,7 @@ from stratofold.events import (
     Bar,
 )
 from stratofold.fold.account import ACTIVE, HALTED, REDUCING
-from stratofold.fold.desk import CLOSE, LIMITS, OPEN, split_order
+from stratofold.fold.desk import CLOSE, LIMITS, OPEN, PHASE_BITS, split_order
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.marks import seldom
@@ -237,21 +237,27 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         deliver(engine, strategy)
     if not venue.places[bar.symbol].halted:
         for phase in range(OPEN, CLOSE + 1):
-            number = venue.next(bar, phase, 0)
-            while number != 0:
-                price = deliver(engine, strategy)
-                if venue.urgent != 0 and phase <= LIMITS:
-                    venue.try_urgent(bar, price)
-                    deliver(engine, strategy)
-                number = venue.next(bar, phase, number)
-            if venue.places[bar.symbol].working == 0:
-                break
+            match_phase(engine, strategy, bar, phase)
+        venue.matching = -1
     elif bar.time >= bar.session_close:
         venue.miss_close(bar)
         deliver(engine, strategy)
     if venue.expiry <= bar.time:
         venue.expire_at(bar)
         deliver(engine, strategy)
+
+
+def match_phase(engine: Engine, strategy: Strategy, bar: Bar, phase: int) -> None:
+    """One phase of the bar, if any order may act in it."""
+    venue = engine.venue
+    place = venue.places[bar.symbol]
+    number = venue.next(bar, phase, 0) if place.phases & PHASE_BITS[phase] != 0 else 0
+    while number != 0:
+        price = deliver(engine, strategy)
+        if venue.urgent != 0 and phase <= LIMITS:
+            venue.try_urgent(bar, price)
+            deliver(engine, strategy)
+        number = venue.next(bar, phase, number) if place.working > 0 else 0
 
 
 @seldom

@@ -171,9 +171,9 @@ def post(engine: Engine, strategy: Strategy, report: Report) -> None:
     book = engine.book
     symbol = report.symbol
     before = book.ledger.holdings[symbol].quantity
-    book.ledger.fill(symbol, report.side, report.quantity, report.price, report.fee)
+    value, fee_steps = book.ledger.fill(symbol, report.side, report.quantity, report.price, report.fee)
     engine.tally.fill(
-        book.ledger, engine.logs.trades, symbol, report.side, report.quantity, report.price, report.fee,
+        book.ledger, engine.logs.trades, symbol, report.side, report.quantity, report.price, abs(value), fee_steps,
         report.time, before,
     )  # fmt: skip
     engine.logs.fills.add(
@@ -199,8 +199,9 @@ def finish(engine: Engine, place: int) -> None:
     """An order is done: release what it reserved, write it down, and let go of what hung on it."""
     book = engine.book
     order = book.orders[place]
-    left = to_grid(order.remaining + order.asked, book.ledger.contracts[order.symbol].quantity_scale)
-    book.reserve(order, 0.0 - left)
+    if order.filled != order.quantity or order.asked != 0.0:
+        left = to_grid(order.remaining + order.asked, book.ledger.contracts[order.symbol].quantity_scale)
+        book.reserve(order, 0.0 - left)
     engine.logs.orders.add(order, book.time)
     after_end(book, order)
     take_profit = order.take_profit_number

@@ -8,7 +8,6 @@ event; a trade is a round trip flat to flat.
 from array import array
 from math import inf, nan, sqrt
 
-from stratofold.fold.grid import to_steps
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import TradeLog
 from stratofold.fold.marks import seldom
@@ -154,14 +153,12 @@ class Tally:
             return self.risk_free[0]
         return self.risk_free[session] if 0 <= session < len(self.risk_free) else 0.0
 
-    def fill(self, ledger: Ledger, log: TradeLog, symbol: int, side: int, quantity: float, price: float, fee: float,
-             time: int, before: float) -> None:  # fmt: skip
-        """Count a fill toward the round trip of its symbol; `before` is the position it met."""
+    def fill(self, ledger: Ledger, log: TradeLog, symbol: int, side: int, quantity: float, price: float, value: float,
+             fee_steps: float, time: int, before: float) -> None:  # fmt: skip
+        """Count a fill of `value` steps toward the round trip of its symbol; `before` is the position it met."""
         holding = ledger.holdings[symbol]
         trip = self.trips[symbol]
-        value = abs(ledger.value_steps(symbol, quantity, price))
         self.traded_value += ledger.base_steps(holding.currency, value)
-        fee_steps = to_steps(fee, holding.money_scale)
         self.fees_steps += ledger.base_steps(holding.currency, fee_steps)
         after = holding.quantity
         if before == 0.0:

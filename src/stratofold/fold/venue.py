@@ -59,7 +59,6 @@ class Venue(Desk):
             if order.symbol == bar.symbol and self._may_act(order, phase) and self._try(order, index, bar, phase):
                 return number
             index += 1
-        self.matching = -1
         return 0
 
     def _may_act(self, order: Order, phase: int) -> bool:
@@ -165,7 +164,7 @@ class Venue(Desk):
     def _fill(self, order: Order, index: int, bar: Bar, price: float, maker: bool, slips: bool) -> None:
         """Fill what the volume and the account allow, and report it."""
         contract = self.ledger.contracts[order.symbol]
-        remaining = to_grid(order.remaining, contract.quantity_scale)
+        remaining = order.remaining_on(contract.quantity_scale)
         quantity = min(remaining, self.available)
         if order.tif == FOK and quantity < remaining:
             return
@@ -176,36 +175,35 @@ class Venue(Desk):
             price = self.costs.slippage.price(order.side, price, quantity, bar.volume, contract.price_scale)
         else:
             price = to_grid(price, contract.price_scale)
-        value = self._value(order.symbol, quantity, price)
+        steps = self.ledger.value_steps(order.symbol, quantity, price)
+        value = abs(steps) / contract.money_scale
         fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
-        affordable = self._afford(order.symbol, order.side, quantity, price, fee)
+        fee_steps = to_steps(fee, contract.money_scale)
+        affordable = self._afford(order.symbol, order.side, quantity, price, fee_steps)
         cut = affordable < quantity
         if cut:
             if order.tif == FOK or affordable <= 0.0:
                 self._end(CANCELLED, index, UNAFFORDABLE)
                 return
             quantity = affordable
-            value = self._value(order.symbol, quantity, price)
+            steps = self.ledger.value_steps(order.symbol, quantity, price)
+            value = abs(steps) / contract.money_scale
             fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
+            fee_steps = to_steps(fee, contract.money_scale)
         self.costs.fees.book(value)
+        self.ledger.post(order.symbol, order.side, quantity, price, steps, fee_steps)
         left = self._do(order, quantity, price, fee, maker)
         if left <= 0.0:
             self._remove(index)
         elif cut:
             self._end(CANCELLED, index, UNAFFORDABLE)
 
-    def _value(self, symbol: int, quantity: float, price: float) -> float:
-        """What `quantity` costs at `price` in the instrument's currency, whichever its sign."""
-        return abs(self.ledger.value_steps(symbol, quantity, price)) / self.ledger.contracts[symbol].money_scale
-
     def _do(self, order: Order, quantity: float, price: float, fee: float, maker: bool) -> float:
-        """Post the fill to the broker's ledger and report it; returns what is left of the order."""
+        """Take the fill off the order and off what the bar offers, and report it; returns what is left of the order."""
         contract = self.ledger.contracts[order.symbol]
         order.bar_filled = self.bar_index
-        self.ledger.fill(order.symbol, order.side, quantity, price, fee)
-        self.available -= quantity
         if self.available < inf:
-            self.available = to_grid(self.available, contract.quantity_scale)
+            self.available = to_grid(self.available - quantity, contract.quantity_scale)
         order.filled = to_grid(order.filled + quantity, contract.quantity_scale)
         kind = FILLED if order.filled >= order.quantity else PARTIAL
         report = self._report(kind, order.number, order.symbol, order.side)
@@ -213,20 +211,20 @@ class Venue(Desk):
         report.price = price
         report.fee = fee
         report.maker = maker
-        report.leaves = to_grid(order.remaining, contract.quantity_scale)
+        if kind == PARTIAL:
+            report.leaves = order.remaining_on(contract.quantity_scale)
         return report.leaves
 
-    def _afford(self, symbol: int, side: int, quantity: float, price: float, fee: float) -> float:
-        """How much of `quantity` the account can hold at `price`, its `fee` paid; what reduces passes whole."""
+    def _afford(self, symbol: int, side: int, quantity: float, price: float, fee_steps: float) -> float:
+        """How much of `quantity` the account can hold at `price`, its fee paid; what reduces passes whole."""
         ledger = self.ledger
         contract = ledger.contracts[symbol]
         held = ledger.holdings[symbol].quantity
         after = to_grid(held + side * quantity, contract.quantity_scale)
         if (held * after >= 0.0 and abs(after) <= abs(held)) or contract.margin == 0.0:
             return quantity
-        fee_steps = ledger.base_steps(contract.currency, to_steps(fee, contract.money_scale))
         others = self._margin_of_others(symbol, price)
-        available = ledger.equity_steps - others - fee_steps
+        available = ledger.equity_steps - others - ledger.base_steps(contract.currency, fee_steps)
         ledger.holdings[symbol].price = self.places[symbol].price
         if ledger.required_steps(symbol, after, price, contract.margin) <= available:
             return quantity
@@ -240,12 +238,14 @@ class Venue(Desk):
         return min(max(cut, 0.0), quantity)
 
     def _margin_of_others(self, symbol: int, price: float) -> float:
-        """Mark `symbol` at `price` and every other at its last price; returns the others' margin, in base steps."""
+        """Mark `symbol` at `price` and all else that is held at its last price; returns the others' margin, in base steps."""
         ledger = self.ledger
         total = 0.0
         for other in range(ledger.symbol_count):
-            last = price if other == symbol else self.places[other].price
-            if ledger.mark(other, last) and other != symbol:
+            if other == symbol:
+                ledger.mark(other, price)
+            elif ledger.holdings[other].quantity != 0.0:
+                ledger.mark(other, self.places[other].price)
                 total += ledger.margin_steps(other)
         return total
 

@@ -73,8 +73,8 @@ def test_a_trade_is_a_round_trip_from_flat_to_flat(fills, trades):
     for time, (side, quantity, price, fee) in enumerate(fills):
         before = ledger.holdings[0].quantity
         deal = (side, float(quantity), float(price), float(fee))
-        ledger.fill(0, *deal)
-        tally.fill(ledger, log, 0, *deal, time, before)
+        value, fee_steps = ledger.fill(0, *deal)
+        tally.fill(ledger, log, 0, *deal[:3], value, fee_steps, time, before)
     columns = [log.column(name) for name in ("side", "quantity", "entry_price", "exit_price", "profit", "fees")]
     assert list(zip(*columns, strict=True)) == trades
     winners = [trade[4] for trade in trades if trade[4] > 0.0]
@@ -85,8 +85,8 @@ def test_dividends_belong_to_the_trade_that_held_the_share():
     tally, ledger, log = fresh(), Ledger([contract()], array("d", [100.0]), 10_000.0), TradeLog(8)
     for time, (side, price) in enumerate(((1, 100.0), (-1, 99.0))):
         before = ledger.holdings[0].quantity
-        ledger.fill(0, side, 10.0, price, 0.0)
-        tally.fill(ledger, log, 0, side, 10.0, price, 0.0, time, before)
+        value, fee_steps = ledger.fill(0, side, 10.0, price, 0.0)
+        tally.fill(ledger, log, 0, side, 10.0, price, value, fee_steps, time, before)
         if side > 0:
             tally.credit(0, 1_500.0)
     assert (log.column("profit")[0], tally.win_count) == (5.0, 1)
