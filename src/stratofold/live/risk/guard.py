@@ -10,9 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stratofold.events import COMMAND_RESUME, DEPOSIT, FILLED, PARTIAL, WITHDRAWAL, Action, Command, Report
 from stratofold.fold.order import CANCEL
+from stratofold.live.risk.act import Closing
 from stratofold.live.risk.bounds import SymbolBounds
 from stratofold.live.risk.gates import Halts, InSession, MessageRate, RepeatedExecution, StaleData, span_ns
+from stratofold.live.risk.moment import Moment
+from stratofold.live.risk.post_trade import AfterTrade
+from stratofold.live.risk.stops import EquityStops, PriceStops
 from stratofold.live.risk.symbols import SymbolLimits
 from stratofold.live.risk.verdict import ALLOWED, Breach, Verdict, Wish, wishes
 
@@ -33,7 +38,10 @@ ANY = SymbolBounds()
 class Guard:
     """The risk around one book.  `now` is the latest moment that an event has told of (ns UTC)."""
 
-    __slots__ = ("halts", "now", "rate", "repeats", "session", "stale", "symbols")
+    __slots__ = (
+        "closing", "equity_stops", "exposure", "halts", "moment", "now", "price_stops", "rate", "repeats", "session",
+        "stale", "symbols",
+    )  # fmt: skip
 
     def __init__(self, bounds: Bounds, hours: Sequence[Hours], names: Sequence[str]) -> None:
         """`hours` and `names` are by symbol handle."""
@@ -52,14 +60,41 @@ class Guard:
             len(names), bounds.rate.executions_max, span_ns(bounds.rate.executions_seconds)
         )
         self.symbols = SymbolLimits(bounds.symbols, names)
+        self.moment = Moment()
+        self.equity_stops = EquityStops(bounds.stops)
+        self.price_stops = PriceStops(bounds.stops, hours)
+        self.exposure = AfterTrade(bounds.exposure)
+        self.closing = Closing(len(names))
 
-    def hear(self, event: Event, book: Book) -> list[Breach]:  # noqa: ARG002
+    def hear(self, event: Event, book: Book) -> list[Breach]:
         """Take in an event that the fold has heard; returns what is broken now and was not before."""
         self.now = max(self.now, event.time, event.known)
         self.stale.hear(event)
         self.halts.hear(event)
         self.repeats.hear(event)
-        return []
+        self.closing.hear(event, book)
+        breaches = self._money(event, book)
+        breaches += self.price_stops.hear(event, book)
+        if isinstance(event, Report) and event.kind in (PARTIAL, FILLED):
+            breaches += self.exposure.judge(book, event.time)
+        return breaches
+
+    def _money(self, event: Event, book: Book) -> list[Breach]:
+        """Equity is judged when a moment is complete, or when time moves on from one that was not."""
+        stops = self.equity_stops
+        breaches = []
+        if self.moment.left(event.time):
+            breaches += stops.judge(stops.equity, self.moment.time)
+        stops.turn(self.price_stops.hours[0].session(event.time))
+        if isinstance(event, Action) and event.kind in (DEPOSIT, WITHDRAWAL):
+            amount = event.value * book.ledger.rate[event.currency]
+            stops.paid(amount if event.kind == DEPOSIT else -amount)
+        elif isinstance(event, Command) and event.kind == COMMAND_RESUME and event.symbol < 0:
+            stops.resume()
+        if not self.moment.complete(event):
+            stops.equity = book.equity
+            return breaches
+        return breaches + stops.judge(book.equity, event.time) + self.exposure.judge(book, event.time)
 
     def verdict(self, wish: Wish, book: Book) -> Verdict:
         """Whether a message may leave now; changes nothing.  A cancel always may."""
@@ -73,6 +108,8 @@ class Guard:
             self.repeats.verdict(now, wish),
             self.stale.verdict(now, wish),
             self.symbols.verdict(wish, book),
+            self.equity_stops.verdict(wish),
+            self.price_stops.verdict(now, wish),
         ):
             if not verdict.allowed:
                 return verdict

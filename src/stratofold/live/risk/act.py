@@ -1,0 +1,112 @@
+"""What is done about a breach: cancel what works, let only what reduces pass, cut, close, or shut the door.
+
+What comes in: breaches, and the book.  What goes out: intents on the book, which go through review as any.
+Why it is shaped so: a breach acts inside the step that found it, so the action is part of the decision, survives a
+crash with it, and happens again in a replay.  At a real venue a cancel takes its time, and an order that closes must
+not meet one that still works; so closing waits, over as many events as it takes, until the symbol's orders are gone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stratofold.events import COMMAND_FLATTEN, COMMAND_RESUME, Command, Event
+from stratofold.fold.account import HALTED, REDUCING
+from stratofold.fold.ledger import integers, zeros
+from stratofold.fold.step import decide
+from stratofold.live.risk.gates import named
+from stratofold.live.risk.verdict import CANCEL_WORKING, FLATTEN, HALT, NOTE, REDUCE, Breach
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratofold.fold.book import Book
+    from stratofold.fold.engine import Engine
+    from stratofold.live.risk.guard import Guard
+
+
+class Closing:
+    """Positions that are to be closed, or cut by so many units, once their working orders are gone."""
+
+    __slots__ = ("flatten", "reduce")
+
+    def __init__(self, symbol_count: int) -> None:
+        """Nothing is to be closed."""
+        self.flatten = integers(symbol_count)
+        self.reduce = zeros(symbol_count)
+
+    def hear(self, event: Event, book: Book) -> None:
+        """The operator's flatten is one too; a resume ends it."""
+        if not isinstance(event, Command):
+            return
+        for symbol in named(event.symbol, book.symbol_count):
+            if event.kind == COMMAND_FLATTEN:
+                self.flatten[symbol] = 1
+                cancel_working(book, symbol)
+            elif event.kind == COMMAND_RESUME:
+                self.flatten[symbol] = 0
+                self.reduce[symbol] = 0.0
+
+    def leave(self, book: Book) -> None:
+        """Leave orders on the book for what can be closed now."""
+        for symbol in range(book.symbol_count):
+            if not self.flatten[symbol] and self.reduce[symbol] == 0.0:
+                continue
+            if book.working_buy[symbol] > 0.0 or book.working_sell[symbol] > 0.0:
+                continue
+            held = book.position(symbol)
+            if self.flatten[symbol] and held != 0.0:
+                book.close(symbol)
+                continue
+            quantity = min(abs(held), self.reduce[symbol])
+            if quantity > 0.0:
+                (book.sell if held > 0.0 else book.buy)(symbol, quantity)
+            self.flatten[symbol] = 0
+            self.reduce[symbol] = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still to be closed."""
+        return any(self.flatten) or any(self.reduce)
+
+
+def after(guard: Guard, engine: Engine, event: Event) -> list[Breach]:
+    """The guard's part of a step, after the fold has heard `event`: hears it too, acts on what broke, and has it reviewed.
+
+    Messages are left in the book's outbox for the driver.  A book that is halted is closed all the same: that only reduces.
+    """
+    book = engine.book
+    breaches = guard.hear(event, book)
+    act(breaches, guard.closing, book)
+    if guard.closing.busy:
+        guard.closing.leave(book)
+    if book.intent_count > 0:
+        state = book.state
+        book.state = REDUCING
+        decide(engine)
+        book.state = state
+    return breaches
+
+
+def act(breaches: Sequence[Breach], closing: Closing, book: Book) -> None:
+    """Do what each breach asks for."""
+    for breach in breaches:
+        if breach.action == NOTE:
+            continue
+        if breach.symbol < 0 or breach.action == REDUCE:
+            book.state = max(book.state, HALTED if breach.action == HALT else REDUCING)
+        if breach.action in (CANCEL_WORKING, REDUCE, FLATTEN, HALT):
+            for symbol in named(breach.symbol, book.symbol_count):
+                cancel_working(book, symbol)
+        if breach.action == FLATTEN:
+            for symbol in named(breach.symbol, book.symbol_count):
+                closing.flatten[symbol] = 1
+        elif breach.action == REDUCE:
+            closing.reduce[breach.symbol] = max(closing.reduce[breach.symbol], breach.quantity)
+
+
+def cancel_working(book: Book, symbol: int) -> None:
+    """Ask for the cancel of every order of a symbol."""
+    for order in book.orders:
+        if order.symbol == symbol:
+            book.cancel(order.number)
