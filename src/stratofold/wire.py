@@ -51,7 +51,7 @@ def unpack(data: bytes) -> Any:
     try:
         return _decoder.decode(data)
     except msgspec.DecodeError as error:
-        raise Stop("SF831", "a record cannot be read", why=str(error), fix="run `stratofold audit verify`") from error
+        raise Stop("SF831", "a record cannot be read", why=str(error), fix="run: stratofold audit verify") from error
 
 
 def event_row(event: Event) -> list[Any]:
@@ -93,7 +93,7 @@ def terms_of(body: bytes) -> Terms:
         return _terms.decode(body)
     except msgspec.DecodeError as error:
         raise Stop(
-            "SF831", "an order's terms cannot be read", why=str(error), fix="run `stratofold audit verify`"
+            "SF831", "an order's terms cannot be read", why=str(error), fix="run: stratofold audit verify"
         ) from error
 
 

@@ -159,7 +159,7 @@ def _found(artifacts: Artifacts, journal: Journal, book: str, number: int, last:
             f"segment {number} of {book} is not what the journal holds",
             place=name_of(book, number),
             why="one of the two was changed after it was written, or the archive is another book's",
-            fix="run `stratofold audit verify`",
+            fix="run: stratofold audit verify",
         )
     return data
 
@@ -200,7 +200,7 @@ def _unreadable(book: str, number: int, why: str) -> Stop:
         f"segment {number} of {book} cannot be read",
         place=name_of(book, number),
         why=why,
-        fix="put the segment back from a copy, then run `stratofold audit verify`",
+        fix="put the segment back from a copy, then run: stratofold audit verify",
     )
 
 
@@ -209,7 +209,7 @@ def seal_of(body: bytes) -> Seal:
     try:
         return _seals.decode(body)
     except msgspec.DecodeError as error:
-        raise Stop("SF831", "a seal cannot be read", why=str(error), fix="run `stratofold audit verify`") from error
+        raise Stop("SF831", "a seal cannot be read", why=str(error), fix="run: stratofold audit verify") from error
 
 
 def records(artifacts: Artifacts, book: str) -> Iterator[Record]:
@@ -220,7 +220,7 @@ def records(artifacts: Artifacts, book: str) -> Iterator[Record]:
             "SF913",
             f"there is no archive of {book}",
             why="no segment has been sealed",
-            fix="run `stratofold audit seal`, or look at the path of the archive",
+            fix="look at the path of the archive; a run seals at its end",
         )
     for number, name in enumerate(names, 1):
         whole = read(artifacts.get(name), book, number)

@@ -109,7 +109,7 @@ def confirm_release(
         raise Setup("SF916", what, why=why, fix=f"stratofold resume --{scope} {name}")
     missing = waiting(journal, account, scope, name, request.time)
     if missing:
-        fix = "run `stratofold reconcile`, mend what it finds, then confirm again"
+        fix = "stratofold reconcile; mend what it finds, then confirm again"
         raise Stop("SF917", f"{scope} {name} stays halted", why="; ".join(missing), fix=fix)
     lifted = Control(scope, name, ACTIVE, request.reason, by, now)
     control = journal.control(account, lifted)
