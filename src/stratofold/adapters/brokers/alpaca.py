@@ -1,0 +1,275 @@
+"""Alpaca as a broker: orders out, facts in.  The port `Broker` over the ports `Http`, `Sockets` and `Clock`.
+
+What comes in: claimed messages, and questions.
+What goes out: `Answer`s, and what Alpaca says of orders, fills and the account.
+Why it is shaped so: an order is sent once, and only a plain word from Alpaca counts as an answer; everything else is
+unknown until it is found again by its client id.  What the words mean is in `alpaca_translate.py`; here is only who is
+asked, how often, and until which page.
+
+Ignores: fractional and notional orders, options and crypto orders, extended hours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from stratofold.adapters.brokers import alpaca_translate as translate
+from stratofold.adapters.network.calls import Calls
+from stratofold.adapters.network.moments import nanoseconds_of, text_of
+from stratofold.adapters.network.pace import Backoff
+from stratofold.adapters.ports import UNKNOWN, Answer, Capabilities, NoAnswer, VenueOrder, VenueReport
+from stratofold.errors import Retry, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from random import Random
+
+    from stratofold.adapters.brokers.alpaca_access import Access
+    from stratofold.adapters.ports import AccountState, Clock, Http, Message, Response, Socket, Sockets
+
+ORDERS_A_PAGE = 500
+ACTIVITIES_A_PAGE = 100
+HANDSHAKE_SECONDS = 10.0
+REMEMBERED_MAX = 100_000
+
+Wire = TypeVar("Wire")
+
+
+class AlpacaBroker:
+    """One account at Alpaca, or at an exchange that speaks the same.
+
+    `random` is seeded by who gives it; it spreads the waiting times of reconnecting.  `requests_per_minute` 0 is no
+    limit; Alpaca's own is 200.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        http: Http,
+        sockets: Sockets,
+        clock: Clock,
+        random: Random,
+        *,
+        requests_per_minute: int = 200,
+        timeout_seconds: float = 10.0,
+        lookup_settle_seconds: float = 30.0,
+    ) -> None:
+        """Nothing is asked before the first call."""
+        self.capabilities = Capabilities(
+            dedupes_client_id=True,
+            lookup_by_client_id=True,
+            lookup_settle_seconds=lookup_settle_seconds,
+            executions_have_ids=True,
+            requests_per_minute=requests_per_minute,
+        )
+        self._access = access
+        self._sockets = sockets
+        self._clock = clock
+        self._random = random
+        self._calls = Calls(
+            http,
+            clock,
+            random,
+            access.trading_url,
+            access.headers,
+            requests_per_minute=requests_per_minute,
+            timeout_seconds=timeout_seconds,
+        )
+        self._client_ids: dict[str, str] = {}  # by venue id, because activities do not hold them
+        self._cancel_keys: dict[str, str] = {}  # the last cancel or replace of a venue id; only a hint for the stream
+
+    def __repr__(self) -> str:
+        """The address; keys are shown nowhere."""
+        return f"AlpacaBroker({self._access.trading_url})"
+
+    # Orders out.
+
+    async def submit(self, message: Message) -> Answer:
+        """Send a new order, once."""
+        answer = await self._send(message, "POST", "/v2/orders", translate.submission(message))
+        if isinstance(answer, Answer):
+            return answer
+        meaning = translate.submitted(message, answer, self._clock.now())
+        if meaning.venue_id:
+            self._remember(self._client_ids, meaning.venue_id, message.client_id)
+        return meaning
+
+    async def cancel(self, message: Message, venue_id: str) -> Answer:
+        """Ask for a cancel, once; asked although the venue seems down."""
+        self._remember(self._cancel_keys, venue_id, message.key)
+        answer = await self._send(message, "DELETE", translate.order_path(venue_id), b"", insist=True)
+        if isinstance(answer, Answer):
+            return answer
+        return translate.cancel_asked(message, answer, venue_id, self._clock.now())
+
+    async def replace(self, message: Message, venue_id: str) -> Answer:
+        """Ask for other terms, once; the order that comes of it has an id of its own, which is the answer's."""
+        self._remember(self._cancel_keys, venue_id, message.key)
+        path = translate.order_path(venue_id)
+        answer = await self._send(message, "PATCH", path, translate.replacement(message))
+        if isinstance(answer, Answer):
+            return answer
+        meaning = translate.replaced(message, answer, self._clock.now())
+        if meaning.venue_id:
+            self._remember(self._client_ids, meaning.venue_id, message.key)
+        return meaning
+
+    async def _send(
+        self, message: Message, method: str, path: str, body: bytes, *, insist: bool = False
+    ) -> Response | Answer:
+        """The venue's answer, or what having none means."""
+        deadline = message.expires_at or None
+        try:
+            return await self._calls.send(method, path, body, deadline=deadline, insist=insist)
+        except NoAnswer as error:
+            if error.sent:
+                return Answer(UNKNOWN, "", f"no answer: {error.why}")
+            return translate.not_sent(message, error.why, self._clock.now())
+
+    # Questions.
+
+    async def order(self, client_id: str) -> VenueOrder | None:
+        """One order by our id; None when Alpaca does not know it (yet).  Raises NoAnswer, Retry, Stop."""
+        body = await self._calls.read("/v2/orders:by_client_order_id", {"client_order_id": client_id})
+        return None if body is None else translate.shown(self._noted(_decoded(translate.one_order, body)))
+
+    async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
+        """Orders, open or all, submitted at `since` (ns UTC) or later, oldest first.  Raises NoAnswer, Retry, Stop."""
+        found: dict[str, translate.WireOrder] = {}
+        after = max(since - 1, 0)
+        while True:
+            page = await self._orders_page(after, "open" if only_open else "all")
+            before = len(found)
+            found.update((order.id, self._noted(order)) for order in page)
+            if len(page) < ORDERS_A_PAGE:
+                return [translate.shown(order) for order in found.values()]
+            # Orders of one moment may lie on both sides of a page's edge, so the next page begins with that moment.
+            after = nanoseconds_of(page[-1].submitted_at or page[-1].created_at or "") - 1
+            if len(found) == before:
+                raise Stop(
+                    "SF875",
+                    f"more than {ORDERS_A_PAGE} orders were submitted at one moment",
+                    place=text_of(after + 1),
+                    why="Alpaca's list has no way past them, so some order would be overlooked",
+                    fix="reconcile from a later time",
+                )
+
+    async def _orders_page(self, after: int, status: str) -> list[translate.WireOrder]:
+        query: dict[str, str | int] = {"status": status, "limit": ORDERS_A_PAGE, "direction": "asc", "nested": "false"}
+        if after:
+            query["after"] = text_of(after)
+        return _decoded(translate.many_orders, await self._calls.read("/v2/orders", query))
+
+    async def executions(self, since: int) -> list[VenueReport]:
+        """Fills at `since` (ns UTC) or later, oldest first, every page of them.  Raises NoAnswer, Retry, Stop."""
+        fills: list[translate.WireFill] = []
+        query: dict[str, str | int] = {"direction": "asc", "page_size": ACTIVITIES_A_PAGE}
+        if since > 0:
+            query["after"] = text_of(since - 1)
+        while True:
+            body = await self._calls.read("/v2/account/activities/FILL", query)
+            page = _decoded(translate.many_fills, body)
+            fills.extend(page)
+            if len(page) < ACTIVITIES_A_PAGE:
+                break
+            query["page_token"] = page[-1].id
+        return [translate.execution(fill, await self._client_id(fill.order_id)) for fill in fills]
+
+    async def _client_id(self, venue_id: str) -> str:
+        """Our id of an order by the venue's; "" where the venue does not know the order any more."""
+        if venue_id not in self._client_ids:
+            body = await self._calls.read(translate.order_path(venue_id))
+            if body is None:
+                return ""
+            self._noted(_decoded(translate.one_order, body))
+        return self._client_ids.get(venue_id, "")
+
+    async def account(self) -> AccountState:
+        """Money and positions.  Raises NoAnswer, Retry, Stop."""
+        account = _decoded(translate.one_account, await self._calls.read("/v2/account"))
+        positions = _decoded(translate.many_positions, await self._calls.read("/v2/positions"))
+        return translate.account_state(account, positions)
+
+    async def clock(self) -> int:
+        """Alpaca's time, ns UTC.  Raises NoAnswer, Retry, Stop."""
+        return nanoseconds_of(_decoded(translate.one_clock, await self._calls.read("/v2/clock")).timestamp)
+
+    # The stream.
+
+    async def reports(self) -> AsyncIterator[VenueReport | None]:
+        """Trade updates as they come; None whenever the stream was opened (anew).
+
+        A stream that breaks is opened again, after a while that doubles, until the caller stops asking.
+        Raises Stop SF870 when the keys are refused.
+        """
+        backoff = Backoff(self._random)
+        while True:
+            socket: Socket | None = None
+            try:
+                socket = await self._sockets.connect(self._access.stream_url)
+                await self._listen(socket)
+                backoff.reset()
+                yield None
+                while True:
+                    report = self._report(await _received(socket))
+                    if report is not None:
+                        yield report
+            except (NoAnswer, msgspec.MsgspecError, ValueError):
+                await self._clock.sleep(backoff.next_seconds())
+            finally:
+                if socket is not None:
+                    await socket.close()
+
+    async def _listen(self, socket: Socket) -> None:
+        """Show the keys and ask for trade updates; the stream is open when it says so."""
+        await socket.send(translate.authenticate(self._access.key_id, self._access.secret_key))
+        if not translate.is_authorised(translate.stream_message(await _received(socket, HANDSHAKE_SECONDS))):
+            raise Stop(
+                "SF870",
+                "the keys were refused",
+                place=self._access.stream_url,
+                why="the trade stream does not take them; paper keys open paper addresses only, live keys live ones",
+                fix="store the key id and secret that belong to this address",
+            )
+        await socket.send(translate.LISTEN)
+        while translate.stream_message(await _received(socket, HANDSHAKE_SECONDS)).stream != "listening":
+            continue
+
+    def _report(self, data: str | bytes) -> VenueReport | None:
+        """The fact in one message of the stream, if there is one."""
+        message = translate.stream_message(data)
+        if message.stream != "trade_updates":
+            return None
+        update = translate.trade_update(message)
+        self._noted(update.order)
+        return translate.update_report(update, self._cancel_keys.get(update.order.id, ""))
+
+    def _noted(self, order: translate.WireOrder) -> translate.WireOrder:
+        """The order; its two ids are remembered together."""
+        self._remember(self._client_ids, order.id, order.client_order_id)
+        return order
+
+    @staticmethod
+    def _remember(table: dict[str, str], key: str, value: str) -> None:
+        """Keep a fact that can be asked for again; the oldest goes when there are very many."""
+        if key not in table and len(table) >= REMEMBERED_MAX:
+            del table[next(iter(table))]
+        table[key] = value
+
+
+async def _received(socket: Socket, timeout_seconds: float | None = None) -> str | bytes:
+    """The next message; raises NoAnswer when it does not come in time."""
+    data = await socket.receive(timeout_seconds)
+    if data is None:
+        raise NoAnswer(f"the stream said nothing for {timeout_seconds:g} s")
+    return data
+
+
+def _decoded(decoder: msgspec.json.Decoder[Wire], body: bytes | None) -> Wire:
+    """What a body holds; raises Retry SF873 for one that cannot be read."""
+    try:
+        return decoder.decode(b"" if body is None else body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Retry("SF873", "an answer of the venue cannot be read", why=str(error)) from error

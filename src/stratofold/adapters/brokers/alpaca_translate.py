@@ -1,0 +1,523 @@
+"""Alpaca's words and ours, both ways, without any I/O.
+
+What comes in: messages of the fold; orders, activities and trade updates as Alpaca writes them.
+What goes out: request bodies; `VenueOrder`, `VenueReport`, `AccountState` and `Answer`.
+Why it is shaped so: what an answer *means* decides whether an order is sent twice or forgotten, so it is pure and can be
+tested to the byte.  Every fact has one identity, whatever channel it came by.  Money crosses as decimal text; a missing
+figure is NaN.
+
+Sources: Alpaca's Trading API reference (orders, account activities, trade updates).
+"""
+
+from __future__ import annotations
+
+import re
+from math import isfinite, nan
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from stratofold.adapters.network.moments import nanoseconds_of
+from stratofold.adapters.ports import (
+    ACCEPTED,
+    REJECTED,
+    UNKNOWN,
+    AccountState,
+    Answer,
+    Message,
+    Response,
+    VenueOrder,
+    VenueReport,
+)
+from stratofold.wire import decimal, terms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Figure = str | float | None
+
+TIMES_IN_FORCE = {"gtc": "gtc", "day": "day", "ioc": "ioc", "fok": "fok", "at_close": "cls"}
+_OUR_TIMES_IN_FORCE = {"cls": "at_close"}
+
+# Which state of ours an order of theirs is in; what is open may be partly filled besides.
+STATES = {
+    "new": "working", "accepted": "working", "pending_new": "working", "accepted_for_bidding": "working",
+    "pending_review": "working", "pending_cancel": "working", "pending_replace": "working", "stopped": "working",
+    "suspended": "working", "calculated": "working", "done_for_day": "working", "partially_filled": "working",
+    "held": "waiting", "filled": "filled", "canceled": "cancelled", "replaced": "cancelled", "expired": "expired",
+    "rejected": "rejected",
+}  # fmt: skip
+
+# A 4xx that says the order was not taken.  408 and 409 do not say so; 429 is told apart.
+NOT_ACCEPTED = (400, 401, 403, 404, 405, 410, 413, 415, 422)
+
+_MESSAGE_KEY = re.compile(r"([A-Za-z0-9]{1,12}-[A-Za-z0-9]{1,8}-[0-9a-z]+)(?:-[cr]\d+)?")
+
+
+class WireOrder(msgspec.Struct):
+    """An order as Alpaca shows it, as far as we read it."""
+
+    id: str
+    client_order_id: str
+    symbol: str
+    side: str = "buy"
+    type: str = ""
+    time_in_force: str = ""
+    status: str = ""
+    qty: Figure = None
+    filled_qty: Figure = None
+    filled_avg_price: Figure = None
+    limit_price: Figure = None
+    stop_price: Figure = None
+    submitted_at: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    filled_at: str | None = None
+    canceled_at: str | None = None
+    expired_at: str | None = None
+    failed_at: str | None = None
+    replaced_by: str | None = None
+    replaces: str | None = None
+
+
+class WireFill(msgspec.Struct):
+    """An account activity of type FILL."""
+
+    id: str
+    order_id: str
+    symbol: str
+    side: str
+    qty: Figure
+    price: Figure
+    cum_qty: Figure
+    leaves_qty: Figure
+    transaction_time: str
+    commission: Figure = None
+
+
+class WireUpdate(msgspec.Struct):
+    """A trade update."""
+
+    event: str
+    order: WireOrder
+    timestamp: str | None = None
+    price: Figure = None
+    qty: Figure = None
+    execution_id: str | None = None
+    commission: Figure = None
+
+
+class WireAccount(msgspec.Struct):
+    """The account."""
+
+    account_number: str = ""
+    id: str = ""
+    currency: str = "USD"
+    cash: Figure = None
+    equity: Figure = None
+    buying_power: Figure = None
+    status: str = "ACTIVE"
+    trading_blocked: bool = False
+    account_blocked: bool = False
+    trade_suspended_by_user: bool = False
+
+
+class WirePosition(msgspec.Struct):
+    """A position."""
+
+    symbol: str
+    qty: Figure
+    avg_entry_price: Figure
+    side: str = "long"
+
+
+class WireClock(msgspec.Struct):
+    """The venue's clock."""
+
+    timestamp: str
+
+
+class Trouble(msgspec.Struct):
+    """Why a request was refused."""
+
+    message: str
+    code: int | str | None = None
+
+
+one_order = msgspec.json.Decoder(WireOrder)
+many_orders = msgspec.json.Decoder(list[WireOrder])
+many_fills = msgspec.json.Decoder(list[WireFill])
+many_positions = msgspec.json.Decoder(list[WirePosition])
+one_account = msgspec.json.Decoder(WireAccount)
+one_clock = msgspec.json.Decoder(WireClock)
+_trouble = msgspec.json.Decoder(Trouble)
+_encode = msgspec.json.Encoder().encode
+
+
+def amount(figure: Figure, otherwise: float = nan) -> float:
+    """A figure as a float; `otherwise` where there is none."""
+    return otherwise if figure is None or figure == "" else float(figure)
+
+
+def name_of(client_id: str) -> str:
+    """The order that a client id on the wire names: without the part of a message; "" for one that is not ours."""
+    match = _MESSAGE_KEY.fullmatch(client_id)
+    return match[1] if match else ""
+
+
+def order_path(venue_id: str) -> str:
+    """Where one order is."""
+    return f"/v2/orders/{quote(venue_id, safe='')}"
+
+
+# What we say.
+
+
+def submission(message: Message) -> bytes:
+    """The body of a new order; protective legs are not in it, they are orders of their own (`native_bracket` is no)."""
+    terms = terms_of(message.body)
+    body = {
+        "symbol": message.symbol,
+        "qty": decimal(terms.quantity),
+        "side": "buy" if message.side > 0 else "sell",
+        "type": terms.kind,
+        "time_in_force": TIMES_IN_FORCE[terms.tif],
+        "client_order_id": message.client_id,
+    }
+    _add_prices(body, (("limit_price", terms.limit), ("stop_price", terms.stop), ("trail_price", terms.trail)))
+    if isfinite(terms.trail_fraction):
+        body["trail_percent"] = decimal(round(terms.trail_fraction * 100.0, 8))
+    return _encode(body)
+
+
+def replacement(message: Message) -> bytes:
+    """The body of a replace; the order that it makes carries the message's key."""
+    terms = terms_of(message.body)
+    body = {"qty": decimal(terms.quantity), "client_order_id": message.key}
+    _add_prices(body, (("limit_price", terms.limit), ("stop_price", terms.stop), ("trail", terms.trail)))
+    return _encode(body)
+
+
+def _add_prices(body: dict[str, str], prices: Sequence[tuple[str, float]]) -> None:
+    """The prices that are stated."""
+    body.update((name, decimal(price)) for name, price in prices if isfinite(price))
+
+
+# What an answer means.
+
+
+def submitted(message: Message, answer: Response, now: int) -> Answer:
+    """What came of a new order: its terms on the wire and nothing else count as accepted, and doubt is unknown."""
+    if not 200 <= answer.status < 300:
+        return _not_taken(message, answer, now)
+    try:
+        order = one_order.decode(answer.body)
+        report = acceptance(order)
+    except (msgspec.MsgspecError, ValueError) as error:
+        return _unsure(answer, f"HTTP {answer.status} that cannot be read: {error}")
+    if order.client_order_id != message.client_id:
+        return _unsure(answer, f"HTTP {answer.status} about another order, {order.client_order_id!r}")
+    if order.status == "rejected":
+        return _declined(message, answer, "the venue took the order and rejected it", now, order.id)
+    return Answer(ACCEPTED, order.id, "", request_id(answer), (report,))
+
+
+def replaced(message: Message, answer: Response, now: int) -> Answer:
+    """What came of a replace: accepted with the new order's id."""
+    if not 200 <= answer.status < 300:
+        return _not_taken(message, answer, now)
+    try:
+        order = one_order.decode(answer.body)
+        report = acceptance(order)
+    except (msgspec.MsgspecError, ValueError) as error:
+        return _unsure(answer, f"HTTP {answer.status} that cannot be read: {error}")
+    return Answer(ACCEPTED, order.id, "", request_id(answer), (report,))
+
+
+def cancel_asked(message: Message, answer: Response, venue_id: str, now: int) -> Answer:
+    """What came of asking for a cancel: accepted means asked for."""
+    if 200 <= answer.status < 300:
+        return Answer(ACCEPTED, venue_id, "", request_id(answer))
+    return _not_taken(message, answer, now)
+
+
+def not_sent(message: Message, why: str, now: int) -> Answer:
+    """No byte left: declined for certain."""
+    return Answer(REJECTED, "", f"not sent: {why}", "", (_refusal(message, f"not sent: {why}", now),))
+
+
+def _not_taken(message: Message, answer: Response, now: int) -> Answer:
+    """An answer that is no 2xx: declined where it says so for certain, unknown otherwise."""
+    if answer.status == 429:
+        return _declined(message, answer, "throttled", now)
+    try:
+        trouble = _trouble.decode(answer.body)
+    except msgspec.MsgspecError:
+        return _unsure(answer, f"HTTP {answer.status}")
+    said = f"{trouble.code}: {trouble.message}" if trouble.code is not None else trouble.message
+    if answer.status not in NOT_ACCEPTED or _is_known_id(trouble.message):
+        return _unsure(answer, f"HTTP {answer.status}, {said}")
+    return _declined(message, answer, said, now)
+
+
+def _is_known_id(said: str) -> bool:
+    """Whether it is about the client id: after a single attempt of ours that means the order is there."""
+    return "client_order_id" in said.lower().replace(" ", "_")
+
+
+def _unsure(answer: Response, why: str) -> Answer:
+    return Answer(UNKNOWN, "", why, request_id(answer))
+
+
+def _declined(message: Message, answer: Response, why: str, now: int, venue_id: str = "") -> Answer:
+    return Answer(REJECTED, venue_id, why, request_id(answer), (_refusal(message, why, now, venue_id),))
+
+
+def _refusal(message: Message, why: str, now: int, venue_id: str = "") -> VenueReport:
+    """The report of a message that was declined: a rejected order, or a cancel or replace that will not be."""
+    submit = message.action == "submit"
+    return VenueReport(
+        f"rejected:{message.client_id}" if submit else f"cancel_rejected:{message.key}",
+        "rejected" if submit else "cancel_rejected",
+        message.client_id,
+        venue_id,
+        message.symbol,
+        message.side,
+        now,
+        quantity=message.quantity,
+        reason=why,
+    )
+
+
+def request_id(answer: Response) -> str:
+    """Alpaca's name for a request, which its support asks for."""
+    return answer.headers.get("x-request-id", "")
+
+
+# What they say of orders.
+
+
+def acceptance(order: WireOrder) -> VenueReport:
+    """That an order is at the venue: accepted, or (if it took another's place) replaced."""
+    if order.replaces:
+        return _of_order(order, f"replaced:{order.id}", "replaced", order.submitted_at or order.created_at)
+    return _of_order(order, f"accepted:{order.client_order_id}", "accepted", order.submitted_at or order.created_at)
+
+
+def _of_order(order: WireOrder, identity: str, kind: str, time: str | None, reason: str = "") -> VenueReport:
+    """A fact about an order that is not a fill."""
+    quantity, filled = amount(order.qty), amount(order.filled_qty, 0.0)
+    return VenueReport(
+        identity,
+        kind,
+        name_of(order.client_order_id),
+        order.id,
+        order.symbol,
+        side_of(order.side),
+        nanoseconds_of(time or order.updated_at or order.created_at or ""),
+        quantity=quantity,
+        cumulative=filled,
+        leaves=0.0 if kind in {"cancelled", "expired", "rejected"} else quantity - filled,
+        limit=amount(order.limit_price),
+        stop=amount(order.stop_price),
+        reason=reason,
+    )
+
+
+def order_facts(order: WireOrder) -> list[VenueReport]:
+    """What an order as shown states of itself, fills apart: that it was taken, and how it ended."""
+    if order.status == "rejected":
+        return [_end(order, "rejected", order.failed_at)]
+    facts = [acceptance(order)]
+    if order.status == "canceled":
+        facts.append(_end(order, "cancelled", order.canceled_at))
+    elif order.status == "expired":
+        facts.append(_end(order, "expired", order.expired_at))
+    return facts
+
+
+def _end(order: WireOrder, kind: str, time: str | None) -> VenueReport:
+    """How an order ended without being filled; a replacement that was rejected is a replace that will not be."""
+    if kind != "rejected":
+        return _of_order(order, f"{kind}:{order.id}", kind, time)
+    if order.replaces:
+        return _of_order(order, f"cancel_rejected:{order.client_order_id}", "cancel_rejected", time)
+    return _of_order(order, f"rejected:{order.client_order_id}", kind, time)
+
+
+def shown(order: WireOrder) -> VenueOrder:
+    """An order as the port has it; one whose status is not known is `unknown`."""
+    filled = amount(order.filled_qty, 0.0)
+    state = STATES.get(order.status, "unknown")
+    time = order.submitted_at or order.created_at
+    return VenueOrder(
+        order.client_order_id,
+        order.id,
+        order.symbol,
+        side_of(order.side),
+        order.type,
+        _OUR_TIMES_IN_FORCE.get(order.time_in_force, order.time_in_force),
+        "part_filled" if state == "working" and filled > 0.0 else state,
+        amount(order.qty),
+        filled,
+        amount(order.filled_avg_price),
+        amount(order.limit_price),
+        amount(order.stop_price),
+        nanoseconds_of(time) if time else 0,
+        order.replaced_by or "",
+    )
+
+
+def side_of(word: str) -> int:
+    """1 for a buy, -1 for a sale, short or not."""
+    return 1 if word == "buy" else -1
+
+
+# Fills.
+
+
+def fill_identity(venue_id: str, cumulative: float) -> str:
+    """One fill, on whatever channel it comes."""
+    return f"fill:{venue_id}:{decimal(cumulative)}"
+
+
+def execution(fill: WireFill, client_id: str) -> VenueReport:
+    """A fill as the account's activities have it; they do not hold the client id, so that is given."""
+    cumulative, leaves = amount(fill.cum_qty), amount(fill.leaves_qty)
+    return VenueReport(
+        fill_identity(fill.order_id, cumulative),
+        "partial" if leaves > 0.0 else "filled",
+        name_of(client_id),
+        fill.order_id,
+        fill.symbol,
+        side_of(fill.side),
+        nanoseconds_of(fill.transaction_time),
+        quantity=amount(fill.qty),
+        price=amount(fill.price),
+        fee=amount(fill.commission, 0.0),
+        cumulative=cumulative,
+        leaves=leaves,
+    )
+
+
+def update_report(update: WireUpdate, cancel_key: str = "") -> VenueReport | None:
+    """The fact that a trade update states; None where it states none (what is pending, or said by another).
+
+    `cancel_key` is the key of our last cancel or replace of this order, which the update does not hold.
+    A `replaced` update shows the order that went; the one that came says so itself.
+    """
+    order, event = update.order, update.event
+    if event in {"fill", "partial_fill"}:
+        return _streamed_fill(update)
+    if event in {"new", "accepted"}:
+        return acceptance(order)
+    if event == "replaced":
+        return acceptance(order) if order.replaces and not order.replaced_by else None
+    if event in {"canceled", "expired", "rejected"}:
+        return _end(order, "cancelled" if event == "canceled" else event, update.timestamp)
+    if event in {"order_cancel_rejected", "order_replace_rejected"}:
+        key = cancel_key or f"{order.id}:{update.timestamp or update.execution_id}"
+        return _of_order(order, f"cancel_rejected:{key}", "cancel_rejected", update.timestamp)
+    if event in {"trade_bust", "trade_correct"}:
+        return _streamed_correction(update)
+    return None
+
+
+def _streamed_fill(update: WireUpdate) -> VenueReport:
+    """A fill as the trade stream has it."""
+    order = update.order
+    cumulative = amount(order.filled_qty)
+    leaves = amount(order.qty) - cumulative
+    return VenueReport(
+        fill_identity(order.id, cumulative),
+        "partial" if leaves > 0.0 else "filled",
+        name_of(order.client_order_id),
+        order.id,
+        order.symbol,
+        side_of(order.side),
+        nanoseconds_of(update.timestamp or order.filled_at or ""),
+        quantity=amount(update.qty),
+        price=amount(update.price),
+        fee=amount(update.commission, 0.0),
+        cumulative=cumulative,
+        leaves=leaves,
+    )
+
+
+def _streamed_correction(update: WireUpdate) -> VenueReport:
+    """A fill that is taken back or put right."""
+    kind = "busted" if update.event == "trade_bust" else "corrected"
+    order = update.order
+    return VenueReport(
+        f"{kind}:{update.execution_id}",
+        kind,
+        name_of(order.client_order_id),
+        order.id,
+        order.symbol,
+        side_of(order.side),
+        nanoseconds_of(update.timestamp or order.updated_at or ""),
+        quantity=amount(update.qty, 0.0),
+        price=amount(update.price),
+        cumulative=amount(order.filled_qty),
+    )
+
+
+# The account, and the trade stream.
+
+
+def account_state(account: WireAccount, positions: Sequence[WirePosition]) -> AccountState:
+    """Money and signed positions; `blocked` says what of the account is."""
+    flags = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+    blocked = [flag for flag in flags if getattr(account, flag)]
+    if account.status.upper() != "ACTIVE":
+        blocked.append(f"status {account.status}")
+    return AccountState(
+        account.account_number or account.id,
+        account.currency,
+        amount(account.cash),
+        amount(account.equity),
+        amount(account.buying_power),
+        {position.symbol: (_signed(position), amount(position.avg_entry_price)) for position in positions},
+        ", ".join(blocked),
+    )
+
+
+def _signed(position: WirePosition) -> float:
+    quantity = amount(position.qty, 0.0)
+    return -abs(quantity) if position.side == "short" else quantity
+
+
+def authenticate(key_id: str, secret_key: str) -> str:
+    """The first message to the trade stream."""
+    return _encode({"action": "authenticate", "data": {"key_id": key_id, "secret_key": secret_key}}).decode()
+
+
+LISTEN = '{"action":"listen","data":{"streams":["trade_updates"]}}'
+
+
+class StreamMessage(msgspec.Struct):
+    """What the trade stream sends: which stream, and what."""
+
+    stream: str
+    data: msgspec.Raw
+
+
+_stream_message = msgspec.json.Decoder(StreamMessage)
+_update = msgspec.json.Decoder(WireUpdate)
+_anything = msgspec.json.Decoder(dict[str, Any])
+
+
+def stream_message(data: str | bytes) -> StreamMessage:
+    """One message of the trade stream; raises msgspec.MsgspecError for what is none."""
+    return _stream_message.decode(data)
+
+
+def is_authorised(message: StreamMessage) -> bool:
+    """Whether the keys were taken."""
+    return message.stream == "authorization" and _anything.decode(message.data).get("status") == "authorized"
+
+
+def trade_update(message: StreamMessage) -> WireUpdate:
+    """The update in a message of `trade_updates`; raises msgspec.MsgspecError for what is none."""
+    return _update.decode(message.data)

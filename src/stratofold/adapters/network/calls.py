@@ -1,0 +1,121 @@
+"""Requests to one server: paced, broken off while it is down, sent once.
+
+What comes in: method, path and body; for orders a deadline.
+What goes out: the `Response` as it is for what is sent, its body for what is read; errors say who must act.
+Why it is shaped so: what an answer to an order means is the broker's to say, so `send` judges nothing; a question may be
+asked again by whoever needs it, so `read` turns whatever went wrong into `Retry`, `Stop` or `NoAnswer`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from stratofold.adapters.network.pace import Breaker, Budget
+from stratofold.adapters.ports import NoAnswer, Response
+from stratofold.errors import Retry, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from random import Random
+
+    from stratofold.adapters.ports import Clock, Http
+
+
+class Calls:
+    """One server, one budget, one breaker."""
+
+    def __init__(
+        self,
+        http: Http,
+        clock: Clock,
+        random: Random,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        requests_per_minute: int,
+        timeout_seconds: float = 10.0,
+    ) -> None:
+        """`url` has no slash at its end; `headers` go with every request."""
+        self.http = http
+        self.url = url.rstrip("/")
+        self.headers = headers
+        self.budget = Budget(clock, requests_per_minute)
+        self.breaker = Breaker(clock, random)
+        self.timeout_seconds = timeout_seconds
+
+    def __repr__(self) -> str:
+        """The server; the headers may hold keys."""
+        return f"Calls({self.url})"
+
+    async def send(
+        self, method: str, path: str, body: bytes = b"", *, deadline: int | None = None, insist: bool = False
+    ) -> Response:
+        """One request ahead of every poll, once; `insist` sends although the server seems down.
+
+        Raises NoAnswer, with `sent` False where the breaker is open or the budget has no place before the deadline.
+        """
+        if not insist and (wait := self.breaker.wait_seconds()):
+            raise NoAnswer(f"{self.server} does not answer; next try in {wait:.1f} s", sent=False)
+        if not await self.budget.take(order=True, deadline=deadline):
+            raise NoAnswer("no place in the budget of requests before it expires", sent=False)
+        return await self._once(method, path, body)
+
+    async def read(self, path: str, query: Mapping[str, str | int] | None = None) -> bytes | None:
+        """The body of a 200 answer to GET, None for a 404.
+
+        Raises NoAnswer, Retry SF871 (the server is not well or not asked for now), SF872 (throttled) or
+        Stop SF870 (keys refused), SF874 (the request refused).
+        """
+        if wait := self.breaker.wait_seconds():
+            raise Retry("SF871", f"{self.server} does not answer; next try in {wait:.1f} s")
+        await self.budget.take()
+        answer = await self._once("GET", f"{path}?{urlencode(query)}" if query else path, b"")
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise self._refused(answer, path)
+        return answer.body
+
+    async def _once(self, method: str, path: str, body: bytes) -> Response:
+        """Send, and tell the breaker and the budget what came of it."""
+        try:
+            answer = await self.http.request(method, self.url + path, self.headers, body, self.timeout_seconds)
+        except NoAnswer:
+            self.breaker.failed()
+            raise
+        if answer.status >= 500:
+            self.breaker.failed()
+        else:
+            self.breaker.worked()
+        if answer.status == 429:
+            self.budget.hold(_seconds(answer.headers.get("retry-after", "")))
+        return answer
+
+    def _refused(self, answer: Response, path: str) -> Retry | Stop:
+        """Who must act on an answer that is not 200."""
+        place = f"{self.server}{path}: HTTP {answer.status}"
+        said = " ".join(answer.body[:200].decode("utf-8", "replace").split())
+        if answer.status == 429:
+            return Retry("SF872", "the server asks for fewer requests", place=place, why=said)
+        if answer.status >= 500 or answer.status == 408:
+            return Retry("SF871", "the server is not well", place=place, why=said)
+        if answer.status in {401, 403}:
+            return Stop(
+                "SF870",
+                "the keys were refused",
+                place=place,
+                why=f"{said or 'no reason given'}; paper keys open paper addresses only, live keys live ones",
+                fix="store the key id and secret that belong to this address",
+            )
+        return Stop("SF874", "the server refused a request", place=place, why=said, fix="check the addresses in use")
+
+    @property
+    def server(self) -> str:
+        """Host and port."""
+        return urlsplit(self.url).netloc
+
+
+def _seconds(text: str) -> float:
+    """The Retry-After header in seconds; a second where it says none (a date counts as none)."""
+    return float(text) if text.isascii() and text.isdigit() else 1.0
