@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from stratofold.adapters.brokers import alpaca_translate as translate
+from stratofold.adapters.brokers import alpaca_wire as wire
 from stratofold.adapters.network.calls import Calls
 from stratofold.adapters.network.moments import nanoseconds_of, text_of
 from stratofold.adapters.network.pace import Backoff
@@ -133,11 +134,11 @@ class AlpacaBroker:
     async def order(self, client_id: str) -> VenueOrder | None:
         """One order by our id; None when Alpaca does not know it (yet).  Raises NoAnswer, Retry, Stop."""
         body = await self._calls.read("/v2/orders:by_client_order_id", {"client_order_id": client_id})
-        return None if body is None else translate.shown(self._noted(_decoded(translate.one_order, body)))
+        return None if body is None else translate.shown(self._noted(_decoded(wire.one_order, body)))
 
     async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
         """Orders, open or all, submitted at `since` (ns UTC) or later, oldest first.  Raises NoAnswer, Retry, Stop."""
-        found: dict[str, translate.WireOrder] = {}
+        found: dict[str, wire.WireOrder] = {}
         after = max(since - 1, 0)
         while True:
             page = await self._orders_page(after, "open" if only_open else "all")
@@ -156,21 +157,21 @@ class AlpacaBroker:
                     fix="reconcile from a later time",
                 )
 
-    async def _orders_page(self, after: int, status: str) -> list[translate.WireOrder]:
+    async def _orders_page(self, after: int, status: str) -> list[wire.WireOrder]:
         query: dict[str, str | int] = {"status": status, "limit": ORDERS_A_PAGE, "direction": "asc", "nested": "false"}
         if after:
             query["after"] = text_of(after)
-        return _decoded(translate.many_orders, await self._calls.read("/v2/orders", query))
+        return _decoded(wire.many_orders, await self._calls.read("/v2/orders", query))
 
     async def executions(self, since: int) -> list[VenueReport]:
         """Fills at `since` (ns UTC) or later, oldest first, every page of them.  Raises NoAnswer, Retry, Stop."""
-        fills: list[translate.WireFill] = []
+        fills: list[wire.WireFill] = []
         query: dict[str, str | int] = {"direction": "asc", "page_size": ACTIVITIES_A_PAGE}
         if since > 0:
             query["after"] = text_of(since - 1)
         while True:
             body = await self._calls.read("/v2/account/activities/FILL", query)
-            page = _decoded(translate.many_fills, body)
+            page = _decoded(wire.many_fills, body)
             fills.extend(page)
             if len(page) < ACTIVITIES_A_PAGE:
                 break
@@ -183,18 +184,18 @@ class AlpacaBroker:
             body = await self._calls.read(translate.order_path(venue_id))
             if body is None:
                 return ""
-            self._noted(_decoded(translate.one_order, body))
+            self._noted(_decoded(wire.one_order, body))
         return self._client_ids.get(venue_id, "")
 
     async def account(self) -> AccountState:
         """Money and positions.  Raises NoAnswer, Retry, Stop."""
-        account = _decoded(translate.one_account, await self._calls.read("/v2/account"))
-        positions = _decoded(translate.many_positions, await self._calls.read("/v2/positions"))
+        account = _decoded(wire.one_account, await self._calls.read("/v2/account"))
+        positions = _decoded(wire.many_positions, await self._calls.read("/v2/positions"))
         return translate.account_state(account, positions)
 
     async def clock(self) -> int:
         """Alpaca's time, ns UTC.  Raises NoAnswer, Retry, Stop."""
-        return nanoseconds_of(_decoded(translate.one_clock, await self._calls.read("/v2/clock")).timestamp)
+        return nanoseconds_of(_decoded(wire.one_clock, await self._calls.read("/v2/clock")).timestamp)
 
     # The stream.
 
@@ -246,7 +247,7 @@ class AlpacaBroker:
         self._noted(update.order)
         return translate.update_report(update, self._cancel_keys.get(update.order.id, ""))
 
-    def _noted(self, order: translate.WireOrder) -> translate.WireOrder:
+    def _noted(self, order: wire.WireOrder) -> wire.WireOrder:
         """The order; its two ids are remembered together."""
         self._remember(self._client_ids, order.id, order.client_order_id)
         return order

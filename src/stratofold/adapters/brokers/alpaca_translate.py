@@ -12,12 +12,26 @@ Sources: Alpaca's Trading API reference (orders, account activities, trade updat
 from __future__ import annotations
 
 import re
-from math import isfinite, nan
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
+from stratofold.adapters.brokers.alpaca_wire import (
+    StreamMessage,
+    WireAccount,
+    WireFill,
+    WireOrder,
+    WirePosition,
+    WireUpdate,
+    amount,
+    anything,
+    one_order,
+    one_stream_message,
+    one_trouble,
+    one_update,
+)
 from stratofold.adapters.network.moments import nanoseconds_of
 from stratofold.adapters.ports import (
     ACCEPTED,
@@ -34,8 +48,6 @@ from stratofold.wire import decimal, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-Figure = str | float | None
 
 TIMES_IN_FORCE = {"gtc": "gtc", "day": "day", "ioc": "ioc", "fok": "fok", "at_close": "cls"}
 _OUR_TIMES_IN_FORCE = {"cls": "at_close"}
@@ -54,110 +66,7 @@ NOT_ACCEPTED = (400, 401, 403, 404, 405, 410, 413, 415, 422)
 
 _MESSAGE_KEY = re.compile(r"([A-Za-z0-9]{1,12}-[A-Za-z0-9]{1,8}-[0-9a-z]+)(?:-[cr]\d+)?")
 
-
-class WireOrder(msgspec.Struct):
-    """An order as Alpaca shows it, as far as we read it."""
-
-    id: str
-    client_order_id: str
-    symbol: str
-    side: str = "buy"
-    type: str = ""
-    time_in_force: str = ""
-    status: str = ""
-    qty: Figure = None
-    filled_qty: Figure = None
-    filled_avg_price: Figure = None
-    limit_price: Figure = None
-    stop_price: Figure = None
-    submitted_at: str | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
-    filled_at: str | None = None
-    canceled_at: str | None = None
-    expired_at: str | None = None
-    failed_at: str | None = None
-    replaced_by: str | None = None
-    replaces: str | None = None
-
-
-class WireFill(msgspec.Struct):
-    """An account activity of type FILL."""
-
-    id: str
-    order_id: str
-    symbol: str
-    side: str
-    qty: Figure
-    price: Figure
-    cum_qty: Figure
-    leaves_qty: Figure
-    transaction_time: str
-    commission: Figure = None
-
-
-class WireUpdate(msgspec.Struct):
-    """A trade update."""
-
-    event: str
-    order: WireOrder
-    timestamp: str | None = None
-    price: Figure = None
-    qty: Figure = None
-    execution_id: str | None = None
-    commission: Figure = None
-
-
-class WireAccount(msgspec.Struct):
-    """The account."""
-
-    account_number: str = ""
-    id: str = ""
-    currency: str = "USD"
-    cash: Figure = None
-    equity: Figure = None
-    buying_power: Figure = None
-    status: str = "ACTIVE"
-    trading_blocked: bool = False
-    account_blocked: bool = False
-    trade_suspended_by_user: bool = False
-
-
-class WirePosition(msgspec.Struct):
-    """A position."""
-
-    symbol: str
-    qty: Figure
-    avg_entry_price: Figure
-    side: str = "long"
-
-
-class WireClock(msgspec.Struct):
-    """The venue's clock."""
-
-    timestamp: str
-
-
-class Trouble(msgspec.Struct):
-    """Why a request was refused."""
-
-    message: str
-    code: int | str | None = None
-
-
-one_order = msgspec.json.Decoder(WireOrder)
-many_orders = msgspec.json.Decoder(list[WireOrder])
-many_fills = msgspec.json.Decoder(list[WireFill])
-many_positions = msgspec.json.Decoder(list[WirePosition])
-one_account = msgspec.json.Decoder(WireAccount)
-one_clock = msgspec.json.Decoder(WireClock)
-_trouble = msgspec.json.Decoder(Trouble)
 _encode = msgspec.json.Encoder().encode
-
-
-def amount(figure: Figure, otherwise: float = nan) -> float:
-    """A figure as a float; `otherwise` where there is none."""
-    return otherwise if figure is None or figure == "" else float(figure)
 
 
 def name_of(client_id: str) -> str:
@@ -252,7 +161,7 @@ def _not_taken(message: Message, answer: Response, now: int) -> Answer:
     if answer.status == 429:
         return _declined(message, answer, "throttled", now)
     try:
-        trouble = _trouble.decode(answer.body)
+        trouble = one_trouble.decode(answer.body)
     except msgspec.MsgspecError:
         return _unsure(answer, f"HTTP {answer.status}")
     said = f"{trouble.code}: {trouble.message}" if trouble.code is not None else trouble.message
@@ -496,28 +405,16 @@ def authenticate(key_id: str, secret_key: str) -> str:
 LISTEN = '{"action":"listen","data":{"streams":["trade_updates"]}}'
 
 
-class StreamMessage(msgspec.Struct):
-    """What the trade stream sends: which stream, and what."""
-
-    stream: str
-    data: msgspec.Raw
-
-
-_stream_message = msgspec.json.Decoder(StreamMessage)
-_update = msgspec.json.Decoder(WireUpdate)
-_anything = msgspec.json.Decoder(dict[str, Any])
-
-
 def stream_message(data: str | bytes) -> StreamMessage:
     """One message of the trade stream; raises msgspec.MsgspecError for what is none."""
-    return _stream_message.decode(data)
+    return one_stream_message.decode(data)
 
 
 def is_authorised(message: StreamMessage) -> bool:
     """Whether the keys were taken."""
-    return message.stream == "authorization" and _anything.decode(message.data).get("status") == "authorized"
+    return message.stream == "authorization" and anything.decode(message.data).get("status") == "authorized"
 
 
 def trade_update(message: StreamMessage) -> WireUpdate:
     """The update in a message of `trade_updates`; raises msgspec.MsgspecError for what is none."""
-    return _update.decode(message.data)
+    return one_update.decode(message.data)
