@@ -26,7 +26,8 @@ from stratofold.fold.order import (
     Orders,
 )
 
-ACTIVE, REDUCING, HALTED = range(3)
+# WARMING is a book that hears history before it starts: what it wants is refused, and said to be so.
+ACTIVE, REDUCING, HALTED, WARMING = range(4)
 
 
 class Account:

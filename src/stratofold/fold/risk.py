@@ -7,7 +7,7 @@ and what was observed.  `Limits()` with nothing stated refuses everything that d
 from array import array
 from math import inf, nan
 
-from stratofold.fold.account import ACTIVE, HALTED
+from stratofold.fold.account import ACTIVE, HALTED, WARMING
 from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.lifecycle import WAITING
@@ -124,8 +124,8 @@ class Risk:
     def verdict(self, book: Book, intent: Intent, quantity: float) -> int:
         """`APPROVED`, or why not, for `quantity` more of the intent; `observed` is left for the refusal."""
         self.observed = quantity
-        if book.state == HALTED:
-            return HALT
+        if book.state >= HALTED:
+            return WARMING_UP if book.state == WARMING else HALT
         if self.reduces(book, intent, quantity):
             return APPROVED
         if quantity <= 0.0:

@@ -15,6 +15,7 @@ class Sessions:
     """Opens, closes (ns UTC), dates (proleptic ordinals), weekdays and months, and where we are in them."""
 
     __slots__ = ("close", "closes", "day", "days", "index", "month", "months", "open", "opens", "weekday", "weekdays")
+    CONTENT = ("opens", "closes", "days", "weekdays", "months")  # the calendar's, and the same for ever
 
     def __init__(
         self,

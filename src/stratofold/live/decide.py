@@ -1,0 +1,118 @@
+"""`decide`: events in, one append out.
+
+What comes in: a desk, events in order (with the inbox numbers they came under), the time.  What goes out: the messages
+that were written down, claimed in the same transaction when this process also delivers.
+Why it is shaped so: the fold runs in memory and the append is the point where it becomes true; when the append is
+refused the desk is thrown away, because it knows what is not written down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stratofold.adapters.ports import Entry
+from stratofold.errors import Error
+from stratofold.live.desk import MESSAGE_AGE_MAX_NS, SNAPSHOT_STEPS, Desk, step_body
+from stratofold.live.words import outgoing
+from stratofold.wire import event_row, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratofold.adapters.ports import Message
+    from stratofold.events import Event
+    from stratofold.live.fold import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event, and the number under which the inbox holds it (0: it was not there)."""
+
+    event: Event
+    inbox: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What came of some events: how many were heard, the messages (claimed or dropped), and each one's step."""
+
+    count: int
+    messages: list[Message]
+    steps: list[Step]
+
+
+class PoisonedError(Exception):
+    """The fold raised on an event: which one, and what; the desk's fold must be thrown away."""
+
+    def __init__(self, heard: Heard, error: Exception) -> None:
+        """Keep the event and the error."""
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.heard = heard
+        self.error = error
+
+
+def decide(desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, at_rest: bool = False) -> Decided:
+    """Hear events up to the first that wants something sent, and write it all down at once.
+
+    Raises Stop SF801 when another writer has taken the book, Retry SF802 on a lost race, PoisonedError when the fold raises.
+    """
+    entries: list[Entry] = []
+    messages: list[Message] = []
+    handled: list[int] = []
+    steps: list[Step] = []
+    envelope = desk.envelope("decide", now)
+    for heard in batch:
+        step = _hear(desk, heard)
+        entries.append(Entry("event", pack(step_body(heard.event, step)), envelope))
+        steps.append(step)
+        if heard.inbox:
+            handled.append(heard.inbox)
+        if step.messages:
+            messages = _messages(desk, step, now)
+            break
+    due = desk.fold.steps - desk.snapshot_step >= SNAPSHOT_STEPS or (at_rest and desk.fold.steps > desk.snapshot_step)
+    head, claimed = desk.journal.append(
+        desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
+        snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
+    )  # fmt: skip
+    desk.head = head
+    if due:
+        desk.snapshot_step = desk.fold.steps
+    return Decided(len(steps), claimed if claim else messages, steps)
+
+
+def _hear(desk: Desk, heard: Heard) -> Step:
+    """One event through the fold."""
+    try:
+        return desk.fold.hear(heard.event)
+    except Error:
+        raise
+    except Exception as error:
+        raise PoisonedError(heard, error) from error
+
+
+def _messages(desk: Desk, step: Step, now: int) -> list[Message]:
+    """The step's messages for the outbox; the ordinal of a cancel or replace is the step that asked for it."""
+    manifest = desk.manifest
+    return [
+        outgoing(
+            desk.fold, manifest.book, manifest.generation, sent, desk.fold.steps * 100 + place, now + MESSAGE_AGE_MAX_NS
+        )
+        for place, sent in enumerate(step.messages)
+    ]
+
+
+def bury(desk: Desk, poisoned: PoisonedError, now: int) -> None:
+    """Write down an event that the fold cannot hear, and take it out of the inbox; the operator decides what next."""
+    body = {"event": event_row(poisoned.heard.event), "error": str(poisoned), "kind": type(poisoned.error).__name__}
+    handled = [poisoned.heard.inbox] if poisoned.heard.inbox else []
+    desk.head, _ = desk.journal.append(
+        desk.manifest.book, desk.head.epoch, desk.head.step, [desk.entry("dead", body, "decide", now)], handled=handled
+    )
+
+
+def rest(desk: Desk, now: int) -> None:
+    """Nothing is going on: keep a snapshot, so that the next start folds little."""
+    if desk.fold.steps > desk.snapshot_step:
+        decide(desk, (), now, claim=False, at_rest=True)

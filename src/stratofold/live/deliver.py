@@ -1,0 +1,91 @@
+"""`deliver`: a claimed message becomes one request, and its answer is written down.
+
+What comes in: messages that were claimed.  What goes out: answers, and reports offered to the inbox.
+Why it is shaped so: a request is made once.  What is not certainly an answer is `unknown`, keeps its reservation, and is
+`reconcile`'s to resolve; a process that dies after the claim leaves the same behind as a time-out.
+"""
+
+from __future__ import annotations
+
+from math import nan
+from typing import TYPE_CHECKING
+
+from stratofold.adapters.ports import ACCEPTED, DROPPED, REJECTED, UNKNOWN, Answer, Entry, VenueReport
+from stratofold.live.words import offer_of
+from stratofold.wire import pack, terms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratofold.adapters.ports import Broker, Clock, Journal, Message
+
+    Stamp = Callable[[str, int], bytes]
+
+
+async def deliver(journal: Journal, broker: Broker, clock: Clock, book: str, message: Message, stamp: Stamp) -> Answer:
+    """Send one claimed message, once; returns and settles what came of it.  A dropped one is only reported."""
+    if message.state == DROPPED:
+        answer = Answer(REJECTED, reason=message.answer)
+    else:
+        answer = await _ask(journal, broker, book, message)
+    settle(journal, clock.now(), book, message, answer, stamp)
+    return answer
+
+
+async def _ask(journal: Journal, broker: Broker, book: str, message: Message) -> Answer:
+    """The one request."""
+    if message.action == "submit":
+        return await broker.submit(message)
+    venue_id = venue_id_of(journal, book, message.client_id)
+    if not venue_id:
+        return Answer(REJECTED, reason="the order is not known to be at the venue")
+    if message.action == "cancel":
+        return await broker.cancel(message, venue_id)
+    return await broker.replace(message, venue_id)
+
+
+def venue_id_of(journal: Journal, book: str, client_id: str) -> str:
+    """What the venue calls an order of ours now: the last accepted replace's, else the submit's; empty when unknown."""
+    return journal.mark(book, f"venue:{client_id}") or ""
+
+
+def settle(journal: Journal, now: int, book: str, message: Message, answer: Answer, stamp: Stamp) -> None:
+    """Write an answer down and offer what it says to the book."""
+    if answer.state == ACCEPTED and answer.venue_id and message.action != "cancel":
+        journal.mark(book, f"venue:{message.client_id}", answer.venue_id)
+    body = {"key": message.key, "state": answer.state, "venue_id": answer.venue_id, "reason": answer.reason}
+    entry = Entry("answer", pack(body), stamp("deliver", now))
+    offers = [offer_of(report) for report in (*answer.reports, *_said(message, answer, now))]
+    journal.settle(book, message.key, answer.state, answer.venue_id or answer.reason, [entry], offers)
+
+
+def _said(message: Message, answer: Answer, now: int) -> list[VenueReport]:
+    """What the answer itself says of the order, where the venue's own reports do not."""
+    if answer.state == UNKNOWN:
+        return (
+            [_report(message, "unknown", f"unknown:{message.key}", now, answer)] if message.action == "submit" else []
+        )
+    if answer.state == REJECTED:
+        kind = "rejected" if message.action == "submit" else "cancel_rejected"
+        name = message.client_id if message.action == "submit" else message.key
+        return [_report(message, kind, f"{kind}:{name}", now, answer)]
+    if message.action == "submit" and not answer.reports:
+        return [_report(message, "accepted", f"accepted:{message.client_id}", now, answer)]
+    return []
+
+
+def _report(message: Message, kind: str, identity: str, now: int, answer: Answer) -> VenueReport:
+    """A fact about a message."""
+    terms = terms_of(message.body)
+    return VenueReport(
+        identity, kind, message.client_id, answer.venue_id, message.symbol, message.side, now, terms.quantity, nan, 0.0,
+        reason=answer.reason,
+    )  # fmt: skip
+
+
+def orphans(journal: Journal, now: int, book: str, stamp: Stamp) -> list[Message]:
+    """Messages claimed by a process that is gone: nobody knows whether they were sent, so they are unknown."""
+    left: list[Message] = journal.outbox(book, "claimed")
+    for message in left:
+        settle(journal, now, book, message, Answer(UNKNOWN, reason="the process that sent it is gone"), stamp)
+    return left

@@ -1,0 +1,218 @@
+"""The fold of one book, live: the same step that a simulation makes, with the venue outside.
+
+What comes in: events, one at a time, in the order in which they are written down.  What goes out: for each a `Step`:
+what the fold wants sent, what it refused, what was filled.
+Why it is shaped so: it is the driver of a simulation with another thing in the venue's place, so a backtest and a live
+run cannot drift apart; it does no I/O, has no clock, and its state is bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stratofold.errors import Bug
+from stratofold.events import (
+    ACTION,
+    COMMAND,
+    RATE,
+    STATUS,
+    TIMER,
+    Action,
+    Bar,
+    Command,
+    Event,
+    Rate,
+    Report,
+    Status,
+    Timer,
+)
+from stratofold.fold.account import ACTIVE, WARMING
+from stratofold.fold.book import Book
+from stratofold.fold.engine import Engine, Feed
+from stratofold.fold.log import Logs
+from stratofold.fold.risk import Limits, Risk
+from stratofold.fold.run import arrive, close_session, deliver, hear_event, observe, trade_bar
+from stratofold.fold.state import restore, save
+from stratofold.fold.step import hear_report
+from stratofold.fold.tally import Tally
+from stratofold.live.outside import Outside, Sent
+
+if TYPE_CHECKING:
+    from array import array
+
+    from stratofold.fold.ledger import Ledger
+    from stratofold.fold.log import Log
+    from stratofold.fold.strategy import Strategy
+
+_RANKS: dict[type[Event], int] = {Action: ACTION, Rate: RATE, Status: STATUS, Timer: TIMER, Command: COMMAND}
+_LOG_ROWS = 64
+
+Row = tuple[Any, ...]
+
+
+class Step(NamedTuple):
+    """What one event led to: messages for the venue, and rows of refusals, fills, finished orders and trades."""
+
+    messages: list[Sent]
+    refusals: list[Row]
+    fills: list[Row]
+    orders: list[Row]
+    trades: list[Row]
+    sessions: list[Row]
+    next_number: int
+
+
+class _State:
+    """The parts of an engine that are state; tables that `setup` gives anew are not."""
+
+    __slots__ = (
+        "bar", "bar_index", "bars", "book", "equity_steps", "event_index", "risk", "sessions", "strategy", "tally",
+        "unobserved",
+    )  # fmt: skip
+
+    def __init__(self, engine: Engine, strategy: Strategy) -> None:
+        """The parts as they are now."""
+        for name in self.__slots__:
+            setattr(self, name, strategy if name == "strategy" else getattr(engine, name))
+
+
+class Fold:
+    """One book: a strategy, an account, limits; `names` are the symbols by handle."""
+
+    def __init__(self, engine: Engine, strategy: Strategy, names: tuple[str, ...]) -> None:
+        """Before the first event; the engine's venue must be `Outside`."""
+        self.engine = engine
+        self.strategy = strategy
+        self.names = names
+        self.handles = {name: handle for handle, name in enumerate(names)}
+        self.steps = 0
+        self._feed = _one_row()
+
+    def hear(self, event: Event) -> Step:
+        """Carry one event through the fold; whatever raises leaves a state that must be thrown away."""
+        engine = self.engine
+        if isinstance(event, Bar):
+            self._hear_bar(event)
+        elif isinstance(event, Report):
+            self._hear_report(event)
+        else:
+            self._hear_sparse(event)
+        engine.book.busy = False
+        self.steps += 1
+        return self._step()
+
+    def _hear_bar(self, bar: Bar) -> None:
+        """A bar, as the simulation's driver hears it."""
+        own = self.engine.bar
+        own.time = bar.time
+        own.known = bar.known
+        own.source = bar.source
+        own.source_sequence = bar.source_sequence
+        own.symbol = bar.symbol
+        own.span = bar.span
+        own.revision = bar.revision
+        own.open = bar.open
+        own.high = bar.high
+        own.low = bar.low
+        own.close = bar.close
+        own.volume = bar.volume
+        trade_bar(self.engine, self.strategy, own)
+        self.engine.bar_index += 1
+        deliver(self.engine, self.strategy)
+
+    def _hear_report(self, report: Report) -> None:
+        """What a venue says, at its time, or now if it says so late."""
+        engine = self.engine
+        if report.time > engine.book.time:
+            arrive(engine, self.strategy, report.time)
+            engine.book.time = report.time
+        hear_report(engine, self.strategy, report)
+        deliver(engine, self.strategy)
+
+    def _hear_sparse(self, event: Event) -> None:
+        """One of the events between the bars, as a feed of one row."""
+        rank = _RANKS.get(type(event))
+        if rank is None:
+            raise Bug("SF841", f"the live fold does not hear a {type(event).__name__} yet")
+        feed = self._feed
+        feed.event_time[0] = max(event.time, self.engine.book.time)
+        feed.event_rank[0] = rank
+        feed.event_kind[0] = event.schedule if isinstance(event, Timer) else getattr(event, "kind", 0)
+        feed.event_symbol[0] = getattr(event, "symbol", -1)
+        feed.event_currency[0] = getattr(event, "currency", 0)
+        feed.event_value[0] = getattr(event, "value", 0.0)
+        hear_event(self.engine, self.strategy, feed, 0)
+        self.engine.event_index += 1
+
+    def _step(self) -> Step:
+        """Take what the step left behind."""
+        logs = self.engine.logs
+        sent = self.engine.venue.sent  # type: ignore[attr-defined]  # the venue is Outside
+        messages = list(sent)
+        sent.clear()
+        return Step(
+            messages, _drain(logs.refusals), _drain(logs.fills), _drain(logs.orders), _drain(logs.trades),
+            _drain(logs.equity), self.engine.book.next_number,
+        )  # fmt: skip
+
+    def warm(self, *, warming: bool) -> None:
+        """While warming up every order is refused as such; afterwards the book is active."""
+        self.engine.book.state = WARMING if warming else ACTIVE
+
+    def finish(self) -> None:
+        """The run is at its end: the last session is sampled as it stands."""
+        if self.engine.unobserved:
+            observe(self.engine)
+        close_session(self.engine)
+
+    def save(self) -> bytes:
+        """The state as bytes; equal bytes are equal states."""
+        return save(_State(self.engine, self.strategy))
+
+    def restore(self, state: bytes, steps: int) -> None:
+        """Become the fold that `save` was called on; raises Setup SF111 when the code is another."""
+        parts = _State(self.engine, self.strategy)
+        restore(parts, state)
+        for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
+            setattr(self.engine, name, getattr(parts, name))
+        self.steps = steps
+
+
+def make_engine(
+    ledger: Ledger, spare: Ledger, limits: Limits, sessions: Any, hears: int, risk_free: array[float], grace_ns: int
+) -> Engine:
+    """An engine whose venue is outside and whose logs are emptied after every step."""
+    book = Book(ledger)
+    tally = Tally(ledger.symbol_count, ledger.equity_steps, risk_free)
+    risk = Risk(limits, ledger.symbol_count)
+    outside: Any = Outside(spare)
+    engine = Engine(book, risk, outside, tally, sessions, Logs(_LOG_ROWS, _LOG_ROWS), hears)
+    engine.grace = grace_ns
+    return engine
+
+
+def _drain(log: Log) -> list[Row]:
+    """The rows written since the last step; the log is empty afterwards."""
+    count = log.count  # type: ignore[attr-defined]
+    if not count:
+        return []
+    names = [name for name in log.__slots__ if name != "count"]
+    rows = list(zip(*[getattr(log, name)[:count] for name in names], strict=True))
+    log.count = 0  # type: ignore[attr-defined]
+    return rows
+
+
+def _one_row() -> Feed:
+    """A feed with room for one sparse event."""
+    feed = Feed()
+    for name in (
+        "event_key",
+        "event_time",
+        "event_rank",
+        "event_kind",
+        "event_symbol",
+        "event_currency",
+        "event_value",
+    ):
+        getattr(feed, name).append(0)
+    return feed

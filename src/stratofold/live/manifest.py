@@ -1,0 +1,132 @@
+"""What a book was opened with: everything its fold is made from, as one record.
+
+What comes in: a strategy class and choices.  What goes out: a `Manifest`, whose bytes are in the book's first record
+and whose hash is in every envelope, and the `Fold` that it describes, before its first event.
+Why it is shaped so: replay, restart and verification begin from the journal alone, so all that decides is in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stratofold.errors import Setup
+from stratofold.fold.ledger import Ledger
+from stratofold.fold.risk import Limits
+from stratofold.live.fold import Fold, make_engine
+from stratofold.market.instruments import Instrument, currency_decimals
+from stratofold.market.sessions import calendar
+from stratofold.research.prepare import Options, _contract, _hears, build_sessions, build_strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stratofold.fold.strategy import Strategy
+
+_BOOK = re.compile(r"[A-Za-z0-9]{1,12}")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_YEAR_NS = 366 * 86_400_000_000_000
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A book as it was opened; amounts in `currency`, `opened` in ns UTC, `limits` by the names of `fold.risk.Limits`."""
+
+    book: str
+    account: str
+    generation: str
+    strategy: str
+    parameters: dict[str, Any]
+    instruments: list[dict[str, Any]]
+    calendar: str
+    currency: str
+    capital: float
+    limits: dict[str, float]
+    span_ns: int
+    opened: int
+    code: str
+    warmed_from: int = 0
+    grace_seconds: float = 0.0
+    risk_free: float = 0.0
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols by handle."""
+        return tuple(row["symbol"] for row in self.instruments)
+
+
+def refuse_book_name(book: str) -> None:
+    """Raise Setup SF842 for a name that cannot be the beginning of a client id (contract 6)."""
+    if not _BOOK.fullmatch(book):
+        what = f"a book cannot be called {book!r}"
+        raise Setup("SF842", what, why="its name begins every client order id", fix="use 1 to 12 letters and digits")
+
+
+def base36(number: int) -> str:
+    """A whole number in base 36; raises ValueError below 0."""
+    if number < 0:
+        raise ValueError("only numbers from 0 on have an id")
+    text = ""
+    while True:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+        if number == 0:
+            return text
+
+
+def code_hash(strategy: type[Strategy]) -> str:
+    """SHA-256 (first 16 hex digits) over the source of the module that the strategy is written in."""
+    module = inspect.getmodule(strategy)
+    try:
+        source = inspect.getsource(module) if module is not None else inspect.getsource(strategy)
+    except (OSError, TypeError):
+        source = strategy.__qualname__
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def configuration_hash(manifest: Manifest) -> str:
+    """SHA-256 (first 16 hex digits) over everything that the book was opened with."""
+    return hashlib.sha256(msgspec.msgpack.encode(manifest)).hexdigest()[:16]
+
+
+def read_manifest(body: bytes) -> Manifest:
+    """The manifest in the body of an `opened` or `changed` record; raises Setup SF843 when it is none."""
+    try:
+        return msgspec.msgpack.decode(body, type=Manifest)
+    except msgspec.DecodeError as error:
+        what = "what the book was opened with cannot be read"
+        raise Setup("SF843", what, why=str(error), fix="open it with the version that wrote it") from error
+
+
+def instrument_rows(instruments: list[Instrument]) -> list[dict[str, Any]]:
+    """Instruments as plain rows."""
+    return [{name: getattr(item, name) for name in Instrument.__dataclass_fields__} for item in instruments]
+
+
+def build_fold(manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None) -> Fold:
+    """The fold of a manifest before its first event; raises Setup for parameters or instruments that cannot be."""
+    instruments = [Instrument(**row) for row in manifest.instruments]
+    fold = build_strategy(strategy, manifest.symbols, manifest.parameters, artifacts or {})
+    for item in instruments:
+        if item.currency != manifest.currency:
+            what = f"{item.symbol} trades in {item.currency}, and the book is in {manifest.currency}"
+            raise Setup("SF844", what, why="the live path has one currency a book yet", fix="open a book a currency")
+    whole = calendar(manifest.calendar)
+    sessions = whole.slice(manifest.warmed_from or manifest.opened, manifest.opened + 10 * _YEAR_NS)
+    scales = array("d", [10.0 ** currency_decimals(manifest.currency)])
+
+    def ledger() -> Ledger:
+        return Ledger(
+            [_contract(item, [manifest.currency], Options()) for item in instruments], scales, manifest.capital
+        )
+
+    free = array("d", [manifest.risk_free / whole.sessions_per_year])
+    engine = make_engine(
+        ledger(), ledger(), Limits(**manifest.limits), build_sessions(sessions), _hears(fold), free,
+        int(manifest.grace_seconds * 1e9),
+    )  # fmt: skip
+    return Fold(engine, fold, manifest.symbols)

@@ -1,0 +1,171 @@
+"""`reconcile`: what the venue says is so, against what the book holds.
+
+What comes in: a desk, a broker, the time.  What goes out: offers for the inbox (fills that no stream brought, ends of
+orders, what became of the unknown), evidence records, and a list of breaks that offers do not explain.
+Why it is shaped so: streams and webhooks are hints, polling from a high-water mark is the guarantee; it writes records and
+offers and never an order, and "not found" is evidence only when the venue has had its time and two lists agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, Offer, VenueReport
+from stratofold.fold.lifecycle import UNSURE, WAITING
+from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
+from stratofold.wire import decimal
+
+if TYPE_CHECKING:
+    from stratofold.adapters.ports import AccountState, Broker, Journal, Message, VenueOrder
+    from stratofold.live.desk import Desk
+
+MARK = "executions"  # the high-water mark of fills, ns UTC
+_OVERLAP_NS = 60_000_000_000  # asked again below the mark: a venue may list a fill late
+_SECOND_NS = 1_000_000_000
+_ENDS = {"cancelled": "cancelled", "expired": "expired", "rejected": "rejected"}
+
+
+@dataclass
+class Findings:
+    """What one reconciliation found; `breaks` is empty when book and venue agree."""
+
+    offered: int = 0
+    resolved: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    breaks: list[str] = field(default_factory=list)
+    account: AccountState | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether book and venue agree and nothing is unknown."""
+        return not (self.breaks or self.unknown or self.offered)
+
+
+async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
+    """Ask the venue for fills, orders and positions; raises NoAnswer, Retry or Stop when it cannot be asked."""
+    found = Findings()
+    await _fills(desk, broker, found, now)
+    orders = {order.client_id: order for order in await broker.orders(only_open=True)}
+    await _unknown(desk, broker, orders, found, now)
+    await _ends(desk, broker, orders, found, now)
+    found.foreign = [name for name in orders if _is_foreign(desk, name)]
+    found.account = await broker.account()
+    if not found.offered and not desk.journal.inbox(desk.manifest.book, 1):
+        _positions(desk, found)
+    _write(desk, found, now)
+    return found
+
+
+async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> None:
+    """Every fill from the high-water mark on; the inbox takes each once."""
+    book = desk.manifest.book
+    since = int(desk.journal.mark(book, MARK) or desk.manifest.opened)
+    reports = await broker.executions(since - _OVERLAP_NS)
+    found.offered += _offer(desk.journal, book, [report for report in reports if report.time >= desk.manifest.opened])
+    latest = max([report.time for report in reports], default=since)
+    desk.journal.mark(book, MARK, str(max(since, min(latest, now))))
+
+
+async def _unknown(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found: Findings, now: int) -> None:
+    """What became of the messages whose answer nobody knows."""
+    for message in desk.journal.outbox(desk.manifest.book, UNKNOWN):
+        order = orders.get(message.client_id) or await broker.order(message.client_id)
+        if message.action != "submit":
+            _resolve(desk, message, ACCEPTED if order is not None else REJECTED, order, found, now)
+        elif order is not None:
+            _resolve(desk, message, ACCEPTED, order, found, now)
+        elif now - message.expires_at > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS):
+            _resolve(desk, message, REJECTED, None, found, now)
+        else:
+            found.unknown.append(message.key)
+
+
+def _resolve(desk: Desk, message: Message, state: str, order: VenueOrder | None, found: Findings, now: int) -> None:
+    """Write down what the venue showed, and tell the book."""
+    book = desk.manifest.book
+    evidence = {"key": message.key, "state": state, "order": _shown(order), "asked": now}
+    entry = desk.entry("evidence", evidence, "reconcile", now)
+    offers: list[Offer] = []
+    if message.action == "submit":
+        kind = "accepted" if order is not None else "rejected"
+        fact = VenueReport(
+            f"{kind}:{message.client_id}", kind, message.client_id, order.venue_id if order else "", message.symbol,
+            message.side, now, reason="" if order else "the venue never had it",
+        )  # fmt: skip
+        offers.append(offer_of(fact))
+        if order is not None:
+            desk.journal.mark(book, f"venue:{message.client_id}", order.venue_id)
+    desk.journal.settle(book, message.key, state, order.venue_id if order else "never arrived", [entry], offers)
+    found.offered += len(offers)
+    found.resolved.append(message.key)
+
+
+async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found: Findings, now: int) -> None:
+    """Orders that the book thinks are at the venue, and the venue does not list as open."""
+    manifest = desk.manifest
+    for order in desk.fold.engine.book.orders:
+        name = client_id(manifest.book, manifest.generation, order.number)
+        if order.state in (WAITING, UNSURE) or name in orders or not _is_accepted(desk, name):
+            continue
+        shown = await broker.order(name)
+        if shown is None:
+            if now - order.decided > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS):
+                found.breaks.append(f"{name} works in the book, and the venue does not know it")
+            continue
+        kind = _ENDS.get(shown.state)
+        if kind is not None:
+            identity = f"{kind}:{name if kind == 'rejected' else shown.venue_id}"
+            end = VenueReport(identity, kind, name, shown.venue_id, shown.symbol, shown.side, now)
+            found.offered += _offer(desk.journal, manifest.book, [end])
+
+
+def _is_accepted(desk: Desk, name: str) -> bool:
+    """Whether the venue has said that it has the order."""
+    message = desk.journal.message(desk.manifest.book, name)
+    return message is not None and message.state == ACCEPTED
+
+
+def _positions(desk: Desk, found: Findings) -> None:
+    """Positions to the last unit: what the venue holds, and what the book holds of the symbols that are its own."""
+    assert found.account is not None  # noqa: S101  set by the only caller
+    ledger = desk.fold.engine.book.ledger
+    for handle, name in enumerate(desk.fold.names):
+        held = ledger.holdings[handle].quantity
+        theirs = found.account.positions.get(name, (0.0, 0.0))[0]
+        others = float(desk.journal.mark(desk.manifest.book, f"elsewhere:{name}") or 0.0)
+        if held + others != theirs:
+            found.breaks.append(f"{name}: the book holds {decimal(held)}, the venue {decimal(theirs)}")
+
+
+def _is_foreign(desk: Desk, name: str) -> bool:
+    """Whether an open order at the venue is none of this book's."""
+    return number_of(desk.manifest.book, desk.manifest.generation, name) == FOREIGN
+
+
+def _offer(journal: Journal, book: str, reports: list[VenueReport]) -> int:
+    """Put facts into the inbox; how many were new."""
+    return journal.offer(book, [offer_of(report) for report in reports]) if reports else 0
+
+
+def _shown(order: VenueOrder | None) -> dict[str, str] | None:
+    """An order as evidence."""
+    if order is None:
+        return None
+    return {
+        "venue_id": order.venue_id,
+        "state": order.state,
+        "filled": decimal(order.filled),
+        "quantity": decimal(order.quantity),
+    }
+
+
+def _write(desk: Desk, found: Findings, now: int) -> None:
+    """A record of what was found, when there is something to say."""
+    if found.breaks or found.offered or found.resolved:
+        body = {
+            "offered": found.offered, "resolved": found.resolved, "unknown": found.unknown, "breaks": found.breaks,
+            "foreign": found.foreign,
+        }  # fmt: skip
+        desk.journal.note(desk.manifest.book, [desk.entry("evidence", body, "reconcile", now)])

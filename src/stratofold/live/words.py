@@ -1,0 +1,146 @@
+"""Between the fold's numbers and the venue's names: order numbers ⇄ client ids, handles ⇄ symbols.
+
+What comes in: messages of a step; facts that a venue states.  What goes out: messages for the outbox; reports for the fold.
+Pure, and one way each, so that both can be read against contract 6.
+"""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import TYPE_CHECKING
+
+from stratofold.adapters.ports import Message, Offer
+from stratofold.events import CANCEL_REJECTED, CANCELLED, EXPIRED, FILLED, PARTIAL, REPLACED, Report
+from stratofold.fold.grid import to_grid
+from stratofold.fold.lifecycle import REPORT_NAMES
+from stratofold.fold.order import CANCEL, KIND_NAMES, REPLACE, SUBMIT, TIF_NAMES
+from stratofold.live.manifest import base36
+from stratofold.wire import Terms, decimal, pack, unpack
+
+if TYPE_CHECKING:
+    from stratofold.adapters.ports import VenueReport
+    from stratofold.live.fold import Fold
+    from stratofold.live.outside import Sent
+
+ACTION_NAMES = {SUBMIT: "submit", CANCEL: "cancel", REPLACE: "replace"}
+_KINDS = {name: number for number, name in enumerate(REPORT_NAMES)}
+FOREIGN = 0
+
+
+def client_id(book: str, generation: str, number: int) -> str:
+    """The name an order has at the venue (contract 6): at most 36 of `[A-Za-z0-9-]`."""
+    return f"{book}-{generation}-{base36(number)}"
+
+
+def number_of(book: str, generation: str, identity: str) -> int:
+    """The order number in a client id or a message key of this book; `FOREIGN` for any other."""
+    parts = identity.split("-")
+    if len(parts) < 3 or parts[0] != book or parts[1] != generation:
+        return FOREIGN
+    try:
+        return int(parts[2], 36)
+    except ValueError:
+        return FOREIGN
+
+
+def outgoing(fold: Fold, book: str, generation: str, sent: Sent, ordinal: int, expires_at: int) -> Message:
+    """A message for the outbox; `ordinal` tells the messages of one order apart and is never used again for it."""
+    action, number, symbol, side, kind, tif, quantity, limit, stop, decided, _ = sent
+    name = client_id(book, generation, number)
+    key = name if action == SUBMIT else f"{name}-{'c' if action == CANCEL else 'r'}{ordinal}"
+    price = limit if not isnan(limit) else stop
+    reduces = action == CANCEL or _reduces(fold, symbol, side)
+    terms = Terms(KIND_NAMES[kind], TIF_NAMES[tif], quantity, limit, stop, decided=decided)
+    return Message(
+        key=key, action=ACTION_NAMES[action], client_id=name, symbol=fold.names[symbol], side=side, quantity=quantity,
+        price=price, exposure=0.0 if action == CANCEL else _exposure(fold, symbol, quantity, price), reduces=reduces,
+        expires_at=expires_at, body=pack(terms),
+    )  # fmt: skip
+
+
+def _reduces(fold: Fold, symbol: int, side: int) -> bool:
+    """Whether everything that works on this side, filled, would not take the position through zero."""
+    book = fold.engine.book
+    held = book.ledger.holdings[symbol].quantity
+    return held + book.working_buy[symbol] <= 0.0 if side > 0 else held - book.working_sell[symbol] >= 0.0
+
+
+def _exposure(fold: Fold, symbol: int, quantity: float, price: float) -> float:
+    """What an order may come to in money, at its price or the last one."""
+    holding = fold.engine.book.ledger.holdings[symbol]
+    at = price if not isnan(price) else holding.price
+    if isnan(quantity) or isnan(at):
+        return 0.0
+    return to_grid(quantity * at * holding.multiplier, holding.money_scale)
+
+
+def offer_of(report: VenueReport) -> Offer:
+    """A venue's fact as something for the inbox: its identity makes it once."""
+    fields = [getattr(report, name) for name in _REPORT_FIELDS]
+    return Offer(0, "venue", report.identity, pack(fields))
+
+
+_REPORT_FIELDS = (
+    "identity", "kind", "client_id", "venue_id", "symbol", "side", "time", "quantity", "price", "fee", "cumulative",
+    "leaves", "limit", "stop", "reason",
+)  # fmt: skip
+
+
+def report_of(fold: Fold, book: str, generation: str, body: bytes) -> Report | None:
+    """The report in an offer's body, None when its symbol is not one of the book's."""
+    fact = dict(zip(_REPORT_FIELDS, unpack(body), strict=False))
+    symbol = fold.handles.get(fact["symbol"], -1)
+    number = number_of(book, generation, fact["client_id"])
+    place = fold.engine.book.orders.index(number) if number != FOREIGN else -1
+    if symbol < 0 and place >= 0:
+        symbol = fold.engine.book.orders[place].symbol
+    if symbol < 0:
+        return None
+    report = Report()
+    report.kind = _KINDS[fact["kind"]]
+    report.time = fact["time"]
+    report.known = fact["time"]
+    report.number = number
+    report.symbol = symbol
+    report.side = fact["side"]
+    report.quantity = fact["quantity"]
+    report.price = fact["price"]
+    report.fee = fact["fee"]
+    report.limit = fact["limit"]
+    report.stop = fact["stop"]
+    report.leaves = _or(fact["leaves"], 0.0)
+    if place >= 0:
+        _complete(fold, place, report)
+    return report
+
+
+def _complete(fold: Fold, place: int, report: Report) -> None:
+    """What the venue left open, from the order as the book knows it: the fills of a set say when they are all."""
+    order = fold.engine.book.orders[place]
+    if report.kind in (PARTIAL, FILLED):
+        scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
+        left = to_grid(order.quantity - order.filled - report.quantity, scale)
+        report.kind = FILLED if left <= 0.0 else PARTIAL
+        report.leaves = max(left, 0.0)
+    elif report.kind == REPLACED:
+        report.quantity = _or(report.quantity, order.quantity)
+        report.limit = _or(report.limit, order.limit)
+        report.stop = _or(report.stop, order.stop)
+    elif report.kind in (CANCELLED, EXPIRED, CANCEL_REJECTED) and report.side == 0:
+        report.side = order.side
+
+
+def _or(value: float, other: float) -> float:
+    """`value`, or `other` where it is not stated."""
+    return value if not isnan(value) else other
+
+
+def describe(sent: Sent, names: tuple[str, ...]) -> str:
+    """A message in a line, for people."""
+    action, number, symbol, side, kind, tif, quantity, limit, stop, _, _ = sent
+    words = [ACTION_NAMES[action], f"#{number}", "buy" if side > 0 else "sell"]
+    if not isnan(quantity):
+        words.append(decimal(quantity))
+    words += [names[symbol], KIND_NAMES[kind], TIF_NAMES[tif]]
+    words += [f"{label} {decimal(value)}" for label, value in (("limit", limit), ("stop", stop)) if not isnan(value)]
+    return " ".join(words)
