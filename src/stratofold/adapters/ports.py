@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 
     from stratofold.events import Event
     from stratofold.market.data import Actions, MarketData, Moment
@@ -284,6 +284,28 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
+
+
+@runtime_checkable
+class Signal(Protocol):
+    """Something that a task waits for and another sets."""
+
+    def set(self) -> None:
+        """Wake who waits, or who waits next."""
+
+    async def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until it is set, and clear it; False when the time is over."""
+
+
+@runtime_checkable
+class Tasks(Protocol):
+    """Coroutines side by side, under whatever loop there is."""
+
+    def spawn(self, name: str, work: Coroutine[object, object, None]) -> None:
+        """Run a coroutine beside the others; what it raises ends the whole group."""
+
+    def signal(self) -> Signal:
+        """A fresh signal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
-from stratofold.live.desk import MESSAGE_AGE_MAX_NS, SNAPSHOT_STEPS, Desk, step_body
+from stratofold.live.desk import SNAPSHOT_STEPS, Desk, step_body
 from stratofold.live.words import outgoing
 from stratofold.wire import event_row, pack
 
@@ -69,7 +69,7 @@ def decide(desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, 
         if heard.inbox:
             handled.append(heard.inbox)
         if step.messages:
-            messages = _messages(desk, step, now)
+            messages = _messages(desk, step)
             break
     due = desk.fold.steps - desk.snapshot_step >= SNAPSHOT_STEPS or (at_rest and desk.fold.steps > desk.snapshot_step)
     head, claimed = desk.journal.append(
@@ -92,12 +92,13 @@ def _hear(desk: Desk, heard: Heard) -> Step:
         raise PoisonedError(heard, error) from error
 
 
-def _messages(desk: Desk, step: Step, now: int) -> list[Message]:
+def _messages(desk: Desk, step: Step) -> list[Message]:
     """The step's messages for the outbox; the ordinal of a cancel or replace is the step that asked for it."""
     manifest = desk.manifest
+    expires_at = desk.fold.engine.book.time + int(manifest.message_age_seconds * 1e9)
     return [
         outgoing(
-            desk.fold, manifest.book, manifest.generation, sent, desk.fold.steps * 100 + place, now + MESSAGE_AGE_MAX_NS
+            desk.fold, manifest.book, manifest.generation, sent, desk.fold.steps * 100 + place, expires_at
         )
         for place, sent in enumerate(step.messages)
     ]

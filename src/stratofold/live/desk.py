@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from stratofold.live.fold import Fold, Step
 
 SNAPSHOT_STEPS = 1_000
-MESSAGE_AGE_MAX_NS = 30_000_000_000
 MANIFEST_MARK = "manifest"  # the sequence of the record that holds what the book was opened with, or changed to
 
 

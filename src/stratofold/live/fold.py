@@ -8,6 +8,7 @@ run cannot drift apart; it does no I/O, has no clock, and its state is bytes.
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.errors import Bug
@@ -31,14 +32,13 @@ from stratofold.fold.book import Book
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.log import Logs
 from stratofold.fold.risk import Limits, Risk
-from stratofold.fold.run import arrive, close_session, deliver, hear_event, observe, trade_bar
+from stratofold.fold.run import arrive, close_session, deliver, hear_event, hear_own_timer, observe, trade_bar
 from stratofold.fold.state import restore, save
 from stratofold.fold.step import hear_report
 from stratofold.fold.tally import Tally
 from stratofold.live.outside import Outside, Sent
 
 if TYPE_CHECKING:
-    from array import array
 
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _RANKS: dict[type[Event], int] = {Action: ACTION, Rate: RATE, Status: STATUS, Timer: TIMER, Command: COMMAND}
 _LOG_ROWS = 64
+ACTION_KINDS = 9
 
 Row = tuple[Any, ...]
 
@@ -62,26 +63,59 @@ class Step(NamedTuple):
     next_number: int
 
 
+class Progress:
+    """How far each source has been heard, ns UTC: bars by symbol, actions by kind and symbol, timers by schedule entry."""
+
+    __slots__ = ("action_until", "bar_until", "timer_until")
+
+    def __init__(self, symbol_count: int, schedule_count: int) -> None:
+        """Nothing was heard."""
+        self.bar_until: array[int] = array("q", [0]) * symbol_count
+        self.action_until: array[int] = array("q", [0]) * (symbol_count * ACTION_KINDS)
+        self.timer_until: array[int] = array("q", [0]) * schedule_count
+
+    def is_new(self, event: Event) -> bool:
+        """Whether a market event or a timer was not heard before: a source is heard forward only."""
+        if isinstance(event, Bar):
+            return event.time > self.bar_until[event.symbol]
+        if isinstance(event, Action) and event.symbol >= 0:
+            return event.time > self.action_until[event.symbol * ACTION_KINDS + event.kind]
+        if isinstance(event, Timer) and event.schedule >= 0:
+            return event.time > self.timer_until[event.schedule]
+        return True
+
+    def note(self, event: Event) -> None:
+        """An event was heard."""
+        if isinstance(event, Bar):
+            self.bar_until[event.symbol] = event.time
+        elif isinstance(event, Action) and event.symbol >= 0:
+            self.action_until[event.symbol * ACTION_KINDS + event.kind] = event.time
+        elif isinstance(event, Timer) and event.schedule >= 0:
+            self.timer_until[event.schedule] = event.time
+
+
 class _State:
     """The parts of an engine that are state; tables that `setup` gives anew are not."""
 
     __slots__ = (
-        "bar", "bar_index", "bars", "book", "equity_steps", "event_index", "risk", "sessions", "strategy", "tally",
-        "unobserved",
+        "bar", "bar_index", "bars", "book", "equity_steps", "event_index", "progress", "risk", "sessions", "strategy",
+        "tally", "unobserved",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, strategy: Strategy) -> None:
+    def __init__(self, engine: Engine, strategy: Strategy, progress: Progress) -> None:
         """The parts as they are now."""
+        own = {"strategy": strategy, "progress": progress}
         for name in self.__slots__:
-            setattr(self, name, strategy if name == "strategy" else getattr(engine, name))
+            setattr(self, name, own[name] if name in own else getattr(engine, name))
 
 
 class Fold:
     """One book: a strategy, an account, limits; `names` are the symbols by handle."""
 
-    def __init__(self, engine: Engine, strategy: Strategy, names: tuple[str, ...]) -> None:
+    def __init__(self, engine: Engine, strategy: Strategy, names: tuple[str, ...], progress: Progress) -> None:
         """Before the first event; the engine's venue must be `Outside`."""
         self.engine = engine
+        self.progress = progress
         self.strategy = strategy
         self.names = names
         self.handles = {name: handle for handle, name in enumerate(names)}
@@ -97,6 +131,7 @@ class Fold:
             self._hear_report(event)
         else:
             self._hear_sparse(event)
+        self.progress.note(event)
         engine.book.busy = False
         self.steps += 1
         return self._step()
@@ -130,7 +165,11 @@ class Fold:
         deliver(engine, self.strategy)
 
     def _hear_sparse(self, event: Event) -> None:
-        """One of the events between the bars, as a feed of one row."""
+        """One of the events between the bars, as a feed of one row; a timer of `after` is the book's own."""
+        if isinstance(event, Timer) and event.schedule < 0:
+            hear_own_timer(self.engine, self.strategy)
+            self.engine.event_index += 1
+            return
         rank = _RANKS.get(type(event))
         if rank is None:
             raise Bug("SF841", f"the live fold does not hear a {type(event).__name__} yet")
@@ -167,11 +206,11 @@ class Fold:
 
     def save(self) -> bytes:
         """The state as bytes; equal bytes are equal states."""
-        return save(_State(self.engine, self.strategy))
+        return save(_State(self.engine, self.strategy, self.progress))
 
     def restore(self, state: bytes, steps: int) -> None:
         """Become the fold that `save` was called on; raises Setup SF111 when the code is another."""
-        parts = _State(self.engine, self.strategy)
+        parts = _State(self.engine, self.strategy, self.progress)
         restore(parts, state)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))
@@ -192,13 +231,11 @@ def make_engine(
 
 
 def _drain(log: Log) -> list[Row]:
-    """The rows written since the last step; the log is empty afterwards."""
-    count = log.count  # type: ignore[attr-defined]
-    if not count:
+    """The rows written since the last step, whole numbers first; the log is empty afterwards."""
+    if not log.count:
         return []
-    names = [name for name in log.__slots__ if name != "count"]
-    rows = list(zip(*[getattr(log, name)[:count] for name in names], strict=True))
-    log.count = 0  # type: ignore[attr-defined]
+    rows = list(zip(*[log.column(name) for name in (*log.WHOLES, *log.REALS)], strict=True))
+    log.count = 0
     return rows
 
 

@@ -18,10 +18,11 @@ import msgspec
 from stratofold.errors import Setup
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.risk import Limits
-from stratofold.live.fold import Fold, make_engine
+from stratofold.live.fold import Fold, Progress, make_engine
+from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import Instrument, currency_decimals
 from stratofold.market.sessions import calendar
-from stratofold.research.prepare import Options, _contract, _hears, build_sessions, build_strategy
+from stratofold.research.prepare import _hears, build_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     warmed_from: int = 0
     grace_seconds: float = 0.0
+    message_age_seconds: float = 60.0
     risk_free: float = 0.0
 
     @property
@@ -120,13 +122,11 @@ def build_fold(manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[
     scales = array("d", [10.0 ** currency_decimals(manifest.currency)])
 
     def ledger() -> Ledger:
-        return Ledger(
-            [_contract(item, [manifest.currency], Options()) for item in instruments], scales, manifest.capital
-        )
+        return Ledger(contracts_of(instruments, [manifest.currency]), scales, manifest.capital)
 
     free = array("d", [manifest.risk_free / whole.sessions_per_year])
     engine = make_engine(
-        ledger(), ledger(), Limits(**manifest.limits), build_sessions(sessions), _hears(fold), free,
+        ledger(), ledger(), Limits(**manifest.limits), sessions_of(sessions), _hears(fold), free,
         int(manifest.grace_seconds * 1e9),
     )  # fmt: skip
-    return Fold(engine, fold, manifest.symbols)
+    return Fold(engine, fold, manifest.symbols, Progress(len(instruments), len(strategy.schedule)))
