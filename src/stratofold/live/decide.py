@@ -97,9 +97,7 @@ def _messages(desk: Desk, step: Step) -> list[Message]:
     manifest = desk.manifest
     expires_at = desk.fold.engine.book.time + int(manifest.message_age_seconds * 1e9)
     return [
-        outgoing(
-            desk.fold, manifest.book, manifest.generation, sent, desk.fold.steps * 100 + place, expires_at
-        )
+        outgoing(desk.fold, manifest.book, manifest.generation, sent, desk.fold.steps * 100 + place, expires_at)
         for place, sent in enumerate(step.messages)
     ]
 

@@ -66,6 +66,7 @@ def step_body(event: Event, step: Step) -> list[Any]:
         step.orders,
         step.trades,
         step.sessions,
+        step.breaches,
         step.next_number,
     ]
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stratofold.errors import Bug
 from stratofold.events import (
     ACTION,
+    CANCEL_REJECTED,
     COMMAND,
     RATE,
+    REJECTED,
     STATUS,
     TIMER,
     Action,
@@ -31,15 +33,17 @@ from stratofold.fold.account import ACTIVE, WARMING
 from stratofold.fold.book import Book
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.log import Logs
+from stratofold.fold.order import SUBMIT
 from stratofold.fold.risk import Limits, Risk
 from stratofold.fold.run import arrive, close_session, deliver, hear_event, hear_own_timer, observe, trade_bar
 from stratofold.fold.state import restore, save
 from stratofold.fold.step import hear_report
 from stratofold.fold.tally import Tally
 from stratofold.live.outside import Outside, Sent
+from stratofold.live.risk.act import after
+from stratofold.live.risk.guard import Guard, screen
 
 if TYPE_CHECKING:
-
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
     from stratofold.fold.strategy import Strategy
@@ -60,6 +64,7 @@ class Step(NamedTuple):
     orders: list[Row]
     trades: list[Row]
     sessions: list[Row]
+    breaches: list[Row]
     next_number: int
 
 
@@ -94,27 +99,47 @@ class Progress:
             self.timer_until[event.schedule] = event.time
 
 
+class Unguarded:
+    """No guard around the fold: for tests and receipts only, as a backtest has none."""
+
+    __slots__ = ()
+
+
 class _State:
-    """The parts of an engine that are state; tables that `setup` gives anew are not."""
+    """The parts of a fold that are state; tables that `setup` gives anew are not."""
 
-    __slots__ = (
-        "bar", "bar_index", "bars", "book", "equity_steps", "event_index", "progress", "risk", "sessions", "strategy",
-        "tally", "unobserved",
-    )  # fmt: skip
+    ENGINE = (
+        "bar",
+        "bar_index",
+        "bars",
+        "book",
+        "equity_steps",
+        "event_index",
+        "risk",
+        "sessions",
+        "tally",
+        "unobserved",
+    )
+    __slots__ = (*ENGINE, "guard", "progress", "strategy")
 
-    def __init__(self, engine: Engine, strategy: Strategy, progress: Progress) -> None:
+    def __init__(self, fold: Fold) -> None:
         """The parts as they are now."""
-        own = {"strategy": strategy, "progress": progress}
-        for name in self.__slots__:
-            setattr(self, name, own[name] if name in own else getattr(engine, name))
+        for name in self.ENGINE:
+            setattr(self, name, getattr(fold.engine, name))
+        self.guard = fold.guard
+        self.progress = fold.progress
+        self.strategy = fold.strategy
 
 
 class Fold:
     """One book: a strategy, an account, limits; `names` are the symbols by handle."""
 
-    def __init__(self, engine: Engine, strategy: Strategy, names: tuple[str, ...], progress: Progress) -> None:
+    def __init__(
+        self, engine: Engine, strategy: Strategy, names: tuple[str, ...], progress: Progress, guard: Guard | Unguarded
+    ) -> None:
         """Before the first event; the engine's venue must be `Outside`."""
         self.engine = engine
+        self.guard = guard
         self.progress = progress
         self.strategy = strategy
         self.names = names
@@ -132,9 +157,10 @@ class Fold:
         else:
             self._hear_sparse(event)
         self.progress.note(event)
+        messages, refused, breaches = self._guarded(event)
         engine.book.busy = False
         self.steps += 1
-        return self._step()
+        return self._step(messages, refused, breaches)
 
     def _hear_bar(self, bar: Bar) -> None:
         """A bar, as the simulation's driver hears it."""
@@ -183,15 +209,49 @@ class Fold:
         hear_event(self.engine, self.strategy, feed, 0)
         self.engine.event_index += 1
 
-    def _step(self) -> Step:
+    def _guarded(self, event: Event) -> tuple[list[Sent], list[Row], list[Row]]:
+        """What may leave of what the step wants sent, what the guard refused, and the bounds that broke.
+
+        A refused message is rejected at once, as a venue would: the book never thinks that it works.
+        """
+        sent: list[Sent] = self.engine.venue.sent  # type: ignore[attr-defined]  # the venue is Outside
+        if isinstance(self.guard, Unguarded):
+            messages = list(sent)
+            sent.clear()
+            return messages, [], []
+        book = self.engine.book
+        breaches = after(self.guard, self.engine, event)
+        deliver(self.engine, self.strategy)
+        messages, refused = [], []
+        while sent:
+            wanted = list(sent)
+            sent.clear()
+            for message, (wish, verdict) in zip(wanted, screen(self.guard, wanted, book), strict=True):
+                if verdict.allowed:
+                    messages.append(message)
+                    continue
+                refused.append((
+                    book.time, wish.number, wish.symbol, wish.side, verdict.reason, wish.quantity, verdict.limit,
+                    verdict.observed,
+                ))  # fmt: skip
+                self._reject(message)
+        return messages, refused, [tuple(breach) for breach in breaches]
+
+    def _reject(self, message: Sent) -> None:
+        """Tell the book that a message will not be sent."""
+        report = Report()
+        report.kind = REJECTED if message[0] == SUBMIT else CANCEL_REJECTED
+        report.time = report.known = self.engine.book.time
+        report.number, report.symbol, report.side = message[1:4]
+        hear_report(self.engine, self.strategy, report)
+        deliver(self.engine, self.strategy)
+
+    def _step(self, messages: list[Sent], refused: list[Row], breaches: list[Row]) -> Step:
         """Take what the step left behind."""
         logs = self.engine.logs
-        sent = self.engine.venue.sent  # type: ignore[attr-defined]  # the venue is Outside
-        messages = list(sent)
-        sent.clear()
         return Step(
-            messages, _drain(logs.refusals), _drain(logs.fills), _drain(logs.orders), _drain(logs.trades),
-            _drain(logs.equity), self.engine.book.next_number,
+            messages, [*_drain(logs.refusals), *refused], _drain(logs.fills), _drain(logs.orders), _drain(logs.trades),
+            _drain(logs.equity), breaches, self.engine.book.next_number,
         )  # fmt: skip
 
     def warm(self, *, warming: bool) -> None:
@@ -206,11 +266,11 @@ class Fold:
 
     def save(self) -> bytes:
         """The state as bytes; equal bytes are equal states."""
-        return save(_State(self.engine, self.strategy, self.progress))
+        return save(_State(self))
 
     def restore(self, state: bytes, steps: int) -> None:
         """Become the fold that `save` was called on; raises Setup SF111 when the code is another."""
-        parts = _State(self.engine, self.strategy, self.progress)
+        parts = _State(self)
         restore(parts, state)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))

@@ -18,7 +18,9 @@ import msgspec
 from stratofold.errors import Setup
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.risk import Limits
-from stratofold.live.fold import Fold, Progress, make_engine
+from stratofold.live.fold import Fold, Progress, Unguarded, make_engine
+from stratofold.live.risk.guard import Guard
+from stratofold.live.risk.hours import Hours
 from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import Instrument, currency_decimals
 from stratofold.market.sessions import calendar
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stratofold.fold.strategy import Strategy
+    from stratofold.market.sessions import Calendar
 
 _BOOK = re.compile(r"[A-Za-z0-9]{1,12}")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -54,6 +57,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     grace_seconds: float = 0.0
     message_age_seconds: float = 60.0
     risk_free: float = 0.0
+    bounds: dict[str, Any] | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -109,6 +113,25 @@ def instrument_rows(instruments: list[Instrument]) -> list[dict[str, Any]]:
     return [{name: getattr(item, name) for name in Instrument.__dataclass_fields__} for item in instruments]
 
 
+def guard_of(manifest: Manifest) -> Guard | Unguarded:
+    """The guard that the manifest's bounds ask for."""
+    if manifest.bounds is None:
+        return Unguarded()
+    hours = _hours(manifest)
+    return Guard(bounds_from(manifest.bounds), [hours] * len(manifest.instruments), manifest.symbols)
+
+
+def _hours(manifest: Manifest) -> Hours:
+    """When the book's market is open, from a while before its first event on."""
+    near = _calendar(manifest)
+    return Hours(near.opens, near.closes)
+
+
+def _calendar(manifest: Manifest) -> Calendar:
+    """The sessions that a book can meet."""
+    return calendar(manifest.calendar).slice(manifest.warmed_from or manifest.opened, manifest.opened + 10 * _YEAR_NS)
+
+
 def build_fold(manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None) -> Fold:
     """The fold of a manifest before its first event; raises Setup for parameters or instruments that cannot be."""
     instruments = [Instrument(**row) for row in manifest.instruments]
@@ -117,16 +140,15 @@ def build_fold(manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[
         if item.currency != manifest.currency:
             what = f"{item.symbol} trades in {item.currency}, and the book is in {manifest.currency}"
             raise Setup("SF844", what, why="the live path has one currency a book yet", fix="open a book a currency")
-    whole = calendar(manifest.calendar)
-    sessions = whole.slice(manifest.warmed_from or manifest.opened, manifest.opened + 10 * _YEAR_NS)
+    sessions = _calendar(manifest)
     scales = array("d", [10.0 ** currency_decimals(manifest.currency)])
 
     def ledger() -> Ledger:
         return Ledger(contracts_of(instruments, [manifest.currency]), scales, manifest.capital)
 
-    free = array("d", [manifest.risk_free / whole.sessions_per_year])
+    free = array("d", [manifest.risk_free / sessions.sessions_per_year])
     engine = make_engine(
         ledger(), ledger(), Limits(**manifest.limits), sessions_of(sessions), _hears(fold), free,
         int(manifest.grace_seconds * 1e9),
     )  # fmt: skip
-    return Fold(engine, fold, manifest.symbols, Progress(len(instruments), len(strategy.schedule)))
+    return Fold(engine, fold, manifest.symbols, Progress(len(instruments), len(strategy.schedule)), guard_of(manifest))

@@ -58,6 +58,15 @@ async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
     return found
 
 
+async def poll(desk: Desk, broker: Broker, now: int) -> int:
+    """Only fills and ends of orders, as a stream would bring them; returns how many were new."""
+    found = Findings()
+    await _fills(desk, broker, found, now)
+    orders = {order.client_id: order for order in await broker.orders(only_open=True)}
+    await _ends(desk, broker, orders, found, now)
+    return found.offered
+
+
 async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> None:
     """Every fill from the high-water mark on; the inbox takes each once."""
     book = desk.manifest.book

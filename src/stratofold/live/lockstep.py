@@ -1,0 +1,108 @@
+"""A run in lock-step with a paper exchange: an event is released when everything before it is done (contract 9).
+
+What comes in: a runner, and a `Stepper` that releases one event at a time.  What goes out: the run of a backtest of the
+same days, through the whole live path: same orders, same fills, same equity to the cent.
+Why it is shaped so: a free-running replay depends on who is quicker; a receipt must not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from stratofold.events import Bar
+from stratofold.live.decide import Heard, rest
+from stratofold.live.reconcile import poll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratofold.live.run import Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What the exchange let go: its time (ns UTC), what comes next (None: nothing), updates of our orders."""
+
+    time: int
+    next: int | None
+    updates: int
+
+
+class Stepper(Protocol):
+    """An exchange that waits for us."""
+
+    async def now(self) -> Released:
+        """Where it stands."""
+
+    async def step(self) -> Released:
+        """Release one event."""
+
+
+class SteppedClock:
+    """The exchange's time; nothing waits."""
+
+    def __init__(self, time: int) -> None:
+        """It is `time` (ns UTC)."""
+        self.time = time
+
+    def now(self) -> int:
+        """See `ports.Clock`."""
+        return self.time
+
+    def monotonic(self) -> int:
+        """See `ports.Clock`."""
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        """See `ports.Clock`: the time goes on when the exchange says so."""
+
+
+async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, progress: Callable[[int], None]) -> int:
+    """Run until the exchange has nothing left; returns how many events it released."""
+    released = await stepper.now()
+    clock.time = released.time
+    await runner.start()
+    count = 0
+    while True:
+        await _hear_timers(runner, clock, released)
+        if released.next is None:
+            break
+        released = await stepper.step()
+        clock.time = released.time
+        await _hear(runner, released)
+        count += 1
+        progress(released.time)
+    rest(runner.desk, clock.now())
+    return count
+
+
+async def _hear_timers(runner: Runner, clock: SteppedClock, released: Released) -> None:
+    """The timers that are due before the exchange goes on."""
+    while (timer := runner.timers.next(runner.desk.fold)) is not None:
+        if timer.time >= released.next if released.next is not None else timer.time > released.time:
+            return
+        clock.time = max(clock.time, timer.time)
+        runner.hear([Heard(timer)])
+        await runner.settled()
+
+
+async def _hear(runner: Runner, released: Released) -> None:
+    """What one release brought, in the order of contract 4: actions, reports, the bar."""
+    desk = runner.desk
+    until = desk.fold.progress.bar_until
+    after = min(until) or desk.manifest.opened
+    events = await runner.feed.history(desk.fold.names, after, released.time)
+    bars = []
+    for symbol, event in events:
+        if isinstance(event, Bar):
+            bars.append((symbol, event))
+        else:
+            runner.admit(symbol, event)
+    await runner.settled()
+    if released.updates:
+        await poll(desk, runner.broker, released.time)
+        await runner.settled()
+    for symbol, event in bars:
+        runner.admit(symbol, event)
+    await runner.settled()

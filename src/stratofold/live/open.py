@@ -1,0 +1,101 @@
+"""How a book begins: opened once, warmed on history, its account adopted, and how it changes.
+
+What comes in: a manifest, history, what the venue holds.  What goes out: records; a desk that is ready to run.
+Why it is shaped so: everything that a later replay needs to begin alike is an event or a record of its own (contract 9).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stratofold.adapters.ports import Entry, VenueReport
+from stratofold.live.decide import Heard, decide
+from stratofold.live.desk import MANIFEST_MARK, Desk
+from stratofold.live.manifest import Manifest, configuration_hash, refuse_book_name
+from stratofold.live.words import offer_of
+from stratofold.wire import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from stratofold.adapters.ports import AccountState, Head, Journal
+    from stratofold.events import Event
+
+_CHUNK = 500
+
+
+def open_book(journal: Journal, manifest: Manifest, wall: int) -> Head:
+    """Write a book's first record; raises Setup for a name that cannot be, or a book that is there already."""
+    refuse_book_name(manifest.book)
+    head = journal.create(
+        manifest.book,
+        manifest.account,
+        manifest.generation,
+        [Entry("opened", msgspec.msgpack.encode(manifest), _first(manifest, wall))],
+    )
+    journal.mark(manifest.book, MANIFEST_MARK, str(head.sequence))
+    return head
+
+
+def _first(manifest: Manifest, wall: int) -> bytes:
+    """The envelope of the first record: there is no writer yet."""
+    return pack({"wall": wall, "by": "open", "code": manifest.code, "configuration": configuration_hash(manifest)})
+
+
+def difference(old: Manifest, new: Manifest) -> dict[str, tuple[object, object]]:
+    """What is different between how a book was opened and how it would be opened now; identity and birth apart."""
+    same = {"book", "account", "generation", "opened", "warmed_from"}
+    return {
+        name: (getattr(old, name), getattr(new, name))
+        for name in Manifest.__struct_fields__
+        if name not in same and getattr(old, name) != getattr(new, name)
+    }
+
+
+def change(desk: Desk, manifest: Manifest, chosen: str, wall: int) -> None:
+    """Write down that a book goes on otherwise; `chosen` is keep, migrate or rebuild."""
+    entry = Entry("changed", msgspec.msgpack.encode(manifest), desk.envelope("run", wall, chosen=chosen))
+    desk.head, _ = desk.journal.append(manifest.book, desk.head.epoch, desk.head.step, [entry])
+    desk.journal.mark(manifest.book, MANIFEST_MARK, str(desk.head.sequence))
+    desk.manifest = manifest
+
+
+def warm_up(desk: Desk, events: Iterable[Event], wall: int) -> int:
+    """Fold history, every order refused as `warming_up`; returns how many events there were."""
+    _mark_warming(desk, wall, warming=True)
+    count = 0
+    chunk: list[Heard] = []
+    for event in events:
+        chunk.append(Heard(event))
+        if len(chunk) == _CHUNK:
+            count += decide(desk, chunk, wall, claim=False).count
+            chunk = []
+    count += decide(desk, chunk, wall, claim=False).count if chunk else 0
+    _mark_warming(desk, wall, warming=False)
+    return count
+
+
+def _mark_warming(desk: Desk, wall: int, *, warming: bool) -> None:
+    """A record that warming begins or ends, and the fold told so."""
+    entry = desk.entry("warmed", {"warming": warming}, "run", wall)
+    desk.head, _ = desk.journal.append(desk.manifest.book, desk.head.epoch, desk.head.step, [entry])
+    desk.fold.warm(warming=warming)
+
+
+def adopt(desk: Desk, account: AccountState, mine: Sequence[str], now: int) -> int:
+    """Take the account's positions in `mine` into the book at their average price, and note the others as held elsewhere.
+
+    Returns how many were taken.  They come as fills without an order, so the book's cash is its capital less their cost.
+    """
+    book = desk.manifest.book
+    offers = []
+    for symbol, (quantity, price) in sorted(account.positions.items()):
+        if symbol in mine and symbol in desk.fold.handles:
+            side = 1 if quantity > 0.0 else -1
+            fact = VenueReport(f"adopted:{symbol}", "filled", "", "", symbol, side, now, abs(quantity), price)
+            offers.append(offer_of(fact))
+        else:
+            desk.journal.mark(book, f"elsewhere:{symbol}", repr(quantity))
+    return desk.journal.offer(book, offers) if offers else 0

@@ -1,0 +1,332 @@
+"""`run`: a book from its first event to its last, on one machine.
+
+What comes in: a desk, a feed, a broker, a clock, tasks, and what wants to know (a `Watcher`).  What goes out: nothing
+returns until it is told to stop; everything that happened is in the journal.
+Why it is shaped so: one task decides, in the order of commit; one task a symbol delivers; streams and polls only bring
+events to the one that decides.  It knows no event loop: the same coroutines run in the deterministic simulator.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from stratofold.adapters.ports import CLAIMED, DROPPED, NoAnswer
+from stratofold.errors import Retry
+from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, Bar, Command
+from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
+from stratofold.live.deliver import deliver, orphans
+from stratofold.live.reconcile import Findings, reconcile
+from stratofold.live.words import offer_of, report_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratofold.adapters.ports import Answer, Broker, Clock, Feed, Message, Signal, Tasks
+    from stratofold.events import Event
+    from stratofold.live.decide import Decided
+    from stratofold.live.desk import Desk
+    from stratofold.live.timers import Timers
+
+_COMMANDS = {"active": COMMAND_RESUME, "reducing": COMMAND_REDUCE, "halted": COMMAND_HALT}
+_STRICTNESS = {"active": 0, "reducing": 1, "halted": 2}
+_SECOND_NS = 1_000_000_000
+
+
+class Watcher(Protocol):
+    """Who is told of what happens; never waited for."""
+
+    def decided(self, heard: Sequence[Heard], decided: Decided, taken_ns: int) -> None:
+        """Some events were folded and written down."""
+
+    def answered(self, message: Message, answer: Answer, taken_ns: int) -> None:
+        """The venue answered a message."""
+
+    def reconciled(self, found: Findings) -> None:
+        """The venue was asked what is so."""
+
+    def failed(self, where: str, error: Exception) -> None:
+        """Something did not work, and will be tried again."""
+
+
+@dataclass
+class Pace:
+    """How often things are looked at, in seconds; `timer_grace_seconds` is what a timer waits for late bars."""
+
+    reconcile_seconds: float = 10.0
+    inbox_seconds: float = 0.25
+    retry_seconds: float = 1.0
+    timer_grace_seconds: float = 1.0
+
+
+@dataclass
+class Runner:
+    """One book, running."""
+
+    desk: Desk
+    feed: Feed
+    broker: Broker
+    clock: Clock
+    tasks: Tasks
+    watcher: Watcher
+    timers: Timers
+    pace: Pace = field(default_factory=Pace)
+    serial: bool = False  # one lane for all symbols: the venue hears messages in the order of their numbers
+
+    def __post_init__(self) -> None:
+        """Nothing is waiting."""
+        self.market: deque[Event] = deque()
+        self.lanes: dict[str, deque[Message]] = {}
+        self.busy_lanes = 0
+        self.wake: Signal = self.tasks.signal()
+        self.quiet: Signal = self.tasks.signal()
+        self.stopping = False
+        self.state = "active"
+        self.ready = False
+
+    # Beginning.
+
+    async def start(self) -> Findings:
+        """Find out what became of everything that was under way; trading begins when the venue has answered once."""
+        now = self.clock.now()
+        book = self.desk.manifest.book
+        orphans(self.desk.journal, now, book, self._stamp)
+        for message in self.desk.journal.outbox(book, "ready"):
+            claimed = self.desk.journal.claim(book, self.desk.head.epoch, [message.key], now)
+            self._deliver(claimed)
+        while True:
+            await self.pump()
+            try:
+                found = await reconcile(self.desk, self.broker, self.clock.now())
+            except (NoAnswer, Retry) as error:
+                self.watcher.failed("reconcile", error)
+                await self.clock.sleep(self.pace.retry_seconds)
+                continue
+            self.watcher.reconciled(found)
+            await self.pump()
+            self.ready = True
+            return found
+
+    async def catch_up(self) -> int:
+        """Hear what the feed has since the last event; returns how many events there were."""
+        progress = self.desk.fold.progress
+        after = min(progress.bar_until, default=0) or self.desk.manifest.opened
+        events = await self.feed.history(self.desk.fold.names, after, self.clock.now())
+        for symbol, event in events:
+            self.admit(symbol, event)
+        await self.pump()
+        return len(events)
+
+    async def run(self) -> None:
+        """Run until `stop`; raises what ends a run (another writer, a store that cannot write)."""
+        await self.start()
+        self.tasks.spawn("feed", self._follow_feed())
+        self.tasks.spawn("reports", self._follow_reports())
+        self.tasks.spawn("reconcile", self._reconcile_often())
+        while not self.stopping:
+            await self.wake.wait(self.pace.inbox_seconds)
+            await self.pump()
+        rest(self.desk, self.clock.now())
+
+    def stop(self) -> None:
+        """End the run after what is under way."""
+        self.stopping = True
+        self.wake.set()
+
+    # Ingest.
+
+    def admit(self, symbol: str, event: Event) -> bool:
+        """Take a market event in, unless it was heard before; returns whether it was taken."""
+        handle = self.desk.fold.handles.get(symbol, -1)
+        if hasattr(event, "symbol"):
+            if handle < 0:
+                return False
+            event.symbol = handle
+        if not self.desk.fold.progress.is_new(event) or any(_same(event, other) for other in self.market):
+            return False
+        self.market.append(event)
+        self.wake.set()
+        return True
+
+    # Decide.
+
+    async def pump(self) -> None:
+        """Hear everything that is there, in order: the operator, the venue, the market, the clock."""
+        while True:
+            batch = self._gather()
+            if not batch:
+                return
+            self.hear(batch)
+
+    def _gather(self) -> list[Heard]:
+        """What is to be heard next."""
+        desk = self.desk
+        batch = self._commands()
+        for offer in desk.journal.inbox(desk.manifest.book):
+            heard = self._read(offer.source, offer.body, offer.number)
+            if heard is not None:
+                batch.append(heard)
+        if batch:
+            return batch
+        while self.market:
+            event = self.market.popleft()
+            if desk.fold.progress.is_new(event):
+                batch.append(Heard(event))
+        return batch or self._timers()
+
+    def _read(self, source: str, body: bytes, number: int) -> Heard | None:
+        """An offer as an event; what cannot be one is written down as dead and taken out."""
+        manifest = self.desk.manifest
+        event: Event | None = None
+        if source == "venue":
+            event = report_of(self.desk.fold, manifest.book, manifest.generation, body)
+        elif source == "operator" and body == b"flatten":
+            event = _command(COMMAND_FLATTEN, self.clock.now())
+        if event is not None:
+            return Heard(event, number)
+        now = self.clock.now()
+        entry = self.desk.entry("dead", {"source": source, "body": body}, "ingest", now)
+        self.desk.head, _ = self.desk.journal.append(
+            manifest.book, self.desk.head.epoch, self.desk.head.step, [entry], handled=[number]
+        )
+        return None
+
+    def _commands(self) -> list[Heard]:
+        """The operator's word, when it has changed since the fold last heard it."""
+        manifest = self.desk.manifest
+        wanted = max(
+            (control.state for control in self.desk.journal.controls(manifest.account) if self._is_ours(control.scope, control.name)),
+            key=_STRICTNESS.__getitem__, default="active",
+        )  # fmt: skip
+        if wanted == self.state:
+            return []
+        self.state = wanted
+        return [Heard(_command(_COMMANDS[wanted], self.clock.now()))]
+
+    def _is_ours(self, scope: str, name: str) -> bool:
+        """Whether a control speaks of the whole of this book."""
+        manifest = self.desk.manifest
+        names = {"account": manifest.account, "book": manifest.book, "strategy": manifest.strategy}
+        return scope in names and name in ("*", names[scope])
+
+    def _timers(self) -> list[Heard]:
+        """The next timer that is due and not heard: the earliest of the schedule's and the book's own."""
+        until = self.clock.now() - int(self.pace.timer_grace_seconds * _SECOND_NS)
+        due = self.timers.next(self.desk.fold)
+        return [Heard(due)] if due is not None and due.time <= until else []
+
+    def hear(self, batch: list[Heard]) -> None:
+        """One append after another until the batch is heard."""
+        at = 0
+        while at < len(batch):
+            began = self.clock.monotonic()
+            try:
+                decided = decide(self.desk, batch[at:], self.clock.now())
+            except PoisonedError as poisoned:
+                self._poisoned(poisoned)
+                raise
+            self.watcher.decided(batch[at : at + decided.count], decided, self.clock.monotonic() - began)
+            at += decided.count
+            self._deliver(decided.messages)
+
+    def _poisoned(self, poisoned: PoisonedError) -> None:
+        """Keep the evidence; the fold in memory is spoilt, so the run ends and a restart folds the records again."""
+        bury(self.desk, poisoned, self.clock.now())
+
+    # Deliver.
+
+    def _deliver(self, messages: Sequence[Message]) -> None:
+        """Hand messages to the lane of their symbol."""
+        for message in messages:
+            if message.state not in (CLAIMED, DROPPED):
+                continue
+            name = "" if self.serial else message.symbol
+            lane = self.lanes.setdefault(name, deque())
+            lane.append(message)
+            if len(lane) == 1:
+                self.busy_lanes += 1
+                self.tasks.spawn(f"deliver {name}", self._work(lane))
+
+    async def _work(self, lane: deque[Message]) -> None:
+        """Send a lane's messages, one after another."""
+        while lane:
+            message = lane[0]
+            began = self.clock.monotonic()
+            answer = await deliver(
+                self.desk.journal, self.broker, self.clock, self.desk.manifest.book, message, self._stamp
+            )
+            self.watcher.answered(message, answer, self.clock.monotonic() - began)
+            lane.popleft()
+            self.wake.set()
+        self.busy_lanes -= 1
+        if not self.busy_lanes:
+            self.quiet.set()
+
+    async def settled(self) -> None:
+        """Wait until every message is answered and everything that was said is heard."""
+        while True:
+            await self.pump()
+            if not self.busy_lanes:
+                return
+            await self.quiet.wait(1.0)
+
+    # The tasks that bring events.
+
+    async def _follow_feed(self) -> None:
+        """The market's stream; each time it opens, history closes the gap."""
+        while not self.stopping:
+            try:
+                async for item in self.feed.stream(self.desk.fold.names):
+                    if item is None:
+                        await self.catch_up()
+                    else:
+                        self.admit(*item)
+            except (NoAnswer, Retry) as error:
+                self.watcher.failed("feed", error)
+            await self.clock.sleep(self.pace.retry_seconds)
+
+    async def _follow_reports(self) -> None:
+        """The venue's stream: hints, put into the inbox; each time it opens, reconcile asks for what was missed."""
+        book = self.desk.manifest.book
+        while not self.stopping:
+            try:
+                async for report in self.broker.reports():
+                    if report is None:
+                        await self._reconcile()
+                    elif self.desk.journal.offer(book, [offer_of(report)]):
+                        self.wake.set()
+            except (NoAnswer, Retry) as error:
+                self.watcher.failed("reports", error)
+            await self.clock.sleep(self.pace.retry_seconds)
+
+    async def _reconcile_often(self) -> None:
+        """Polling is the guarantee."""
+        while not self.stopping:
+            await self.clock.sleep(self.pace.reconcile_seconds)
+            try:
+                await self._reconcile()
+            except (NoAnswer, Retry) as error:
+                self.watcher.failed("reconcile", error)
+
+    async def _reconcile(self) -> None:
+        """Ask the venue once."""
+        self.watcher.reconciled(await reconcile(self.desk, self.broker, self.clock.now()))
+        self.wake.set()
+
+    def _stamp(self, verb: str, wall: int) -> bytes:
+        """An envelope."""
+        return self.desk.envelope(verb, wall)
+
+
+def _command(kind: int, now: int) -> Command:
+    """A command event."""
+    command = Command()
+    command.time = command.known = now
+    command.kind = kind
+    return command
+
+
+def _same(one: Event, other: Event) -> bool:
+    """Whether two waiting market events are one."""
+    return isinstance(one, Bar) and isinstance(other, Bar) and one.symbol == other.symbol and one.time <= other.time
