@@ -10,8 +10,34 @@ Amounts that cross a port are floats on their decimal grid; their text form is d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from stratofold.adapters.nouns import (
+    ACCEPTED,
+    ACTIVE,
+    CLAIMED,
+    DROPPED,
+    HALTED,
+    READY,
+    REDUCING,
+    REJECTED,
+    UNKNOWN,
+    AccountLimits,
+    AccountState,
+    Alert,
+    Answer,
+    Capabilities,
+    Control,
+    Entry,
+    Head,
+    Message,
+    NoAnswer,
+    Offer,
+    Record,
+    Response,
+    VenueOrder,
+    VenueReport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -19,104 +45,45 @@ if TYPE_CHECKING:
     from stratofold.events import Event
     from stratofold.market.data import Actions, MarketData, Moment
 
-# States of an outgoing message: written down, claimed (may be on the wire), answered for good or for ill, or never sent.
-READY, CLAIMED, ACCEPTED, REJECTED, UNKNOWN, DROPPED = "ready", "claimed", "accepted", "rejected", "unknown", "dropped"
-
-# What a control row says of its scope; the strictest of all that apply counts.
-ACTIVE, REDUCING, HALTED = "active", "reducing", "halted"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record before it is written: `body` is its decision part, `envelope` what else is known (contract 9)."""
-
-    kind: str
-    body: bytes
-    envelope: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record as written: `sequence` is dense from 1 a book; `chain` is SHA-256 over the one before and this one."""
-
-    book: str
-    sequence: int
-    kind: str
-    body: bytes
-    envelope: bytes
-    chain: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where a book stands: `sequence` and `chain` of its last record, `step` the events folded, `epoch` its writer."""
-
-    book: str
-    account: str
-    generation: str
-    epoch: int
-    sequence: int
-    step: int
-    chain: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message for the venue: `key` is unique for ever; `action` is submit, cancel or replace.
-
-    `client_id` names the order (contract 6).  `body` is the venue message in wire form.  `expires_at` (ns UTC) is when
-    it must no longer be sent.  `reduces`: it can only make exposure smaller, so a reducing-only control lets it pass.
-    `exposure` is what it reserves of the account (base currency); `price` what it crosses at (NaN: any).
-    """
-
-    key: str
-    action: str
-    client_id: str
-    symbol: str
-    side: int
-    quantity: float
-    price: float
-    exposure: float
-    reduces: bool
-    expires_at: int
-    body: bytes
-    state: str = READY
-    epoch: int = 0
-    answer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """One thing in a book's inbox: (`source`, `identity`) is accepted once, for ever; `number` is its place."""
-
-    number: int
-    source: str
-    identity: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """What the operator or a breach says of a scope: account, book, strategy or symbol (`*`: everything)."""
-
-    scope: str
-    name: str
-    state: str
-    reason: str
-    by: str
-    time: int
-    sequence: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AccountLimits:
-    """What all books of an account may have at the venue together; 0 allows nothing but what reduces."""
-
-    exposure_max: float = 0.0
-    orders_max: int = 0
-    symbol_exposure_max: float = 0.0
-    orders_per_second_max: int = 0
-    self_match: bool = False  # whether opposite orders of two books may meet
+__all__ = [
+    "ACCEPTED",
+    "ACTIVE",
+    "CLAIMED",
+    "DROPPED",
+    "HALTED",
+    "READY",
+    "REDUCING",
+    "REJECTED",
+    "UNKNOWN",
+    "AccountLimits",
+    "AccountState",
+    "Alert",
+    "Answer",
+    "Artifacts",
+    "Broker",
+    "Capabilities",
+    "Catalogue",
+    "Clock",
+    "Control",
+    "Entry",
+    "Feed",
+    "Head",
+    "Http",
+    "Journal",
+    "Message",
+    "NoAnswer",
+    "Notifier",
+    "Offer",
+    "Record",
+    "Response",
+    "Secrets",
+    "Signal",
+    "Socket",
+    "Sockets",
+    "Tasks",
+    "VenueOrder",
+    "VenueReport",
+]
 
 
 @runtime_checkable
@@ -249,18 +216,6 @@ class Secrets(Protocol):
         """Keep a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """What a person must hear: `key` is what makes two of them the same; `level` info, warning or critical."""
-
-    key: str
-    level: str
-    title: str
-    text: str
-    time: int
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
 @runtime_checkable
 class Notifier(Protocol):
     """Tells people."""
@@ -308,25 +263,6 @@ class Tasks(Protocol):
         """A fresh signal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a server answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class NoAnswer(Exception):
-    """The request left and no whole answer came back; `sent` is False when it certainly did not leave."""
-
-    def __init__(self, why: str, *, sent: bool = True) -> None:
-        """Keep why, and whether a byte may have left."""
-        super().__init__(why)
-        self.why = why
-        self.sent = sent
-
-
 @runtime_checkable
 class Http(Protocol):
     """One request, one answer; never a retry, never a redirect."""
@@ -357,93 +293,6 @@ class Sockets(Protocol):
 
     async def connect(self, url: str, headers: Mapping[str, str] | None = None) -> Socket:
         """Open one; raises NoAnswer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a venue can do; what it cannot is done by the fold, or refused."""
-
-    dedupes_client_id: bool = False
-    lookup_by_client_id: bool = False
-    lookup_settle_seconds: float = 30.0
-    executions_have_ids: bool = False
-    cancel_on_disconnect: bool = False
-    native_bracket: bool = False
-    native_one_cancels_other: bool = False
-    native_trailing: bool = False
-    replaces: bool = True
-    kinds: tuple[str, ...] = ("market", "limit", "stop", "stop_limit")
-    times_in_force: tuple[str, ...] = ("gtc", "day", "ioc", "fok", "at_close")
-    requests_per_minute: int = 200
-
-
-@dataclass(frozen=True, slots=True)
-class VenueReport:
-    """One fact a venue states of an order, before it has a handle: `identity` is the same on every channel that says it.
-
-    `kind` is a name of `fold.lifecycle.REPORT_NAMES`; amounts are floats on their grid, NaN for not said.  `cumulative` is
-    what the order has filled by then.  `client_id` is empty for an order that is not ours.
-    """
-
-    identity: str
-    kind: str
-    client_id: str
-    venue_id: str
-    symbol: str
-    side: int
-    time: int
-    quantity: float = 0.0
-    price: float = float("nan")
-    fee: float = 0.0
-    cumulative: float = float("nan")
-    leaves: float = float("nan")
-    limit: float = float("nan")
-    stop: float = float("nan")
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class VenueOrder:
-    """An order as the venue shows it when asked; `state` is a name of `fold.lifecycle.STATE_NAMES`."""
-
-    client_id: str
-    venue_id: str
-    symbol: str
-    side: int
-    kind: str
-    tif: str
-    state: str
-    quantity: float
-    filled: float
-    average_price: float
-    limit: float
-    stop: float
-    time: int
-    replaced_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountState:
-    """Money and positions as the venue shows them; positions are signed units and average prices by symbol."""
-
-    account: str
-    currency: str
-    cash: float
-    equity: float
-    buying_power: float
-    positions: Mapping[str, tuple[float, float]]
-    blocked: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of one request: accepted, rejected (with the venue's code and text) or unknown."""
-
-    state: str
-    venue_id: str = ""
-    reason: str = ""
-    request_id: str = ""
-    reports: tuple[VenueReport, ...] = ()
 
 
 @runtime_checkable

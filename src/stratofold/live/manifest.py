@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import re
 from array import array
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,13 +19,14 @@ import msgspec
 from stratofold.errors import Setup
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.risk import Limits
+from stratofold.instance import build_strategy, hooks_of
 from stratofold.live.fold import Fold, Progress, Unguarded, make_engine
+from stratofold.live.risk.bounds import Bounds, SymbolBounds
 from stratofold.live.risk.guard import Guard
 from stratofold.live.risk.hours import Hours
 from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import Instrument, currency_decimals
 from stratofold.market.sessions import calendar
-from stratofold.research.prepare import _hears, build_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +123,17 @@ def guard_of(manifest: Manifest) -> Guard | Unguarded:
     return Guard(bounds_from(manifest.bounds), [hours] * len(manifest.instruments), manifest.symbols)
 
 
+def bounds_from(rows: Mapping[str, Mapping[str, Any]]) -> Bounds:
+    """Bounds from plain rows by section, as `asdict` makes them; what is not stated allows nothing."""
+    symbols = {name: SymbolBounds(**row) for name, row in rows.get("symbols", {}).items()}
+    sections = {
+        item.name: item.default_factory(**rows[item.name])  # type: ignore[misc]  # every section has a class
+        for item in fields(Bounds)
+        if item.name in rows and item.name != "symbols"
+    }
+    return Bounds(symbols=symbols, **sections)
+
+
 def _hours(manifest: Manifest) -> Hours:
     """When the book's market is open, from a while before its first event on."""
     near = _calendar(manifest)
@@ -148,7 +161,7 @@ def build_fold(manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[
 
     free = array("d", [manifest.risk_free / sessions.sessions_per_year])
     engine = make_engine(
-        ledger(), ledger(), Limits(**manifest.limits), sessions_of(sessions), _hears(fold), free,
+        ledger(), ledger(), Limits(**manifest.limits), sessions_of(sessions), hooks_of(fold), free,
         int(manifest.grace_seconds * 1e9),
     )  # fmt: skip
     return Fold(engine, fold, manifest.symbols, Progress(len(instruments), len(strategy.schedule)), guard_of(manifest))

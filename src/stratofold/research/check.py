@@ -15,10 +15,11 @@ from stratofold.errors import Setup
 from stratofold.fold.run import CROWDED
 from stratofold.fold.run import run as fold_run
 from stratofold.fold.state import restore, save
+from stratofold.instance import build_strategy
 from stratofold.research.backtest import check_cash, check_strategy
 from stratofold.research.execute import plain, told
 from stratofold.research.outside import Change, OtherFuture, OtherOrder, Outside
-from stratofold.research.prepare import Options, Run, build_engine, build_strategy, prepare
+from stratofold.research.prepare import Options, Run, build_engine, prepare
 from stratofold.routing import is_plain
 
 if TYPE_CHECKING:

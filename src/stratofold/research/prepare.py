@@ -8,38 +8,34 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from stratofold.errors import Setup
 from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, TIMER
 from stratofold.fold.book import Book
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.desk import Costs
-from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine, Feed
+from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import Logs
 from stratofold.fold.risk import Limits, Risk, Unlimited
-from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally
 from stratofold.fold.venue import Venue
+from stratofold.instance import build_strategy, hooks_of
 from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import currency_decimals
 from stratofold.research import seats
-from stratofold.research.sharing import refuse_shared
-from stratofold.routing import route
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from stratofold.fold.order import Contract
+    from stratofold.fold.strategy import Strategy
     from stratofold.market.data import MarketData
     from stratofold.market.sessions import Calendar
 
-_HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "on_fill": HEARS_FILL}
-_routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs more than a short run
 _CAPACITY_MIN, _CAPACITY_MAX = 4, 64
 _LOG_ROWS = 256
 _BARS_A_ROW = 40  # a log that is long enough at once saves leaving machine code to lengthen it
@@ -94,51 +90,6 @@ def prepare(
     return Run(engine, fold, feed, len(feed.time) + len(feed.event_key), seat)
 
 
-def build_strategy(
-    strategy: type[Strategy], symbols: tuple[str, ...], parameters: Mapping[str, Any], artifacts: Mapping[str, object]
-) -> Strategy:
-    """An instance with its parameters, symbols and state made; its code means the same in every execution."""
-    if strategy not in _routed:
-        _refuse_misspelt(strategy)
-        route(strategy)
-        _routed.add(strategy)
-    if artifacts:
-        route(*artifacts.values())
-    fold = strategy()
-    declared = strategy.parameters()
-    for name, value in parameters.items():
-        if name not in declared:
-            raise _unknown_parameter(strategy, name, list(declared))
-        setattr(fold, name, declared[name].accept(value))
-    fold.symbol_count = len(symbols)
-    fold._edge_symbols = symbols  # noqa: SLF001  the edge's own attributes
-    fold._edge_artifacts = dict(artifacts)  # noqa: SLF001
-    fold.setup()
-    refuse_shared(fold)
-    return fold
-
-
-def _refuse_misspelt(strategy: type[Strategy]) -> None:
-    """Raise Setup SF114 for a method that looks like a hook and is none: it would never be called."""
-    hooks = [*_HOOKS, "setup"]
-    for name in vars(strategy):
-        if not name.startswith(("on_", "set")) or name in hooks or not callable(vars(strategy)[name]):
-            continue
-        near = get_close_matches(name, hooks, n=1, cutoff=0.8)
-        if near:
-            what = f"{strategy.__name__}.{name} is not a hook, and nothing would call it"
-            raise Setup("SF114", what, why=f"the hooks are {', '.join(hooks)}", fix=f"did you mean {near[0]}?")
-
-
-def _unknown_parameter(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:
-    """The error for a parameter that the strategy does not declare."""
-    near = get_close_matches(name, declared, n=1)
-    what = f"{strategy.__name__} has no parameter {name!r}"
-    why = f"its parameters are {', '.join(declared)}" if declared else "it declares none"
-    fix = f"did you mean {near[0]!r}?" if near else f"declare it: {name} = param(...)"
-    return Setup("SF100", what, why=why, fix=fix)
-
-
 def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     """Book, risk, venue, tally and logs for these instruments."""
     currencies = _currencies(data, options.base)
@@ -157,14 +108,9 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     curve = len(data.time) if options.equity_curve else 0
     rows = len(data.calendar) * 8 // 7 + 8  # so many that it is never crowded
     logs = Logs(max(options.log_rows, len(data.time) // _BARS_A_ROW), rows, curve)
-    engine = Engine(book, Risk(_plain(options.limits), len(data.symbols)), venue, tally, sessions, logs, _hears(fold))
+    engine = Engine(book, Risk(_plain(options.limits), len(data.symbols)), venue, tally, sessions, logs, hooks_of(fold))
     engine.grace = int(options.grace_seconds * 1e9)
     return engine
-
-
-def _hears(fold: Strategy) -> int:
-    """Which hooks the strategy's class overrides."""
-    return sum(flag for hook, flag in _HOOKS.items() if getattr(type(fold), hook) is not getattr(Strategy, hook))
 
 
 def _plain(limits: Limits | None) -> Limits:

@@ -1,0 +1,73 @@
+"""From a strategy's class to an instance that can be folded: parameters, symbols, artefacts, and code that means one thing.
+
+What comes in: a class, symbols by handle, parameters, artefacts.  What goes out: an instance after its `setup`.
+Why it is shaped so: research and live begin with the same instance, and neither may import the other.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from stratofold.errors import Setup
+from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER
+from stratofold.fold.strategy import Strategy
+from stratofold.routing import route
+from stratofold.sharing import refuse_shared
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "on_fill": HEARS_FILL}
+_routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs more than a short run
+
+
+def hooks_of(fold: Strategy) -> int:
+    """Which hooks the strategy's class overrides, as a sum of `HEARS_...` flags."""
+    return sum(flag for hook, flag in _HOOKS.items() if getattr(type(fold), hook) is not getattr(Strategy, hook))
+
+
+def build_strategy(
+    strategy: type[Strategy], symbols: tuple[str, ...], parameters: Mapping[str, Any], artifacts: Mapping[str, object]
+) -> Strategy:
+    """An instance with its parameters, symbols and state made; its code means the same in every execution."""
+    if strategy not in _routed:
+        _refuse_misspelt(strategy)
+        route(strategy)
+        _routed.add(strategy)
+    if artifacts:
+        route(*artifacts.values())
+    fold = strategy()
+    declared = strategy.parameters()
+    for name, value in parameters.items():
+        if name not in declared:
+            raise _unknown_parameter(strategy, name, list(declared))
+        setattr(fold, name, declared[name].accept(value))
+    fold.symbol_count = len(symbols)
+    fold._edge_symbols = symbols  # noqa: SLF001  the edge's own attributes
+    fold._edge_artifacts = dict(artifacts)  # noqa: SLF001
+    fold.setup()
+    refuse_shared(fold)
+    return fold
+
+
+def _refuse_misspelt(strategy: type[Strategy]) -> None:
+    """Raise Setup SF114 for a method that looks like a hook and is none: it would never be called."""
+    hooks = [*_HOOKS, "setup"]
+    for name in vars(strategy):
+        if not name.startswith(("on_", "set")) or name in hooks or not callable(vars(strategy)[name]):
+            continue
+        near = get_close_matches(name, hooks, n=1, cutoff=0.8)
+        if near:
+            what = f"{strategy.__name__}.{name} is not a hook, and nothing would call it"
+            raise Setup("SF114", what, why=f"the hooks are {', '.join(hooks)}", fix=f"did you mean {near[0]}?")
+
+
+def _unknown_parameter(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:
+    """The error for a parameter that the strategy does not declare."""
+    near = get_close_matches(name, declared, n=1)
+    what = f"{strategy.__name__} has no parameter {name!r}"
+    why = f"its parameters are {', '.join(declared)}" if declared else "it declares none"
+    fix = f"did you mean {near[0]!r}?" if near else f"declare it: {name} = param(...)"
+    return Setup("SF100", what, why=why, fix=fix)
