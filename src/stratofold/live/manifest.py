@@ -127,7 +127,7 @@ def bounds_from(rows: Mapping[str, Mapping[str, Any]]) -> Bounds:
     """Bounds from plain rows by section, as `asdict` makes them; what is not stated allows nothing."""
     symbols = {name: SymbolBounds(**row) for name, row in rows.get("symbols", {}).items()}
     sections = {
-        item.name: item.default_factory(**rows[item.name])  # type: ignore[misc]  # every section has a class
+        item.name: type(getattr(Bounds(), item.name))(**rows[item.name])
         for item in fields(Bounds)
         if item.name in rows and item.name != "symbols"
     }
