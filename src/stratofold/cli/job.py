@@ -64,10 +64,10 @@ def job(options: Mapping[str, Any], config_path: Path | None, extra: Iterable[st
     strategy = load_strategy(name)
     parameters = {**config.parameters, **typed}
     _refuse_unknown(parameters, strategy, set(options))
-    symbols = _split(said.get("symbols")) or config.symbols
+    symbols = split(said.get("symbols")) or config.symbols
     keywords = _keywords(said, config, symbols) | parameters
-    data = said.get("data") or config.data or _default_sample(symbols)
-    return Job(strategy, _data(data, symbols), keywords, said.get("report") or config.report)
+    data = said.get("data") or config.data or default_sample(symbols)
+    return Job(strategy, market(data, symbols), keywords, said.get("report") or config.report)
 
 
 def _config(path: Path | None) -> Config:
@@ -92,6 +92,11 @@ def _keywords(said: Mapping[str, Any], config: Config, symbols: list[str] | None
     return {name: value for name, value in keywords.items() if value is not None}
 
 
+def cost(name: str, text: str | None) -> Any:
+    """`per_share=0.005,minimum=1` as the model of costs called `name`; None where nothing was said."""
+    return model(name)(**_table(name, text)) if text else None
+
+
 def _table(name: str, text: str) -> dict[str, Any]:
     """`per_share=0.005,minimum=1` as a table; raises an ExceptionGroup of all that is wrong with it."""
     table = {}
@@ -104,23 +109,23 @@ def _table(name: str, text: str) -> dict[str, Any]:
     return table
 
 
-def _split(text: str | None) -> list[str]:
+def split(text: str | None) -> list[str]:
     """Names between commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
-def _default_sample(symbols: list[str] | None) -> str:
+def default_sample(symbols: list[str] | None) -> str:
     """The sample that serves when no data is named."""
     return "sample:" + (",".join(symbols) if symbols else "us14")
 
 
-def _data(text: str, symbols: list[str] | None) -> Any:
+def market(text: str, symbols: list[str] | None) -> Any:
     """Market data by path, or from the sample."""
     import stratofold
 
     kind, _, names = text.partition(":")
     if kind == "sample":
-        return stratofold.sample(*_split(names))
+        return stratofold.sample(*split(names))
     if not Path(text).exists():
         raise Setup(
             "SF722",

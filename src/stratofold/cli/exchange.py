@@ -1,0 +1,105 @@
+"""`stratofold exchange`: a paper exchange on this machine, speaking a real broker's API."""
+
+import asyncio
+import json as json_module
+import signal
+from typing import Annotated, Any
+
+import typer
+
+from stratofold.cli import job as jobs
+from stratofold.cli.output import Debug, Json, verb
+from stratofold.errors import Setup
+
+Speed = Annotated[
+    str, typer.Option(help="60 is sixty times real time; max: as fast as possible; step: by POST /admin/step.")
+]
+
+
+@verb
+def exchange(
+    data: jobs.Data = None,
+    symbols: jobs.Symbols = None,
+    start: Annotated[str | None, typer.Option(help="First day replayed; what is before is history.")] = None,
+    end: jobs.End = None,
+    *,
+    speed: Speed = "60",
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 0,
+    cash: Annotated[float, typer.Option(help="Each account's money.")] = 100_000.0,
+    fees: jobs.Charges = None,
+    slippage: jobs.Slips = None,
+    volume_cap: Annotated[
+        float | None, typer.Option(help="The fraction of a bar's volume that orders may take.")
+    ] = None,
+    rate_limit: Annotated[
+        int | None, typer.Option(help="Requests a minute; 0: no limit. Default: 200, and 0 for max and step.")
+    ] = None,
+    wash_trades: Annotated[bool, typer.Option(help="Let an account's orders meet each other.")] = False,
+    seed: Annotated[int, typer.Option(help="Keys, ids and faults follow from it.")] = 1,
+    accounts: Annotated[int, typer.Option(help="How many accounts there are.")] = 1,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Replay data as a paper exchange until interrupted; prints one line when it is ready."""
+    from stratofold.exchange.core import Exchange, Rules
+    from stratofold.exchange.desk import Terms
+
+    pace = _pace(speed)
+    limit = rate_limit if rate_limit is not None else 200 * isinstance(pace, float)
+    made = Exchange(
+        _market(data, symbols, end), start,
+        Terms(cash, fees=jobs.cost("fees", fees), slippage=jobs.cost("slippage", slippage), volume_cap=volume_cap or float("inf")),
+        Rules(requests_per_minute=int(limit), wash_trades=wash_trades), seed, accounts,
+    )  # fmt: skip
+    asyncio.run(_serve(made, pace, host, port, json=json))
+
+
+def _pace(text: str) -> float | str:
+    """The speed as the server takes it; raises errors.Setup."""
+    if text in {"max", "step"}:
+        return text
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed < float("inf"):
+        raise Setup("SF852", f"--speed {text} is no speed", fix="a number above 0, max or step")
+    return speed
+
+
+def _market(data: str | None, symbols: str | None, end: str | None) -> Any:
+    """The data to replay."""
+    names = jobs.split(symbols)
+    market = jobs.market(data if data not in {None, "sample"} else jobs.default_sample(names), names)
+    market = market.subset(names or None)
+    return market.subset(None, None, end) if end else market
+
+
+async def _serve(made: Any, pace: float | str, host: str, port: int, *, json: bool) -> None:
+    """Listen, say so, and go on until interrupted."""
+    from stratofold.exchange.server import Server
+
+    server = Server(made, pace)
+    await server.start(host, port)
+    _say_ready(server, host, json=json)
+    stopped = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    await stopped.wait()
+    await server.stop()
+
+
+def _say_ready(server: Any, host: str, *, json: bool) -> None:
+    """Where it listens and with what keys, on one line."""
+    keys = [(account.key_id, account.secret_key) for account in server.exchange.accounts.values()]
+    base = f"{host}:{server.port}"
+    ready = {
+        "url": f"http://{base}", "data_url": f"http://{base}", "stream_url": f"ws://{base}/stream",
+        "data_stream_url": f"ws://{base}/v2/iex", "key_id": keys[0][0], "secret_key": keys[0][1],
+        "accounts": [{"key_id": key, "secret_key": secret} for key, secret in keys],
+        "symbols": list(server.exchange.market.symbols), "speed": str(server.speed),
+    }  # fmt: skip
+    typer.echo(
+        json_module.dumps(ready) if json else f"paper exchange at {ready['url']}, key {keys[0][0]}, secret {keys[0][1]}"
+    )

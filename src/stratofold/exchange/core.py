@@ -1,0 +1,150 @@
+"""The exchange: accounts over one market, and the moments at which something happens to all of them.
+
+What comes in: steps of the replay, and requests by way of `api`.  What goes out: updates and bars, left in `outgoing`
+until the server has queued them to its sockets.
+Why it is shaped so: no I/O and no clock, so the same requests at the same moments give the same answers for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+from stratofold.exchange.account import Account
+from stratofold.exchange.desk import Terms
+from stratofold.exchange.market import Candle, Deed, Market
+
+if TYPE_CHECKING:
+    from stratofold.exchange.dialect import Json
+    from stratofold.market.data import MarketData, Moment
+
+MULTIPLIER = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the broker allows: exposure as a multiple of equity, and requests a minute (0: as many as you like)."""
+
+    multiplier: float = MULTIPLIER
+    requests_per_minute: int = 200
+    wash_trades: bool = False
+
+
+@dataclass(slots=True)
+class Released:
+    """What one step did: the thing released (None: only time), and how much was sent because of it."""
+
+    time: int
+    what: Candle | Deed | None
+    updates: int
+    bars: int
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """What waits for the sockets: updates by account, then bars; the order in which they must arrive."""
+
+    updates: list[tuple[Account, Json]] = field(default_factory=list)
+    bars: list[Candle] = field(default_factory=list)
+
+
+class Exchange:
+    """Accounts by key over one replayed market."""
+
+    def __init__(
+        self,
+        data: MarketData,
+        start: Moment = None,
+        terms: Terms | None = None,
+        rules: Rules | None = None,
+        seed: int = 1,
+        accounts: int = 1,
+    ) -> None:
+        """`accounts` accounts with equal terms; raises Setup SF850 when nothing is left to replay."""
+        self.market = Market(data, start)
+        self.rules = rules or Rules()
+        self.terms = terms or Terms()
+        self.seed = seed
+        self.assets = [_asset(self.market, handle) for handle in range(len(self.market.symbols))]
+        made = [self._account(number) for number in range(accounts)]
+        self.accounts: dict[str, Account] = {account.key_id: account for account in made}
+        self.outgoing = Outgoing()
+
+    def _account(self, number: int) -> Account:
+        """Account `number`; its keys follow from the seed, so that they survive a restart (they guard play money)."""
+        digest = sha256(f"stratofold exchange {self.seed} {number}".encode()).hexdigest()
+        return Account(self.market, self.terms, f"PK{digest[:18].upper()}", digest[18:58], self.assets)
+
+    def account(self, key_id: str, secret_key: str) -> Account | None:
+        """The account of a pair of keys, None where they fit no account."""
+        account = self.accounts.get(key_id)
+        return account if account is not None and account.secret_key == secret_key else None
+
+    def step(self, until: int | None = None) -> Released:
+        """Release the next thing, if it comes no later than `until`; else only let time come to `until`.
+
+        Orders are matched and their updates left first, then the bar becomes visible.
+        """
+        following = self.market.next_time
+        if following is None or (until is not None and following > until):
+            return self.wait(until if until is not None else self.market.now)
+        what = self.market.release()
+        sent = 0
+        for account in self.accounts.values():
+            account.catch_up(what if isinstance(what, Deed) else None)
+            sent += self.collect(account)
+        if isinstance(what, Candle):
+            self.outgoing.bars.append(what)
+        return Released(self.market.now, what, sent, int(isinstance(what, Candle)))
+
+    def wait(self, until: int) -> Released:
+        """Time comes to `until` without anything released; day orders may end."""
+        self.market.now = max(self.market.now, until)
+        sent = 0
+        for account in self.accounts.values():
+            account.arrive()
+            sent += self.collect(account)
+        return Released(self.market.now, None, sent, 0)
+
+    def halt(self, handle: int, *, halted: bool) -> None:
+        """A symbol stops or resumes trading, for everyone."""
+        self.market.halted[handle] = halted
+        for account in self.accounts.values():
+            account.desk.halt(handle, halted)
+
+    def collect(self, account: Account) -> int:
+        """Move an account's new updates to what waits for the sockets; returns how many."""
+        updates = account.taken_updates()
+        self.outgoing.updates += [(account, update) for update in updates]
+        return len(updates)
+
+    def taken(self) -> Outgoing:
+        """What the sockets have not been given yet."""
+        taken, self.outgoing = self.outgoing, Outgoing()
+        return taken
+
+
+def _asset(market: Market, handle: int) -> Json:
+    """An instrument as the API's asset."""
+    instrument = market.instruments[handle]
+    crypto = instrument.kind == "crypto"
+    return {
+        "id": str(uuid5(NAMESPACE_URL, f"stratofold exchange asset {instrument.symbol}")),
+        "class": "crypto" if crypto else "us_equity",
+        "exchange": "CRYPTO" if crypto else "NYSE",
+        "symbol": instrument.symbol,
+        "name": instrument.symbol,
+        "status": "active",
+        "tradable": True,
+        "marginable": not crypto,
+        "shortable": not crypto,
+        "easy_to_borrow": not crypto,
+        "fractionable": float(instrument.lot or 1.0) < 1.0,
+        "min_order_size": str(instrument.lot or 1),
+        "min_trade_increment": str(instrument.lot or 1),
+        "price_increment": str(1.0 / instrument.price_scale),
+        "maintenance_margin_requirement": 100.0 * instrument.maintenance,
+        "attributes": [],
+    }

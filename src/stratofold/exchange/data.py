@@ -1,0 +1,248 @@
+"""Handlers for market data: bars with paging, what is latest, snapshots, corporate actions.
+
+What comes in: a request that was let in.  What goes out: a status and what the JSON says; raises Refused.
+Only what the replay has released is ever shown.  Source: Alpaca's Market Data API reference.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from bisect import bisect_left, bisect_right
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from stratofold.events import DIVIDEND, RENAME, SPLIT
+from stratofold.exchange.dialect import Json, Refused, malformed
+from stratofold.exchange.moments import read_moment, short_stamp, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from stratofold.exchange.api import Asked
+    from stratofold.exchange.market import Candle, Deed, Market
+
+_LIMIT, _LIMIT_MAX = 1000, 10_000
+_FOREVER = 9223372036854775807
+_DAY_NS = 86_400_000_000_000
+
+
+def candle_json(bar: Candle) -> Json:
+    """A bar in the letters of the API; how many trades made it and their mean price are not known."""
+    return {
+        "t": short_stamp(bar.begin), "o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close, "v": bar.volume,
+        "n": None, "vw": None,
+    }  # fmt: skip
+
+
+def bars(asked: Asked) -> tuple[int, Any]:
+    """GET /v2/stocks/bars: by symbol, then by time; `start` and `end` are inclusive and name the bars' beginnings."""
+    found, token = _page(asked, _symbols(asked))
+    by_symbol: dict[str, list[Json]] = {}
+    for bar in found:
+        by_symbol.setdefault(bar.symbol, []).append(candle_json(bar))
+    return 200, {"bars": by_symbol, "next_page_token": token}
+
+
+def bars_of_one(asked: Asked, symbol: str) -> tuple[int, Any]:
+    """GET /v2/stocks/{symbol}/bars."""
+    found, token = _page(asked, [symbol])
+    return 200, {"bars": [candle_json(bar) for bar in found], "symbol": symbol, "next_page_token": token}
+
+
+def _page(asked: Asked, symbols: Sequence[str]) -> tuple[list[Candle], str | None]:
+    """One page of bars, and the token of the next."""
+    market, query = asked.exchange.market, asked.query
+    limit = query.get("limit", str(_LIMIT))
+    if not limit.isdigit() or not 0 < int(limit) <= _LIMIT_MAX:
+        raise malformed(f"limit must be between 1 and {_LIMIT_MAX}")
+    if query.get("adjustment", "raw") != "raw":
+        raise malformed("only adjustment=raw is served: the data are raw, and corporate actions say the rest")
+    _check_timeframe(query.get("timeframe", "1Day"), market)
+    low, high = _moment(asked, "start", 0), _moment(asked, "end", _FOREVER)
+    from_symbol, from_time = _read_token(query.get("page_token", ""))
+    found: list[Candle] = []
+    for bar in _walk(market, sorted(set(symbols)), low, high, newest_first=query.get("sort") == "desc"):
+        if from_symbol and (bar.symbol, 0) < (from_symbol, 0):
+            continue
+        if bar.symbol == from_symbol and not _past(bar.begin, from_time, newest_first=query.get("sort") == "desc"):
+            continue
+        if len(found) == int(limit):
+            return found, _write_token(found[-1])
+        found.append(bar)
+    return found, None
+
+
+def _past(begin: int, seen: int, *, newest_first: bool) -> bool:
+    """Whether a bar comes after the last one of the page before."""
+    return begin < seen if newest_first else begin > seen
+
+
+def _walk(market: Market, symbols: Sequence[str], low: int, high: int, *, newest_first: bool) -> Iterator[Candle]:
+    """Released bars of symbols that begin in a range."""
+    for symbol in symbols:
+        if symbol not in market.handles:
+            continue
+        handle = market.handles[symbol]
+        rows = market.rows[handle]
+        count = market.visible(handle)
+        begin = market.begin_at
+        first = bisect_left(range(count), low, key=lambda k, rows=rows: begin(rows[k]))  # type: ignore[misc]
+        last = bisect_right(range(count), high, key=lambda k, rows=rows: begin(rows[k]))  # type: ignore[misc]
+        places = range(last - 1, first - 1, -1) if newest_first else range(first, last)
+        for k in places:
+            yield market.candle(rows[k])
+
+
+def _check_timeframe(timeframe: str, market: Market) -> None:
+    """Raise Refused for bars of another length than the data's."""
+    words = {"1Day": _DAY_NS, "1D": _DAY_NS, "1Min": 60_000_000_000, "1T": 60_000_000_000}
+    if timeframe not in words:
+        raise malformed(f"invalid timeframe: {timeframe}; the data have 1Day or 1Min")
+    if words[timeframe] != market.span_ns:
+        raise malformed(f"this exchange replays bars of {market.span_ns // 60_000_000_000} minutes, not {timeframe}")
+
+
+def _symbols(asked: Asked) -> list[str]:
+    """The symbols of the query; raises Refused where there are none."""
+    symbols = [name for name in asked.query.get("symbols", "").split(",") if name]
+    if not symbols:
+        raise Refused(400, 40010000, "symbols is required")
+    return symbols
+
+
+def _moment(asked: Asked, name: str, otherwise: int) -> int:
+    """A time of the query; raises Refused for what is none."""
+    text = asked.query.get(name)
+    if not text:
+        return otherwise
+    try:
+        return read_moment(text)
+    except ValueError:
+        raise malformed(f"invalid {name}") from None
+
+
+def _write_token(bar: Candle) -> str:
+    """Where a page ended."""
+    return base64.urlsafe_b64encode(f"{bar.symbol}|{bar.begin}".encode()).decode()
+
+
+def _read_token(token: str) -> tuple[str, int]:
+    """Where the page before ended; raises Refused for a token that is none."""
+    if not token:
+        return "", 0
+    try:
+        symbol, _, begin = base64.urlsafe_b64decode(token).decode().partition("|")
+        return symbol, int(begin)
+    except (binascii.Error, ValueError):
+        raise malformed("invalid page_token") from None
+
+
+def _last(market: Market, symbol: str) -> Candle | None:
+    """The last released bar of a symbol."""
+    row = market.last_row(market.handles[symbol]) if symbol in market.handles else -1
+    return market.candle(row) if row >= 0 else None
+
+
+def latest_bars(asked: Asked) -> tuple[int, Any]:
+    """GET /v2/stocks/bars/latest."""
+    found = {symbol: _last(asked.exchange.market, symbol) for symbol in _symbols(asked)}
+    return 200, {"bars": {symbol: candle_json(bar) for symbol, bar in found.items() if bar}}
+
+
+def latest_trades(asked: Asked) -> tuple[int, Any]:
+    """GET /v2/stocks/trades/latest: the last close, as a trade of no stated size."""
+    found = {symbol: _last(asked.exchange.market, symbol) for symbol in _symbols(asked)}
+    return 200, {"trades": {symbol: _trade(bar) for symbol, bar in found.items() if bar}}
+
+
+def latest_quotes(asked: Asked) -> tuple[int, Any]:
+    """GET /v2/stocks/quotes/latest: the last close on both sides, because bars have no quotes."""
+    found = {symbol: _last(asked.exchange.market, symbol) for symbol in _symbols(asked)}
+    return 200, {"quotes": {symbol: _quote(bar) for symbol, bar in found.items() if bar}}
+
+
+def _trade(bar: Candle) -> Json:
+    """A bar's close as a trade."""
+    return {"t": stamp(bar.time), "x": "V", "p": bar.close, "s": 0, "c": ["@"], "i": 0, "z": "B"}
+
+
+def _quote(bar: Candle) -> Json:
+    """A bar's close as a quote."""
+    return {
+        "t": stamp(bar.time), "ax": "V", "ap": bar.close, "as": 0, "bx": "V", "bp": bar.close, "bs": 0, "c": ["R"],
+        "z": "B",
+    }  # fmt: skip
+
+
+def snapshots(asked: Asked) -> tuple[int, Any]:
+    """GET /v2/stocks/snapshots."""
+    market = asked.exchange.market
+    return 200, {symbol: _snapshot(market, symbol) for symbol in _symbols(asked) if _last(market, symbol)}
+
+
+def _snapshot(market: Market, symbol: str) -> Json:
+    """What is known of a symbol now; daily bars only where the data are daily."""
+    handle = market.handles[symbol]
+    rows = market.rows[handle]
+    count = market.visible(handle)
+    last = market.candle(rows[count - 1])
+    before = candle_json(market.candle(rows[count - 2])) if count > 1 else None
+    return {
+        "latestTrade": _trade(last),
+        "latestQuote": _quote(last),
+        "minuteBar": None if market.daily else candle_json(last),
+        "dailyBar": candle_json(last) if market.daily else None,
+        "prevDailyBar": before if market.daily else None,
+    }
+
+
+def corporate_actions(asked: Asked) -> tuple[int, Any]:
+    """GET /v1/corporate-actions: splits, dividends and renames by ex-date, released ones only, in one page."""
+    market = asked.exchange.market
+    symbols = [name for name in asked.query.get("symbols", "").split(",") if name]
+    types = [name for name in asked.query.get("types", "").split(",") if name]
+    low, high = asked.query.get("start", "0000-00-00")[:10], asked.query.get("end", "9999-99-99")[:10]
+    found: dict[str, list[Json]] = {}
+    for place, deed in enumerate(market.deeds()):
+        if deed.symbol < 0 or (symbols and market.symbols[deed.symbol] not in symbols):
+            continue
+        kind, row = _corporate_action(market, deed, place)
+        if row is not None and low <= row["process_date"] <= high and (not types or kind.removesuffix("s") in types):
+            found.setdefault(kind, []).append(row)
+    return 200, {"corporate_actions": found, "next_page_token": None}
+
+
+def _corporate_action(market: Market, deed: Deed, place: int) -> tuple[str, Json | None]:
+    """One action under the API's name for it; None for what the API has no name for."""
+    symbol = market.symbols[deed.symbol]
+    day = _date_of(market, deed.time)
+    row: Json = {
+        "id": str(uuid5(NAMESPACE_URL, f"stratofold exchange corporate action {symbol} {place}")), "symbol": symbol,
+        "process_date": day, "ex_date": day, "record_date": day, "payable_date": day,
+    }  # fmt: skip
+    if deed.kind == DIVIDEND:
+        return "cash_dividends", {**row, "cusip": "", "rate": deed.value, "special": False, "foreign": False}
+    if deed.kind == SPLIT and deed.value >= 1.0:
+        return "forward_splits", {**row, "cusip": "", **_ratio(deed.value)}
+    if deed.kind == SPLIT:
+        return "reverse_splits", {**row, "old_cusip": "", "new_cusip": "", **_ratio(deed.value)}
+    if deed.kind == RENAME:
+        return "name_changes", {**row, "old_symbol": symbol, "new_symbol": symbol, "old_cusip": "", "new_cusip": ""}
+    return "", None
+
+
+def _ratio(value: float) -> Json:
+    """A ratio as new units for old ones: the smallest whole numbers that give this very double, where there are any."""
+    for old in range(1, 1001):
+        new = round(value * old)
+        if new and new / old == value:
+            return {"new_rate": new, "old_rate": old}
+    return {"new_rate": value, "old_rate": 1}
+
+
+def _date_of(market: Market, time: int) -> str:
+    """The date of the session that a time belongs to."""
+    k = market.sessions.session_of(time)
+    return date.fromordinal(market.sessions.days[k]).isoformat()

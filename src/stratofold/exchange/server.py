@@ -1,0 +1,175 @@
+"""The exchange on sockets: HTTP and WebSockets by aiohttp, and the replay's pace by the wall clock.
+
+What comes in: connections.  What goes out: what the exchange answers, and its streams.
+Why it is shaped so: the only place with I/O and a clock; everything it does with a request is `Api.handle`, then the
+updates go to the sockets before the answer does, so that a client that stepped knows what to wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMsgType, web
+
+from stratofold.errors import Setup
+from stratofold.exchange.api import Api, Request
+from stratofold.exchange.stream import DataSession, TradeSession, update_frame
+
+if TYPE_CHECKING:
+    from stratofold.exchange.core import Exchange
+
+_DATA_PATHS = ("/v2/iex", "/v2/sip", "/v2/delayed_sip", "/v2/test", "/v1beta3/crypto/us")
+STEP, MAX = "step", "max"
+
+
+class Server:
+    """Serves one exchange; `speed` is a multiple of real time, "max" or "step"."""
+
+    def __init__(self, exchange: Exchange, speed: float | str = STEP) -> None:
+        """Nothing listens yet."""
+        self.exchange = exchange
+        self.api = Api(exchange)
+        self.speed = speed
+        self.port = 0
+        self._trades: dict[web.WebSocketResponse, TradeSession] = {}
+        self._data: dict[web.WebSocketResponse, DataSession] = {}
+        self._runner: web.AppRunner | None = None
+        self._replay: asyncio.Task[None] | None = None
+        self._subscribed = asyncio.Event()
+        self._turn = asyncio.Lock()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; `port` 0 takes a free one.  Raises Setup SF851 when the port cannot be had."""
+        application = web.Application(client_max_size=1 << 20)
+        application.router.add_get("/stream", self._trade_stream)
+        for path in _DATA_PATHS:
+            application.router.add_get(path, self._data_stream)
+        application.router.add_route("*", "/{path:.*}", self._request)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            what = f"the exchange cannot listen at {host}:{port}"
+            raise Setup("SF851", what, why=str(error), fix="use --port 0 for a free port") from error
+        self.port = self._runner.addresses[0][1]
+        if self.speed != STEP:
+            self._replay = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Close every socket."""
+        if self._replay is not None:
+            self._replay.cancel()
+        for socket in [*self._trades, *self._data]:
+            await socket.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # Requests.
+
+    async def _request(self, request: web.Request) -> web.StreamResponse:
+        """One request: handle, tell the streams, answer."""
+        asked = Request(
+            request.method, request.path, dict(request.query), await request.read(),
+            {name.lower(): value for name, value in request.headers.items()},
+        )  # fmt: skip
+        async with self._turn:
+            reply = self.api.handle(asked, time.time_ns())
+            await self._tell()
+        return web.Response(
+            status=reply.status, body=reply.body, headers=dict(reply.headers), content_type="application/json"
+        )
+
+    async def _tell(self) -> None:
+        """Queue what is outgoing to the sockets: updates first, then bars."""
+        outgoing = self.exchange.taken()
+        daily = self.exchange.market.daily
+        for account, update in outgoing.updates:
+            frame = update_frame(update)
+            for socket, session in list(self._trades.items()):
+                if session.wants(account):
+                    await _send(socket, frame)
+        for bar in outgoing.bars:
+            for socket, listener in list(self._data.items()):
+                if listener.wants(bar, daily=daily):
+                    await _send(socket, listener.bar_frame(bar, daily=daily))
+
+    # Streams.
+
+    async def _trade_stream(self, request: web.Request) -> web.StreamResponse:
+        """`/stream`."""
+        socket = web.WebSocketResponse(heartbeat=30.0)
+        await socket.prepare(request)
+        session = TradeSession(self.exchange)
+        self._trades[socket] = session
+        try:
+            async for message in socket:
+                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                    for frame in session.receive(message.data):
+                        await _send(socket, frame)
+                if session.closed:
+                    break
+        finally:
+            self._trades.pop(socket, None)
+        return socket
+
+    async def _data_stream(self, request: web.Request) -> web.StreamResponse:
+        """`/v2/iex` and its kin."""
+        socket = web.WebSocketResponse(heartbeat=30.0)
+        await socket.prepare(request)
+        session = DataSession(self.exchange, packed="msgpack" in request.headers.get("Content-Type", ""))
+        self._data[socket] = session
+        await _send(socket, session.greeting(), text=not session.packed)
+        try:
+            async for message in socket:
+                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                    for frame in session.receive(message.data):
+                        await _send(socket, frame, text=not session.packed)
+                    if any(session.channels.values()):
+                        self._subscribed.set()
+                if session.closed:
+                    break
+        finally:
+            self._data.pop(socket, None)
+        return socket
+
+    # The pace.
+
+    async def _run(self) -> None:
+        """Release by the wall clock, or as fast as the sockets take it once somebody has subscribed."""
+        market = self.exchange.market
+        if self.speed == MAX:
+            await self._subscribed.wait()
+        begun, origin = time.monotonic_ns(), market.now
+        while not market.done:
+            if self.speed != MAX:
+                due = market.next_time or origin
+                await self._wait_until(begun, origin, due)
+            async with self._turn:
+                self.exchange.step()
+                await self._tell()
+            await asyncio.sleep(0)
+
+    async def _wait_until(self, begun: int, origin: int, due: int) -> None:
+        """Let the exchange's time run at the replay's speed until `due`."""
+        speed = float(self.speed)
+        while True:
+            now = origin + int((time.monotonic_ns() - begun) * speed)
+            if now >= due:
+                return
+            async with self._turn:
+                self.exchange.wait(now)
+                await self._tell()
+            await asyncio.sleep(min((due - now) / speed / 1e9, 0.05))
+
+
+async def _send(socket: web.WebSocketResponse, frame: bytes, *, text: bool = False) -> None:
+    """Queue one frame; a client that has gone misses it, as it would at the real broker."""
+    try:
+        await (socket.send_str(frame.decode()) if text else socket.send_bytes(frame))
+    except (ConnectionError, RuntimeError):
+        return
