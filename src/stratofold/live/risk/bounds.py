@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
+from stratofold.live.risk.rules import MARGIN
 from stratofold.live.risk.verdict import REDUCING_ONLY
 
 if TYPE_CHECKING:
@@ -72,13 +73,31 @@ class ExposureBounds:
 
 @dataclass(frozen=True, slots=True)
 class SymbolBounds:
-    """What is different for one instrument; each may only be tighter than what holds for all."""
+    """What is different for one instrument; a maximum may only be tighter than what holds for all.
+
+    `position_limit` is a regulator's or an exchange's, `position_max` one's own; `located` are units that may be short.
+    """
 
     order_quantity_max: float = inf
     order_notional_max: float = inf
     position_max: float = inf
     age_seconds_max: float = inf
+    position_limit: float = inf
+    located: float = 0.0
     restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBounds:
+    """What the regulatory rules need to know: the kind of account, and what may be sold short without a locate.
+
+    `shortable` are names on the broker's easy-to-borrow list, "*" for all; `legacy_day_trades_until` is the last day on
+    which the broker still counts day trades (ISO, empty: the rule's own).
+    """
+
+    account: str = MARGIN
+    shortable: tuple[str, ...] = ()
+    legacy_day_trades_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +109,5 @@ class Bounds:
     rate: RateBounds = field(default_factory=RateBounds)
     stops: StopBounds = field(default_factory=StopBounds)
     exposure: ExposureBounds = field(default_factory=ExposureBounds)
+    rules: RuleBounds = field(default_factory=RuleBounds)
     symbols: Mapping[str, SymbolBounds] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from stratofold.live.risk.bounds import SymbolBounds
 from stratofold.live.risk.gates import Halts, InSession, MessageRate, RepeatedExecution, StaleData, span_ns
 from stratofold.live.risk.moment import Moment
 from stratofold.live.risk.post_trade import AfterTrade
+from stratofold.live.risk.regulation import Regulation
 from stratofold.live.risk.stops import EquityStops, PriceStops
 from stratofold.live.risk.symbols import SymbolLimits
 from stratofold.live.risk.verdict import ALLOWED, Breach, Verdict, Wish, wishes
@@ -39,12 +40,12 @@ class Guard:
     """The risk around one book.  `now` is the latest moment that an event has told of (ns UTC)."""
 
     __slots__ = (
-        "closing", "equity_stops", "exposure", "halts", "moment", "now", "price_stops", "rate", "repeats", "session",
-        "stale", "symbols",
+        "closing", "equity_stops", "exposure", "halts", "moment", "now", "price_stops", "rate", "regulation", "repeats",
+        "session", "stale", "symbols",
     )  # fmt: skip
 
-    def __init__(self, bounds: Bounds, hours: Sequence[Hours], names: Sequence[str]) -> None:
-        """`hours` and `names` are by symbol handle."""
+    def __init__(self, bounds: Bounds, hours: Sequence[Hours], names: Sequence[str], equities: Sequence[bool]) -> None:
+        """`hours`, `names` and `equities` (whether American equity rules speak of it) are by symbol handle."""
         ages = [min(bounds.data.age_seconds_max, bounds.symbols.get(name, ANY).age_seconds_max) for name in names]
         self.now: int = 0
         self.stale = StaleData([span_ns(age) for age in ages], hours)
@@ -64,6 +65,7 @@ class Guard:
         self.equity_stops = EquityStops(bounds.stops)
         self.price_stops = PriceStops(bounds.stops, hours)
         self.exposure = AfterTrade(bounds.exposure)
+        self.regulation = Regulation(bounds.rules, bounds.symbols, hours, names, equities)
         self.closing = Closing(len(names))
 
     def hear(self, event: Event, book: Book) -> list[Breach]:
@@ -72,6 +74,7 @@ class Guard:
         self.stale.hear(event)
         self.halts.hear(event)
         self.repeats.hear(event)
+        self.regulation.hear(event, book)
         self.closing.hear(event, book)
         breaches = self._money(event, book)
         breaches += self.price_stops.hear(event, book)
@@ -94,7 +97,9 @@ class Guard:
         if not self.moment.complete(event):
             stops.equity = book.equity
             return breaches
-        return breaches + stops.judge(book.equity, event.time) + self.exposure.judge(book, event.time)
+        breaches += stops.judge(book.equity, event.time)
+        breaches += self.exposure.judge(book, event.time)
+        return breaches + self.regulation.judge(book, event.time)
 
     def verdict(self, wish: Wish, book: Book) -> Verdict:
         """Whether a message may leave now; changes nothing.  A cancel always may."""
@@ -110,6 +115,7 @@ class Guard:
             self.symbols.verdict(wish, book),
             self.equity_stops.verdict(wish),
             self.price_stops.verdict(now, wish),
+            self.regulation.verdict(now, wish, book),
         ):
             if not verdict.allowed:
                 return verdict

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from stratofold.live.risk.bounds import SymbolBounds
 from stratofold.live.risk.verdict import (
     ALLOWED,
+    POSITION_LIMIT,
     RESTRICTED,
     SYMBOL_NOTIONAL,
     SYMBOL_POSITION,
@@ -53,7 +54,9 @@ class SymbolLimits:
         if notional > bounds.order_notional_max:
             return refused(SYMBOL_NOTIONAL, bounds.order_notional_max, notional)
         reach = reach_of(wish, book)
-        return ALLOWED if reach <= bounds.position_max else refused(SYMBOL_POSITION, bounds.position_max, reach)
+        if reach > bounds.position_max:
+            return refused(SYMBOL_POSITION, bounds.position_max, reach)
+        return ALLOWED if reach <= bounds.position_limit else refused(POSITION_LIMIT, bounds.position_limit, reach)
 
 
 def notional_of(wish: Wish, book: Book) -> float:

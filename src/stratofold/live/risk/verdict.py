@@ -41,6 +41,7 @@ FIRST_REASON = 100
     LEVERAGE,
     CONCENTRATION,
     MAINTENANCE_MARGIN,
+    CASH_ACCOUNT,
     INITIAL_MARGIN,
     MINIMUM_EQUITY,
     DAY_TRADES,
@@ -48,13 +49,13 @@ FIRST_REASON = 100
     LOCATE,
     SHORT_SALE_RESTRICTION,
     POSITION_LIMIT,
-) = range(FIRST_REASON, FIRST_REASON + 27)
+) = range(FIRST_REASON, FIRST_REASON + 28)
 
 NAMES = (
     "instrument_halted", "out_of_session", "close_cutoff", "message_rate", "repeated_execution", "restricted",
     "stale_data", "feed_gap", "symbol_quantity", "symbol_notional", "symbol_position", "drawdown", "daily_loss",
     "stop_loss", "take_profit", "gross_exposure_after", "net_exposure_after", "leverage_after", "concentration",
-    "maintenance_margin", "initial_margin", "minimum_equity", "day_trades", "intraday_margin", "locate",
+    "maintenance_margin", "cash_account", "initial_margin", "minimum_equity", "day_trades", "intraday_margin", "locate",
     "short_sale_restriction", "position_limit",
 )  # fmt: skip
 

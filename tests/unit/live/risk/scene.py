@@ -39,25 +39,33 @@ def lifted(**sections):
     return replace(LIFTED, **changed)
 
 
-class Scene:
-    """A guard, a book and the last prices; `at` is a minute."""
+def every_day_from(base, count=130):
+    """A session from minute 570 to 960 on each of `count` days."""
+    opens, closes = (array("q", [base + k * DAY + minute * MINUTE for k in range(count)]) for minute in (570, 960))
+    return Hours(opens, closes)
 
-    def __init__(self, bounds=LIFTED, prices=(100.0, 50.0), cash=100_000.0, at=600, **more):
+
+class Scene:
+    """A guard, a book and the last prices; `at` is a minute since the start."""
+
+    def __init__(self, bounds=LIFTED, prices=(100.0, 50.0), cash=100_000.0, at=600, equities=None, start=None, **more):
+        self.base = 0 if start is None else (start.toordinal() - 719_163) * DAY
+        hours = HOURS if start is None else every_day_from(self.base)
         self.account = Account(*prices, cash=cash, **more)
         self.book = self.account.book
         self.names = [f"S{symbol}" for symbol in range(len(prices))]
-        self.guard = Guard(bounds, [HOURS] * len(prices), self.names)
+        self.guard = Guard(bounds, [hours] * len(prices), self.names, equities or [False] * len(prices))
         self.at(at)
 
     def at(self, minute):
         """Time passes."""
-        self.guard.now = self.book.time = round(minute * MINUTE)
+        self.guard.now = self.book.time = self.base + round(minute * MINUTE)
         return self
 
     def hear(self, event_kind, minute=None, /, **fields):
         """One event, heard by the guard as after the fold; returns what broke."""
         event = event_kind()
-        event.time = event.known = self.guard.now if minute is None else round(minute * MINUTE)
+        event.time = event.known = self.guard.now if minute is None else self.base + round(minute * MINUTE)
         for name, value in fields.items():
             setattr(event, name, value)
         self.book.time = max(self.book.time, event.time)
