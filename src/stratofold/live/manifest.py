@@ -25,7 +25,7 @@ from stratofold.live.risk.bounds import Bounds, SymbolBounds
 from stratofold.live.risk.guard import Guard
 from stratofold.live.risk.hours import Hours
 from stratofold.market.contracts import contracts_of, sessions_of
-from stratofold.market.instruments import Instrument, currency_decimals
+from stratofold.market.instruments import EQUITY, FUND, Instrument, currency_decimals
 from stratofold.market.sessions import calendar
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def guard_of(manifest: Manifest) -> Guard | Unguarded:
     if manifest.bounds is None:
         return Unguarded()
     hours = _hours(manifest)
-    return Guard(bounds_from(manifest.bounds), [hours] * len(manifest.instruments), manifest.symbols)
+    equities = [row["kind"] in (EQUITY, FUND) for row in manifest.instruments]
+    return Guard(bounds_from(manifest.bounds), [hours] * len(equities), manifest.symbols, equities)
 
 
 def bounds_from(rows: Mapping[str, Mapping[str, Any]]) -> Bounds:
