@@ -101,7 +101,11 @@ def submission(message: Message) -> bytes:
 
 
 def replacement(message: Message) -> bytes:
-    """The body of a replace; the order that it makes carries the message's key."""
+    """The body of a replace; the order that it makes carries the message's key.
+
+    Alpaca gives the new order the quantity as stated and counts its fills from 0 (alpacahq/Alpaca-API issue 165), so the
+    terms hold what is still wanted, not the total with what was filled.
+    """
     terms = terms_of(message.body)
     body = {"qty": decimal(terms.quantity), "client_order_id": message.key}
     _add_prices(body, (("limit_price", terms.limit), ("stop_price", terms.stop), ("trail", terms.trail)))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 BARS_A_PAGE = 10_000
 ACTIONS_A_PAGE = 1_000
+PAID_WITHIN_DAYS = 120  # after the ex-date
 HANDSHAKE_SECONDS = 10.0
 LATE_SECONDS = (0, 30, 120)  # after a bar is due: a vendor may need a while
 HALF_DAY_NS = DAY_NS // 2  # midnight in New York is at most so long before the open
@@ -149,8 +150,9 @@ class AlpacaFeed:
             return []
         query: dict[str, str | int] = {
             "symbols": ",".join(symbols),
-            "start": day_of(after - 7 * DAY_NS),  # a day without a session counts for the next one
-            "end": day_of(until),
+            # Alpaca selects by the day on which it processes: for dividends that is when they are paid.
+            "start": day_of(after - 7 * DAY_NS),
+            "end": day_of(until + PAID_WITHIN_DAYS * DAY_NS),
             "sort": "asc",
             "limit": ACTIONS_A_PAGE,
         }
@@ -316,7 +318,7 @@ class Polls:
     def after(self, now: int) -> int:
         """From where on to ask: what is late may still come."""
         late = self._settle_ns + LATE_SECONDS[-1] * SECOND_NS
-        return max(self._opened, min(self._polled, now - late) - 1)
+        return max(self._opened, min(self._polled, now - late))
 
     def fresh(self, found: list[Named], now: int) -> list[Named]:
         """What was not heard before; all until `now` has been asked for."""
