@@ -217,9 +217,8 @@ class Account:
             order.cancelling = True
             self.send(CANCEL, order, prompt=prompt)
 
-    def retire(self, index: int) -> None:
-        """Take the order at `index`, which is done, out of the table."""
-        order = self.orders[index]
+    def retire(self, order: Order, index: int) -> None:
+        """Take the order, which lies at `index` and is done, out of the table."""
         if self.target_number[order.symbol] == order.number:
             self.target_number[order.symbol] = 0
         if order.kind == TRAILING:

@@ -10,7 +10,7 @@ from stratofold.events import ACCEPTED, CANCEL_REJECTED, CANCELLED, REPLACED, Re
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.ledger import Ledger, integers
-from stratofold.fold.marks import leaves_kernel
+from stratofold.fold.marks import leaves_kernel, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     CANCEL,
@@ -26,10 +26,9 @@ from stratofold.fold.order import (
 )
 from stratofold.fold.sessions import Sessions
 
-# The phases of a bar.
-EXPIRE, OPEN, STOPS, LIMITS, CLOSE, AFTER = range(6)
-PHASES = 8
-PHASE_BITS = (1, 2, 4, 8, 16, 32)
+# The phases of a bar, in order; each a bit, so that a set of them is a number below `PHASES`.
+OPEN, STOPS, LIMITS, CLOSE, AFTER = 1, 2, 4, 8, 16
+PHASES = 32
 FOREVER = 9223372036854775807
 
 
@@ -49,8 +48,8 @@ class Costs:
 class Place:
     """What the venue knows of one symbol: how many orders work, its last bar, whether it is halted or called.
 
-    `phases` has the bit of every phase in which one of the orders may act (and those of orders that are gone, until
-    nothing works any more).
+    `phases` are those in which one of the orders may act (and those of orders that are gone, until nothing works any
+    more).
     """
 
     __slots__ = ("working", "last_time", "price", "phases", "last_arrival", "halted", "called")
@@ -132,11 +131,11 @@ class Desk:
         report = self._report(kind, order.number, order.symbol, order.side)
         report.leaves = order.remaining
         report.reason = reason
-        self._remove(index)
+        self._remove(index, order.symbol)
 
-    def _remove(self, index: int) -> None:
-        """Forget the order at `index`."""
-        place = self.places[self.orders[index].symbol]
+    def _remove(self, index: int, symbol: int) -> None:
+        """Forget the order of `symbol` at `index`."""
+        place = self.places[symbol]
         place.working -= 1
         if place.working == 0:
             place.phases = 0
@@ -144,6 +143,7 @@ class Desk:
 
     # What it is told.
 
+    @seldom
     def receive(self, message: Message, time: int, sessions: Sessions) -> None:
         """Take a message that was decided at `time`."""
         self.time = time
@@ -253,14 +253,14 @@ class Desk:
 
 
 def phases_of(kind: int, tif: int) -> int:
-    """The bits of the phases in which an order may act."""
+    """The phases in which an order may act."""
     if tif == AT_CLOSE:
-        return PHASE_BITS[CLOSE]
+        return CLOSE
     if kind == MARKET:
-        return PHASE_BITS[OPEN]
+        return OPEN
     if kind == LIMIT:
-        return PHASE_BITS[OPEN] | PHASE_BITS[LIMITS]
-    return PHASE_BITS[OPEN] | PHASE_BITS[STOPS] | PHASE_BITS[LIMITS]
+        return OPEN | LIMITS
+    return OPEN | STOPS | LIMITS
 
 
 def _copy(source: Message, to: Message) -> None:

@@ -15,9 +15,13 @@ _LONG = 16_384  # rows: a shorter log is lengthened fourfold, because asking Pyt
 
 
 class Log:
-    """Rows and their count; `WHOLES` and `REALS` name the columns of the two arrays."""
+    """Rows and their count; `WHOLES` and `REALS` name the columns of the two arrays.
 
-    __slots__ = ("count", "full", "reals", "room", "wholes")
+    Each `add` asks first whether the whole row lies inside, from its first number on: then machine code need not ask
+    again for every number.
+    """
+
+    __slots__ = ("count", "full", "reals", "wholes")
 
     WHOLES: tuple[str, ...] = ()
     REALS: tuple[str, ...] = ()
@@ -25,16 +29,14 @@ class Log:
     def __init__(self, capacity: int) -> None:
         """Room for `capacity` rows."""
         self.count: int = 0
-        self.room: int = 0
-        self.full: int = 0
+        self.full: int = capacity * 7 // 8
         self.wholes = integers(capacity * len(self.WHOLES))
         self.reals = zeros(capacity * len(self.REALS))
-        self._measure()
 
-    def _measure(self) -> None:
-        """How many rows there are, and how many of them make the log crowded."""
-        self.room = len(self.wholes) // len(self.WHOLES)
-        self.full = self.room * 7 // 8
+    @property
+    def room(self) -> int:
+        """How many rows there is room for."""
+        return len(self.wholes) // len(self.WHOLES)
 
     @property
     def crowded(self) -> bool:
@@ -46,7 +48,7 @@ class Log:
         """Double the log; what lies past its count means nothing."""
         self.wholes *= 2
         self.reals *= 2
-        self._measure()
+        self.full = self.room * 7 // 8
 
     def make_room(self) -> None:
         """Lengthen a crowded log."""
@@ -91,15 +93,17 @@ class FillLog(Log):
         position: float,
     ) -> None:
         """Write one row."""
-        if self.count >= self.room:
-            self.grow()
         at = self.count * 5
+        if not 0 <= at <= len(self.wholes) - 5:
+            self.grow()
         self.wholes[at] = time
         self.wholes[at + 1] = number
         self.wholes[at + 2] = symbol
         self.wholes[at + 3] = side
         self.wholes[at + 4] = 1 if maker else 0
         at = self.count * 4
+        if not 0 <= at <= len(self.reals) - 4:
+            self.grow()
         self.reals[at] = quantity
         self.reals[at + 1] = price
         self.reals[at + 2] = fee
@@ -117,9 +121,9 @@ class OrderLog(Log):
 
     def add(self, order: Order, time: int) -> None:
         """Write `order` as it is at `time`."""
-        if self.count >= self.room:
-            self.grow()
         at = self.count * 10
+        if not 0 <= at <= len(self.wholes) - 10:
+            self.grow()
         self.wholes[at] = order.number
         self.wholes[at + 1] = order.symbol
         self.wholes[at + 2] = order.strategy
@@ -131,6 +135,8 @@ class OrderLog(Log):
         self.wholes[at + 8] = order.decided
         self.wholes[at + 9] = time
         at = self.count * 5
+        if not 0 <= at <= len(self.reals) - 5:
+            self.grow()
         self.reals[at] = order.quantity
         self.reals[at + 1] = order.limit
         self.reals[at + 2] = order.stop
@@ -160,14 +166,16 @@ class TradeLog(Log):
         fees: float,
     ) -> None:
         """Write one row."""
-        if self.count >= self.room:
-            self.grow()
         at = self.count * 4
+        if not 0 <= at <= len(self.wholes) - 4:
+            self.grow()
         self.wholes[at] = symbol
         self.wholes[at + 1] = side
         self.wholes[at + 2] = opened
         self.wholes[at + 3] = closed
         at = self.count * 5
+        if not 0 <= at <= len(self.reals) - 5:
+            self.grow()
         self.reals[at] = quantity
         self.reals[at + 1] = entry_price
         self.reals[at + 2] = exit_price
@@ -196,15 +204,17 @@ class RefusalLog(Log):
         observed: float,
     ) -> None:
         """Write one row."""
-        if self.count >= self.room:
-            self.grow()
         at = self.count * 5
+        if not 0 <= at <= len(self.wholes) - 5:
+            self.grow()
         self.wholes[at] = time
         self.wholes[at + 1] = number
         self.wholes[at + 2] = symbol
         self.wholes[at + 3] = side
         self.wholes[at + 4] = reason
         at = self.count * 3
+        if not 0 <= at <= len(self.reals) - 3:
+            self.grow()
         self.reals[at] = quantity
         self.reals[at + 1] = limit
         self.reals[at + 2] = observed
@@ -221,15 +231,17 @@ class EquityLog(Log):
 
     def add(self, time: int, equity: float, cash: float, exposure: float) -> None:
         """Write one row."""
-        row = self.count
-        if row >= self.room:
+        at = self.count
+        if not 0 <= at <= len(self.wholes) - 1:
             self.grow()
-        self.wholes[row] = time
-        at = row * 3
+        self.wholes[at] = time
+        at = self.count * 3
+        if not 0 <= at <= len(self.reals) - 3:
+            self.grow()
         self.reals[at] = equity
         self.reals[at + 1] = cash
         self.reals[at + 2] = exposure
-        self.count = row + 1
+        self.count += 1
 
 
 class Logs:

@@ -98,13 +98,25 @@ class Unlimited(Limits):
         )
 
 
+class Last:
+    """The last order of one symbol, so that its like can be refused; `time` -1 is none yet."""
+
+    __slots__ = ("kind", "limit", "quantity", "side", "stop", "time")
+
+    def __init__(self) -> None:
+        """Nothing ordered yet."""
+        self.time: int = -1
+        self.side: int = 0
+        self.kind: int = 0
+        self.quantity: float = 0.0
+        self.limit: float = 0.0
+        self.stop: float = 0.0
+
+
 class Risk:
     """The limits at work: the times of the last orders, and the last order of each symbol."""
 
-    __slots__ = (
-        "last_kind", "last_limit", "last_quantity", "last_side", "last_stop", "last_time", "limits", "observed",
-        "order_times", "order_times_at",
-    )  # fmt: skip
+    __slots__ = ("last", "limits", "observed", "order_times", "order_times_at")
 
     def __init__(self, limits: Limits, symbol_count: int) -> None:
         """Nothing ordered yet."""
@@ -114,12 +126,7 @@ class Risk:
         self.order_times = array("q", [-_NANOSECONDS_A_MINUTE]) * window
         self.order_times_at: int = 0
         self.observed: float = 0.0
-        self.last_time = array("q", [-1]) * symbol_count
-        self.last_side = array("q", [0]) * symbol_count
-        self.last_kind = array("q", [0]) * symbol_count
-        self.last_quantity = array("d", [0.0]) * symbol_count
-        self.last_limit = array("d", [0.0]) * symbol_count
-        self.last_stop = array("d", [0.0]) * symbol_count
+        self.last: list[Last] = [Last() for _ in range(symbol_count)]
 
     def verdict(self, book: Book, intent: Intent, quantity: float) -> int:
         """`APPROVED`, or why not, for `quantity` more of the intent; `observed` is left for the refusal."""
@@ -149,9 +156,8 @@ class Risk:
     def _habits(self, book: Book, intent: Intent) -> int:
         """Duplicates, the rate of orders, prices far from the market."""
         limits = self.limits
-        symbol = intent.symbol
         if limits.duplicate_seconds > 0.0 and self._repeats(intent):
-            self.observed = (book.time - self.last_time[symbol]) / 1e9
+            self.observed = (book.time - self.last[intent.symbol].time) / 1e9
             if self.observed < limits.duplicate_seconds:
                 return DUPLICATE
         if limits.orders_per_minute_max < inf:
@@ -173,14 +179,14 @@ class Risk:
 
     def _repeats(self, intent: Intent) -> bool:
         """Whether the intent is like the last order of its symbol."""
-        symbol = intent.symbol
+        last = self.last[intent.symbol]
         return (
-            self.last_time[symbol] >= 0
-            and self.last_side[symbol] == intent.side
-            and self.last_kind[symbol] == intent.kind
-            and self.last_quantity[symbol] == intent.quantity
-            and (self.last_limit[symbol] == intent.limit or intent.limit != intent.limit)
-            and (self.last_stop[symbol] == intent.stop or intent.stop != intent.stop)
+            last.time >= 0
+            and last.side == intent.side
+            and last.kind == intent.kind
+            and last.quantity == intent.quantity
+            and (last.limit == intent.limit or intent.limit != intent.limit)
+            and (last.stop == intent.stop or intent.stop != intent.stop)
         )
 
     def price_of(self, book: Book, intent: Intent) -> float:
@@ -272,13 +278,13 @@ class Risk:
 
     def remember(self, book: Book, intent: Intent) -> None:
         """An order was approved: it counts toward the rate and against its repetition."""
-        symbol = intent.symbol
-        self.last_time[symbol] = book.time
-        self.last_side[symbol] = intent.side
-        self.last_kind[symbol] = intent.kind
-        self.last_quantity[symbol] = intent.quantity
-        self.last_limit[symbol] = intent.limit
-        self.last_stop[symbol] = intent.stop
+        last = self.last[intent.symbol]
+        last.time = book.time
+        last.side = intent.side
+        last.kind = intent.kind
+        last.quantity = intent.quantity
+        last.limit = intent.limit
+        last.stop = intent.stop
         if len(self.order_times) > 0:
             self.order_times[self.order_times_at] = book.time
             self.order_times_at = (self.order_times_at + 1) % len(self.order_times)

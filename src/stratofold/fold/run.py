@@ -27,7 +27,7 @@ from stratofold.events import (
     Bar,
 )
 from stratofold.fold.account import ACTIVE, HALTED, REDUCING
-from stratofold.fold.desk import CLOSE, LIMITS, OPEN, PHASE_BITS, split_order
+from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS, split_order
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.marks import seldom
@@ -216,7 +216,8 @@ def observe(engine: Engine) -> None:
 @seldom
 def after_bar(engine: Engine, strategy: Strategy) -> None:
     """What only some bars need: messages, margins, the equity curve."""
-    deliver(engine, strategy)
+    if engine.book.outbox_count > 0 or engine.venue.report_count > 0:
+        deliver(engine, strategy)
     if engine.venue.watches_margin:
         engine.venue.check_margin(engine.book.time)
     if len(engine.logs.curve) > 0:
@@ -235,9 +236,16 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         deliver(engine, strategy)
         venue.liquidate(bar)
         deliver(engine, strategy)
-    if not venue.places[bar.symbol].halted:
-        for phase in range(OPEN, CLOSE + 1):
-            match_phase(engine, strategy, bar, phase)
+    place = venue.places[bar.symbol]
+    if not place.halted:
+        if place.phases & OPEN:
+            match_phase(engine, strategy, bar, OPEN)
+        if place.phases & STOPS:
+            match_phase(engine, strategy, bar, STOPS)
+        if place.phases & LIMITS:
+            match_phase(engine, strategy, bar, LIMITS)
+        if place.phases & CLOSE:
+            match_phase(engine, strategy, bar, CLOSE)
         venue.matching = -1
     elif bar.time >= bar.session_close:
         venue.miss_close(bar)
@@ -247,11 +255,12 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         deliver(engine, strategy)
 
 
+@seldom
 def match_phase(engine: Engine, strategy: Strategy, bar: Bar, phase: int) -> None:
-    """One phase of the bar, if any order may act in it."""
+    """One phase of the bar: the orders that may act in it, one by one."""
     venue = engine.venue
     place = venue.places[bar.symbol]
-    number = venue.next(bar, phase, 0) if place.phases & PHASE_BITS[phase] != 0 else 0
+    number = venue.next(bar, phase, 0)
     while number != 0:
         price = deliver(engine, strategy)
         if venue.urgent != 0 and phase <= LIMITS:

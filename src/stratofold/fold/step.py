@@ -41,7 +41,7 @@ def sweep(engine: Engine) -> None:
     while place < book.orders.count:
         if book.orders[place].state == DONE_CANCELLED:
             engine.logs.orders.add(book.orders[place], book.time)
-            book.retire(place)
+            book.retire(book.orders[place], place)
         else:
             place += 1
 
@@ -161,7 +161,7 @@ def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
     elif report.kind == CANCEL_REJECTED:
         order.cancelling = False
     if following >= DONE_FILLED:
-        finish(engine, place)
+        finish(engine, order, place)
     if report.kind == PARTIAL or report.kind == FILLED:
         post(engine, strategy, report)
 
@@ -195,10 +195,9 @@ def post(engine: Engine, strategy: Strategy, report: Report) -> None:
         decide(engine)
 
 
-def finish(engine: Engine, place: int) -> None:
-    """An order is done: release what it reserved, write it down, and let go of what hung on it."""
+def finish(engine: Engine, order: Order, place: int) -> None:
+    """The order at `place` is done: release what it reserved, write it down, and let go of what hung on it."""
     book = engine.book
-    order = book.orders[place]
     if order.filled != order.quantity or order.asked != 0.0:
         left = to_grid(order.remaining + order.asked, book.ledger.contracts[order.symbol].quantity_scale)
         book.reserve(order, 0.0 - left)
@@ -207,7 +206,7 @@ def finish(engine: Engine, place: int) -> None:
     take_profit = order.take_profit_number
     stop_loss = order.stop_loss_number
     unfilled = order.filled == 0.0
-    book.retire(place)
+    book.retire(order, place)
     if unfilled:
         drop(engine, take_profit)
         drop(engine, stop_loss)
@@ -217,5 +216,6 @@ def drop(engine: Engine, number: int) -> None:
     """A protective leg whose entry came to nothing is done."""
     place = drop_leg(engine.book, number)
     if place >= 0:
-        engine.logs.orders.add(engine.book.orders[place], engine.book.time)
-        engine.book.retire(place)
+        leg = engine.book.orders[place]
+        engine.logs.orders.add(leg, engine.book.time)
+        engine.book.retire(leg, place)

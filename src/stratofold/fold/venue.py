@@ -52,7 +52,7 @@ class Venue(Desk):
         """Try the orders above `number` in `phase`; stop after the first that acts and return its number, else 0."""
         self.phase = phase
         self.matching = bar.symbol
-        index = self.orders.after(number)
+        index = self.orders.after(number) if number > 0 else 0
         while index < self.orders.count:
             order = self.orders[index]
             number = order.number
@@ -194,7 +194,7 @@ class Venue(Desk):
         self.ledger.post(order.symbol, order.side, quantity, price, steps, fee_steps)
         left = self._do(order, quantity, price, fee, maker)
         if left <= 0.0:
-            self._remove(index)
+            self._remove(index, order.symbol)
         elif cut:
             self._end(CANCELLED, index, UNAFFORDABLE)
 

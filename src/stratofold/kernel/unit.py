@@ -42,7 +42,7 @@ _ANNOTATIONS = {
     None: NOTHING,
 }
 _ATTEMPTS_MAX = 50
-_INLINED_HELPER_LINES_MAX = 60  # a `_helper` is what its class seldom needs, or short
+_INLINED_HELPER_LINES_MAX = 150  # a `_helper` is what its class seldom needs, or short
 _INLINED_LINES_MAX = (
     300  # a longer function is called: inlining it makes the code large and the short ones around it slow
 )
