@@ -59,7 +59,8 @@ class Message:
 
     `client_id` names the order (contract 6).  `body` is the venue message in wire form.  `expires_at` (ns UTC) is when
     it must no longer be sent.  `reduces`: it can only make exposure smaller, so a reducing-only control lets it pass.
-    `exposure` is what it reserves of the account (base currency); `price` what it crosses at (NaN: any).
+    `exposure` is what it reserves of the account (base currency); `price` what it crosses at (NaN: any); `strategy` is
+    whose it is, for controls of that scope.
     """
 
     key: str
@@ -76,6 +77,7 @@ class Message:
     state: str = READY
     epoch: int = 0
     answer: str = ""
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,267 @@
+"""The journal on a laptop: one SQLite file, several processes at once, nothing lost that was said to be written.
+
+What comes in: the calls of `ports.Journal`.  What goes out: each of them as one durable transaction.
+Why it is shaped so: the port's methods stand here in the port's order and say what one transaction holds; how a table
+is kept is in the file of its name (`places`, `outbox`, `inbox`, `desk`), and how a transaction is made in `store`.
+The same class on ":memory:" serves the simulation, with a hook that crashes it before or after a commit.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, TypeVar
+
+from stratofold.adapters.embedded.desk import Account, Desks, verdict
+from stratofold.adapters.embedded.inbox import Inbox
+from stratofold.adapters.embedded.outbox import Outbox, settled
+from stratofold.adapters.embedded.places import Place, Places
+from stratofold.adapters.embedded.store import MEMORY, Store
+from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message
+from stratofold.errors import Bug
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from typing import ParamSpec
+
+    from stratofold.adapters.embedded.store import Fault
+    from stratofold.adapters.ports import AccountLimits, Control, Entry, Head, Offer, Record
+
+    P = ParamSpec("P")
+
+Result = TypeVar("Result")
+
+
+class Journal:
+    """See `ports.Journal`."""
+
+    def __init__(self, path: str | Path = MEMORY, *, fault: Fault | None = None) -> None:
+        """Open or create the file at `path`; raises Stop SF803, SF806, SF807, Setup SF808, SF816, Retry SF814.
+
+        `fault` is called with the verb and "before" or "after", around every commit.
+        """
+        self.fault = fault
+        self.mine = 0
+        self._store = Store(path)
+        self._places = Places(self._store)
+        self._outbox = Outbox(self._store)
+        self._inbox = Inbox(self._store)
+        self._desks = Desks(self._store)
+
+    def beside(self, fault: Fault | None = None) -> Journal:
+        """The same store as another process would see it: the simulation's processes share one store in memory."""
+        other = copy(self)
+        other.fault = fault
+        other.mine = 0
+        return other
+
+    def _write(self, verb: str, work: Callable[P, Result], *arguments: P.args, **named: P.kwargs) -> Result:
+        """One transaction; it counts as ours even if the hook ends the process after it."""
+        before = self._store.commits
+        try:
+            return self._store.write(self.fault, verb, work, *arguments, **named)
+        finally:
+            self.mine += self._store.commits - before
+
+    # Books and records.
+
+    def create(self, book: str, account: str, generation: str, entries: Sequence[Entry]) -> Head:
+        """See `ports.Journal`."""
+        return self._write("create", self._create, book, account, generation, entries)
+
+    def _create(self, book: str, account: str, generation: str, entries: Sequence[Entry]) -> Head:
+        self._places.add(book, account, generation)
+        return self._places.extend(book, entries).head
+
+    def books(self) -> list[Head]:
+        """See `ports.Journal`."""
+        return self._places.heads()
+
+    def head(self, book: str) -> Head:
+        """See `ports.Journal`."""
+        return self._places.reload(book).head
+
+    def take(self, book: str, holder: str, time: int) -> Head:
+        """See `ports.Journal`."""
+        return self._write("take", self._places.take, book, holder, time)
+
+    def append(
+        self,
+        book: str,
+        epoch: int,
+        step: int,
+        entries: Sequence[Entry],
+        *,
+        steps: int = 0,
+        messages: Sequence[Message] = (),
+        handled: Sequence[int] = (),
+        snapshot: bytes | None = None,
+        claim_at: int | None = None,
+    ) -> tuple[Head, list[Message]]:
+        """See `ports.Journal`; raises Bug SF810 for a message key that was written before."""
+        return self._write(
+            "append", self._append, book, epoch, step, entries, steps, messages, handled, snapshot, claim_at
+        )
+
+    def _append(
+        self,
+        book: str,
+        epoch: int,
+        step: int,
+        entries: Sequence[Entry],
+        steps: int,
+        messages: Sequence[Message],
+        handled: Sequence[int],
+        snapshot: bytes | None,
+        claim_at: int | None,
+    ) -> tuple[Head, list[Message]]:
+        place = self._places.extend(book, entries, epoch, step, steps)
+        claimed = [] if claim_at is None else self._judge(place, messages, claim_at)
+        self._outbox.add(place.number, claimed or messages)
+        self._inbox.handle(place.number, handled)
+        if snapshot is not None:
+            self._places.keep(place, snapshot)
+        return place.head, claimed
+
+    def _judge(self, place: Place, messages: Sequence[Message], time: int) -> list[Message]:
+        """Messages as claimed, their reservations taken, or as dropped; each counts against the next."""
+        account = self._desks.account(place.head.account)
+        return [self._judge_one(place.head, account, each, time) for each in messages]
+
+    def _judge_one(self, head: Head, account: Account, message: Message, time: int) -> Message:
+        reason = verdict(message, account, head.book, time)
+        if reason:
+            return settled(message, DROPPED, head.epoch, reason)
+        self._desks.reserve(message, account, head.book, time)
+        return settled(message, CLAIMED, head.epoch, "")
+
+    def note(self, book: str, entries: Sequence[Entry]) -> Head:
+        """See `ports.Journal`."""
+        return self._write("note", self._places.extend, book, entries).head
+
+    def records(self, book: str, after: int = 0, limit: int = 0) -> Iterator[Record]:
+        """See `ports.Journal`."""
+        return self._places.records(book, after, limit)
+
+    def snapshot(self, book: str, until: int | None = None) -> tuple[int, int, bytes] | None:
+        """See `ports.Journal`."""
+        return self._places.kept(book, until)
+
+    # The outbox.
+
+    def claim(
+        self, book: str, epoch: int, keys: Sequence[str], time: int, entries: Sequence[Entry] = ()
+    ) -> list[Message]:
+        """See `ports.Journal`; a message that is not ready any more is left out."""
+        return self._write("claim", self._claim, book, epoch, keys, time, entries)
+
+    def _claim(self, book: str, epoch: int, keys: Sequence[str], time: int, entries: Sequence[Entry]) -> list[Message]:
+        place = self._places.extend(book, entries, epoch)
+        judged = self._judge(place, self._outbox.ready(place.number, keys), time)
+        for each in judged:
+            self._outbox.change(each.key, each.state, each.epoch, each.answer)
+        return judged
+
+    def settle(
+        self, book: str, key: str, state: str, answer: str, entries: Sequence[Entry], offers: Sequence[Offer]
+    ) -> None:
+        """See `ports.Journal`; raises Bug SF815 for a message that was never written.
+
+        Records and offers are always written.  The state moves only from claimed to any answer, from unknown to accepted
+        or rejected, and from dropped (its refusal is reported now) to rejected.  A rejected submit ends its reservation.
+        """
+        self._write("settle", self._settle, book, key, state, answer, entries, offers)
+
+    def _settle(
+        self, book: str, key: str, state: str, answer: str, entries: Sequence[Entry], offers: Sequence[Offer]
+    ) -> None:
+        place = self._places.extend(book, entries)
+        message = self._outbox.message(place.number, key)
+        if message is None:
+            raise Bug("SF815", f"there is no message {key} in book {book}", fix="keep the journal and report it")
+        moved = self._outbox.settle(message, state, answer)
+        if moved and state == REJECTED and message.action == "submit":
+            self._desks.release(place.head.account, message.client_id, 0)
+        self._inbox.add(place.number, offers)
+
+    def release(self, account: str, client_id: str, exposure: float) -> None:
+        """See `ports.Journal`; what is not reserved stays so."""
+        self._write("release", self._desks.release, account, client_id, exposure)
+
+    def outbox(self, book: str, *states: str) -> list[Message]:
+        """See `ports.Journal`; every message when no state is named."""
+        return self._outbox.messages(self._places.place(book).number, states)
+
+    def message(self, book: str, key: str) -> Message | None:
+        """See `ports.Journal`."""
+        return self._outbox.message(self._places.place(book).number, key)
+
+    # The inbox.
+
+    def offer(self, book: str, offers: Sequence[Offer]) -> int:
+        """See `ports.Journal`; the number an offer comes with is not looked at."""
+        return self._write("offer", self._inbox.add, self._places.place(book).number, offers)
+
+    def inbox(self, book: str, limit: int = 256) -> list[Offer]:
+        """See `ports.Journal`."""
+        return self._inbox.waiting(self._places.place(book).number, limit)
+
+    # The account.
+
+    def control(self, account: str, control: Control) -> Control:
+        """See `ports.Journal`."""
+        return self._write("control", self._desks.control, account, control)
+
+    def controls(self, account: str) -> list[Control]:
+        """See `ports.Journal`."""
+        return self._desks.controls(account)
+
+    def limit(self, account: str, limits: AccountLimits) -> None:
+        """See `ports.Journal`."""
+        self._write("limit", self._desks.limit, account, limits)
+
+    def reserved(self, account: str) -> dict[str, float]:
+        """See `ports.Journal`."""
+        return self._desks.reserved(account)
+
+    # Small facts.
+
+    def mark(self, book: str, name: str, value: str | None = None) -> str | None:
+        """See `ports.Journal`; None when it was never written."""
+        if value is not None:
+            self._write(
+                "mark", self._store.execute, "INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (book, name, value)
+            )
+            return value
+        rows = self._store.read("SELECT value FROM marks WHERE book = ? AND name = ?", (book, name))
+        return str(rows[0][0]) if rows else None
+
+    def nonce(self, key: str, least: int = 0) -> int:
+        """See `ports.Journal`; the first is `least`, or 1."""
+        return self._write("nonce", self._nonce, key, least)
+
+    def _nonce(self, key: str, least: int) -> int:
+        row = self._store.execute("SELECT value FROM nonces WHERE key = ?", (key,)).fetchone()
+        value = max(least, (row[0] if row else 0) + 1)
+        self._store.execute("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (key, value))
+        return value
+
+    def once(self, name: str, until: int, now: int) -> bool:
+        """See `ports.Journal`; names whose time is over are dropped on the way."""
+        return self._write("once", self._once, name, until, now)
+
+    def _once(self, name: str, until: int, now: int) -> bool:
+        self._store.execute("DELETE FROM once WHERE until <= ?", (now,))
+        return bool(self._store.execute("INSERT OR IGNORE INTO once VALUES (?, ?)", (name, until)).rowcount)
+
+    def changed(self) -> int:
+        """See `ports.Journal`; processes that share this object's store in memory count as others."""
+        return self._store.version() + self._store.commits - self.mine
+
+    def checkpoint(self) -> None:
+        """Tidy the log in a quiet moment; left out, commits do it themselves when the log is long, and take longer."""
+        self._store.checkpoint()
+
+    def close(self) -> None:
+        """See `ports.Journal`."""
+        self._store.close()

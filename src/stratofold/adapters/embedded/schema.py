@@ -1,0 +1,65 @@
+"""The tables of the embedded journal, and the version they carry.
+
+What comes in: nothing.  What goes out: the statements that make an empty file a journal.
+Why it is shaped so: each table is one thing of `ports.Journal` and a commit touches few pages.  A record's and a
+snapshot's row number is the book's number in the high bits and its sequence or step in the low forty, so that a book's
+records lie together and need no second index.  What must be known for ever (message keys, inbox identities) is in rows
+that are never deleted; what is only on the way (inbox bodies, reservations) is in rows that go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# "strf" in ASCII: tells a journal from another program's database.
+APPLICATION: Final = 0x73747266
+VERSION: Final = 1
+
+BITS: Final = 40
+
+STATEMENTS: Final = (
+    """CREATE TABLE accounts (
+        name TEXT PRIMARY KEY, exposure_max REAL NOT NULL DEFAULT 0, orders_max INTEGER NOT NULL DEFAULT 0,
+        symbol_exposure_max REAL NOT NULL DEFAULT 0, orders_per_second_max INTEGER NOT NULL DEFAULT 0,
+        self_match INTEGER NOT NULL DEFAULT 0, second INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID""",
+    """CREATE TABLE books (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, account TEXT NOT NULL, generation TEXT NOT NULL,
+        epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, step INTEGER NOT NULL, chain BLOB NOT NULL,
+        holder TEXT NOT NULL, taken INTEGER NOT NULL, UNIQUE (account, generation)
+    )""",
+    """CREATE TABLE records (
+        id INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL, envelope BLOB NOT NULL, chain BLOB NOT NULL
+    )""",
+    "CREATE TABLE snapshots (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, state BLOB NOT NULL)",
+    """CREATE TABLE outbox (
+        number INTEGER PRIMARY KEY, book INTEGER NOT NULL, key TEXT NOT NULL UNIQUE, action TEXT NOT NULL,
+        client_id TEXT NOT NULL, symbol TEXT NOT NULL, side INTEGER NOT NULL, quantity REAL, price REAL, exposure REAL,
+        reduces INTEGER NOT NULL, expires_at INTEGER NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL,
+        epoch INTEGER NOT NULL, answer TEXT NOT NULL, strategy TEXT NOT NULL
+    )""",
+    "CREATE INDEX outbox_states ON outbox (book, state)",
+    """CREATE TABLE seen (
+        number INTEGER PRIMARY KEY, book INTEGER NOT NULL, source TEXT NOT NULL, identity TEXT NOT NULL,
+        UNIQUE (book, source, identity)
+    )""",
+    """CREATE TABLE inbox (
+        book INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (book, number)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE controls (
+        account TEXT NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+        by TEXT NOT NULL, time INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (account, scope, name)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE reservations (
+        account TEXT NOT NULL, client_id TEXT NOT NULL, book TEXT NOT NULL, symbol TEXT NOT NULL, side INTEGER NOT NULL,
+        price REAL, exposure REAL NOT NULL, PRIMARY KEY (account, client_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE marks (
+        book TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (book, name)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE nonces (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE once (name TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX once_until ON once (until)",
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {VERSION}",
+)

@@ -1,0 +1,234 @@
+"""One SQLite file, opened so that what is committed stays: the ground under the embedded journal.
+
+What comes in: a path (or ":memory:") and pieces of work.  What goes out: each piece done in one transaction, or an
+error that says who must act.
+Why it is shaped so: WAL lets others read while one writes; `synchronous=FULL` has the commit wait for the disk; BEGIN
+IMMEDIATE takes the write lock first, so that what a transaction has read is still so when it commits.  Whatever fails
+inside undoes all of it and drops what was cached, since only the file knows then.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from stratofold.adapters.embedded.schema import APPLICATION, STATEMENTS, VERSION
+from stratofold.errors import Bug, Error, Retry, Setup, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # Called with the verb ("append", "settle", ...) and "before" or "after" its commit; what it raises is a crash there.
+    Fault = Callable[[str, str], None]
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+MEMORY = ":memory:"
+BUSY_SECONDS = 10.0
+# A checkpoint inside a commit costs milliseconds.  It is asked for in quiet moments (`checkpoint`); this many pages
+# (64 MB) of log are the bound when there are none.
+LOG_PAGES_MAX = 16_384
+
+
+class Store:
+    """A connection and its transactions; shared by the views of one process, one connection a process."""
+
+    def __init__(self, path: str | Path, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Open or create; raises Stop SF803, SF806, SF807, Setup SF808, SF816, Retry SF814."""
+        self.path = str(path)
+        self.commits = 0
+        self.forgets: list[Callable[[], None]] = []
+        self._lock = RLock()
+        self._busy_seconds = busy_seconds
+        if self.path != MEMORY:
+            self._make_private()
+        try:
+            self.connection = self._connect()
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+        self.execute = self.connection.execute
+
+    def _make_private(self) -> None:
+        """A new file is its owner's alone, before the first byte is in it."""
+        try:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise unreachable(self.path, str(error)) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            self._tune(connection)
+            self._settle_schema(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _tune(self, connection: sqlite3.Connection) -> None:
+        if self.path != MEMORY:
+            self._turn_to_wal(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
+        else:
+            # What a crash leaves of a store in memory is what the hook's caller keeps, so a rollback is all it needs.
+            connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")
+
+    def _turn_to_wal(self, connection: sqlite3.Connection) -> None:
+        """Turn the file to WAL; SQLite does not wait for others here, so we do."""
+        until = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def _settle_schema(self, connection: sqlite3.Connection) -> None:
+        """Make the tables in an empty file; refuse what is no journal, or one that is newer than this code."""
+        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            connection.execute("BEGIN IMMEDIATE")
+            # Asked again under the lock: another process may have been first.
+            if self._is_empty(connection):
+                for statement in STATEMENTS:
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+        self._check(connection)
+
+    def _is_empty(self, connection: sqlite3.Connection) -> bool:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return (version, tables) == (0, 0)
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if application != APPLICATION:
+            raise Setup(
+                "SF816",
+                "this file is another program's database",
+                place=self.path,
+                why="the journal keeps a file of its own",
+                fix="give the path of a journal, or of a file that is not there yet",
+            )
+        if version > VERSION:
+            raise Stop(
+                "SF806",
+                f"the journal was written by a newer stratofold (schema {version}, this one knows {VERSION})",
+                place=self.path,
+                why="older code would not see what newer code has promised",
+                fix="upgrade stratofold to at least the version that wrote it",
+            )
+
+    def write(
+        self,
+        fault: Fault | None,
+        verb: str,
+        work: Callable[P, Result],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> Result:
+        """Do `work` in one transaction that holds the write lock from its start; all of it is kept, or nothing.
+
+        Raises what `work` raises, and Stop SF803, SF807, Setup SF808 or Retry SF814 for what the file does.
+        """
+        with self._lock:
+            try:
+                self.execute("BEGIN IMMEDIATE")
+                result = work(*arguments, **named)
+                if fault is not None:
+                    fault(verb, "before")
+                self.execute("COMMIT")
+            except BaseException as error:
+                self._undo()
+                if isinstance(error, sqlite3.Error):
+                    raise translated(error, self.path) from error
+                raise
+            self.commits += 1
+        if fault is not None:
+            fault(verb, "after")
+        return result
+
+    def _undo(self) -> None:
+        """Roll back, and forget what was remembered of the file."""
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
+        for forget in self.forgets:
+            forget()
+
+    def read(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a question, as of one moment; raises as `write` does."""
+        try:
+            return self.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    def version(self) -> int:
+        """A number that changes when another process has committed."""
+        return int(self.execute("PRAGMA data_version").fetchone()[0])
+
+    def checkpoint(self) -> None:
+        """Move the log's pages into the file as far as nobody is in the way: what a quiet moment is for."""
+        self.read("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+
+def unreachable(path: str, why: str) -> Setup:
+    """The error for a file that cannot be opened."""
+    return Setup(
+        "SF808",
+        "the journal cannot be opened",
+        place=path,
+        why=why,
+        fix="let this user read and write the file and its folder, or give another path",
+    )
+
+
+def translated(error: sqlite3.Error, path: str) -> Error:
+    """What SQLite says, as an error that names who must act."""
+    name = getattr(error, "sqlite_errorname", "")
+    why = f"{error} ({name})" if name else str(error)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return Retry(
+            "SF814",
+            "another process has held the journal for too long",
+            place=path,
+            why=why,
+            fix="run it again; if it stays so, end the process that has the file open",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return Stop(
+            "SF807",
+            "the journal is damaged",
+            place=path,
+            why=why,
+            fix="keep the file as it is, and restore it from the archive or a copy",
+        )
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return unreachable(path, why)
+    if name.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_TOOBIG")):
+        return Stop(
+            "SF803",
+            "the journal cannot be written",
+            place=path,
+            why=f"{why}; nothing of this transaction counts, and nothing may be sent that is not written down",
+            fix="free space on the disk, or make file and folder writable; then start again",
+        )
+    return Bug(
+        "SF817", "the journal was asked for what it cannot do", place=path, why=why, fix="report it with this text"
+    )
