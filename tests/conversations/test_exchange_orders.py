@@ -154,7 +154,9 @@ def test_a_replacement_is_a_new_order(client):
 
 
 def test_a_trailing_stop_is_given_another_distance(client):
-    order = client.submit_order(TrailingStopOrderRequest(symbol="SPY", qty=1, side=SELL, time_in_force=GTC, trail_price=5))
+    order = client.submit_order(
+        TrailingStopOrderRequest(symbol="SPY", qty=1, side=SELL, time_in_force=GTC, trail_price=5)
+    )
     assert client.replace_order_by_id(order.id, ReplaceOrderRequest(trail=4.0)).trail_price == "4"
 
 

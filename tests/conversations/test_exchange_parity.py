@@ -62,7 +62,9 @@ class Chaos(Strategy):
     def submit(self, bar, book, side, quantity, **prices):
         speak = book.buy if side > 0 else book.sell
         number = speak(bar.symbol, quantity, **prices)
-        WORDS.append((self.heard, "submit", {"number": number, "symbol": bar.symbol, "side": side, "qty": quantity, **prices}))
+        WORDS.append(
+            (self.heard, "submit", {"number": number, "symbol": bar.symbol, "side": side, "qty": quantity, **prices})
+        )
         return number
 
     def pair(self, bar, book, side, quantity):
@@ -91,7 +93,9 @@ class Chaos(Strategy):
 def backtested(data, terms):
     """The fills and the equity of the backtest, and what was said on the way."""
     WORDS.clear()
-    options = Options(cash=terms.cash, fees=terms.fees, slippage=terms.slippage, volume_cap=terms.volume_cap, log_rows=20_000)
+    options = Options(
+        cash=terms.cash, fees=terms.fees, slippage=terms.slippage, volume_cap=terms.volume_cap, log_rows=20_000
+    )
     made = prepare(Chaos, data, options, {})
     run(made.engine, made.strategy, made.feed, 1 << 60)
     fills = made.engine.logs.fills
@@ -160,12 +164,16 @@ def body_of(word, facts, exchange):
 
 def exchanged(data, terms):
     """The fills and the equity of the exchange that is told the same words."""
-    client = Client(Exchange(data, None, terms, Rules(multiplier=float("inf"), requests_per_minute=0, wash_trades=True)))
+    client = Client(
+        Exchange(data, None, terms, Rules(multiplier=float("inf"), requests_per_minute=0, wash_trades=True))
+    )
     heard = []
     original = client.account._filled
 
     def listen(ticket, fill):
-        heard.append((client.exchange.market.now, fill.symbol, fill.side, fill.quantity, fill.price, fill.fee, fill.position))
+        heard.append(
+            (client.exchange.market.now, fill.symbol, fill.side, fill.quantity, fill.price, fill.fee, fill.position)
+        )
         original(ticket, fill)
 
     client.account._filled = listen

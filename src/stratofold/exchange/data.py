@@ -87,9 +87,9 @@ def _walk(market: Market, symbols: Sequence[str], low: int, high: int, *, newest
         handle = market.handles[symbol]
         rows = market.rows[handle]
         count = market.visible(handle)
-        begin = market.begin_at
-        first = bisect_left(range(count), low, key=lambda k, rows=rows: begin(rows[k]))  # type: ignore[misc]
-        last = bisect_right(range(count), high, key=lambda k, rows=rows: begin(rows[k]))  # type: ignore[misc]
+        begins = market.begins(handle)
+        first = bisect_left(begins, low, 0, count)
+        last = bisect_right(begins, high, 0, count)
         places = range(last - 1, first - 1, -1) if newest_first else range(first, last)
         for k in places:
             yield market.candle(rows[k])

@@ -81,6 +81,7 @@ class Market:
         self.first = (self.bar_index, self.event_index)
         self.now = self._eve()
         self.halted = [False] * len(data.symbols)
+        self._begins: dict[int, array[int]] = {}
 
     def _eve(self) -> int:
         """The last moment that the history knows; before the first bar, when that bar began."""
@@ -135,9 +136,11 @@ class Market:
         day = self.sessions.days[self.sessions.session_of(time)]
         return midnight(date.fromordinal(day), NEW_YORK)
 
-    def begin_at(self, row: int) -> int:
-        """The timestamp that the API gives row `row`."""
-        return self.begin_of(self.feed.time[row])
+    def begins(self, handle: int) -> array[int]:
+        """The timestamps that the API gives the bars of a symbol, released or not, in order."""
+        if handle not in self._begins:
+            self._begins[handle] = array("q", [self.begin_of(self.feed.time[row]) for row in self.rows[handle]])
+        return self._begins[handle]
 
     def candle(self, row: int) -> Candle:
         """Row `row` of the data as the API shows it."""
