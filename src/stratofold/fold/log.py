@@ -66,7 +66,7 @@ class Log:
     def written(self) -> "Log":
         """The rows that were written, in a log of their own."""
         rows = type(self)(0)
-        rows.count = rows.room = rows.full = self.count
+        rows.count = rows.full = self.count
         rows.wholes = self.wholes[: self.count * len(self.WHOLES)]
         rows.reals = self.reals[: self.count * len(self.REALS)]
         return rows
