@@ -479,6 +479,15 @@ class TestReservations:
         journal.release("paper", "B-1-1", 0)
         assert claim(journal, message("B-1-3")) == [""]
 
+    def test_an_append_releases_before_it_claims(self, journal, book):
+        journal.limit("paper", replace(ROOM, exposure_max=1_000.0))
+        claim(journal, message("B-1-1"))
+        _, (claimed,) = journal.append(
+            "B", 1, 1, [], messages=[message("B-1-2", exposure=800.0)], claim_at=NOW, released={"B-1-1": 200.0}
+        )
+        assert claimed.state == CLAIMED
+        assert journal.reserved("paper") == {"B-1-1": 200.0, "B-1-2": 800.0}
+
     def test_a_rejected_submit_ends_its_reservation(self, journal, book):
         claim(journal, message("B-1-1"))
         journal.settle("B", "B-1-1", REJECTED, "no", [], [])
@@ -536,6 +545,14 @@ class TestSmallFacts:
         assert journal.mark("B", "executions", "7") == "7"
         assert journal.mark("B", "executions") == "7"
         assert journal.mark("C", "executions") is None
+
+    def test_marks_are_written_with_what_they_belong_to(self, journal, book):
+        journal.append("B", 1, 0, [], messages=[message()], claim_at=NOW, marks={"bars": "3", "mark": "x"})
+        journal.settle("B", "B-1-1", ACCEPTED, "", [], [], {"venue:B-1-1": "v1"})
+        assert [journal.mark("B", name) for name in ("bars", "mark", "venue:B-1-1")] == ["3", "x", "v1"]
+        with pytest.raises(Retry):
+            journal.append("B", 1, 7, [], marks={"bars": "4"})
+        assert journal.mark("B", "bars") == "3"
 
     def test_a_nonce_only_grows(self, journal):
         assert [journal.nonce("key"), journal.nonce("key"), journal.nonce("other")] == [1, 2, 1]

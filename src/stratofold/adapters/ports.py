@@ -119,10 +119,13 @@ class Journal(Protocol):
         handled: Sequence[int] = (),
         snapshot: bytes | None = None,
         claim_at: int | None = None,
+        released: Mapping[str, float] | None = None,
+        marks: Mapping[str, str] | None = None,
     ) -> tuple[Head, list[Message]]:
         """Records, outbox, handled inbox numbers and snapshot together, or nothing; the book is at `step + steps` then.
 
         With `claim_at` (ns UTC) the new messages are claimed in the same transaction; those claimed or dropped come back.
+        `released` is what `release` takes, by client id, before anything is claimed; `marks` are what `mark` takes.
         """
 
     def note(self, book: str, entries: Sequence[Entry]) -> Head:
@@ -144,7 +147,14 @@ class Journal(Protocol):
         """
 
     def settle(
-        self, book: str, key: str, state: str, answer: str, entries: Sequence[Entry], offers: Sequence[Offer]
+        self,
+        book: str,
+        key: str,
+        state: str,
+        answer: str,
+        entries: Sequence[Entry],
+        offers: Sequence[Offer],
+        marks: Mapping[str, str] | None = None,
     ) -> None:
         """Write the venue's answer to a claimed message (accepted, rejected, unknown), and offer what it reports."""
 

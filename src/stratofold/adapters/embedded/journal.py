@@ -20,7 +20,7 @@ from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message
 from stratofold.errors import Bug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import ParamSpec
 
@@ -97,10 +97,24 @@ class Journal:
         handled: Sequence[int] = (),
         snapshot: bytes | None = None,
         claim_at: int | None = None,
+        released: Mapping[str, float] | None = None,
+        marks: Mapping[str, str] | None = None,
     ) -> tuple[Head, list[Message]]:
         """See `ports.Journal`; raises Bug SF810 for a message key that was written before."""
         return self._write(
-            "append", self._append, book, epoch, step, entries, steps, messages, handled, snapshot, claim_at
+            "append",
+            self._append,
+            book,
+            epoch,
+            step,
+            entries,
+            steps,
+            messages,
+            handled,
+            snapshot,
+            claim_at,
+            released,
+            marks,
         )
 
     def _append(
@@ -114,8 +128,13 @@ class Journal:
         handled: Sequence[int],
         snapshot: bytes | None,
         claim_at: int | None,
+        released: Mapping[str, float] | None,
+        marks: Mapping[str, str] | None,
     ) -> tuple[Head, list[Message]]:
         place = self._places.extend(book, entries, epoch, step, steps)
+        for client_id, exposure in (released or {}).items():
+            self._desks.release(place.head.account, client_id, exposure)
+        self._mark(book, marks or {})
         claimed = [] if claim_at is None else self._judge(place, messages, claim_at)
         self._outbox.add(place.number, claimed or messages)
         self._inbox.handle(place.number, handled)
@@ -163,17 +182,31 @@ class Journal:
         return judged
 
     def settle(
-        self, book: str, key: str, state: str, answer: str, entries: Sequence[Entry], offers: Sequence[Offer]
+        self,
+        book: str,
+        key: str,
+        state: str,
+        answer: str,
+        entries: Sequence[Entry],
+        offers: Sequence[Offer],
+        marks: Mapping[str, str] | None = None,
     ) -> None:
         """See `ports.Journal`; raises Bug SF815 for a message that was never written.
 
         Records and offers are always written.  The state moves only from claimed to any answer, from unknown to accepted
         or rejected, and from dropped (its refusal is reported now) to rejected.  A rejected submit ends its reservation.
         """
-        self._write("settle", self._settle, book, key, state, answer, entries, offers)
+        self._write("settle", self._settle, book, key, state, answer, entries, offers, marks)
 
     def _settle(
-        self, book: str, key: str, state: str, answer: str, entries: Sequence[Entry], offers: Sequence[Offer]
+        self,
+        book: str,
+        key: str,
+        state: str,
+        answer: str,
+        entries: Sequence[Entry],
+        offers: Sequence[Offer],
+        marks: Mapping[str, str] | None,
     ) -> None:
         place = self._places.extend(book, entries)
         message = self._outbox.message(place.number, key)
@@ -183,6 +216,7 @@ class Journal:
         if moved and state == REJECTED and message.action == "submit":
             self._desks.release(place.head.account, message.client_id, 0)
         self._inbox.add(place.number, offers)
+        self._mark(book, marks or {})
 
     def release(self, account: str, client_id: str, exposure: float) -> None:
         """See `ports.Journal`; what is not reserved stays so."""
@@ -229,12 +263,14 @@ class Journal:
     def mark(self, book: str, name: str, value: str | None = None) -> str | None:
         """See `ports.Journal`; None when it was never written."""
         if value is not None:
-            self._write(
-                "mark", self._store.execute, "INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (book, name, value)
-            )
+            self._write("mark", self._mark, book, {name: value})
             return value
         rows = self._store.read("SELECT value FROM marks WHERE book = ? AND name = ?", (book, name))
         return str(rows[0][0]) if rows else None
+
+    def _mark(self, book: str, marks: Mapping[str, str]) -> None:
+        for name, value in marks.items():
+            self._store.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (book, name, value))
 
     def nonce(self, key: str, least: int = 0) -> int:
         """See `ports.Journal`; the first is `least`, or 1."""
