@@ -1,0 +1,209 @@
+"""HTTP and WebSockets over loopback: one request, one answer, and the truth about what left."""
+
+import asyncio
+import time
+
+import pytest
+from aiohttp import web
+
+from stratofold.adapters.network.client import Network
+from stratofold.adapters.ports import Http, NoAnswer, Socket, Sockets
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Request-ID: r1\r\n\r\nok"
+
+
+class Scripted:
+    """A server that answers each connection's requests with raw bytes, then hangs up; it counts what it got."""
+
+    def __init__(self, *answers, delay=0.0):
+        self.answers = list(answers)
+        self.requests = []
+        self.delay = delay
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        self.server.close()
+
+    async def serve(self, reader, writer):
+        try:
+            while self.answers:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)  # fmt: skip
+                self.requests.append(head + await reader.readexactly(length))
+                answer = self.answers.pop(0)
+                await asyncio.sleep(self.delay)
+                if answer is None:
+                    break
+                writer.write(answer)
+                await writer.drain()
+                if answer is not GOOD:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+def asked(server, *, method="POST", times=1, timeout_seconds=5.0):
+    """What a client gets for each of some requests: the answer or the NoAnswer."""
+
+    async def talk():
+        found = []
+        async with server, Network() as network:
+            for _ in range(times):
+                try:
+                    found.append(await network.request(method, f"{server.url}/v2/orders", {"X-Key": "k"}, b"{}" if method == "POST" else b"", timeout_seconds))  # fmt: skip
+                except NoAnswer as error:
+                    found.append(error)
+        return found
+
+    return asyncio.run(talk())
+
+
+def test_a_whole_answer():
+    server = Scripted(GOOD)
+    (answer,) = asked(server)
+    assert (answer.status, answer.body, answer.headers["x-request-id"]) == (200, b"ok", "r1")
+    assert server.requests[0].startswith(b"POST /v2/orders HTTP/1.1\r\n")
+    assert server.requests[0].endswith(b"\r\n\r\n{}")
+    assert b"X-Key: k\r\n" in server.requests[0]
+
+
+@pytest.mark.parametrize("cut", range(0, len(GOOD), 3))
+def test_an_answer_cut_at_any_byte_is_none_and_something_was_sent(cut):
+    (error,) = asked(Scripted(GOOD[:cut] or None))
+    assert isinstance(error, NoAnswer)
+    assert error.sent
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PATCH"])
+def test_a_kept_connection_that_is_closed_is_no_reason_to_send_again(method):
+    """The library would send a GET or a DELETE a second time here; the server must see one."""
+    server = Scripted(GOOD, None, GOOD)
+    first, second = asked(server, method=method, times=2)
+    assert first.status == 200
+    assert isinstance(second, NoAnswer)
+    assert second.sent
+    assert len(server.requests) == 2
+
+
+def test_a_redirect_is_an_answer():
+    moved = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+    server = Scripted(moved, GOOD)
+    (answer,) = asked(server)
+    assert (answer.status, answer.headers["location"]) == (307, "/elsewhere")
+    assert len(server.requests) == 1
+
+
+def test_an_answer_that_is_late_is_none():
+    server = Scripted(GOOD, delay=0.3)
+    (error,) = asked(server, timeout_seconds=0.05)
+    assert isinstance(error, NoAnswer)
+    assert error.sent
+    assert len(server.requests) == 1
+
+
+UNREACHABLE = ["http://127.0.0.1:1/", "http://no-such-host.invalid/", "not an address", "http://127.0.0.1:99999/"]
+
+
+@pytest.mark.parametrize("url", UNREACHABLE)
+def test_what_has_no_connection_certainly_did_not_leave(url):
+    async def talk():
+        async with Network() as network:
+            with pytest.raises(NoAnswer) as raised:
+                await network.request("POST", url, {}, b"{}")
+            with pytest.raises(NoAnswer):
+                await network.connect(url)
+            return raised.value
+
+    error = asyncio.run(talk())
+    assert not error.sent
+    assert error.why
+
+
+def test_it_is_what_the_ports_ask_for():
+    network = Network()
+    assert isinstance(network, Http)
+    assert isinstance(network, Sockets)
+
+
+# WebSockets.
+
+
+def with_socket(handler, conversation, **options):
+    """A conversation with a WebSocket server."""
+
+    async def served(request):
+        socket = web.WebSocketResponse(autoping=options.get("answers_pings", True))
+        await socket.prepare(request)
+        await handler(socket)
+        return socket
+
+    async def talk():
+        application = web.Application()
+        application.router.add_get("/", served)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            async with Network(ping_seconds=options.get("ping_seconds", 15.0)) as network:
+                socket = await network.connect(f"http://127.0.0.1:{runner.addresses[0][1]}/")
+                assert isinstance(socket, Socket)
+                return await conversation(socket)
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(talk())
+
+
+async def echo(socket):
+    async for message in socket:
+        await (socket.send_str(message.data) if isinstance(message.data, str) else socket.send_bytes(message.data))
+
+
+def test_messages_both_ways():
+    async def conversation(socket):
+        await socket.send("text")
+        await socket.send(b"\x00\x01")
+        said = [await socket.receive(5.0), await socket.receive(5.0), await socket.receive(0.01)]
+        await socket.send("again")  # the time that was over has not hurt the socket
+        said.append(await socket.receive(5.0))
+        await socket.close()
+        return said
+
+    assert with_socket(echo, conversation) == ["text", b"\x00\x01", None, "again"]
+
+
+def test_a_socket_that_is_closed_says_so_both_ways():
+    async def hang_up(socket):
+        await socket.close(code=1001)
+
+    async def conversation(socket):
+        with pytest.raises(NoAnswer, match="1001"):
+            await socket.receive(5.0)
+        with pytest.raises(NoAnswer):
+            await socket.receive(5.0)
+        with pytest.raises(NoAnswer):
+            await socket.send("anybody?")
+
+    with_socket(hang_up, conversation)
+
+
+def test_a_connection_that_is_dead_but_open_is_noticed():
+    """The peer holds the connection and answers no ping, as a network does that forgot it."""
+
+    async def deaf(socket):
+        await asyncio.sleep(2.0)
+
+    async def conversation(socket):
+        begun = time.monotonic()
+        with pytest.raises(NoAnswer):
+            await socket.receive(None)
+        return time.monotonic() - begun
+
+    assert with_socket(deaf, conversation, ping_seconds=0.2, answers_pings=False) < 1.5
