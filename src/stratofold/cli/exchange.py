@@ -3,6 +3,7 @@
 import asyncio
 import json as json_module
 import signal
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +39,7 @@ def exchange(
     wash_trades: Annotated[bool, typer.Option(help="Let an account's orders meet each other.")] = False,
     seed: Annotated[int, typer.Option(help="Keys, ids and faults follow from it.")] = 1,
     accounts: Annotated[int, typer.Option(help="How many accounts there are.")] = 1,
+    state: Annotated[Path | None, typer.Option(help="Remember orders in this file, over a restart too.")] = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
@@ -52,7 +54,7 @@ def exchange(
         Terms(cash, fees=jobs.cost("fees", fees), slippage=jobs.cost("slippage", slippage), volume_cap=volume_cap or float("inf")),
         Rules(requests_per_minute=int(limit), wash_trades=wash_trades), seed, accounts,
     )  # fmt: skip
-    asyncio.run(_serve(made, pace, host, port, json=json))
+    asyncio.run(_serve(made, pace, host, port, state, json=json))
 
 
 def _pace(text: str) -> float | str:
@@ -76,11 +78,11 @@ def _market(data: str | None, symbols: str | None, end: str | None) -> Any:
     return market.subset(None, None, end) if end else market
 
 
-async def _serve(made: Any, pace: float | str, host: str, port: int, *, json: bool) -> None:
+async def _serve(made: Any, pace: float | str, host: str, port: int, state: Path | None, *, json: bool) -> None:
     """Listen, say so, and go on until interrupted."""
     from stratofold.exchange.server import Server
 
-    server = Server(made, pace)
+    server = Server(made, pace, state)
     await server.start(host, port)
     _say_ready(server, host, json=json)
     stopped = asyncio.Event()

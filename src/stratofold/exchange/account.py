@@ -64,10 +64,14 @@ class Account:
 
     # What the market does to it.
 
-    def catch_up(self, deed: Deed | None = None) -> None:
-        """Hear what the market has released; `deed` is what it was, if it was an action."""
+    def catch_up(self, deed: Deed | None, share: float) -> None:
+        """Hear what the market has released; `deed` is what it was, if it was an action.
+
+        `share` of what works can fill in this bar, at least a lot (infinite: whatever the terms allow).
+        """
         before = self.activities.before(self.book)
-        happened = self.desk.catch_up()
+        with self.desk.filling_at_most(share):
+            happened = self.desk.catch_up()
         if deed is None:
             self._take(happened)
             return
@@ -142,6 +146,16 @@ class Account:
         if leg is not None:
             leg.kind = STOP_LIMIT
             leg.limit = wanted.stop_loss_limit
+
+    def reject(self, ticket: Ticket) -> None:
+        """The venue changes its mind about an order that it took."""
+        self.arrive()
+        for one in self.group(ticket):
+            self.book.cancel(one.number)
+            one.status, one.updated = dialect.REJECTED, self.market.now
+            self.working.pop(one.id, None)
+            self._say_update("rejected", one)
+        self._take(self.desk.send())
 
     def cancel(self, ticket: Ticket) -> None:
         """Cancel an order, and with it what else is open of its group; raises Refused when it is done."""

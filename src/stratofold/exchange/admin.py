@@ -55,3 +55,13 @@ def halt(asked: Asked) -> tuple[int, Any]:
         raise malformed("symbol and halted (true or false) are required")
     asked.exchange.halt(handle_of(asked, symbol), halted=halted)
     return 200, {"symbol": symbol, "halted": halted}
+
+
+def faults(asked: Asked) -> tuple[int, Any]:
+    """GET /admin/faults: every switch."""
+    return 200, asked.exchange.faults.shown()
+
+
+def switch_faults(asked: Asked) -> tuple[int, Any]:
+    """POST /admin/faults {switch: value, ...}: what is not named stays as it is."""
+    return 200, asked.exchange.faults.switch(asked.body)

@@ -42,11 +42,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; `content` is what its JSON says, None for an empty body."""
+    """An answer; `content` is what its JSON says, None for an empty body.
+
+    `changed_by` is the key of the account that changed something with it, empty where nothing was changed.
+    """
 
     status: int
     content: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    changed_by: str = ""
 
     @property
     def body(self) -> bytes:
@@ -96,6 +100,8 @@ ROUTES: tuple[tuple[str, str, Callable[..., tuple[int, Any]]], ...] = (
     ("GET", "/admin/clock", admin.clock),
     ("POST", "/admin/step", admin.step),
     ("POST", "/admin/halt", admin.halt),
+    ("GET", "/admin/faults", admin.faults),
+    ("POST", "/admin/faults", admin.switch_faults),
 )  # fmt: skip
 
 
@@ -107,8 +113,11 @@ def _pattern(route: str) -> re.Pattern[str]:
 
 
 _COMPILED = tuple((method, _pattern(route), handler) for method, route, handler in ROUTES)
-# What changes orders: a state file must remember it.
-CHANGES = frozenset({"POST", "PATCH", "DELETE", "PUT"})
+
+
+def _changes(request: Request) -> bool:
+    """Whether a state file must remember the request; steps it remembers by themselves."""
+    return request.method in {"POST", "PATCH", "DELETE"} and request.path != "/admin/step"
 
 
 class Api:
@@ -121,9 +130,10 @@ class Api:
         self._windows: dict[str, tuple[int, int]] = {}
 
     def handle(self, request: Request, wall: int) -> Reply:
-        """Answer; `wall` is the wall clock (ns), which only the rate limit reads."""
+        """Answer; `wall` is the wall clock (ns), which only the rate limit and delayed look-ups read."""
         self.asked += 1
-        headers = {"X-Request-ID": uuid5_text(self.asked)}
+        self.exchange.wall = wall
+        headers = {"X-Request-ID": request_id(self.asked)}
         try:
             account = self._who(request)
             if not request.path.startswith("/admin/"):
@@ -133,7 +143,13 @@ class Api:
             status, content = refusal.status, refusal.body
             if status == 429:
                 headers["Retry-After"] = "1"
-        return Reply(status, content, headers)
+            return Reply(status, content, headers)
+        return Reply(status, content, headers, changed_by=account.key_id if _changes(request) else "")
+
+    def carry_out(self, request: Request, account: Account) -> None:
+        """Do again what was done before, without keys, limits or an answer."""
+        self.asked += 1
+        self._answer(request, account)
 
     def _answer(self, request: Request, account: Account) -> tuple[int, Any]:
         """Find the handler and ask it."""
@@ -174,7 +190,7 @@ class Api:
         return {"X-RateLimit-Limit": str(most), "X-RateLimit-Remaining": str(most - count), "X-RateLimit-Reset": reset}
 
 
-def uuid5_text(number: int) -> str:
+def request_id(number: int) -> str:
     """The id of request `number`: deterministic, so that two runs of one conversation are equal to the byte."""
     return str(uuid5(_REQUESTS, str(number)))
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import inf
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from stratofold.exchange.account import Account
 from stratofold.exchange.desk import Terms
+from stratofold.exchange.faults import Faults
 from stratofold.exchange.market import Candle, Deed, Market
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Exchange:
         accounts: int = 1,
     ) -> None:
         """`accounts` accounts with equal terms; raises Setup SF850 when nothing is left to replay."""
+        self._identity = (data.content_hash, str(start), seed, accounts)
         self.market = Market(data, start)
         self.rules = rules or Rules()
         self.terms = terms or Terms()
@@ -71,11 +74,23 @@ class Exchange:
         made = [self._account(number) for number in range(accounts)]
         self.accounts: dict[str, Account] = {account.key_id: account for account in made}
         self.outgoing = Outgoing()
+        self.faults = Faults(seed)
+        self.wall = 0
+        self._halted_for: dict[int, int] = {}
 
     def _account(self, number: int) -> Account:
         """Account `number`; its keys follow from the seed, so that they survive a restart (they guard play money)."""
         digest = sha256(f"stratofold exchange {self.seed} {number}".encode()).hexdigest()
         return Account(self.market, self.terms, f"PK{digest[:18].upper()}", digest[18:58], self.assets)
+
+    def identity(self) -> Json:
+        """What must be the same for two exchanges to be one: data, where the replay begins, terms, rules, seed."""
+        content, start, seed, accounts = self._identity
+        terms = {name: _plain(getattr(self.terms, name)) for name in self.terms.__slots__}
+        return {
+            "data": content, "start": start, "seed": seed, "accounts": accounts, "terms": terms,
+            "multiplier": str(self.rules.multiplier), "wash_trades": self.rules.wash_trades,
+        }  # fmt: skip
 
     def account(self, key_id: str, secret_key: str) -> Account | None:
         """The account of a pair of keys, None where they fit no account."""
@@ -91,9 +106,10 @@ class Exchange:
         if following is None or (until is not None and following > until):
             return self.wait(until if until is not None else self.market.now)
         what = self.market.release()
+        share = self._trouble(what)
         sent = 0
         for account in self.accounts.values():
-            account.catch_up(what if isinstance(what, Deed) else None)
+            account.catch_up(what if isinstance(what, Deed) else None, share)
             sent += self.collect(account)
         if isinstance(what, Candle):
             self.outgoing.bars.append(what)
@@ -107,6 +123,20 @@ class Exchange:
             account.arrive()
             sent += self.collect(account)
         return Released(self.market.now, None, sent, 0)
+
+    def _trouble(self, what: Candle | Deed | None) -> float:
+        """Halts that begin and end with this bar; returns the share of the working quantity that it can fill."""
+        if not isinstance(what, Candle):
+            return inf
+        handle, row = self.market.handles[what.symbol], self.market.bar_index
+        if self._halted_for.get(handle, 0) > 0:
+            self._halted_for[handle] -= 1
+            if self._halted_for[handle] == 0:
+                self.halt(handle, halted=False)
+        elif self.faults.befalls("halts", row):
+            self._halted_for[handle] = self.faults.switches.halt_bars
+            self.halt(handle, halted=True)
+        return self.faults.chance("share", row) if self.faults.befalls("partial_fills", row) else inf
 
     def halt(self, handle: int, *, halted: bool) -> None:
         """A symbol stops or resumes trading, for everyone."""
@@ -124,6 +154,12 @@ class Exchange:
         """What the sockets have not been given yet."""
         taken, self.outgoing = self.outgoing, Outgoing()
         return taken
+
+
+def _plain(value: object) -> str:
+    """A value, or the numbers of a cost model, as text."""
+    names = getattr(type(value), "__slots__", ())
+    return repr([(name, getattr(value, name)) for name in names]) if names else repr(value)
 
 
 def _asset(market: Market, handle: int) -> Json:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,7 +33,7 @@ from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import currency_decimals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from stratofold.exchange.market import Market
     from stratofold.fold.order import Order
@@ -135,6 +136,21 @@ class Desk:
                     log.make_room()
             self._read_ends()
         return self._taken()
+
+    @contextmanager
+    def filling_at_most(self, share: float) -> Iterator[None]:
+        """For the bars inside, no more than `share` of what works of the last released symbol, and at least a lot."""
+        costs, cap = self.engine.venue.costs, self.engine.venue.costs.volume_cap
+        if share < inf:
+            row = self.market.bar_index - 1
+            handle, volume = self.market.symbol_of[row], self.market.feed.volume[row]
+            works = sum(order.remaining for order in self.engine.venue.orders if order.symbol == handle)
+            lot = self.book.ledger.contracts[handle].lot
+            costs.volume_cap = min(cap, max(works * share, lot) / volume) if volume > 0.0 else cap
+        try:
+            yield
+        finally:
+            costs.volume_cap = cap
 
     def arrive(self, time: int) -> list[Happening]:
         """Time has come to `time` without a bar: a day order may be over."""

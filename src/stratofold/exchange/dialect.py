@@ -73,7 +73,7 @@ class Ticket:
     """One order as the venue knows it by `id`: what was asked for, and what became of it.
 
     `number` is the order's number in the account's engine; a replacement has a ticket of its own and the same number,
-    and `carried` is what the tickets before it filled.  `quantity` and `filled` are this ticket's.  NaN is not stated;
+    and `carried` is what the tickets before it filled.  `wall` is the wall clock (ns) at which it came.  `quantity` and `filled` are this ticket's.  NaN is not stated;
     times are ns UTC, 0 for never.
     """
 
@@ -108,6 +108,7 @@ class Ticket:
     replaced_by: str | None = None
     replaces: str | None = None
     parent: str | None = None
+    wall: int = 0
     legs: list[str] = field(default_factory=list)
 
     @property

@@ -194,7 +194,7 @@ def clock(asked: Asked) -> tuple[int, Any]:
     k = sessions.session_of(now + 1)
     upcoming = k if sessions.opens[k] > now else k + 1
     return 200, {
-        "timestamp": stamp(now),
+        "timestamp": stamp(now + int(asked.exchange.faults.switches.clock_skew_ms * 1e6)),
         "is_open": market.is_open(),
         "next_open": stamp(sessions.opens[upcoming]),
         "next_close": stamp(sessions.closes[k]),

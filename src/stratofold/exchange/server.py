@@ -15,9 +15,13 @@ from aiohttp import WSMsgType, web
 
 from stratofold.errors import Setup
 from stratofold.exchange.api import Api, Request
+from stratofold.exchange.faults import ANSWERED, CUT, DROPPED
+from stratofold.exchange.state import State
 from stratofold.exchange.stream import DataSession, TradeSession, update_frame
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stratofold.exchange.core import Exchange
 
 _DATA_PATHS = ("/v2/iex", "/v2/sip", "/v2/delayed_sip", "/v2/test", "/v1beta3/crypto/us")
@@ -27,16 +31,18 @@ STEP, MAX = "step", "max"
 class Server:
     """Serves one exchange; `speed` is a multiple of real time, "max" or "step"."""
 
-    def __init__(self, exchange: Exchange, speed: float | str = STEP) -> None:
-        """Nothing listens yet."""
+    def __init__(self, exchange: Exchange, speed: float | str = STEP, state: Path | None = None) -> None:
+        """Nothing listens yet; the exchange is brought to where `state` says it was."""
         self.exchange = exchange
         self.api = Api(exchange)
+        self.state = State(state, self.api, exchange.identity()) if state is not None else None
         self.speed = speed
         self.port = 0
         self._trades: dict[web.WebSocketResponse, TradeSession] = {}
         self._data: dict[web.WebSocketResponse, DataSession] = {}
         self._runner: web.AppRunner | None = None
         self._replay: asyncio.Task[None] | None = None
+        self._opened = 0
         self._subscribed = asyncio.Event()
         self._turn = asyncio.Lock()
 
@@ -68,6 +74,8 @@ class Server:
             await socket.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self.state is not None:
+            self.state.close()
 
     # Requests.
 
@@ -77,22 +85,36 @@ class Server:
             request.method, request.path, dict(request.query), await request.read(),
             {name.lower(): value for name, value in request.headers.items()},
         )  # fmt: skip
+        fate = self.exchange.faults.fate(asked.method, asked.path)
+        if fate.delay_seconds:
+            await asyncio.sleep(fate.delay_seconds)
+        if fate.refused:
+            return await _trouble(request, fate.refused, dropped=fate.ending == DROPPED)
         async with self._turn:
             reply = self.api.handle(asked, time.time_ns())
+            if self.state is not None and reply.changed_by:
+                self.state.keep(asked, reply.changed_by)
             await self._tell()
+        if fate.masked:
+            return await _trouble(request, fate.masked, dropped=False)
+        if fate.ending != ANSWERED:
+            return await _broken(request, reply.body if fate.ending == CUT else b"")
         return web.Response(
             status=reply.status, body=reply.body, headers=dict(reply.headers), content_type="application/json"
         )
 
     async def _tell(self) -> None:
         """Queue what is outgoing to the sockets: updates first, then bars."""
+        if self.state is not None:
+            self.state.keep_step()
         outgoing = self.exchange.taken()
+        for socket, session in list(self._trades.items()):
+            mine = [update for account, update in outgoing.updates if session.wants(account)]
+            for told in self.exchange.faults.tell(session.name, mine):
+                await _send(socket, update_frame(told.update))
+                if told.disconnect:
+                    await socket.close()
         daily = self.exchange.market.daily
-        for account, update in outgoing.updates:
-            frame = update_frame(update)
-            for socket, session in list(self._trades.items()):
-                if session.wants(account):
-                    await _send(socket, frame)
         for bar in outgoing.bars:
             for socket, listener in list(self._data.items()):
                 if listener.wants(bar, daily=daily):
@@ -104,7 +126,8 @@ class Server:
         """`/stream`."""
         socket = web.WebSocketResponse(heartbeat=30.0)
         await socket.prepare(request)
-        session = TradeSession(self.exchange)
+        self._opened += 1
+        session = TradeSession(self.exchange, f"stream {self._opened}")
         self._trades[socket] = session
         try:
             async for message in socket:
@@ -165,6 +188,28 @@ class Server:
                 self.exchange.wait(now)
                 await self._tell()
             await asyncio.sleep(min((due - now) / speed / 1e9, 0.05))
+
+
+async def _trouble(request: web.Request, status: int, *, dropped: bool) -> web.StreamResponse:
+    """A request that was not carried out, or whose answer is hidden: an error, or silence."""
+    if dropped:
+        return await _broken(request, b"")
+    if status == 429:
+        return web.json_response(
+            {"code": 42910000, "message": "too many requests."}, status=429, headers={"Retry-After": "1"}
+        )
+    return web.Response(status=status, text="<html><body>upstream trouble</body></html>", content_type="text/html")
+
+
+async def _broken(request: web.Request, body: bytes) -> web.StreamResponse:
+    """Half of an answer (nothing of an empty one), and then no connection."""
+    response = web.StreamResponse(headers={"Content-Length": str(len(body)), "Content-Type": "application/json"})
+    if body:
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.abort() if not body else request.transport.close()
+    return response
 
 
 async def _send(socket: web.WebSocketResponse, frame: bytes, *, text: bool = False) -> None:

@@ -27,9 +27,10 @@ _TIMESTAMP = -1  # the MessagePack extension of a time
 class TradeSession:
     """One connection to `/stream`: authenticate, listen, then updates."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        """Nobody has said who it is."""
+    def __init__(self, exchange: Exchange, name: str) -> None:
+        """Nobody has said who it is; `name` tells this connection from others."""
         self.exchange = exchange
+        self.name = name
         self.account: Account | None = None
         self.listening = False
         self.closed = False

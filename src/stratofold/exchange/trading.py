@@ -31,8 +31,12 @@ def submit(asked: Asked) -> tuple[int, Any]:
         raise malformed("client_order_id must be unique")
     limits.check(asked.exchange, account, wanted)
     ticket = account.submit(wanted)
+    ticket.wall = asked.exchange.wall
     # The answer shows the order as it was taken; that it works now is told by the stream.
-    return 200, {**account.order_json(ticket, nested=True), "status": "accepted"}
+    answer = {**account.order_json(ticket, nested=True), "status": "accepted"}
+    if asked.exchange.faults.befalls("rejects", ticket.id):
+        account.reject(ticket)
+    return 200, answer
 
 
 def show(asked: Asked, order_id: str) -> tuple[int, Any]:
@@ -45,9 +49,15 @@ def by_client_id(asked: Asked) -> tuple[int, Any]:
     """GET /v2/orders:by_client_order_id."""
     client_id = asked.query.get("client_order_id", "")
     ticket = asked.account.by_client.get(client_id)
-    if ticket is None:
+    if ticket is None or _hidden(asked, ticket):
         raise not_found(f"order not found for {client_id}")
     return 200, asked.account.order_json(ticket)
+
+
+def _hidden(asked: Asked, ticket: Ticket) -> bool:
+    """Whether a look-up comes too early for an order that is there: not every copy of a broker's books is fresh."""
+    delay_ns = asked.exchange.faults.switches.lookup_delay_ms * 1e6
+    return asked.exchange.wall - ticket.wall < delay_ns
 
 
 def listing(asked: Asked) -> tuple[int, Any]:
@@ -70,6 +80,7 @@ def listing(asked: Asked) -> tuple[int, Any]:
         and (not symbols or ticket.symbol in symbols)
         and query.get("side", "buy" if ticket.side > 0 else "sell") == ("buy" if ticket.side > 0 else "sell")
         and not (nested and ticket.parent is not None)
+        and not _hidden(asked, ticket)
     ]
     if query.get("direction", "desc") == "desc":
         chosen.reverse()
