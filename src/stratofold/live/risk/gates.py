@@ -3,7 +3,7 @@
 What comes in: events, through `hear`, and wishes.  What goes out: verdicts.
 Why it is shaped so: time comes from events and never from a clock, so a gate says the same when a run is replayed; its
 state is numbers (`fold/state.py` saves it) and its bounds are not state.  A bound that is not stated allows nothing.
-Cancels pass every gate, and what reduces passes those that guard against opening blindly.
+The guard asks some of everything but cancels, others only of what opens (`Guard.verdict`).
 
 Sources: SEC Rule 15c3-5(c)(1)(ii); Delegated Regulation (EU) 2017/589 (RTS 6), articles 15 and 17; 17 CFR 38.251.
 """
@@ -98,8 +98,6 @@ class StaleData:
         """Refuses what opens while the instrument's data is older than allowed at `now`, mute or incomplete."""
         symbol = wish.symbol
         bound = self.age_max_ns[symbol]
-        if wish.reduces:
-            return ALLOWED
         if self.gap[symbol] or self.mute[symbol]:
             return refused(FEED_GAP, 0.0, 1.0)
         age = self.age_ns(symbol, now)
@@ -252,7 +250,7 @@ class RepeatedExecution:
 
     def verdict(self, now: int, wish: Wish) -> Verdict:  # noqa: ARG002  gates have one signature
         """Refuses what opens in an instrument that is disabled; with `most` 0 nothing was ever enabled."""
-        if wish.reduces or (self.most > 0 and not self.disabled[wish.symbol]):
+        if self.most > 0 and not self.disabled[wish.symbol]:
             return ALLOWED
         place = 2 * wish.symbol + (wish.side < 0)
         return refused(REPEATED_EXECUTION, self.most, float(self.count[place]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratofold.events import COMMAND_RESUME, DEPOSIT, FILLED, PARTIAL, WITHDRAWAL, Action, Command, Report
+from stratofold.events import COMMAND_RESUME, DEPOSIT, FILLED, PARTIAL, WITHDRAWAL, Action, Bar, Command, Rate, Report
 from stratofold.fold.order import CANCEL
 from stratofold.live.risk.act import Closing
 from stratofold.live.risk.bounds import SymbolBounds
@@ -23,12 +23,13 @@ from stratofold.live.risk.symbols import SymbolLimits
 from stratofold.live.risk.verdict import ALLOWED, Breach, Verdict, Wish, wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from stratofold.events import Event
     from stratofold.fold.book import Book
     from stratofold.live.risk.bounds import Bounds
     from stratofold.live.risk.hours import Hours
+    from stratofold.live.risk.margin import Worst
 
 Sent = tuple[int, int, int, int, int, int, float, float, float, int, int]
 
@@ -64,13 +65,14 @@ class Guard:
         self.moment = Moment()
         self.equity_stops = EquityStops(bounds.stops)
         self.price_stops = PriceStops(bounds.stops, hours)
-        self.exposure = AfterTrade(bounds.exposure)
+        self.exposure = AfterTrade(bounds.exposure, len(names))
         self.regulation = Regulation(bounds.rules, bounds.symbols, hours, names, equities)
         self.closing = Closing(len(names))
 
     def hear(self, event: Event, book: Book) -> list[Breach]:
         """Take in an event that the fold has heard; returns what is broken now and was not before."""
         self.now = max(self.now, event.time, event.known)
+        self._value(event, book)
         self.stale.hear(event)
         self.halts.hear(event)
         self.repeats.hear(event)
@@ -81,6 +83,17 @@ class Guard:
         if isinstance(event, Report) and event.kind in (PARTIAL, FILLED):
             breaches += self.exposure.judge(book, event.time)
         return breaches
+
+    def _value(self, event: Event, book: Book) -> None:
+        """Bring what the event has touched up to date: a symbol, or, with a currency's rate, all of them."""
+        touched: Iterable[int] = ()
+        if isinstance(event, (Bar, Report, Action)):
+            touched = (event.symbol,) if event.symbol >= 0 else ()
+        elif isinstance(event, Rate):
+            touched = range(book.symbol_count)
+        for symbol in touched:
+            self.exposure.values.update(symbol, book)
+            self.regulation.margin.update(symbol, book)
 
     def _money(self, event: Event, book: Book) -> list[Breach]:
         """Equity is judged when a moment is complete, or when time moves on from one that was not."""
@@ -101,25 +114,43 @@ class Guard:
         breaches += self.exposure.judge(book, event.time)
         return breaches + self.regulation.judge(book, event.time)
 
-    def verdict(self, wish: Wish, book: Book) -> Verdict:
-        """Whether a message may leave now; changes nothing.  A cancel always may."""
+    def verdict(self, wish: Wish, book: Book, worst: Worst | None = None) -> Verdict:
+        """Whether a message may leave now; changes nothing.  A cancel always may.
+
+        `worst` is `worst(book)`, made once for the messages of a step.
+        """
         if wish.action == CANCEL:
             return ALLOWED
+        verdict = self._world(wish)
+        if verdict.allowed and not wish.reduces:
+            verdict = self._book(wish, book, worst or self.worst(book))
+        return verdict
+
+    def worst(self, book: Book) -> Worst:
+        """The margin of the book with everything that works."""
+        return self.regulation.margin.worst(book)
+
+    def _world(self, wish: Wish) -> Verdict:
+        """What must hold of the world: halts, hours, rates."""
         now = self.now
-        for verdict in (
-            self.halts.verdict(now, wish),
-            self.session.verdict(now, wish),
-            self.rate.verdict(now, wish),
-            self.repeats.verdict(now, wish),
-            self.stale.verdict(now, wish),
-            self.symbols.verdict(wish, book),
-            self.equity_stops.verdict(wish),
-            self.price_stops.verdict(now, wish),
-            self.regulation.verdict(now, wish, book),
-        ):
-            if not verdict.allowed:
-                return verdict
-        return ALLOWED
+        verdict = self.halts.verdict(now, wish)
+        if verdict.allowed:
+            verdict = self.session.verdict(now, wish)
+        return self.rate.verdict(now, wish) if verdict.allowed else verdict
+
+    def _book(self, wish: Wish, book: Book, worst: Worst) -> Verdict:
+        """What must hold for something to be opened."""
+        now = self.now
+        verdict = self.repeats.verdict(now, wish)
+        if verdict.allowed:
+            verdict = self.stale.verdict(now, wish)
+        if verdict.allowed:
+            verdict = self.symbols.verdict(wish, book)
+        if verdict.allowed:
+            verdict = self.equity_stops.verdict()
+        if verdict.allowed:
+            verdict = self.price_stops.verdict(now, wish)
+        return self.regulation.verdict(now, wish, worst, book) if verdict.allowed else verdict
 
     def sent(self, wish: Wish) -> None:  # noqa: ARG002  which message it was does not matter to a rate
         """A message leaves: it counts toward the rates."""
@@ -134,8 +165,9 @@ class Guard:
 def screen(guard: Guard, messages: Sequence[Sent], book: Book) -> list[tuple[Wish, Verdict]]:
     """The verdict on each message of one step, in order; those that may leave count toward the rates at once."""
     out = []
+    worst = guard.worst(book) if messages else None
     for wish in wishes(messages, book):
-        verdict = guard.verdict(wish, book)
+        verdict = guard.verdict(wish, book, worst)
         if verdict.allowed:
             guard.sent(wish)
         out.append((wish, verdict))

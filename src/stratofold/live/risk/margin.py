@@ -11,8 +11,10 @@ which past gains could be borrowed against.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import isnan
+from typing import TYPE_CHECKING, NamedTuple
 
+from stratofold.fold.ledger import zeros
 from stratofold.live.risk.rules import DAY_NS
 from stratofold.live.risk.verdict import (
     ALLOWED,
@@ -41,73 +43,95 @@ RESTRICTED_DAYS = 90
 
 def initial_of(quantity: float, price: float) -> float:
     """Regulation T: half of the value, long or short (a short's proceeds come on top and are not ours to spend)."""
-    return INITIAL * abs(quantity) * price
+    return INITIAL * abs(quantity) * price if quantity else 0.0
 
 
 def maintenance_of(quantity: float, price: float) -> float:
     """Rule 4210(c): 25 % long; short 30 % or 5 dollars a unit, whichever is more, below 5 dollars 100 % or 2.50."""
     if quantity >= 0.0:
-        return 0.25 * quantity * price
+        return 0.25 * quantity * price if quantity else 0.0
     units = -quantity
     return max(5.0 * units, 0.30 * units * price) if price >= 5.0 else max(2.5 * units, units * price)
+
+
+class Worst(NamedTuple):
+    """What a book would require were everything that works filled: together, and in the worst order; and what it costs."""
+
+    initial: float
+    moment: float
+    cost: float
 
 
 class MarginRules:
     """Initial margin, minimum equity, and the intraday margin deficit with what follows when it is not met."""
 
     CONTENT = ("cash_only", "equities")
-    __slots__ = ("cash_only", "deficit", "deficit_session", "equities", "restricted_until")
+    __slots__ = ("cash_only", "deficit", "deficit_session", "equities", "initial", "maintenance", "restricted_until")
 
     def __init__(self, equities: Sequence[bool], *, cash_only: bool = False) -> None:
         """`equities` says by symbol handle which instruments the rules speak of; a cash account may not borrow."""
         self.cash_only = cash_only
         self.equities = equities
+        self.initial = zeros(len(equities))
+        self.maintenance = zeros(len(equities))
         self.deficit: float = 0.0
         self.deficit_session: int = -1
         self.restricted_until: int = 0
 
-    def required(self, book: Book, rule: int, wish: Wish | None = None) -> float:
-        """What the positions require by `INITIAL_MARGIN` or `INTRADAY_MARGIN`, in the base currency.
+    def update(self, symbol: int, book: Book) -> None:
+        """The position or the price of a symbol may have changed."""
+        if self.equities[symbol]:
+            held = book.ledger.holdings[symbol].quantity
+            self.initial[symbol] = _money(initial_of(held, _last(symbol, book)), symbol, book) if held else 0.0
+            self.maintenance[symbol] = _money(maintenance_of(held, _last(symbol, book)), symbol, book) if held else 0.0
 
-        With a wish, everything that works counts as filled, at the price the wish is weighed at: in the worst order for
-        the margin of every moment, together for the initial one, which is of a day's trades combined.
-        """
-        total = 0.0
-        of = initial_of if rule == INITIAL_MARGIN else maintenance_of
-        for symbol, holding in enumerate(book.ledger.holdings):
-            if not self.equities[symbol]:
-                continue
-            held = holding.quantity
-            reach: tuple[float, ...] = (held,)
-            if wish is not None:
-                reach = _reach(
-                    held, book.working_buy[symbol], book.working_sell[symbol], combined=rule == INITIAL_MARGIN
-                )
-            price = holding.price if wish is None or symbol != wish.symbol else weighed_at(wish, book)
-            if any(reach):
-                worst = max(of(quantity, price) for quantity in reach)
-                total += worst * holding.multiplier * book.ledger.rate[holding.currency]
-        return total
+    def worst(self, book: Book) -> Worst:
+        """The book as it stands with its working orders, at the last prices."""
+        initial, moment, cost = sum(self.initial), sum(self.maintenance), 0.0
+        for symbol in sorted({order.symbol for order in book.orders}):
+            combined, ordered, paid = self._part(symbol, _last(symbol, book), book)
+            initial += combined - self.initial[symbol]
+            moment += ordered - self.maintenance[symbol]
+            cost += paid
+        return Worst(initial, moment, cost)
 
-    def verdict(self, now: int, wish: Wish, book: Book, *, intraday: bool) -> Verdict:
+    def _part(self, symbol: int, price: float, book: Book) -> Worst:
+        """One symbol's part of `worst`, at a price."""
+        held, buys, sells = book.ledger.holdings[symbol].quantity, book.working_buy[symbol], book.working_sell[symbol]
+        units = buys - min(sells, max(held, 0.0))
+        cost = _money(units * price, symbol, book) if units else 0.0
+        if not self.equities[symbol]:
+            return Worst(0.0, 0.0, cost)
+        combined = initial_of(held + buys - sells, price)
+        ordered = max(maintenance_of(held + buys, price), maintenance_of(held - sells, price))
+        return Worst(_money(combined, symbol, book), _money(ordered, symbol, book), cost)
+
+    def _with(self, wish: Wish, worst: Worst, book: Book) -> Worst:
+        """The same with the wish's own symbol at the price that the wish is weighed at."""
+        last, weighed = _last(wish.symbol, book), weighed_at(wish, book)
+        if last == weighed:
+            return worst
+        there, here = self._part(wish.symbol, weighed, book), self._part(wish.symbol, last, book)
+        return Worst(*(total + new - old for total, new, old in zip(worst, there, here, strict=True)))
+
+    def verdict(self, now: int, wish: Wish, worst: Worst, book: Book, *, intraday: bool) -> Verdict:
         """Refuses what opens an equity and is not covered: by 2,000 dollars, by half, and (`intraday`) at every moment."""
+        worst = self._with(wish, worst, book)
         equity = book.equity
-        if borrows(wish, book):
+        if wish.side < 0 or worst.cost > book.cash:
             if self.cash_only:
-                return refused(CASH_ACCOUNT, book.cash, cost_of(wish, book))
+                return refused(CASH_ACCOUNT, book.cash, worst.cost)
             if equity < MINIMUM:
                 return refused(MINIMUM_EQUITY, MINIMUM, equity)
             if intraday and now < self.restricted_until:
                 return refused(INTRADAY_MARGIN, 0.0, self.deficit)
-        initial = self.required(book, INITIAL_MARGIN, wish)
-        if initial > equity:
-            return refused(INITIAL_MARGIN, equity, initial)
-        needed = self.required(book, INTRADAY_MARGIN, wish) if intraday else 0.0
-        return ALLOWED if needed <= equity else refused(INTRADAY_MARGIN, equity, needed)
+        if worst.initial > equity:
+            return refused(INITIAL_MARGIN, equity, worst.initial)
+        return ALLOWED if not intraday or worst.moment <= equity else refused(INTRADAY_MARGIN, equity, worst.moment)
 
     def judge(self, book: Book, session: int, time: int) -> list[Breach]:
         """A complete moment: a deficit begins, is met, or has stood for more than five sessions."""
-        required = self.required(book, INTRADAY_MARGIN)
+        required = sum(self.maintenance)
         self.deficit = max(required - book.equity, 0.0)
         if self.deficit == 0.0:
             self.deficit_session = -1
@@ -121,24 +145,13 @@ class MarginRules:
         return []
 
 
-def _reach(held: float, buys: float, sells: float, *, combined: bool) -> tuple[float, ...]:
-    """Where a position can get: where all fills together lead, or both ends of the worst order."""
-    return (held + buys - sells,) if combined else (held + buys, held - sells)
+def _last(symbol: int, book: Book) -> float:
+    """The last price; 0 before the first."""
+    price = book.ledger.holdings[symbol].price
+    return 0.0 if isnan(price) else price
 
 
-def borrows(wish: Wish, book: Book) -> bool:
-    """Whether the wish, with all that works, leads short, or to more bought than cash and what is sold can pay."""
-    if wish.side < 0:
-        return True
-    return cost_of(wish, book) > book.cash
-
-
-def cost_of(wish: Wish, book: Book) -> float:
-    """What all that works costs, less what it sells of what is held, in the base currency."""
-    cost = 0.0
-    for symbol, holding in enumerate(book.ledger.holdings):
-        units = book.working_buy[symbol] - min(book.working_sell[symbol], max(holding.quantity, 0.0))
-        if units != 0.0:
-            price = weighed_at(wish, book) if symbol == wish.symbol else holding.price
-            cost += units * price * holding.multiplier * book.ledger.rate[holding.currency]
-    return cost
+def _money(amount: float, symbol: int, book: Book) -> float:
+    """An amount of units times price in the base currency."""
+    holding = book.ledger.holdings[symbol]
+    return amount * holding.multiplier * book.ledger.rate[holding.currency]

@@ -14,7 +14,7 @@ from math import ceil, inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.fold.grid import to_grid
-from stratofold.fold.ledger import integers
+from stratofold.fold.ledger import integers, zeros
 from stratofold.live.risk.verdict import (
     CONCENTRATION,
     GROSS_EXPOSURE,
@@ -26,6 +26,8 @@ from stratofold.live.risk.verdict import (
 )
 
 if TYPE_CHECKING:
+    from array import array
+
     from stratofold.fold.book import Book
     from stratofold.live.risk.bounds import ExposureBounds
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 class Exposure(NamedTuple):
     """What a book has at risk, in the base currency; `values` are signed, by symbol handle."""
 
-    values: list[float]
+    values: array[float]
     gross: float
     net: float
     maintenance: float
@@ -57,18 +59,33 @@ def over(part: float, whole: float) -> float:
     return part / whole if whole > 0.0 else inf
 
 
-def exposure_of(book: Book) -> Exposure:
-    """The book at its last prices; what has no price is worth nothing."""
-    ledger = book.ledger
-    values = []
-    maintenance = 0.0
-    for symbol, holding in enumerate(ledger.holdings):
+class Values:
+    """What each position is worth at its last price, and the maintenance margin its contract asks for it.
+
+    Brought up to date by the symbols that an event touches, so that a book of many symbols is summed and not walked.
+    """
+
+    __slots__ = ("maintenance", "worth")
+
+    def __init__(self, symbol_count: int) -> None:
+        """Nothing is held."""
+        self.worth = zeros(symbol_count)
+        self.maintenance = zeros(symbol_count)
+
+    def update(self, symbol: int, book: Book) -> None:
+        """The position or the price of a symbol may have changed."""
+        ledger = book.ledger
+        holding = ledger.holdings[symbol]
         worth = 0.0
         if holding.quantity != 0.0:
             worth = ledger.base_steps(holding.currency, holding.worth_steps - holding.carried_steps) / ledger.scale[0]
-        values.append(worth)
-        maintenance += abs(worth) * ledger.contracts[symbol].maintenance
-    return Exposure(values, sum(map(abs, values)), sum(values), maintenance, book.equity)
+        self.worth[symbol] = worth
+        self.maintenance[symbol] = abs(worth) * ledger.contracts[symbol].maintenance
+
+    def exposure(self, book: Book) -> Exposure:
+        """What the book has at risk now."""
+        worth = self.worth
+        return Exposure(worth, sum(map(abs, worth)), sum(worth), sum(self.maintenance), book.equity)
 
 
 class AfterTrade:
@@ -76,16 +93,17 @@ class AfterTrade:
 
     CONTENT = ("bounds",)
     REASONS = (GROSS_EXPOSURE, NET_EXPOSURE, LEVERAGE, CONCENTRATION, MAINTENANCE_MARGIN)
-    __slots__ = ("bounds", "raised")
+    __slots__ = ("bounds", "raised", "values")
 
-    def __init__(self, bounds: ExposureBounds) -> None:
+    def __init__(self, bounds: ExposureBounds, symbol_count: int) -> None:
         """Nothing is broken."""
         self.bounds = bounds
+        self.values = Values(symbol_count)
         self.raised = integers(len(self.REASONS))
 
     def judge(self, book: Book, time: int) -> list[Breach]:
         """What is over its bound now and was not before."""
-        now = exposure_of(book)
+        now = self.values.exposure(book)
         breaches = []
         for place, (reason, limit, observed) in enumerate(self._rows(now)):
             broken = observed > limit

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stratofold.fold.book import Book
     from stratofold.live.risk.bounds import RuleBounds, SymbolBounds
     from stratofold.live.risk.hours import Hours
+    from stratofold.live.risk.margin import Worst
     from stratofold.live.risk.verdict import Breach, Verdict, Wish
 
 _PLACES = {rule.name: place for place, rule in enumerate(RULES)}
@@ -84,11 +85,11 @@ class Regulation:
             return []
         return self.margin.judge(book, self.hours[0].session(time), time)
 
-    def verdict(self, now: int, wish: Wish, book: Book) -> Verdict:
-        """The first rule that refuses."""
-        if wish.reduces or not self.margin.equities[wish.symbol]:
+    def verdict(self, now: int, wish: Wish, worst: Worst, book: Book) -> Verdict:
+        """The first rule that refuses; `worst` is the book with all that works, as `margin.worst` makes it."""
+        if not self.margin.equities[wish.symbol]:
             return ALLOWED
-        verdict = self.margin.verdict(now, wish, book, intraday=self.holds("intraday_margin"))
+        verdict = self.margin.verdict(now, wish, worst, book, intraday=self.holds("intraday_margin"))
         if verdict.allowed and self.holds("day_trades"):
             verdict = self.day_trades.verdict(book, self.hours[wish.symbol].session(now))
         if verdict.allowed and wish.side < 0 and self.holds("locate"):

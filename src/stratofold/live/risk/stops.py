@@ -105,9 +105,9 @@ class EquityStops:
         """What the session may lose: the smaller of the amount and the fraction of its start."""
         return min(self.bounds.daily_loss_max, self.bounds.daily_loss_fraction_max * max(self.start, 0.0))
 
-    def verdict(self, wish: Wish) -> Verdict:
+    def verdict(self) -> Verdict:
         """Refuses what opens while a stop holds, unless it is only to be noted."""
-        if wish.reduces or self.bounds.action == NOTE:
+        if self.bounds.action == NOTE:
             return ALLOWED
         if self.drawdown_tripped:
             return refused(DRAWDOWN, self.bounds.drawdown_max, self.drawdown)
@@ -183,7 +183,7 @@ class PriceStops:
     def verdict(self, now: int, wish: Wish) -> Verdict:
         """Refuses to open again, in the same session, what a level has closed."""
         symbol = wish.symbol
-        if wish.reduces or self.closed_in[symbol] != self.hours[symbol].session(now):
+        if self.closed_in[symbol] != self.hours[symbol].session(now):
             return ALLOWED
         return refused(STOP_LOSS, 0.0, 1.0)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class SymbolLimits:
-    """Bounds by symbol handle; what reduces passes them all."""
+    """Bounds by symbol handle."""
 
     CONTENT = ("bounds",)
     __slots__ = ("bounds",)
@@ -43,8 +43,6 @@ class SymbolLimits:
 
     def verdict(self, wish: Wish, book: Book) -> Verdict:
         """Refuses a restricted instrument, and what is over its order quantity, order notional or position."""
-        if wish.reduces:
-            return ALLOWED
         bounds = self.bounds[wish.symbol]
         if bounds.restricted:
             return refused(RESTRICTED, 0.0, 1.0)

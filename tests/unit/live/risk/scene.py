@@ -62,6 +62,17 @@ class Scene:
         self.guard.now = self.book.time = self.base + round(minute * MINUTE)
         return self
 
+    def hold(self, symbol, quantity):
+        """A position, bought or sold at the last price, that the guard knows of."""
+        self.account.hold(symbol, quantity)
+        self.guard.exposure.values.update(symbol, self.book)
+        self.guard.regulation.margin.update(symbol, self.book)
+        return self
+
+    def work(self, symbol, quantity, limit=nan):
+        """An order that works; returns its number."""
+        return self.account.work(symbol, quantity, limit)
+
     def hear(self, event_kind, minute=None, /, **fields):
         """One event, heard by the guard as after the fold; returns what broke."""
         event = event_kind()

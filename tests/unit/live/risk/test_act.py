@@ -66,10 +66,10 @@ class Floor(Scene):
 def falling(action, **more):
     """100 of S0 held, a buy of 5 and a sell of 7 working; at 10 the drawdown is far over its bound."""
     floor = Floor(lifted(stops={"drawdown_max": 0.10, "action": action}), cash=20_000.0, **more)
-    floor.account.hold(0, +100)
-    floor.buy = floor.account.work(0, +5, 90.0)
-    floor.sell = floor.account.work(0, -7, 120.0)
-    floor.other = floor.account.work(1, +3, 40.0)
+    floor.hold(0, +100)
+    floor.buy = floor.work(0, +5, 90.0)
+    floor.sell = floor.work(0, -7, 120.0)
+    floor.other = floor.work(1, +3, 40.0)
     floor.left()
     assert floor.price(100.0) == []
     return floor
@@ -136,8 +136,8 @@ def test_closing_goes_on_after_a_restart():
 
 def test_a_position_is_cut_once_its_orders_are_gone():
     floor = Floor(lifted(exposure={"concentration_max": 0.25, "action": REDUCE}), cash=20_000.0)
-    floor.account.hold(0, +50)
-    working = floor.account.work(0, +5, 90.0)
+    floor.hold(0, +50)
+    working = floor.work(0, +5, 90.0)
     floor.left()
     assert floor.price(100.0) == []
     assert floor.price(120.0) == [(CANCEL, 0, +1, 5.0)]
@@ -149,8 +149,8 @@ def test_a_position_is_cut_once_its_orders_are_gone():
 
 def test_a_price_level_closes_its_instrument_and_leaves_the_others_alone():
     floor = Floor(lifted(stops={"stop_loss": 0.20}))
-    floor.account.hold(0, +10).hold(1, -10)
-    floor.account.work(1, -3, 60.0)
+    floor.hold(0, +10).hold(1, -10)
+    floor.work(1, -3, 60.0)
     floor.left()
     floor.price(100.0)
     assert floor.price(80.0) == [(SUBMIT, 0, -1, 10.0)]
@@ -162,8 +162,8 @@ def test_a_price_level_closes_its_instrument_and_leaves_the_others_alone():
 @pytest.mark.parametrize("state", [ACTIVE, REDUCING, HALTED])
 def test_the_operator_closes_one_instrument_whatever_the_state(state):
     floor = Floor(lifted())
-    floor.account.hold(0, -10).hold(1, +10)
-    working = floor.account.work(0, +4, 90.0)
+    floor.hold(0, -10).hold(1, +10)
+    working = floor.work(0, +4, 90.0)
     floor.left()
     floor.book.state = state
     assert floor.step(Command(), kind=COMMAND_FLATTEN, symbol=0) == [(CANCEL, 0, +1, 4.0)]
@@ -181,7 +181,7 @@ def test_a_resume_ends_what_is_still_to_be_closed():
 
 def test_a_leg_that_waits_is_gone_at_once_and_its_entry_is_cancelled():
     floor = Floor(lifted())
-    floor.account.hold(0, +10)
+    floor.hold(0, +10)
     entry = floor.book.buy(0, 5, limit=90.0, take_profit=110.0, stop_loss=80.0)
     floor.account.review()
     floor.left()

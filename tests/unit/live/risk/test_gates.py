@@ -286,7 +286,7 @@ POSITIONS = (
 @pytest.mark.parametrize(("held", "working", "observed"), POSITIONS)
 def test_the_position_of_an_instrument_in_the_worst_order_of_fills(held, working, observed):
     scene = Scene(lifted(symbols={"S0": SymbolBounds(position_max=5.0)}))
-    scene.account.hold(0, held).work(0, working)
+    scene.hold(0, held).work(0, working)
     assert scene.ask(0, working) == (None if observed is None else ("symbol_position", 5.0, observed))
 
 

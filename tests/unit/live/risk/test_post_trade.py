@@ -2,7 +2,7 @@
 
 import pytest
 
-from stratofold.live.risk.post_trade import exposure_of, over
+from stratofold.live.risk.post_trade import over
 from stratofold.live.risk.verdict import REDUCE, REDUCING_ONLY
 from tests.unit.fold.account import contract
 from tests.unit.live.risk.scene import Scene, lifted, said
@@ -26,7 +26,7 @@ ROWS = (
 @pytest.mark.parametrize(("held", "bound", "outcome"), ROWS)
 def test_a_fill_that_leads_over_a_bound_is_a_breach(held, bound, outcome):
     scene = Scene(lifted(exposure=bound), cash=20_000.0)
-    scene.account.hold(1, held[1])
+    scene.hold(1, held[1])
     broken = scene.fill(0, held[0]) if held[0] else scene.fill(1, 0)
     assert said(broken) == (
         [] if outcome is None else [(outcome[0], -1, REDUCING_ONLY, outcome[1], pytest.approx(outcome[2]))]
@@ -60,9 +60,9 @@ def test_equity_under_the_maintenance_margin_is_a_breach(price, broken):
 
 def test_exposure_in_a_currency_is_at_its_rate():
     scene = Scene(contracts=[contract(), contract(currency=1)], scales=(100.0, 100.0), rates=(1.25,))
-    scene.account.hold(0, +10).hold(1, -4)
-    now = exposure_of(scene.book)
-    assert (now.values, now.gross, now.net) == ([1_000.0, -250.0], 1_250.0, 750.0)
+    scene.hold(0, +10).hold(1, -4)
+    now = scene.guard.exposure.values.exposure(scene.book)
+    assert (list(now.values), now.gross, now.net) == ([1_000.0, -250.0], 1_250.0, 750.0)
 
 
 def test_ratios_of_nothing():
@@ -86,13 +86,13 @@ CUTS = (
 @pytest.mark.parametrize(("held", "bound", "cuts"), CUTS)
 def test_what_must_go_brings_the_book_back_to_its_bound_and_not_a_lot_further(held, bound, cuts):
     scene = Scene(lifted(exposure={**bound, "action": REDUCE}), cash=20_000.0)
-    scene.account.hold(1, held[1])
+    scene.hold(1, held[1])
     broken = scene.fill(0, held[0])
     assert {breach.symbol: breach.quantity for breach in broken} == cuts
     assert {breach.action for breach in broken} == {REDUCE}
     for symbol, quantity in cuts.items():
-        scene.account.hold(symbol, -quantity if scene.book.position(symbol) > 0 else quantity)
+        scene.hold(symbol, -quantity if scene.book.position(symbol) > 0 else quantity)
     assert scene.guard.exposure.judge(scene.book, 0) == []
     for symbol in cuts:
-        scene.account.hold(symbol, 1 if held[symbol] > 0 else -1)
+        scene.hold(symbol, 1 if held[symbol] > 0 else -1)
     assert scene.guard.exposure.judge(scene.book, 0) != []

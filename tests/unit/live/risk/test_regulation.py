@@ -31,7 +31,7 @@ def scene_of(rules=EASY, start=NEW, cash=100_000.0, **more):
 
 def order(scene, symbol, quantity, limit=nan):
     """An order that the fold has approved, and the verdict of the rules on it."""
-    scene.account.work(symbol, quantity, limit)
+    scene.work(symbol, quantity, limit)
     held, book = scene.book.position(symbol), scene.book
     reduces = held + book.working_buy[symbol] <= 0 if quantity > 0 else held - book.working_sell[symbol] >= 0
     return scene.ask(symbol, quantity, limit=limit, reduces=reduces)
@@ -167,7 +167,7 @@ INITIALS = (
 @pytest.mark.parametrize(("held", "asked", "needed"), INITIALS)
 def test_half_of_what_is_bought_or_sold_short_is_ones_own(held, asked, needed):
     scene = scene_of(start=OLD, cash=30_000.0)
-    scene.account.hold(0, held)
+    scene.hold(0, held)
     scene.book.ledger.pay(0, -20_000.0 * 100.0)
     assert order(scene, 0, asked) == (None if needed is None else ("initial_margin", 10_000.0, needed))
 
@@ -175,12 +175,12 @@ def test_half_of_what_is_bought_or_sold_short_is_ones_own(held, asked, needed):
 def test_a_rotation_is_weighed_together_at_first_and_one_by_one_at_every_moment():
     for start, twice in ((OLD, None), (NEW, None)):
         scene = scene_of(start=start, cash=10_000.0)
-        scene.account.hold(0, +190)
-        scene.account.work(0, -190)
+        scene.hold(0, +190)
+        scene.work(0, -190)
         assert order(scene, 1, +380) is twice
     scene = scene_of(start=NEW, cash=10_000.0)
-    scene.account.hold(0, +200)
-    scene.account.work(0, -200)
+    scene.hold(0, +200)
+    scene.work(0, -200)
     assert order(scene, 1, +400) is None
     assert order(scene, 0, -334) == ("initial_margin", 10_000.0, 26_700.0)
 
@@ -208,26 +208,26 @@ PAID = ((0, +100, None), (0, +101, "cash_account"), (0, -1, "cash_account"), (1,
 @pytest.mark.parametrize(("symbol", "asked", "reason"), PAID)
 def test_a_cash_account_pays_in_full_and_sells_nothing_short(symbol, asked, reason):
     scene = scene_of(RuleBounds(account=CASH, shortable=("*",)), cash=10_500.0)
-    scene.account.hold(1, +10)
+    scene.hold(1, +10)
     answer = order(scene, symbol, asked)
     assert (answer and answer[0]) == reason
 
 
 def test_a_cash_account_may_buy_with_what_it_sells():
     scene = scene_of(RuleBounds(account=CASH), cash=10_000.0)
-    scene.account.hold(1, +200)
-    scene.account.work(1, -200)
+    scene.hold(1, +200)
+    scene.work(1, -200)
     assert order(scene, 0, +100) is None
 
 
 def test_from_june_2026_an_order_that_leads_to_a_deficit_at_any_moment_is_refused():
     for start, outcome in ((OLD, None), (NEW, ("intraday_margin", 10_000.0, 11_015.0))):
         scene = scene_of(start=start, cash=10_000.0)
-        scene.account.hold(0, +200)
-        scene.account.work(0, -200)
+        scene.hold(0, +200)
+        scene.work(0, -200)
         assert order(scene, 1, +400) is None  # 5,000 for each, were the purchase to fill before the sale
-        scene.account.work(0, -1)
-        scene.account.work(1, -401)
+        scene.work(0, -1)
+        scene.work(1, -401)
         assert order(scene, 1, +1) == outcome
 
 
@@ -288,7 +288,7 @@ LOCATES = (
 @pytest.mark.parametrize(("held", "asked", "located", "short"), LOCATES)
 def test_nothing_is_sold_short_that_is_not_located(held, asked, located, short):
     scene = scene_of(RuleBounds(), symbols={"S0": SymbolBounds(located=located)})
-    scene.account.hold(0, held)
+    scene.hold(0, held)
     assert order(scene, 0, asked) == (None if short is None else ("locate", located, short))
 
 
@@ -300,9 +300,9 @@ def test_easy_to_borrow_names_need_no_locate():
 
 def test_sales_at_once_are_never_of_the_same_shares():
     scene = scene_of(RuleBounds())
-    scene.account.hold(0, +10)
+    scene.hold(0, +10)
     for quantity in (6, 4, 1):
-        scene.account.work(0, -quantity)
+        scene.work(0, -quantity)
     messages = [
         (m.action, m.number, m.symbol, m.side, m.kind, m.tif, m.quantity, m.limit, m.stop, 0, 0)
         for m in scene.book.outbox[: scene.book.outbox_count]
@@ -365,7 +365,7 @@ LIMITED = ((+60, +40, None), (+60, +41, 101.0), (-60, -41, 101.0), (+60, -61, No
 @pytest.mark.parametrize(("held", "asked", "reach"), LIMITED)
 def test_a_position_limit_is_the_regulators(held, asked, reach):
     scene = scene_of(symbols={"S0": SymbolBounds(position_limit=100.0)})
-    scene.account.hold(0, held)
+    scene.hold(0, held)
     assert order(scene, 0, asked) == (None if reach is None else ("position_limit", 100.0, reach))
 
 

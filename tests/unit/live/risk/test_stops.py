@@ -15,7 +15,7 @@ TENTH = lifted(stops={"drawdown_max": 0.10})
 def holding(bounds, quantity=100, symbol=0, **more):
     """100 units of S0 at 100 in 20,000 of money, judged once."""
     scene = Scene(bounds, cash=20_000.0, **more)
-    scene.account.hold(symbol, quantity)
+    scene.hold(symbol, quantity)
     assert scene.bar(0, 100.0, 600) == []
     return scene
 
@@ -101,7 +101,7 @@ def test_stops_with_nothing_stated_trip_at_the_first_loss():
 
 def test_a_pair_is_judged_when_both_legs_are_marked():
     scene = Scene(TENTH, cash=20_000.0)
-    scene.account.hold(0, +500).hold(1, -1_000)
+    scene.hold(0, +500).hold(1, -1_000)
     for minute in (600, 601):
         assert scene.bar(0, 100.0, minute) == scene.bar(1, 50.0, minute) == []
     assert scene.bar(0, 90.0, 602) == []  # 5,000 lost on one leg alone
@@ -123,7 +123,7 @@ def test_a_bound_that_was_changed_holds_over_a_restored_state():
     before = holding(TENTH)
     after = Scene(lifted(stops={"drawdown_max": 0.20}), cash=20_000.0)
     restore(after.guard, save(before.guard))
-    after.account.hold(0, 100)
+    after.hold(0, 100)
     assert after.bar(0, 61.0, 601) == []
     assert said(after.bar(0, 59.0, 602)) == [("drawdown", -1, REDUCING_ONLY, 0.20, pytest.approx(0.205))]
 
@@ -194,9 +194,9 @@ def test_levels_follow_a_split_and_survive_a_restart():
 def test_levels_that_were_set_go_with_the_position():
     scene = holding(lifted())
     scene.guard.price_stops.arm(0, stop=90.0)
-    scene.account.hold(0, -100)
+    scene.hold(0, -100)
     assert scene.bar(0, 95.0) == []
-    scene.account.hold(0, +100)
+    scene.hold(0, +100)
     assert scene.bar(0, 80.0) == []
 
 
