@@ -104,11 +104,13 @@ class Account:
 
     def value(self, symbol: int) -> float:
         """The worth of the position, in the instrument's currency."""
+        self.ledger.refresh()
         return self.ledger.holdings[symbol].worth_steps / self.ledger.holdings[symbol].money_scale
 
     def weight(self, symbol: int) -> float:
         """The worth of the position as a fraction of equity."""
         ledger = self.ledger
+        ledger.refresh()
         return (
             ledger.base_steps(ledger.holdings[symbol].currency, ledger.holdings[symbol].worth_steps)
             / ledger.equity_steps

@@ -243,6 +243,7 @@ class Book(Account):
         self.timer_due[place] = due
         self.timer_number[place] = self.timer_spent
         self.timer_count += 1
+        self.busy = True
         return self.timer_spent
 
     def pop_timer(self) -> int:

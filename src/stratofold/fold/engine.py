@@ -16,7 +16,7 @@ from stratofold.fold.venue import Venue
 # Which hooks a strategy has.
 HEARS_BAR, HEARS_BARS, HEARS_TIMER, HEARS_FILL = 1, 2, 4, 8
 
-_FOREVER = 9223372036854775807
+FOREVER, LONG_AGO = 9223372036854775807, -9223372036854775808
 
 
 class Feed:
@@ -52,11 +52,14 @@ class Feed:
 
 
 class Engine:
-    """One run's state; `bar_index` and `event_index` say how far it has come."""
+    """One run's state; `bar_index` and `event_index` say how far it has come.
+
+    Until `quiet_until`, its nanosecond included, nothing but bars is due: no event, timer, session, expiry or group.
+    """
 
     __slots__ = (
         "action", "bar", "bar_index", "bars", "book", "equity_steps",
-        "event_index", "fill", "grace", "hears", "logs", "risk",
+        "event_index", "fill", "grace", "hears", "logs", "quiet_until", "risk",
         "sessions", "tally", "thorough", "timer", "unobserved", "venue",
     )  # fmt: skip
 
@@ -75,6 +78,7 @@ class Engine:
         self.unobserved: bool = False
         self.equity_steps: float = 0.0
         self.thorough: bool = venue.watches_margin or len(logs.curve) > 0
+        self.quiet_until: int = LONG_AGO
         self.bar_index: int = 0
         self.event_index: int = 0
         self.bar = Bar()

@@ -6,9 +6,10 @@ made.  The book has a ledger, and the simulated venue has one of its own: two st
 """
 
 from array import array
-from math import nan
+from math import inf, nan
 
 from stratofold.fold.grid import to_grid, to_lot, to_steps
+from stratofold.fold.marks import often
 from stratofold.fold.order import Contract
 
 
@@ -22,17 +23,26 @@ def integers(count: int) -> "array[int]":
     return array("q", [0]) * count
 
 
+NONE, SEVERAL = -1, -2  # instead of a symbol
+
+
 class Holding:
-    """What is held of one symbol, at what price, and what it is worth; `carried` is a margined position's own cash."""
+    """What is held of one symbol, at what price, and what it is worth; `carried` is a margined position's own cash.
+
+    A price from `low` to `high` can not bring equity to a new peak or trough, so nobody need work equity out for it:
+    any price of a symbol that is not held, and the prices already seen of the one symbol that alone moves equity.
+    """
 
     __slots__ = (
-        "quantity", "price", "worth_steps", "multiplier", "money_scale", "carried_steps", "currency", "average_price", "split_factor",
+        "low", "high", "price", "quantity", "worth_steps", "multiplier", "money_scale", "carried_steps", "currency", "average_price", "split_factor",
     )  # fmt: skip
 
     def __init__(self) -> None:
         """Nothing held, and no price yet."""
-        self.quantity: float = 0.0
+        self.low: float = -inf
+        self.high: float = inf
         self.price: float = nan
+        self.quantity: float = 0.0
         self.worth_steps: float = 0.0
         self.multiplier: float = 1.0
         self.money_scale: float = 100.0
@@ -40,6 +50,11 @@ class Holding:
         self.currency: int = 0
         self.average_price: float = nan
         self.split_factor: float = 1.0
+
+    def forget(self) -> None:
+        """No price is known to be harmless, unless nothing is held."""
+        self.low = -inf if self.quantity == 0.0 else inf
+        self.high = 0.0 - self.low
 
 
 def holding_of(contract: Contract) -> Holding:
@@ -52,11 +67,16 @@ def holding_of(contract: Contract) -> Holding:
 
 
 class Ledger:
-    """Cash, holdings and worth.  Currency 0 is the base currency; lists are by symbol handle, arrays by currency."""
+    """Cash, holdings and worth.  Currency 0 is the base currency; lists are by symbol handle, arrays by currency.
+
+    `moved` is the symbol that alone has moved equity since it was last observed.  `watched` is the one that alone has
+    moved it since before that: prices between those seen so far change no record, and its worth is brought up to date
+    when somebody asks.
+    """
 
     __slots__ = (
-        "cash_steps", "contracts", "currency_count", "holdings", "lends", "rate", "scale", "symbol_count",
-        "total_steps",
+        "cash_steps", "contracts", "currency_count", "holdings", "lends", "moved", "rate", "scale", "symbol_count",
+        "total_steps", "watched",
     )  # fmt: skip
 
     def __init__(self, contracts: list[Contract], scales: "array[float]", cash: float) -> None:
@@ -71,10 +91,56 @@ class Ledger:
         self.cash_steps = zeros(len(scales))
         self.total_steps = zeros(len(scales))
         self.cash_steps[0] = to_steps(cash, scales[0])
+        self.moved: int = NONE
+        self.watched: int = NONE
 
     def value_steps(self, symbol: int, quantity: float, price: float) -> float:
         """What signed `quantity` is worth at `price`, in steps of its currency."""
         return to_steps(quantity * price * self.holdings[symbol].multiplier, self.holdings[symbol].money_scale)
+
+    @often
+    def hear(self, symbol: int, price: float) -> bool:
+        """Take `price` as the last one; whether equity may be at a new peak or trough with it."""
+        holding = self.holdings[symbol]
+        holding.price = price
+        if holding.low <= price <= holding.high:
+            return False
+        return self._weigh(symbol, price)
+
+    @often
+    def _weigh(self, symbol: int, price: float) -> bool:
+        """`price` may bring equity somewhere new."""
+        if self.watched != symbol:
+            self.unwatch()
+        self.moved = symbol if self.moved == NONE or self.moved == symbol else SEVERAL
+        self.mark(symbol, price)
+        return True
+
+    def watch(self, is_record: bool) -> None:
+        """Equity was observed: where one symbol alone moved it, its price is harmless from now on.
+
+        After a new record (`is_record`) the prices before it say nothing any more.
+        """
+        if self.moved >= 0:
+            holding = self.holdings[self.moved]
+            alone = self.watched == self.moved and not is_record
+            holding.low = min(holding.low, holding.price) if alone else holding.price
+            holding.high = max(holding.high, holding.price) if alone else holding.price
+            self.watched = self.moved
+        self.moved = NONE
+
+    def unwatch(self) -> None:
+        """Something else moves equity: no price is harmless any more."""
+        self.moved = SEVERAL if self.moved != NONE else NONE
+        if self.watched >= 0:
+            self.refresh()
+            self.holdings[self.watched].forget()
+            self.watched = NONE
+
+    def refresh(self) -> None:
+        """Bring the worth of the watched symbol up to date."""
+        if self.watched >= 0:
+            self.mark(self.watched, self.holdings[self.watched].price)
 
     def mark(self, symbol: int, price: float) -> bool:
         """Take `price` as the last one, bring the worth of the position up to date; whether there is a position."""
@@ -108,6 +174,7 @@ class Ledger:
     @property
     def equity_steps(self) -> float:
         """Cash and worth of every position, in steps of the base currency."""
+        self.refresh()
         total = self.cash_steps[0] + self.total_steps[0]
         if self.currency_count == 1:
             return total
@@ -133,12 +200,14 @@ class Ledger:
 
     def post(self, symbol: int, side: int, quantity: float, price: float, value: float, fee_steps: float) -> None:
         """Post a fill of that `value` and fee, both in steps; what is held keeps the worth of its last mark."""
+        self.unwatch()
         contract = self.contracts[symbol]
         holding = self.holdings[symbol]
         before = holding.quantity
         after = to_grid(before + side * quantity, contract.quantity_scale)
         _average(holding, before, after, price)
         holding.quantity = after
+        holding.forget()
         if holding.price != holding.price:
             holding.price = price
         if contract.margined:
@@ -158,10 +227,17 @@ class Ledger:
 
     def pay(self, currency: int, steps: float) -> None:
         """Add `steps` of `currency` to cash; negative takes them away."""
+        self.unwatch()
         self.cash_steps[currency] += steps
+
+    def convert_at(self, currency: int, rate: float) -> None:
+        """Take `rate` as what one unit of `currency` is worth in the base currency."""
+        self.unwatch()
+        self.rate[currency] = rate
 
     def split(self, symbol: int, ratio: float) -> float:
         """Split `ratio` new units for one old; the fraction of a lot is paid.  Returns the steps paid in lieu."""
+        self.unwatch()
         contract = self.contracts[symbol]
         self.holdings[symbol].split_factor *= ratio
         price = self.holdings[symbol].price / ratio
@@ -172,6 +248,7 @@ class Ledger:
             paid = self.value_steps(symbol, exact - whole, price)
             self.cash_steps[contract.currency] += paid
         self.holdings[symbol].quantity = whole
+        self.holdings[symbol].forget()
         self.holdings[symbol].average_price /= ratio
         if price == price:
             self.holdings[symbol].price = to_grid(price, contract.price_scale)

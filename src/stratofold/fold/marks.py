@@ -15,6 +15,12 @@ def leaves_kernel(function: Function) -> Function:
     return function
 
 
+def often(function: Function) -> Function:
+    """Mark `function` as one that is worth a copy of its own wherever it is called, however long."""
+    function.often = True
+    return function
+
+
 def seldom(function: Function) -> Function:
     """Mark `function` as one that few events need: its code stays out of the way of what every bar does."""
     function.seldom = True

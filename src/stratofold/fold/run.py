@@ -28,19 +28,34 @@ from stratofold.events import (
 )
 from stratofold.fold.account import ACTIVE, HALTED, REDUCING
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS, split_order
-from stratofold.fold.engine import Engine, Feed
+from stratofold.fold.engine import FOREVER, LONG_AGO, Engine, Feed
 from stratofold.fold.grid import to_grid, to_steps
-from stratofold.fold.marks import seldom
+from stratofold.fold.marks import often, seldom
 from stratofold.fold.step import decide, hear_bar, hear_group, hear_report, hear_timer, sweep
 from stratofold.fold.strategy import Strategy
 
 DONE, CROWDED = 0, 1
-_FOREVER = 9223372036854775807
+_READY, _HEARD = 2, 3  # besides: nothing stands before the next bar, or an event was heard and something else may
 
 
 def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     """Hear events until `stop` of them have been heard or the feed is at its end; returns `DONE` or `CROWDED`."""
-    book = engine.book
+    engine.bar.span = feed.span
+    if len(feed.symbol) > 1:
+        ended = hear_feed(engine, strategy, feed, stop, True)
+    else:
+        engine.bar.symbol = feed.symbol[0]
+        ended = hear_feed(engine, strategy, feed, stop, False)
+    engine.quiet_until = LONG_AGO  # what is due is looked up anew in the next run, so that no state depends on breaks
+    return ended
+
+
+@often
+def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_many: bool) -> int:
+    """The loop of a run; `has_many` says whether each bar brings its symbol.
+
+    What is due between bars is looked for only when time has passed `quiet_until`, or after a bar that moved something.
+    """
     bar = engine.bar
     times = feed.time
     symbols = feed.symbol
@@ -50,53 +65,81 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     closes = feed.close
     volumes = feed.volume
     shift = feed.shift
-    count = len(times)
-    sparse = len(feed.event_key)
-    single = len(symbols) <= 1
-    if (
-        len(opens) < count
-        or len(highs) < count
-        or len(lows) < count
-        or len(closes) < count
-        or len(volumes) < count
-        or engine.bar_index < 0
-    ):
-        raise ValueError("the feed's columns differ in length")
-    bar.span = feed.span
-    if single:
-        bar.symbol = symbols[0]
+    index = engine.bar_index
     while True:
-        index = engine.bar_index
-        if index + engine.event_index >= stop:
-            return DONE
-        if book.busy:
-            if engine.logs.crowded:
-                return CROWDED
-            book.busy = False
-        if engine.event_index < sparse or book.timer_count > 0:
-            key = 2 * (times[index] + shift) + 1 if index < count else _FOREVER
-            if hear_sparse(engine, strategy, feed, key):
-                continue
-        if index >= count:
-            return DONE
-        bar.time = times[index] + shift
-        if not single:
-            bar.symbol = symbols[index]
-        bar.open = opens[index]
-        bar.high = highs[index]
-        bar.low = lows[index]
-        bar.close = closes[index]
-        bar.volume = volumes[index]
-        trade_bar(engine, strategy, bar)
-        engine.bar_index = index + 1
+        end = min(len(times), stop - engine.event_index)
+        if (
+            index < 0
+            or len(opens) < end
+            or len(highs) < end
+            or len(lows) < end
+            or len(closes) < end
+            or len(volumes) < end
+            or (has_many and len(symbols) < end)
+        ):
+            raise ValueError("the feed's columns differ in length")
+        found = _READY
+        while index < end:
+            time = times[index] + shift
+            if time > engine.quiet_until:
+                found = attend(engine, strategy, feed, time)
+                if found != _READY:
+                    break
+            if has_many:
+                bar.symbol = symbols[index]
+            bar.time = time
+            bar.open = opens[index]
+            bar.high = highs[index]
+            bar.low = lows[index]
+            bar.close = closes[index]
+            bar.volume = volumes[index]
+            trade_bar(engine, strategy, bar)
+            index += 1
+            engine.bar_index = index
+        if index >= end:
+            if index + engine.event_index >= stop:
+                return DONE
+            found = attend(engine, strategy, feed, FOREVER)
+        if found != _HEARD:
+            return found
 
 
 @seldom
-def hear_sparse(engine: Engine, strategy: Strategy, feed: Feed, key: int) -> bool:
-    """Hear the next timer or sparse event if it comes before the bar of `key`; returns whether there was one."""
+def attend(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> int:
+    """What stands before the bar of `time` (`FOREVER`: there is none): `CROWDED`, `_HEARD`, `_READY` or `DONE`."""
+    book = engine.book
+    if book.busy:
+        if engine.logs.crowded:
+            return CROWDED
+        book.busy = False
+    if hear_sparse(engine, strategy, feed, time):
+        return _HEARD
+    if time == FOREVER:
+        return DONE
+    arrive(engine, strategy, time)
+    engine.quiet_until = quiet_until(engine, feed)
+    return _READY
+
+
+def quiet_until(engine: Engine, feed: Feed) -> int:
+    """The last nanosecond before which nothing but bars is due, as things stand."""
+    until = min(engine.sessions.close, engine.venue.expiry)
+    if engine.event_index < len(feed.event_key):
+        until = min(until, (feed.event_key[engine.event_index] - 1) // 2)
+    if engine.book.timer_count > 0:
+        until = min(until, engine.book.timer_due[0])
+    if engine.bars.pending:
+        until = min(until, engine.bars.time + engine.grace)
+    return until
+
+
+@seldom
+def hear_sparse(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> bool:
+    """Hear the next timer or sparse event if it comes before the bar of `time`; returns whether there was one."""
     book = engine.book
     index = engine.event_index
-    next_key = feed.event_key[index] if index < len(feed.event_key) else _FOREVER
+    key = 2 * time + 1 if time < FOREVER else FOREVER
+    next_key = feed.event_key[index] if index < len(feed.event_key) else FOREVER
     if book.timer_count > 0 and 2 * book.timer_due[0] + 2 <= next_key and 2 * book.timer_due[0] + 2 < key:
         hear_own_timer(engine, strategy)
         return True
@@ -144,6 +187,7 @@ def close_session(engine: Engine) -> None:
         return
     tally.bar_count = engine.bar_index
     ledger = engine.book.ledger
+    ledger.refresh()
     gross = 0.0
     for symbol in range(ledger.symbol_count):
         if ledger.holdings[symbol].quantity != 0.0:
@@ -175,6 +219,7 @@ def pay(engine: Engine, symbol: int, steps: float) -> None:
     engine.tally.credit(symbol, steps)
 
 
+@often
 def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     """One bar: the venue matches, the fold hears, messages go out.
 
@@ -184,12 +229,9 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     book = engine.book
     venue = engine.venue
     time = bar.time
-    if engine.unobserved and time > book.time:
-        engine.unobserved = False
-        engine.tally.observe(engine.equity_steps, book.time)
     bar.known = time
-    if time > engine.sessions.close or venue.expiry < time or engine.bars.pending:
-        arrive(engine, strategy, time)
+    if engine.unobserved and time > book.time:
+        observe(engine)
     place = venue.places[bar.symbol]
     if place.working > 0 or place.called != 0:
         book.time = time
@@ -197,10 +239,9 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     place.last_time = time
     place.price = bar.close
     if hear_bar(engine, strategy, bar) or book.busy:
-        equity = book.ledger.equity_steps
-        engine.equity_steps = equity
+        engine.equity_steps = book.ledger.equity_steps
         engine.unobserved = True
-        if equity < 0.0:
+        if engine.equity_steps < 0.0:
             venue.check_margin(time)
     if book.busy or engine.thorough:
         after_bar(engine, strategy)
@@ -210,12 +251,17 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
 def observe(engine: Engine) -> None:
     """The equity of the time that has passed, for the drawdown."""
     engine.unobserved = False
-    engine.tally.observe(engine.equity_steps, engine.book.time)
+    is_record = engine.tally.observe(engine.equity_steps, engine.book.time)
+    if engine.equity_steps < 0.0:
+        engine.book.ledger.unwatch()
+    engine.book.ledger.watch(is_record)
 
 
 @seldom
 def after_bar(engine: Engine, strategy: Strategy) -> None:
     """What only some bars need: messages, margins, the equity curve."""
+    if engine.book.busy:
+        engine.quiet_until = LONG_AGO
     if engine.book.outbox_count > 0 or engine.venue.report_count > 0:
         deliver(engine, strategy)
     if engine.venue.watches_margin:
@@ -381,9 +427,9 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
 
 def hear_rate(engine: Engine, currency: int, value: float) -> None:
     """A currency's rate."""
-    engine.book.ledger.rate[currency] = value
+    engine.book.ledger.convert_at(currency, value)
     engine.book.busy = True
-    engine.venue.ledger.rate[currency] = value
+    engine.venue.ledger.convert_at(currency, value)
 
 
 def hear_status(engine: Engine, kind: int, symbol: int) -> None:
@@ -426,4 +472,5 @@ def flatten(engine: Engine, strategy: Strategy) -> None:
 
 def finish_run(engine: Engine) -> None:
     """The feed is at its end: the last session is sampled as it stands."""
+    engine.book.ledger.refresh()
     close_session(engine)

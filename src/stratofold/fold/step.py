@@ -13,7 +13,7 @@ from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, ILLEGAL
-from stratofold.fold.marks import seldom
+from stratofold.fold.marks import often, seldom
 from stratofold.fold.order import Order
 from stratofold.fold.risk import review
 from stratofold.fold.strategy import Strategy
@@ -46,11 +46,12 @@ def sweep(engine: Engine) -> None:
             place += 1
 
 
+@often
 def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
-    """A bar is complete: prices, trailing stops, then the strategy; returns whether its symbol was held."""
+    """A bar is complete: prices, trailing stops, then the strategy; returns whether its close may set a record."""
     book = engine.book
     book.time = bar.time
-    held = book.ledger.mark(bar.symbol, bar.close)
+    is_new = book.ledger.hear(bar.symbol, bar.close)
     if book.trailing_count > 0:
         trail(book, bar)
     if engine.hears & HEARS_BAR:
@@ -59,7 +60,7 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
             settle_intents(engine)
     if engine.hears & HEARS_BARS:
         gather(engine, strategy, bar)
-    return held
+    return is_new
 
 
 @seldom
@@ -84,6 +85,7 @@ def gather(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         bars.time = bar.time
         bars.known = bar.time
         engine.sessions.stamp_group(bars)
+        engine.quiet_until = min(engine.quiet_until, bars.time + engine.grace)
     if bar.time != bars.time:
         return
     symbol = bar.symbol

@@ -48,7 +48,7 @@ def load_field(body: Body, owner: Value, row: Field, node: ast.AST) -> Value:
     if row.kind == "object":
         return Value(field_kind(body, row), at)
     if row.kind == "reference":
-        return Value(field_kind(body, row), body.value(f"load ptr, ptr {at}, align 8, !invariant.load !0"))
+        return Value(field_kind(body, row), body.value(f"load ptr, ptr {at}, align 8, {body.unit.held}"))
     if row.kind in _NUMBER_KINDS:
         return _load_number(body, _NUMBER_KINDS[row.kind], at, body.unit.facts(layout, row.name))
     return Value(field_kind(body, row), "", None, _load_pair(body, at))
@@ -56,9 +56,9 @@ def load_field(body: Body, owner: Value, row: Field, node: ast.AST) -> Value:
 
 def _load_pair(body: Body, at: str) -> list[Value]:
     """Address and length, neither of which machine code ever changes."""
-    start = body.value(f"load ptr, ptr {at}, align 8, !invariant.load !0")
+    start = body.value(f"load ptr, ptr {at}, align 8, {body.unit.held}")
     second = body.value(f"getelementptr inbounds i8, ptr {at}, i64 8")
-    size = body.value(f"load i64, ptr {second}, align 8, !invariant.load !0, !range !2")
+    size = body.value(f"load i64, ptr {second}, align 8, {body.unit.held}, !range !2")
     return [Value(ADDRESS, start), Value(INT, size)]
 
 
@@ -150,7 +150,7 @@ def element_at(body: Body, owner: Value, index: str) -> Value:
     at = body.value(f"getelementptr inbounds i64, ptr {start}, i64 {index}")
     kind = owner.kind.element
     if owner.kind.frozen:
-        return _load_number(body, kind, at, "!invariant.load !0")
+        return _load_number(body, kind, at, f"!invariant.load !0, !tbaa {body.unit.element_alias(owner.kind)}")
     body.unit.note_load(owner.kind)
     return _load_number(body, kind, at, f"!tbaa {body.unit.element_alias(owner.kind)}")
 

@@ -114,15 +114,31 @@ class Unit:
         """One attempt."""
         names = instance.function.__code__.co_varnames
         changed = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-        parameters = [
-            f"{_with_promises(kind)} {body.take(name, kind, name in changed)}"
-            for name, kind in zip(names, instance.kinds, strict=False)
-        ]
+        taken = [body.take(name, kind, name in changed) for name, kind in zip(names, instance.kinds, strict=False)]
         if statements.block(body, node.body):
             statements.leave(body, Value(NOTHING), node)
         text = body.text()
         promise = _promise(instance.function, text.count("\n"))
+        parameters = [
+            f"{kind.llvm}{self._promised(instance, kind)} {name}"
+            for kind, name in zip(instance.kinds, taken, strict=False)
+        ]
         instance.text = f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) {promise} {{\n{text}\n}}\n"
+
+    def _promised(self, instance: Instance, kind: AnyKind) -> str:
+        """What LLVM may rely on of a parameter.
+
+        Machine code keeps no address; and the roots are reached through the entry's parameters alone unless some object
+        is held a second time, by address.
+        """
+        if not isinstance(kind, ObjectKind):
+            return ""
+        promises = f" nonnull align 8 dereferenceable({kind.layout.size})"
+        if instance.learnt.returns in (INT, FLOAT, BOOL, NOTHING):
+            promises += " captures(none)"
+        if instance.name.startswith("@f0.") and not any(layout.is_met_again for layout in self.survey.layouts):
+            promises += " noalias writable"
+        return promises
 
     # Memory
 
@@ -145,8 +161,13 @@ class Unit:
     def facts(self, layout: Layout, name: str) -> str:
         """What LLVM may rely on when it loads a field."""
         if self.is_constant(f"{layout.number}.{name}"):
-            return "!invariant.load !0"
+            return f"!invariant.load !0, !tbaa {self.alias(layout, name)}"
         return f"!tbaa {self.alias(layout, name)}"
+
+    @property
+    def held(self) -> str:
+        """What LLVM may rely on when it loads an address or a length, neither of which machine code ever changes."""
+        return f"!invariant.load !0, !tbaa {self._alias('held', 'stratofold')}"
 
     def alias(self, layout: Layout, name: str) -> str:
         """The metadata that says which field an access is to."""
@@ -203,13 +224,6 @@ class Unit:
 
 
 _FIRST_ALIAS = 5
-
-
-def _with_promises(kind: AnyKind) -> str:
-    """A parameter's type, with what LLVM may rely on."""
-    if isinstance(kind, ObjectKind):
-        return f"ptr nonnull align 8 dereferenceable({kind.layout.size})"
-    return kind.llvm
 
 
 def _annotated_return(function: FunctionType) -> AnyKind:
@@ -277,6 +291,8 @@ def _promise(function: FunctionType, lines: int) -> str:
     """What LLVM is told of a function: whether it is rare, long, or on the path of every bar (as a strategy's own are)."""
     if getattr(function, "seldom", False):
         return "nounwind noinline cold"
+    if getattr(function, "often", False):
+        return "nounwind alwaysinline"
     if lines > (_INLINED_LINES_MAX if function.__name__[0] != "_" else _INLINED_HELPER_LINES_MAX):
         return "nounwind noinline"
     room = function.__module__.partition("stratofold.fold.")[2]

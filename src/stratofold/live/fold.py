@@ -177,6 +177,7 @@ class Fold:
         own.low = bar.low
         own.close = bar.close
         own.volume = bar.volume
+        arrive(self.engine, self.strategy, own.time)
         trade_bar(self.engine, self.strategy, own)
         self.engine.bar_index += 1
         deliver(self.engine, self.strategy)

@@ -22,13 +22,16 @@ from stratofold.fold.marks import seldom
 ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding and taking away this leaves a whole number, rounded half-even
 DUST = 4.5e-16  # two units in the last place: by so much a decimal's double, times its scale, can miss a whole number
 SCALE_MAX = 1e8
+EXACT = 9007199254740992.0  # 2**53: sums of whole numbers are exact up to here
 
 
 class WindowTotal:
     """The last `period` values and their sum; `SMA` and `SUM` are two ways of stating it.
 
     The result is `_total / _divisor + _share * _anchor`.  `_total` is NaN until the window is full, and while it holds a
-    NaN; `_fresh` is the sum since the ring last turned.  `_grid` is the scale of the grid, 0 once off any; `_scale` is the same where the quick path is open, else NaN.
+    NaN; `_fresh` is the sum since the ring last turned.  `_grid` is the scale of the grid, 0 once off any; `_scale` is
+    the same where the quick path is open, else NaN: it is open while the window is full of whole numbers of at most
+    `_most`, whose sum is exact and needs no fresh one.
     """
 
     def __init__(self, period: int, divisor: float, share: float) -> None:
@@ -36,7 +39,8 @@ class WindowTotal:
         self.period = period
         self._window = array("d", [0.0]) * period  # in steps while on a grid, else the values themselves
         self._index = 0
-        self._scale = 1.0
+        self._scale = nan
+        self._most = EXACT / period
         self._grid = 1.0
         self._divisor = divisor
         self._share = share
@@ -44,7 +48,7 @@ class WindowTotal:
         self._fresh = 0.0
         self._anchor = 0.0
         self._next_anchor = 0.0
-        self._spoilt = 0  # updates until what is no finite number has left the window
+        self._spoilt = 0  # updates until what is no finite number, or too large a one, has left the window
 
     @property
     def value(self) -> float:
@@ -60,32 +64,32 @@ class WindowTotal:
         """Take the next value and return the result, NaN while the window is not full or holds a NaN."""
         wide = value * self._scale
         steps = wide + ROUNDER - ROUNDER
-        if abs(wide - steps) <= abs(wide) * DUST:
+        size = abs(wide)
+        if abs(wide - steps) <= size * DUST and size <= self._most:
             # The hot path of many strategies: a whole number of steps, no anchor, nothing to mend.
             index = self._index
             window = self._window
             total = self._total + (steps - window[index])
-            fresh = self._fresh + steps
             window[index] = steps
             index += 1
-            if index == self.period:
-                index = 0
-                total = fresh
-                fresh = 0.0
-            self._index = index
+            self._index = index if index < self.period else 0
             self._total = total
-            self._fresh = fresh
             return total / self._divisor
         return self._admit(value)
 
     @seldom
     def _admit(self, value: float) -> float:
-        """Take a value that the quick path does not: off the grid, no finite number, or while the window holds one."""
+        """Take a value that the quick path does not: off the grid, too large, no number, or while the window is not full."""
+        was_open = self._scale == self._scale
+        if was_open:
+            self._fresh = self._recounted(self._index, 0.0)
         steps = value
         if value - value != 0.0:
             self._spoilt = self.period + 1
         elif self._grid > 0.0:
             steps = self._restated(value)
+            if self._grid > 0.0 and abs(steps) > self._most:
+                self._spoilt = self.period + 1
         index = self._index
         leaving = self._window[index]
         self._window[index] = steps
@@ -98,7 +102,10 @@ class WindowTotal:
             self._total = self._recounted(self.period, self._anchor)
         if self._spoilt > 0:
             self._spoilt -= 1
-        self._scale = self._grid if self._grid > 0.0 and self._spoilt == 0 else nan
+        is_open = self._grid > 0.0 and self._spoilt == 0 and self._total == self._total
+        if is_open and not was_open:
+            self._total = self._recounted(self.period, 0.0)
+        self._scale = self._grid if is_open else nan
         return self.value
 
     def _turn(self, steps: float) -> None:
@@ -136,6 +143,8 @@ class WindowTotal:
         """Go to a grid `ratio` times as fine."""
         for index in range(self.period):
             self._window[index] *= ratio
+            if abs(self._window[index]) > self._most:
+                self._spoilt = self.period + 1
         self._total *= ratio
         self._fresh *= ratio
         self._grid *= ratio

@@ -1,0 +1,93 @@
+"""Prices that can set no record of equity are passed over, and nobody who asks for equity or drawdown can tell."""
+
+from array import array
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratofold.fold.ledger import Ledger
+from stratofold.fold.tally import Tally
+from tests.unit.fold.account import contract
+
+prices = st.integers(97, 103).map(lambda cents: cents / 10.0)
+symbols = st.integers(0, 1)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("bar"), symbols, prices),
+        st.tuples(st.just("bar"), st.just(0), prices),
+        st.tuples(st.just("fill"), symbols, st.integers(-3, 3).filter(bool)),
+        st.tuples(st.just("pay"), symbols, st.integers(-500, 500)),
+        st.tuples(st.just("rate"), symbols, st.integers(5, 15).map(lambda tenths: tenths / 10.0)),
+        st.tuples(st.just("ask"), symbols, prices),
+    ),
+    min_size=20,
+    max_size=60,
+)
+
+
+def begun():
+    """A ledger of two symbols in two currencies, and its tally."""
+    contracts = [contract(), contract(margined=True, currency=1)]
+    ledger = Ledger(contracts, array("d", [100.0, 100.0]), 1_000.0)
+    ledger.convert_at(1, 1.0)
+    return ledger, Tally(2, ledger.equity_steps, array("d", [0.0]))
+
+
+def acted(ledger, kind, symbol, number):
+    """One step on a ledger, prices apart."""
+    if kind == "fill":
+        price = ledger.holdings[symbol].price
+        if price == price:
+            ledger.fill(symbol, 1 if number > 0 else -1, float(abs(number)), price, 0.25)
+    elif kind == "pay":
+        ledger.pay(symbol, float(number))
+    elif kind == "rate":
+        ledger.convert_at(1, number)
+
+
+def records(tally):
+    return tally.peak_steps, tally.trough_steps, tally.peak_time, tally.drawdown, tally.drawdown_length
+
+
+@settings(max_examples=200)
+@given(steps=steps)
+def test_records_and_equity_are_those_of_a_ledger_that_works_out_every_bar(steps):
+    """After each step, one ledger observes only what may be new, the other all."""
+    quick, seen = begun()
+    plain, all_seen = begun()
+    for time, (kind, symbol, number) in enumerate(steps):
+        is_new = True
+        if kind == "bar":
+            is_new = quick.hear(symbol, number)
+            plain.mark(symbol, number)
+        acted(quick, kind, symbol, number)
+        acted(plain, kind, symbol, number)
+        if is_new:
+            quick.watch(seen.observe(quick.equity_steps, time))
+        all_seen.observe(plain.equity_steps, time)
+        assert records(seen) == records(all_seen)
+        if kind == "ask":
+            assert quick.equity_steps == plain.equity_steps
+            assert quick.buying_power == plain.buying_power
+    assert quick.equity_steps == plain.equity_steps
+    assert [held.worth_steps for held in quick.holdings] == [held.worth_steps for held in plain.holdings]
+
+
+def test_a_price_between_those_seen_is_passed_over_until_something_else_moves_equity():
+    ledger, tally = begun()
+
+    def is_new(symbol, price):
+        found = ledger.hear(symbol, price)
+        if found:
+            ledger.watch(tally.observe(ledger.equity_steps, 0))
+        return found
+
+    assert not is_new(0, 10.0)  # nothing held
+    ledger.fill(0, 1, 5.0, 10.0, 0.0)
+    assert [is_new(0, price) for price in (10.0, 9.0, 9.5, 10.0, 8.9, 9.0)] == [True, True, False, False, True, False]
+    assert [is_new(0, price) for price in (11.0, 10.0, 10.5)] == [True, True, False]  # a peak begins again
+    ledger.pay(0, 100.0)
+    assert [is_new(0, price) for price in (10.5, 10.5)] == [True, False]
+    assert not is_new(1, 3.0)
+    ledger.fill(1, 1, 5.0, 3.0, 0.0)
+    assert [is_new(0, 10.5), is_new(1, 3.0), is_new(0, 10.5), is_new(1, 3.0)] == [True, True, True, True]
