@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-from bisect import bisect_left, bisect_right
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from stratofold.events import DIVIDEND, RENAME, SPLIT
+from stratofold.exchange.candles import Frame, candles, read_frame
 from stratofold.exchange.dialect import Json, Refused, malformed
 from stratofold.exchange.moments import read_moment, short_stamp, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from stratofold.exchange.api import Asked
     from stratofold.exchange.market import Candle, Deed, Market
 
 _LIMIT, _LIMIT_MAX = 1000, 10_000
 _FOREVER = 9223372036854775807
-_DAY_NS = 86_400_000_000_000
+_WEEKS_NS = 4 * 7 * 86_400_000_000_000
 
 
 def candle_json(bar: Candle) -> Json:
@@ -57,51 +57,23 @@ def _page(asked: Asked, symbols: Sequence[str]) -> tuple[list[Candle], str | Non
     limit = query.get("limit", str(_LIMIT))
     if not limit.isdigit() or not 0 < int(limit) <= _LIMIT_MAX:
         raise malformed(f"limit must be between 1 and {_LIMIT_MAX}")
-    if query.get("adjustment", "raw") != "raw":
-        raise malformed("only adjustment=raw is served: the data are raw, and corporate actions say the rest")
-    _check_timeframe(query.get("timeframe", "1Day"), market)
+    frame = read_frame(query.get("timeframe", ""), market)
     low, high = _moment(asked, "start", 0), _moment(asked, "end", _FOREVER)
+    newest_first = query.get("sort", "asc") == "desc"
     from_symbol, from_time = _read_token(query.get("page_token", ""))
     found: list[Candle] = []
-    for bar in _walk(market, sorted(set(symbols)), low, high, newest_first=query.get("sort") == "desc"):
-        if from_symbol and (bar.symbol, 0) < (from_symbol, 0):
+    for symbol in sorted(set(symbols)):
+        if symbol < from_symbol or symbol not in market.handles:
             continue
-        if bar.symbol == from_symbol and not _past(bar.begin, from_time, newest_first=query.get("sort") == "desc"):
-            continue
-        if len(found) == int(limit):
-            return found, _write_token(found[-1])
-        found.append(bar)
+        if symbol == from_symbol:
+            bounds = (low, from_time - 1) if newest_first else (from_time + 1, high)
+        else:
+            bounds = (low, high)
+        bars = candles(market, market.handles[symbol], frame, query.get("adjustment", "raw"), *bounds)
+        found += reversed(bars) if newest_first else bars
+        if len(found) > int(limit):
+            return found[: int(limit)], _write_token(found[int(limit) - 1])
     return found, None
-
-
-def _past(begin: int, seen: int, *, newest_first: bool) -> bool:
-    """Whether a bar comes after the last one of the page before."""
-    return begin < seen if newest_first else begin > seen
-
-
-def _walk(market: Market, symbols: Sequence[str], low: int, high: int, *, newest_first: bool) -> Iterator[Candle]:
-    """Released bars of symbols that begin in a range."""
-    for symbol in symbols:
-        if symbol not in market.handles:
-            continue
-        handle = market.handles[symbol]
-        rows = market.rows[handle]
-        count = market.visible(handle)
-        begins = market.begins(handle)
-        first = bisect_left(begins, low, 0, count)
-        last = bisect_right(begins, high, 0, count)
-        places = range(last - 1, first - 1, -1) if newest_first else range(first, last)
-        for k in places:
-            yield market.candle(rows[k])
-
-
-def _check_timeframe(timeframe: str, market: Market) -> None:
-    """Raise Refused for bars of another length than the data's."""
-    words = {"1Day": _DAY_NS, "1D": _DAY_NS, "1Min": 60_000_000_000, "1T": 60_000_000_000}
-    if timeframe not in words:
-        raise malformed(f"invalid timeframe: {timeframe}; the data have 1Day or 1Min")
-    if words[timeframe] != market.span_ns:
-        raise malformed(f"this exchange replays bars of {market.span_ns // 60_000_000_000} minutes, not {timeframe}")
 
 
 def _symbols(asked: Asked) -> list[str]:
@@ -183,18 +155,16 @@ def snapshots(asked: Asked) -> tuple[int, Any]:
 
 
 def _snapshot(market: Market, symbol: str) -> Json:
-    """What is known of a symbol now; daily bars only where the data are daily."""
+    """What is known of a symbol now; there is no minute bar where the data are daily."""
     handle = market.handles[symbol]
-    rows = market.rows[handle]
-    count = market.visible(handle)
-    last = market.candle(rows[count - 1])
-    before = candle_json(market.candle(rows[count - 2])) if count > 1 else None
+    last = market.candle(market.last_row(handle))
+    days = candles(market, handle, Frame(1, "day"), "raw", last.begin - _WEEKS_NS, _FOREVER)
     return {
         "latestTrade": _trade(last),
         "latestQuote": _quote(last),
         "minuteBar": None if market.daily else candle_json(last),
-        "dailyBar": candle_json(last) if market.daily else None,
-        "prevDailyBar": before if market.daily else None,
+        "dailyBar": candle_json(days[-1]) if days else None,
+        "prevDailyBar": candle_json(days[-2]) if len(days) > 1 else None,
     }
 
 
