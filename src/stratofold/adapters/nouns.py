@@ -230,3 +230,12 @@ class Answer:
     reason: str = ""
     request_id: str = ""
     reports: tuple[VenueReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a paper exchange in lock-step let go: its time, what comes next (None: nothing), updates of our orders."""
+
+    time: int
+    next: int | None
+    updates: int

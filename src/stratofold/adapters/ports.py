@@ -34,6 +34,7 @@ from stratofold.adapters.nouns import (
     NoAnswer,
     Offer,
     Record,
+    Released,
     Response,
     VenueOrder,
     VenueReport,
@@ -75,9 +76,11 @@ __all__ = [
     "Notifier",
     "Offer",
     "Record",
+    "Released",
     "Response",
     "Secrets",
     "Signal",
+    "Stepper",
     "Socket",
     "Sockets",
     "Tasks",
@@ -348,6 +351,17 @@ class Feed(Protocol):
 
     def stream(self, symbols: Sequence[str]) -> AsyncIterator[tuple[str, Event] | None]:
         """Events as they come; None marks that the stream was opened (anew), so that history can close the gap."""
+
+
+@runtime_checkable
+class Stepper(Protocol):
+    """A paper exchange that waits for us (contract 9: lock-step)."""
+
+    async def now(self) -> Released:
+        """Where it stands; raises NoAnswer, Setup."""
+
+    async def step(self) -> Released:
+        """Release one event; raises NoAnswer, Setup."""
 
 
 @runtime_checkable

@@ -7,8 +7,7 @@ Why it is shaped so: a free-running replay depends on who is quicker; a receipt 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from stratofold.events import Bar
 from stratofold.live.decide import Heard, rest
@@ -17,26 +16,8 @@ from stratofold.live.reconcile import poll
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stratofold.adapters.ports import Released, Stepper
     from stratofold.live.run import Runner
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """What the exchange let go: its time (ns UTC), what comes next (None: nothing), updates of our orders."""
-
-    time: int
-    next: int | None
-    updates: int
-
-
-class Stepper(Protocol):
-    """An exchange that waits for us."""
-
-    async def now(self) -> Released:
-        """Where it stands."""
-
-    async def step(self) -> Released:
-        """Release one event."""
 
 
 class SteppedClock:
