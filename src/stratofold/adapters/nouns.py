@@ -234,8 +234,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What a paper exchange in lock-step let go: its time, what comes next (None: nothing), updates of our orders."""
+    """What a paper exchange in lock-step let go: its time, what comes next (None: nothing), updates of our orders.
+
+    `symbol` is the one that the event was of, empty where it was none's.
+    """
 
     time: int
     next: int | None
     updates: int
+    symbol: str = ""

@@ -41,6 +41,7 @@ class SteppedClock:
 
 async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, progress: Callable[[int], None]) -> int:
     """Run until the exchange has nothing left; returns how many events it released."""
+    runner.keeps_time = False
     released = await stepper.now()
     clock.time = released.time
     await runner.start()
@@ -49,9 +50,9 @@ async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, pro
         await _hear_timers(runner, clock, released)
         if released.next is None:
             break
-        released = await stepper.step()
+        before, released = released.time, await stepper.step()
         clock.time = released.time
-        await _hear(runner, released)
+        await _hear(runner, released, min(before, released.time - 1))
         count += 1
         progress(released.time)
     rest(runner.desk, clock.now())
@@ -68,12 +69,11 @@ async def _hear_timers(runner: Runner, clock: SteppedClock, released: Released) 
         await runner.settled()
 
 
-async def _hear(runner: Runner, released: Released) -> None:
+async def _hear(runner: Runner, released: Released, after: int) -> None:
     """What one release brought, in the order of contract 4: actions, reports, the bar."""
     desk = runner.desk
-    until = desk.fold.progress.bar_until
-    after = min(until) or desk.manifest.opened
-    events = await runner.feed.history(desk.fold.names, after, released.time)
+    names = (released.symbol,) if released.symbol else desk.fold.names
+    events = await runner.feed.history(names, after, released.time)
     bars = []
     for symbol, event in events:
         if isinstance(event, Bar):

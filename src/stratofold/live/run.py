@@ -73,6 +73,7 @@ class Runner:
     timers: Timers
     pace: Pace = field(default_factory=Pace)
     serial: bool = False  # one lane for all symbols: the venue hears messages in the order of their numbers
+    keeps_time: bool = True  # whether timers are heard when they are due; in lock-step the exchange says when
 
     def __post_init__(self) -> None:
         """Nothing is waiting."""
@@ -173,7 +174,7 @@ class Runner:
             event = self.market.popleft()
             if desk.fold.progress.is_new(event):
                 batch.append(Heard(event))
-        return batch or self._timers()
+        return batch or (self._timers() if self.keeps_time else [])
 
     def _read(self, source: str, body: bytes, number: int) -> Heard | None:
         """An offer as an event; what cannot be one is written down as dead and taken out."""

@@ -43,6 +43,8 @@ class ExchangeStepper:
             what = f"{self._access.trading_url} does not go step by step"
             raise Setup("SF878", what, why=f"it answered {answer.status}", fix="start it: stratofold exchange --speed step")
         said: dict[str, Any] = msgspec.json.decode(answer.body)
-        following = said["next"]
-        updates = said.get("updates", 0)
-        return Released(nanoseconds_of(said["time"]), nanoseconds_of(following) if following else None, int(updates or 0))
+        following, updates = said["next"], said.get("updates") or 0
+        symbol = (said.get("released_now") or {}).get("symbol") or ""
+        return Released(
+            nanoseconds_of(said["time"]), nanoseconds_of(following) if following else None, int(updates), symbol
+        )
