@@ -37,7 +37,7 @@ class InProcessHttp:
         self.api = Api(exchange)
         self.exchange = exchange
 
-    async def request(self, method, url, headers, body=b"", timeout_seconds=10.0):  # noqa: ARG002
+    async def request(self, method, url, headers, body=b"", timeout_seconds=10.0):
         parts = urlsplit(url)
         names = {name.lower(): value for name, value in headers.items()}
         reply = self.api.handle(Request(method, parts.path, dict(parse_qsl(parts.query)), body, names), 0)
@@ -56,13 +56,13 @@ class Witness:
     found: list = field(default_factory=list)
     failures: list = field(default_factory=list)
 
-    def decided(self, heard, decided, taken_ns):  # noqa: ARG002
+    def decided(self, heard, decided, taken_ns):
         for step in decided.steps:
             self.fills += step.fills
             self.orders += step.orders
             self.refusals += step.refusals
 
-    def answered(self, message, answer, taken_ns):  # noqa: ARG002
+    def answered(self, message, answer, taken_ns):
         self.answers.append((message, answer))
 
     def reconciled(self, found):
@@ -137,7 +137,5 @@ class Paper:
 
 def paper(strategy, data, span_ns, *, slippage=None, fees=None, **more):
     """A book of `strategy` at a fresh exchange that replays `data`."""
-    exchange = Exchange(
-        data, None, Terms(100_000.0, slippage=slippage, fees=fees), Rules(requests_per_minute=0), 1, 1
-    )
+    exchange = Exchange(data, None, Terms(100_000.0, slippage=slippage, fees=fees), Rules(requests_per_minute=0), 1, 1)
     return Paper(strategy, data, span_ns, exchange, Journal(), **more)

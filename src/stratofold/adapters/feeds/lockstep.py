@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stratofold.adapters.network.moments import nanoseconds_of
-from stratofold.errors import Setup
 from stratofold.adapters.ports import Released
+from stratofold.errors import Setup
 
 if TYPE_CHECKING:
     from stratofold.adapters.brokers.alpaca_access import Access
@@ -41,7 +41,9 @@ class ExchangeStepper:
         )
         if answer.status != 200:
             what = f"{self._access.trading_url} does not go step by step"
-            raise Setup("SF878", what, why=f"it answered {answer.status}", fix="start it: stratofold exchange --speed step")
+            raise Setup(
+                "SF878", what, why=f"it answered {answer.status}", fix="start it: stratofold exchange --speed step"
+            )
         said: dict[str, Any] = msgspec.json.decode(answer.body)
         following, updates = said["next"], said.get("updates") or 0
         symbol = (said.get("released_now") or {}).get("symbol") or ""
