@@ -73,10 +73,16 @@ class Drop:
     """
 
     def __init__(
-        self, *, improbable: float, windows: tuple[int, ...] = (8, 20, 50), history: int = 500, warm_up: int = 30
-    ) -> None:
-        """A drop has a probability below `improbable`; outcomes older than `history` are forgotten."""
+        self, *, improbable: float, share: float = 1.0, windows: tuple[int, ...] = (8, 20, 50), history: int = 500,
+        warm_up: int = 30,
+    ) -> None:  # fmt: skip
+        """A drop has a probability below `improbable` and a rate below `share` of the usual one.
+
+        Where outcomes come many alike in a row, chance explains too little, and `share` says what is still a habit.
+        Outcomes older than `history` are forgotten.
+        """
         self.improbable = improbable
+        self.share = share
         self.windows = windows
         self.warm_up = warm_up
         self._outcomes: deque[bool] = deque(maxlen=history + max(windows))
@@ -102,7 +108,7 @@ class Drop:
         if before < self.warm_up:
             return None
         rate = (self._successes - successes + 1) / (before + 2)
-        if successes >= rate * window or _at_most(successes, window, rate) >= self.improbable:
+        if successes >= self.share * rate * window or _at_most(successes, window, rate) >= self.improbable:
             return None
         return Unusual(successes / window, rate)
 
