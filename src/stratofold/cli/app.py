@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli import backtest, check, demo, doctor, exchange, freeze, init, report
+from stratofold.cli import backtest, check, demo, doctor, exchange, freeze, init, report, secret
 from stratofold.cli.output import Exit, show_error
 from stratofold.errors import Setup
 
@@ -33,6 +33,7 @@ app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="demo")(demo.demo)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="exchange")(exchange.exchange)
+app.command(name="secret")(secret.secret)
 
 
 def _show_version(asked: bool) -> None:

@@ -1,0 +1,137 @@
+"""Alerts reach people: through mail, and as Slack and PagerDuty take them, each server being one on this machine."""
+
+import asyncio
+import email
+import socket
+import time
+from email import policy
+
+import pytest
+
+from stratofold.adapters import ports
+from stratofold.adapters.embedded.notifier import Notifier
+from stratofold.adapters.embedded.secrets import Secrets
+from stratofold.adapters.ports import Alert
+from stratofold.errors import Setup
+from tests.contracts.servers import Post, Web, certificate, serving
+
+ALERT = Alert(
+    "fill_rate:SPY",
+    "critical",
+    "Fill rate has dropped",
+    "2 of 40 orders were filled",
+    1_700_000_000_000_000_000,
+    {"expected": "0.8", "seen": "0.05"},
+)
+SLACK = "slack://T0AAAAAAA/B0BBBBBBB/abcdefghijklmnopqrstuvwx/?verify=no"
+PAGER = "pagerduty://0123456789abcdef0123456789abcdef@fedcba98/stratofold/venue?verify=no"
+
+
+@pytest.fixture
+def notifier(tmp_path):
+    """Makes a notifier of addresses by name."""
+
+    def make(timeout_seconds=20.0, **addresses):
+        secrets = Secrets(tmp_path / "settings", use_keyring=False)
+        for name, address in addresses.items():
+            secrets.put(f"notify-{name}", address)
+        return Notifier(secrets, addresses, timeout_seconds)
+
+    return make
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch):
+    """The web of one machine, which every HTTPS client of this process's children goes through."""
+    with serving(Web, context=certificate(tmp_path), answers={}) as server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("NO_PROXY", "")
+        yield server
+
+
+@pytest.fixture
+def post():
+    with serving(Post) as server:
+        yield server
+
+
+def mail_to(server):
+    return f"mailto://127.0.0.1:{server.server_address[1]}/?from=bot@example.org&to=desk@example.org&mode=insecure"
+
+
+def tell(notifier, only=()):
+    return asyncio.run(notifier.notify(ALERT, only))
+
+
+def test_it_fulfils_the_port(notifier):
+    assert isinstance(notifier(), ports.Notifier)
+
+
+def test_mail_slack_and_pagerduty_hear_it_in_their_own_words(notifier, web, post):
+    web.answers["events.pagerduty.com"] = (202, b'{"status": "success", "dedup_key": "1"}')
+    assert tell(notifier(desk=mail_to(post), room=SLACK, duty=PAGER)) == []
+
+    (letter,) = (email.message_from_bytes(heard, policy=policy.default) for heard in post.heard)
+    assert letter["Subject"] == "Fill rate has dropped"
+    assert "desk@example.org" in letter["To"]
+    assert "2 of 40 orders were filled" in letter.get_body(("plain", "html")).get_content()
+
+    heard = {host: (path, body) for host, path, body in web.heard}
+    path, body = heard["hooks.slack.com"]
+    assert path == "/services/T0AAAAAAA/B0BBBBBBB/abcdefghijklmnopqrstuvwx"
+    assert "Fill rate has dropped" in str(body)
+    assert "time: 2023-11-14T22:13:20+00:00" in str(body)
+    path, body = heard["events.pagerduty.com"]
+    assert path == "/v2/enqueue"
+    assert (body["routing_key"], body["event_action"]) == ("0123456789abcdef0123456789abcdef", "trigger")
+    assert body["payload"]["severity"] == "critical"
+    assert "Fill rate has dropped" in body["payload"]["summary"]
+
+
+def test_what_failed_is_named_and_can_be_tried_alone(notifier, web, post):
+    web.answers["hooks.slack.com"] = (500, b"down")
+    telling = notifier(desk=mail_to(post), room=SLACK)
+    assert tell(telling) == ["room"]
+    web.answers["hooks.slack.com"] = (200, b"ok")
+    assert tell(telling, ["room"]) == []
+    assert len(post.heard) == 1
+    assert len(web.heard) == 2
+
+
+def test_nobody_there_is_a_failure_and_not_an_error(notifier):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"json://127.0.0.1:{nobody.getsockname()[1]}/"
+        assert tell(notifier(desk=address)) == ["desk"]
+
+
+def test_a_channel_that_hangs_does_not_keep_the_others_nor_us(notifier, post):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        telling = notifier(5.0, desk=mail_to(post), slow=f"json://127.0.0.1:{silent.getsockname()[1]}/?rto=60")
+        begin = time.monotonic()
+        assert tell(telling) == ["slow"]
+        assert time.monotonic() - begin < 8.0
+        assert len(post.heard) == 1
+
+
+def test_no_channel_is_no_failure(notifier):
+    assert tell(notifier()) == []
+
+
+def test_addresses_are_looked_at_before_they_are_needed(notifier, post):
+    asyncio.run(notifier(desk=mail_to(post)).check())
+    assert post.heard == []
+    with pytest.raises(Setup, match=r"SF824(.|\n)*stratofold secret notify-room") as error:
+        asyncio.run(notifier(desk=mail_to(post), room="slak://s3cret").check())
+    assert "s3cret" not in str(error.value)
+
+
+def test_a_channel_without_an_address_is_an_error_at_once(tmp_path):
+    with pytest.raises(Setup, match="stratofold secret notify-desk"):
+        Notifier(Secrets(tmp_path, use_keyring=False), ["desk"])
+
+
+def test_an_address_is_in_no_text(notifier):
+    assert "s3cret" not in repr(notifier(room="json://user:s3cret@127.0.0.1/"))
