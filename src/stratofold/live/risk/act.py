@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratofold.events import COMMAND_FLATTEN, COMMAND_RESUME, Command, Event
-from stratofold.fold.account import HALTED, REDUCING
+from stratofold.fold.account import HALTED, REDUCING, WARMING
 from stratofold.fold.ledger import integers, zeros
 from stratofold.fold.step import decide
 from stratofold.live.risk.gates import named
@@ -73,10 +73,12 @@ class Closing:
 def after(guard: Guard, engine: Engine, event: Event) -> list[Breach]:
     """The guard's part of a step, after the fold has heard `event`: hears it too, acts on what broke, and has it reviewed.
 
-    Messages are left in the book's outbox for the driver.  A book that is halted is closed all the same: that only reduces.
+    Messages are left in the book's outbox for the driver; a book that is warming up leaves none.  A book that is halted is closed all the same: that only reduces.
     """
     book = engine.book
     breaches = guard.hear(event, book)
+    if book.state == WARMING:
+        return []
     act(breaches, guard.closing, book)
     if guard.closing.busy:
         guard.closing.leave(book)

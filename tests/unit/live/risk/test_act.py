@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from stratofold.events import CANCELLED, COMMAND_FLATTEN, COMMAND_RESUME, FILLED, REJECTED, Bar, Command, Report
-from stratofold.fold.account import ACTIVE, HALTED, REDUCING
+from stratofold.fold.account import ACTIVE, HALTED, REDUCING, WARMING
 from stratofold.fold.log import Logs
 from stratofold.fold.order import CANCEL, SUBMIT
 from stratofold.fold.state import restore, save
@@ -188,3 +188,11 @@ def test_a_leg_that_waits_is_gone_at_once_and_its_entry_is_cancelled():
     assert floor.step(Command(), kind=COMMAND_FLATTEN) == [(CANCEL, 0, +1, 5.0)]
     assert [order.number for order in floor.book.orders] == [entry]
     assert floor.report(CANCELLED, entry) == [(SUBMIT, 0, -1, 10.0)]
+
+
+def test_a_book_that_is_warming_up_sends_nothing_whatever_breaks():
+    floor = falling(FLATTEN)
+    floor.book.state = WARMING
+    assert floor.price(10.0) == floor.step(Command(), kind=COMMAND_FLATTEN) == []
+    assert floor.account.ask(0, +1) == ("warming_up", 0.0, 1.0)
+    assert floor.book.state == WARMING
