@@ -50,7 +50,7 @@ def test_a_restart_folds_the_same_state_and_fences_the_earlier_writer(year):
     desk = run.run()
     again = open_desk(run.journal, "paper", Momentum, "another", 0)
     assert again.fold.save() == desk.fold.save()
-    assert restore_fold(run.journal, desk.manifest, Momentum, use_snapshot=False).save() == desk.fold.save()
+    assert restore_fold(run.journal, desk.manifest.book, Momentum, use_snapshot=False).save() == desk.fold.save()
     with pytest.raises(stratofold.errors.Stop) as fenced:
         run.journal.append("paper", desk.head.epoch, desk.head.step, [])
     assert fenced.value.code == "SF801"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.adapters.ports import Entry, Head, Journal
 from stratofold.errors import Stop
-from stratofold.live.manifest import Manifest, build_fold, configuration_hash, read_manifest
+from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, read_beginning
 from stratofold.wire import event_of, event_row, pack, unpack
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Desk:
 
     def envelope(self, verb: str, wall: int, **more: Any) -> bytes:
         """Who writes, when, and with what code: what every record carries beside its decision part."""
-        from stratofold import __version__
+        from stratofold import __version__  # noqa: PLC0415  the package imports us
 
         return pack({
             "wall": wall, "by": verb, "process": os.getpid(), "version": __version__, "epoch": self.head.epoch,
@@ -87,7 +87,7 @@ def open_desk(
     """Become the writer of a book and restore its fold; raises Setup SF805 for no such book, Stop SF845 for a misfit."""
     head = journal.take(book, holder, now)
     manifest = manifest_of(journal, book)
-    fold = restore_fold(journal, manifest, strategy, artifacts)
+    fold = restore_fold(journal, book, strategy, artifacts)
     if fold.steps != head.step:
         raise Stop(
             "SF845", f"book {book} has {head.step} steps, and folding its records gives {fold.steps}",
@@ -96,32 +96,42 @@ def open_desk(
     return Desk(journal, manifest, strategy, fold, head, artifacts=artifacts or {}, snapshot_step=fold.steps)
 
 
-def manifest_of(journal: Journal, book: str, until: int | None = None) -> Manifest:
-    """What holds of a book (at a sequence): its last `opened` or `changed` record; raises Stop SF846 when there is none."""
-    found: Manifest | None = None
-    latest = int(journal.mark(book, MANIFEST_MARK) or 0) if until is None else 0
-    for record in journal.records(book, max(latest - 1, 0), 1 if latest else 0):
-        if until is not None and record.sequence > until:
-            break
+def beginning_of(journal: Journal, book: str) -> tuple[int, Beginning]:
+    """The last `opened` or `changed` record of a book, with its sequence; raises Stop SF846 when there is none."""
+    latest = int(journal.mark(book, MANIFEST_MARK) or 0)
+    for record in journal.records(book, max(latest - 1, 0), 1):
         if record.kind in ("opened", "changed"):
-            found = read_manifest(record.body)
-    if found is None:
-        raise Stop("SF846", f"book {book} has no opening record", fix=f"stratofold audit verify {book}")
-    return found
+            return record.sequence, read_beginning(record.body)
+    raise Stop("SF846", f"book {book} has no opening record", fix=f"stratofold audit verify {book}")
+
+
+def manifest_of(journal: Journal, book: str) -> Manifest:
+    """What holds of a book; raises Stop SF846 when it has no opening record."""
+    return beginning_of(journal, book)[1].manifest
+
+
+def begin_fold(beginning: Beginning, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None) -> Fold:
+    """The fold as it was at a beginning; raises Setup SF111 when the state does not fit the strategy."""
+    fold = build_fold(beginning.manifest, strategy, artifacts)
+    if beginning.state:
+        fold.restore(beginning.state, beginning.step)
+    return fold
 
 
 def restore_fold(
-    journal: Journal, manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None,
+    journal: Journal, book: str, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None,
     *, until: int | None = None, use_snapshot: bool = True,
 ) -> Fold:  # fmt: skip
     """The fold of a book's records up to step `until` (all): the last snapshot, and the steps after it folded again."""
-    fold = build_fold(manifest, strategy, artifacts)
-    after = 0
-    kept = journal.snapshot(manifest.book, until) if use_snapshot else None
-    if kept is not None:
+    after, beginning = beginning_of(journal, book)
+    kept = journal.snapshot(book, until) if use_snapshot else None
+    if kept is not None and kept[0] >= beginning.step and kept[1] >= after:
         step, after, state = kept
+        fold = build_fold(beginning.manifest, strategy, artifacts)
         fold.restore(state, step)
-    for record in journal.records(manifest.book, after):
+    else:
+        fold = begin_fold(beginning, strategy, artifacts)
+    for record in journal.records(book, after):
         if until is not None and fold.steps >= until:
             break
         fold_record(fold, record)

@@ -105,6 +105,9 @@ class Unguarded:
     __slots__ = ()
 
 
+_NOTHING = Unguarded()  # stands where a strategy is left out
+
+
 class _State:
     """The parts of a fold that are state; tables that `setup` gives anew are not."""
 
@@ -121,6 +124,8 @@ class _State:
         "unobserved",
     )
     __slots__ = (*ENGINE, "guard", "progress", "strategy")
+
+    strategy: Any
 
     def __init__(self, fold: Fold) -> None:
         """The parts as they are now."""
@@ -264,6 +269,19 @@ class Fold:
         if self.engine.unobserved:
             observe(self.engine)
         close_session(self.engine)
+
+    def take_account(self, other: Fold) -> None:
+        """Take everything but the strategy's own state from `other`, a fold of the same symbols."""
+        own = self.strategy
+        parts = _State(self)
+        parts.strategy = _NOTHING
+        theirs = _State(other)
+        theirs.strategy = _NOTHING
+        restore(parts, save(theirs))
+        for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
+            setattr(self.engine, name, getattr(parts, name))
+        self.strategy = own
+        self.steps = other.steps
 
     def save(self) -> bytes:
         """The state as bytes; equal bytes are equal states."""

@@ -86,14 +86,18 @@ def base36(number: int) -> str:
             return text
 
 
-def code_hash(strategy: type[Strategy]) -> str:
-    """SHA-256 (first 16 hex digits) over the source of the module that the strategy is written in."""
+def source_of(strategy: type[Strategy]) -> str:
+    """The source of the module that a strategy is written in; its name where there is none."""
     module = inspect.getmodule(strategy)
     try:
-        source = inspect.getsource(module) if module is not None else inspect.getsource(strategy)
+        return inspect.getsource(module) if module is not None else inspect.getsource(strategy)
     except (OSError, TypeError):
-        source = strategy.__qualname__
-    return hashlib.sha256(source.encode()).hexdigest()[:16]
+        return strategy.__qualname__
+
+
+def code_hash(strategy: type[Strategy]) -> str:
+    """SHA-256 (first 16 hex digits) over `source_of` a strategy."""
+    return hashlib.sha256(source_of(strategy).encode()).hexdigest()[:16]
 
 
 def configuration_hash(manifest: Manifest) -> str:
@@ -101,10 +105,24 @@ def configuration_hash(manifest: Manifest) -> str:
     return hashlib.sha256(msgspec.msgpack.encode(manifest)).hexdigest()[:16]
 
 
-def read_manifest(body: bytes) -> Manifest:
-    """The manifest in the body of an `opened` or `changed` record; raises Setup SF843 when it is none."""
+class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of an `opened` or `changed` record: the manifest, and the state from which the fold goes on at `step`.
+
+    The state is empty where a fold begins as `setup` makes it; after a change it is what was chosen: kept, migrated or
+    rebuilt.  It is in the record so that the chain covers it.
+    """
+
+    manifest: Manifest
+    step: int = 0
+    state: bytes = b""
+    chosen: str = ""
+    source: str = ""
+
+
+def read_beginning(body: bytes) -> Beginning:
+    """The body of an `opened` or `changed` record; raises Setup SF843 when it is none."""
     try:
-        return msgspec.msgpack.decode(body, type=Manifest)
+        return msgspec.msgpack.decode(body, type=Beginning)
     except msgspec.DecodeError as error:
         what = "what the book was opened with cannot be read"
         raise Setup("SF843", what, why=str(error), fix="open it with the version that wrote it") from error

@@ -6,14 +6,17 @@ Why it is shaped so: everything that a later replay needs to begin alike is an e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from stratofold.adapters.ports import Entry, VenueReport
+from stratofold.events import Command, Report
 from stratofold.live.decide import Heard, decide
-from stratofold.live.desk import MANIFEST_MARK, Desk
-from stratofold.live.manifest import Manifest, configuration_hash, refuse_book_name
+from stratofold.live.desk import MANIFEST_MARK, Desk, event_in
+from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, refuse_book_name, source_of
+from stratofold.live.migrate import migrate
 from stratofold.live.words import offer_of
 from stratofold.wire import pack
 
@@ -22,19 +25,17 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.ports import AccountState, Head, Journal
     from stratofold.events import Event
+    from stratofold.fold.strategy import Strategy
+    from stratofold.live.fold import Fold
 
 _CHUNK = 500
 
 
-def open_book(journal: Journal, manifest: Manifest, wall: int) -> Head:
+def open_book(journal: Journal, manifest: Manifest, wall: int, source: str = "") -> Head:
     """Write a book's first record; raises Setup for a name that cannot be, or a book that is there already."""
     refuse_book_name(manifest.book)
-    head = journal.create(
-        manifest.book,
-        manifest.account,
-        manifest.generation,
-        [Entry("opened", msgspec.msgpack.encode(manifest), _first(manifest, wall))],
-    )
+    entry = Entry("opened", msgspec.msgpack.encode(Beginning(manifest=manifest, source=source)), _first(manifest, wall))
+    head = journal.create(manifest.book, manifest.account, manifest.generation, [entry])
     journal.mark(manifest.book, MANIFEST_MARK, str(head.sequence))
     return head
 
@@ -54,12 +55,44 @@ def difference(old: Manifest, new: Manifest) -> dict[str, tuple[object, object]]
     }
 
 
-def change(desk: Desk, manifest: Manifest, chosen: str, wall: int) -> None:
-    """Write down that a book goes on otherwise; `chosen` is keep, migrate or rebuild."""
-    entry = Entry("changed", msgspec.msgpack.encode(manifest), desk.envelope("run", wall, chosen=chosen))
-    desk.head, _ = desk.journal.append(manifest.book, desk.head.epoch, desk.head.step, [entry])
-    desk.journal.mark(manifest.book, MANIFEST_MARK, str(desk.head.sequence))
-    desk.manifest = manifest
+KEEP, MIGRATE, REBUILD = "keep", "migrate", "rebuild"
+
+
+def change(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str, wall: int) -> Desk:
+    """Go on with other code, parameters or limits; returns the desk that does.
+
+    The account is always kept.  The strategy's own state is kept as it is (`keep`; raises Setup SF111 when it does not
+    fit), kept where names and shapes are the same and fresh elsewhere (`migrate`), or made anew from every market event
+    that the book has heard (`rebuild`).  Written down with the state it leads to, so going back is one more change.
+    """
+    fold = _changed_fold(desk, manifest, strategy, chosen)
+    body = Beginning(
+        manifest=manifest, step=desk.fold.steps, state=fold.save(), chosen=chosen, source=source_of(strategy)
+    )
+    entry = Entry("changed", msgspec.msgpack.encode(body), desk.envelope("run", wall))
+    head, _ = desk.journal.append(manifest.book, desk.head.epoch, desk.head.step, [entry])
+    desk.journal.mark(manifest.book, MANIFEST_MARK, str(head.sequence))
+    return replace(desk, manifest=manifest, strategy=strategy, fold=fold, head=head, snapshot_step=fold.steps)
+
+
+def _changed_fold(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str) -> Fold:
+    """The fold that goes on."""
+    fold = build_fold(manifest, strategy, desk.artifacts)
+    if chosen == KEEP:
+        fold.restore(desk.fold.save(), desk.fold.steps)
+        for name, parameter in type(fold.strategy).parameters().items():
+            setattr(fold.strategy, name, parameter.accept(manifest.parameters.get(name, parameter.default)))
+        return fold
+    if chosen == REBUILD:
+        fold.warm(warming=True)
+        for record in desk.journal.records(manifest.book):
+            if record.kind == "event" and not isinstance(event := event_in(record.body), (Report, Command)):
+                fold.hear(event)
+        fold.warm(warming=False)
+    else:
+        migrate(desk.fold.strategy, fold.strategy)
+    fold.take_account(desk.fold)
+    return fold
 
 
 def warm_up(desk: Desk, events: Iterable[Event], wall: int) -> int:
