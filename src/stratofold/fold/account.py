@@ -12,6 +12,7 @@ from stratofold.fold.lifecycle import DONE_CANCELLED, PENDING, WAITING, Lifecycl
 from stratofold.fold.marks import leaves_kernel
 from stratofold.fold.order import (
     CANCEL,
+    GTC,
     LIMIT,
     REPLACE,
     STOP,
@@ -53,7 +54,7 @@ class Account:
         self.next_number: int = 1
         self.intents: list[Intent] = [Intent() for _ in range(capacity)]
         self.intent_count: int = 0
-        self.orders = Orders(capacity)
+        self.orders = Orders(Order, capacity)
         self.outbox: list[Message] = [Message() for _ in range(capacity)]
         self.outbox_count: int = 0
         self.working_buy = zeros(count)
@@ -124,18 +125,22 @@ class Account:
 
     def place(self, intent: Intent) -> None:
         """Make an approved intent an order, and its protective legs orders that wait."""
-        order = self._new_order(intent, intent.number, intent.side, intent.kind, intent.role)
+        order = self._new_order(intent, intent.number)
+        order.side = intent.side
+        order.kind = intent.kind
         order.tif = intent.tif
+        order.role = intent.role
+        order.state = PENDING
         order.quantity = intent.quantity
         order.limit = intent.limit
         order.stop = intent.stop
+        order.parent = 0
         order.sibling = intent.sibling
         order.take_profit_number = intent.take_profit_number
         order.stop_loss_number = intent.stop_loss_number
         if intent.kind == TRAILING:
             self.trailing_count += 1
             self._start_trailing(order, intent)
-        order.state = PENDING
         self.reserve(order, order.quantity)
         self.send(SUBMIT, order)
         if intent.take_profit_number != 0:
@@ -149,20 +154,33 @@ class Account:
 
     def _leg(self, intent: Intent, number: int, kind: int, role: int) -> Order:
         """A protective leg that waits for its entry's fill."""
-        leg = self._new_order(intent, number, -intent.side, kind, role)
-        leg.parent = intent.number
+        leg = self._new_order(intent, number)
+        leg.side = -intent.side
+        leg.kind = kind
+        leg.tif = GTC
+        leg.role = role
         leg.state = WAITING
+        leg.quantity = 0.0
+        leg.limit = nan
+        leg.stop = nan
+        leg.parent = intent.number
+        leg.take_profit_number = 0
+        leg.stop_loss_number = 0
         return leg
 
-    def _new_order(self, intent: Intent, number: int, side: int, kind: int, role: int) -> Order:
-        """A fresh order of the intent's symbol."""
+    def _new_order(self, intent: Intent, number: int) -> Order:
+        """A fresh order of the intent's symbol: what entries and legs have in common."""
         order = self.orders.add(number)
         order.symbol = intent.symbol
         order.strategy = self.strategy
-        order.side = side
-        order.kind = kind
-        order.role = role
+        order.filled = 0.0
+        order.filled_value = 0.0
+        order.trail = nan
+        order.trail_fraction = nan
         order.decided = self.time
+        order.cancelling = False
+        order.arrives = 0
+        order.asked = 0.0
         return order
 
     def _start_trailing(self, order: Order, intent: Intent) -> None:

@@ -23,6 +23,7 @@ from stratofold.fold.order import (
     Message,
     Order,
     Orders,
+    Resting,
 )
 from stratofold.fold.sessions import Sessions
 
@@ -79,7 +80,7 @@ class Desk:
         count = ledger.symbol_count
         self.ledger = ledger
         self.costs = costs
-        self.orders = Orders(capacity)
+        self.orders = Orders(Resting, capacity)
         self.places: list[Place] = [Place() for _ in range(count)]
         self.reports: list[Report] = [Report() for _ in range(capacity)]
         self.report_count: int = 0
@@ -169,10 +170,14 @@ class Desk:
         order.kind = message.kind
         order.tif = message.tif
         order.quantity = message.quantity
+        order.filled = 0.0
         order.limit = message.limit
         order.stop = message.stop
         order.arrives = arrival
         order.expires = FOREVER
+        order.triggered = False
+        order.phase_from = 0
+        order.bar_filled = -1
         if message.tif == DAY:
             order.expires = sessions.close_after(message.decided)
             self.expiry = min(self.expiry, order.expires)
@@ -183,7 +188,7 @@ class Desk:
         report = self._report(ACCEPTED, order.number, order.symbol, order.side)
         report.time = order.arrives
 
-    def _join(self, leg: Order) -> None:
+    def _join(self, leg: Resting) -> None:
         """A protective leg born inside a bar: what of this bar it may still take part in."""
         if self.phase == OPEN:
             leg.arrives = self.start
@@ -278,7 +283,7 @@ def _copy(source: Message, to: Message) -> None:
     to.prompt = source.prompt
 
 
-def split_order(order: Order, ratio: float, lot: float, quantity_scale: float, price_scale: float) -> None:
+def split_order(order: Order | Resting, ratio: float, lot: float, quantity_scale: float, price_scale: float) -> None:
     """One order in the units after a split of `ratio` new for one old."""
     order.quantity = to_lot(order.quantity * ratio, lot, quantity_scale)
     order.filled = to_lot(order.filled * ratio, lot, quantity_scale)
@@ -286,5 +291,3 @@ def split_order(order: Order, ratio: float, lot: float, quantity_scale: float, p
         order.limit = to_grid(order.limit / ratio, price_scale)
     if order.stop == order.stop:
         order.stop = to_grid(order.stop / ratio, price_scale)
-    if order.trail == order.trail:
-        order.trail = to_grid(order.trail / ratio, price_scale)

@@ -6,7 +6,7 @@ the venue.  All three are reused slots of a table: their numbers are copied, nev
 
 from array import array
 from math import nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from stratofold.fold.grid import to_grid
 from stratofold.fold.marks import leaves_kernel
@@ -78,22 +78,17 @@ class Order:
 
     `quantity` is the total asked for; `filled` of it is done.  `trail` is the distance of a trailing stop in price.
     `parent` is the entry whose protective leg this is, `sibling` the other order of a one-cancels-other pair.
-    `asked` is how much more a replace under way would make it; `arrives`, `expires`, `triggered`, `phase_from` and `bar_filled` are the venue's side of it.
+    `arrives` is when the venue last spoke of it; `asked` is how much more a replace under way would make it.
     """
 
     __slots__ = (
-        "arrives",
-        "asked", "bar_filled", "cancelling", "decided", "expires", "filled", "filled_value", "kind", "limit",
-        "number", "parent", "phase_from", "quantity", "role", "sibling", "side", "state", "stop", "stop_loss_number",
-        "strategy", "symbol", "take_profit_number", "tif", "trail", "trail_fraction", "triggered",
+        "arrives", "asked", "cancelling", "decided", "filled", "filled_value", "kind", "limit", "number", "parent",
+        "quantity", "role", "sibling", "side", "state", "stop", "stop_loss_number", "strategy", "symbol",
+        "take_profit_number", "tif", "trail", "trail_fraction",
     )  # fmt: skip
 
     def __init__(self) -> None:
         """An empty slot."""
-        self.clear()
-
-    def clear(self) -> None:
-        """Make the slot as new."""
         self.number: int = 0
         self.symbol: int = 0
         self.strategy: int = 0
@@ -116,11 +111,46 @@ class Order:
         self.stop_loss_number: int = 0
         self.cancelling: bool = False
         self.arrives: int = 0
+        self.asked: float = 0.0
+
+    @property
+    def remaining(self) -> float:
+        """What is still to be filled."""
+        return self.quantity - self.filled
+
+    @property
+    def average_price(self) -> float:
+        """The mean price of what was filled, NaN before."""
+        return self.filled_value / self.filled if self.filled > 0.0 else nan
+
+
+class Resting:
+    """One order as the venue knows it; it may take part in bars that began at `arrives` or later.
+
+    `phase_from` is the first phase it may act in (a leg born inside a bar), `bar_filled` the last bar it had its turn in.
+    """
+
+    __slots__ = (
+        "arrives", "bar_filled", "expires", "filled", "kind", "limit", "number", "phase_from", "quantity", "side", "stop",
+        "symbol", "tif", "triggered",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """An empty slot."""
+        self.number: int = 0
+        self.symbol: int = 0
+        self.side: int = 0
+        self.kind: int = MARKET
+        self.tif: int = GTC
+        self.quantity: float = 0.0
+        self.filled: float = 0.0
+        self.limit: float = nan
+        self.stop: float = nan
+        self.arrives: int = 0
         self.expires: int = 0
         self.triggered: bool = False
         self.phase_from: int = 0
         self.bar_filled: int = -1
-        self.asked: float = 0.0
 
     @property
     def remaining(self) -> float:
@@ -131,20 +161,18 @@ class Order:
         """What is still to be filled, on the quantity's grid of `scale`."""
         return self.quantity if self.filled == 0.0 else to_grid(self.quantity - self.filled, scale)
 
-    @property
-    def average_price(self) -> float:
-        """The mean price of what was filled, NaN before."""
-        return self.filled_value / self.filled if self.filled > 0.0 else nan
+
+Each = TypeVar("Each", Order, Resting)
 
 
-class Orders:
+class Orders(Generic[Each]):
     """A table of orders that are not done, in order of number: `len(orders)`, `orders[k]`, `for order in orders`."""
 
     __slots__ = ("count", "free", "free_count", "live", "slots")
 
-    def __init__(self, capacity: int) -> None:
-        """Room for `capacity` orders; the table grows when it must."""
-        self.slots: list[Order] = [Order() for _ in range(capacity)]
+    def __init__(self, kind: type[Each], capacity: int) -> None:
+        """Room for `capacity` orders of one kind; the table grows when it must."""
+        self.slots: list[Each] = [kind() for _ in range(capacity)]
         self.live: array[int] = array("q", bytes(8 * capacity))
         self.free: array[int] = array("q", range(capacity - 1, -1, -1))
         self.count: int = 0
@@ -154,13 +182,13 @@ class Orders:
         """How many orders are not done."""
         return self.count
 
-    def __getitem__(self, index: int) -> Order:
+    def __getitem__(self, index: int) -> Each:
         """The order at `index` in order of number; raises IndexError past the end."""
         if index < 0 or index >= self.count:
             raise IndexError("no such order")
         return self.slots[self.live[index]]
 
-    def __iter__(self) -> "Iterator[Order]":
+    def __iter__(self) -> "Iterator[Each]":
         """The orders in order of number, as they are now; machine code counts through them instead."""
         return iter([self.slots[slot] for slot in self.live[: self.count]])
 
@@ -168,15 +196,19 @@ class Orders:
     def grow(self) -> None:
         """Double the table."""
         before = len(self.slots)
-        self.slots.extend(Order() for _ in range(before))
+        kind = type(self.slots[0])
+        self.slots.extend(kind() for _ in range(before))
         self.live.frombytes(bytes(8 * before))
         self.free.frombytes(bytes(8 * before))
         for slot in range(2 * before - 1, before - 1, -1):
             self.free[self.free_count] = slot
             self.free_count += 1
 
-    def add(self, number: int) -> Order:
-        """A fresh order `number`, which must be above every number added so far unless it keeps the order."""
+    def add(self, number: int) -> Each:
+        """A slot for order `number`, with another order's numbers in it: whoever adds it writes every one.
+
+        `number` must be above every number added so far unless it keeps the order.
+        """
         if self.free_count == 0:
             self.grow()
         self.free_count -= 1
@@ -188,7 +220,6 @@ class Orders:
         self.live[place] = slot
         self.count += 1
         order = self.slots[slot]
-        order.clear()
         order.number = number
         return order
 

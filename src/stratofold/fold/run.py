@@ -420,6 +420,8 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
         order = book.orders[k]
         if order.symbol == symbol:
             split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
+            if order.trail == order.trail:
+                order.trail = to_grid(order.trail / ratio, contract.price_scale)
             if order.state != 0:
                 book.reserve(order, to_grid(order.remaining, contract.quantity_scale))
     engine.venue.split(symbol, ratio)

@@ -22,7 +22,7 @@ from stratofold.fold.order import (
     SELL,
     STOP,
     STOP_LIMIT,
-    Order,
+    Resting,
 )
 from stratofold.fold.risk import UNAFFORDABLE
 
@@ -61,7 +61,7 @@ class Venue(Desk):
             index += 1
         return 0
 
-    def _may_act(self, order: Order, phase: int) -> bool:
+    def _may_act(self, order: Resting, phase: int) -> bool:
         """Whether the order was here when the bar began and has not had its turn in this bar."""
         return (
             order.arrives <= self.start
@@ -69,7 +69,7 @@ class Venue(Desk):
             and self.bar_index * PHASES + phase >= order.phase_from
         )
 
-    def _try(self, order: Order, index: int, bar: Bar, phase: int) -> bool:
+    def _try(self, order: Resting, index: int, bar: Bar, phase: int) -> bool:
         """One order in one phase; returns whether there is something to report."""
         said = self.report_count
         if order.tif == AT_CLOSE:
@@ -83,7 +83,7 @@ class Venue(Desk):
             self._touch_limit(order, index, bar)
         return self.report_count != said
 
-    def _at_open(self, order: Order, index: int, bar: Bar) -> None:
+    def _at_open(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 1: what the open fills, and what IOC and FOK make of it."""
         number = order.number
         hasty = order.tif == IOC or order.tif == FOK
@@ -100,7 +100,7 @@ class Venue(Desk):
             if left >= 0:
                 self._end(CANCELLED, left, -1)
 
-    def _reach_stop(self, order: Order, index: int, bar: Bar) -> None:
+    def _reach_stop(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 2: stops that the bar's range reaches."""
         if order.triggered or (order.kind != STOP and order.kind != STOP_LIMIT):
             return
@@ -114,19 +114,19 @@ class Venue(Desk):
         else:
             order.bar_filled = self.bar_index
 
-    def _reached(self, order: Order, bar: Bar) -> bool:
+    def _reached(self, order: Resting, bar: Bar) -> bool:
         """Whether the bar's range reaches the order's stop."""
         if order.side > 0:
             return bar.high >= order.stop
         return bar.low <= order.stop
 
-    def _worse(self, order: Order, price: float) -> float:
+    def _worse(self, order: Resting, price: float) -> float:
         """The order's stop, or `price` if that is worse."""
         if order.side > 0:
             return max(order.stop, price)
         return min(order.stop, price)
 
-    def _touch_limit(self, order: Order, index: int, bar: Bar) -> None:
+    def _touch_limit(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 3: limits that the bar's range touches."""
         if order.kind != LIMIT and not (order.kind == STOP_LIMIT and order.triggered):
             return
@@ -137,7 +137,7 @@ class Venue(Desk):
         if touched:
             self._fill(order, index, bar, order.limit, True, False)
 
-    def _at_close(self, order: Order, index: int, bar: Bar) -> None:
+    def _at_close(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 4: orders for the close; what does not fill expires."""
         number = order.number
         if order.kind == MARKET:
@@ -161,7 +161,7 @@ class Venue(Desk):
 
     # One fill.
 
-    def _fill(self, order: Order, index: int, bar: Bar, price: float, maker: bool, slips: bool) -> None:
+    def _fill(self, order: Resting, index: int, bar: Bar, price: float, maker: bool, slips: bool) -> None:
         """Fill what the volume and the account allow, and report it."""
         contract = self.ledger.contracts[order.symbol]
         remaining = order.remaining_on(contract.quantity_scale)
@@ -198,7 +198,7 @@ class Venue(Desk):
         elif cut:
             self._end(CANCELLED, index, UNAFFORDABLE)
 
-    def _do(self, order: Order, quantity: float, price: float, fee: float, maker: bool) -> float:
+    def _do(self, order: Resting, quantity: float, price: float, fee: float, maker: bool) -> float:
         """Take the fill off the order and off what the bar offers, and report it; returns what is left of the order."""
         contract = self.ledger.contracts[order.symbol]
         order.bar_filled = self.bar_index
