@@ -46,12 +46,16 @@ async def _ask(journal: Journal, broker: Broker, book: str, message: Message) ->
 
 def venue_id_of(journal: Journal, book: str, client_id: str) -> str:
     """What the venue calls an order of ours now: the last accepted replace's, else the submit's; empty when unknown."""
-    return journal.mark(book, f"venue:{client_id}") or ""
+    replaced = journal.mark(book, f"venue:{client_id}")
+    if replaced:
+        return replaced
+    submitted = journal.message(book, client_id)
+    return submitted.answer if submitted is not None and submitted.state == ACCEPTED else ""
 
 
 def settle(journal: Journal, now: int, book: str, message: Message, answer: Answer, stamp: Stamp) -> None:
     """Write an answer down and offer what it says to the book."""
-    if answer.state == ACCEPTED and answer.venue_id and message.action != "cancel":
+    if answer.state == ACCEPTED and answer.venue_id and message.action == "replace":
         journal.mark(book, f"venue:{message.client_id}", answer.venue_id)
     body = {"key": message.key, "state": answer.state, "venue_id": answer.venue_id, "reason": answer.reason}
     entry = Entry("answer", pack(body), stamp("deliver", now))

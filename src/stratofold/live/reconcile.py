@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, Offer, VenueReport
 from stratofold.fold.lifecycle import UNSURE, WAITING
+from stratofold.live.halt import CLEAN_RECONCILE
 from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
 from stratofold.wire import decimal
 
@@ -55,6 +56,8 @@ async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
     if not found.offered and not desk.journal.inbox(desk.manifest.book, 1):
         _positions(desk, found)
     _write(desk, found, now)
+    if found.clean:
+        desk.journal.mark(desk.manifest.book, CLEAN_RECONCILE, str(now))
     return found
 
 
@@ -74,7 +77,8 @@ async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> None:
     reports = await broker.executions(since - _OVERLAP_NS)
     found.offered += _offer(desk.journal, book, [report for report in reports if report.time >= desk.manifest.opened])
     latest = max([report.time for report in reports], default=since)
-    desk.journal.mark(book, MARK, str(max(since, min(latest, now))))
+    if latest > since:
+        desk.journal.mark(book, MARK, str(min(latest, now)))
 
 
 async def _unknown(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found: Findings, now: int) -> None:
@@ -104,8 +108,6 @@ def _resolve(desk: Desk, message: Message, state: str, order: VenueOrder | None,
             message.side, now, reason="" if order else "the venue never had it",
         )  # fmt: skip
         offers.append(offer_of(fact))
-        if order is not None:
-            desk.journal.mark(book, f"venue:{message.client_id}", order.venue_id)
     desk.journal.settle(book, message.key, state, order.venue_id if order else "never arrived", [entry], offers)
     found.offered += len(offers)
     found.resolved.append(message.key)

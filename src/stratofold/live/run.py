@@ -18,7 +18,7 @@ from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COM
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
 from stratofold.live.deliver import deliver, orphans
 from stratofold.live.reconcile import Findings, reconcile
-from stratofold.live.words import offer_of, report_of
+from stratofold.live.words import client_id, offer_of, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,7 +229,16 @@ class Runner:
                 raise
             self.watcher.decided(batch[at : at + decided.count], decided, self.clock.monotonic() - began)
             at += decided.count
+            self._release(decided)
             self._deliver(decided.messages)
+
+    def _release(self, decided: Decided) -> None:
+        """Orders that are done reserve nothing any more."""
+        manifest = self.desk.manifest
+        for step in decided.steps:
+            for row in step.orders:
+                name = client_id(manifest.book, manifest.generation, row[0])
+                self.desk.journal.release(manifest.account, name, 0.0)
 
     def _poisoned(self, poisoned: PoisonedError) -> None:
         """Keep the evidence; the fold in memory is spoilt, so the run ends and a restart folds the records again."""

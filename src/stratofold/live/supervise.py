@@ -1,0 +1,151 @@
+"""Who watches a run: facts become baselines, conditions become alerts, alerts become records and calls.
+
+What comes in: what the runner tells (`run.Watcher`), and a tick of the clock.  What goes out: alert records, deliveries
+through the notifier, sealed segments, and a `Picture` of the run for whoever looks.
+Why it is shaped so: the runner never waits for it, and what it does may fail without the run noticing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stratofold.adapters.ports import CLAIMED, READY, UNKNOWN, Entry
+from stratofold.events import Bar
+from stratofold.live.alerts import Alerts, alert_body, deliver_alerts
+from stratofold.live.archive import seal
+from stratofold.live.watch import Figures, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratofold.adapters.ports import Alert, Answer, Artifacts, Clock, Message, Notifier
+    from stratofold.live.decide import Decided, Heard
+    from stratofold.live.desk import Desk
+    from stratofold.live.reconcile import Findings
+    from stratofold.live.run import Runner
+
+_LINES = 200
+_MS = 1e6
+
+
+@dataclass
+class Picture:
+    """How a run stands: counts since it began, the last latencies in ms, the last lines worth reading."""
+
+    events: int = 0
+    orders: int = 0
+    fills: int = 0
+    refusals: int = 0
+    unknown: int = 0
+    decide_ms: float = 0.0
+    answer_ms: float = 0.0
+    heard: dict[str, int] = field(default_factory=dict)
+    breaks: list[str] = field(default_factory=list)
+    alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=20))
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
+
+
+class Supervisor:
+    """Watches one book; `say` is told each line as it comes."""
+
+    def __init__(
+        self, desk: Desk, watch: Watch, clock: Clock, notifier: Notifier | None, artifacts: Artifacts | None
+    ) -> None:
+        """Nothing was seen."""
+        self.desk = desk
+        self.watch = watch
+        self.clock = clock
+        self.notifier = notifier
+        self.artifacts = artifacts
+        self.alerts = Alerts()
+        self.picture = Picture()
+        self.differences: Sequence[str] = ()
+        self.peak = desk.fold.engine.book.equity
+
+    # What the runner tells.
+
+    def decided(self, heard: Sequence[Heard], decided: Decided, taken_ns: int) -> None:
+        """See `run.Watcher`."""
+        picture = self.picture
+        picture.events += decided.count
+        picture.decide_ms = taken_ns / _MS
+        for one in heard:
+            if isinstance(one.event, Bar):
+                name = self.desk.fold.names[one.event.symbol]
+                self.watch.event(name, one.event.time, one.event.span)
+                picture.heard[name] = one.event.time
+        for step in decided.steps:
+            picture.orders += len(step.messages)
+            picture.fills += len(step.fills)
+            picture.refusals += len(step.refusals)
+            for row in step.orders:
+                self.watch.ended(row[-2])
+        self.peak = max(self.peak, self.desk.fold.engine.book.equity)
+
+    def answered(self, message: Message, answer: Answer, taken_ns: int) -> None:
+        """See `run.Watcher`."""
+        self.picture.answer_ms = taken_ns / _MS
+        self.watch.answered(answer.state, taken_ns / _MS)
+        if answer.state != "accepted":
+            self.say(f"{message.key} {answer.state}: {answer.reason}")
+
+    def reconciled(self, found: Findings) -> None:
+        """See `run.Watcher`."""
+        if found.breaks != self.differences:
+            for line in found.breaks:
+                self.say(f"book and venue differ: {line}")
+        self.differences = found.breaks
+        self.picture.breaks = found.breaks
+        self.picture.unknown = len(found.unknown)
+
+    def failed(self, where: str, error: Exception) -> None:
+        """See `run.Watcher`."""
+        self.say(f"{where}: {error}")
+
+    def say(self, line: str) -> None:
+        """A line for whoever reads."""
+        self.picture.lines.append(line)
+
+    # What it does by itself.
+
+    async def tick(self, runner: Runner) -> None:
+        """Look at everything once: conditions to alerts, alerts to records and calls, full segments to the archive."""
+        now = self.clock.now()
+        told = self.alerts.update(now, self.watch.tick(now, self._figures(runner)))
+        if told:
+            envelope = self.desk.envelope("watch", now)
+            self.desk.journal.note(
+                self.desk.manifest.book, [Entry("alert", alert_body(alert), envelope) for alert in told]
+            )
+            for alert in told:
+                self.picture.alerts.append(alert)
+                self.say(f"{alert.level}: {alert.title} - {alert.text}")
+        if self.notifier is not None:
+            await deliver_alerts(self.alerts, self.notifier, now)
+        if self.artifacts is not None:
+            seal(self.desk.journal, self.artifacts, self.desk.manifest.book, self.desk.envelope("archive", now))
+
+    async def watch_often(self, runner: Runner, seconds: float = 1.0) -> None:
+        """Tick until the run stops."""
+        while not runner.stopping:
+            await self.clock.sleep(seconds)
+            await self.tick(runner)
+
+    def close(self) -> None:
+        """The run ends: seal what is left."""
+        if self.artifacts is not None:
+            now = self.clock.now()
+            envelope = self.desk.envelope("archive", now)
+            seal(self.desk.journal, self.artifacts, self.desk.manifest.book, envelope, rest=True)
+
+    def _figures(self, runner: Runner) -> Figures:
+        """What a tick looks at beside the facts."""
+        journal, book = self.desk.journal, self.desk.manifest.book
+        equity = self.desk.fold.engine.book.equity
+        unknown = {message.key: message.expires_at for message in journal.outbox(book, UNKNOWN)}
+        return Figures(
+            unknown=unknown, inbox=len(journal.inbox(book)) + len(runner.market), outbox=len(journal.outbox(book, READY, CLAIMED)),
+            drawdown=1.0 - equity / self.peak if self.peak > 0.0 else 0.0, differences=self.differences,
+        )  # fmt: skip
