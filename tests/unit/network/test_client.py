@@ -1,6 +1,9 @@
 """HTTP and WebSockets over loopback: one request, one answer, and the truth about what left."""
 
 import asyncio
+import shutil
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -207,3 +210,121 @@ def test_a_connection_that_is_dead_but_open_is_noticed():
         return time.monotonic() - begun
 
     assert with_socket(deaf, conversation, ping_seconds=0.2, answers_pings=False) < 1.5
+
+
+def test_a_flood_makes_the_server_wait_and_nothing_is_lost():
+    count = 25_000
+
+    async def flood(socket):
+        for number in range(count):
+            await socket.send_str(str(number))
+        await socket.close()
+
+    async def conversation(socket):
+        await asyncio.sleep(0.3)  # more comes than is kept for later
+        return [await socket.receive(5.0) for _ in range(count)]
+
+    assert with_socket(flood, conversation) == [str(number) for number in range(count)]
+
+
+def test_close_says_goodbye():
+    codes = []
+
+    async def listen(socket):
+        async for _ in socket:
+            pass
+        codes.append(socket.close_code)
+
+    async def conversation(socket):
+        await socket.close()
+        with pytest.raises(NoAnswer, match="closed"):
+            await socket.receive()
+
+    with_socket(listen, conversation)
+    assert codes == [1000]
+
+
+def test_an_answer_to_no_question_spoils_the_connection():
+    """A second answer on a kept connection would be taken for the next request's."""
+    server = Scripted(GOOD + GOOD, GOOD)
+    first, second = asked(server, times=2)
+    assert (first.status, second.status) == (200, 200)
+    assert len(server.requests) == 2
+
+
+def test_many_requests_at_once_share_nothing():
+    async def talk():
+        async def serve(reader, writer):
+            while head := await reader.readline():
+                target = head.split()[1]
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(target), target))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with Network() as network:
+            for _ in range(5):
+                targets = [f"/{number}" for number in range(20)]
+                answers = await asyncio.gather(*[network.request("GET", url + target, {}) for target in targets])
+                assert [answer.body.decode() for answer in answers] == targets
+        server.close()
+
+    asyncio.run(talk())
+
+
+def test_a_request_that_is_given_up_leaves_nothing_behind_for_the_next():
+    async def talk():
+        server = Scripted(GOOD, GOOD, delay=0.2)
+        async with server, Network() as network:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(network.request("GET", server.url + "/1", {}), 0.05)
+            return await network.request("GET", server.url + "/2", {})
+
+    assert asyncio.run(talk()).body == b"ok"
+
+
+# TLS.
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of our own for 127.0.0.1, as files: certificate, key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    files = [str(folder / name) for name in ("certificate.pem", "key.pem")]
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, *names, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
+    return files
+
+
+def test_tls_is_spoken_with_whom_the_certificate_names_only(certificate):
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(*certificate)
+    trusting = ssl.create_default_context(cafile=certificate[0])
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(GOOD)
+        await writer.drain()
+        writer.close()
+
+    async def talk():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_side)
+        port = server.sockets[0].getsockname()[1]
+        async with Network(tls=trusting) as network, Network() as stranger:
+            answer = await network.request("GET", f"https://127.0.0.1:{port}/", {})
+            refused = []
+            for who, host in ((stranger, "127.0.0.1"), (network, "localhost")):
+                with pytest.raises(NoAnswer, match="certificate") as raised:
+                    await who.request("POST", f"https://{host}:{port}/", {}, b"{}")
+                refused.append(raised.value.sent)
+        server.close()
+        return answer, refused
+
+    answer, refused = asyncio.run(talk())
+    assert answer.body == b"ok"
+    assert refused == [False, False]
