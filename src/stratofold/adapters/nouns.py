@@ -7,7 +7,7 @@ Amounts are floats on their decimal grid; their text form is decimal (`wire.deci
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,7 @@ class Entry:
     envelope: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as written: `sequence` is dense from 1 a book; `chain` is SHA-256 over the one before and this one."""
 
     book: str

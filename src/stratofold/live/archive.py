@@ -36,13 +36,8 @@ SEALED = "sealed"
 _MARK = "archive"
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One record in a segment; its sequence is the segment's first plus its place."""
-
-    kind: str
-    body: bytes
-    envelope: bytes
-    chain: bytes
+# One record in a segment: kind, body, envelope, chain; its sequence is the segment's first plus its place.
+Row = tuple[str, bytes, bytes, bytes]
 
 
 class Segment(msgspec.Struct, frozen=True, array_like=True):
@@ -73,6 +68,11 @@ class Seal(msgspec.Struct, frozen=True, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _segments = msgspec.msgpack.Decoder(Segment)
 _seals = msgspec.msgpack.Decoder(Seal)
+
+
+def row_of(record: Record) -> Row:
+    """A record as a segment holds it."""
+    return record[2:]
 
 
 def name_of(book: str, number: int) -> str:
@@ -153,7 +153,7 @@ def _found(artifacts: Artifacts, journal: Journal, book: str, number: int, last:
     there = read(data, book, number)
     wanted = journal.records(book, last.last, len(there.rows))
     same = there.previous == last.digest and there.first == last.last + 1
-    if not same or [Row(one.kind, one.body, one.envelope, one.chain) for one in wanted] != there.rows:
+    if not same or [row_of(one) for one in wanted] != there.rows:
         raise Stop(
             "SF910",
             f"segment {number} of {book} is not what the journal holds",
@@ -168,7 +168,7 @@ def segment_bytes(head: Head, number: int, before: bytes, previous: bytes, rows:
     """The bytes of a segment of `rows`, which follow one another."""
     whole = Segment(
         FORM, VERSION, head.book, head.account, head.generation, number, rows[0].sequence, rows[-1].sequence, before,
-        previous, [Row(row.kind, row.body, row.envelope, row.chain) for row in rows],
+        previous, [row_of(row) for row in rows],
     )  # fmt: skip
     return _encode(whole)
 
@@ -225,4 +225,4 @@ def records(artifacts: Artifacts, book: str) -> Iterator[Record]:
     for number, name in enumerate(names, 1):
         whole = read(artifacts.get(name), book, number)
         for place, row in enumerate(whole.rows):
-            yield Record(book, whole.first + place, row.kind, row.body, row.envelope, row.chain)
+            yield Record(book, whole.first + place, *row)

@@ -15,19 +15,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from stratofold.chain import GENESIS, link
 from stratofold.errors import Error
 from stratofold.live.archive import SEALED, Seal, prefix_of, read, seal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from stratofold.adapters.ports import Artifacts, Head, Journal, Record
     from stratofold.live.archive import Row, Segment
 
 FINDINGS_MAX = 100
+_END = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,34 +124,36 @@ def _verify_book(
 
 
 def _walk(
-    rows: Iterable[Record], audit: BookAudit, archive: _Archive | None, anchor: tuple[int, bytes] | None
+    records: Iterable[Record], audit: BookAudit, archive: _Archive | None, anchor: tuple[int, bytes] | None
 ) -> list[tuple[int, bytes]]:
     """Check each row against the one before, and the archive's copy of it; returns the seals seen, with their places."""
     seals = []
     sequence, chain, count = 0, GENESIS, 0
-    copies = archive.copies() if archive is not None else iter(())
-    copy = next(copies, None)
-    for row in rows:
-        count += 1
-        if row.sequence != sequence + 1:
-            _misplaced(audit, sequence, row.sequence)
-        sequence = row.sequence
-        if link(chain, sequence, row.kind, row.body, row.envelope) != row.chain:
-            audit.find(f"record {sequence}", "it is not what was written, or not what was written here")
-        chain = row.chain
-        while copy is not None and copy.sequence < sequence:
-            _only_archived(copy, audit, "the archive has it, and the journal does not")
-            copy = next(copies, None)
-        if copy is not None and copy.sequence == sequence:
-            _compare(row, copy, audit)
-            copy = next(copies, None)
-        if row.kind == SEALED:
-            seals.append((sequence, row.body))
-        if anchor is not None and sequence == anchor[0] and chain != anchor[1]:
-            audit.find(f"record {sequence}", "its chain is not the anchor's")
-    while copy is not None:
-        _only_archived(copy, audit, "the archive has it, and the journal ends before it")
-        copy = next(copies, None)
+    anchored = anchor[0] if anchor is not None else 0
+    copies: Sequence[Row] = ()
+    first, last, compared = 1, 0, 0
+    for record in records:
+        before, count = chain, count + 1
+        _, at, kind, body, envelope, chain = record
+        if at != sequence + 1:
+            _misplaced(audit, sequence, at)
+        sequence = at
+        if link(before, at, kind, body, envelope) != chain:
+            audit.find(f"record {at}", "it is not what was written, or not what was written here")
+        if archive is not None and at > compared:
+            if at > compared + 1:
+                archive.only(compared + 1, at, "the archive has it, and the journal does not")
+            if at > last:
+                first, last, copies = archive.reach(at)
+            if first <= at <= last and copies[at - first] != record[2:]:
+                archive.only(at, at + 1, "the journal and the archive have different records of this number")
+            compared = at
+        if kind == SEALED:
+            seals.append((at, body))
+        if at == anchored and anchor is not None and chain != anchor[1]:
+            audit.find(f"record {at}", "its chain is not the anchor's")
+    if archive is not None:
+        archive.only(compared + 1, _END, "the archive has it, and the journal ends before it")
     audit.records, audit.sequence, audit.chain = count, sequence, chain
     return seals
 
@@ -165,33 +168,8 @@ def _misplaced(audit: BookAudit, before: int, sequence: int) -> None:
         audit.find(f"records {before + 1} to {sequence - 1}", "they are not there")
 
 
-class _Copy(NamedTuple):
-    """The archive's copy of a record: its sequence, the chain before it, and the segment it is in."""
-
-    sequence: int
-    row: Row
-    before: bytes
-    segment: int
-
-
-def _compare(record: Record, copy: _Copy, audit: BookAudit) -> None:
-    """A row and the archive's copy of it are the same bytes; what is the same needs no second check of its chain."""
-    row = copy.row
-    same = record.chain == row.chain and record.body == row.body and record.envelope == row.envelope
-    if not same or record.kind != row.kind:
-        _only_archived(copy, audit, "the journal and the archive have different records of this number")
-
-
-def _only_archived(copy: _Copy, audit: BookAudit, what: str) -> None:
-    """A copy without its twin in the journal: say so, and whether the copy is good in itself."""
-    audit.find(f"record {copy.sequence}", what)
-    row = copy.row
-    if link(copy.before, copy.sequence, row.kind, row.body, row.envelope) != row.chain:
-        audit.find(f"segment {copy.segment}, record {copy.sequence}", "it is not what was written")
-
-
 class _Archive:
-    """The segments of one book as one stream of rows, each segment checked against the one before as it is opened."""
+    """The segments of one book, opened in order, each checked against the one before as it is opened."""
 
     def __init__(self, artifacts: Artifacts, head: Head, audit: BookAudit) -> None:
         """Know the names; read nothing yet."""
@@ -199,25 +177,55 @@ class _Archive:
         self.head = head
         self.audit = audit
         self.digests: dict[int, bytes] = {}
+        self._names = iter(artifacts.names(prefix_of(head.book)))
+        self._number = 0
+        self._last = 0
+        self._chain = GENESIS
+        self._digest = b""
+        self._segment: Segment | None = None
 
-    def copies(self) -> Iterator[_Copy]:
-        """Every row with its place, segment after segment."""
-        last, chain, digest, number = 0, GENESIS, b"", 0
-        for name in self.artifacts.names(prefix_of(self.head.book)):
-            expected, number = number + 1, _number_of(name)
-            if number != expected:
-                self.audit.find(f"segment {expected}", "it is not there")
-            opened = self._open(name, number)
-            if opened is None:
-                digest = b""
-                continue
-            whole, found = opened
-            if number == expected and digest == whole.previous:
-                self._follows(whole, last, chain)
-            elif number == expected and (digest or number == 1):
-                self.audit.find(f"segment {number}", "it does not follow the segment before it")
-            yield from self._own(whole)
-            last, chain, digest = whole.last, whole.rows[-1].chain, found
+    def reach(self, sequence: int) -> tuple[int, int, Sequence[Row]]:
+        """The first and last sequence and the rows of the segment that holds a record, or of the first one after it."""
+        while self._segment is None or self._segment.last < sequence:
+            name = next(self._names, None)
+            if name is None:
+                return _END, _END, ()
+            self._advance(name)
+        return self._segment.first, self._segment.last, self._segment.rows
+
+    def only(self, start: int, end: int, what: str) -> None:
+        """Say `what` of each copy from `start` to before `end`, and whether the copy is good in itself."""
+        while start < end:
+            first, last, rows = self.reach(start)
+            for sequence in range(max(start, first), min(end, last + 1)):
+                self.audit.find(f"record {sequence}", what)
+                place = sequence - first
+                before = rows[place - 1][3] if place else self._before()
+                if link(before, sequence, *rows[place][:3]) != rows[place][3]:
+                    self.audit.find(f"segment {self._number}, record {sequence}", "it is not what was written")
+            start = max(start, last) + 1
+
+    def _before(self) -> bytes:
+        """The chain before the open segment."""
+        return self._segment.before if self._segment is not None else GENESIS
+
+    def _advance(self, name: str) -> None:
+        """Open the next segment and check its place."""
+        expected, self._number = self._number + 1, _number_of(name)
+        number = self._number
+        if number != expected:
+            self.audit.find(f"segment {expected}", "it is not there")
+        opened = self._open(name, number)
+        if opened is None:
+            self._digest = b""
+            return
+        whole, digest = opened
+        if number == expected and self._digest == whole.previous:
+            self._follows(whole)
+        elif number == expected and (self._digest or number == 1):
+            self.audit.find(f"segment {number}", "it does not follow the segment before it")
+        self._segment, self._last, self._chain, self._digest = whole, whole.last, whole.rows[-1][3], digest
+        self.audit.sealed = whole.last
 
     def _open(self, name: str, number: int) -> tuple[Segment, bytes] | None:
         """Read a segment and its digest; what cannot be read is a finding."""
@@ -234,20 +242,12 @@ class _Archive:
         self.audit.segments += 1
         return whole, digest
 
-    def _follows(self, whole: Segment, last: int, chain: bytes) -> None:
+    def _follows(self, whole: Segment) -> None:
         """A segment begins where the one before ended."""
-        if whole.first != last + 1:
-            self.audit.find(f"segment {whole.number}", f"it begins at record {whole.first}, after {last}")
-        elif whole.before != chain:
+        if whole.first != self._last + 1:
+            self.audit.find(f"segment {whole.number}", f"it begins at record {whole.first}, after {self._last}")
+        elif whole.before != self._chain:
             self.audit.find(f"segment {whole.number}", "its first record does not follow the last one before it")
-
-    def _own(self, whole: Segment) -> Iterator[_Copy]:
-        """The rows of one segment."""
-        before = whole.before
-        for sequence, row in enumerate(whole.rows, whole.first):
-            yield _Copy(sequence, row, before, whole.number)
-            before = row.chain
-        self.audit.sealed = whole.last
 
     def finish(self, seals: list[tuple[int, bytes]]) -> None:
         """Every seal in the journal names a segment that is there, as it was."""

@@ -1,7 +1,5 @@
 """Segments: written once, whatever interrupts it, and readable without the journal."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 
@@ -45,7 +43,7 @@ def test_a_seal_that_was_interrupted_is_finished(journal, artifacts, book):
 
 def test_a_segment_of_something_else_is_not_taken_for_ours(journal, artifacts, book):
     head = journal.head(book)
-    rows = [replace(row, body=b"other") for row in journal.records(book, 0, 5)]
+    rows = [row._replace(body=b"other") for row in journal.records(book, 0, 5)]
     artifacts.put(archive.name_of(book, 1), archive.segment_bytes(head, 1, bytes(32), b"", rows))
     with pytest.raises(Stop, match="not what the journal holds") as caught:
         archive.seal(journal, artifacts, book, rest=True)

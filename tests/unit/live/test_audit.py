@@ -82,14 +82,14 @@ def test_every_record_once(history):
 def changes(row):
     """A record with one thing about it changed, in every way."""
     return [
-        replace(row, kind=row.kind + "s"),
-        replace(row, kind=""),
-        replace(row, body=flipped(row.body, 0)),
-        replace(row, body=row.body[:-1]),
-        replace(row, body=row.body + b"\x00"),
-        replace(row, envelope=flipped(row.envelope, 0)),
-        replace(row, envelope=row.body, body=row.envelope),
-        replace(row, chain=flipped(row.chain, 5)),
+        row._replace(kind=row.kind + "s"),
+        row._replace(kind=""),
+        row._replace(body=flipped(row.body, 0)),
+        row._replace(body=row.body[:-1]),
+        row._replace(body=row.body + b"\x00"),
+        row._replace(envelope=flipped(row.envelope, 0)),
+        row._replace(envelope=row.body, body=row.envelope),
+        row._replace(chain=flipped(row.chain, 5)),
     ]
 
 
@@ -130,8 +130,8 @@ def swap(rows, files, chance):
 def renumber_swap(rows, files, chance):
     one, other = chance.sample(range(len(rows)), 2)
     rows[one], rows[other] = (
-        replace(rows[other], sequence=rows[one].sequence),
-        replace(rows[one], sequence=rows[other].sequence),
+        rows[other]._replace(sequence=rows[one].sequence),
+        rows[one]._replace(sequence=rows[other].sequence),
     )
 
 
@@ -144,7 +144,7 @@ def rewrite(rows, files, chance):
     """Change a record and make every chain after it fit, as somebody would who knows the rule."""
     place = chance.randrange(len(rows) - 1)  # the last one is the note of the last seal: only an anchor knows it
     chain = rows[place - 1].chain if place else GENESIS
-    rows[place] = replace(rows[place], body=flipped(rows[place].body, chance.randrange(99)))
+    rows[place] = rows[place]._replace(body=flipped(rows[place].body, chance.randrange(99)))
     for k in range(place, len(rows)):
         rows[k] = made(chain, rows[k].sequence, rows[k], rows[k].body)
         chain = rows[k].chain
@@ -162,7 +162,7 @@ def renumber_removed(rows, files, chance):
 
 def made(chain, sequence, row, body):
     """A record with a chain that fits."""
-    return replace(row, sequence=sequence, body=body, chain=link(chain, sequence, row.kind, body, row.envelope))
+    return row._replace(sequence=sequence, body=body, chain=link(chain, sequence, row.kind, body, row.envelope))
 
 
 def flip_file(rows, files, chance):
@@ -237,7 +237,7 @@ def test_what_was_rewritten_from_end_to_end_is_found_by_an_anchor(history):
     left = list(rows)
     rewrite_from = random.Random(3)
     rewrite(left[:15], {}, rewrite_from)
-    changed = [replace(left[4], body=b"another"), *left[5:]]
+    changed = [left[4]._replace(body=b"another"), *left[5:]]
     chain = left[3].chain
     for k, row in enumerate(changed):
         changed[k] = made(chain, row.sequence, row, row.body)
@@ -265,7 +265,7 @@ def test_findings_say_where(history):
     rows, files, head = history
     left = list(rows)
     del left[9:11]
-    left[20] = replace(left[20], body=b"other")
+    left[20] = left[20]._replace(body=b"other")
     found = {(finding.place, finding.what) for finding in verify(left, files, head).findings}
     assert ("records 10 to 11", "they are not there") in found
     assert ("record 23", "it is not what was written, or not what was written here") in found
@@ -277,8 +277,8 @@ def test_a_changed_segment_is_told_from_a_changed_journal(history):
     rows, files, head = history
     name = "archive/momo/00000002"
     whole = archive.read(files[name], "momo", 2)
-    assert whole.rows[3].body in files[name]
-    changed = files[name].replace(whole.rows[3].body, flipped(whole.rows[3].body, 0), 1)
+    assert whole.rows[3][1] in files[name]
+    changed = files[name].replace(whole.rows[3][1], flipped(whole.rows[3][1], 0), 1)
     found = {(finding.place, finding.what) for finding in verify(rows, {**files, name: changed}, head).findings}
     assert ("segment 2, record 11", "it is not what was written") in found
     assert any(place == "segment 2" and "is not the one that record" in what for place, what in found)
@@ -286,7 +286,7 @@ def test_a_changed_segment_is_told_from_a_changed_journal(history):
 
 def test_a_journal_that_is_all_wrong_does_not_fill_the_screen(history):
     rows, _, head = history
-    wrong = [replace(row, sequence=row.sequence * 3, body=b"") for row in rows * 10]
+    wrong = [row._replace(sequence=row.sequence * 3, body=b"") for row in rows * 10]
     assert len(verify(wrong, None, head).findings) == FINDINGS_MAX + 1
 
 
