@@ -2,7 +2,9 @@
 
 import asyncio
 import json as json_module
+import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ from stratofold.cli import job as jobs
 from stratofold.cli.output import Debug, Json, verb
 from stratofold.errors import Setup
 
+KEY_NAMES = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 Speed = Annotated[
     str, typer.Option(help="60 is sixty times real time; max: as fast as possible; step: by POST /admin/step.")
 ]
@@ -39,6 +42,9 @@ def exchange(
     wash_trades: Annotated[bool, typer.Option(help="Let an account's orders meet each other.")] = False,
     seed: Annotated[int, typer.Option(help="Keys, ids and faults follow from it.")] = 1,
     accounts: Annotated[int, typer.Option(help="How many accounts there are.")] = 1,
+    follow: Annotated[
+        str | None, typer.Option(help="Go on with a live feed after the data: alpaca, or another exchange's address.")
+    ] = None,
     state: Annotated[Path | None, typer.Option(help="Remember orders in this file, over a restart too.")] = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
@@ -47,14 +53,16 @@ def exchange(
     from stratofold.exchange.core import Exchange, Rules
     from stratofold.exchange.desk import Terms
 
-    pace = _pace(speed)
+    pace = _pace(speed if follow in {None, "alpaca"} else "step")
     limit = rate_limit if rate_limit is not None else 200 * isinstance(pace, float)
     made = Exchange(
         _market(data, symbols, end), start,
         Terms(cash, fees=jobs.cost("fees", fees), slippage=jobs.cost("slippage", slippage), volume_cap=volume_cap or float("inf")),
         Rules(requests_per_minute=int(limit), wash_trades=wash_trades), seed, accounts,
+        follows=follow is not None,
     )  # fmt: skip
-    asyncio.run(_serve(made, pace, host, port, state, json=json))
+    feed = _feed(follow, made, seed) if follow is not None else None
+    asyncio.run(_serve(made, pace, host, port, state, feed, json=json))
 
 
 def _pace(text: str) -> float | str:
@@ -78,11 +86,38 @@ def _market(data: str | None, symbols: str | None, end: str | None) -> Any:
     return market.subset(None, None, end) if end else market
 
 
-async def _serve(made: Any, pace: float | str, host: str, port: int, state: Path | None, *, json: bool) -> None:
+def _feed(follow: str, made: Any, seed: int) -> Any:
+    """The feed to follow: the broker's own, or that of another paper exchange by its address; raises errors.Setup."""
+    from random import Random
+
+    from stratofold.adapters.brokers.alpaca_access import Access
+    from stratofold.adapters.embedded.clock import Clock
+    from stratofold.adapters.feeds.alpaca import AlpacaFeed
+    from stratofold.adapters.network.client import Network
+
+    key_id, secret_key = (os.environ.get(name, "") for name in KEY_NAMES)
+    if not (key_id and secret_key):
+        what = "there are no keys for the feed to follow"
+        raise Setup("SF855", what, place="the environment", fix=f"set {' and '.join(KEY_NAMES)}")
+    paper = follow != "alpaca"
+    streams = f"ws{follow.removeprefix('http').rstrip('/')}/v2/iex"
+    access = Access(key_id, secret_key)
+    if paper:
+        access = replace(access, data_url=follow.rstrip("/"), data_stream_url=streams)
+    network, market = Network(), made.market
+    return AlpacaFeed(
+        access, network, network, Clock(), Random(seed),  # noqa: S311 - the seed of a backoff
+        span_ns=market.span_ns, calendar=market.calendar_name, days_from_stream=paper,
+    )  # fmt: skip
+
+
+async def _serve(
+    made: Any, pace: float | str, host: str, port: int, state: Path | None, feed: Any, *, json: bool
+) -> None:
     """Listen, say so, and go on until interrupted."""
     from stratofold.exchange.server import Server
 
-    server = Server(made, pace, state)
+    server = Server(made, pace, state, feed)
     await server.start(host, port)
     _say_ready(server, host, json=json)
     stopped = asyncio.Event()

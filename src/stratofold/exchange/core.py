@@ -63,10 +63,15 @@ class Exchange:
         rules: Rules | None = None,
         seed: int = 1,
         accounts: int = 1,
+        *,
+        follows: bool = False,
     ) -> None:
-        """`accounts` accounts with equal terms; raises Setup SF850 when nothing is left to replay."""
+        """`accounts` accounts with equal terms; raises Setup SF850 when nothing is left to replay.
+
+        One that `follows` has `data` for its history and hears what comes after from a live feed.
+        """
         self._identity = (data.content_hash, str(start), seed, accounts)
-        self.market = Market(data, start)
+        self.market = Market(data, start, follows=follows)
         self.rules = rules or Rules()
         self.terms = terms or Terms()
         self.seed = seed

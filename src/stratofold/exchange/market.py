@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stratofold.errors import Setup
-from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS
+from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, Action, Bar
 from stratofold.exchange.moments import midnight
 from stratofold.fold.engine import Feed
 from stratofold.market.data import moment_text, time_bounds
 from stratofold.market.sessions import DAY_NS, calendar
 
 if TYPE_CHECKING:
+    from stratofold.events import Event
     from stratofold.market.data import MarketData, Moment
     from stratofold.market.sessions import Calendar
 
 NEW_YORK = "America/New_York"
+_FOREVER = 9223372036854775807
 
 
 class Candle(NamedTuple):
@@ -54,8 +56,11 @@ class Deed(NamedTuple):
 class Market:
     """Data, a cursor in them, and the exchange's time, which is that of the last thing released or later."""
 
-    def __init__(self, data: MarketData, start: Moment = None) -> None:
-        """Everything before `start` is released already; raises Setup SF850 when no bar is left to replay."""
+    def __init__(self, data: MarketData, start: Moment = None, *, follows: bool = False) -> None:
+        """Everything before `start` is released already; raises Setup SF850 when no bar is left to replay.
+
+        A market that `follows` has all its data behind it, and waits for what is appended.
+        """
         self.symbols = data.symbols
         self.handles = {symbol: handle for handle, symbol in enumerate(data.symbols)}
         self.instruments = data.instruments
@@ -67,10 +72,10 @@ class Market:
         self.feed = _feed(data)
         self.symbol_of = self.feed.symbol if len(data.symbols) > 1 else array("q", [0]) * len(data.time)
         self.rows = [_rows(self.symbol_of, handle) for handle in range(len(data.symbols))]
-        low = time_bounds(start, None)[0]
+        low = time_bounds(start, None)[0] if not follows else _FOREVER
         self.bar_index = bisect_left(self.feed.time, low)
         self.event_index = bisect_left(self.feed.event_time, low)
-        if self.bar_index >= len(self.feed.time):
+        if self.bar_index >= len(self.feed.time) and not (follows and len(self.feed.time)):
             raise Setup(
                 "SF850",
                 "there is nothing to replay",
@@ -124,6 +129,37 @@ class Market:
         if feed.event_rank[row] != ACTION:
             return None
         return Deed(feed.event_time[row], feed.event_kind[row], feed.event_symbol[row], feed.event_value[row])
+
+    def append(self, symbol: str, event: Event) -> bool:
+        """Take a bar, a split or a dividend of a live feed; whether it is news (a bar that is late or foreign is not)."""
+        handle = self.handles.get(symbol, -1)
+        if handle < 0 or event.time < self.feed.time[-1]:
+            return False
+        if isinstance(event, Bar):
+            self._append_bar(handle, event)
+        elif isinstance(event, Action):
+            feed = self.feed
+            for column, value in (
+                (feed.event_key, 2 * event.time), (feed.event_time, event.time), (feed.event_rank, ACTION),
+                (feed.event_kind, event.kind), (feed.event_symbol, handle), (feed.event_currency, 0),
+            ):  # fmt: skip
+                column.append(value)
+            feed.event_value.append(event.value)
+        return isinstance(event, (Bar, Action))
+
+    def _append_bar(self, handle: int, bar: Bar) -> None:
+        """One more bar at the end."""
+        feed = self.feed
+        self.rows[handle].append(len(feed.time))
+        feed.time.append(bar.time)
+        self.symbol_of.append(handle)  # with several symbols this is the feed's own column
+        for column, value in (
+            (feed.open, bar.open), (feed.high, bar.high), (feed.low, bar.low), (feed.close, bar.close),
+            (feed.volume, bar.volume),
+        ):  # fmt: skip
+            column.append(value)
+        if handle in self._begins:
+            self._begins[handle].append(self.begin_of(bar.time))
 
     # What is known.
 

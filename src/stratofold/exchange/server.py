@@ -22,21 +22,30 @@ from stratofold.exchange.stream import DataSession, TradeSession, update_frame
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stratofold.adapters.ports import Feed
     from stratofold.exchange.core import Exchange
 
 _DATA_PATHS = ("/v2/iex", "/v2/sip", "/v2/delayed_sip", "/v2/test", "/v1beta3/crypto/us")
 STEP, MAX = "step", "max"
+_TICK_SECONDS = 0.05
 
 
 class Server:
     """Serves one exchange; `speed` is a multiple of real time, "max" or "step"."""
 
-    def __init__(self, exchange: Exchange, speed: float | str = STEP, state: Path | None = None) -> None:
-        """Nothing listens yet; the exchange is brought to where `state` says it was."""
+    def __init__(
+        self, exchange: Exchange, speed: float | str = STEP, state: Path | None = None, feed: Feed | None = None
+    ) -> None:
+        """Nothing listens yet; the exchange is brought to where `state` says it was.
+
+        With a `feed` it follows that: by the wall clock, or with speed "step" in the time of what was heard last.
+        """
         self.exchange = exchange
         self.api = Api(exchange)
         self.state = State(state, self.api, exchange.identity()) if state is not None else None
         self.speed = speed
+        self.feed = feed
+        self._begun = (time.monotonic_ns(), exchange.market.now)
         self.port = 0
         self._trades: dict[web.WebSocketResponse, TradeSession] = {}
         self._data: dict[web.WebSocketResponse, DataSession] = {}
@@ -63,7 +72,9 @@ class Server:
             what = f"the exchange cannot listen at {host}:{port}"
             raise Setup("SF851", what, why=str(error), fix="use --port 0 for a free port") from error
         self.port = self._runner.addresses[0][1]
-        if self.speed != STEP:
+        if self.feed is not None:
+            self._replay = asyncio.create_task(self._follow(self.feed))
+        elif self.speed != STEP:
             self._replay = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -91,6 +102,7 @@ class Server:
         if fate.refused:
             return await _trouble(request, fate.refused, dropped=fate.ending == DROPPED)
         async with self._turn:
+            self._flow()
             reply = self.api.handle(asked, time.time_ns())
             if self.state is not None and reply.changed_by:
                 self.state.keep(asked, reply.changed_by)
@@ -167,27 +179,51 @@ class Server:
         market = self.exchange.market
         if self.speed == MAX:
             await self._subscribed.wait()
-        begun, origin = time.monotonic_ns(), market.now
+        self._begun = (time.monotonic_ns(), market.now)
         while not market.done:
-            if self.speed != MAX:
-                due = market.next_time or origin
-                await self._wait_until(begun, origin, due)
-            async with self._turn:
-                self.exchange.step()
-                await self._tell()
-            await asyncio.sleep(0)
+            due = market.next_time or market.now
+            if self.speed == MAX or self._flown() >= due:
+                async with self._turn:
+                    self.exchange.step()
+                    await self._tell()
+                await asyncio.sleep(0)
+            else:
+                async with self._turn:
+                    self.exchange.wait(self._flown())
+                    await self._tell()
+                await asyncio.sleep(min((due - self._flown()) / float(self.speed) / 1e9, _TICK_SECONDS))
 
-    async def _wait_until(self, begun: int, origin: int, due: int) -> None:
-        """Let the exchange's time run at the replay's speed until `due`."""
-        speed = float(self.speed)
-        while True:
-            now = origin + int((time.monotonic_ns() - begun) * speed)
-            if now >= due:
-                return
-            async with self._turn:
-                self.exchange.wait(now)
-                await self._tell()
-            await asyncio.sleep(min((due - now) / speed / 1e9, 0.05))
+    def _flown(self) -> int:
+        """The exchange's time by the wall clock, but no later than the next thing that has not happened yet."""
+        begun, origin = self._begun
+        now = origin + int((time.monotonic_ns() - begun) * float(self.speed))
+        following = self.exchange.market.next_time
+        return now if following is None else min(now, following)
+
+    def _flow(self) -> None:
+        """Bring the exchange's time up to the moment at which a request came."""
+        if self.feed is not None:
+            if self.speed != STEP:
+                self.exchange.wait(time.time_ns())
+        elif isinstance(self.speed, float) and not self.exchange.market.done:
+            self.exchange.wait(self._flown() - 1)
+
+    async def _follow(self, feed: Feed) -> None:
+        """Hear a live feed: each bar is matched when it comes, then told; what was missed comes from the history."""
+        market = self.exchange.market
+        async for heard in feed.stream(market.symbols):
+            missed = (
+                [heard]
+                if heard is not None
+                else await feed.history(market.symbols, market.feed.time[-1], time.time_ns())
+            )
+            for symbol, event in missed:
+                async with self._turn:
+                    if market.append(symbol, event):
+                        if self.state is not None:
+                            self.state.keep_event(symbol, event)
+                        self.exchange.step()
+                        await self._tell()
 
 
 async def _trouble(request: web.Request, status: int, *, dropped: bool) -> web.StreamResponse:

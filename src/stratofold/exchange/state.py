@@ -15,10 +15,12 @@ import msgspec
 
 from stratofold.errors import Setup
 from stratofold.exchange.api import Request
+from stratofold.wire import event_of, event_row
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stratofold.events import Event
     from stratofold.exchange.api import Api
     from stratofold.exchange.core import Exchange
 
@@ -26,7 +28,11 @@ _VERSION = 1
 
 
 class State:
-    """A file of rows: a head, then requests (`[released, now, key, method, path, query, body]`) and steps (`[released]`)."""
+    """A file of rows: a head, then what happened.
+
+    A request is `[released, now, key, method, path, query, body]`, a step `[released]`, and what a live feed said
+    `{symbol, event}`.
+    """
 
     def __init__(self, path: Path, api: Api, head: dict[str, Any]) -> None:
         """Open or begin the file and bring the exchange to where it was.
@@ -64,6 +70,10 @@ class State:
         self._write(row, durable=True)
         self._released = self.released
 
+    def keep_event(self, symbol: str, event: Event) -> None:
+        """Remember what a live feed said, which no data hold."""
+        self._write({"symbol": symbol, "event": event_row(event)}, durable=False)
+
     def keep_step(self) -> None:
         """Remember how far the replay has come; it survives the process, and needs not survive the machine."""
         if self.released != self._released:
@@ -96,7 +106,10 @@ class State:
     def _restore(self, api: Api, rows: list[Any]) -> None:
         """Release and ask again what was released and asked."""
         for row in rows:
-            while self.released < row[0]:
+            if isinstance(row, dict):
+                self.exchange.market.append(row["symbol"], event_of(row["event"]))
+                continue
+            while self.released < row[0] and not self.exchange.market.done:
                 self.exchange.step()
             if len(row) > 1:
                 _, now, key, method, path, query, body = row
