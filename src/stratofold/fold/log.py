@@ -64,8 +64,8 @@ class Log:
         return numbers[names.index(name) : self.count * width : width]
 
     def written(self) -> "Log":
-        """The rows that were written, in a log of their own."""
-        rows = type(self)(0)
+        """The rows that were written, in a log of their own that has no room for more."""
+        rows = object.__new__(type(self))
         rows.count = rows.full = self.count
         rows.wholes = self.wholes[: self.count * len(self.WHOLES)]
         rows.reals = self.reals[: self.count * len(self.REALS)]
@@ -222,7 +222,7 @@ class RefusalLog(Log):
 
 
 class EquityLog(Log):
-    """One row a session's close: equity, cash and gross exposure in the base currency."""
+    """One row a session's close: equity, cash and gross exposure in steps of the base currency."""
 
     __slots__ = ()
 
@@ -231,17 +231,16 @@ class EquityLog(Log):
 
     def add(self, time: int, equity: float, cash: float, exposure: float) -> None:
         """Write one row."""
-        at = self.count
-        if not 0 <= at <= len(self.wholes) - 1:
+        row = self.count
+        if row >= len(self.wholes):
             self.grow()
-        self.wholes[at] = time
-        at = self.count * 3
-        if not 0 <= at <= len(self.reals) - 3:
-            self.grow()
-        self.reals[at] = equity
-        self.reals[at + 1] = cash
-        self.reals[at + 2] = exposure
-        self.count += 1
+        self.count = row + 1
+        self.wholes[row] = time
+        reals = self.reals
+        at = row * 3
+        reals[at] = equity
+        reals[at + 1] = cash
+        reals[at + 2] = exposure
 
 
 class Logs:

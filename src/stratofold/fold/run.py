@@ -169,15 +169,17 @@ def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
 
 def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
     """The session is over: sample its return, and charge for what was borrowed until this one."""
-    if engine.sessions.index < 0:
-        engine.tally.begin(time - engine.bar.span)
-    close_session(engine)
-    before = engine.sessions.day
-    begun = engine.sessions.index >= 0
-    engine.sessions.advance(time)
-    engine.sessions.stamp(engine.bar)
+    sessions = engine.sessions
+    begun = sessions.index >= 0
     if begun:
-        charge_borrowing(engine, engine.sessions.day - before)
+        close_session(engine)
+    else:
+        engine.tally.begin(time - engine.bar.span)
+    before = sessions.day
+    sessions.advance(time)
+    sessions.stamp(engine.bar)
+    if begun and engine.book.ledger.lends:
+        charge_borrowing(engine, sessions.day - before)
 
 
 def close_session(engine: Engine) -> None:
@@ -190,21 +192,18 @@ def close_session(engine: Engine) -> None:
     ledger.refresh()
     gross = 0.0
     for symbol in range(ledger.symbol_count):
-        if ledger.holdings[symbol].quantity != 0.0:
-            worth = ledger.holdings[symbol].worth_steps - ledger.holdings[symbol].carried_steps
-            gross += abs(ledger.base_steps(ledger.holdings[symbol].currency, worth))
+        holding = ledger.holdings[symbol]
+        if holding.quantity != 0.0:
+            gross += abs(ledger.base_steps(holding.currency, holding.worth_steps - holding.carried_steps))
     equity = ledger.equity_steps
     time = engine.book.time
     tally.sample(equity, gross, engine.sessions.index, time)
-    scale = ledger.scale[0]
-    engine.logs.equity.add(time, equity / scale, ledger.cash_steps[0] / scale, gross / scale)
+    engine.logs.equity.add(time, equity, ledger.cash_steps[0], gross)
 
 
 def charge_borrowing(engine: Engine, days: int) -> None:
     """Shorts pay for the calendar days between two sessions."""
     ledger = engine.book.ledger
-    if not ledger.lends:
-        return
     for symbol in range(ledger.symbol_count):
         steps = ledger.borrow_steps(symbol, days)
         if steps != 0.0:

@@ -40,13 +40,17 @@ class Sessions:
 
     def advance(self, time: int) -> None:
         """Walk to the session of `time`; past the table everything belongs to one endless session."""
-        k = self.index
-        while k < len(self.closes) and (k < 0 or self.closes[k] < time):
+        if time <= self.close:
+            return
+        closes = self.closes
+        count = len(closes)
+        k = self.index + 1
+        while k < count and closes[k] < time:
             k += 1
         self.index = k
-        if k < len(self.closes):
+        if k < count:
             self.open = self.opens[k]
-            self.close = self.closes[k]
+            self.close = closes[k]
             self.day = self.days[k]
             self.weekday = self.weekdays[k]
             self.month = self.months[k]

@@ -56,7 +56,7 @@ class Tally:
 
     __slots__ = (
         "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps",
-        "first_steps", "gross_loss", "gross_profit", "in_market_count", "last_steps", "mean", "mean_equity_sum",
+        "first_steps", "free", "gross_loss", "gross_profit", "in_market_count", "is_dated", "last_steps", "mean", "mean_equity_sum",
         "peak_steps", "peak_time", "risk_free", "session_count", "spread", "start_time", "time", "trade_count",
         "traded_value", "trips", "trough_steps", "win_count",
     )  # fmt: skip
@@ -64,6 +64,8 @@ class Tally:
     def __init__(self, symbol_count: int, equity_steps: float, risk_free: "array[float]") -> None:
         """`risk_free` is the rate a session: one number, or one for each session of the calendar's slice."""
         self.risk_free = risk_free
+        self.is_dated: bool = len(risk_free) != 1
+        self.free: float = 0.0 if self.is_dated else risk_free[0]
         self.first_steps: float = equity_steps
         self.last_steps: float = equity_steps
         self.peak_steps: float = equity_steps
@@ -134,25 +136,28 @@ class Tally:
     def sample(self, equity_steps: float, gross_steps: float, session: int, time: int) -> None:
         """A session has closed: one return (Welford 1962 for mean and spread), one sample of exposure."""
         self.time = time
-        change = equity_steps / self.last_steps - 1.0 if self.last_steps > 0.0 else 0.0
+        last = self.last_steps
         self.last_steps = equity_steps
-        self.session_count += 1
-        excess = change - self._free(session)
+        count = self.session_count + 1
+        self.session_count = count
+        excess = (equity_steps / last - 1.0 if last > 0.0 else 0.0) - self.free
+        if self.is_dated:
+            excess -= self._free(session)
         difference = excess - self.mean
-        self.mean += difference / self.session_count
-        self.spread += difference * (excess - self.mean)
+        mean = self.mean + difference / count
+        self.mean = mean
+        self.spread += difference * (excess - mean)
         if excess < 0.0:
             self.downside += excess * excess
-        if equity_steps > 0.0:
-            self.exposure_sum += gross_steps / equity_steps
         self.mean_equity_sum += equity_steps
         if gross_steps > 0.0:
             self.in_market_count += 1
+            if equity_steps > 0.0:
+                self.exposure_sum += gross_steps / equity_steps
 
+    @seldom
     def _free(self, session: int) -> float:
         """The risk-free return of this session."""
-        if len(self.risk_free) == 1:
-            return self.risk_free[0]
         return self.risk_free[session] if 0 <= session < len(self.risk_free) else 0.0
 
     def fill(self, ledger: Ledger, log: TradeLog, symbol: int, side: int, quantity: float, price: float, value: float,

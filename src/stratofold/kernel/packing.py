@@ -75,6 +75,7 @@ class Block:
         self.lists: dict[int, int] = {}
         self.objects: dict[int, int] = {}
         self._hosts = (self.start, 0, 0, self.lists, self.objects)
+        self._arrays: set[int] = set()  # of the hosts
 
     def room(self, size: int) -> int:
         """A place for `size` bytes."""
@@ -87,6 +88,8 @@ class Block:
     def seat(self) -> None:
         """Everything but the guest lies here now."""
         self._hosts = (self.next, len(self.copies), len(self.kept), dict(self.lists), dict(self.objects))
+        self.check_sharing()
+        self._arrays = set(map(id, self.kept))
 
     def dismiss(self) -> None:
         """Forget the guest; everything else is as it was packed."""
@@ -108,7 +111,8 @@ class Block:
 
     def check_sharing(self) -> None:
         """Refuse arrays that are one and the same where the layout takes them for two."""
-        if len(set(map(id, self.kept))) == len(self.kept):
+        new = [id(values) for values in self.kept[self._hosts[2] :]]
+        if len(set(new)) == len(new) and self._arrays.isdisjoint(new):
             return
         group_of: dict[int, str] = {}
         for values, group in zip(self.kept, self.groups, strict=True):

@@ -17,8 +17,9 @@ from stratofold.fold.run import run as fold_run
 from stratofold.fold.state import restore, save
 from stratofold.instance import build_strategy
 from stratofold.research.backtest import check_cash, check_strategy
-from stratofold.research.execute import plain, told
+from stratofold.research.execute import told
 from stratofold.research.outside import Change, OtherFuture, OtherOrder, Outside
+from stratofold.research.plain import plain
 from stratofold.research.prepare import Options, Run, build_engine, prepare
 from stratofold.routing import is_plain
 

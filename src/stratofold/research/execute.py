@@ -18,6 +18,7 @@ from stratofold.fold.book import Book
 from stratofold.fold.order import OrderError
 from stratofold.fold.run import CROWDED, finish_run
 from stratofold.fold.run import run as fold_run
+from stratofold.research.plain import plain, plain_feed, plain_sessions
 from stratofold.research.seats import Seat
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from stratofold.research.prepare import Run
 
 _ASKED = frozenset({"book", "book.ledger.holdings", "book.orders.slots", "logs", "sessions", "tally"})  # by a result
-_FEED_COLUMNS = ("time", "symbol", "open", "high", "low", "close", "volume")
-_LIST_MAX = 2_000_000
 _WORTH_COMPILING = 200_000
 _SLOWER = 200
 
@@ -193,20 +192,10 @@ def interpret(run: Run, data: MarketData, stop: int = -1) -> None:
     """Hear every event (or up to `stop`) interpreted."""
     stop = run.events if stop < 0 else stop
     try:
-        rest(run.engine, run.strategy, run.feed, stop)
+        with plain_sessions(run.engine.sessions, data.calendar):
+            rest(run.engine, run.strategy, plain_feed(run.feed, data), stop)
     except Exception as raised:
         raise told(raised, run, data) from raised
-
-
-def plain(feed: Feed, *, lists: bool = True) -> Feed:
-    """The feed with columns of plain Python numbers: NumPy scalars are slow, and behave differently."""
-    out = type(feed)()
-    for name in feed.__slots__:
-        column = getattr(feed, name)
-        if name in _FEED_COLUMNS and hasattr(column, "tolist"):
-            column = column.tolist() if lists and len(column) <= _LIST_MAX else memoryview(column)
-        setattr(out, name, column)
-    return out
 
 
 def told(raised: Exception, run: Run, data: MarketData) -> Exception:

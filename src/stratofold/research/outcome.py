@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections import Counter
 from functools import lru_cache
 from math import nan
@@ -16,11 +17,10 @@ from stratofold.fold.tally import statistics
 from stratofold.research.result import Result
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Callable
 
     from stratofold.fold.engine import Engine
-    from stratofold.fold.ledger import Ledger
+    from stratofold.fold.ledger import Holding, Ledger
     from stratofold.fold.log import Log
     from stratofold.fold.order import Order
     from stratofold.market.data import MarketData
@@ -37,6 +37,7 @@ _TRADE_COLUMNS = (
     "symbol", "side", "opened", "closed", "quantity", "entry_price", "exit_price", "profit", "fees",
 )  # fmt: skip
 _REFUSAL_COLUMNS = ("time", "number", "symbol", "side", "quantity", "reason", "limit", "observed")
+_POSITION_COLUMNS = ("symbol", "quantity", "average_price", "price", "value", "profit")
 _EQUITY_COLUMNS = ("time", "equity", "cash", "exposure")
 _IGNORES = (
     "the path of prices inside a bar, beyond the fill contract's rules",
@@ -73,6 +74,7 @@ def frames(engine: Engine, data: MarketData) -> dict[str, Callable[[], Columns]]
     orders, trades, fills, refusals, equity = (
         log.written() for log in (logs.orders, logs.trades, logs.fills, logs.refusals, logs.equity)
     )
+    scale = engine.book.ledger.scale[0]
     working = [_row(order) for order in engine.book.orders]
     positions = _positions(engine.book.ledger)
     return {
@@ -80,14 +82,14 @@ def frames(engine: Engine, data: MarketData) -> dict[str, Callable[[], Columns]]
         "orders": lambda: _orders(orders, working),
         "fills": lambda: _log(fills, _FILL_COLUMNS),
         "refusals": lambda: _log(refusals, _REFUSAL_COLUMNS),
-        "equity": lambda: _equity(equity, logs.curve, data),
+        "equity": lambda: _equity(equity, scale, logs.curve, data),
         "positions": lambda: positions,
     }
 
 
 def figures(engine: Engine, data: MarketData, options: Options) -> dict[str, Any]:
     """The statistics by name, with what they count from."""
-    stats: dict[str, Any] = dict(statistics(engine.tally, engine.book.ledger, data.calendar.sessions_per_year))
+    stats: dict[str, Any] = statistics(engine.tally, engine.book.ledger, data.calendar.sessions_per_year)
     scale = engine.book.ledger.scale[0]
     for name in ("gross_profit", "gross_loss"):
         stats[name] = to_grid(stats[name], scale)
@@ -99,6 +101,7 @@ def figures(engine: Engine, data: MarketData, options: Options) -> dict[str, Any
     return stats
 
 
+@lru_cache(maxsize=256)
 def _day(time: int) -> Any:
     """The UTC date of a time."""
     from datetime import UTC, datetime
@@ -187,32 +190,29 @@ def _row(order: Order) -> tuple[Any, ...]:
     return tuple(0 if name == "done" else getattr(order, name) for name in _ORDER_COLUMNS)
 
 
-def _equity(log: Log, curve: array[float], data: MarketData) -> Columns:
+def _equity(log: Log, scale: float, curve: array[float], data: MarketData) -> Columns:
     """Equity at each session's close, or after every bar when the curve was asked for."""
     if len(curve) == 0:
-        return _log(log, _EQUITY_COLUMNS)
+        columns = _log(log, _EQUITY_COLUMNS)
+        for name in log.REALS:
+            columns[name] = array("d", [steps / scale for steps in columns[name]])
+        return columns
     missing = [nan] * len(curve)
     return {"time": data.time, "equity": curve, "cash": missing, "exposure": missing}
 
 
 def _positions(ledger: Ledger) -> Columns:
     """What is held at the end."""
-    held = [s for s in range(ledger.symbol_count) if ledger.holdings[s].quantity != 0.0]
-    worth = [
-        (ledger.holdings[s].worth_steps - ledger.holdings[s].carried_steps) / ledger.holdings[s].money_scale
-        for s in held
-    ]
-    cost = [
-        ledger.holdings[s].quantity * ledger.holdings[s].average_price * ledger.holdings[s].multiplier for s in held
-    ]
-    return {
-        "symbol": held,
-        "quantity": [ledger.holdings[s].quantity for s in held],
-        "average_price": [ledger.holdings[s].average_price for s in held],
-        "price": [ledger.holdings[s].price for s in held],
-        "value": worth,
-        "profit": [w - c for w, c in zip(worth, cost, strict=True)],
-    }
+    rows = [_position(symbol, each) for symbol, each in enumerate(ledger.holdings) if each.quantity != 0.0]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in _POSITION_COLUMNS)
+    return {name: list(column) for name, column in zip(_POSITION_COLUMNS, columns, strict=True)}
+
+
+def _position(symbol: int, holding: Holding) -> tuple[float, ...]:
+    """What is held of one symbol, as a row."""
+    value = (holding.worth_steps - holding.carried_steps) / holding.money_scale
+    cost = holding.quantity * holding.average_price * holding.multiplier
+    return symbol, holding.quantity, holding.average_price, holding.price, value, value - cost
 
 
 def hashes(run: Run, data: MarketData, parameters: dict[str, Any], executed: Executed) -> dict[str, str]:

@@ -145,15 +145,15 @@ class Stats(Mapping[str, Any]):
 
     def __init__(self, values: Mapping[str, Any], currency: str = "") -> None:
         """Keep the figures; `currency` names the unit of the money among them."""
-        known = {key: values[key] for key in WORDS if key in values}
-        self._values = {**known, **values}
+        self._values = dict(values)
         self.currency = currency
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        known = [key for key in WORDS if key in self._values]
+        return iter(known + [key for key in self._values if key not in WORDS])
 
     def __len__(self) -> int:
         return len(self._values)

@@ -1,0 +1,63 @@
+"""Columns of plain Python numbers, for a run that is interpreted.
+
+What comes in: a feed and a calendar, whose columns are arrays for machine code.  What goes out: the same as lists.
+Why so: Python reads a list five times as fast as an array, and NumPy's scalars are slow and behave differently.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stratofold.fold.engine import Feed
+    from stratofold.fold.sessions import Sessions
+    from stratofold.market.data import MarketData
+    from stratofold.market.sessions import Calendar
+
+_COLUMNS = ("time", "symbol", "open", "high", "low", "close", "volume")
+_TABLE = ("opens", "closes", "days", "weekdays", "months")
+_LIST_MAX = 2_000_000  # bars: beyond, lists would take more memory than they save time
+_KEPT_MAX = 10_000  # bars: so short a feed is kept as lists for the next run
+
+_known: WeakKeyDictionary[MarketData, tuple[Feed, Feed]] = WeakKeyDictionary()
+_tables: WeakKeyDictionary[Calendar, list[list[int]]] = WeakKeyDictionary()
+
+
+def plain(feed: Feed, *, lists: bool = True) -> Feed:
+    """The feed with columns of plain Python numbers."""
+    out = type(feed)()
+    for name in feed.__slots__:
+        column = getattr(feed, name)
+        if name in _COLUMNS and hasattr(column, "tolist"):
+            column = column.tolist() if lists and len(column) <= _LIST_MAX else memoryview(column)
+        setattr(out, name, column)
+    return out
+
+
+def plain_feed(feed: Feed, data: MarketData) -> Feed:
+    """As `plain`, for the feed of these data; a short one is turned into lists once."""
+    source, columns = _known.get(data, (None, None))
+    if columns is None or source is not feed:
+        columns = plain(feed)
+        if len(feed.time) <= _KEPT_MAX:
+            _known[data] = (feed, columns)
+    return columns
+
+
+@contextmanager
+def plain_sessions(sessions: Sessions, calendar: Calendar) -> Iterator[None]:
+    """Let the fold walk lists instead of the calendar's arrays meanwhile."""
+    arrays: list[Any] = [getattr(sessions, name) for name in _TABLE]
+    if calendar not in _tables:
+        _tables[calendar] = [column.tolist() for column in arrays]
+    for name, column in zip(_TABLE, _tables[calendar], strict=True):
+        setattr(sessions, name, column)
+    try:
+        yield
+    finally:
+        for name, column in zip(_TABLE, arrays, strict=True):
+            setattr(sessions, name, column)
