@@ -95,9 +95,10 @@ def _hear(desk: Desk, heard: Heard) -> Step:
 def _messages(desk: Desk, step: Step) -> list[Message]:
     """The step's messages for the outbox; the ordinal of a cancel or replace is the step that asked for it."""
     manifest = desk.manifest
-    expires_at = desk.fold.engine.book.time + int(manifest.message_age_seconds * 1e9)
+    age_ns = int(manifest.message_age_seconds * 1e9)
+    first = desk.fold.steps * 100
     return [
-        outgoing(desk.fold, manifest.book, manifest.generation, sent, desk.fold.steps * 100 + place, expires_at)
+        outgoing(desk.fold, manifest.book, manifest.generation, sent, first + place, desk.fold.expires_at(sent, age_ns))
         for place, sent in enumerate(step.messages)
     ]
 

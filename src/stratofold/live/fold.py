@@ -33,7 +33,7 @@ from stratofold.fold.account import ACTIVE, WARMING
 from stratofold.fold.book import Book
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.log import Logs
-from stratofold.fold.order import SUBMIT
+from stratofold.fold.order import CANCEL, SUBMIT
 from stratofold.fold.risk import Limits, Risk
 from stratofold.fold.run import arrive, close_session, deliver, hear_event, hear_own_timer, observe, trade_bar
 from stratofold.fold.state import restore, save
@@ -42,6 +42,7 @@ from stratofold.fold.tally import Tally
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
 from stratofold.live.risk.guard import Guard, screen
+from stratofold.live.risk.verdict import reduces
 
 if TYPE_CHECKING:
     from stratofold.fold.ledger import Ledger
@@ -260,6 +261,17 @@ class Fold:
             _drain(logs.equity), breaches, self.engine.book.next_number,
         )  # fmt: skip
 
+    def expires_at(self, message: Sent, age_ns: int) -> int:
+        """From when on (ns UTC) a message of the last step must no longer be sent; `age_ns` is how old it may get."""
+        book = self.engine.book
+        action, _, symbol, side = message[:4]
+        if isinstance(self.guard, Unguarded):
+            return book.time + age_ns
+        aged = self.guard.now + age_ns
+        if action == CANCEL:
+            return aged
+        return min(aged, self.guard.expires_at(symbol, opens=not reduces(action, symbol, side, 0.0, book)))
+
     def warm(self, *, warming: bool) -> None:
         """While warming up every order is refused as such; afterwards the book is active."""
         self.engine.book.state = WARMING if warming else ACTIVE
@@ -290,10 +302,24 @@ class Fold:
     def restore(self, state: bytes, steps: int) -> None:
         """Become the fold that `save` was called on; raises Setup SF111 when the code is another."""
         parts = _State(self)
+        limits = Limits(**{name: getattr(self.engine.risk.limits, name) for name in Limits.__slots__})
         restore(parts, state)
+        keep_limits(self.engine.risk, limits)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))
         self.steps = steps
+
+
+def keep_limits(risk: Risk, limits: Limits) -> None:
+    """The limits stated now hold over those of a state; of the moments of the last orders, the newest are kept."""
+    risk.limits = limits
+    room = len(Risk(limits, 0).order_times)
+    if room != len(risk.order_times):
+        at = risk.order_times_at
+        newest = [*risk.order_times[at:], *risk.order_times[:at]][-room:] if room else []
+        blank = Risk(limits, 0).order_times[: room - len(newest)]
+        risk.order_times = array("q", [*blank, *newest])
+        risk.order_times_at = 0
 
 
 def make_engine(

@@ -115,7 +115,7 @@ class StaleData:
         heard = self.heard_at[symbol]
         bound = self.age_max_ns[symbol]
         if bound == LONGEST:
-            return FOREVER
+            return FOREVER - 1
         return heard if heard == NEVER else self.hours[symbol].after_open(heard, bound)
 
 
@@ -181,7 +181,7 @@ class InSession:
         """Until when (ns UTC) messages may leave that may leave at `now`."""
         hours = self.hours[symbol]
         k = hours.session(now - self.after_close_ns)
-        return hours.closes[k] + self.after_close_ns if k < len(hours.closes) else FOREVER
+        return hours.closes[k] + self.after_close_ns if k < len(hours.closes) else FOREVER - 1
 
 
 class MessageRate:

@@ -156,10 +156,13 @@ class Guard:
         """A message leaves: it counts toward the rates."""
         self.rate.sent(self.now)
 
-    def expires_at(self, wish: Wish) -> int:
-        """Until when (ns UTC) a message allowed now may still be sent: the claim checks it against the real clock."""
-        until = self.session.open_until(wish.symbol, self.now)
-        return until if wish.reduces else min(until, self.stale.fresh_until(wish.symbol))
+    def expires_at(self, symbol: int, *, opens: bool) -> int:
+        """From when on (ns UTC) a message allowed now must no longer be sent: the claim asks the real clock.
+
+        Its session is over then, or, for what opens, the instrument's data would be too old.
+        """
+        until = self.session.open_until(symbol, self.now)
+        return (min(until, self.stale.fresh_until(symbol)) if opens else until) + 1
 
 
 def screen(guard: Guard, messages: Sequence[Sent], book: Book) -> list[tuple[Wish, Verdict]]:

@@ -139,7 +139,7 @@ def wishes(
                 quantity,
                 limit,
                 stop,
-                _reduces(action, symbol, side, reach, book),
+                reduces(action, symbol, side, reach, book),
             )
         )
         if action not in (CANCEL, REPLACE):
@@ -148,7 +148,7 @@ def wishes(
     return out
 
 
-def _reduces(action: int, symbol: int, side: int, later: float, book: Book) -> bool:
+def reduces(action: int, symbol: int, side: int, later: float, book: Book) -> bool:
     """Whether position and everything on this side up to this message never cross zero."""
     if action == CANCEL:
         return True
