@@ -58,7 +58,7 @@ def test_a_drawdown_ends_the_book_and_a_restart_remembers(year, action):
         assert asyncio.run(run.broker.account()).positions == {}
     again = open_desk(run.journal, run.book, BuyAndHold, "another", 0)
     assert again.fold.save() == desk.fold.save()
-    assert restore_fold(run.journal, desk.manifest, BuyAndHold, use_snapshot=False).save() == desk.fold.save()
+    assert restore_fold(run.journal, desk.manifest.book, BuyAndHold, use_snapshot=False).save() == desk.fold.save()
 
 
 def test_bounds_with_nothing_stated_send_nothing_and_say_why(year):
