@@ -9,8 +9,8 @@ that a claim costs what it changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from math import nan
+from dataclasses import dataclass, field, replace
+from math import isfinite, nan
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import HALTED, REDUCING, AccountLimits, Control, Message
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from stratofold.adapters.embedded.store import Store
 
 NANOSECONDS_A_SECOND = 1_000_000_000
+# Amounts have at most 8 decimals (contract 3), so totals are kept as whole numbers of these: they cannot drift.
+UNITS = 100_000_000
 
 
 @dataclass(slots=True)
@@ -34,14 +36,38 @@ class Reservation:
 
 @dataclass(slots=True)
 class Account:
-    """One account: what holds of it, what it may have, what it has, and how many messages left in `second`."""
+    """One account: what holds of it, what it may have, what it has, and how many messages left in `second`.
+
+    `total` is what all open orders reserve, in `UNITS`; `symbols` are the open orders again, by symbol.
+    """
 
     name: str
     limits: AccountLimits
     controls: tuple[Control, ...]
     second: int = 0
     sent: int = 0
+    total: int = 0
     open: dict[str, Reservation] = field(default_factory=dict)
+    symbols: dict[str, dict[str, Reservation]] = field(default_factory=dict)
+
+    def put(self, client_id: str, reservation: Reservation) -> None:
+        """An order reserves this from now on."""
+        self.drop(client_id)
+        self.total += units(reservation.exposure)
+        self.open[client_id] = reservation
+        self.symbols.setdefault(reservation.symbol, {})[client_id] = reservation
+
+    def drop(self, client_id: str) -> None:
+        """An order reserves nothing any more."""
+        gone = self.open.pop(client_id, None)
+        if gone is not None:
+            self.total -= units(gone.exposure)
+            del self.symbols[gone.symbol][client_id]
+
+
+def units(amount: float) -> int:
+    """An amount as a whole number of `UNITS`."""
+    return round(amount * UNITS)
 
 
 def crosses(side: int, price: float, other: Reservation) -> bool:
@@ -79,15 +105,17 @@ def limited(message: Message, account: Account, second: int) -> str:
         return ""
     limits = account.limits
     before = account.open.get(message.client_id)
-    more = message.exposure - before.exposure if before else message.exposure
-    total = sum(each.exposure for each in account.open.values()) + more
-    same = sum(each.exposure for each in account.open.values() if each.symbol == message.symbol) + more
+    if not isfinite(message.exposure):
+        return over("account_exposure", limits.exposure_max, nan)
+    more = units(message.exposure) - (units(before.exposure) if before else 0)
+    total = account.total + more
+    same = sum(units(each.exposure) for each in account.symbols.get(message.symbol, {}).values()) + more
     sent = account.sent + 1 if second <= account.second else 1
     return (
         over("account_orders_per_second", limits.orders_per_second_max, sent)
         or over("account_orders", limits.orders_max, len(account.open) + (before is None))
-        or over("account_exposure", limits.exposure_max, total)
-        or over("account_symbol_exposure", limits.symbol_exposure_max, same)
+        or over("account_exposure", limits.exposure_max, total / UNITS)
+        or over("account_symbol_exposure", limits.symbol_exposure_max, same / UNITS)
     )
 
 
@@ -95,8 +123,8 @@ def matched(message: Message, account: Account, book: str) -> str:
     """The open order of another book that this one could trade with, or ""."""
     if account.limits.self_match or message.action == "cancel":
         return ""
-    for client_id, other in account.open.items():
-        if other.symbol == message.symbol and other.book != book and crosses(message.side, message.price, other):
+    for client_id, other in account.symbols.get(message.symbol, {}).items():
+        if other.book != book and crosses(message.side, message.price, other):
             return f"self_match {client_id}"
     return ""
 
@@ -148,7 +176,7 @@ class Desks:
         for client_id, book, symbol, side, price, exposure in self._store.execute(
             "SELECT client_id, book, symbol, side, price, exposure FROM reservations WHERE account = ?", (name,)
         ):
-            account.open[client_id] = Reservation(book, symbol, side, nan if price is None else price, exposure)
+            account.put(client_id, Reservation(book, symbol, side, nan if price is None else price, exposure))
         return account
 
     def reserve(self, message: Message, account: Account, book: str, time: int) -> None:
@@ -160,7 +188,7 @@ class Desks:
         account.second = max(second, account.second)
         before = account.open.get(message.client_id)
         exposure = max(message.exposure, before.exposure) if before else message.exposure
-        account.open[message.client_id] = Reservation(book, message.symbol, message.side, message.price, exposure)
+        account.put(message.client_id, Reservation(book, message.symbol, message.side, message.price, exposure))
         self._store.execute(
             "INSERT INTO accounts (name, second, sent) VALUES (?1, ?2, ?3)"
             " ON CONFLICT (name) DO UPDATE SET second = ?2, sent = ?3",
@@ -173,15 +201,15 @@ class Desks:
 
     def release(self, account: str, client_id: str, exposure: float) -> None:
         """An order reserves `exposure` from now on; 0 ends it."""
-        reserved = self.account(account).open
-        held = reserved.get(client_id)
+        desk = self.account(account)
+        held = desk.open.get(client_id)
         if held is None or held.exposure == exposure != 0:
             return
+        desk.drop(client_id)
         if exposure == 0:
-            del reserved[client_id]
             self._store.execute("DELETE FROM reservations WHERE account = ? AND client_id = ?", (account, client_id))
             return
-        held.exposure = exposure
+        desk.put(client_id, replace(held, exposure=exposure))
         self._store.execute(
             "UPDATE reservations SET exposure = ? WHERE account = ? AND client_id = ?", (exposure, account, client_id)
         )

@@ -15,7 +15,7 @@ from stratofold.adapters.embedded.desk import Account, Desks, verdict
 from stratofold.adapters.embedded.inbox import Inbox
 from stratofold.adapters.embedded.outbox import Outbox, settled
 from stratofold.adapters.embedded.places import Place, Places
-from stratofold.adapters.embedded.store import MEMORY, Store
+from stratofold.adapters.embedded.store import BUSY_SECONDS, MEMORY, Store
 from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message
 from stratofold.errors import Bug
 
@@ -35,14 +35,17 @@ Result = TypeVar("Result")
 class Journal:
     """See `ports.Journal`."""
 
-    def __init__(self, path: str | Path = MEMORY, *, fault: Fault | None = None) -> None:
+    def __init__(
+        self, path: str | Path = MEMORY, *, fault: Fault | None = None, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
         """Open or create the file at `path`; raises Stop SF803, SF806, SF807, Setup SF808, SF816, Retry SF814.
 
-        `fault` is called with the verb and "before" or "after", around every commit.
+        `fault` is called with the verb and "before" or "after", around every commit; another process's commit is waited
+        for `busy_seconds` long.
         """
         self.fault = fault
         self.mine = 0
-        self._store = Store(path)
+        self._store = Store(path, busy_seconds)
         self._places = Places(self._store)
         self._outbox = Outbox(self._store)
         self._inbox = Inbox(self._store)

@@ -9,6 +9,7 @@ inside undoes all of it and drops what was cached, since only the file knows the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -163,8 +164,10 @@ class Store:
 
     def _undo(self) -> None:
         """Roll back, and forget what was remembered of the file."""
-        if self.connection.in_transaction:
-            self.execute("ROLLBACK")
+        # A store that failed may fail in this too; what it said first is what counts.
+        with contextlib.suppress(sqlite3.Error):
+            if self.connection.in_transaction:
+                self.execute("ROLLBACK")
         for forget in self.forgets:
             forget()
 
