@@ -84,6 +84,7 @@ class Paper:
     witness: Witness = field(default_factory=Witness)
     parameters: dict = field(default_factory=dict)
     bounds: dict | None = None
+    limits: dict = field(default_factory=UNLIMITED.copy)
     book: str = "paper"
 
     def __post_init__(self):
@@ -101,7 +102,7 @@ class Paper:
         return Manifest(
             book=self.book, account="account", generation="g1", strategy=self.strategy.__name__,
             parameters=self.parameters, instruments=instrument_rows(list(self.data.instruments)), calendar="XNYS",
-            currency="USD", capital=100_000.0, limits=UNLIMITED, span_ns=self.span_ns, opened=opened,
+            currency="USD", capital=100_000.0, limits=self.limits, span_ns=self.span_ns, opened=opened,
             code=code_hash(self.strategy), message_age_seconds=3600.0, bounds=self.bounds,
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from stratofold.adapters.embedded.artifacts import Artifacts
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import Entry
 from stratofold.wire import pack
@@ -18,8 +19,6 @@ def journal(tmp_path):
 
 @pytest.fixture
 def artifacts(tmp_path):
-    from stratofold.adapters.embedded.artifacts import Artifacts
-
     return Artifacts(tmp_path / "artifacts")
 
 
