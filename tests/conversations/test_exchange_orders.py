@@ -25,7 +25,7 @@ from tests.conversations.exchanges import serving
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 DAY, GTC = TimeInForce.DAY, TimeInForce.GTC
 
-# SPY on 2020-01-02 opened at 323.58, was between 322.56 and 324.89 and closed at 324.87 (321.86 the day before);
+# SPY on 2020-01-02 opened at 323.58, was between 322.535 and 324.87 and closed at 324.87 (321.86 the day before);
 # on 2020-01-03 it opened at 321.04, was between 321.1 and 323.64 and closed at 322.41.
 
 

@@ -40,6 +40,9 @@ def exchange(
         int | None, typer.Option(help="Requests a minute; 0: no limit. Default: 200, and 0 for max and step.")
     ] = None,
     wash_trades: Annotated[bool, typer.Option(help="Let an account's orders meet each other.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="As strict as the broker: no order crosses a position, none offers shares twice.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Keys, ids and faults follow from it.")] = 1,
     accounts: Annotated[int, typer.Option(help="How many accounts there are.")] = 1,
     follow: Annotated[
@@ -58,7 +61,7 @@ def exchange(
     made = Exchange(
         _market(data, symbols, end), start,
         Terms(cash, fees=jobs.cost("fees", fees), slippage=jobs.cost("slippage", slippage), volume_cap=volume_cap or float("inf")),
-        Rules(requests_per_minute=int(limit), wash_trades=wash_trades), seed, accounts,
+        Rules(requests_per_minute=int(limit), wash_trades=wash_trades, strict=strict), seed, accounts,
         follows=follow is not None,
     )  # fmt: skip
     feed = _feed(follow, made, seed) if follow is not None else None

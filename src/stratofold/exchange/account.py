@@ -6,6 +6,7 @@ Why it is shaped so: the engine knows numbers and the API knows ids; this is the
 
 from __future__ import annotations
 
+from hashlib import sha1
 from math import isfinite, nan
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
@@ -44,11 +45,14 @@ class Account:
         self.assets = assets
         self.id = uuid5(NAMESPACE_URL, f"stratofold exchange account {key_id}")
         self.created = market.now
+        self._space = self.id.bytes
         self.desk = Desk(market, terms)
         self.tickets: dict[str, Ticket] = {}
         self.by_client: dict[str, Ticket] = {}
         self.by_number: dict[int, Ticket] = {}
         self.working: dict[str, Ticket] = {}
+        self._unannounced: dict[str, Ticket] = {}  # taken, or held: not told to be at work yet
+        self._drifting: dict[str, Ticket] = {}  # their terms move by themselves: trailing stops, groups
         self.updates: list[Json] = []
         self.activities = Activities(self.id)
         self.configuration: Json = {
@@ -69,10 +73,10 @@ class Account:
 
         `share` of what works can fill in this bar, at least a lot (infinite: whatever the terms allow).
         """
-        before = self.activities.before(self.book)
+        before = self.activities.before(self.book) if deed is not None else None
         with self.desk.filling_at_most(share):
             happened = self.desk.catch_up()
-        if deed is None:
+        if deed is None or before is None:
             self._take(happened)
             return
         if deed.kind == SPLIT:
@@ -153,7 +157,7 @@ class Account:
         for one in self.group(ticket):
             self.book.cancel(one.number)
             one.status, one.updated = dialect.REJECTED, self.market.now
-            self.working.pop(one.id, None)
+            self._forget(one)
             self._say_update("rejected", one)
         self._take(self.desk.send())
 
@@ -198,7 +202,7 @@ class Account:
         )  # fmt: skip
         following.client_id = changed.client_id or self._mint("client order")
         ticket.status, ticket.replaced_at, ticket.updated, ticket.replaced_by = dialect.REPLACED, now, now, following.id
-        self.working.pop(ticket.id, None)
+        self._forget(ticket)
         self._keep(following)
         self._adopt(ticket, following)
         self._sync_one(following)
@@ -279,18 +283,29 @@ class Account:
         self.tickets[ticket.id] = ticket
         self.by_client[ticket.client_id] = ticket
         self.by_number[ticket.number] = ticket
-        self.working[ticket.id] = ticket
+        self.working[ticket.id] = self._unannounced[ticket.id] = ticket
+        if ticket.order_class != SIMPLE or ticket.kind == "trailing_stop":
+            self._drifting[ticket.id] = ticket
+
+    def _forget(self, ticket: Ticket) -> None:
+        """The ticket is done: nothing about it will change."""
+        for table in (self.working, self._unannounced, self._drifting):
+            table.pop(ticket.id, None)
 
     def _mint(self, what: str) -> str:
-        """The next id, the same in every run that is asked the same."""
+        """The next id, the same in every run that is asked the same: a UUID of version 5 (RFC 9562)."""
         self._minted += 1
-        return str(uuid5(self.id, f"{what} {self._minted}"))
+        digest = sha1(self._space + f"{what} {self._minted}".encode(), usedforsecurity=False).hexdigest()
+        variant = "89ab"[int(digest[16], 16) & 3]
+        return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
     # What happened.
 
     def _take(self, happened: Iterable[Happening], *, restated: bool = False) -> None:
         """Write what the engine heard onto the tickets, in order, and tell the streams."""
-        self._announce_all()
+        for ticket in list(self._unannounced.values()):
+            if ticket.status == ACCEPTED:  # a held leg comes to work by a fill, and is told after it
+                self._announce(ticket)
         for one in happened:
             if isinstance(one, Filled):
                 self._filled(self.by_number.get(one.number) or self._brokers_own(one), one)
@@ -311,7 +326,7 @@ class Account:
         ticket.status = dialect.FILLED if fill.last else dialect.PARTIALLY_FILLED
         if fill.last:
             ticket.quantity = ticket.filled
-            self.working.pop(ticket.id, None)
+            self._forget(ticket)
         else:
             self._sync_one(ticket)
         execution = self._mint("execution")
@@ -333,7 +348,7 @@ class Account:
             ticket.status, ticket.expired_at = dialect.EXPIRED, now
         else:
             ticket.status, ticket.cancelled_at = dialect.CANCELLED, now
-        self.working.pop(ticket.id, None)
+        self._forget(ticket)
         self._say_update(ticket.status, ticket)
 
     def _brokers_own(self, fill: Filled) -> Ticket:
@@ -349,6 +364,7 @@ class Account:
         """An order that has come to work is `new`."""
         if ticket.status == ACCEPTED or (ticket.status == HELD and self._works(ticket)):
             ticket.status = NEW
+            self._unannounced.pop(ticket.id, None)
             ticket.updated = self.market.now
             self._say_update("new", ticket)
 
@@ -359,13 +375,13 @@ class Account:
 
     def _announce_all(self) -> None:
         """Every order that has come to work; a leg that never did is not among them."""
-        for ticket in list(self.working.values()):
+        for ticket in list(self._unannounced.values()):
             if self.desk.order(ticket.number) is not None:
                 self._announce(ticket)
 
     def _sync(self, *, restated: bool) -> None:
         """Bring the terms of working tickets up to what the engine has: trailing stops, pairs, splits."""
-        for ticket in list(self.working.values()):
+        for ticket in list((self.working if restated else self._drifting).values()):
             if self._sync_one(ticket) and restated:
                 ticket.updated = self.market.now
                 self._say_update("restated", ticket)

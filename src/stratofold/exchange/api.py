@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
-from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
@@ -117,7 +116,9 @@ def _pattern(route: str) -> re.Pattern[str]:
     )
 
 
-_COMPILED = tuple((method, _pattern(route), handler) for method, route, handler in ROUTES)
+_EXACT = {(method, route): handler for method, route, handler in ROUTES if "{" not in route}
+_NAMED = tuple((method, _pattern(route), handler) for method, route, handler in ROUTES if "{" in route)
+_PATHS = frozenset(route for _, route in _EXACT)
 
 
 def _changes(request: Request) -> bool:
@@ -138,7 +139,7 @@ class Api:
         """Answer; `wall` is the wall clock (ns), which only the rate limit and delayed look-ups read."""
         self.asked += 1
         self.exchange.wall = wall
-        headers = {"X-Request-ID": request_id(self.asked)}
+        headers = {"X-Request-ID": f"{self.asked:032x}"}
         try:
             account = self._who(request)
             if not request.path.startswith("/admin/"):
@@ -158,16 +159,11 @@ class Api:
 
     def _answer(self, request: Request, account: Account) -> tuple[int, Any]:
         """Find the handler and ask it."""
-        known = False
-        for method, pattern, handler in _COMPILED:
-            found = pattern.fullmatch(request.path)
-            if found and method == request.method:
-                asked = Asked(self.exchange, account, request.query, _body(request))
-                status, content = handler(asked, *(unquote(part) for part in found.groups()))
-                self.exchange.collect(account)
-                return status, content
-            known = known or found is not None
-        raise Refused(405, 40510000, "method not allowed") if known else Refused(404, 40410000, "endpoint not found")
+        asked = Asked(self.exchange, account, request.query, _body(request))
+        handler, names = _found(request)
+        status, content = handler(asked, *names)
+        self.exchange.collect(account)
+        return status, content
 
     def _who(self, request: Request) -> Account:
         """The account that the request's keys open; raises Refused."""
@@ -195,12 +191,18 @@ class Api:
         return {"X-RateLimit-Limit": str(most), "X-RateLimit-Remaining": str(most - count), "X-RateLimit-Reset": reset}
 
 
-def request_id(number: int) -> str:
-    """The id of request `number`: deterministic, so that two runs of one conversation are equal to the byte."""
-    return str(uuid5(_REQUESTS, str(number)))
-
-
-_REQUESTS = uuid5(NAMESPACE_URL, "stratofold exchange request")
+def _found(request: Request) -> tuple[Callable[..., tuple[int, Any]], list[str]]:
+    """The handler of a request and what its path names; raises Refused."""
+    exact = _EXACT.get((request.method, request.path))
+    if exact is not None:
+        return exact, []
+    known = request.path in _PATHS
+    for method, pattern, handler in _NAMED:
+        found = pattern.fullmatch(request.path)
+        if found and method == request.method:
+            return handler, [unquote(part) for part in found.groups()]
+        known = known or found is not None
+    raise Refused(405, 40510000, "method not allowed") if known else Refused(404, 40410000, "endpoint not found")
 
 
 def _decoded(text: str) -> str:

@@ -27,11 +27,16 @@ MULTIPLIER = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the broker allows: exposure as a multiple of equity, and requests a minute (0: as many as you like)."""
+    """What the broker allows: exposure as a multiple of equity, and requests a minute (0: as many as you like).
+
+    `strict`: a position is not crossed in one order, and shares that working orders offer are not offered twice; Alpaca is
+    so, a backtest is not.
+    """
 
     multiplier: float = MULTIPLIER
     requests_per_minute: int = 200
     wash_trades: bool = False
+    strict: bool = False
 
 
 @dataclass(slots=True)
@@ -95,6 +100,7 @@ class Exchange:
         return {
             "data": content, "start": start, "seed": seed, "accounts": accounts, "terms": terms,
             "multiplier": str(self.rules.multiplier), "wash_trades": self.rules.wash_trades,
+            "strict": self.rules.strict,
         }  # fmt: skip
 
     def account(self, key_id: str, secret_key: str) -> Account | None:

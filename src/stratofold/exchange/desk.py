@@ -214,7 +214,8 @@ class Desk:
     def _taken(self) -> list[Happening]:
         """What happened since last asked; the other logs are emptied, the equity of each session kept."""
         logs = self.engine.logs
-        self.equity += zip(logs.equity.column("time"), logs.equity.column("equity"), strict=True)  # type: ignore[arg-type]
+        if logs.equity.count:
+            self.equity += zip(logs.equity.column("time"), logs.equity.column("equity"), strict=True)  # type: ignore[arg-type]
         for log in (logs.fills, logs.trades, logs.refusals, logs.equity):
             log.count = 0
         happened, self.happened = self.happened, []

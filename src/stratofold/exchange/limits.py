@@ -23,6 +23,8 @@ def check(exchange: Exchange, account: Account, wanted: Wanted) -> None:
     """Raise Refused for an order beyond the buying power, or one that would trade with the account itself."""
     if not exchange.rules.wash_trades:
         _refuse_wash_trade(account, wanted)
+    if exchange.rules.strict:
+        _refuse_crossing(account, wanted)
     cost = _opening_cost(account, wanted)
     free = buying_power(exchange, account)
     if cost > free:
@@ -57,6 +59,24 @@ def _opening_cost(account: Account, wanted: Wanted) -> float:
     works = book.working_buy[wanted.handle] if wanted.side > 0 else book.working_sell[wanted.handle]
     opening = min(max(held + works + wanted.quantity, 0.0), wanted.quantity)
     return opening * price * book.ledger.contracts[wanted.handle].multiplier
+
+
+def _refuse_crossing(account: Account, wanted: Wanted) -> None:
+    """Raise Refused for an order that reduces by more than is held and not offered by a working order."""
+    book = account.book
+    held = book.position(wanted.handle)
+    if held * wanted.side >= 0.0 or not isfinite(wanted.quantity):
+        return
+    offered = book.working_sell[wanted.handle] if held > 0.0 else book.working_buy[wanted.handle]
+    available = max(abs(held) - offered, 0.0)
+    if wanted.quantity > available:
+        raise forbidden(
+            f"insufficient qty available for order (requested: {amount(wanted.quantity)}, available: {amount(available)})",
+            symbol=wanted.symbol,
+            existing_qty=amount(held),
+            held_for_orders=amount(min(offered, abs(held))),
+            available=amount(available),
+        )
 
 
 def _refuse_wash_trade(account: Account, wanted: Wanted) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stratofold.errors import Setup
-from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, Action, Bar
+from stratofold.events import ACTION, EXPIRY, MARKET, RATE, SPLIT, STATUS, Action, Bar
 from stratofold.exchange.moments import midnight
 from stratofold.fold.engine import Feed
 from stratofold.market.data import moment_text, time_bounds
@@ -86,6 +86,7 @@ class Market:
         self.first = (self.bar_index, self.event_index)
         self.now = self._eve()
         self.halted = [False] * len(data.symbols)
+        self.prices = [self._last_close(handle) for handle in range(len(data.symbols))]
         self._begins: dict[int, array[int]] = {}
 
     def _eve(self) -> int:
@@ -120,14 +121,18 @@ class Market:
         """Move the cursor over the next thing: a bar, an action, or (None) a rate or a status."""
         feed = self.feed
         if self.next_is_bar():
-            self.bar_index += 1
-            self.now = feed.time[self.bar_index - 1]
-            return self.candle(self.bar_index - 1)
+            row = self.bar_index
+            self.bar_index = row + 1
+            self.now = feed.time[row]
+            self.prices[self.symbol_of[row]] = feed.close[row]
+            return self.candle(row)
         row = self.event_index
         self.event_index += 1
         self.now = feed.event_time[row]
         if feed.event_rank[row] != ACTION:
             return None
+        if feed.event_kind[row] == SPLIT:
+            self.prices[feed.event_symbol[row]] /= feed.event_value[row]
         return Deed(feed.event_time[row], feed.event_kind[row], feed.event_symbol[row], feed.event_value[row])
 
     def append(self, symbol: str, event: Event) -> bool:
@@ -197,7 +202,11 @@ class Market:
         return self.rows[handle][count - 1] if count else -1
 
     def last_price(self, handle: int) -> float:
-        """The last close, NaN before the first."""
+        """The last released close, NaN before the first."""
+        return self.prices[handle]
+
+    def _last_close(self, handle: int) -> float:
+        """The last close of the history."""
         row = self.last_row(handle)
         return self.feed.close[row] if row >= 0 else nan
 
