@@ -117,7 +117,7 @@ def test_a_cancel_is_asked_for(came_back, state, reason):
 
 def test_a_replace_makes_an_order_that_carries_the_messages_key():
     new = order(id="new-id", client_order_id="momentum-1-a-r1", replaces=ORDER_ID, qty="20", limit_price="108")
-    body = '{"qty":"20","client_order_id":"momentum-1-a-r1","limit_price":"108"}'
+    body = '{"client_order_id":"momentum-1-a-r1","qty":"20","limit_price":"108"}'
     venue, _ = broker((f"PATCH http://venue/v2/orders/{ORDER_ID}", body, said(new)))
     asked = message("replace", "momentum-1-a-r1", terms=Terms("limit", "day", 20.0, limit=108.0))
     answer = run(venue.replace(asked, ORDER_ID))
@@ -125,6 +125,14 @@ def test_a_replace_makes_an_order_that_carries_the_messages_key():
     assert (answer.state, answer.venue_id) == (ACCEPTED, "new-id")
     assert (report.identity, report.kind, report.client_id) == ("replaced:new-id", "replaced", "momentum-1-a")
     assert (report.quantity, report.leaves, report.limit, report.stop != report.stop) == (20.0, 20.0, 108.0, True)
+
+
+def test_a_replace_says_only_what_changes():
+    new = order(id="new-id", client_order_id="momentum-1-a-r1", replaces=ORDER_ID)
+    body = '{"client_order_id":"momentum-1-a-r1","stop_price":"99"}'
+    venue, _ = broker((f"PATCH http://venue/v2/orders/{ORDER_ID}", body, said(new)))
+    asked = message("replace", "momentum-1-a-r1", terms=Terms("stop", "gtc", nan, stop=99.0))
+    assert run(venue.replace(asked, ORDER_ID)).state == ACCEPTED
 
 
 def test_a_declined_replace_leaves_the_order_as_it_was():

@@ -44,8 +44,14 @@ def number_of(book: str, generation: str, identity: str) -> int:
 
 
 def outgoing(fold: Fold, book: str, generation: str, sent: Sent, ordinal: int, expires_at: int) -> Message:
-    """A message for the outbox; `ordinal` tells the messages of one order apart and is never used again for it."""
+    """A message for the outbox; `ordinal` tells the messages of one order apart and is never used again for it.
+
+    A replace asks for what shall still work: a venue that makes a new order of it counts that order's fills from 0.
+    """
     action, number, symbol, side, kind, tif, quantity, limit, stop, decided, _ = sent
+    if action == REPLACE:
+        quantity = _still_wanted(fold, number, quantity)
+        action = CANCEL if quantity <= 0.0 else REPLACE
     name = client_id(book, generation, number)
     key = name if action == SUBMIT else f"{name}-{'c' if action == CANCEL else 'r'}{ordinal}"
     price = limit if not isnan(limit) else stop
@@ -56,6 +62,16 @@ def outgoing(fold: Fold, book: str, generation: str, sent: Sent, ordinal: int, e
         price=price, exposure=0.0 if action == CANCEL else _exposure(fold, symbol, quantity, price), reduces=reduces,
         expires_at=expires_at, body=pack(terms),
     )  # fmt: skip
+
+
+def _still_wanted(fold: Fold, number: int, quantity: float) -> float:
+    """What shall work of order `number` from now on: its total, with the replaces under way, less what is filled."""
+    place = fold.engine.book.orders.index(number)
+    if place < 0:
+        return quantity
+    order = fold.engine.book.orders[place]
+    scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
+    return to_grid(order.quantity + order.asked - order.filled, scale)
 
 
 def _reduces(fold: Fold, symbol: int, side: int) -> bool:
@@ -123,7 +139,9 @@ def _complete(fold: Fold, place: int, report: Report) -> None:
         report.kind = FILLED if left <= 0.0 else PARTIAL
         report.leaves = max(left, 0.0)
     elif report.kind == REPLACED:
-        report.quantity = _or(report.quantity, order.quantity)
+        # The venue counts the new order alone; the book's order is its total, which is what was asked for.
+        scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
+        report.quantity = to_grid(order.quantity + order.asked, scale)
         report.limit = _or(report.limit, order.limit)
         report.stop = _or(report.stop, order.stop)
     elif report.kind in (CANCELLED, EXPIRED, CANCEL_REJECTED) and report.side == 0:

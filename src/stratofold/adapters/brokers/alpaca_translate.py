@@ -94,7 +94,7 @@ def submission(message: Message) -> bytes:
         "time_in_force": TIMES_IN_FORCE[terms.tif],
         "client_order_id": message.client_id,
     }
-    _add_prices(body, (("limit_price", terms.limit), ("stop_price", terms.stop), ("trail_price", terms.trail)))
+    _add_figures(body, (("limit_price", terms.limit), ("stop_price", terms.stop), ("trail_price", terms.trail)))
     if isfinite(terms.trail_fraction):
         body["trail_percent"] = decimal(round(terms.trail_fraction * 100.0, 8))
     return _encode(body)
@@ -107,14 +107,20 @@ def replacement(message: Message) -> bytes:
     terms hold what is still wanted, not the total with what was filled.
     """
     terms = terms_of(message.body)
-    body = {"qty": decimal(terms.quantity), "client_order_id": message.key}
-    _add_prices(body, (("limit_price", terms.limit), ("stop_price", terms.stop), ("trail", terms.trail)))
+    body = {"client_order_id": message.key}
+    figures = (
+        ("qty", terms.quantity),
+        ("limit_price", terms.limit),
+        ("stop_price", terms.stop),
+        ("trail", terms.trail),
+    )
+    _add_figures(body, figures)
     return _encode(body)
 
 
-def _add_prices(body: dict[str, str], prices: Sequence[tuple[str, float]]) -> None:
-    """The prices that are stated."""
-    body.update((name, decimal(price)) for name, price in prices if isfinite(price))
+def _add_figures(body: dict[str, str], figures: Sequence[tuple[str, float]]) -> None:
+    """The figures that are stated."""
+    body.update((name, decimal(figure)) for name, figure in figures if isfinite(figure))
 
 
 # What an answer means.
