@@ -81,8 +81,8 @@ async def _hear(runner: Runner, released: Released, after: int) -> None:
         else:
             runner.admit(symbol, event)
     await runner.settled()
-    if released.updates:
-        await poll(desk, runner.broker, released.time)
+    # What is heard may be answered at once, as the other leg's cancel is, and that is a fact to be heard too.
+    while released.updates and await poll(desk, runner.broker, released.time):
         await runner.settled()
     for symbol, event in bars:
         runner.admit(symbol, event)
