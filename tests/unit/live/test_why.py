@@ -43,15 +43,17 @@ class Otherwise(Ladder):
             book.buy(bar.symbol, 1.0)
 
 
+LIMITS = {
+    "position_max": 500.0, "order_quantity_max": 600.0, "order_notional_max": 1e6, "price_collar": 0.2,
+    "gross_exposure_max": 1e6, "net_exposure_max": 1e6, "leverage_max": 3.0, "orders_per_minute_max": 10.0,
+    "duplicate_seconds": 0.0,
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def run():
     data = stratofold.sample("us14").subset(["SPY"], start="2020-04-01", end="2020-04-30")
-    limits = {
-        "position_max": 500.0, "order_quantity_max": 600.0, "order_notional_max": 1e6, "price_collar": 0.2,
-        "gross_exposure_max": 1e6, "net_exposure_max": 1e6, "leverage_max": 3.0, "orders_per_minute_max": 10.0,
-        "duplicate_seconds": 0.0,
-    }  # fmt: skip
-    made = paper(Ladder, data, DAY_NS, slippage=stratofold.Slippage(proportional=0.0001), limits=limits)
+    made = paper(Ladder, data, DAY_NS, slippage=stratofold.Slippage(proportional=0.0001), limits=LIMITS)
     made.run()
     return made
 

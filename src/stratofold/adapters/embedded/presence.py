@@ -1,0 +1,43 @@
+"""Whether somebody runs a book on this machine: a lock that the operating system lets go of with its process.
+
+What comes in: a folder and a book.  What goes out: whether the lock is held, or holding it.
+Why it is shaped so: it decides nothing about who may write (the epoch does that); it only keeps the helpful from being in
+the way.  A lock of the kernel's dies with whoever held it, so there is no stale one to clear.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Presence:
+    """The lock of one book."""
+
+    def __init__(self, folder: Path, book: str) -> None:
+        """Nothing is held yet; the file is made when it is needed."""
+        self._path = folder / f"{book}.running"
+        self._file = -1
+
+    def hold(self) -> bool:
+        """Hold it until `release` or the end of the process; False when somebody else does."""
+        if self._file >= 0:
+            return True
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Let go."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
