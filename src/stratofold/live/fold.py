@@ -45,6 +45,8 @@ from stratofold.live.risk.guard import Guard, screen
 from stratofold.live.risk.verdict import reduces
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
     from stratofold.fold.strategy import Strategy
@@ -203,6 +205,11 @@ class Fold:
             hear_own_timer(self.engine, self.strategy)
             self.engine.event_index += 1
             return
+        if isinstance(event, Command) and event.symbol >= 0:
+            # What is said of one symbol is the guard's affair: the book goes on as it is.
+            arrive(self.engine, self.strategy, max(event.time, self.engine.book.time))
+            self.engine.event_index += 1
+            return
         rank = _RANKS.get(type(event))
         if rank is None:
             raise Bug("SF841", f"the live fold does not hear a {type(event).__name__} yet")
@@ -260,6 +267,16 @@ class Fold:
             messages, [*_drain(logs.refusals), *refused], _drain(logs.fills), _drain(logs.orders), _drain(logs.trades),
             _drain(logs.equity), breaches, self.engine.book.next_number,
         )  # fmt: skip
+
+    @property
+    def disabled(self) -> Sequence[int]:
+        """By symbol handle, since when (ns UTC) the guard has disabled it until a person resumes it; 0 is not."""
+        return [0] * len(self.names) if isinstance(self.guard, Unguarded) else self.guard.repeats.disabled
+
+    @property
+    def held_at(self) -> int:
+        """When a breach began to hold the book as a whole; 0 is not."""
+        return 0 if isinstance(self.guard, Unguarded) else self.guard.held_at
 
     def expires_at(self, message: Sent, age_ns: int) -> int:
         """From when on (ns UTC) a message of the last step must no longer be sent; `age_ns` is how old it may get."""

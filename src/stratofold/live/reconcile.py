@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, Offer, VenueReport
 from stratofold.fold.lifecycle import UNSURE, WAITING
 from stratofold.live.halt import CLEAN_RECONCILE
+from stratofold.live.hold import lift_when_clean
 from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
 from stratofold.wire import decimal
 
@@ -58,6 +59,7 @@ async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
     _write(desk, found, now)
     if found.clean:
         desk.journal.mark(desk.manifest.book, CLEAN_RECONCILE, str(now))
+        lift_when_clean(desk, now)
     return found
 
 

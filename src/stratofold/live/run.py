@@ -17,13 +17,14 @@ from stratofold.errors import Retry
 from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, Bar, Command
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
 from stratofold.live.deliver import deliver, orphans
+from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken
 from stratofold.live.reconcile import Findings, reconcile
 from stratofold.live.words import client_id, offer_of, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratofold.adapters.ports import Answer, Broker, Clock, Feed, Message, Signal, Tasks
+    from stratofold.adapters.ports import Answer, Broker, Clock, Control, Feed, Message, Signal, Tasks
     from stratofold.events import Event
     from stratofold.live.decide import Decided
     from stratofold.live.desk import Desk
@@ -83,7 +84,8 @@ class Runner:
         self.wake: Signal = self.tasks.signal()
         self.quiet: Signal = self.tasks.signal()
         self.stopping = False
-        self.state = "active"
+        self.state = STATE_NAMES[self.desk.fold.engine.book.state]
+        self.held = {name for name, held in zip(self.desk.fold.names, self.desk.fold.disabled, strict=True) if held}
         self.ready = False
 
     # Beginning.
@@ -92,6 +94,7 @@ class Runner:
         """Find out what became of everything that was under way; trading begins when the venue has answered once."""
         now = self.clock.now()
         book = self.desk.manifest.book
+        hold_again(self.desk, now)
         orphans(self.desk.journal, now, book, self._stamp)
         for message in self.desk.journal.outbox(book, "ready"):
             claimed = self.desk.journal.claim(book, self.desk.head.epoch, [message.key], now)
@@ -195,15 +198,25 @@ class Runner:
 
     def _commands(self) -> list[Heard]:
         """The operator's word, when it has changed since the fold last heard it."""
-        manifest = self.desk.manifest
+        controls = self.desk.journal.controls(self.desk.manifest.account)
         wanted = max(
-            (control.state for control in self.desk.journal.controls(manifest.account) if self._is_ours(control.scope, control.name)),
+            (control.state for control in controls if self._is_ours(control.scope, control.name)),
             key=_STRICTNESS.__getitem__, default="active",
         )  # fmt: skip
-        if wanted == self.state:
-            return []
-        self.state = wanted
-        return [Heard(_command(_COMMANDS[wanted], self.clock.now()))]
+        commands = self._resumed(controls)
+        if wanted != self.state:
+            self.state = wanted
+            commands.append(Heard(_command(_COMMANDS[wanted], self.clock.now())))
+        return commands
+
+    def _resumed(self, controls: list[Control]) -> list[Heard]:
+        """A resume for each symbol that was held, by itself or with all of them, and is not any more."""
+        held = {control.name for control in controls if control.scope == "symbol" and control.state != "active"}
+        names = self.desk.fold.names
+        now_held = set(names) if "*" in held else held.intersection(names)
+        resumed = sorted(names.index(name) for name in self.held - now_held)
+        self.held = now_held
+        return [Heard(_command(COMMAND_RESUME, self.clock.now(), symbol)) for symbol in resumed]
 
     def _is_ours(self, scope: str, name: str) -> bool:
         """Whether a control speaks of the whole of this book."""
@@ -229,6 +242,7 @@ class Runner:
                 raise
             self.watcher.decided(batch[at : at + decided.count], decided, self.clock.monotonic() - began)
             at += decided.count
+            hold_broken(self.desk, decided.steps, self.clock.now())
             self._release(decided)
             self._deliver(decided.messages)
 
@@ -329,11 +343,12 @@ class Runner:
         return self.desk.envelope(verb, wall)
 
 
-def _command(kind: int, now: int) -> Command:
-    """A command event."""
+def _command(kind: int, now: int, symbol: int = -1) -> Command:
+    """A command event, of one symbol or of all."""
     command = Command()
     command.time = command.known = now
     command.kind = kind
+    command.symbol = symbol
     return command
 
 

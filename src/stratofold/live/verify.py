@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stratofold.events import Bar, Event
-from stratofold.fold.risk import REASON_NAMES
 from stratofold.live.desk import begin_fold, beginning_of, event_in, manifest_of, step_body
 from stratofold.live.manifest import Beginning, code_hash
 from stratofold.live.open import difference
+from stratofold.live.risk.verdict import reason_name
 from stratofold.live.words import describe
 from stratofold.wire import pack, unpack
 
@@ -139,9 +139,7 @@ def _text(fold: Fold, place: int, rows: Any) -> str:
     if place == 1:
         return "; ".join(describe(tuple(row), fold.names) for row in rows)
     if place == 2:
-        return "; ".join(
-            f"#{row[1]} refused" + (f": {REASON_NAMES[row[4]]}" if row[4] < len(REASON_NAMES) else "") for row in rows
-        )
+        return "; ".join(f"#{row[1]} refused" + f": {reason_name(row[4])}" for row in rows)
     return "; ".join(str(row) for row in rows)
 
 

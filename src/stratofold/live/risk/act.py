@@ -39,13 +39,19 @@ class Closing:
         """The operator's flatten is one too; a resume ends it."""
         if not isinstance(event, Command):
             return
-        for symbol in named(event.symbol, book.symbol_count):
-            if event.kind == COMMAND_FLATTEN:
-                self.flatten[symbol] = 1
-                cancel_working(book, symbol)
-            elif event.kind == COMMAND_RESUME:
+        if event.kind == COMMAND_FLATTEN:
+            self.close(event.symbol, book)
+        elif event.kind == COMMAND_RESUME:
+            for symbol in named(event.symbol, book.symbol_count):
                 self.flatten[symbol] = 0
                 self.reduce[symbol] = 0.0
+
+    def close(self, symbol: int, book: Book) -> None:
+        """Begin to close a symbol (-1: all): its orders are cancelled once, and not those that close it."""
+        for one in named(symbol, book.symbol_count):
+            if not self.flatten[one]:
+                self.flatten[one] = 1
+                cancel_working(book, one)
 
     def leave(self, book: Book) -> None:
         """Leave orders on the book for what can be closed now."""
@@ -79,7 +85,7 @@ def after(guard: Guard, engine: Engine, event: Event) -> list[Breach]:
     breaches = guard.hear(event, book)
     if book.state == WARMING:
         return []
-    act(breaches, guard.closing, book)
+    act(breaches, guard, book)
     if guard.closing.busy:
         guard.closing.leave(book)
     if book.intent_count > 0:
@@ -90,20 +96,21 @@ def after(guard: Guard, engine: Engine, event: Event) -> list[Breach]:
     return breaches
 
 
-def act(breaches: Sequence[Breach], closing: Closing, book: Book) -> None:
+def act(breaches: Sequence[Breach], guard: Guard, book: Book) -> None:
     """Do what each breach asks for."""
+    closing = guard.closing
     for breach in breaches:
         if breach.action == NOTE:
             continue
         if breach.symbol < 0 or breach.action == REDUCE:
+            guard.held_at = guard.now
             book.state = max(book.state, HALTED if breach.action == HALT else REDUCING)
-        if breach.action in (CANCEL_WORKING, REDUCE, FLATTEN, HALT):
+        if breach.action == FLATTEN:
+            closing.close(breach.symbol, book)
+        elif breach.action in (CANCEL_WORKING, REDUCE, HALT):
             for symbol in named(breach.symbol, book.symbol_count):
                 cancel_working(book, symbol)
-        if breach.action == FLATTEN:
-            for symbol in named(breach.symbol, book.symbol_count):
-                closing.flatten[symbol] = 1
-        elif breach.action == REDUCE:
+        if breach.action == REDUCE:
             closing.reduce[breach.symbol] = max(closing.reduce[breach.symbol], breach.quantity)
 
 

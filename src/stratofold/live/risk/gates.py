@@ -42,8 +42,10 @@ from stratofold.live.risk.verdict import (
     INSTRUMENT_HALTED,
     MESSAGE_RATE,
     OUT_OF_SESSION,
+    REDUCING_ONLY,
     REPEATED_EXECUTION,
     STALE_DATA,
+    Breach,
     Verdict,
     Wish,
     refused,
@@ -218,7 +220,7 @@ class RepeatedExecution:
     __slots__ = ("begun", "count", "disabled", "last_number", "most", "span_ns")
 
     def __init__(self, symbol_count: int, most: float, span_ns: int) -> None:
-        """Nothing executed yet; places are by symbol, buys then sells."""
+        """Nothing executed yet; places are by symbol, buys then sells; `disabled` is since when (0: it is not)."""
         self.most = most
         self.span_ns = span_ns
         self.begun = array("q", [-LONGEST]) * (2 * symbol_count)
@@ -226,27 +228,30 @@ class RepeatedExecution:
         self.last_number = integers(2 * symbol_count)
         self.disabled = integers(symbol_count)
 
-    def hear(self, event: Event) -> None:
-        """Fills count; the operator's resume enables again and counts from nothing."""
+    def hear(self, event: Event) -> list[Breach]:
+        """Fills count, and the last one breaks; the operator's resume enables again and counts from nothing."""
         if isinstance(event, Report) and event.kind in (PARTIAL, FILLED):
-            self._executed(event)
-        elif isinstance(event, Command) and event.kind == COMMAND_RESUME:
+            return self._executed(event)
+        if isinstance(event, Command) and event.kind == COMMAND_RESUME:
             for symbol in named(event.symbol, len(self.disabled)):
                 self.disabled[symbol] = 0
                 self.count[2 * symbol] = self.count[2 * symbol + 1] = 0
+        return []
 
-    def _executed(self, fill: Report) -> None:
-        """One fill: the first of its order counts."""
+    def _executed(self, fill: Report) -> list[Breach]:
+        """One fill: the first of its order counts; returns the breach when it is the last that is allowed."""
         place = 2 * fill.symbol + (fill.side < 0)
         if fill.number == self.last_number[place] and fill.number != 0:
-            return
+            return []
         self.last_number[place] = fill.number
         if fill.time - self.begun[place] >= self.span_ns:
             self.begun[place] = fill.time
             self.count[place] = 0
         self.count[place] += 1
-        if self.count[place] >= self.most:
-            self.disabled[fill.symbol] = 1
+        if self.count[place] < self.most or self.disabled[fill.symbol]:
+            return []
+        self.disabled[fill.symbol] = max(fill.time, 1)
+        return [Breach(REPEATED_EXECUTION, fill.symbol, REDUCING_ONLY, self.most, float(self.count[place]), fill.time)]
 
     def verdict(self, now: int, wish: Wish) -> Verdict:  # noqa: ARG002  gates have one signature
         """Refuses what opens in an instrument that is disabled; with `most` 0 nothing was ever enabled."""

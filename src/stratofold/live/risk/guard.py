@@ -38,17 +38,22 @@ ANY = SymbolBounds()
 
 
 class Guard:
-    """The risk around one book.  `now` is the latest moment that an event has told of (ns UTC)."""
+    """The risk around one book.
+
+    `now` is the latest moment that an event has told of, `held_at` that of the last breach that holds the book as a
+    whole (ns UTC; 0: none, or a person has resumed since).
+    """
 
     __slots__ = (
-        "closing", "equity_stops", "exposure", "halts", "moment", "now", "price_stops", "rate", "regulation", "repeats",
-        "session", "stale", "symbols",
+        "closing", "equity_stops", "exposure", "halts", "held_at", "moment", "now", "price_stops", "rate", "regulation",
+        "repeats", "session", "stale", "symbols",
     )  # fmt: skip
 
     def __init__(self, bounds: Bounds, hours: Sequence[Hours], names: Sequence[str], equities: Sequence[bool]) -> None:
         """`hours`, `names` and `equities` (whether American equity rules speak of it) are by symbol handle."""
         ages = [min(bounds.data.age_seconds_max, bounds.symbols.get(name, ANY).age_seconds_max) for name in names]
         self.now: int = 0
+        self.held_at: int = 0
         self.stale = StaleData([span_ns(age) for age in ages], hours)
         self.halts = Halts(len(names))
         self.session = InSession(
@@ -75,10 +80,10 @@ class Guard:
         self._value(event, book)
         self.stale.hear(event)
         self.halts.hear(event)
-        self.repeats.hear(event)
         self.regulation.hear(event, book)
         self.closing.hear(event, book)
-        breaches = self._money(event, book)
+        breaches = self.repeats.hear(event)
+        breaches += self._money(event, book)
         breaches += self.price_stops.hear(event, book)
         if isinstance(event, Report) and event.kind in (PARTIAL, FILLED):
             breaches += self.exposure.judge(book, event.time)
@@ -107,6 +112,7 @@ class Guard:
             stops.paid(amount if event.kind == DEPOSIT else -amount)
         elif isinstance(event, Command) and event.kind == COMMAND_RESUME and event.symbol < 0:
             stops.resume()
+            self.held_at = 0
         if not self.moment.complete(event):
             stops.equity = book.equity
             return breaches

@@ -335,15 +335,14 @@ def _shown(name: str, value: Any) -> str:
     return "inf" if value == inf else str(value)
 
 
-def require_acknowledged(before: Mapping[str, Any], after: Mapping[str, Any], given: str = "") -> list[Difference]:
-    """The differences from the last run's limits, which a person has acknowledged by their name.
-
-    Where there are any, the book starts reducing-only until the first clean reconcile.  Raises Setup SF894, with every
-    difference and the name to give, when there are some and `given` is not the name of what is there now.
-    """
+def require_acknowledged(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, acknowledged: bool
+) -> list[Difference]:
+    """The differences from the last run's limits; raises Setup SF894 with all of them when nobody has acknowledged them."""
     changed = differences(before, after)
-    name = digest(after)
-    if changed and given != name:
+    if changed and not acknowledged:
         what = f"{len(changed)} limits are not what they were at the last run"
-        raise Setup("SF894", what, why="; ".join(map(str, changed)), fix=f"if that is meant: --acknowledge {name}")
+        raise Setup(
+            "SF894", what, why="; ".join(map(str, changed)), fix="if that is meant, run again with --acknowledge"
+        )
     return changed

@@ -72,8 +72,9 @@ class EquityStops:
         self.start += amount
 
     def resume(self) -> None:
-        """A person accepts what was lost."""
-        self.peak = self.start = self.equity
+        """A person accepts what was lost, by the stops that have tripped; the others remember."""
+        self.peak = self.equity if self.drawdown_tripped else self.peak
+        self.start = self.equity if self.daily_tripped else self.start
         self.drawdown_tripped = self.daily_tripped = False
 
     def judge(self, equity: float, time: int) -> list[Breach]:
@@ -155,6 +156,8 @@ class PriceStops:
         held = book.ledger.holdings[symbol].quantity
         if held == 0.0:
             self.arm(symbol)
+            return []
+        if self.closed_in[symbol] == self.hours[symbol].session(event.time):
             return []
         side = 1.0 if held > 0.0 else -1.0
         price = _exit_price(event, side)

@@ -124,6 +124,17 @@ def test_closing_is_tried_again_when_the_venue_rejects_it():
     assert floor.report(REJECTED, closing) == [(SUBMIT, 0, -1, 100.0)]
 
 
+def test_what_closes_is_not_cancelled_by_the_next_price_or_the_next_word():
+    floor = Floor(lifted(stops={"stop_loss": 0.20}))
+    floor.hold(0, +10)
+    floor.price(100.0)
+    assert floor.price(80.0) == [(SUBMIT, 0, -1, 10.0)]
+    assert floor.price(79.0) == floor.step(Command(), kind=COMMAND_FLATTEN, symbol=0) == []
+    floor.at(1440 + 600)
+    assert floor.price(70.0) == []
+    assert floor.guard.closing.busy
+
+
 def test_closing_goes_on_after_a_restart():
     floor = falling(FLATTEN)
     floor.price(10.0)

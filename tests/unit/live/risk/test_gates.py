@@ -9,7 +9,8 @@ from stratofold.events import COMMAND_RESUME, GAP, HALT, MUTE, RESTORED, RESUME,
 from stratofold.fold.order import AT_CLOSE
 from stratofold.fold.state import restore, save
 from stratofold.live.risk.bounds import Bounds, SymbolBounds
-from tests.unit.live.risk.scene import CLOSES, DAY, HOURS, MINUTE, OPENS, Scene, lifted
+from stratofold.live.risk.verdict import REDUCING_ONLY
+from tests.unit.live.risk.scene import CLOSES, DAY, HOURS, MINUTE, OPENS, Scene, lifted, said
 
 STALE = lifted(data={"age_seconds_max": 300.0})
 
@@ -215,7 +216,9 @@ def test_so_many_executed_orders_disable_an_instrument_until_a_person_resumes_it
     scene = Scene(THROTTLED)
     executions(scene, 1, 2)
     assert scene.ask(0, +1) is None
-    executions(scene, 3, minute=600.5)
+    broken = scene.fill(0, +1, minute=600.5, number=3)
+    assert said(broken) == [("repeated_execution", 0, REDUCING_ONLY, 3.0, 3.0)]
+    assert scene.fill(1, +1, number=4) == []
     assert scene.ask(0, +1) == ("repeated_execution", 3.0, 3.0)
     assert scene.ask(0, -1) == ("repeated_execution", 3.0, 0.0)
     assert scene.ask(0, -1, reduces=True) is None

@@ -166,15 +166,13 @@ def test_a_configuration_has_one_name_however_it_is_written():
     assert digest(rows("")) != digest(rows("[limits]\nposition_max = 5"))
 
 
-def test_limits_that_differ_from_the_last_run_must_be_acknowledged_by_their_name():
+def test_limits_that_differ_from_the_last_run_must_be_acknowledged():
     before, after = rows(""), rows("[risk.stops]\ndrawdown_max = 0.2\naction = 'flatten'")
-    assert require_acknowledged(before, before) == []
-    for given in ("", digest(before), "yes"):
-        with pytest.raises(Setup) as raised:
-            require_acknowledged(before, after, given)
-        assert raised.value.code == "SF894"
-        assert "risk.stops.drawdown_max: 0.0 -> 0.2 (looser)" in raised.value.why
-        assert "risk.stops.action: reducing_only -> flatten" in raised.value.why
-        assert raised.value.fix.endswith(digest(after))
-    assert len(require_acknowledged(before, after, digest(after))) == 2
+    assert require_acknowledged(before, before, acknowledged=False) == []
+    with pytest.raises(Setup) as raised:
+        require_acknowledged(before, after, acknowledged=False)
+    assert raised.value.code == "SF894"
+    assert "risk.stops.drawdown_max: 0.0 -> 0.2 (looser)" in raised.value.why
+    assert "risk.stops.action: reducing_only -> flatten" in raised.value.why
+    assert len(require_acknowledged(before, after, acknowledged=True)) == 2
     assert after["risk.exposure.action"] == REDUCING_ONLY

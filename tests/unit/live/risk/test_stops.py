@@ -48,6 +48,13 @@ def test_a_drawdown_holds_over_sessions_and_recoveries_until_a_person_accepts_it
     assert said(scene.bar(0, 70.0)) == [("drawdown", -1, REDUCING_ONLY, 0.10, pytest.approx(2_000 / 19_000))]
 
 
+def test_a_resume_of_something_else_forgives_no_loss():
+    scene = holding(lifted(stops={"drawdown_max": 0.10, "daily_loss_max": 1_500.0}))
+    scene.bar(0, 90.0)
+    scene.command(COMMAND_RESUME)
+    assert [row[0] for row in said(scene.bar(0, 79.0))] == ["drawdown", "daily_loss"]
+
+
 def test_money_paid_in_or_out_is_neither_gain_nor_loss():
     for kind, sign in ((DEPOSIT, +1.0), (WITHDRAWAL, -1.0)):
         scene = holding(lifted(stops={"drawdown_max": 0.10, "daily_loss_max": 1_500.0}))
