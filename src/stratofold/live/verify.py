@@ -139,7 +139,7 @@ def _text(fold: Fold, place: int, rows: Any) -> str:
     if place == 1:
         return "; ".join(describe(tuple(row), fold.names) for row in rows)
     if place == 2:
-        return "; ".join(f"#{row[1]} refused" + f": {reason_name(row[4])}" for row in rows)
+        return "; ".join(f"#{row[1]} refused: {reason_name(row[4])}" for row in rows)
     return "; ".join(str(row) for row in rows)
 
 
