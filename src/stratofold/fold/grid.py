@@ -6,8 +6,12 @@ The ledger keeps amounts as whole numbers of *steps* (`to_steps`): their sums ne
 `steps / scale` is the value on the grid, bit for bit.
 """
 
+from stratofold.fold.marks import seldom
+
 STEPS_MAX = 9007199254740992.0  # 2**53: past it a double cannot hold every step
 _ROUNDER = 4503599627370496.0  # 2**52: adding it leaves no room for a fraction, so the hardware rounds half-even
+_NEAR = 2251799813685248.0  # 2**51: up to here one number does so for both signs,
+_NEAR_ROUNDER = 6755399441055744.0  # three times as much: what is added to it stays where steps are 1 apart
 _DUST = 1e-9  # of a lot: what binary division leaves below a whole number of lots
 _LAST_PLACES = 4.440892098500626e-16  # 2**-51: and what it leaves of a number of lots past 2**21
 
@@ -15,6 +19,14 @@ _LAST_PLACES = 4.440892098500626e-16  # 2**-51: and what it leaves of a number o
 def to_steps(value: float, scale: float) -> float:
     """`value` as a whole number of steps, half-even; raises OverflowError past 2**53 steps or on NaN."""
     steps = value * scale
+    if -_NEAR < steps < _NEAR:
+        return (steps + _NEAR_ROUNDER) - _NEAR_ROUNDER
+    return _far_steps(steps)
+
+
+@seldom
+def _far_steps(steps: float) -> float:
+    """`to_steps` past 2**51, where the two signs are rounded each its own way."""
     if 0.0 <= steps < _ROUNDER:
         return (steps + _ROUNDER) - _ROUNDER
     if -_ROUNDER < steps < 0.0:

@@ -212,9 +212,9 @@ class Ledger:
             holding.price = price
         if contract.margined:
             holding.carried_steps -= side * value
+            self.cash_steps[contract.currency] -= fee_steps
         else:
-            self.cash_steps[contract.currency] -= side * value
-        self.cash_steps[contract.currency] -= fee_steps
+            self.cash_steps[contract.currency] -= side * value + fee_steps
         if after == 0.0:
             self._settle_if_flat(holding)
             self._forget_worth(holding)
