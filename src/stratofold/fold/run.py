@@ -232,12 +232,13 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     if engine.unobserved and time > book.time:
         observe(engine)
     place = venue.places[bar.symbol]
+    was_filled = False
     if place.working > 0 or place.called != 0:
         book.time = time
-        match(engine, strategy, bar)
+        was_filled = match(engine, strategy, bar)
     place.last_time = time
     place.price = bar.close
-    if hear_bar(engine, strategy, bar) or book.busy:
+    if hear_bar(engine, strategy, bar) or was_filled:
         engine.equity_steps = book.ledger.equity_steps
         engine.unobserved = True
         if engine.equity_steps < 0.0:
@@ -258,21 +259,34 @@ def observe(engine: Engine) -> None:
 
 @seldom
 def after_bar(engine: Engine, strategy: Strategy) -> None:
-    """What only some bars need: messages, margins, the equity curve."""
-    if engine.book.busy:
-        engine.quiet_until = LONG_AGO
+    """What only some bars need: messages, margins, the equity curve, and a look at what they made due."""
     if engine.book.outbox_count > 0 or engine.venue.report_count > 0:
         deliver(engine, strategy)
     if engine.venue.watches_margin:
         engine.venue.check_margin(engine.book.time)
     if len(engine.logs.curve) > 0:
         engine.logs.curve[engine.bar_index] = engine.book.ledger.equity
+    if engine.book.busy:
+        rest(engine)
+
+
+def rest(engine: Engine) -> None:
+    """The book is at rest again: a log may be crowded, an order may expire or a timer be due sooner than was thought."""
+    book = engine.book
+    if engine.logs.crowded:
+        engine.quiet_until = LONG_AGO
+        return
+    book.busy = False
+    engine.quiet_until = min(engine.quiet_until, engine.venue.expiry)
+    if book.timer_count > 0:
+        engine.quiet_until = min(engine.quiet_until, book.timer_due[0])
 
 
 @seldom
-def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
-    """The bar, phase by phase; every fill is heard before the next order is tried."""
+def match(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
+    """The bar, phase by phase; every fill is heard before the next order is tried.  Whether there was a fill."""
     venue = engine.venue
+    before = engine.logs.fills.count
     venue.begin(bar)
     if venue.report_count > 0:
         deliver(engine, strategy)
@@ -298,6 +312,7 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     if venue.expiry <= bar.time:
         venue.expire_at(bar)
         deliver(engine, strategy)
+    return engine.logs.fills.count != before
 
 
 @seldom
