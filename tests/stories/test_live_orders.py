@@ -1,11 +1,19 @@
 """Every kind of word on the book, through the real order path in lock-step, is what the backtest makes of it."""
 
+import asyncio
+import contextlib
+from itertools import accumulate
+
 import pytest
 
 import stratofold
 from stratofold import Strategy
+from stratofold.adapters.embedded.tasks import Tasks
+from stratofold.adapters.ports import VenueReport
 from stratofold.exchange.core import Exchange, Rules
 from stratofold.exchange.desk import Terms
+from stratofold.live.lockstep import run_in_step
+from stratofold.live.words import offer_of
 from tests.live_tools import paper
 
 DAY_NS = 86_400_000_000_000
@@ -71,3 +79,44 @@ def test_the_same_fills_as_the_backtest(strategy, volume_cap):
     assert {answer.state for _, answer in run.witness.answers} <= {"accepted", "rejected"}
     assert len(rows) > 20
     assert found == rows
+
+
+class BuysOnce(Strategy):
+    """Fifteen shares at the first bar, at a limit that nobody meets."""
+
+    def on_bar(self, bar, book):
+        if book.position(0) == 0.0 and len(book.orders) == 0:
+            book.buy(0, 15.0, limit=1.0)
+
+
+@pytest.mark.parametrize("parts", [(15.0,), (5.0, 10.0), (1.0, 2.0, 3.0, 4.0, 5.0)])
+def test_fills_that_come_together_are_heard_one_after_the_other(parts):
+    """A poll brings all of an order's fills at once; the last of them ends the order."""
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(BuysOnce, data, DAY_NS)
+
+    async def work():
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            clock_at = []
+            with contextlib.suppress(StopAsyncIteration):
+                await run_in_step(runner, run.stepper, run.clock, lambda time: clock_at.append(time) or _stop(clock_at))
+            (order,) = runner.desk.fold.engine.book.orders
+            filled = list(accumulate(parts))
+            offers = [
+                offer_of(VenueReport(f"fill:x:{done}", "partial", "paper-g1-1", "x", "AAPL", 1, run.clock.now(), part, 1.0, cumulative=done))
+                for part, done in zip(parts, filled, strict=True)
+            ]  # fmt: skip
+            assert order.remaining == 15.0
+            run.journal.offer("paper", offers)
+            await runner.pump()
+            return runner.desk.fold.engine.book
+
+    book = asyncio.run(work())
+    assert book.position(0) == 15.0
+    assert len(book.orders) == 0
+
+
+def _stop(times):
+    if len(times) == 2:
+        raise StopAsyncIteration
