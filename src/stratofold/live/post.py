@@ -30,13 +30,11 @@ def post(
     Raises as `open_desk` and `decide`: Stop SF801 when another writer came in between, Setup SF111 for another code.
     """
     desk = open_desk(journal, book, strategy, holder, now, artifacts)
-    batch = []
+    done = 0
     for offer in journal.inbox(book):
         if offer.source == "venue":
+            # One at a time: whether a fill is an order's last depends on the one before.
             report = report_of(desk.fold, desk.manifest.book, desk.manifest.generation, offer.body)
             if report is not None:
-                batch.append(Heard(report, offer.number))
-    done = 0
-    while done < len(batch):
-        done += decide(desk, batch[done:], now, claim=False).count
+                done += decide(desk, [Heard(report, offer.number)], now, claim=False).count
     return done

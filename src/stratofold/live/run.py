@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stratofold.adapters.ports import CLAIMED, DROPPED, NoAnswer
 from stratofold.errors import Retry
-from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, Bar, Command
+from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, Bar, Command, Report
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
 from stratofold.live.deliver import deliver, orphans
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken
@@ -167,10 +167,16 @@ class Runner:
         """What is to be heard next."""
         desk = self.desk
         batch = self._commands()
+        symbols: set[int] = set()
         for offer in desk.journal.inbox(desk.manifest.book):
             heard = self._read(offer.source, offer.body, offer.number)
-            if heard is not None:
-                batch.append(heard)
+            if heard is None:
+                continue
+            if isinstance(heard.event, Report):
+                if heard.event.symbol in symbols:
+                    break  # whether a fill is an order's last depends on the one before: read it when that is folded
+                symbols.add(heard.event.symbol)
+            batch.append(heard)
         if batch:
             return batch
         while self.market:
