@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from stratofold.cli import backtest, check, demo, doctor, exchange, freeze, init, report, secret
+from stratofold.cli import run as run_verb
 from stratofold.cli.output import Exit, show_error
 from stratofold.errors import Setup
 
@@ -30,6 +31,7 @@ app.command(name="backtest", context_settings=FREE_OPTIONS)(backtest.backtest)
 app.command(name="report", context_settings=FREE_OPTIONS)(report.report)
 app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
+app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
 app.command(name="demo")(demo.demo)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="exchange")(exchange.exchange)

@@ -74,6 +74,7 @@ _BACKTEST: dict[str, tuple[Callable[[object], bool], str]] = {
     "report": (_is_text, 'a path: "report.html"'),
 }
 SECTIONS = ("backtest", "parameters", "fees", "slippage", "limits")
+OTHERS = ("risk", "live")  # sections of the live path, which reads them itself
 
 
 def read_config(path: Path) -> Config:
@@ -97,6 +98,8 @@ def _section_problems(tables: Mapping[str, Any], lines: "_Lines") -> list[Setup]
     """All that is wrong with the file."""
     problems: list[Setup] = []
     for name, table in tables.items():
+        if name in OTHERS:
+            continue
         if name not in SECTIONS or not isinstance(table, dict):
             problems.append(_unknown("section", name, SECTIONS, lines.place("", name)))
         elif name == "backtest":

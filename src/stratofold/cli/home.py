@@ -1,0 +1,89 @@
+"""Where a live book lives on a laptop: one folder with the journal, the archive and the secrets.
+
+What comes in: a path, or nothing (`STRATOFOLD_HOME`, else `.stratofold` here).  What goes out: adapters on that folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratofold.errors import Setup
+
+if TYPE_CHECKING:
+    from stratofold.adapters.embedded.artifacts import Artifacts
+    from stratofold.adapters.embedded.journal import Journal
+    from stratofold.adapters.embedded.notifier import Notifier
+    from stratofold.adapters.embedded.secrets import Secrets
+    from stratofold.adapters.ports import Head
+
+HomePath = Annotated[
+    Path | None, typer.Option("--home", help="The folder of journal, archive and secrets. Default: .stratofold here.")
+]
+BookName = Annotated[str | None, typer.Option("--book", help="Which book; default: the only one there is.")]
+
+
+class Home:
+    """One folder."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Nothing is opened or made yet."""
+        self.path = path or Path(os.environ.get("STRATOFOLD_HOME", ".stratofold"))
+
+    def journal(self, *, make: bool = False) -> Journal:
+        """The journal; raises Setup SF941 when there is none and it should not be made."""
+        from stratofold.adapters.embedded.journal import Journal
+
+        file = self.path / "journal.db"
+        if not make and not file.is_file():
+            what = f"there is no journal in {self.path}"
+            raise Setup(
+                "SF941",
+                what,
+                why="nothing was ever run here",
+                fix="give the folder with --home, or start one: stratofold run",
+            )
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Journal(file)
+
+    def artifacts(self) -> Artifacts:
+        """The archive's segments, models and reports."""
+        from stratofold.adapters.embedded.artifacts import Artifacts
+
+        return Artifacts(self.path / "artifacts")
+
+    def secrets(self) -> Secrets:
+        """Keys and tokens."""
+        from stratofold.adapters.embedded.secrets import Secrets
+
+        return Secrets(self.path)
+
+    def notifier(self, channels: list[str]) -> Notifier | None:
+        """Who tells people, None without channels."""
+        from stratofold.adapters.embedded.notifier import Notifier
+
+        return Notifier(self.secrets(), channels) if channels else None
+
+
+def head_of(journal: Journal, book: str | None) -> Head:
+    """The book that is meant; raises Setup SF942 when that is not clear, SF805 when it is not there."""
+    if book is not None:
+        return journal.head(book)
+    heads = journal.books()
+    if len(heads) != 1:
+        names = ", ".join(head.book for head in heads) or "none"
+        raise Setup("SF942", f"which book? there are: {names}", place="the command line", fix="name it: --book NAME")
+    return heads[0]
+
+
+def whoami() -> str:
+    """Who says something to a book, for its records."""
+    try:
+        user = os.getlogin()
+    except OSError:
+        user = str(os.getuid()) if hasattr(os, "getuid") else "somebody"
+    return f"{user} by {Path(sys.argv[0]).name or 'stratofold'}"

@@ -1,0 +1,159 @@
+"""`stratofold run`: trade a strategy on this machine, on paper unless told otherwise."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stratofold.cli import job as jobs
+from stratofold.cli.config import FILE_NAME
+from stratofold.cli.home import Home, HomePath
+from stratofold.cli.output import Debug, Json, show_json, verb
+from stratofold.errors import Setup
+
+Wait = Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.")]
+
+
+@verb
+def run(
+    context: typer.Context,
+    strategy: jobs.Strategy = None,
+    symbols: jobs.Symbols = None,
+    *,
+    book: Annotated[str, typer.Option(help="The book's name: 1 to 12 letters and digits.")] = "main",
+    exchange: Annotated[
+        Path | None, typer.Option(help="A file with the ready line of `stratofold exchange --json`.")
+    ] = None,
+    keys: Annotated[str | None, typer.Option(help="Alpaca: the name its keys are kept under.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Trade real money. Asks for a typed confirmation.")] = False,
+    bars: Annotated[str, typer.Option(help="1min, 5min, 15min, 1h or 1d.")] = "1min",
+    capital: Annotated[float | None, typer.Option(help="The book's money. Default: the account's cash.")] = None,
+    warm: Annotated[int, typer.Option(help="Days of history to fold first.")] = 0,
+    adopt: Annotated[
+        str | None, typer.Option(help="Which positions of the account are this book's: SPY,AAPL or none.")
+    ] = None,
+    state: Annotated[str | None, typer.Option(help="Of a changed book: keep, migrate or rebuild.")] = None,
+    acknowledge: Annotated[bool, typer.Option("--acknowledge", help="What changed is meant.")] = False,
+    notify: Annotated[str | None, typer.Option(help="Channels to alert, with commas.")] = None,
+    unguarded: Annotated[
+        bool, typer.Option("--unguarded", help="No guard around the fold, as in a backtest; lock-step exchanges only.")
+    ] = False,
+    wait: Wait = None,
+    home: HomePath = None,
+    config: jobs.ConfigPath = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and stop.")] = False,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Run a strategy against a paper exchange or a broker until interrupted; start it again and it goes on."""
+    from stratofold.cli.running import Wanted
+    from stratofold.cli.venue import read_ready, span_ns
+    from stratofold.cli.view import shower
+
+    named = jobs.job({"strategy": strategy, "symbols": symbols}, config, context.args)
+    names = tuple(named.keywords.get("symbols") or ())
+    if not names:
+        raise Setup("SF951", "no symbols were named", fix="--symbols SPY,AAPL")
+    wanted = Wanted(
+        book=book, strategy=named.strategy, strategy_name=named.strategy.__name__, symbols=names,
+        parameters={name: value for name, value in named.keywords.items() if name in named.strategy.parameters()},
+        stated=stated_limits(config, names), span_ns=span_ns(bars), capital=capital, warm_days=warm,
+        adopt=None if adopt is None else tuple(name for name in jobs.split(adopt) if name != "none"),
+        chosen=state, acknowledged=acknowledge, duration_seconds=wait, guarded=not unguarded,
+        channels=tuple(jobs.split(notify)),
+    )  # fmt: skip
+    ready = read_ready(exchange) if exchange is not None else None
+    refuse_unguarded(ready, unguarded=unguarded)
+    if live:
+        confirm(wanted, keys)
+    if dry_run:
+        show_json(plan(wanted, ready, keys, live=live))
+        return
+    place = Home(home)
+    supervisor = asyncio.run(_run(wanted, place, ready, keys, bars, shower(json=json), live=live))
+    if json:
+        show_json(summary(supervisor))
+    else:
+        typer.echo(describe(summary(supervisor)))
+
+
+async def _run(
+    wanted: Any, place: Home, ready: dict[str, Any] | None, keys: str | None, bars: str, show: Any, *, live: bool
+) -> Any:
+    """Find the venue and run the book."""
+    from stratofold.cli.running import run_book
+    from stratofold.cli.venue import alpaca_venue, exchange_venue
+
+    if ready is not None:
+        venue = await exchange_venue(ready, bars)
+    elif keys is not None:
+        venue = alpaca_venue(place, keys, bars, live=live)
+    else:
+        fix = "--exchange FILE for a paper exchange here, or --keys NAME for Alpaca"
+        raise Setup("SF952", "no venue was named", place="the command line", fix=fix)
+    return await run_book(wanted, place, venue, show)
+
+
+def stated_limits(config: Path | None, symbols: tuple[str, ...]) -> Any:
+    """The limits of the configuration; raises Setup SF953 where there are none, because nothing stated allows nothing."""
+    from stratofold.live.risk.limits_config import SUGGESTED, read_stated
+
+    path = config or Path(FILE_NAME)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    stated = read_stated(text, str(path), symbols)
+    if not stated.limits:
+        raise Setup(
+            "SF953", "no limits are stated, so nothing could be ordered", place=str(path),
+            why="limits that nobody stated would be a guess with your money",
+            fix=f"put into {path} what you allow; a paper account of 100,000 could begin with:\n\n{SUGGESTED}",
+        )  # fmt: skip
+    return stated
+
+
+def refuse_unguarded(ready: dict[str, Any] | None, *, unguarded: bool) -> None:
+    """Raise Setup SF954 where the guard is left out and money or time is real."""
+    if unguarded and (ready is None or ready.get("speed") != "step"):
+        raise Setup("SF954", "--unguarded is for lock-step replays only", fix="leave it out, or exchange --speed step")
+
+
+def confirm(wanted: Any, keys: str | None) -> None:
+    """Ask for a typed confirmation; raises Setup SF955 when it is not given."""
+    said = f"trade {wanted.book} for real"
+    typer.echo(
+        f"Real money, keys {keys!r}, limits:\n" + "\n".join(f"  {k} = {v}" for k, v in wanted.stated.limits.items())
+    )
+    if not sys.stdin.isatty() or typer.prompt(f'Type "{said}"') != said:
+        raise Setup("SF955", "live trading was not confirmed", fix=f'type "{said}" on a terminal, or leave --live out')
+
+
+def plan(wanted: Any, ready: dict[str, Any] | None, keys: str | None, *, live: bool) -> dict[str, Any]:
+    """What would be run."""
+    return {
+        "book": wanted.book, "strategy": wanted.strategy_name, "symbols": wanted.symbols,
+        "parameters": wanted.parameters, "limits": dict(wanted.stated.limits),
+        "venue": ready["url"] if ready else f"alpaca {keys}", "money": "real" if live else "paper",
+    }  # fmt: skip
+
+
+def summary(supervisor: Any) -> dict[str, Any]:
+    """What came of a run."""
+    picture, desk = supervisor.picture, supervisor.desk
+    book = desk.fold.engine.book
+    return {
+        "book": desk.manifest.book, "events": picture.events, "orders": picture.orders, "fills": picture.fills,
+        "refusals": picture.refusals, "unknown": picture.unknown, "breaks": picture.breaks, "equity": book.equity,
+        "cash": book.cash, "steps": desk.head.step, "records": desk.head.sequence,
+        "positions": {name: book.position(k) for k, name in enumerate(desk.fold.names) if book.position(k) != 0.0},
+    }  # fmt: skip
+
+
+def describe(said: dict[str, Any]) -> str:
+    """A run in a few lines."""
+    held = ", ".join(f"{quantity:g} {name}" for name, quantity in said["positions"].items()) or "nothing"
+    return (
+        f"book {said['book']}: {said['events']:,} events, {said['orders']} orders, {said['fills']} fills, "
+        f"{said['refusals']} refusals\nequity {said['equity']:,.2f}, cash {said['cash']:,.2f}, holding {held}\n"
+        f"{said['records']:,} records; next: stratofold verify --book {said['book']}"
+    )

@@ -1,0 +1,228 @@
+"""A live run put together: journal, book, venue, supervisor, runner.
+
+What comes in: what `stratofold run` was told.  What goes out: a run that has ended, and its picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from stratofold.errors import Setup, Stop
+from stratofold.live.desk import manifest_of, open_desk
+from stratofold.live.lockstep import run_in_step
+from stratofold.live.manifest import Manifest, base36, code_hash, instrument_rows, source_of
+from stratofold.live.open import adopt, change, difference, open_book, warm_up
+from stratofold.live.run import Pace, Runner
+from stratofold.live.silence import OpenTime, Silence
+from stratofold.live.supervise import Supervisor
+from stratofold.live.timers import Timers
+from stratofold.live.watch import Watch
+from stratofold.market.instruments import Instrument
+from stratofold.market.sessions import calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stratofold.adapters.embedded.journal import Journal
+    from stratofold.adapters.ports import AccountState
+    from stratofold.cli.home import Home
+    from stratofold.cli.venue import Venue
+    from stratofold.events import Event
+    from stratofold.live.desk import Desk
+    from stratofold.live.risk.limits_config import Stated
+
+_DAY_NS = 86_400_000_000_000
+_SKEW_SECONDS_MAX = 5.0
+_SECOND_NS = 1_000_000_000
+
+
+@dataclass
+class Wanted:
+    """What a run is to be; `chosen` says what becomes of a changed book's state, `adopt` which positions are its own."""
+
+    book: str
+    strategy: type[Any]
+    strategy_name: str
+    symbols: tuple[str, ...]
+    parameters: dict[str, Any]
+    stated: Stated
+    span_ns: int
+    capital: float | None = None
+    warm_days: int = 0
+    adopt: tuple[str, ...] | None = None
+    chosen: str | None = None
+    acknowledged: bool = False
+    message_age_seconds: float = 0.0
+    duration_seconds: float | None = None
+    guarded: bool = True
+    channels: tuple[str, ...] = ()
+
+
+async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Runner, Supervisor], Any]) -> Supervisor:
+    """Run a book until it is stopped, its time is over, or a lock-step exchange has nothing left."""
+    from stratofold.adapters.embedded.tasks import Tasks
+
+    journal = home.journal(make=True)
+    try:
+        async with Tasks() as tasks:
+            account = await _asked(venue)
+            desk = await _desk(wanted, journal, venue, account)
+            supervisor = _supervisor(desk, home, venue, wanted)
+            runner = Runner(
+                desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
+                Timers(wanted.strategy.schedule, calendar("XNYS"), desk.manifest.opened), serial=venue.stepper is not None,
+            )  # fmt: skip
+            runner.pace = Pace(timer_grace_seconds=2.0)
+            shown = show(runner, supervisor)
+            if shown is not None:
+                tasks.spawn("view", shown)
+            await _go(runner, supervisor, venue, wanted, tasks)
+            supervisor.close()
+            return supervisor
+    finally:
+        await venue.network.close()
+        journal.close()
+
+
+async def _asked(venue: Venue) -> AccountState:
+    """The account as the venue shows it; raises Stop SF945 when its clock and ours are apart."""
+    account = await venue.broker.account()
+    if account.blocked:
+        raise Stop("SF946", f"the account may not trade: {account.blocked}", fix="ask the broker")
+    if venue.stepper is None:
+        skew = (await venue.broker.clock() - venue.clock.now()) / _SECOND_NS
+        if abs(skew) > _SKEW_SECONDS_MAX and type(venue.clock).__name__ == "Clock":
+            what = f"the venue's clock is {skew:+.0f} s from ours"
+            why = "orders would expire or be stamped at the wrong time"
+            raise Stop(
+                "SF945", what, why=why, fix="set this machine's clock (timedatectl set-ntp true), then run again"
+            )
+    return account
+
+
+async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: AccountState) -> Desk:
+    """The writer of the book: opened, warmed and adopted if it is new, changed if it is to be different."""
+    now = venue.clock.now()
+    journal.limit(venue.account, wanted.stated.account)
+    if wanted.book not in [head.book for head in journal.books()]:
+        return await _new_desk(wanted, journal, venue, account, now)
+    old = manifest_of(journal, wanted.book)
+    new = replace_manifest(old, wanted)
+    changed = difference(old, new)
+    if not changed:
+        return open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)
+    if not wanted.acknowledged:
+        raise Stop(
+            "SF947", f"book {wanted.book} is not what it was: " + "; ".join(shown_difference(changed)),
+            why="what changes about a running book is acknowledged first, and recorded",
+            fix="run again with --acknowledge, and --state keep, migrate or rebuild where the strategy changed",
+        )  # fmt: skip
+    return _changed_desk(wanted, journal, old, new, changed, now)
+
+
+def _changed_desk(
+    wanted: Wanted, journal: Journal, old: Manifest, new: Manifest, changed: dict[str, Any], now: int
+) -> Desk:
+    """A book that goes on otherwise."""
+    from stratofold.errors import Error
+
+    try:
+        desk = open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)
+    except Error as error:
+        if error.code != "SF111" or wanted.chosen != "rebuild":
+            raise Stop(
+                "SF948", "the book's state does not fit the strategy as it is now", why=str(error),
+                fix=f"rebuild it from the book's history: --acknowledge --state rebuild, or go back to the code {old.code}",
+            ) from error  # fmt: skip
+        raise
+    return change(desk, new, wanted.strategy, wanted.chosen or "keep", now) if changed else desk
+
+
+async def _new_desk(wanted: Wanted, journal: Journal, venue: Venue, account: AccountState, now: int) -> Desk:
+    """Open a book: its positions stated, history folded first."""
+    if account.positions and wanted.adopt is None:
+        held = ", ".join(f"{quantity:g} {symbol}" for symbol, (quantity, _) in sorted(account.positions.items()))
+        raise Setup(
+            "SF949", f"the account holds {held}", why="somebody must say what of it belongs to this book",
+            fix=f"--adopt none, or --adopt {','.join(sorted(account.positions))}",
+        )  # fmt: skip
+    history: list[tuple[str, Event]] = []
+    if wanted.warm_days:
+        history = await venue.feed.history(wanted.symbols, now - wanted.warm_days * _DAY_NS, now)
+    manifest = new_manifest(
+        wanted, venue.account, wanted.capital or account.cash, now, history[0][1].time if history else 0
+    )
+    open_book(journal, manifest, now, source_of(wanted.strategy))
+    desk = open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)
+    if history:
+        warm_up(desk, _handled(desk, history), now)
+    adopt(desk, account, wanted.adopt or (), now)
+    return desk
+
+
+def _handled(desk: Desk, history: Sequence[tuple[str, Event]]) -> list[Event]:
+    """Events with their symbol's handle."""
+    events = []
+    for symbol, event in history:
+        event.symbol = desk.fold.handles[symbol]  # type: ignore[attr-defined]  # bars and actions have one
+        events.append(event)
+    return events
+
+
+def new_manifest(wanted: Wanted, account: str, capital: float, now: int, warmed_from: int) -> Manifest:
+    """What a new book is opened with; its generation is the second of its birth."""
+    rows = instrument_rows([Instrument(name, price_decimals=2, quantity_decimals=0) for name in wanted.symbols])
+    age = wanted.message_age_seconds or (60.0 if wanted.span_ns < _DAY_NS else 3_600.0)
+    return Manifest(
+        book=wanted.book, account=account, generation=base36(now // _SECOND_NS), strategy=wanted.strategy_name,
+        parameters=wanted.parameters, instruments=rows, calendar="XNYS", currency="USD", capital=capital,
+        limits=dict(wanted.stated.limits), span_ns=wanted.span_ns, opened=now, code=code_hash(wanted.strategy),
+        warmed_from=warmed_from, message_age_seconds=age, bounds=asdict(wanted.stated.bounds) if wanted.guarded else None,
+    )  # fmt: skip
+
+
+def replace_manifest(old: Manifest, wanted: Wanted) -> Manifest:
+    """How the book would be opened now, but for its identity and its capital."""
+    new = new_manifest(wanted, old.account, old.capital, old.opened, old.warmed_from)
+    import msgspec
+
+    return msgspec.structs.replace(new, generation=old.generation)
+
+
+def shown_difference(changed: dict[str, tuple[object, object]]) -> list[str]:
+    """What changed, a line each; long values are only named."""
+    lines = []
+    for name, (before, after) in changed.items():
+        if isinstance(before, dict) and isinstance(after, dict):
+            keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+            lines += [f"{name}.{key} {before.get(key)!r} -> {after.get(key)!r}" for key in sorted(keys)]
+        else:
+            lines.append(f"{name} {before!r} -> {after!r}" if len(f"{before}{after}") < 120 else name)
+    return lines
+
+
+def _supervisor(desk: Desk, home: Home, venue: Venue, wanted: Wanted) -> Supervisor:
+    """Who watches."""
+    near = calendar("XNYS").slice(desk.manifest.opened, desk.manifest.opened + 3_650 * _DAY_NS)
+    silence = Silence(OpenTime(near.opens, near.closes), desk.fold.names, wanted.span_ns, venue.clock.now())
+    notifier = home.notifier(list(wanted.channels))
+    return Supervisor(desk, Watch(silence), venue.clock, notifier, home.artifacts())
+
+
+async def _go(runner: Runner, supervisor: Supervisor, venue: Venue, wanted: Wanted, tasks: Any) -> None:
+    """Run to the end; the first interruption stops after what is under way."""
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError, ValueError):
+            loop.add_signal_handler(name, runner.stop)
+    if venue.stepper is not None:
+        await run_in_step(runner, venue.stepper, venue.clock, lambda _: None)  # type: ignore[arg-type]
+        return
+    tasks.spawn("watch", supervisor.watch_often(runner))
+    if wanted.duration_seconds is not None:
+        loop.call_later(wanted.duration_seconds, runner.stop)
+    await runner.run()

@@ -1,0 +1,133 @@
+"""A broker and a feed by what the command line says: a paper exchange on this machine, or Alpaca.
+
+What comes in: the file with an exchange's ready line, or the name under which keys are kept.  What goes out: a `Venue`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from stratofold.errors import Setup
+from stratofold.live.lockstep import SteppedClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stratofold.adapters.brokers.alpaca import AlpacaBroker
+    from stratofold.adapters.brokers.alpaca_access import Access
+    from stratofold.adapters.feeds.alpaca import AlpacaFeed
+    from stratofold.adapters.ports import Clock, Stepper
+    from stratofold.cli.home import Home
+
+SPANS = {"1min": 60, "5min": 300, "15min": 900, "1h": 3_600, "1d": 86_400}
+_SECOND_NS = 1_000_000_000
+
+
+@dataclass
+class Venue:
+    """Where orders go and events come from; `stepper` is there when the exchange waits for us."""
+
+    broker: AlpacaBroker
+    feed: AlpacaFeed
+    clock: Clock
+    network: Any
+    account: str
+    stepper: Stepper | None = None
+
+
+class PacedClock:
+    """A replay's time: it began at `time` (ns UTC) and goes `speed` times as quick as ours."""
+
+    def __init__(self, time_ns: int, speed: float) -> None:
+        """It is `time_ns` now."""
+        self._began = time_ns
+        self._mark = time.monotonic_ns()
+        self._speed = speed
+
+    def now(self) -> int:
+        """See `ports.Clock`."""
+        return self._began + int((time.monotonic_ns() - self._mark) * self._speed)
+
+    def monotonic(self) -> int:
+        """See `ports.Clock`."""
+        return time.monotonic_ns()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `ports.Clock`; our own seconds, because what is waited for is a network."""
+        await asyncio.sleep(max(seconds, 0.0))
+
+
+def read_ready(path: Path) -> dict[str, Any]:
+    """The ready line of an exchange; raises Setup SF943 when there is none in the file."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        ready: dict[str, Any] = json.loads(next(line for line in lines if line.startswith("{")))
+        return ready | {"trading_url": ready["url"]}
+    except (OSError, ValueError, KeyError, StopIteration) as error:
+        what = f"{path} does not say where an exchange is"
+        fix = f"stratofold exchange --speed 60 --port 0 --json > {path} &"
+        raise Setup("SF943", what, place=str(path), why=str(error) or "it is empty", fix=fix) from error
+
+
+async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:
+    """A paper exchange; the clock is its own."""
+    from stratofold.adapters.brokers.alpaca_access import Access
+    from stratofold.adapters.feeds.lockstep import ExchangeStepper
+    from stratofold.adapters.network.client import Network
+
+    names = ("key_id", "secret_key", "trading_url", "stream_url", "data_url", "data_stream_url")
+    access = Access(**{name: ready[name] for name in names})
+    network = Network()
+    stepper = ExchangeStepper(access, network)
+    now = (await stepper.now()).time
+    steps = ready["speed"] == "step"
+    clock: Clock = SteppedClock(now) if steps else PacedClock(now, _speed(ready["speed"]))
+    made = _alpaca(access, network, clock, span, requests_per_minute=0)
+    made.account = f"paper{ready['key_id'][-6:]}"
+    made.stepper = stepper if steps else None
+    return made
+
+
+def alpaca_venue(home: Home, keys: str, span: str, *, live: bool) -> Venue:
+    """Alpaca with the keys kept as `KEYS-key-id` and `KEYS-secret-key`: its paper account, or the one with real money."""
+    from stratofold.adapters.brokers.alpaca_access import LIVE_STREAM_URL, LIVE_TRADING_URL, Access
+    from stratofold.adapters.embedded.clock import Clock
+    from stratofold.adapters.network.client import Network
+
+    secrets = home.secrets()
+    key, secret = secrets.get(f"{keys}-key-id"), secrets.get(f"{keys}-secret-key")
+    access = Access(key, secret, LIVE_TRADING_URL, LIVE_STREAM_URL) if live else Access(key, secret)
+    made = _alpaca(access, Network(), Clock(), span, requests_per_minute=200)
+    made.account = keys
+    return made
+
+
+def _alpaca(access: Access, network: Any, clock: Clock, span: str, *, requests_per_minute: int) -> Venue:
+    """Broker and feed of one access."""
+    from stratofold.adapters.brokers.alpaca import AlpacaBroker
+    from stratofold.adapters.feeds.alpaca import AlpacaFeed
+
+    random = Random(os.getpid())  # noqa: S311  it spreads waiting times
+    broker = AlpacaBroker(access, network, network, clock, random, requests_per_minute=requests_per_minute)
+    feed = AlpacaFeed(
+        access, network, network, clock, random, span_ns=span_ns(span), requests_per_minute=requests_per_minute,
+    )  # fmt: skip
+    return Venue(broker, feed, clock, network, "")
+
+
+def span_ns(span: str) -> int:
+    """A span by its name, in ns; raises Setup SF944 for one that is not known."""
+    if span not in SPANS:
+        raise Setup("SF944", f"there are no bars of {span!r}", fix=f"--bars {', '.join(SPANS)}")
+    return SPANS[span] * _SECOND_NS
+
+
+def _speed(text: str) -> float:
+    """How quick a replay goes; as fast as possible is taken for a million times."""
+    return 1e6 if text == "max" else float(text)
