@@ -5,6 +5,7 @@ What comes in: a runner and its supervisor.  What goes out: text on standard err
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ async def _lines(runner: Runner, supervisor: Supervisor) -> None:
         for line in lines[shown:]:
             typer.echo(line, err=True)
         shown = len(lines)
-        await runner.clock.sleep(0.5)
+        await asyncio.sleep(0.5)
 
 
 async def _table(runner: Runner, supervisor: Supervisor) -> None:
@@ -44,7 +45,7 @@ async def _table(runner: Runner, supervisor: Supervisor) -> None:
     with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as live:
         while not runner.stopping:
             live.update(picture_of(runner, supervisor))
-            await runner.clock.sleep(0.5)
+            await asyncio.sleep(0.5)
 
 
 def picture_of(runner: Runner, supervisor: Supervisor) -> Any:

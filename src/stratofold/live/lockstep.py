@@ -48,7 +48,7 @@ async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, pro
     count = 0
     while True:
         await _hear_timers(runner, clock, released)
-        if released.next is None:
+        if released.next is None or runner.stopping:
             break
         before, released = released.time, await stepper.step()
         clock.time = released.time
