@@ -82,6 +82,8 @@ class SymbolBounds:
     order_notional_max: float = inf
     position_max: float = inf
     age_seconds_max: float = inf
+    stop_loss: float = inf
+    take_profit: float = inf
     position_limit: float = inf
     located: float = 0.0
     restricted: bool = False

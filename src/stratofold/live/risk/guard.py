@@ -51,7 +51,8 @@ class Guard:
 
     def __init__(self, bounds: Bounds, hours: Sequence[Hours], names: Sequence[str], equities: Sequence[bool]) -> None:
         """`hours`, `names` and `equities` (whether American equity rules speak of it) are by symbol handle."""
-        ages = [min(bounds.data.age_seconds_max, bounds.symbols.get(name, ANY).age_seconds_max) for name in names]
+        own = [bounds.symbols.get(name, ANY) for name in names]
+        ages = [min(bounds.data.age_seconds_max, one.age_seconds_max) for one in own]
         self.now: int = 0
         self.held_at: int = 0
         self.stale = StaleData([span_ns(age) for age in ages], hours)
@@ -69,7 +70,11 @@ class Guard:
         self.symbols = SymbolLimits(bounds.symbols, names)
         self.moment = Moment()
         self.equity_stops = EquityStops(bounds.stops)
-        self.price_stops = PriceStops(bounds.stops, hours)
+        self.price_stops = PriceStops(
+            [min(bounds.stops.stop_loss, one.stop_loss) for one in own],
+            [min(bounds.stops.take_profit, one.take_profit) for one in own],
+            hours,
+        )
         self.exposure = AfterTrade(bounds.exposure, len(names))
         self.regulation = Regulation(bounds.rules, bounds.symbols, hours, names, equities)
         self.closing = Closing(len(names))

@@ -14,7 +14,7 @@ from array import array
 from math import isnan, nan
 from typing import TYPE_CHECKING
 
-from stratofold.events import COMMAND_RESUME, SPLIT, Action, Bar, Command, Event, Quote, Trade
+from stratofold.events import COMMAND_RESUME, Bar, Command, Event, Quote, Trade
 from stratofold.live.risk.gates import named
 from stratofold.live.risk.verdict import (
     ALLOWED,
@@ -116,48 +116,36 @@ class EquityStops:
 
 
 class PriceStops:
-    """A position whose price has gone so far from its average price, or past a level that was set, is closed.
+    """A position whose price has gone so far from its average price is closed.
 
     A long is judged by the bid and a short by the offer where there are quotes, else by the trade or the close.  What
     was closed so is not opened again in the same session.
     """
 
-    CONTENT = ("bounds", "hours")
-    __slots__ = ("bounds", "closed_in", "hours", "profit_at", "stop_at")
+    CONTENT = ("hours", "stop_loss", "take_profit")
+    __slots__ = ("closed_in", "hours", "stop_loss", "take_profit")
 
-    def __init__(self, bounds: StopBounds, hours: Sequence[Hours]) -> None:
-        """No levels are set."""
-        self.bounds = bounds
+    def __init__(self, stop_loss: Sequence[float], take_profit: Sequence[float], hours: Sequence[Hours]) -> None:
+        """Fractions of the average price, infinite for none; all are by symbol handle."""
+        self.stop_loss = stop_loss
+        self.take_profit = take_profit
         self.hours = hours
-        self.stop_at = array("d", [nan]) * len(hours)
-        self.profit_at = array("d", [nan]) * len(hours)
         self.closed_in = array("q", [-1]) * len(hours)
 
-    def arm(self, symbol: int, stop: float = nan, profit: float = nan) -> None:
-        """Set price levels for the position of `symbol`; they hold until it is flat.  NaN is none."""
-        self.stop_at[symbol] = stop
-        self.profit_at[symbol] = profit
-
     def hear(self, event: Event, book: Book) -> list[Breach]:
-        """A price may break a level; a split moves the levels; a resume lets the instrument be opened again."""
+        """A price may break a level; a resume lets the instrument be opened again."""
         if isinstance(event, (Bar, Quote, Trade)):
             return self._judge(event, book)
-        if isinstance(event, Action) and event.kind == SPLIT:
-            self.stop_at[event.symbol] /= event.value
-            self.profit_at[event.symbol] /= event.value
-        elif isinstance(event, Command) and event.kind == COMMAND_RESUME:
+        if isinstance(event, Command) and event.kind == COMMAND_RESUME:
             for symbol in named(event.symbol, len(self.closed_in)):
                 self.closed_in[symbol] = -1
         return []
 
     def _judge(self, event: Bar | Quote | Trade, book: Book) -> list[Breach]:
-        """One price against the levels of its position."""
+        """One price against the levels of its position, unless it is being closed in this session already."""
         symbol = event.symbol
         held = book.ledger.holdings[symbol].quantity
-        if held == 0.0:
-            self.arm(symbol)
-            return []
-        if self.closed_in[symbol] == self.hours[symbol].session(event.time):
+        if held == 0.0 or self.closed_in[symbol] == self.hours[symbol].session(event.time):
             return []
         side = 1.0 if held > 0.0 else -1.0
         price = _exit_price(event, side)
@@ -177,11 +165,8 @@ class PriceStops:
         """The prices at which the position is closed, in loss and in profit; infinitely far where there is none."""
         holding = book.ledger.holdings[symbol]
         side = 1.0 if holding.quantity > 0.0 else -1.0
-        stop, profit = self.stop_at[symbol], self.profit_at[symbol]
-        return (
-            holding.average_price * (1.0 - side * self.bounds.stop_loss) if isnan(stop) else stop,
-            holding.average_price * (1.0 + side * self.bounds.take_profit) if isnan(profit) else profit,
-        )
+        price = holding.average_price
+        return price * (1.0 - side * self.stop_loss[symbol]), price * (1.0 + side * self.take_profit[symbol])
 
     def verdict(self, now: int, wish: Wish) -> Verdict:
         """Refuses to open again, in the same session, what a level has closed."""

@@ -204,6 +204,15 @@ def test_a_rate_that_was_changed_keeps_the_newest_moments_of_a_saved_state():
         assert after.ask(0, +1) == outcome
 
 
+def test_what_leaves_first_after_a_rate_was_changed_counts():
+    before = Scene(lifted(rate={"messages_per_second_max": 1.0}))
+    before.guard.sent(None)
+    after = Scene(lifted(rate={"messages_per_second_max": 2.0}))
+    restore(after.guard, save(before.guard))
+    after.guard.sent(None)
+    assert after.ask(0, +1) == ("message_rate", 2.0, 3.0)
+
+
 def executions(scene, *numbers, symbol=0, side=+1, minute=600):
     for k, number in enumerate(numbers):
         scene.fill(symbol, side, minute=minute + k / 60, number=number, kind=2)

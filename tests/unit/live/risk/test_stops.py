@@ -4,8 +4,9 @@ from math import inf
 
 import pytest
 
-from stratofold.events import COMMAND_RESUME, DEPOSIT, SPLIT, WITHDRAWAL, Action, Quote, Trade
+from stratofold.events import COMMAND_RESUME, DEPOSIT, SPLIT, WITHDRAWAL, Quote, Trade
 from stratofold.fold.state import restore, save
+from stratofold.live.risk.bounds import SymbolBounds
 from stratofold.live.risk.verdict import FLATTEN, HALT, NOTE, REDUCING_ONLY
 from tests.unit.live.risk.scene import Scene, lifted, said
 
@@ -186,25 +187,35 @@ def test_a_trade_is_judged_too():
     assert said(holding(FIFTH).hear(Trade, symbol=0, price=75.0)) == [("stop_loss", 0, FLATTEN, 80.0, 75.0)]
 
 
-def test_levels_follow_a_split_and_survive_a_restart():
-    scene = holding(lifted())
-    scene.guard.price_stops.arm(0, stop=90.0, profit=130.0)
+def test_levels_follow_a_split_and_what_they_closed_survives_a_restart():
+    scene = holding(FIFTH)
     scene.book.ledger.split(0, 2.0)
     scene.action(SPLIT, 2.0, 0)
-    assert scene.guard.price_stops.levels(0, scene.book) == (45.0, 65.0)
-    after = holding(lifted(), 200)
+    assert scene.guard.price_stops.levels(0, scene.book) == (40.0, 75.0)
+    assert scene.bar(0, 40.01) == []
+    scene.bar(0, 40.0)
+    after = holding(FIFTH, 200)
     restore(after.guard, save(scene.guard))
-    assert after.bar(0, 45.01) == []
-    assert said(after.bar(0, 45.0)) == [("stop_loss", 0, FLATTEN, 45.0, 45.0)]
+    assert after.ask(0, +1) == ("stop_loss", 0.0, 1.0)
+    assert after.bar(0, 39.0) == []
 
 
-def test_levels_that_were_set_go_with_the_position():
-    scene = holding(lifted())
-    scene.guard.price_stops.arm(0, stop=90.0)
-    scene.hold(0, -100)
-    assert scene.bar(0, 95.0) == []
-    scene.hold(0, +100)
-    assert scene.bar(0, 80.0) == []
+# of all | of S0 || the levels of a long at 100
+OWN = (
+    (0.2, 0.1, (90.0, 150.0)),
+    (0.2, 0.3, (80.0, 150.0)),
+    (0.2, inf, (80.0, 150.0)),
+    (inf, 0.1, (90.0, 150.0)),
+)
+
+
+@pytest.mark.parametrize(("every", "own", "levels"), OWN)
+def test_an_instrument_may_have_a_nearer_level_of_its_own(every, own, levels):
+    stated = {"S0": SymbolBounds(stop_loss=own, take_profit=0.5)}
+    scene = holding(lifted(stops={"stop_loss": every, "take_profit": 0.6}, symbols=stated))
+    assert scene.guard.price_stops.levels(0, scene.book) == levels
+    scene.hold(1, +10)
+    assert scene.guard.price_stops.levels(1, scene.book) == (50.0 * (1.0 - every), 80.0)
 
 
 def test_a_split_of_the_position_moves_its_fraction_with_the_average_price():
@@ -213,14 +224,6 @@ def test_a_split_of_the_position_moves_its_fraction_with_the_average_price():
     scene.action(SPLIT, 4.0, 0)
     assert scene.bar(0, 20.01) == []
     assert said(scene.bar(0, 20.0)) == [("stop_loss", 0, FLATTEN, 20.0, 20.0)]
-
-
-def test_other_actions_move_no_level():
-    scene = holding(FIFTH)
-    event = Action()
-    event.symbol, event.kind, event.value = 0, 1, 0.5
-    assert scene.guard.price_stops.hear(event, scene.book) == []
-    assert scene.guard.price_stops.levels(0, scene.book) == (80.0, 150.0)
 
 
 @pytest.mark.parametrize("action", [REDUCING_ONLY, FLATTEN, HALT])
