@@ -297,10 +297,6 @@ class Journal:
         """See `ports.Journal`; processes that share this object's store in memory count as others."""
         return self._store.version() + self._store.commits - self.mine
 
-    def checkpoint(self) -> None:
-        """Tidy the log in a quiet moment; left out, commits do it themselves when the log is long, and take longer."""
-        self._store.checkpoint()
-
     def close(self) -> None:
         """See `ports.Journal`."""
         self._store.close()

@@ -18,6 +18,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from stratofold.adapters.embedded.schema import APPLICATION, STATEMENTS, VERSION
+from stratofold.adapters.embedded.tidier import Tidier
 from stratofold.errors import Bug, Error, Retry, Setup, Stop
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ Result = TypeVar("Result")
 
 MEMORY = ":memory:"
 BUSY_SECONDS = 10.0
-# A checkpoint inside a commit costs milliseconds.  It is asked for in quiet moments (`checkpoint`); this many pages
-# (64 MB) of log are the bound when there are none.
-LOG_PAGES_MAX = 16_384
+# The log is written over from its start once all of it is in the file, and a commit that overwrites waits half as long
+# for the disk as one that makes the log longer: so it is kept short.  Moving it costs several waits, so a thread does it
+# every so many commits, beside the one that trades; a commit does it itself only when the log is four times as long.
+TIDY_COMMITS = 64
+LOG_PAGES_MAX = 4_096
 
 
 class Store:
@@ -53,6 +56,7 @@ class Store:
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
         self.execute = self.connection.execute
+        self._tidier = None if self.path == MEMORY else Tidier(self.path)
 
     def _make_private(self) -> None:
         """A new file is its owner's alone, before the first byte is in it."""
@@ -158,6 +162,8 @@ class Store:
                     raise translated(error, self.path) from error
                 raise
             self.commits += 1
+        if self._tidier is not None and not self.commits % TIDY_COMMITS:
+            self._tidier.ask()
         if fault is not None:
             fault(verb, "after")
         return result
@@ -182,12 +188,10 @@ class Store:
         """A number that changes when another process has committed."""
         return int(self.execute("PRAGMA data_version").fetchone()[0])
 
-    def checkpoint(self) -> None:
-        """Move the log's pages into the file as far as nobody is in the way: what a quiet moment is for."""
-        self.read("PRAGMA wal_checkpoint(PASSIVE)")
-
     def close(self) -> None:
         """Close the file."""
+        if self._tidier is not None:
+            self._tidier.end()
         self.connection.close()
 
 
