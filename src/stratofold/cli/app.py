@@ -11,7 +11,25 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli import backtest, check, demo, doctor, exchange, freeze, init, report, secret
+from stratofold.cli import (
+    audit,
+    backtest,
+    check,
+    demo,
+    doctor,
+    exchange,
+    flatten,
+    freeze,
+    halt,
+    init,
+    reconcile,
+    report,
+    resume,
+    secret,
+    status,
+    verify,
+    why,
+)
 from stratofold.cli import run as run_verb
 from stratofold.cli.output import Exit, show_error
 from stratofold.errors import Setup
@@ -32,6 +50,9 @@ app.command(name="report", context_settings=FREE_OPTIONS)(report.report)
 app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
+for one in (status.status, halt.halt, resume.resume, flatten.flatten, reconcile.reconcile, verify.verify, why.why):
+    app.command(name=one.__name__)(one)
+app.add_typer(audit.app, name="audit")
 app.command(name="demo")(demo.demo)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="exchange")(exchange.exchange)

@@ -5,13 +5,15 @@ What comes in: a path, or nothing (`STRATOFOLD_HOME`, else `.stratofold` here). 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stratofold.cli.folders import settings_folder
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Home:
         """Keys and tokens."""
         from stratofold.adapters.embedded.secrets import Secrets
 
-        return Secrets(self.path)
+        return Secrets(settings_folder())
 
     def notifier(self, channels: list[str]) -> Notifier | None:
         """Who tells people, None without channels."""
@@ -87,3 +89,20 @@ def whoami() -> str:
     except OSError:
         user = str(os.getuid()) if hasattr(os, "getuid") else "somebody"
     return f"{user} by {Path(sys.argv[0]).name or 'stratofold'}"
+
+
+def strategy_of(spec: str) -> type[Any]:
+    """The strategy class of a book, by what its manifest says; raises Setup when it is not there any more."""
+    from stratofold.cli.load import load_strategy
+
+    return load_strategy(spec)
+
+
+def spec_of(strategy: type[Any]) -> str:
+    """How a strategy class is found again: the file or module it is written in, and its name."""
+    module = sys.modules.get(strategy.__module__)
+    spec = getattr(module, "__spec__", None)
+    found = importlib.util.find_spec(strategy.__module__.partition(".")[0]) if spec is not None else None
+    file = getattr(module, "__file__", None)
+    source = strategy.__module__ if found is not None or file is None else str(Path(file).resolve())
+    return f"{source}:{strategy.__name__}"

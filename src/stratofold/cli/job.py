@@ -102,7 +102,7 @@ def _table(name: str, text: str) -> dict[str, Any]:
     table = {}
     for part in text.split(","):
         key, _, value = part.partition("=")
-        table[key.strip()] = _value(value.strip())
+        table[key.strip()] = value_of(value.strip())
     problems = cost_problems(name, table, lambda section, key: f"--{section} {key}")
     if problems:
         raise ExceptionGroup(name, problems)
@@ -143,10 +143,10 @@ def _sorted_words(words: Iterable[str]) -> tuple[str | None, dict[str, Any]]:
     waiting: str | None = None
     for word in words:
         if waiting is not None:
-            parameters[waiting], waiting = _value(word), None
+            parameters[waiting], waiting = value_of(word), None
         elif word.startswith("--") and "=" in word:
             name, _, value = word[2:].partition("=")
-            parameters[name.replace("-", "_")] = _value(value)
+            parameters[name.replace("-", "_")] = value_of(value)
         elif word.startswith("--"):
             waiting = word[2:].replace("-", "_")
         elif strategy is None:
@@ -159,7 +159,7 @@ def _sorted_words(words: Iterable[str]) -> tuple[str | None, dict[str, Any]]:
     return strategy, parameters
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """A number or a truth value where the text is one, else the text."""
     if text.lower() in {"true", "false"}:
         return text.lower() == "true"

@@ -9,7 +9,7 @@ import typer
 
 from stratofold.cli import job as jobs
 from stratofold.cli.config import FILE_NAME
-from stratofold.cli.home import Home, HomePath
+from stratofold.cli.home import Home, HomePath, spec_of
 from stratofold.cli.output import Debug, Json, show_json, verb
 from stratofold.errors import Setup
 
@@ -57,7 +57,7 @@ def run(
     if not names:
         raise Setup("SF951", "no symbols were named", fix="--symbols SPY,AAPL")
     wanted = Wanted(
-        book=book, strategy=named.strategy, strategy_name=named.strategy.__name__, symbols=names,
+        book=book, strategy=named.strategy, strategy_name=spec_of(named.strategy), symbols=names,
         parameters={name: value for name, value in named.keywords.items() if name in named.strategy.parameters()},
         stated=stated_limits(config, names), span_ns=span_ns(bars), capital=capital, warm_days=warm,
         adopt=None if adopt is None else tuple(name for name in jobs.split(adopt) if name != "none"),

@@ -110,6 +110,15 @@ def manifest_of(journal: Journal, book: str) -> Manifest:
     return beginning_of(journal, book)[1].manifest
 
 
+def read_desk(
+    journal: Journal, book: str, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None
+) -> Desk:
+    """A desk that reads beside the writer: it may ask the venue and offer what it learns, and appends no step."""
+    head = journal.head(book)
+    fold = restore_fold(journal, book, strategy, artifacts)
+    return Desk(journal, manifest_of(journal, book), strategy, fold, head, artifacts=artifacts or {})
+
+
 def begin_fold(beginning: Beginning, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None) -> Fold:
     """The fold as it was at a beginning; raises Setup SF111 when the state does not fit the strategy."""
     fold = build_fold(beginning.manifest, strategy, artifacts)

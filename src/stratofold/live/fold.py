@@ -16,6 +16,7 @@ from stratofold.events import (
     ACTION,
     CANCEL_REJECTED,
     COMMAND,
+    COMMAND_FLATTEN,
     RATE,
     REJECTED,
     STATUS,
@@ -210,6 +211,9 @@ class Fold:
             arrive(self.engine, self.strategy, max(event.time, self.engine.book.time))
             self.engine.event_index += 1
             return
+        if isinstance(event, Command) and event.kind == COMMAND_FLATTEN and not isinstance(self.guard, Unguarded):
+            self.engine.book.time = max(event.time, self.engine.book.time)
+            return  # the guard closes, when what works is cancelled
         rank = _RANKS.get(type(event))
         if rank is None:
             raise Bug("SF841", f"the live fold does not hear a {type(event).__name__} yet")

@@ -1,0 +1,84 @@
+"""`stratofold audit`: verify the chain of records and its archive; show records."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_of
+from stratofold.cli.output import Debug, Exit, Json, show_json, verb
+
+app = typer.Typer(help="Verify the chain of records and its archive, or show records.", no_args_is_help=True)
+
+
+@app.command("verify")
+@verb
+def verify(
+    book: BookName = None,
+    *,
+    rebuild: Annotated[bool, typer.Option(help="Also rebuild each book's state from its records.")] = True,
+    home: HomePath = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> int:
+    """Find any record that was changed, removed, inserted or moved. Exit code 3 when there is one."""
+    from stratofold.live.audit import audit_verify
+
+    place = Home(home)
+    journal = place.journal()
+    found = audit_verify(journal, place.artifacts(), [book] if book is not None else None)
+    rebuilt = {one.book: is_rebuilt(journal, one.book) for one in found.books} if rebuild and found.ok else {}
+    if json:
+        show_json({**found.as_dict(), "rebuilt": rebuilt})
+    else:
+        for one in found.books:
+            typer.echo(f"{one.book}: {one.records:,} records, {one.sealed:,} sealed in {one.segments} segments")
+            typer.echo(
+                f"  chain {one.chain.hex()[:16]} at {one.sequence:,}: {'as written' if not one.findings else 'BROKEN'}"
+            )
+            for finding in one.findings:
+                typer.echo(f"    {finding.place}: {finding.what}")
+            if one.book in rebuilt:
+                typer.echo(f"  state rebuilt from the records: {'byte-equal' if rebuilt[one.book] else 'DIFFERENT'}")
+    return Exit.DONE if found.ok and all(rebuilt.values()) else Exit.CHECK_FAILED
+
+
+def is_rebuilt(journal: Any, book: str) -> bool:
+    """Whether folding every record gives the state that the snapshot and the steps after it give."""
+    from stratofold.live.desk import manifest_of, restore_fold
+
+    strategy = strategy_of(manifest_of(journal, book).strategy)
+    whole = restore_fold(journal, book, strategy, use_snapshot=False)
+    return whole.save() == restore_fold(journal, book, strategy).save()
+
+
+@app.command("show")
+@verb
+def show(
+    book: BookName = None,
+    *,
+    after: Annotated[int, typer.Option(help="After this sequence.")] = 0,
+    limit: Annotated[int, typer.Option(help="How many records.")] = 20,
+    home: HomePath = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Show records in order."""
+    from stratofold.wire import unpack
+
+    journal = Home(home).journal()
+    name = head_of(journal, book).book
+    rows = list(journal.records(name, after, limit))
+    if json:
+        show_json(
+            {
+                "records": [
+                    {"sequence": row.sequence, "kind": row.kind, "envelope": unpack(row.envelope)} for row in rows
+                ]
+            }
+        )
+        return
+    for row in rows:
+        envelope = unpack(row.envelope) if row.envelope else {}
+        when = datetime.fromtimestamp(envelope.get("wall", 0) / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        typer.echo(f"{row.sequence:>8} {when} {row.kind:<9} {envelope.get('by', ''):<9} {row.chain.hex()[:12]}")

@@ -1,0 +1,37 @@
+"""`stratofold flatten`: close everything a book holds, from any process."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from stratofold.cli.home import BookName, Home, HomePath, head_of
+from stratofold.cli.output import Debug, Json, show_json, verb
+from stratofold.cli.status import of_book
+
+
+@verb
+def flatten(
+    book: BookName = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Rehearse: say what would be cancelled and closed.")
+    ] = False,
+    home: HomePath = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Cancel what works and close what is held, at market, halted or not; the running book does it, or the next run."""
+    from stratofold.adapters.ports import Offer
+
+    journal = Home(home).journal()
+    head = head_of(journal, book)
+    now = of_book(journal, head.book)
+    if not dry_run:
+        journal.offer(head.book, [Offer(0, "operator", f"flatten:{time.time_ns()}", b"flatten")])
+    said = {"book": head.book, "cancel": now["working"], "close": now["positions"], "asked": not dry_run}
+    held = ", ".join(f"{quantity:g} {name}" for name, quantity in now["positions"].items()) or "nothing"
+    if json:
+        show_json(said)
+    else:
+        typer.echo(f"{'would ' if dry_run else ''}cancel {now['working']} orders and close {held}")

@@ -1,0 +1,42 @@
+"""`stratofold resume`: lift a halt in two steps, the second after a clean reconciliation."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from stratofold.cli.halt import Account, Name, Scope, account_of
+from stratofold.cli.home import Home, HomePath, whoami
+from stratofold.cli.output import Debug, Json, show_json, verb
+
+
+@verb
+def resume(
+    name: Name = "*",
+    *,
+    scope: Scope = "account",
+    account: Account = None,
+    confirm: Annotated[str | None, typer.Option(help="The code that the request gave.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "the operator said so",
+    home: HomePath = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Ask for release; then, after `stratofold reconcile` was clean, ask again with --confirm CODE."""
+    from stratofold.live.halt import confirm_release, request_release
+
+    journal = Home(home).journal()
+    owner, now = account_of(journal, account), time.time_ns()
+    if confirm is not None:
+        lifted = confirm_release(journal, owner, scope, name, confirm, whoami(), now)
+        said = {"scope": scope, "name": name, "state": lifted.state}
+        text = f"{scope} {name} is {lifted.state}"
+    else:
+        asked = request_release(journal, owner, scope, name, reason, whoami(), now)
+        said = {"scope": scope, "name": name, "code": asked.code, "waits_for": ", ".join(asked.waits_for)}
+        waits = "".join(f"\n  still needed: {one}" for one in asked.waits_for)
+        text = f"asked for release of {scope} {name}{waits}\nthen: stratofold resume {name!r} --scope {scope} --confirm {asked.code}"
+    if json:
+        show_json(said)
+    else:
+        typer.echo(text)

@@ -1,0 +1,58 @@
+"""`stratofold status`: how the books of this folder stand, whether they run or not."""
+
+from typing import Any
+
+import typer
+
+from stratofold.cli.home import BookName, Home, HomePath, strategy_of
+from stratofold.cli.output import Debug, Json, show_json, verb
+
+
+@verb
+def status(
+    book: BookName = None,
+    *,
+    home: HomePath = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Show positions, money, working and unknown orders, what waits, and what is halted."""
+    journal = Home(home).journal()
+    heads = [journal.head(book)] if book is not None else journal.books()
+    shown = [of_book(journal, head.book) for head in heads]
+    if json:
+        show_json({"books": shown})
+        return
+    for one in shown:
+        typer.echo(text_of(one))
+
+
+def of_book(journal: Any, book: str) -> dict[str, Any]:
+    """One book, from its records."""
+    from stratofold.live.desk import manifest_of, read_desk
+    from stratofold.live.halt import strictest
+
+    manifest = manifest_of(journal, book)
+    desk = read_desk(journal, book, strategy_of(manifest.strategy))
+    account = desk.fold.engine.book
+    control = strictest(journal.controls(manifest.account), manifest.account, book, manifest.strategy)
+    return {
+        "book": book, "account": manifest.account, "strategy": manifest.strategy, "steps": desk.head.step,
+        "records": desk.head.sequence, "epoch": desk.head.epoch, "equity": account.equity, "cash": account.cash,
+        "positions": {name: account.position(k) for k, name in enumerate(desk.fold.names) if account.position(k) != 0.0},
+        "working": account.orders.count, "unknown": [one.key for one in journal.outbox(book, "unknown", "claimed")],
+        "inbox": len(journal.inbox(book)), "last_event": account.time,
+        "state": control.state if control is not None else "active", "reason": control.reason if control is not None else "",
+    }  # fmt: skip
+
+
+def text_of(one: dict[str, Any]) -> str:
+    """A book in a few lines."""
+    held = ", ".join(f"{quantity:g} {name}" for name, quantity in one["positions"].items()) or "nothing"
+    reason = f" ({one['reason']})" if one["reason"] else ""
+    return (
+        f"{one['book']} [{one['state']}{reason}] {one['strategy']} on {one['account']}\n"
+        f"  equity {one['equity']:,.2f}, cash {one['cash']:,.2f}, holding {held}\n"
+        f"  {one['working']} orders working, {len(one['unknown'])} unknown, {one['inbox']} waiting; "
+        f"{one['steps']:,} steps in {one['records']:,} records"
+    )
