@@ -49,7 +49,6 @@ STATES = [
     ({"status": "held"}, "waiting"),
     ({"status": "filled", "filled_qty": "15"}, "filled"),
     ({"status": "canceled"}, "cancelled"),
-    ({"status": "replaced", "replaced_by": "x"}, "cancelled"),
     ({"status": "expired"}, "expired"),
     ({"status": "rejected"}, "rejected"),
     ({"status": "a_word_of_next_year"}, "unknown"),
@@ -62,7 +61,31 @@ def test_an_order_found_by_our_id(changes, state):
     found = run(venue.order("momentum-1-a"))
     assert (found.state, found.client_id, found.venue_id) == (state, "momentum-1-a", ORDER_ID)
     assert (found.kind, found.tif, found.quantity, found.limit) == ("limit", "day", 15.0, 107.5)
-    assert (found.time, found.replaced_by) == (NOON + 1, changes.get("replaced_by", ""))
+    assert found.time == NOON + 1
+
+
+def test_an_order_that_was_replaced_is_the_one_that_goes_on():
+    by_id = "GET http://venue/v2/orders/"
+    venue, _ = broker(
+        (BY_CLIENT_ID, said(order(status="replaced", replaced_by="second"))),
+        (
+            f"{by_id}second",
+            said(order(id="second", client_order_id="momentum-1-a-r1", status="replaced", replaced_by="third")),
+        ),
+        (f"{by_id}third", said(order(id="third", client_order_id="momentum-1-a-r2", status="new", replaces="second"))),
+    )
+    found = run(venue.order("momentum-1-a"))
+    assert (found.venue_id, found.client_id, found.state) == ("third", "momentum-1-a", "working")
+
+
+def test_a_replacement_that_is_not_listed_yet_leaves_what_is_known():
+    missing = said({"code": 40410000, "message": "order not found"}, 404)
+    venue, _ = broker(
+        (BY_CLIENT_ID, said(order(status="replaced", replaced_by="second"))),
+        ("GET http://venue/v2/orders/second", missing),
+    )
+    found = run(venue.order("momentum-1-a"))
+    assert (found.venue_id, found.state, found.replaced_by) == (ORDER_ID, "cancelled", "second")
 
 
 def test_an_order_that_is_not_known():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, Offer, VenueReport
 from stratofold.fold.lifecycle import UNSURE, WAITING
+from stratofold.live.deliver import venue_id_of
 from stratofold.live.halt import CLEAN_RECONCILE
 from stratofold.live.hold import lift_when_clean
 from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MARK = "executions"  # the high-water mark of fills, ns UTC
 _OVERLAP_NS = 60_000_000_000  # asked again below the mark: a venue may list a fill late
 _SECOND_NS = 1_000_000_000
+_DONE = ("filled", "cancelled", "expired", "rejected")
 _ENDS = {"cancelled": "cancelled", "expired": "expired", "rejected": "rejected"}
 
 
@@ -87,14 +89,25 @@ async def _unknown(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], fo
     """What became of the messages whose answer nobody knows."""
     for message in desk.journal.outbox(desk.manifest.book, UNKNOWN):
         order = orders.get(message.client_id) or await broker.order(message.client_id)
-        if message.action != "submit":
-            _resolve(desk, message, ACCEPTED if order is not None else REJECTED, order, found, now)
-        elif order is not None:
+        settled = now - message.expires_at > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS)
+        if _took_effect(desk, message, order):
             _resolve(desk, message, ACCEPTED, order, found, now)
-        elif now - message.expires_at > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS):
-            _resolve(desk, message, REJECTED, None, found, now)
+        elif settled or (message.action != "submit" and order is not None and order.state in _DONE):
+            _resolve(desk, message, REJECTED, order, found, now)
         else:
             found.unknown.append(message.key)
+
+
+def _took_effect(desk: Desk, message: Message, order: VenueOrder | None) -> bool:
+    """Whether what the venue shows can only be because the message arrived."""
+    if order is None:
+        return False
+    if message.action == "submit":
+        return True
+    if message.action == "cancel":
+        return order.state == "cancelled" and not order.replaced_by
+    known = venue_id_of(desk.journal, desk.manifest.book, message.client_id)
+    return order.venue_id != known and not order.replaced_by
 
 
 def _resolve(desk: Desk, message: Message, state: str, order: VenueOrder | None, found: Findings, now: int) -> None:
@@ -102,17 +115,32 @@ def _resolve(desk: Desk, message: Message, state: str, order: VenueOrder | None,
     book = desk.manifest.book
     evidence = {"key": message.key, "state": state, "order": _shown(order), "asked": now}
     entry = desk.entry("evidence", evidence, "reconcile", now)
-    offers: list[Offer] = []
-    if message.action == "submit":
-        kind = "accepted" if order is not None else "rejected"
-        fact = VenueReport(
-            f"{kind}:{message.client_id}", kind, message.client_id, order.venue_id if order else "", message.symbol,
-            message.side, now, reason="" if order else "the venue never had it",
-        )  # fmt: skip
-        offers.append(offer_of(fact))
+    fact = _outcome(message, state, order, now)
+    if message.action == "replace" and state == ACCEPTED and order is not None:
+        desk.journal.mark(book, f"venue:{message.client_id}", order.venue_id)
+    offers: list[Offer] = [] if fact is None else [offer_of(fact)]
     desk.journal.settle(book, message.key, state, order.venue_id if order else "never arrived", [entry], offers)
     found.offered += len(offers)
     found.resolved.append(message.key)
+
+
+def _outcome(message: Message, state: str, order: VenueOrder | None, now: int) -> VenueReport | None:
+    """What the book must hear of a message that was in doubt; None where its order's own end will say it."""
+    venue_id = order.venue_id if order is not None else ""
+    names = (message.client_id, venue_id, message.symbol, message.side, now)
+    if message.action == "submit":
+        if order is not None:
+            return VenueReport(f"accepted:{message.client_id}", "accepted", *names)
+        return VenueReport(f"rejected:{message.client_id}", "rejected", *names, reason="the venue never had it")
+    if state == REJECTED:
+        reason = "it did not arrive in time"
+        return VenueReport(f"cancel_rejected:{message.key}", "cancel_rejected", *names, reason=reason)
+    if message.action == "replace" and order is not None:
+        return VenueReport(
+            f"replaced:{venue_id}", "replaced", *names, quantity=order.quantity, leaves=order.quantity - order.filled,
+            limit=order.limit, stop=order.stop,
+        )  # fmt: skip
+    return None
 
 
 async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found: Findings, now: int) -> None:
@@ -128,7 +156,7 @@ async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found
                 found.breaks.append(f"{name} works in the book, and the venue does not know it")
             continue
         kind = _ENDS.get(shown.state)
-        if kind is not None:
+        if kind is not None and not shown.replaced_by:  # what goes on under another id has not ended
             identity = f"{kind}:{name if kind == 'rejected' else shown.venue_id}"
             end = VenueReport(identity, kind, name, shown.venue_id, shown.symbol, shown.side, now)
             found.offered += _offer(desk.journal, manifest.book, [end])

@@ -34,6 +34,7 @@ ORDERS_A_PAGE = 500
 ACTIVITIES_A_PAGE = 100
 HANDSHAKE_SECONDS = 10.0
 REMEMBERED_MAX = 100_000
+REPLACES_MAX = 1_000  # of one order
 
 Wire = TypeVar("Wire")
 
@@ -132,9 +133,23 @@ class AlpacaBroker:
     # Questions.
 
     async def order(self, client_id: str) -> VenueOrder | None:
-        """One order by our id; None when Alpaca does not know it (yet).  Raises NoAnswer, Retry, Stop."""
-        body = await self._calls.read("/v2/orders:by_client_order_id", {"client_order_id": client_id})
-        return None if body is None else translate.shown(self._noted(_decoded(wire.one_order, body)))
+        """One order by our id; None when Alpaca does not know it (yet).  Raises NoAnswer, Retry, Stop.
+
+        Where a replace has made another of it, that one; its state says how the order stands.
+        """
+        found = await self._order("/v2/orders:by_client_order_id", {"client_order_id": client_id})
+        replaced = found
+        for _ in range(REPLACES_MAX):
+            if replaced is None or not replaced.replaced_by:
+                break
+            replaced = await self._order(translate.order_path(replaced.replaced_by))
+            found = replaced or found
+        return None if found is None else translate.shown(found)
+
+    async def _order(self, path: str, query: dict[str, str | int] | None = None) -> wire.WireOrder | None:
+        """The order that an address shows."""
+        body = await self._calls.read(path, query)
+        return None if body is None else self._noted(_decoded(wire.one_order, body))
 
     async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
         """Orders, open or all, submitted at `since` (ns UTC) or later, oldest first.  Raises NoAnswer, Retry, Stop."""
@@ -181,10 +196,7 @@ class AlpacaBroker:
     async def _client_id(self, venue_id: str) -> str:
         """Our id of an order by the venue's; "" where the venue does not know the order any more."""
         if venue_id not in self._client_ids:
-            body = await self._calls.read(translate.order_path(venue_id))
-            if body is None:
-                return ""
-            self._noted(_decoded(wire.one_order, body))
+            await self._order(translate.order_path(venue_id))
         return self._client_ids.get(venue_id, "")
 
     async def account(self) -> AccountState:

@@ -244,18 +244,6 @@ def _of_order(order: WireOrder, identity: str, kind: str, time: str | None, reas
     )
 
 
-def order_facts(order: WireOrder) -> list[VenueReport]:
-    """What an order as shown states of itself, fills apart: that it was taken, and how it ended."""
-    if order.status == "rejected":
-        return [_end(order, "rejected", order.failed_at)]
-    facts = [acceptance(order)]
-    if order.status == "canceled":
-        facts.append(_end(order, "cancelled", order.canceled_at))
-    elif order.status == "expired":
-        facts.append(_end(order, "expired", order.expired_at))
-    return facts
-
-
 def _end(order: WireOrder, kind: str, time: str | None) -> VenueReport:
     """How an order ended without being filled; a replacement that was rejected is a replace that will not be."""
     if kind != "rejected":
@@ -266,12 +254,15 @@ def _end(order: WireOrder, kind: str, time: str | None) -> VenueReport:
 
 
 def shown(order: WireOrder) -> VenueOrder:
-    """An order as the port has it; one whose status is not known is `unknown`."""
+    """An order as the port has it, under the name of the order that a replacement goes on with.
+
+    A status that is not known is `unknown`.
+    """
     filled = amount(order.filled_qty, 0.0)
     state = STATES.get(order.status, "unknown")
     time = order.submitted_at or order.created_at
     return VenueOrder(
-        order.client_order_id,
+        name_of(order.client_order_id) or order.client_order_id,
         order.id,
         order.symbol,
         side_of(order.side),
