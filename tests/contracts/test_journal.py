@@ -28,8 +28,8 @@ ROOM = AccountLimits(
 
 
 @pytest.fixture(params=sorted(JOURNALS))
-def journal(request, tmp_path):
-    made = JOURNALS[request.param](tmp_path)
+def journal(request):
+    made = JOURNALS[request.param]()
     yield made
     made.close()
 
@@ -187,6 +187,18 @@ class TestSnapshots:
         assert journal.snapshot("B") == (3, 4, b"state 3")
         assert journal.snapshot("B", 2) == (2, 3, b"state 2")
         assert journal.snapshot("B", 0) is None
+
+    def test_a_long_book_keeps_few_and_near_ones(self, journal, book):
+        steps = 300_000
+        for step in range(0, steps, 1_000):
+            journal.append("B", 1, step, [], steps=1_000, snapshot=b"%d" % (step + 1_000))
+        found = {journal.snapshot("B", until) for until in range(1_000, steps + 1, 1_000)}
+        assert 20 < len(found) < 60
+        for until in range(1_000, steps + 1, 1_000):
+            # Before the first one left, a fold begins at nothing.
+            step, _, state = journal.snapshot("B", until) or (0, 0, b"0")
+            assert state == b"%d" % step
+            assert until - step <= (steps - until) / 2
 
     def test_books_keep_their_own(self, journal, book):
         journal.create("C", "paper", "2", [])

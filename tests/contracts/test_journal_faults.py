@@ -56,9 +56,9 @@ def everything(journal):
 
 
 @pytest.fixture(params=sorted(JOURNALS))
-def journal(request, tmp_path):
+def journal(request):
     """A book at step 1 with a message on the wire, one ready, and an offer."""
-    made = JOURNALS[request.param](tmp_path)
+    made = JOURNALS[request.param]()
     made.create("B", "paper", "1", [entry()])
     made.limit("paper", AccountLimits(1e9, 100, 1e9, 100))
     made.take("B", "test", NOW)
@@ -92,7 +92,7 @@ def test_a_crash_before_a_commit_leaves_nothing_and_one_after_it_all(journal, ve
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_what_follows_a_crash_is_as_if_it_had_not_been(journal, verb, tmp_path):
+def test_what_follows_a_crash_is_as_if_it_had_not_been(journal, verb):
     def crash(_, moment):
         if moment == "before":
             raise CrashError

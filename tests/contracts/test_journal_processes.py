@@ -8,13 +8,14 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import CLAIMED, READY, AccountLimits
 from stratofold.chain import GENESIS, link
-from tests.contracts.journals import entry, message
+from tests.contracts.journals import FAST, entry, message
 
 WORKERS = Path(__file__).with_name("workers.py")
 ROOM = AccountLimits(1e12, 1_000_000, 1e12, 1_000_000)
@@ -33,6 +34,13 @@ def verified(journal, book="B"):
     head = journal.head(book)
     assert (head.sequence, head.chain) == (len(records), chain)
     return records
+
+
+@pytest.fixture
+def tmp_path():
+    """A folder on a fast disk."""
+    with TemporaryDirectory(dir=FAST) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

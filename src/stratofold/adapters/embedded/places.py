@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Rows read at a time: long enough to be quick, short enough that a reader holds nobody up.
 PAGE = 2_048
 
+# Snapshots are a cache of the fold: the last eight thousand steps keep each, and older ones are thinned (`is_kept`).
+SNAPSHOT_STEPS = 1_000
+
 _NAME = re.compile(r"[A-Za-z0-9]{1,12}")
 _GENERATION = re.compile(r"[A-Za-z0-9]{1,8}")
 
@@ -51,6 +54,15 @@ def check_names(book: str, generation: str) -> None:
         why="ids are <book>-<generation>-<number>, and venues take letters, digits and at most 36 characters",
         fix="use 1 to 12 letters and digits for the book, 1 to 8 for the generation",
     )
+
+
+def is_kept(step: int, newest: int) -> bool:
+    """Whether a snapshot of `step` stays: twice as old, half as many, so that a long book has some forty.
+
+    Which ones stay depends on their own place alone, so that thinning again and again keeps the same.
+    """
+    place, age = step // SNAPSHOT_STEPS, newest // SNAPSHOT_STEPS - step // SNAPSHOT_STEPS
+    return age < 8 or place % (1 << (age.bit_length() - 3)) == 0
 
 
 class Places:
@@ -174,11 +186,15 @@ class Places:
         return rows
 
     def keep(self, place: Place, state: bytes) -> None:
-        """A snapshot of the state at the book's head."""
+        """A snapshot of the state at the book's head; older ones that are too close together go."""
+        low, step = place.number << BITS, place.head.step
         self._store.execute(
-            "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)",
-            (place.number << BITS | place.head.step, place.head.sequence, state),
+            "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (low | step, place.head.sequence, state)
         )
+        rows = self._store.execute("SELECT id FROM snapshots WHERE id BETWEEN ? AND ?", (low, low | step)).fetchall()
+        for (number,) in rows:
+            if not is_kept(number - low, step):
+                self._store.execute("DELETE FROM snapshots WHERE id = ?", (number,))
 
     def kept(self, book: str, until: int | None) -> tuple[int, int, bytes] | None:
         """The last snapshot not after step `until`."""
