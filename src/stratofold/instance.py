@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from stratofold.errors import Setup
-from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER
+from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_OBSERVATION, HEARS_TIMER
 from stratofold.fold.strategy import Strategy
 from stratofold.routing import route
 from stratofold.sharing import refuse_shared
@@ -19,7 +19,13 @@ from stratofold.sharing import refuse_shared
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HOOKS = {"on_bar": HEARS_BAR, "on_bars": HEARS_BARS, "on_timer": HEARS_TIMER, "on_fill": HEARS_FILL}
+_HOOKS = {
+    "on_bar": HEARS_BAR,
+    "on_bars": HEARS_BARS,
+    "on_timer": HEARS_TIMER,
+    "on_fill": HEARS_FILL,
+    "on_observation": HEARS_OBSERVATION,
+}
 _routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs more than a short run
 
 

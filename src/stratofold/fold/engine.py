@@ -14,7 +14,7 @@ from stratofold.fold.tally import Tally
 from stratofold.fold.venue import Venue
 
 # Which hooks a strategy has.
-HEARS_BAR, HEARS_BARS, HEARS_TIMER, HEARS_FILL = 1, 2, 4, 8
+HEARS_BAR, HEARS_BARS, HEARS_TIMER, HEARS_FILL, HEARS_OBSERVATION = 1, 2, 4, 8, 16
 
 FOREVER, LONG_AGO = 9223372036854775807, -9223372036854775808
 

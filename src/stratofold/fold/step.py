@@ -3,14 +3,15 @@
     report  -> book: order state, fill, position, cash -> strategy.on_fill -> intents
     market  -> book: prices -> strategy.on_bar, on_bars                    -> intents
     timer   -> strategy.on_timer                                           -> intents
+    outside -> strategy.on_observation                                     -> intents
     intents -> review -> approvals | refusals -> working orders, messages
 
 Every mode calls these functions; what stands on the other side of the messages is the driver's affair.
 """
 
-from stratofold.events import CANCEL_REJECTED, FILLED, PARTIAL, REPLACED, Bar, Report, Timer
+from stratofold.events import CANCEL_REJECTED, FILLED, PARTIAL, REPLACED, Bar, Observation, Report, Timer
 from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
-from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_TIMER, Engine
+from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_OBSERVATION, HEARS_TIMER, Engine
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, ILLEGAL
 from stratofold.fold.marks import often, seldom
@@ -122,6 +123,13 @@ def hear_timer(engine: Engine, strategy: Strategy, timer: Timer) -> None:
     engine.book.time = timer.time
     if engine.hears & HEARS_TIMER:
         strategy.on_timer(timer, engine.book)
+        decide(engine)
+
+
+def hear_observation(engine: Engine, strategy: Strategy, observation: Observation) -> None:
+    """A value from outside has come."""
+    if engine.hears & HEARS_OBSERVATION:
+        strategy.on_observation(observation, engine.book)
         decide(engine)
 
 

@@ -15,7 +15,7 @@ from stratofold.errors import Setup
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stratofold.events import Bar, Bars, Fill, Timer
+    from stratofold.events import Bar, Bars, Fill, Observation, Timer
     from stratofold.fold.book import Book
     from stratofold.fold.universe import Universe
 
@@ -121,6 +121,7 @@ class Strategy:
     """A fold of state and events; subclass it, declare parameters, and write `setup` and hooks."""
 
     schedule: ClassVar[Sequence[Schedule]] = ()
+    series: ClassVar[Sequence[str]] = ()
 
     def __init__(self) -> None:
         """A strategy of no symbols, each parameter at its default."""
@@ -186,6 +187,9 @@ class Strategy:
 
     def on_fill(self, fill: Fill, book: Book) -> None:
         """An order of ours was filled, wholly or in part."""
+
+    def on_observation(self, observation: Observation, book: Book) -> None:
+        """A value of `series[observation.series]` came from outside; live only, a backtest has none."""
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -25,6 +25,7 @@ from stratofold.events import (
     Bar,
     Command,
     Event,
+    Observation,
     Rate,
     Report,
     Status,
@@ -38,7 +39,7 @@ from stratofold.fold.order import CANCEL, SUBMIT
 from stratofold.fold.risk import Limits, Risk
 from stratofold.fold.run import arrive, close_session, deliver, hear_event, hear_own_timer, observe, trade_bar
 from stratofold.fold.state import restore, save
-from stratofold.fold.step import hear_report
+from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
@@ -163,6 +164,8 @@ class Fold:
             self._hear_bar(event)
         elif isinstance(event, Report):
             self._hear_report(event)
+        elif isinstance(event, Observation):
+            self._hear_observation(event)
         else:
             self._hear_sparse(event)
         self.progress.note(event)
@@ -199,6 +202,16 @@ class Fold:
             engine.book.time = report.time
         hear_report(engine, self.strategy, report)
         deliver(engine, self.strategy)
+
+    def _hear_observation(self, observation: Observation) -> None:
+        """A value from outside, at its time, or now if it comes late."""
+        engine = self.engine
+        time = max(observation.time, engine.book.time)
+        arrive(engine, self.strategy, time)
+        engine.book.time = time
+        hear_observation(engine, self.strategy, observation)
+        deliver(engine, self.strategy)
+        engine.event_index += 1
 
     def _hear_sparse(self, event: Event) -> None:
         """One of the events between the bars, as a feed of one row; a timer of `after` is the book's own."""

@@ -19,7 +19,7 @@ from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
 from stratofold.live.deliver import deliver, orphans
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken
 from stratofold.live.reconcile import Findings, reconcile
-from stratofold.live.words import client_id, offer_of, report_of
+from stratofold.live.words import client_id, observation_of, offer_of, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,6 +191,8 @@ class Runner:
         event: Event | None = None
         if source == "venue":
             event = report_of(self.desk.fold, manifest.book, manifest.generation, body)
+        elif source == "signal":
+            event = observation_of(self.desk.fold, body)
         elif source == "operator" and body == b"flatten":
             event = _command(COMMAND_FLATTEN, self.clock.now())
         if event is not None:

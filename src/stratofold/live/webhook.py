@@ -29,10 +29,11 @@ import msgspec
 
 from stratofold.adapters.ports import Offer, VenueReport
 from stratofold.errors import Setup
-from stratofold.wire import decimal
+from stratofold.live.words import offer_of
+from stratofold.wire import decimal, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from stratofold.adapters.ports import Journal
 
@@ -143,12 +144,10 @@ def receive(
     headers: Mapping[str, str],
     body: bytes,
     now: int,
-    translate: Callable[[Body], list[Offer]],
 ) -> Verdict:
     """Take one request: offer what it says to its book's inbox, or say why not; raises nothing for what a sender can do.
 
-    `headers` have lower-case names; `translate` gives the offers of a body, and raises Setup for one that makes no sense.
-    The answer comes after the commit: a sender that hears nothing sends again, and that is a duplicate.
+    `headers` have lower-case names.  The answer comes after the commit: a sender that hears nothing sends again, and that is a duplicate.
     """
     if len(body) > BODY_BYTES_MAX:
         return Verdict(413, "too large")
@@ -156,7 +155,7 @@ def receive(
         return Verdict(401, "not authentic")
     try:
         said = read(body)
-        offers = translate(said)
+        offers = offers_of(said, now)
         journal.head(said.book)
     except Setup as error:
         return Verdict(422, error.what)
@@ -191,6 +190,14 @@ def fill_report(said: FillBody) -> VenueReport:
         quantity=float(amount(said.quantity)), price=float(amount(said.price)), fee=float(amount(said.fee)),
         cumulative=cumulative,
     )  # fmt: skip
+
+
+def offers_of(said: Body, now: int) -> list[Offer]:
+    """What a body offers to its book's inbox: a venue's fact, or a signal, which is never heard before it came."""
+    if isinstance(said, FillBody):
+        return [offer_of(fill_report(said))]
+    value, time = float(amount(said.value)), nanoseconds(said.time)
+    return [Offer(0, "signal", f"{said.sender}:{said.id}", pack([said.series, said.symbol, value, time, now]))]
 
 
 def amount(text: str) -> Decimal:

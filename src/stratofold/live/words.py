@@ -10,7 +10,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import Message, Offer
-from stratofold.events import CANCEL_REJECTED, CANCELLED, EXPIRED, FILLED, PARTIAL, REPLACED, Report
+from stratofold.events import CANCEL_REJECTED, CANCELLED, EXPIRED, FILLED, PARTIAL, REPLACED, Observation, Report
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import REPORT_NAMES
 from stratofold.fold.order import CANCEL, KIND_NAMES, REPLACE, SUBMIT, TIF_NAMES
@@ -94,6 +94,21 @@ def offer_of(report: VenueReport) -> Offer:
     """A venue's fact as something for the inbox: its identity makes it once."""
     fields = [getattr(report, name) for name in _REPORT_FIELDS]
     return Offer(0, "venue", report.identity, pack(fields))
+
+
+def observation_of(fold: Fold, body: bytes) -> Observation | None:
+    """The observation in a signal's body; None when its series or its symbol is none that the strategy hears."""
+    series, symbol, value, time, known = unpack(body)
+    known_series = list(fold.strategy.series)
+    if series not in known_series or (symbol and symbol not in fold.handles):
+        return None
+    observation = Observation()
+    observation.series = known_series.index(series)
+    observation.symbol = fold.handles[symbol] if symbol else -1
+    observation.value = value
+    observation.time = min(time, known)
+    observation.known = known
+    return observation
 
 
 _REPORT_FIELDS = (

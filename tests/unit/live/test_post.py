@@ -15,7 +15,7 @@ from stratofold.errors import Setup
 from stratofold.live.deliver import venue_id_of
 from stratofold.live.desk import open_desk
 from stratofold.live.post import post
-from stratofold.live.webhook import SIGNATURE, TIMESTAMP, Key, fill_report, receive, sign
+from stratofold.live.webhook import SIGNATURE, TIMESTAMP, Key, receive, sign
 from stratofold.live.words import offer_of
 from tests.live_tools import paper
 from tests.unit.live.test_why import LIMITS, Ladder
@@ -47,9 +47,7 @@ def send(run, data, secret=SECRET):
     """What a receiver makes of a body that is sent now."""
     stamp = str(int(time.time()))
     headers = {TIMESTAMP: stamp, SIGNATURE: sign(secret, stamp, data)}
-    return receive(
-        run.journal, [Key(SECRET)], headers, data, time.time_ns(), lambda said: [offer_of(fill_report(said))]
-    )
+    return receive(run.journal, [Key(SECRET)], headers, data, time.time_ns())
 
 
 def position(run):

@@ -7,7 +7,6 @@ from hashlib import sha256
 
 import pytest
 
-from stratofold.adapters.ports import Offer
 from stratofold.errors import Setup
 from stratofold.live.webhook import (
     BODY_BYTES_MAX,
@@ -22,6 +21,8 @@ from stratofold.live.webhook import (
     receive,
     sign,
 )
+from stratofold.live.words import offer_of
+from stratofold.wire import pack
 from tests.unit.live.conftest import entries
 
 SECOND = 1_000_000_000
@@ -50,15 +51,8 @@ def headers(body=BODY, secret=SECRET, sent=SENT):
     return {TIMESTAMP: str(sent), SIGNATURE: sign(secret, str(sent), body)}
 
 
-def translate(said):
-    """An offer by the body's own identity."""
-    if hasattr(said, "venue_id"):
-        return [Offer(0, "venue", fill_report(said).identity, said.price.encode())]
-    return [Offer(0, "signal", f"{said.sender}:{said.id}", said.value.encode())]
-
-
 def send(journal, body=BODY, sent=None, now=NOW, keys=KEYS):
-    return receive(journal, keys, headers(body) if sent is None else sent, body, now, translate)
+    return receive(journal, keys, headers(body) if sent is None else sent, body, now)
 
 
 def inbox(journal):
@@ -72,12 +66,12 @@ def test_the_signature_is_the_hmac_of_timestamp_dot_body():
 def test_a_fill_is_in_the_inbox_by_the_identity_that_the_venue_gives_it(journal_of_momo):
     verdict = send(journal_of_momo)
     assert (verdict.status, verdict.word, verdict.book, verdict.fresh) == (202, "taken", "momo", 1)
-    assert inbox(journal_of_momo) == [("venue", "fill:v-17:10", b"412.35")]
+    assert inbox(journal_of_momo) == [("venue", "fill:v-17:10", offer_of(fill_report(read(BODY))).body)]
 
 
 def test_a_signal_is_in_the_inbox_by_its_sender_and_id(journal_of_momo):
     assert send(journal_of_momo, json.dumps(SIGNAL).encode()).status == 202
-    assert inbox(journal_of_momo) == [("signal", "desk:42", b"-0.25")]
+    assert inbox(journal_of_momo) == [("signal", "desk:42", pack(["sentiment", "SPY", -0.25, NOW, NOW]))]
 
 
 def test_the_same_message_again_changes_nothing(journal_of_momo):
