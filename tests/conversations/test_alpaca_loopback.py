@@ -267,3 +267,72 @@ def test_wrong_keys_stop_on_every_channel(data):
         codes, answer = talk(served, conversation)
     assert codes == ["SF870"] * 4
     assert answer.state == REJECTED
+
+
+BRACKET = Terms("market", "gtc", 10.0, take_profit=2000.0, stop_loss=600.0)  # AAPL at 634, before its split
+ENTRY, PROFIT, LOSS = "momentum-1-z", "momentum-1-10", "momentum-1-11"  # numbers 35, 36 and 37
+
+
+def test_a_bracket_is_held_by_the_exchange_under_our_names(data):
+    async def conversation(broker, feed):
+        stream = broker.reports()
+        await anext(stream)
+        answer = await broker.submit(message(key=ENTRY, terms=BRACKET))
+        await step(served, 2)
+        heard = [await anext(stream) for _ in range(2)]
+        waiting = {order.client_id: (order.state, order.kind, order.side, order.limit, order.stop) for order in await broker.orders()}  # fmt: skip
+        loss = await broker.order(LOSS)
+        await broker.cancel(message("cancel", f"{LOSS}-c1"), loss.venue_id)
+        heard += [await anext(stream) for _ in range(2)]
+        await stream.aclose()
+        return answer, heard, waiting, loss
+
+    with serving(data, START) as served:
+        answer, heard, waiting, loss = talk(served, conversation)
+    assert answer.state == ACCEPTED
+    assert waiting.keys() == {PROFIT, LOSS}
+    assert waiting[PROFIT][:4] == ("working", "limit", -1, 2000.0)
+    assert waiting[LOSS][:3] + waiting[LOSS][4:] == ("working", "stop", -1, 600.0)
+    assert (loss.client_id, loss.stop) == (LOSS, 600.0)
+    assert [(report.kind, report.client_id) for report in heard[:2]] == [("accepted", ENTRY), ("filled", ENTRY)]
+    assert {(report.kind, report.client_id) for report in heard[2:]} == {("cancelled", PROFIT), ("cancelled", LOSS)}
+
+
+def test_after_a_restart_the_legs_have_the_same_names(data):
+    """The ids of legs are Alpaca's own, so a process that never saw them being made asks for their entry."""
+    near = Terms("market", "gtc", 10.0, take_profit=640.0, stop_loss=500.0)
+
+    async def places(broker, feed):
+        await broker.submit(message(key=ENTRY, terms=near))
+        await step(served, 40)
+
+    async def comes_later(broker, feed):
+        return await broker.executions(0), await broker.order(LOSS), await broker.order(PROFIT)
+
+    with serving(data, START) as served:
+        talk(served, places)
+        executions, loss, profit = talk(served, comes_later)
+    assert [(fill.client_id, fill.side) for fill in executions] == [(ENTRY, 1), (PROFIT, -1)]
+    assert (loss.client_id, loss.state) == (LOSS, "cancelled")
+    assert (profit.client_id, profit.state, profit.filled) == (PROFIT, "filled", 10.0)
+
+
+def test_a_leg_seen_on_the_stream_for_the_first_time_has_its_name(data):
+    near = Terms("market", "gtc", 10.0, take_profit=640.0)
+
+    async def places(broker, feed):
+        await broker.submit(message(key=ENTRY, terms=near))
+        await step(served, 2)
+
+    async def listens(broker, feed):
+        stream = broker.reports()
+        await anext(stream)
+        await step(served, 40)
+        filled = await anext(stream)
+        await stream.aclose()
+        return filled
+
+    with serving(data, START) as served:
+        talk(served, places)
+        filled = talk(served, listens)
+    assert (filled.kind, filled.client_id, filled.side) == ("filled", PROFIT, -1)

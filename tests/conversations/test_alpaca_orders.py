@@ -207,8 +207,15 @@ def test_no_key_shows():
     assert "KEY" not in shown
 
 
-def test_what_is_not_stated_is_not_said():
-    terms = Terms("limit", "day", 15.0, limit=107.5, take_profit=120.0, stop_loss=nan)
-    venue, http = broker((POST, said(order())))
-    run(venue.submit(message(terms=terms)))
-    assert http.rows == []
+PROTECTED = [
+    (Terms("market", "gtc", 5.0, take_profit=120.0, stop_loss=99.5), '"order_class":"bracket","take_profit":{"limit_price":"120"},"stop_loss":{"stop_price":"99.5"}'),
+    (Terms("market", "gtc", 5.0, take_profit=120.0), '"order_class":"oto","take_profit":{"limit_price":"120"}'),
+    (Terms("market", "gtc", 5.0, stop_loss=99.5), '"order_class":"oto","stop_loss":{"stop_price":"99.5"}'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("terms", "protection"), PROTECTED)
+def test_an_entry_with_its_protection_is_one_order(terms, protection):
+    body = '{"symbol":"AAPL","qty":"5","side":"buy","type":"market","time_in_force":"gtc","client_order_id":"momentum-1-a",'
+    venue, _ = broker((POST, body + protection + "}", said(order())))
+    assert run(venue.submit(message(terms=terms))).state == ACCEPTED

@@ -18,9 +18,9 @@ import msgspec
 from stratofold.adapters.brokers import alpaca_translate as translate
 from stratofold.adapters.brokers import alpaca_wire as wire
 from stratofold.adapters.network.calls import Calls
-from stratofold.adapters.network.moments import nanoseconds_of, text_of
+from stratofold.adapters.network.moments import SECOND_NS, nanoseconds_of, text_of
 from stratofold.adapters.network.pace import Backoff
-from stratofold.adapters.ports import UNKNOWN, Answer, Capabilities, NoAnswer, VenueOrder, VenueReport
+from stratofold.adapters.ports import ACCEPTED, UNKNOWN, Answer, Capabilities, NoAnswer, VenueOrder, VenueReport
 from stratofold.errors import Retry, Stop
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class AlpacaBroker:
             lookup_by_client_id=True,
             lookup_settle_seconds=lookup_settle_seconds,
             executions_have_ids=True,
+            native_bracket=True,
             requests_per_minute=requests_per_minute,
         )
         self._access = access
@@ -80,6 +81,7 @@ class AlpacaBroker:
             timeout_seconds=timeout_seconds,
         )
         self._client_ids: dict[str, str] = {}  # by venue id, because activities do not hold them
+        self._legs: dict[str, str] = {}  # venue ids of protective legs, by the name that we give them
         self._cancel_keys: dict[str, str] = {}  # the last cancel or replace of a venue id; only a hint for the stream
 
     def __repr__(self) -> str:
@@ -94,8 +96,8 @@ class AlpacaBroker:
         if isinstance(answer, Answer):
             return answer
         meaning = translate.submitted(message, answer, self._clock.now())
-        if meaning.venue_id:
-            self._remember(self._client_ids, meaning.venue_id, message.client_id)
+        if meaning.state == ACCEPTED:
+            self._noted(wire.one_order.decode(answer.body))  # its legs too, whose ids are Alpaca's
         return meaning
 
     async def cancel(self, message: Message, venue_id: str) -> Answer:
@@ -137,7 +139,7 @@ class AlpacaBroker:
 
         Where a replace has made another of it, that one; its state says how the order stands.
         """
-        found = await self._order("/v2/orders:by_client_order_id", {"client_order_id": client_id})
+        found = await self._by_client_id(client_id) or await self._leg(client_id)
         replaced = found
         for _ in range(REPLACES_MAX):
             if replaced is None or not replaced.replaced_by:
@@ -145,6 +147,33 @@ class AlpacaBroker:
             replaced = await self._order(translate.order_path(replaced.replaced_by))
             found = replaced or found
         return None if found is None else translate.shown(found)
+
+    async def _by_client_id(self, client_id: str) -> wire.WireOrder | None:
+        """The order that Alpaca knows by an id of ours."""
+        return await self._order("/v2/orders:by_client_order_id", {"client_order_id": client_id})
+
+    async def _leg(self, name: str) -> wire.WireOrder | None:
+        """A protective leg by our name, which Alpaca does not know: found through its entry."""
+        if not translate.name_of(name):
+            return None
+        for places in (1, 2):
+            entry_name = translate.later_name(name, -places)
+            entry = await self._by_client_id(entry_name) if entry_name and name not in self._legs else None
+            if entry is not None and entry.order_class in translate.PROTECTED:
+                await self._order(translate.order_path(entry.id), {"nested": "true"})
+        return await self._order(translate.order_path(self._legs[name])) if name in self._legs else None
+
+    async def _learn(self, leg: wire.WireOrder) -> None:
+        """Find the entry of a leg whose id Alpaca chose: it is as old, and shows its legs when asked."""
+        made = nanoseconds_of(leg.created_at or leg.submitted_at or "")
+        query: dict[str, str | int] = {
+            "status": "all", "nested": "true", "symbols": leg.symbol, "limit": ORDERS_A_PAGE, "direction": "asc",
+            "after": text_of(made - SECOND_NS), "until": text_of(made + SECOND_NS),
+        }  # fmt: skip
+        for entry in _decoded(wire.many_orders, await self._calls.read("/v2/orders", query)):
+            self._noted(entry)
+        self._client_ids.setdefault(leg.id, leg.client_order_id)  # not ours after all
+        self._noted(leg)
 
     async def _order(self, path: str, query: dict[str, str | int] | None = None) -> wire.WireOrder | None:
         """The order that an address shows."""
@@ -158,7 +187,7 @@ class AlpacaBroker:
         while True:
             page = await self._orders_page(after, "open" if only_open else "all")
             before = len(found)
-            found.update((order.id, self._noted(order)) for order in page)
+            found.update([(order.id, await self._named(order)) for order in page])
             if len(page) < ORDERS_A_PAGE:
                 return [translate.shown(order) for order in found.values()]
             # Orders of one moment may lie on both sides of a page's edge, so the next page begins with that moment.
@@ -196,7 +225,9 @@ class AlpacaBroker:
     async def _client_id(self, venue_id: str) -> str:
         """Our id of an order by the venue's; "" where the venue does not know the order any more."""
         if venue_id not in self._client_ids:
-            await self._order(translate.order_path(venue_id))
+            order = await self._order(translate.order_path(venue_id))
+            if order is not None:
+                await self._named(order)
         return self._client_ids.get(venue_id, "")
 
     async def account(self) -> AccountState:
@@ -226,10 +257,10 @@ class AlpacaBroker:
                 backoff.reset()
                 yield None
                 while True:
-                    report = self._report(await _received(socket))
+                    report = await self._report(await _received(socket))
                     if report is not None:
                         yield report
-            except (NoAnswer, msgspec.MsgspecError, ValueError):
+            except (NoAnswer, Retry, msgspec.MsgspecError, ValueError):
                 await self._clock.sleep(backoff.next_seconds())
             finally:
                 if socket is not None:
@@ -250,18 +281,34 @@ class AlpacaBroker:
         while translate.stream_message(await _received(socket, HANDSHAKE_SECONDS)).stream != "listening":
             continue
 
-    def _report(self, data: str | bytes) -> VenueReport | None:
+    async def _report(self, data: str | bytes) -> VenueReport | None:
         """The fact in one message of the stream, if there is one."""
         message = translate.stream_message(data)
         if message.stream != "trade_updates":
             return None
         update = translate.trade_update(message)
-        self._noted(update.order)
+        is_leg = translate.is_nameless(update.order)
+        await self._named(update.order)
+        if is_leg and update.event in {"new", "accepted"}:
+            return None  # that a leg comes to work follows from its entry's fill, and may be told before it
         return translate.update_report(update, self._cancel_keys.get(update.order.id, ""))
 
+    async def _named(self, order: wire.WireOrder) -> wire.WireOrder:
+        """The order under our own name; a leg's is looked for, once."""
+        if translate.is_nameless(order) and order.id not in self._client_ids:
+            await self._learn(order)
+        return self._noted(order)
+
     def _noted(self, order: wire.WireOrder) -> wire.WireOrder:
-        """The order; its two ids are remembered together."""
-        self._remember(self._client_ids, order.id, order.client_order_id)
+        """The order, under our own name where we know it; its two ids are remembered together, and its legs'."""
+        if not translate.is_nameless(order):
+            self._remember(self._client_ids, order.id, order.client_order_id)
+        order.client_order_id = self._client_ids.get(order.id, order.client_order_id)
+        translate.name_legs(order)
+        for leg in order.legs or ():
+            if not translate.is_nameless(leg):
+                self._remember(self._client_ids, leg.id, leg.client_order_id)
+                self._remember(self._legs, leg.client_order_id, leg.id)
         return order
 
     @staticmethod

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -64,6 +64,9 @@ STATES = {
 # A 4xx that says the order was not taken.  408 and 409 do not say so; 429 is told apart.
 NOT_ACCEPTED = (400, 401, 403, 404, 405, 410, 413, 415, 422)
 
+# Order classes in which an entry has legs; how Alpaca names them is its own.
+PROTECTED = ("bracket", "oto")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MESSAGE_KEY = re.compile(r"([A-Za-z0-9]{1,12}-[A-Za-z0-9]{1,8}-[0-9a-z]+)(?:-[cr]\d+)?")
 
 _encode = msgspec.json.Encoder().encode
@@ -75,6 +78,33 @@ def name_of(client_id: str) -> str:
     return match[1] if match else ""
 
 
+def is_nameless(order: WireOrder) -> bool:
+    """Whether it may be a protective leg of ours under an id that Alpaca chose."""
+    return order.order_class in PROTECTED and not name_of(order.client_order_id)
+
+
+def name_legs(entry: WireOrder) -> None:
+    """Give the legs of an entry of ours our ids: the numbers after the entry's, the take-profit's first (contract 6)."""
+    name = name_of(entry.client_order_id)
+    legs = entry.legs or []
+    if not name or entry.order_class not in PROTECTED:
+        return
+    both = any(leg.type == "limit" for leg in legs)
+    for leg in filter(is_nameless, legs):
+        leg.client_order_id = later_name(name, 1 if leg.type == "limit" else 1 + both)
+
+
+def later_name(name: str, places: int) -> str:
+    """The name of the order whose number is `places` further on; "" where there is none."""
+    book, generation, number = name.split("-")
+    value = int(number, 36) + places
+    digits = ""
+    while value > 0:
+        value, digit = divmod(value, 36)
+        digits = _DIGITS[digit] + digits
+    return f"{book}-{generation}-{digits}" if digits else ""
+
+
 def order_path(venue_id: str) -> str:
     """Where one order is."""
     return f"/v2/orders/{quote(venue_id, safe='')}"
@@ -84,9 +114,9 @@ def order_path(venue_id: str) -> str:
 
 
 def submission(message: Message) -> bytes:
-    """The body of a new order; protective legs are not in it, they are orders of their own (`native_bracket` is no)."""
+    """The body of a new order; with a take-profit or stop-loss in its terms, one that Alpaca protects by itself."""
     terms = terms_of(message.body)
-    body = {
+    body: dict[str, Any] = {
         "symbol": message.symbol,
         "qty": decimal(terms.quantity),
         "side": "buy" if message.side > 0 else "sell",
@@ -97,6 +127,16 @@ def submission(message: Message) -> bytes:
     _add_figures(body, (("limit_price", terms.limit), ("stop_price", terms.stop), ("trail_price", terms.trail)))
     if isfinite(terms.trail_fraction):
         body["trail_percent"] = decimal(round(terms.trail_fraction * 100.0, 8))
+    protection = {
+        name: {price: decimal(figure)}
+        for name, price, figure in (
+            ("take_profit", "limit_price", terms.take_profit),
+            ("stop_loss", "stop_price", terms.stop_loss),
+        )
+        if isfinite(figure)
+    }
+    if protection:
+        body |= {"order_class": "bracket" if len(protection) == 2 else "oto", **protection}
     return _encode(body)
 
 
@@ -107,7 +147,7 @@ def replacement(message: Message) -> bytes:
     terms hold what is still wanted, not the total with what was filled.
     """
     terms = terms_of(message.body)
-    body = {"client_order_id": message.key}
+    body: dict[str, Any] = {"client_order_id": message.key}
     figures = (
         ("qty", terms.quantity),
         ("limit_price", terms.limit),
@@ -118,7 +158,7 @@ def replacement(message: Message) -> bytes:
     return _encode(body)
 
 
-def _add_figures(body: dict[str, str], figures: Sequence[tuple[str, float]]) -> None:
+def _add_figures(body: dict[str, Any], figures: Sequence[tuple[str, float]]) -> None:
     """The figures that are stated."""
     body.update((name, decimal(figure)) for name, figure in figures if isfinite(figure))
 

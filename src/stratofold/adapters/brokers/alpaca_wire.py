@@ -42,6 +42,8 @@ class WireOrder(msgspec.Struct):
     failed_at: str | None = None
     replaced_by: str | None = None
     replaces: str | None = None
+    order_class: str | None = None
+    legs: list[WireOrder] | None = None
 
 
 class WireFill(msgspec.Struct):
