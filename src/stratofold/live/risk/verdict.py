@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stratofold.fold.book import Book
 
-# Why not, in order of precedence: the first that applies is named.
+# Why not, in order of precedence: the first that applies is named.  The last six are only of breaches.
 FIRST_REASON = 100
 (
     INSTRUMENT_HALTED,
@@ -26,37 +26,37 @@ FIRST_REASON = 100
     CLOSE_CUTOFF,
     MESSAGE_RATE,
     REPEATED_EXECUTION,
-    RESTRICTED,
-    STALE_DATA,
     FEED_GAP,
+    STALE_DATA,
+    RESTRICTED,
     SYMBOL_QUANTITY,
     SYMBOL_NOTIONAL,
     SYMBOL_POSITION,
+    POSITION_LIMIT,
     DRAWDOWN,
     DAILY_LOSS,
     STOP_LOSS,
+    CASH_ACCOUNT,
+    MINIMUM_EQUITY,
+    INITIAL_MARGIN,
+    INTRADAY_MARGIN,
+    DAY_TRADES,
+    LOCATE,
+    SHORT_SALE_RESTRICTION,
     TAKE_PROFIT,
     GROSS_EXPOSURE,
     NET_EXPOSURE,
     LEVERAGE,
     CONCENTRATION,
     MAINTENANCE_MARGIN,
-    CASH_ACCOUNT,
-    INITIAL_MARGIN,
-    MINIMUM_EQUITY,
-    DAY_TRADES,
-    INTRADAY_MARGIN,
-    LOCATE,
-    SHORT_SALE_RESTRICTION,
-    POSITION_LIMIT,
 ) = range(FIRST_REASON, FIRST_REASON + 28)
 
 NAMES = (
-    "instrument_halted", "out_of_session", "close_cutoff", "message_rate", "repeated_execution", "restricted",
-    "stale_data", "feed_gap", "symbol_quantity", "symbol_notional", "symbol_position", "drawdown", "daily_loss",
-    "stop_loss", "take_profit", "gross_exposure_after", "net_exposure_after", "leverage_after", "concentration",
-    "maintenance_margin", "cash_account", "initial_margin", "minimum_equity", "day_trades", "intraday_margin", "locate",
-    "short_sale_restriction", "position_limit",
+    "instrument_halted", "out_of_session", "close_cutoff", "message_rate", "repeated_execution", "feed_gap",
+    "stale_data", "restricted", "symbol_quantity", "symbol_notional", "symbol_position", "position_limit",
+    "drawdown", "daily_loss", "stop_loss", "cash_account", "minimum_equity", "initial_margin",
+    "intraday_margin", "day_trades", "locate", "short_sale_restriction", "take_profit", "gross_exposure_after",
+    "net_exposure_after", "leverage_after", "concentration", "maintenance_margin",
 )  # fmt: skip
 
 # What is done about a breach, the mildest first: nothing but saying so; cancel what works and may open; let only what

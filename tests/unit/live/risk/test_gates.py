@@ -1,15 +1,19 @@
 """The gates as tables: one below the bound, at it, and one above, and what passes whatever the bound says."""
 
+from dataclasses import replace
 from itertools import accumulate
-from math import inf
+from math import inf, nan
 
 import pytest
 
 from stratofold.events import COMMAND_RESUME, GAP, HALT, MUTE, RESTORED, RESUME, Bar
-from stratofold.fold.order import AT_CLOSE
+from stratofold.fold.order import AT_CLOSE, CANCEL, GTC, MARKET, REPLACE, SUBMIT
 from stratofold.fold.state import restore, save
-from stratofold.live.risk.bounds import Bounds, SymbolBounds
-from stratofold.live.risk.verdict import REDUCING_ONLY
+from stratofold.live.risk.bounds import Bounds, RateBounds, SymbolBounds
+from stratofold.live.risk.gates import MessageRate
+from stratofold.live.risk.guard import screen
+from stratofold.live.risk.symbols import SymbolLimits
+from stratofold.live.risk.verdict import NAMES, REDUCING_ONLY, wishes
 from tests.unit.live.risk.scene import CLOSES, DAY, HOURS, MINUTE, OPENS, Scene, lifted, said
 
 STALE = lifted(data={"age_seconds_max": 300.0})
@@ -337,3 +341,82 @@ def test_after_open_is_the_last_moment_at_which_no_more_open_time_has_passed():
             last = HOURS.after_open(start * MINUTE, duration * MINUTE)
             assert HOURS.open_between(start * MINUTE, last) == duration * MINUTE
             assert HOURS.open_between(start * MINUTE, last + 1) == duration * MINUTE + 1
+
+
+def message(number, quantity, action=SUBMIT):
+    side = 1 if quantity > 0 else -1
+    return (action, number, 0, side, MARKET, GTC, float(abs(quantity)), nan, nan, 0, 0)
+
+
+def test_the_messages_of_one_step_count_against_each_other():
+    scene = Scene(lifted(rate={"messages_per_second_max": 2.0}))
+    scene.hold(0, +10)
+    messages = [message(scene.work(0, quantity), quantity) for quantity in (+1, +2, +3)]
+    cancel = message(messages[0][1], +1, CANCEL)
+    verdicts = [verdict for _, verdict in screen(scene.guard, [messages[0], cancel, *messages[1:]], scene.book)]
+    assert [verdict.allowed for verdict in verdicts] == [True, True, False, False]
+    assert screen(scene.guard, [], scene.book) == []
+
+
+def test_what_reduces_counts_what_came_before_it_and_not_what_comes_after():
+    scene = Scene()
+    scene.hold(0, +10)
+    messages = [message(scene.work(0, quantity), quantity) for quantity in (-6, -4, -1, +2)]
+    assert [wish.reduces for wish in wishes(messages, scene.book)] == [True, True, False, False]
+    short = Scene()
+    short.hold(0, -10)
+    messages = [message(short.work(0, quantity), quantity) for quantity in (+6, +5, -1)]
+    assert [wish.reduces for wish in wishes(messages, short.book)] == [True, False, False]
+    total = (REPLACE, *message(messages[0][1], +7)[1:])
+    assert [wish.reduces for wish in wishes([total], short.book)] == [False]
+
+
+def test_reasons_have_a_precedence():
+    """Everything is wrong at once; what is named is mended, one by one, in the order of the reasons."""
+    own = {
+        "restricted": True,
+        "order_quantity_max": 0.0,
+        "order_notional_max": 0.0,
+        "position_max": 0.0,
+        "position_limit": 0.0,
+    }
+    bounds = replace(
+        lifted(
+            data={"age_seconds_max": 0.0},
+            session={"before_open_seconds": 0.0, "after_close_seconds": 0.0},
+            stops={"drawdown_max": 0.0, "daily_loss_max": 0.0},
+            symbols={"S0": SymbolBounds(**own)},
+        ),
+        rate=RateBounds(0.0, 0.0, 0.0),
+    )
+    scene = Scene(bounds, at=1)
+    scene.hold(0, +1)
+    for price in (100.0, 99.0):
+        scene.bar(0, price)
+    scene.status(HALT)
+    scene.status(GAP)
+    named = []
+    mend = {
+        "instrument_halted": lambda: scene.status(RESUME),
+        "out_of_session": lambda: scene.at(600),
+        "message_rate": lambda: setattr(scene.guard, "rate", MessageRate(inf, inf)),
+        "repeated_execution": lambda: setattr(scene.guard.repeats, "most", inf),
+        "feed_gap": lambda: scene.status(RESTORED),
+        "stale_data": lambda: scene.bar(0, 98.0),
+        "drawdown": lambda: setattr(scene.guard.equity_stops, "drawdown_tripped", False),
+        "daily_loss": lambda: setattr(scene.guard.equity_stops, "daily_tripped", False),
+    }
+    while (answer := scene.ask(0, +1)) is not None and len(named) < 20:
+        named.append(answer[0])
+        key = {
+            "symbol_quantity": "order_quantity_max",
+            "symbol_notional": "order_notional_max",
+            "symbol_position": "position_max",
+        }
+        if answer[0] in mend:
+            mend[answer[0]]()
+        else:
+            own.pop(key.get(answer[0], answer[0]))
+            scene.guard.symbols = SymbolLimits({"S0": SymbolBounds(**own)}, scene.names)
+    assert named == [name for name in NAMES if name in named]
+    assert len(named) == 13
