@@ -27,11 +27,11 @@ def hours():
 
 @pytest.mark.parametrize(("before_ns", "after_ns"), [(0, 0), (5 * MINUTE_NS, 15 * MINUTE_NS)])
 def test_nothing_leaves_a_nanosecond_outside_any_session(hours, before_ns, after_ns):
-    gate = InSession([hours], before_ns, after_ns)
+    gate = InSession([hours], before_ns, after_ns, 0)
     for begin, end in zip(hours.opens, hours.closes, strict=True):
         edges = (begin - before_ns - 1, begin - before_ns, end + after_ns, end + after_ns + 1)
         assert [gate.verdict(now, WISH).allowed for now in edges] == [False, True, True, False]
-        assert gate.open_until(0, end) == end + after_ns
+        assert gate.open_until(0, begin) == gate.open_until(0, end + after_ns) == end + after_ns
 
 
 def test_the_last_bar_of_a_session_is_fresh_until_so_long_after_the_next_open(hours):

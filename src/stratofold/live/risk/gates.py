@@ -150,9 +150,7 @@ class InSession:
     CONTENT = ("after_close_ns", "before_open_ns", "cutoff_ns", "hours")
     __slots__ = ("after_close_ns", "before_open_ns", "cutoff_ns", "hours")
 
-    def __init__(
-        self, hours: Sequence[Hours], before_open_ns: int = 0, after_close_ns: int = 0, cutoff_ns: int = 0
-    ) -> None:
+    def __init__(self, hours: Sequence[Hours], before_open_ns: int, after_close_ns: int, cutoff_ns: int) -> None:
         """`hours` by symbol handle."""
         self.hours = hours
         self.before_open_ns = before_open_ns

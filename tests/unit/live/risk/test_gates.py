@@ -252,6 +252,23 @@ def test_parts_of_one_order_are_one_execution_and_sides_are_counted_apart():
     assert scene.ask(0, +1) is None
 
 
+def test_instruments_and_sides_have_counts_of_their_own():
+    scene = Scene(THROTTLED)
+    executions(scene, 1, 2, side=-1)
+    executions(scene, 3, 4, symbol=1, side=-1)
+    executions(scene, 5, 6, symbol=1)
+    assert scene.ask(0, -1) is None
+    assert scene.ask(1, -1) is None
+    executions(scene, 7, symbol=1, side=-1)
+    assert scene.ask(1, -1) == ("repeated_execution", 3.0, 3.0)
+    assert scene.ask(1, +1) == ("repeated_execution", 3.0, 2.0)
+
+
+def test_past_the_last_session_of_the_table_an_order_for_the_close_has_time():
+    scene = Scene(lifted(session={"close_cutoff_seconds": 600.0})).at(2 * 1440 + 961)
+    assert scene.ask(0, +1, tif=AT_CLOSE) is None
+
+
 def test_a_stretch_begins_anew_after_its_length():
     scene = Scene(THROTTLED)
     executions(scene, 1, 2)
