@@ -328,6 +328,7 @@ class Book(Account):
             self._grow_intents()
         intent = self.intents[self.intent_count]
         self.intent_count += 1
+        self.busy = True
         intent.action = action
         intent.number = number
         intent.symbol = symbol

@@ -77,7 +77,7 @@ class Engine:
         self.grace: int = 0
         self.unobserved: bool = False
         self.equity_steps: float = 0.0
-        self.thorough: bool = venue.watches_margin or len(logs.curve) > 0
+        self.thorough: bool = venue.watches_margin or len(logs.curve) > 0 or hears & HEARS_BARS != 0
         self.quiet_until: int = LONG_AGO
         self.bar_index: int = 0
         self.event_index: int = 0

@@ -295,7 +295,6 @@ def review(book: Book, risk: Risk, refusals: RefusalLog) -> None:
     for k in range(book.intent_count):
         review_one(book, risk, refusals, book.intents[k])
     book.intent_count = 0
-    book.busy = True
 
 
 @seldom

@@ -28,16 +28,17 @@ from stratofold.events import (
 )
 from stratofold.fold.account import ACTIVE, HALTED, REDUCING
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS, split_order
-from stratofold.fold.engine import FOREVER, LONG_AGO, Engine, Feed
+from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.marks import often, seldom
-from stratofold.fold.step import decide, hear_bar, hear_group, hear_report, hear_timer, sweep
+from stratofold.fold.step import decide, gather, hear_bar, hear_group, hear_report, hear_timer, sweep
 from stratofold.fold.strategy import Strategy
 
 DONE, CROWDED = 0, 1
 _READY, _HEARD = 2, 3  # besides: nothing stands before the next bar, or an event was heard and something else may
 
 
+@often
 def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     """Hear events until `stop` of them have been heard or the feed is at its end; returns `DONE` or `CROWDED`."""
     engine.bar.span = feed.span
@@ -80,19 +81,19 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             raise ValueError("the feed's columns differ in length")
         found = _READY
         while index < end:
-            time = times[index] + shift
-            if time > engine.quiet_until:
-                found = attend(engine, strategy, feed, time)
-                if found != _READY:
-                    break
             if has_many:
                 bar.symbol = symbols[index]
-            bar.time = time
             bar.open = opens[index]
             bar.high = highs[index]
             bar.low = lows[index]
             bar.close = closes[index]
             bar.volume = volumes[index]
+            time = times[index] + shift
+            if time > engine.quiet_until:
+                found = attend(engine, strategy, feed, time)
+                if found != _READY:
+                    break
+            bar.time = time
             trade_bar(engine, strategy, bar)
             index += 1
             engine.bar_index = index
@@ -239,12 +240,18 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     place.last_time = time
     place.price = bar.close
     if hear_bar(engine, strategy, bar) or was_filled:
-        engine.equity_steps = book.ledger.equity_steps
-        engine.unobserved = True
-        if engine.equity_steps < 0.0:
-            venue.check_margin(time)
+        weigh(engine)
     if book.busy or engine.thorough:
         after_bar(engine, strategy)
+
+
+@often
+def weigh(engine: Engine) -> None:
+    """Equity may have moved: note it, to be observed when time moves on; below 0 it is a margin call."""
+    engine.equity_steps = engine.book.ledger.equity_steps
+    engine.unobserved = True
+    if engine.equity_steps < 0.0:
+        engine.venue.check_margin(engine.book.time)
 
 
 @seldom
@@ -259,7 +266,9 @@ def observe(engine: Engine) -> None:
 
 @seldom
 def after_bar(engine: Engine, strategy: Strategy) -> None:
-    """What only some bars need: messages, margins, the equity curve, and a look at what they made due."""
+    """What only some bars need: groups, messages, margins, the equity curve, and a look at what they made due."""
+    if engine.hears & HEARS_BARS:
+        gather(engine, strategy, engine.bar)
     if engine.book.outbox_count > 0 or engine.venue.report_count > 0:
         deliver(engine, strategy)
     if engine.venue.watches_margin:

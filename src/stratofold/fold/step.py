@@ -11,7 +11,7 @@ Every mode calls these functions; what stands on the other side of the messages 
 
 from stratofold.events import CANCEL_REJECTED, FILLED, PARTIAL, REPLACED, Bar, Observation, Report, Timer
 from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
-from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_OBSERVATION, HEARS_TIMER, Engine
+from stratofold.fold.engine import HEARS_BAR, HEARS_FILL, HEARS_OBSERVATION, HEARS_TIMER, Engine
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, ILLEGAL
 from stratofold.fold.marks import often, seldom
@@ -22,13 +22,15 @@ from stratofold.fold.strategy import Strategy
 
 def decide(engine: Engine) -> None:
     """Review what the hook left on the book, if anything."""
-    if engine.book.intent_count > 0:
+    if engine.book.busy:
         settle_intents(engine)
 
 
 @seldom
 def settle_intents(engine: Engine) -> None:
-    """Approvals become orders; waiting legs that were cancelled go."""
+    """Intents, if there are any, become orders; waiting legs that were cancelled go."""
+    if engine.book.intent_count == 0:
+        return
     review(engine.book, engine.risk, engine.logs.refusals)
     if engine.book.dropped:
         sweep(engine)
@@ -57,10 +59,8 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
         trail(book, bar)
     if engine.hears & HEARS_BAR:
         strategy.on_bar(bar, book)
-        if book.intent_count > 0:
+        if book.busy:
             settle_intents(engine)
-    if engine.hears & HEARS_BARS:
-        gather(engine, strategy, bar)
     return is_new
 
 

@@ -2,9 +2,9 @@
 
 What comes in: modules as LLVM assembly without a target, the name of the entry, and a target.
 What goes out: the bytes of a kernel file (`loader.py` says how it looks), or a `Flat` for whoever wants the code alone.
-Why it is shaped so: the modules are linked, everything but the entry becomes internal, and *one* O3 pipeline runs over
-the whole: that inlines a strategy into the engine, and costs the time of one.  Bits are kept: no fast-math flag may
-come in, a product and a sum are never fused, and floats are not reordered, so that all targets agree.
+Why it is shaped so: the modules are linked, everything but the entry becomes internal, a first short pipeline inlines
+the strategy into the engine's loops, `hot` doubles them, and one O3 pipeline runs over the whole.  Bits are kept: no
+fast-math flag may come in, a product and a sum are never fused, and floats are not reordered, so that all targets agree.
 
 Targets: `native` is this processor and this operating system's calling convention; `x86-64-v2` and `x86-64-v3` are
 Linux and macOS, with `-windows` for the convention of Windows; `aarch64` is armv8-a with register x18 left alone, good
@@ -23,7 +23,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from stratofold.errors import Bug, Setup
-from stratofold.kernel import image, loader, runtime
+from stratofold.kernel import hot, image, loader, runtime
 
 _SYSV, _WIN64 = "x86_64-unknown-linux-gnu", "x86_64-pc-windows-elf"
 _ARM = "aarch64-unknown-linux-gnu"
@@ -104,7 +104,7 @@ def flatten(modules: Iterable[str], entry: str, target: Target) -> image.Flat:
     machine = _machine(target)
     module = _joined(modules, target, machine)
     _internalise(module, entry)
-    _optimise(module, machine)
+    module = _optimised(module, entry, target, machine)
 
     def library(name: str) -> bytes | None:
         return _runtime_object(name, target)
@@ -118,7 +118,7 @@ def assembly(modules: Iterable[str], entry: str, target: str = "native") -> str:
     machine = _machine(goal)
     module = _joined(modules, goal, machine)
     _internalise(module, entry)
-    _optimise(module, machine)
+    module = _optimised(module, entry, goal, machine)
     return str(machine.emit_assembly(module))
 
 
@@ -203,10 +203,27 @@ def _internalise(module: llvm.ModuleRef, entry: str) -> None:
         raise Bug("SF610", f"no module defines the entry `{entry}`")
 
 
-def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    builder = llvm.create_pass_builder(machine, options)
+def _optimised(module: llvm.ModuleRef, entry: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """The module after inlining into the entry, doubling of its hot loops (`hot`), and the whole pipeline."""
+    builder = _builder(machine, 1)
     builder.getModulePassManager().run(module, builder)
+    names_and_memory = llvm.create_new_function_pass_manager()
+    names_and_memory.add_instruction_namer_pass()
+    names_and_memory.add_register_to_memory_pass()
+    names_and_memory.add_instruction_namer_pass()
+    names_and_memory.run(module.get_function(entry), builder)
+    doubled = _parsed(hot.split(str(module), entry), target, machine)
+    _optimise(doubled, machine)
+    return doubled
+
+
+def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
+    builder = _builder(machine, 3)
+    builder.getModulePassManager().run(module, builder)
+
+
+def _builder(machine: llvm.TargetMachine, level: int) -> llvm.PassBuilder:
+    return llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
 
 
 @functools.cache

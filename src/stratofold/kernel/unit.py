@@ -126,19 +126,32 @@ class Unit:
         instance.text = f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) {promise} {{\n{text}\n}}\n"
 
     def _promised(self, instance: Instance, kind: AnyKind) -> str:
-        """What LLVM may rely on of a parameter.
-
-        Machine code keeps no address; and the roots are reached through the entry's parameters alone unless some object
-        is held a second time, by address.
-        """
+        """What LLVM may rely on of a parameter: machine code keeps no address, and returns few."""
         if not isinstance(kind, ObjectKind):
             return ""
         promises = f" nonnull align 8 dereferenceable({kind.layout.size})"
-        if instance.learnt.returns in (INT, FLOAT, BOOL, NOTHING):
-            promises += " captures(none)"
-        if instance.name.startswith("@f0.") and not any(layout.is_met_again for layout in self.survey.layouts):
-            promises += " noalias writable"
-        return promises
+        return promises + " captures(none)" if instance.learnt.returns in (INT, FLOAT, BOOL, NOTHING) else promises
+
+    def _entry_text(self, entry: Instance, name: str) -> str:
+        """The one exported function: status out, the value through its first argument.
+
+        The roots are reached through its parameters alone, unless some object is held a second time, by address.
+        """
+        alone = "" if any(layout.is_met_again for layout in self.survey.layouts) else " noalias writable"
+        given = [f"{kind.llvm} %a{index}" for index, kind in enumerate(entry.kinds)]
+        taken = [
+            f"{kind.llvm}{self._promised(entry, kind)}{alone if isinstance(kind, ObjectKind) else ''} %a{index}"
+            for index, kind in enumerate(entry.kinds)
+        ]
+        returned = entry.learnt.struct
+        rows = [f"define i32 @{name}({', '.join(['ptr %result', *taken])}) nounwind {{"]
+        rows.append(f"  %all = call {returned} {entry.name}({', '.join(given)})")
+        if returned == "i32":
+            return "\n".join([*rows, "  ret i32 %all", "}"])
+        rows.append(f"  %value = extractvalue {returned} %all, 1")
+        rows.append(f"  store {entry.learnt.returns.llvm} %value, ptr %result")  # type: ignore[union-attr]
+        rows.append(f"  %status = extractvalue {returned} %all, 0")
+        return "\n".join([*rows, "  ret i32 %status", "}"])
 
     # Memory
 
@@ -201,7 +214,7 @@ class Unit:
         """The whole module, its entry exported as `name(result*, arguments…) -> status`."""
         if self.entry is None:
             raise AssertionError("a unit without an entry")
-        parts = [INTRINSICS, _entry(self.entry, name)]
+        parts = [INTRINSICS, self._entry_text(self.entry, name)]
         parts += [FUNCTIONS[each][0] for each in sorted(self._support)]
         parts += [_constant_text(each, code, numbers) for (code, numbers), each in self._constants.items()]
         parts += [instance.text for instance in self._instances.values()]
@@ -237,20 +250,6 @@ def _annotated_return(function: FunctionType) -> AnyKind:
             code.co_firstlineno, "write -> float (or int, bool) on it",
         )  # fmt: skip
     return kind
-
-
-def _entry(entry: Instance, name: str) -> str:
-    """The one exported function: status out, the value through its first argument."""
-    given = [f"{kind.llvm} %a{index}" for index, kind in enumerate(entry.kinds)]
-    returned = entry.learnt.struct
-    rows = [f"define i32 @{name}({', '.join(['ptr %result', *given])}) nounwind {{"]
-    rows.append(f"  %all = call {returned} {entry.name}({', '.join(given)})")
-    if returned == "i32":
-        return "\n".join([*rows, "  ret i32 %all", "}"])
-    rows.append(f"  %value = extractvalue {returned} %all, 1")
-    rows.append(f"  store {entry.learnt.returns.llvm} %value, ptr %result")  # type: ignore[union-attr]
-    rows.append(f"  %status = extractvalue {returned} %all, 0")
-    return "\n".join([*rows, "  ret i32 %status", "}"])
 
 
 def _constant_text(name: str, code: str, numbers: tuple[float, ...]) -> str:

@@ -1,0 +1,209 @@
+"""The loop over bars twice: a quick copy in which nothing is called, and the whole.
+
+What comes in: a module as LLVM text, in which the values of the function to split are named and pass from block to block
+in memory (`emit` sees to both).  What goes out: the text with the loops inside the function's outermost loops doubled.
+The quick copy lacks every block that calls a function and every block that is said to be unlikely; an edge to one leads
+into the whole copy, whose way back leads to the quick one again.
+Why so: LLVM keeps a field in a register, and a store out of a loop, only where nothing is called that could read or
+write the field.  Most bars need no call: no order, no fill, no session.  Those few that do leave the quick copy, which
+costs them the nanoseconds of putting the fields back.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+_NAME = r'(?:[-\w.$]+|"[^"]+")'
+_LABEL = re.compile(rf"({_NAME}):")
+_DEFINED = re.compile(rf"\s+(%{_NAME}) = ")
+_TARGET = re.compile(rf"label %({_NAME})")
+_LOCAL = re.compile(rf"(label )?%({_NAME})")
+_CALL = re.compile(r"\bcall\b[^@]*@(?!llvm\.)")
+_WEIGHTS = re.compile(
+    r'^(!\d+) = (?:distinct )?!\{!"branch_weights"(?:, !"expected")?, i32 (-?\d+), i32 (-?\d+)\}', re.MULTILINE
+)
+_LIKELY = 1000  # a way that is taken less than once in so many times is unlikely
+
+Blocks = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A natural loop: the label of its header, and the labels of all its blocks."""
+
+    header: str
+    inside: frozenset[str]
+
+
+@dataclass(slots=True)
+class Function:
+    """A function's first line and its blocks in order; `likely` are the ways from a block that are not unlikely."""
+
+    head: str
+    blocks: Blocks
+    ways: dict[str, list[str]] = field(default_factory=dict)
+    likely: dict[str, list[str]] = field(default_factory=dict)
+
+
+def split(text: str, name: str) -> str:
+    """The module with the loops of function `name` doubled where that is of use."""
+    begin = re.search(rf"^define [^\n]*@{re.escape(name)}\(", text, re.MULTILINE)
+    if begin is None:
+        return text
+    end = text.index("\n}\n", begin.start())
+    function = _read(text[begin.start() : end], text)
+    for number, loop in enumerate(_worth_doubling(function)):
+        function.blocks = _doubled(function, loop, f".whole{number}")
+    rows = [function.head, *(f"{label}:\n" + "\n".join(lines) for label, lines in function.blocks.items())]
+    return text[: begin.start()] + "\n".join(rows) + text[end:]
+
+
+# Reading
+
+
+def _read(text: str, module: str) -> Function:
+    """A function's blocks, where each leads, and which of these ways are likely."""
+    head, *lines = text.split("\n")
+    function = Function(head, {})
+    here: list[str] = []
+    for line in lines:
+        begins = _LABEL.match(line)
+        if begins is not None:
+            here = function.blocks.setdefault(begins[1], [])
+        elif line.strip():
+            here.append(line)
+    weights = {row[1]: (int(row[2]) & 0xFFFFFFFF, int(row[3]) & 0xFFFFFFFF) for row in _WEIGHTS.finditer(module)}
+    for label, block in function.blocks.items():
+        ends = _end(block)
+        ways = function.ways[label] = _TARGET.findall(ends)
+        marked = re.search(r"!prof (!\d+)", ends)
+        pair = weights.get(marked[1]) if marked and len(ways) == 2 else None
+        function.likely[label] = [
+            way
+            for way, weight in zip(ways, pair or [1] * len(ways), strict=True)
+            if weight * _LIKELY >= sum(pair or [1])
+        ]
+    return function
+
+
+def _end(block: list[str]) -> str:
+    """The instruction that ends a block; a switch is one of several lines."""
+    for place in range(len(block) - 1, -1, -1):
+        if block[place].startswith(("  br ", "  switch ", "  ret ", "  unreachable")):
+            return "\n".join(block[place:])
+    raise AssertionError("a block without an end")
+
+
+# Loops
+
+
+def _worth_doubling(function: Function) -> list[Loop]:
+    """The loops directly inside an outermost one that call something, though not on every way round."""
+    loops = _loops(function)
+    around = {loop: [other for other in loops if other.inside > loop.inside] for loop in loops}
+    return [
+        loop
+        for loop in loops
+        if len(around[loop]) == 1
+        and any(_calls(function.blocks[label]) for label in loop.inside)
+        and any(loop.header in function.ways[label] for label in _quick(function, loop))
+    ]
+
+
+def _loops(function: Function) -> list[Loop]:
+    """The natural loops, found by the edges that lead back up a depth-first walk."""
+    before: dict[str, list[str]] = {label: [] for label in function.blocks}
+    for label, ways in function.ways.items():
+        for way in ways:
+            before[way].append(label)
+    inside: dict[str, set[str]] = {}
+    for tail, header in _edges_back(function):
+        body = inside.setdefault(header, {header})
+        waiting = [tail]
+        while waiting:
+            label = waiting.pop()
+            if label not in body:
+                body.add(label)
+                waiting += before[label]
+    return [
+        Loop(header, frozenset(body))
+        for header, body in inside.items()
+        if all(label == header or body.issuperset(before[label]) for label in body)
+    ]
+
+
+def _edges_back(function: Function) -> list[tuple[str, str]]:
+    """Edges (from, to) whose end is still being walked when they are met."""
+    first = next(iter(function.blocks))
+    path = [(first, iter(function.ways[first]))]
+    walking, seen = {first}, {first}
+    found = []
+    while path:
+        label, ways = path[-1]
+        way = next(ways, None)
+        if way is None:
+            walking.discard(label)
+            path.pop()
+        elif way in walking:
+            found.append((label, way))
+        elif way not in seen:
+            seen.add(way)
+            walking.add(way)
+            path.append((way, iter(function.ways[way])))
+    return found
+
+
+def _calls(block: list[str]) -> bool:
+    """Whether a block calls a function that is none of LLVM's own."""
+    return any(_CALL.search(line) for line in block)
+
+
+def _quick(function: Function, loop: Loop) -> set[str]:
+    """The blocks of a loop that are reached from its header by likely ways, up to the first call."""
+    found: set[str] = set()
+    waiting = [loop.header]
+    while waiting:
+        label = waiting.pop()
+        if label in loop.inside and label not in found and not _calls(function.blocks[label]):
+            found.add(label)
+            waiting += function.likely[label]
+    return found
+
+
+# Writing
+
+
+def _doubled(function: Function, loop: Loop, mark: str) -> Blocks:
+    """The blocks with the loop's quick copy in its place; the whole copy's names end in `mark`."""
+    quick = _quick(function, loop)
+    again = f"again{mark}"
+    defined = {found[1] for label in loop.inside for line in function.blocks[label] if (found := _DEFINED.match(line))}
+
+    def in_quick(label: str) -> str:
+        return _marked(label, mark) if label in loop.inside and label not in quick else label
+
+    def in_whole(label: str) -> str:
+        return again if label == loop.header else _marked(label, mark) if label in loop.inside else label
+
+    def whole(found: re.Match[str]) -> str:
+        if found[1]:
+            return f"label %{in_whole(found[2])}"
+        return "%" + (_marked(found[2], mark) if f"%{found[2]}" in defined else found[2])
+
+    blocks: Blocks = {}
+    for label, lines in function.blocks.items():
+        if label not in loop.inside:
+            blocks[label] = [
+                _TARGET.sub(lambda way: f"label %{again if way[1] == loop.header else way[1]}", line) for line in lines
+            ]
+        elif label in quick:
+            blocks[label] = [_TARGET.sub(lambda way: f"label %{in_quick(way[1])}", line) for line in lines]
+    blocks[again] = [f"  br label %{loop.header}"]
+    for label in function.blocks:
+        if label in loop.inside:
+            blocks[_marked(label, mark)] = [_LOCAL.sub(whole, line) for line in function.blocks[label]]
+    return blocks
+
+
+def _marked(name: str, mark: str) -> str:
+    """The whole copy's name for a block or a value."""
+    return f'{name[:-1]}{mark}"' if name.endswith('"') else name + mark

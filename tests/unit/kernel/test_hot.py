@@ -1,0 +1,110 @@
+"""Loops are doubled: a quick copy without calls, the whole beside it, and the same results."""
+
+import ctypes
+
+import llvmlite.binding as llvm
+import pytest
+
+from stratofold.kernel import emit, hot, loader
+
+# Counts to `n`; every seventh turn calls `seldom`, which adds 100 to the sum in memory.
+TEXT = """
+define internal void @seldom(ptr %sum) noinline cold {{
+entry:
+  %old = load i64, ptr %sum
+  %new = add i64 %old, 100
+  store i64 %new, ptr %sum
+  ret void
+}}
+
+define i64 @counted(ptr noalias writable dereferenceable(8) %sum, i64 %n) {{
+entry:
+  %place = alloca i64
+  store i64 0, ptr %place
+  br label %outer
+outer:
+  br label %loop
+loop:
+  %index = load i64, ptr %place
+  %old = load i64, ptr %sum
+  %new = add i64 %old, 1
+  store i64 %new, ptr %sum
+  %rest = urem i64 %index, 7
+  %is.seventh = icmp eq i64 %rest, 6
+  br i1 %is.seventh, label %{way}, label %on
+rare:
+  call void @seldom(ptr %sum)
+  br label %on
+on:
+  %here = load i64, ptr %place
+  %next = add i64 %here, 1
+  store i64 %next, ptr %place
+  %goes.on = icmp ult i64 %next, %n
+  br i1 %goes.on, label %loop, label %done
+done:
+  %none = icmp eq i64 %n, 0
+  br i1 %none, label %outer, label %end
+end:
+  %result = load i64, ptr %sum
+  ret i64 %result
+}}
+"""
+
+
+def blocks(text):
+    """The blocks of @counted, by label."""
+    body = text[text.index("@counted(") :]
+    found, label = {}, ""
+    for line in body.split("\n")[1 : body.split("\n").index("}")]:
+        if line and not line.startswith(" "):
+            label = line.split(":")[0]
+            found[label] = []
+        else:
+            found[label].append(line.strip())
+    return found
+
+
+def test_the_quick_copy_calls_nothing_and_the_whole_one_leads_back_to_it():
+    text = hot.split(TEXT.format(way="rare"), "counted")
+    llvm.parse_assembly(text).verify()
+    found = blocks(text)
+    assert "rare" not in found
+    assert found["loop"][-1].endswith("label %rare.whole0, label %on")
+    assert found["on"][-1].endswith("label %loop, label %done")
+    assert found["on.whole0"][-1].endswith("label %again.whole0, label %done")
+    assert found["outer"] == ["br label %again.whole0"]
+    assert found["again.whole0"] == ["br label %loop"]
+    assert "call void @seldom(ptr %sum)" in found["rare.whole0"]
+
+
+def test_a_way_that_is_said_to_be_unlikely_leads_to_the_whole_copy():
+    marked = TEXT.format(way="rare").replace("label %rare, label %on", "label %rare, label %on, !prof !0")
+    five = "on:\n  %odd = icmp eq i64 %n, 5\n  br i1 %odd, label %five, label %six, !prof !0\nfive:\n  br label %six\nsix:\n"
+    marked = marked.replace("on:\n", five)
+    text = hot.split(marked + '!0 = !{!"branch_weights", i32 1, i32 1048575}\n', "counted")
+    llvm.parse_assembly(text).verify()
+    found = blocks(text)
+    assert "five" not in found
+    assert found["on"][-1] == "br i1 %odd, label %five.whole0, label %six, !prof !0"
+
+
+UNCHANGED = {
+    "a loop without a call": (TEXT.format(way="rare").replace("  call void @seldom(ptr %sum)\n", ""), "counted"),
+    "a loop that calls on every way round": (TEXT.format(way="rare").replace("label %rare, label %on", "label %rare, label %rare"), "counted"),
+    "a function that is not there": (TEXT.format(way="rare"), "other"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNCHANGED)
+def test_what_is_not_worth_doubling_stays(case):
+    text, name = UNCHANGED[case]
+    assert "whole0" not in hot.split(text, name)
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 8, 100])
+def test_the_compiled_loop_counts_the_same(count):
+    image = loader.load(emit.emit([TEXT.format(way="rare")], "counted"))
+    function = image.function(ctypes.c_int64, (ctypes.c_void_p, ctypes.c_int64))
+    total = ctypes.c_int64(5)
+    assert function(ctypes.addressof(total), count) == 5 + count + 100 * (count // 7)
+    assert total.value == 5 + count + 100 * (count // 7)
