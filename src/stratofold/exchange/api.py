@@ -11,13 +11,14 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
 
 from stratofold.exchange import admin, data, portfolio, trading
-from stratofold.exchange.dialect import Refused
+from stratofold.exchange.dialect import Refused, malformed
+from stratofold.exchange.moments import read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from stratofold.exchange.core import Exchange
 
 _MINUTE_NS = 60_000_000_000
+Moment = TypeVar("Moment", int, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,16 @@ class Asked:
     account: Account
     query: Mapping[str, str]
     body: Mapping[str, Any]
+
+    def moment(self, name: str, otherwise: Moment) -> int | Moment:
+        """A time of the query in ns UTC, `otherwise` where it is not given; raises Refused for what is none."""
+        text = self.query.get(name)
+        if not text:
+            return otherwise
+        try:
+            return read_moment(text)
+        except (ValueError, OverflowError):
+            raise malformed(f"invalid {name}") from None
 
 
 ROUTES: tuple[tuple[str, str, Callable[..., tuple[int, Any]]], ...] = (

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 from stratofold.events import DIVIDEND, RENAME, SPLIT
 from stratofold.exchange.candles import Frame, candles, read_frame
 from stratofold.exchange.dialect import Json, Refused, malformed
-from stratofold.exchange.moments import read_moment, short_stamp, stamp
+from stratofold.exchange.moments import short_stamp, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def _page(asked: Asked, symbols: Sequence[str]) -> tuple[list[Candle], str | Non
     if not limit.isdigit() or not 0 < int(limit) <= _LIMIT_MAX:
         raise malformed(f"limit must be between 1 and {_LIMIT_MAX}")
     frame = read_frame(query.get("timeframe", ""), market)
-    low, high = _moment(asked, "start", 0), _moment(asked, "end", _FOREVER)
+    low, high = asked.moment("start", 0), asked.moment("end", _FOREVER)
     newest_first = query.get("sort", "asc") == "desc"
     from_symbol, from_time = _read_token(query.get("page_token", ""))
     found: list[Candle] = []
@@ -82,17 +82,6 @@ def _symbols(asked: Asked) -> list[str]:
     if not symbols:
         raise Refused(400, 40010000, "symbols is required")
     return symbols
-
-
-def _moment(asked: Asked, name: str, otherwise: int) -> int:
-    """A time of the query; raises Refused for what is none."""
-    text = asked.query.get(name)
-    if not text:
-        return otherwise
-    try:
-        return read_moment(text)
-    except ValueError:
-        raise malformed(f"invalid {name}") from None
 
 
 def _write_token(bar: Candle) -> str:

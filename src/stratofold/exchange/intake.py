@@ -24,6 +24,8 @@ KINDS = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 TIFS = {"day": DAY, "gtc": GTC, "ioc": IOC, "fok": FOK, "opg": IOC, "cls": AT_CLOSE}
 INTENTS = {"buy_to_open": BUY, "buy_to_close": BUY, "sell_to_open": SELL, "sell_to_close": SELL}
 CLIENT_ID_LENGTH_MAX = 128
+AMOUNT_MAX = 1e7  # on eight decimals a double still holds every step
+_SIDES = {BUY: "buy", SELL: "sell"}
 _HASTY = ("ioc", "fok", "opg", "cls")
 # Which prices each kind needs; what it does not need it may not have.
 _NEEDS = {
@@ -98,9 +100,7 @@ def read_change(body: Mapping[str, Any], instrument: Instrument) -> Changed:
         _quantity(body, instrument), price(body, "limit_price", instrument), price(body, "stop_price", instrument),
         number(body, "trail"), _word(body, "time_in_force", ("day", "gtc")), _client_id(body),
     )  # fmt: skip
-    if isfinite(changed.quantity) and not on_lot(
-        changed.quantity, float(instrument.lot or 1.0), instrument.quantity_scale
-    ):
+    if isfinite(changed.quantity) and not _in_lots(changed.quantity, instrument):
         raise unprocessable("qty must be integer")
     stated = any(isfinite(value) for value in (changed.quantity, changed.limit, changed.stop, changed.trail))
     if not stated and not changed.tif and not changed.client_id:
@@ -121,6 +121,8 @@ def number(body: Mapping[str, Any], name: str) -> float:
         raise malformed(f"{name} must be a number")
     if found <= 0.0:
         raise malformed(f"{name} must be > 0")
+    if found > AMOUNT_MAX:
+        raise malformed(f"{name} must be no more than {AMOUNT_MAX:.0f}")
     return found
 
 
@@ -144,9 +146,9 @@ def _handle(body: Mapping[str, Any], market: Market) -> int:
 
 def _side(body: Mapping[str, Any]) -> int:
     """The side, from its own word or from the intent."""
-    word = body.get("side") or {BUY: "buy", SELL: "sell", None: None}[INTENTS.get(str(body.get("position_intent")))]
-    if word not in {"buy", "sell"}:
-        raise malformed("side is required" if not word else "invalid side")
+    word = body.get("side") or _SIDES.get(INTENTS.get(str(body.get("position_intent")), 0))
+    if word not in ("buy", "sell"):
+        raise malformed("invalid side" if word else "side is required")
     return BUY if word == "buy" else SELL
 
 
@@ -182,14 +184,18 @@ def _client_id(body: Mapping[str, Any]) -> str:
 
 
 def _quantity(body: Mapping[str, Any], instrument: Instrument) -> float:
-    """The quantity on its grid, NaN where there is none."""
+    """The quantity, NaN where there is none; what binary arithmetic has left beside its grid goes."""
     value = number(body, "qty")
-    return to_grid(value, instrument.quantity_scale) if _on_grid(value, instrument) else value
+    if not isfinite(value):
+        return value
+    near = to_grid(value, instrument.quantity_scale)
+    return near if abs(near - value) < 1e-12 * value else value
 
 
-def _on_grid(value: float, instrument: Instrument) -> bool:
-    """Whether a quantity can be put on its grid without changing."""
-    return isfinite(value) and abs(to_grid(value, instrument.quantity_scale) - value) < 1e-12 * max(1.0, value)
+def _in_lots(quantity: float, instrument: Instrument) -> bool:
+    """Whether a quantity is a whole number of lots, and on its grid."""
+    scale = instrument.quantity_scale
+    return to_grid(quantity, scale) == quantity and on_lot(quantity, float(instrument.lot or 1.0), scale)
 
 
 def _check_amount(wanted: Wanted, instrument: Instrument) -> None:
@@ -203,7 +209,7 @@ def _check_amount(wanted: Wanted, instrument: Instrument) -> None:
             raise unprocessable("notional orders must be market orders")
         if lot >= 1.0:
             raise forbidden(f'asset "{wanted.symbol}" is not fractionable')
-    elif not on_lot(wanted.quantity, lot, instrument.quantity_scale):
+    elif not _in_lots(wanted.quantity, instrument):
         if lot >= 1.0:
             raise forbidden(f'asset "{wanted.symbol}" is not fractionable')
         raise unprocessable(f"qty must be a multiple of {lot!r}")
@@ -213,7 +219,7 @@ def _check_prices(wanted: Wanted, body: Mapping[str, Any]) -> None:
     """Each kind has its prices and no others."""
     needs = _NEEDS[wanted.kind]
     for name in ("limit_price", "stop_price"):
-        given = body.get(name) not in {None, ""}
+        given = body.get(name) not in (None, "")
         if name in needs and not given and wanted.order_class != OCO:
             raise malformed(f"{wanted.kind} orders require {name.replace('_', ' ')}")
         if given and name not in needs:

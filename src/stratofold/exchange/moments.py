@@ -67,4 +67,5 @@ def midnight(day: date, zone: str) -> int:
 
 def wall_clock(time: int, zone: str) -> str:
     """Hour and minute of a time in a zone, "09:30"."""
-    return (_EPOCH + timedelta(seconds=time // SECOND_NS)).astimezone(ZoneInfo(zone)).strftime("%H:%M")
+    moment = (_EPOCH + timedelta(seconds=time // SECOND_NS)).astimezone(ZoneInfo(zone))
+    return f"{moment.hour:02d}:{moment.minute:02d}"

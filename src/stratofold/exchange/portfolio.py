@@ -5,15 +5,18 @@ What comes in: a request that was let in.  What goes out: a status and what the 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from stratofold.exchange.activities import PAGE_SIZE_MAX
 from stratofold.exchange.dialect import Json, amount, malformed, not_found
 from stratofold.exchange.limits import buying_power
 from stratofold.exchange.market import NEW_YORK
-from stratofold.exchange.moments import SECOND_NS, midnight, read_moment, stamp, wall_clock
+from stratofold.exchange.moments import SECOND_NS, stamp, wall_clock
 from stratofold.exchange.trading import handle_of
+from stratofold.market.sessions import calendar as calendar_of
 
 if TYPE_CHECKING:
     from stratofold.exchange.api import Asked
@@ -131,10 +134,10 @@ def activities(asked: Asked, kind: str = "") -> tuple[int, Any]:
     """GET /v2/account/activities and /{type}: newest first unless asked otherwise, paged by `page_token`."""
     query = asked.query
     types = [kind] if kind else [name for name in query.get("activity_types", "").split(",") if name]
-    after, until = _moment(asked, "after"), _moment(asked, "until")
+    after, until = asked.moment("after", None), asked.moment("until", None)
     if query.get("date"):
-        after = midnight(date.fromisoformat(query["date"][:10]), NEW_YORK) - 1
-        until = after + _DAY_NS + 1
+        after = asked.moment("date", 0) - 1
+        until = after + 1 + _DAY_NS
     size = query.get("page_size", str(PAGE_SIZE_MAX))
     if not size.isdigit() or not 0 < int(size) <= PAGE_SIZE_MAX:
         raise malformed(f"page_size must be between 1 and {PAGE_SIZE_MAX}")
@@ -143,17 +146,6 @@ def activities(asked: Asked, kind: str = "") -> tuple[int, Any]:
         types, after, until, query.get("page_token", ""), int(size), oldest_first=oldest_first
     )
     return 200, rows
-
-
-def _moment(asked: Asked, name: str) -> int | None:
-    """A time of the query; raises Refused for what is none."""
-    text = asked.query.get(name)
-    if not text:
-        return None
-    try:
-        return read_moment(text)
-    except ValueError:
-        raise malformed(f"invalid {name}") from None
 
 
 def history(asked: Asked) -> tuple[int, Any]:
@@ -208,13 +200,14 @@ def calendar(asked: Asked) -> tuple[int, Any]:
         low, high = date.fromisoformat(first).toordinal(), date.fromisoformat(last).toordinal()
     except ValueError:
         raise malformed("invalid start or end") from None
-    sessions = asked.exchange.market.sessions
-    return 200, [_session(asked, k) for k, day in enumerate(sessions.days) if low <= day <= high]
+    days, name = asked.exchange.market.sessions.days, asked.exchange.market.calendar_name
+    return 200, [_session(name, k) for k in range(bisect_left(days, low), bisect_right(days, high))]
 
 
-def _session(asked: Asked, k: int) -> Json:
-    """One day of the calendar."""
-    sessions = asked.exchange.market.sessions
+@lru_cache(maxsize=16_384)
+def _session(name: str, k: int) -> Json:
+    """Session `k` of a calendar."""
+    sessions = calendar_of(name)
     opens, closes = wall_clock(sessions.opens[k], NEW_YORK), wall_clock(sessions.closes[k], NEW_YORK)
     day = date.fromordinal(sessions.days[k]).isoformat()
     return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _DATA_PATHS = ("/v2/iex", "/v2/sip", "/v2/delayed_sip", "/v2/test", "/v1beta3/crypto/us")
 STEP, MAX = "step", "max"
 _TICK_SECONDS = 0.05
+_SLOW_SECONDS = 2.0
 
 
 class Server:
@@ -249,8 +251,13 @@ async def _broken(request: web.Request, body: bytes) -> web.StreamResponse:
 
 
 async def _send(socket: web.WebSocketResponse, frame: bytes, *, text: bool = False) -> None:
-    """Queue one frame; a client that has gone misses it, as it would at the real broker."""
+    """Queue one frame; a client that has gone misses it, and one that does not read is sent away, as at the broker."""
     try:
-        await (socket.send_str(frame.decode()) if text else socket.send_bytes(frame))
+        async with asyncio.timeout(_SLOW_SECONDS):
+            await (socket.send_str(frame.decode()) if text else socket.send_bytes(frame))
     except (ConnectionError, RuntimeError):
         return
+    except TimeoutError:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SLOW_SECONDS):
+                await socket.close(code=1008, message=b"slow client")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from stratofold.exchange import limits
 from stratofold.exchange.dialect import Json, Refused, Ticket, forbidden, malformed, not_found
 from stratofold.exchange.intake import read_change, read_order
-from stratofold.exchange.moments import read_moment
 from stratofold.fold.grid import to_lot
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def listing(asked: Asked) -> tuple[int, Any]:
     status = query.get("status", "open")
     if status not in {"open", "closed", "all"}:
         raise malformed("invalid status")
-    after, until = _moment(asked, "after"), _moment(asked, "until")
+    after, until = asked.moment("after", None), asked.moment("until", None)
     symbols = [name for name in query.get("symbols", "").split(",") if name]
     nested = _truth(asked, "nested")
     account = asked.account
@@ -193,17 +192,6 @@ def _ticket(account: Account, order_id: str) -> Ticket:
 def _truth(asked: Asked, name: str) -> bool:
     """A truth value of the query, however it is spelt."""
     return asked.query.get(name, "").lower() == "true"
-
-
-def _moment(asked: Asked, name: str) -> int | None:
-    """A time of the query; raises Refused for what is none."""
-    text = asked.query.get(name)
-    if not text:
-        return None
-    try:
-        return read_moment(text)
-    except ValueError:
-        raise malformed(f"invalid {name}") from None
 
 
 def _limit(asked: Asked) -> int:
