@@ -84,6 +84,7 @@ class Paper:
     witness: Witness = field(default_factory=Witness)
     parameters: dict = field(default_factory=dict)
     bounds: dict | None = None
+    native_brackets: bool = False
     limits: dict = field(default_factory=UNLIMITED.copy)
     book: str = "paper"
 
@@ -104,6 +105,7 @@ class Paper:
             parameters=self.parameters, instruments=instrument_rows(list(self.data.instruments)), calendar="XNYS",
             currency="USD", capital=100_000.0, limits=self.limits, span_ns=self.span_ns, opened=opened,
             code=code_hash(self.strategy), message_age_seconds=3600.0, bounds=self.bounds,
+            native_brackets=self.native_brackets,
         )  # fmt: skip
 
     async def desk(self):

@@ -61,11 +61,38 @@ class Protected(Strategy):
             book.sell(bar.symbol, 10.0, stop=bar.close * 0.995)
 
 
+class Tight(Strategy):
+    """Brackets whose legs the entry's own bar often reaches; its stop is moved now and then."""
+
+    def setup(self):
+        self.age = 0
+        self.entry = 0
+
+    def on_bar(self, bar, book):
+        if bar.symbol != 0:
+            return
+        self.age += 1
+        if book.position(0) == 0.0 and len(book.orders) == 0:
+            self.entry = book.buy(0, 40.0, take_profit=bar.close * 1.01, stop_loss=bar.close * 0.995)
+        elif self.age % 5 == 4 and book.is_working(self.entry + 2):
+            book.replace(self.entry + 2, stop=bar.close * 0.97)
+
+
 @pytest.mark.parametrize(("strategy", "volume_cap"), [(Changing, 0.0001), (Changing, 1.0), (Protected, 1.0), (Protected, 0.00002)])  # fmt: skip
 def test_the_same_fills_as_the_backtest(strategy, volume_cap):
+    same_fills(strategy, volume_cap)
+
+
+@pytest.mark.parametrize("strategy", [Protected, Tight])
+def test_the_same_fills_with_brackets_that_the_venue_holds(strategy):
+    """Then a leg is at work from its entry's fill on, within the same bar, as in the backtest; by the book it is late."""
+    same_fills(strategy, 1.0, native_brackets=True)
+
+
+def same_fills(strategy, volume_cap, **choices):
     data = stratofold.sample("us14").subset(["AAPL", "BAC"], start="2014-03-01", end="2014-08-31")  # a split, dividends
     costs = {"slippage": stratofold.Slippage(proportional=0.0001), "fees": stratofold.Fees(per_share=0.005)}
-    run = paper(strategy, data, DAY_NS)
+    run = paper(strategy, data, DAY_NS, **choices)
     run.exchange = Exchange(data, None, Terms(100_000.0, volume_cap=volume_cap, **costs), Rules(requests_per_minute=0, multiplier=100.0), 1, 1)  # fmt: skip
     run.__post_init__()
     desk = run.run()
@@ -117,6 +144,34 @@ def test_fills_that_come_together_are_heard_one_after_the_other(parts):
     assert len(book.orders) == 0
 
 
-def _stop(times):
-    if len(times) == 2:
+def _stop(times, count=2):
+    if len(times) == count:
         raise StopAsyncIteration
+
+
+def test_a_legs_fill_that_overtakes_its_entrys_waits_for_it():
+    """The stream lost the entry's fill and brought the leg's; the poll brings the other, and both are heard in turn."""
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(Tight, data, DAY_NS, native_brackets=True)
+
+    def fill(number, side):
+        fact = VenueReport(f"fill:{number}:40", "filled", f"paper-g1-{number}", number, "AAPL", side, run.clock.now(), 40.0, 500.0, cumulative=40.0)  # fmt: skip
+        return offer_of(fact)
+
+    async def work():
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            times = []
+            with contextlib.suppress(StopAsyncIteration):
+                await run_in_step(runner, run.stepper, run.clock, lambda time: times.append(time) or _stop(times, 1))
+            book = runner.desk.fold.engine.book
+            assert [order.number for order in book.orders] == [1, 2, 3]
+            run.journal.offer("paper", [fill(3, -1)])
+            await runner.pump()
+            assert [fill.number for fill in book.orders] == [1, 2, 3]
+            run.journal.offer("paper", [fill(1, 1)])
+            await runner.pump()
+            return [row[1] for row in run.witness.fills], [order.number for order in book.orders], book.position(0)
+
+    # The take-profit is still in the book: the venue cancels it, and will say so.
+    assert asyncio.run(work()) == ([1, 3], [2], 0.0)

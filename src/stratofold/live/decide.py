@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
 from stratofold.live.desk import SNAPSHOT_STEPS, Desk, step_body
-from stratofold.live.words import outgoing
+from stratofold.live.protection import entry_of, is_protected
+from stratofold.live.words import client_id, outgoing
 from stratofold.wire import event_row, pack
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.ports import Message
     from stratofold.events import Event
     from stratofold.live.fold import Step
+    from stratofold.live.outside import Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,23 @@ def _messages(desk: Desk, step: Step) -> list[Message]:
     age_ns = int(manifest.message_age_seconds * 1e9)
     first = desk.fold.steps * 100
     return [
-        outgoing(desk.fold, manifest.book, manifest.generation, sent, first + place, desk.fold.expires_at(sent, age_ns))
+        outgoing(
+            desk.fold, manifest.book, manifest.generation, sent, first + place, desk.fold.expires_at(sent, age_ns),
+            protects=manifest.native_brackets,
+        )
         for place, sent in enumerate(step.messages)
-    ]
+        if not _is_the_venues(desk, sent)
+    ]  # fmt: skip
+
+
+def _is_the_venues(desk: Desk, sent: Sent) -> bool:
+    """Whether the venue does by itself what the book's bracket rule asks for, because it holds the bracket."""
+    manifest = desk.manifest
+    number, prompt = sent[1], sent[-1]
+    if not prompt or not manifest.native_brackets:
+        return False
+    entry = client_id(manifest.book, manifest.generation, entry_of(desk.fold, number))
+    return is_protected(desk.journal.message(manifest.book, entry))
 
 
 def bury(desk: Desk, poisoned: PoisonedError, now: int) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from math import nan
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.ports import ACCEPTED, DROPPED, REJECTED, UNKNOWN, Answer, Entry, VenueReport
+from stratofold.adapters.ports import ACCEPTED, DROPPED, REJECTED, UNKNOWN, Answer, Entry, NoAnswer, VenueReport
+from stratofold.errors import Retry
 from stratofold.live.words import offer_of
 from stratofold.wire import pack, terms_of
 
@@ -36,12 +37,21 @@ async def _ask(journal: Journal, broker: Broker, book: str, message: Message) ->
     """The one request."""
     if message.action == "submit":
         return await broker.submit(message)
-    venue_id = venue_id_of(journal, book, message.client_id)
+    venue_id = venue_id_of(journal, book, message.client_id) or await _looked_up(broker, message.client_id)
     if not venue_id:
         return Answer(REJECTED, reason="the order is not known to be at the venue")
     if message.action == "cancel":
         return await broker.cancel(message, venue_id)
     return await broker.replace(message, venue_id)
+
+
+async def _looked_up(broker: Broker, client_id: str) -> str:
+    """What the venue calls an order that was never sent by itself: a leg of a bracket that it holds."""
+    try:
+        shown = await broker.order(client_id)
+    except (NoAnswer, Retry):
+        return ""
+    return shown.venue_id if shown is not None else ""
 
 
 def venue_id_of(journal: Journal, book: str, client_id: str) -> str:

@@ -60,6 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     message_age_seconds: float = 60.0
     risk_free: float = 0.0
     bounds: dict[str, Any] | None = None
+    native_brackets: bool = False
 
     @property
     def symbols(self) -> tuple[str, ...]:

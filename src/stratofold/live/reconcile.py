@@ -148,7 +148,7 @@ async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found
     manifest = desk.manifest
     for order in desk.fold.engine.book.orders:
         name = client_id(manifest.book, manifest.generation, order.number)
-        if order.state in (WAITING, UNSURE) or name in orders or not _is_accepted(desk, name):
+        if order.state in (WAITING, UNSURE) or name in orders or not _is_accepted(desk, order.parent, name):
             continue
         shown = await broker.order(name)
         if shown is None:
@@ -162,9 +162,12 @@ async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found
             found.offered += _offer(desk.journal, manifest.book, [end])
 
 
-def _is_accepted(desk: Desk, name: str) -> bool:
-    """Whether the venue has said that it has the order."""
-    message = desk.journal.message(desk.manifest.book, name)
+def _is_accepted(desk: Desk, parent: int, name: str) -> bool:
+    """Whether the venue has said that it has the order, by itself or with the entry that it protects."""
+    manifest = desk.manifest
+    message = desk.journal.message(manifest.book, name)
+    if message is None and parent:
+        message = desk.journal.message(manifest.book, client_id(manifest.book, manifest.generation, parent))
     return message is not None and message.state == ACCEPTED
 
 

@@ -18,6 +18,7 @@ from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COM
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
 from stratofold.live.deliver import deliver, orphans
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken
+from stratofold.live.protection import is_early
 from stratofold.live.reconcile import Findings, reconcile
 from stratofold.live.words import client_id, observation_of, offer_of, report_of
 
@@ -173,6 +174,8 @@ class Runner:
             if heard is None:
                 continue
             if isinstance(heard.event, Report):
+                if is_early(desk.fold, heard.event):
+                    continue
                 if heard.event.symbol in symbols:
                     break  # whether a fill is an order's last depends on the one before: read it when that is folded
                 symbols.add(heard.event.symbol)

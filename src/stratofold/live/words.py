@@ -6,15 +6,26 @@ Pure, and one way each, so that both can be read against contract 6.
 
 from __future__ import annotations
 
-from math import isnan
+from math import isnan, nan
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import Message, Offer
-from stratofold.events import CANCEL_REJECTED, CANCELLED, EXPIRED, FILLED, PARTIAL, REPLACED, Observation, Report
+from stratofold.events import (
+    CANCEL_REJECTED,
+    CANCELLED,
+    EXPIRED,
+    FILLED,
+    PARTIAL,
+    REJECTED,
+    REPLACED,
+    Observation,
+    Report,
+)
 from stratofold.fold.grid import to_grid
-from stratofold.fold.lifecycle import REPORT_NAMES
+from stratofold.fold.lifecycle import REPORT_NAMES, WAITING
 from stratofold.fold.order import CANCEL, KIND_NAMES, REPLACE, SUBMIT, TIF_NAMES
 from stratofold.live.manifest import base36
+from stratofold.live.protection import prices_with
 from stratofold.wire import Terms, decimal, pack, unpack
 
 if TYPE_CHECKING:
@@ -43,8 +54,12 @@ def number_of(book: str, generation: str, identity: str) -> int:
         return FOREIGN
 
 
-def outgoing(fold: Fold, book: str, generation: str, sent: Sent, ordinal: int, expires_at: int) -> Message:
+def outgoing(
+    fold: Fold, book: str, generation: str, sent: Sent, ordinal: int, expires_at: int, *, protects: bool = False
+) -> Message:  # fmt: skip
     """A message for the outbox; `ordinal` tells the messages of one order apart and is never used again for it.
+
+    `protects`: the venue holds brackets itself, so an entry takes its take-profit and stop-loss with it.
 
     A replace asks for what shall still work: a venue that makes a new order of it counts that order's fills from 0.
     """
@@ -56,7 +71,10 @@ def outgoing(fold: Fold, book: str, generation: str, sent: Sent, ordinal: int, e
     key = name if action == SUBMIT else f"{name}-{'c' if action == CANCEL else 'r'}{ordinal}"
     price = limit if not isnan(limit) else stop
     reduces = action == CANCEL or _reduces(fold, symbol, side)
-    terms = Terms(KIND_NAMES[kind], TIF_NAMES[tif], quantity, limit, stop, decided=decided)
+    profit, loss = prices_with(fold, number) if protects and action == SUBMIT else (nan, nan)
+    terms = Terms(
+        KIND_NAMES[kind], TIF_NAMES[tif], quantity, limit, stop, take_profit=profit, stop_loss=loss, decided=decided
+    )
     return Message(
         key=key, action=ACTION_NAMES[action], client_id=name, symbol=fold.names[symbol], side=side, quantity=quantity,
         price=price, exposure=0.0 if action == CANCEL else _exposure(fold, symbol, quantity, price), reduces=reduces,
@@ -159,6 +177,8 @@ def _complete(fold: Fold, place: int, report: Report) -> None:
         report.quantity = to_grid(order.quantity + order.asked, scale)
         report.limit = _or(report.limit, order.limit)
         report.stop = _or(report.stop, order.stop)
+    elif report.kind in (EXPIRED, REJECTED) and order.state == WAITING:
+        report.kind = CANCELLED  # a leg that ends before it came to work is simply not there
     elif report.kind in (CANCELLED, EXPIRED, CANCEL_REJECTED) and report.side == 0:
         report.side = order.side
 
