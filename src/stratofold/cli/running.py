@@ -154,8 +154,9 @@ async def _new_desk(wanted: Wanted, journal: Journal, venue: Venue, account: Acc
     if wanted.warm_days:
         history = await venue.feed.history(wanted.symbols, now - wanted.warm_days * _DAY_NS, now)
     manifest = new_manifest(
-        wanted, venue.account, wanted.capital or account.cash, now, history[0][1].time if history else 0
-    )
+        wanted, venue.account, wanted.capital or account.cash, now, history[0][1].time if history else 0,
+        native_brackets=venue.broker.capabilities.native_bracket,
+    )  # fmt: skip
     open_book(journal, manifest, now, source_of(wanted.strategy))
     desk = open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)
     if history:
@@ -173,7 +174,9 @@ def _handled(desk: Desk, history: Sequence[tuple[str, Event]]) -> list[Event]:
     return events
 
 
-def new_manifest(wanted: Wanted, account: str, capital: float, now: int, warmed_from: int) -> Manifest:
+def new_manifest(
+    wanted: Wanted, account: str, capital: float, now: int, warmed_from: int, *, native_brackets: bool
+) -> Manifest:
     """What a new book is opened with; its generation is the second of its birth."""
     rows = instrument_rows([Instrument(name, price_decimals=2, quantity_decimals=0) for name in wanted.symbols])
     age = wanted.message_age_seconds or (60.0 if wanted.span_ns < _DAY_NS else 3_600.0)
@@ -182,12 +185,14 @@ def new_manifest(wanted: Wanted, account: str, capital: float, now: int, warmed_
         parameters=wanted.parameters, instruments=rows, calendar="XNYS", currency="USD", capital=capital,
         limits=dict(wanted.stated.limits), span_ns=wanted.span_ns, opened=now, code=code_hash(wanted.strategy),
         warmed_from=warmed_from, message_age_seconds=age, bounds=asdict(wanted.stated.bounds) if wanted.guarded else None,
+        native_brackets=native_brackets,
     )  # fmt: skip
 
 
 def replace_manifest(old: Manifest, wanted: Wanted) -> Manifest:
     """How the book would be opened now, but for its identity and its capital."""
-    new = new_manifest(wanted, old.account, old.capital, old.opened, old.warmed_from)
+    native = old.native_brackets
+    new = new_manifest(wanted, old.account, old.capital, old.opened, old.warmed_from, native_brackets=native)
     import msgspec
 
     return msgspec.structs.replace(new, generation=old.generation)
