@@ -7,6 +7,7 @@ import typer
 
 from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_of
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
+from stratofold.errors import Setup
 
 app = typer.Typer(help="Verify the chain of records and its archive, or show records.", no_args_is_help=True)
 
@@ -16,6 +17,9 @@ app = typer.Typer(help="Verify the chain of records and its archive, or show rec
 def verify(
     book: BookName = None,
     *,
+    anchor: Annotated[
+        str | None, typer.Option(help="What is known of the book from elsewhere, as SEQUENCE:CHAIN (needs --book).")
+    ] = None,
     rebuild: Annotated[bool, typer.Option(help="Also rebuild each book's state from its records.")] = True,
     home: HomePath = None,
     json: Json = False,
@@ -26,21 +30,34 @@ def verify(
 
     place = Home(home)
     journal = place.journal()
-    found = audit_verify(journal, place.artifacts(), [book] if book is not None else None)
+    anchors = {head_of(journal, book).book: anchor_of(anchor)} if anchor is not None else None
+    found = audit_verify(journal, place.artifacts(), [book] if book is not None else None, anchors)
     rebuilt = {one.book: is_rebuilt(journal, one.book) for one in found.books} if rebuild and found.ok else {}
     if json:
         show_json({**found.as_dict(), "rebuilt": rebuilt})
     else:
         for one in found.books:
             typer.echo(f"{one.book}: {one.records:,} records, {one.sealed:,} sealed in {one.segments} segments")
-            typer.echo(
-                f"  chain {one.chain.hex()[:16]} at {one.sequence:,}: {'as written' if not one.findings else 'BROKEN'}"
-            )
+            typer.echo(f"  the chain is {'as written' if not one.findings else 'BROKEN'}")
+            typer.echo(f"  anchor {one.sequence}:{one.chain.hex()}")
             for finding in one.findings:
                 typer.echo(f"    {finding.place}: {finding.what}")
             if one.book in rebuilt:
                 typer.echo(f"  state rebuilt from the records: {'byte-equal' if rebuilt[one.book] else 'DIFFERENT'}")
     return Exit.DONE if found.ok and all(rebuilt.values()) else Exit.CHECK_FAILED
+
+
+def anchor_of(text: str) -> tuple[int, bytes]:
+    """A sequence and a chain as they were printed; raises Setup SF919 for anything else."""
+    sequence, _, chain = text.partition(":")
+    try:
+        anchor = int(sequence), bytes.fromhex(chain)
+    except ValueError:
+        anchor = 0, b""
+    if anchor[0] < 1 or len(anchor[1]) != 32:
+        what = f"{text!r} is no anchor"
+        raise Setup("SF919", what, place="--anchor", fix="give what `audit verify` printed before: SEQUENCE:CHAIN")
+    return anchor
 
 
 def is_rebuilt(journal: Any, book: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stratofold.cli.home import Home, HomePath, whoami
+from stratofold.cli.home import Home, HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 Account = Annotated[str | None, typer.Option(help="Which account; default: the only one there is.")]
@@ -31,7 +31,8 @@ def halt(
 
     journal = Home(home).journal()
     owner = account_of(journal, account)
-    held = stop(journal, owner, scope, name, reason, whoami(), time.time_ns(), state=REDUCING if reducing else HALTED)
+    now, state = time.time_ns(), REDUCING if reducing else HALTED
+    held = stop(journal, owner, scope, name, reason, whoami(), now, stamp("halt", now), state=state)
     said = {"scope": held.scope, "name": held.name, "state": held.state, "reason": held.reason}
     if json:
         show_json(said)

@@ -91,6 +91,14 @@ def whoami() -> str:
     return f"{user} by {Path(sys.argv[0]).name or 'stratofold'}"
 
 
+def stamp(verb: str, wall: int) -> bytes:
+    """The envelope of what an operator's process writes: who, when, with what version."""
+    from stratofold import __version__
+    from stratofold.wire import pack
+
+    return pack({"wall": wall, "by": verb, "process": os.getpid(), "version": __version__, "region": "local"})
+
+
 def strategy_of(spec: str) -> type[Any]:
     """The strategy class of a book, by what its manifest says; raises Setup when it is not there any more."""
     from stratofold.cli.load import load_strategy

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stratofold.cli.halt import Account, Name, Scope, account_of
-from stratofold.cli.home import Home, HomePath, whoami
+from stratofold.cli.home import Home, HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 
@@ -28,11 +28,11 @@ def resume(
     journal = Home(home).journal()
     owner, now = account_of(journal, account), time.time_ns()
     if confirm is not None:
-        lifted = confirm_release(journal, owner, scope, name, confirm, whoami(), now)
+        lifted = confirm_release(journal, owner, scope, name, confirm, whoami(), now, stamp("resume", now))
         said = {"scope": scope, "name": name, "state": lifted.state}
         text = f"{scope} {name} is {lifted.state}"
     else:
-        asked = request_release(journal, owner, scope, name, reason, whoami(), now)
+        asked = request_release(journal, owner, scope, name, reason, whoami(), now, stamp("resume", now))
         said = {"scope": scope, "name": name, "code": asked.code, "waits_for": ", ".join(asked.waits_for)}
         waits = "".join(f"\n  still needed: {one}" for one in asked.waits_for)
         text = f"asked for release of {scope} {name}{waits}\nthen: stratofold resume {name!r} --scope {scope} --confirm {asked.code}"

@@ -64,11 +64,15 @@ class Wanted:
 
 async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Runner, Supervisor], Any]) -> Supervisor:
     """Run a book until it is stopped, its time is over, or a lock-step exchange has nothing left."""
+    from stratofold.adapters.embedded.presence import Presence
     from stratofold.adapters.embedded.tasks import Tasks
 
     journal = home.journal(make=True)
+    presence = Presence(home.path, wanted.book)
     try:
         async with Tasks() as tasks:
+            if not presence.hold() and venue.stepper is None:
+                tasks.spawn("presence", presence.keep(venue.clock))
             account = await _asked(venue)
             desk = await _desk(wanted, journal, venue, account)
             supervisor = _supervisor(desk, home, venue, wanted)
@@ -86,6 +90,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
     finally:
         await venue.network.close()
         journal.close()
+        presence.release()
 
 
 async def _asked(venue: Venue) -> AccountState:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stratofold.adapters.ports import Clock
+
 
 class Presence:
     """The lock of one book."""
@@ -35,6 +37,11 @@ class Presence:
             return False
         self._file = file
         return True
+
+    async def keep(self, clock: Clock) -> None:
+        """Hold it as soon as whoever has it lets go."""
+        while not self.hold():
+            await clock.sleep(1.0)
 
     def release(self) -> None:
         """Let go."""
