@@ -55,10 +55,11 @@ class Engine:
     """One run's state; `bar_index` and `event_index` say how far it has come.
 
     Until `quiet_until`, its nanosecond included, nothing but bars is due: no event, timer, session, expiry or group.
+    Until `calm_until` nothing but bars and new sessions.
     """
 
     __slots__ = (
-        "action", "bar", "bar_index", "bars", "book", "equity_steps",
+        "action", "bar", "bar_index", "bars", "book", "calm_until", "equity_steps",
         "event_index", "fill", "grace", "hears", "logs", "quiet_until", "risk",
         "sessions", "tally", "thorough", "timer", "unobserved", "venue",
     )  # fmt: skip
@@ -79,6 +80,7 @@ class Engine:
         self.equity_steps: float = 0.0
         self.thorough: bool = venue.watches_margin or len(logs.curve) > 0 or hears & HEARS_BARS != 0
         self.quiet_until: int = LONG_AGO
+        self.calm_until: int = LONG_AGO
         self.bar_index: int = 0
         self.event_index: int = 0
         self.bar = Bar()

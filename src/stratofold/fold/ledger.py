@@ -29,12 +29,13 @@ NONE, SEVERAL = -1, -2  # instead of a symbol
 class Holding:
     """What is held of one symbol, at what price, and what it is worth; `carried` is a margined position's own cash.
 
+    `worth_steps` is what it was worth at the price `marked`.
     A price from `low` to `high` can not bring equity to a new peak or trough, so nobody need work equity out for it:
     any price of a symbol that is not held, and the prices already seen of the one symbol that alone moves equity.
     """
 
     __slots__ = (
-        "low", "high", "price", "quantity", "worth_steps", "multiplier", "money_scale", "carried_steps", "currency", "average_price", "split_factor",
+        "low", "high", "price", "marked", "quantity", "worth_steps", "multiplier", "money_scale", "carried_steps", "currency", "average_price", "split_factor",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Holding:
         self.low: float = -inf
         self.high: float = inf
         self.price: float = nan
+        self.marked: float = nan
         self.quantity: float = 0.0
         self.worth_steps: float = 0.0
         self.multiplier: float = 1.0
@@ -110,8 +112,10 @@ class Ledger:
     @often
     def _weigh(self, symbol: int, price: float) -> bool:
         """`price` may bring equity somewhere new."""
-        if self.watched != symbol:
-            self.unwatch()
+        if self.watched == symbol:
+            self.moved = symbol
+            return True
+        self.unwatch()
         self.moved = symbol if self.moved == NONE or self.moved == symbol else SEVERAL
         self.mark(symbol, price)
         return True
@@ -140,12 +144,15 @@ class Ledger:
     def refresh(self) -> None:
         """Bring the worth of the watched symbol up to date."""
         if self.watched >= 0:
-            self.mark(self.watched, self.holdings[self.watched].price)
+            holding = self.holdings[self.watched]
+            if holding.price != holding.marked:
+                self.mark(self.watched, holding.price)
 
     def mark(self, symbol: int, price: float) -> bool:
         """Take `price` as the last one, bring the worth of the position up to date; whether there is a position."""
         holding = self.holdings[symbol]
         holding.price = price
+        holding.marked = price
         quantity = holding.quantity
         if quantity == 0.0:
             return False
@@ -174,7 +181,8 @@ class Ledger:
     @property
     def equity_steps(self) -> float:
         """Cash and worth of every position, in steps of the base currency."""
-        self.refresh()
+        if self.watched >= 0:
+            self.refresh()
         total = self.cash_steps[0] + self.total_steps[0]
         if self.currency_count == 1:
             return total

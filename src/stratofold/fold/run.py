@@ -47,7 +47,7 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     else:
         engine.bar.symbol = feed.symbol[0]
         ended = hear_feed(engine, strategy, feed, stop, False)
-    engine.quiet_until = LONG_AGO  # what is due is looked up anew in the next run, so that no state depends on breaks
+    look_up(engine)  # in the next run, so that no state depends on where a run breaks off
     return ended
 
 
@@ -113,18 +113,23 @@ def attend(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> int:
         if engine.logs.crowded:
             return CROWDED
         book.busy = False
-    if hear_sparse(engine, strategy, feed, time):
-        return _HEARD
-    if time == FOREVER:
-        return DONE
-    arrive(engine, strategy, time)
-    engine.quiet_until = quiet_until(engine, feed)
+    if time > engine.calm_until or time == FOREVER:
+        if hear_sparse(engine, strategy, feed, time):
+            return _HEARD
+        if time == FOREVER:
+            return DONE
+        arrive(engine, strategy, time)
+        engine.calm_until = calm_until(engine, feed)
+    elif time > engine.sessions.close:
+        turn_session(engine, strategy, time)
+    close = engine.sessions.close
+    engine.quiet_until = close if close < engine.calm_until else engine.calm_until  # noqa: FURB136  `min` is slow here
     return _READY
 
 
-def quiet_until(engine: Engine, feed: Feed) -> int:
-    """The last nanosecond before which nothing but bars is due, as things stand."""
-    until = min(engine.sessions.close, engine.venue.expiry)
+def calm_until(engine: Engine, feed: Feed) -> int:
+    """The last nanosecond before which nothing but bars and a new session is due, as things stand."""
+    until = engine.venue.expiry
     if engine.event_index < len(feed.event_key):
         until = min(until, (feed.event_key[engine.event_index] - 1) // 2)
     if engine.book.timer_count > 0:
@@ -132,6 +137,12 @@ def quiet_until(engine: Engine, feed: Feed) -> int:
     if engine.bars.pending:
         until = min(until, engine.bars.time + engine.grace)
     return until
+
+
+def look_up(engine: Engine) -> None:
+    """What is due next may have changed: it is looked up before the next bar."""
+    engine.quiet_until = LONG_AGO
+    engine.calm_until = LONG_AGO
 
 
 @seldom
@@ -170,6 +181,8 @@ def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
 
 def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
     """The session is over: sample its return, and charge for what was borrowed until this one."""
+    if engine.unobserved:
+        observe(engine)
     sessions = engine.sessions
     begun = sessions.index >= 0
     if begun:
@@ -190,13 +203,11 @@ def close_session(engine: Engine) -> None:
         return
     tally.bar_count = engine.bar_index
     ledger = engine.book.ledger
-    ledger.refresh()
+    equity = ledger.equity_steps
     gross = 0.0
-    for symbol in range(ledger.symbol_count):
-        holding = ledger.holdings[symbol]
+    for holding in ledger.holdings:
         if holding.quantity != 0.0:
             gross += abs(ledger.base_steps(holding.currency, holding.worth_steps - holding.carried_steps))
-    equity = ledger.equity_steps
     time = engine.book.time
     tally.sample(equity, gross, engine.sessions.index, time)
     engine.logs.equity.add(time, equity, ledger.cash_steps[0], gross)
@@ -283,12 +294,13 @@ def rest(engine: Engine) -> None:
     """The book is at rest again: a log may be crowded, an order may expire or a timer be due sooner than was thought."""
     book = engine.book
     if engine.logs.crowded:
-        engine.quiet_until = LONG_AGO
+        look_up(engine)
         return
     book.busy = False
-    engine.quiet_until = min(engine.quiet_until, engine.venue.expiry)
+    engine.calm_until = min(engine.calm_until, engine.venue.expiry)
     if book.timer_count > 0:
-        engine.quiet_until = min(engine.quiet_until, book.timer_due[0])
+        engine.calm_until = min(engine.calm_until, book.timer_due[0])
+    engine.quiet_until = min(engine.quiet_until, engine.calm_until)
 
 
 @seldom

@@ -86,7 +86,8 @@ def gather(engine: Engine, strategy: Strategy, bar: Bar) -> None:
         bars.time = bar.time
         bars.known = bar.time
         engine.sessions.stamp_group(bars)
-        engine.quiet_until = min(engine.quiet_until, bars.time + engine.grace)
+        engine.calm_until = min(engine.calm_until, bars.time + engine.grace)
+        engine.quiet_until = min(engine.quiet_until, engine.calm_until)
     if bar.time != bars.time:
         return
     symbol = bar.symbol
