@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from stratofold.adapters.embedded.journal import Journal
-from stratofold.adapters.ports import CLAIMED, READY, AccountLimits
+from stratofold.adapters.ports import ACTIVE, CLAIMED, HALTED, READY, AccountLimits
 from stratofold.chain import GENESIS, link
-from tests.contracts.journals import FAST, entry, message
+from tests.contracts.journals import FAST, NOW, control, entry, message
 
 WORKERS = Path(__file__).with_name("workers.py")
 ROOM = AccountLimits(1e12, 1_000_000, 1e12, 1_000_000)
@@ -89,6 +89,29 @@ def test_what_another_process_commits_is_seen_as_a_change(path):
     process = start("create", path, "C")
     process.communicate()
     assert journal.changed() != before
+
+
+def test_what_another_connection_commits_counts_at_the_next_claim(path):
+    ours, theirs = Journal(path), Journal(path)
+    ours.take("B", "test", NOW)
+    theirs.create("C", "paper", "2", [])
+    theirs.take("C", "test", NOW)
+    theirs.limit("paper", AccountLimits(1_500.0, 10, 1_500.0, 100))
+
+    def claim(journal, book, key, **given):
+        (claimed,) = journal.append(book, 1, 0, [], messages=[message(key, **given)], claim_at=NOW)[1]
+        return claimed.answer
+
+    assert claim(ours, "B", "B-1-1", price=100.0) == ""
+    assert claim(theirs, "C", "C-2-1", symbol="QQQ") == "account_exposure limit=1500.0 observed=2000.0"
+    assert claim(theirs, "C", "C-2-2", side=-1, price=99.0, exposure=0.0) == "self_match B-1-1"
+    ours.release("paper", "B-1-1", 0)
+    assert claim(theirs, "C", "C-2-3", side=-1, price=99.0) == ""
+    assert claim(ours, "B", "B-1-2", exposure=600.0, symbol="QQQ") == "account_exposure limit=1500.0 observed=1600.0"
+    theirs.control("paper", control("book", "B", HALTED))
+    assert claim(ours, "B", "B-1-3") == "halted book B"
+    theirs.control("paper", control("book", "B", ACTIVE))
+    assert claim(ours, "B", "B-1-4", exposure=1.0, symbol="QQQ") == ""
 
 
 def killed_at_random(path, cycles, chance):
