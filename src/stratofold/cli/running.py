@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup, Stop
 from stratofold.live.desk import manifest_of, open_desk
+from stratofold.live.hold import changed_limits, take_up_limits
 from stratofold.live.lockstep import run_in_step
 from stratofold.live.manifest import Manifest, base36, code_hash, instrument_rows, source_of
 from stratofold.live.open import adopt, change, difference, open_book, warm_up
@@ -75,6 +76,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
                 tasks.spawn("presence", presence.keep(venue.clock))
             account = await _asked(venue)
             desk = await _desk(wanted, journal, venue, account)
+            take_up_limits(desk, wanted.stated, venue.clock.now(), acknowledged=wanted.acknowledged)
             supervisor = _supervisor(desk, home, venue, wanted)
             runner = Runner(
                 desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
@@ -112,9 +114,9 @@ async def _asked(venue: Venue) -> AccountState:
 async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: AccountState) -> Desk:
     """The writer of the book: opened, warmed and adopted if it is new, changed if it is to be different."""
     now = venue.clock.now()
-    journal.limit(venue.account, wanted.stated.account)
     if wanted.book not in [head.book for head in journal.books()]:
         return await _new_desk(wanted, journal, venue, account, now)
+    changed_limits(journal, wanted.book, wanted.stated, acknowledged=wanted.acknowledged)
     old = manifest_of(journal, wanted.book)
     new = replace_manifest(old, wanted)
     changed = difference(old, new)

@@ -86,6 +86,12 @@ def hold_again(desk: Desk, now: int) -> list[Control]:
     return held
 
 
+def changed_limits(journal: Journal, book: str, stated: Stated, *, acknowledged: bool) -> list[Difference]:
+    """What of a book's limits is not what it was at its last run; raises Setup SF894 when nobody acknowledged it."""
+    known = journal.mark(book, LIMITS_MARK)
+    return require_acknowledged(json.loads(known), stated.rows(), acknowledged=acknowledged) if known else []
+
+
 def take_up_limits(desk: Desk, stated: Stated, now: int, *, acknowledged: bool) -> list[Difference]:
     """This run's limits instead of the last one's: shown, acknowledged, and reducing only until the first clean reconcile.
 
@@ -93,8 +99,7 @@ def take_up_limits(desk: Desk, stated: Stated, now: int, *, acknowledged: bool) 
     """
     journal, manifest = desk.journal, desk.manifest
     after = stated.rows()
-    known = journal.mark(manifest.book, LIMITS_MARK)
-    changed = require_acknowledged(json.loads(known), after, acknowledged=acknowledged) if known else []
+    changed = changed_limits(journal, manifest.book, stated, acknowledged=acknowledged)
     if changed:
         reason = f"limits {digest(after)}: " + "; ".join(map(str, changed))
         _hold(desk, "book", manifest.book, REDUCING, reason, LIMITS, now)

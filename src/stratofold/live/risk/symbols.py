@@ -62,8 +62,8 @@ def notional_of(wish: Wish, book: Book) -> float:
     ledger = book.ledger
     holding = ledger.holdings[wish.symbol]
     # A replace that keeps its quantity adds nothing.
-    value = (0.0 if isnan(wish.quantity) else wish.quantity) * weighed_at(wish, book) * holding.multiplier
-    return value if holding.currency == 0 else value * ledger.rate[holding.currency]
+    quantity = 0.0 if isnan(wish.quantity) else wish.quantity
+    return quantity * weighed_at(wish, book) * holding.multiplier * ledger.rate[holding.currency]
 
 
 def reach_of(wish: Wish, book: Book) -> float:

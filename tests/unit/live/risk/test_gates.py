@@ -14,6 +14,7 @@ from stratofold.live.risk.gates import MessageRate
 from stratofold.live.risk.guard import screen
 from stratofold.live.risk.symbols import SymbolLimits
 from stratofold.live.risk.verdict import NAMES, REDUCING_ONLY, wishes
+from tests.unit.fold.account import contract
 from tests.unit.live.risk.scene import CLOSES, DAY, HOURS, MINUTE, OPENS, Scene, lifted, said
 
 STALE = lifted(data={"age_seconds_max": 300.0})
@@ -301,6 +302,17 @@ def test_an_instrument_has_bounds_of_its_own(own, asked, limit, outcome):
     assert scene.ask(0, asked, **more) == outcome
     assert scene.ask(1, asked, **more) is None
     assert scene.ask(0, asked, reduces=True, **more) is None
+
+
+def test_a_notional_is_in_the_base_currency_and_in_units_of_the_contract():
+    contracts = [contract(multiplier=5.0), contract(currency=1)]
+    bounds = {name: SymbolBounds(order_notional_max=1_000.0) for name in ("S0", "S1")}
+    scene = Scene(lifted(symbols=bounds), contracts=contracts, scales=(100.0, 100.0), rates=(1.25,))
+    assert scene.ask(0, +2) is None
+    assert scene.ask(0, +3) == ("symbol_notional", 1_000.0, 1_500.0)
+    assert scene.ask(1, +16) is None
+    assert scene.ask(1, -17) == ("symbol_notional", 1_000.0, 1_062.5)
+    assert scene.replace(0, nan) is None
 
 
 # held | working with this order || outcome at position_max 5

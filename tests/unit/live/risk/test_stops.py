@@ -107,6 +107,14 @@ def test_stops_with_nothing_stated_trip_at_the_first_loss():
     assert [row[0] for row in said(scene.bar(0, 99.99, 602))] == ["drawdown", "daily_loss"]
 
 
+def test_what_has_no_equity_has_no_drawdown_and_what_owes_has_lost_more_than_all():
+    scene = Scene(lifted(stops={"drawdown_max": 1.0}), cash=0.0)
+    assert scene.bar(0, 100.0) == []
+    assert scene.guard.equity_stops.drawdown == 0.0
+    other = holding(lifted(stops={"drawdown_max": 1.0}), 1_000)
+    assert said(other.bar(0, 79.0)) == [("drawdown", -1, REDUCING_ONLY, 1.0, pytest.approx(1.05))]
+
+
 def test_a_pair_is_judged_when_both_legs_are_marked():
     scene = Scene(TENTH, cash=20_000.0)
     scene.hold(0, +500).hold(1, -1_000)
