@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from stratofold.events import COMMAND_RESUME, DEPOSIT, SPLIT, WITHDRAWAL, Quote, Trade
+from stratofold.events import COMMAND_HALT, COMMAND_RESUME, DEPOSIT, INTEREST, SPLIT, WITHDRAWAL, Quote, Trade
 from stratofold.fold.state import restore, save
 from stratofold.live.risk.bounds import SymbolBounds
 from stratofold.live.risk.verdict import FLATTEN, HALT, NOTE, REDUCING_ONLY
@@ -107,6 +107,28 @@ def test_stops_with_nothing_stated_trip_at_the_first_loss():
     assert [row[0] for row in said(scene.bar(0, 99.99, 602))] == ["drawdown", "daily_loss"]
 
 
+def test_a_moment_that_was_never_complete_is_judged_when_time_moves_on():
+    scene = Scene(TENTH, cash=20_000.0)
+    scene.hold(0, +500).hold(1, -1_000)
+    scene.bar(0, 100.0, 600)
+    scene.bar(1, 50.0, 600)
+    assert scene.bar(0, 90.0, 601) == []
+    assert said(scene.bar(0, 100.0, 602)) == [("drawdown", -1, REDUCING_ONLY, 0.10, 0.25)]
+
+
+def test_money_lost_between_bars_is_judged_at_once_but_not_amid_the_bars_of_one_time():
+    for pending in (False, True):
+        scene = Scene(TENTH, cash=20_000.0)
+        scene.bar(0, 100.0, 600)
+        scene.bar(1, 50.0, 600)
+        if pending:
+            scene.bar(0, 100.0, 601)
+        scene.book.ledger.pay(0, -3_000.0 * 100.0)
+        told = said(scene.action(INTEREST, -3_000.0))
+        assert told == ([] if pending else [("drawdown", -1, REDUCING_ONLY, 0.10, pytest.approx(0.15))])
+        assert len(scene.bar(1, 50.0, 601)) == pending
+
+
 def test_what_has_no_equity_has_no_drawdown_and_what_owes_has_lost_more_than_all():
     scene = Scene(lifted(stops={"drawdown_max": 1.0}), cash=0.0)
     assert scene.bar(0, 100.0) == []
@@ -177,6 +199,8 @@ def test_what_a_level_closed_is_not_opened_again_in_the_same_session():
     scene.at(1440 + 600)
     assert scene.ask(0, +1) is None
     scene.at(700)
+    scene.command(COMMAND_HALT, 0)
+    assert scene.ask(0, +1) == ("stop_loss", 0.0, 1.0)
     scene.command(COMMAND_RESUME, 0)
     assert scene.ask(0, +1) is None
 
