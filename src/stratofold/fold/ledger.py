@@ -9,7 +9,7 @@ from array import array
 from math import inf, nan
 
 from stratofold.fold.grid import to_grid, to_lot, to_steps
-from stratofold.fold.marks import often
+from stratofold.fold.marks import often, seldom
 from stratofold.fold.order import Contract
 
 
@@ -141,6 +141,7 @@ class Ledger:
             self.holdings[self.watched].forget()
             self.watched = NONE
 
+    @seldom
     def refresh(self) -> None:
         """Bring the worth of the watched symbol up to date."""
         if self.watched >= 0:
@@ -184,8 +185,12 @@ class Ledger:
         if self.watched >= 0:
             self.refresh()
         total = self.cash_steps[0] + self.total_steps[0]
-        if self.currency_count == 1:
-            return total
+        return total if self.currency_count == 1 else total + self._foreign_steps()
+
+    @seldom
+    def _foreign_steps(self) -> float:
+        """Cash and worth in other currencies, in steps of the base currency."""
+        total = 0.0
         for currency in range(1, self.currency_count):
             total += self.base_steps(currency, self.cash_steps[currency] + self.total_steps[currency])
         return total
@@ -297,10 +302,13 @@ class Ledger:
         """`fraction` of the value of `quantity` at `price`, in base steps."""
         if quantity == 0.0:
             return 0.0
-        value = abs(self.value_steps(symbol, quantity, price)) / self.holdings[symbol].money_scale
-        return self.base_steps(
-            self.holdings[symbol].currency, to_steps(value * fraction, self.holdings[symbol].money_scale)
-        )
+        return self.part_steps(symbol, self.value_steps(symbol, quantity, price), fraction)
+
+    def part_steps(self, symbol: int, value: float, fraction: float) -> float:
+        """`fraction` of a `value` in steps of the symbol's currency, whichever its sign, in base steps."""
+        holding = self.holdings[symbol]
+        part = abs(value) / holding.money_scale * fraction
+        return self.base_steps(holding.currency, to_steps(part, holding.money_scale))
 
     @property
     def buying_power(self) -> float:

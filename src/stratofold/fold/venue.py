@@ -245,8 +245,10 @@ class Venue(Desk):
             if other == symbol:
                 ledger.mark(other, price)
             elif ledger.holdings[other].quantity != 0.0:
+                holding = ledger.holdings[other]
                 ledger.mark(other, self.places[other].price)
-                total += ledger.margin_steps(other)
+                value = holding.worth_steps - holding.carried_steps
+                total += ledger.part_steps(other, value, ledger.contracts[other].margin)
         return total
 
     def _equity_steps(self) -> float:

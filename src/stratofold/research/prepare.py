@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _CAPACITY_MIN, _CAPACITY_MAX = 4, 64
 _LOG_ROWS = 256
-_BARS_A_ROW = 40  # a log that is long enough at once saves leaving machine code to lengthen it
+_BARS_A_ROW = 32  # a log that is long enough at once saves leaving machine code to lengthen it
 
 
 @dataclass

@@ -1,0 +1,58 @@
+"""Logs: rows written side by side, columns read back, tables that are lengthened."""
+
+import pytest
+
+from stratofold.fold.log import FillLog, Logs, OrderLog
+from stratofold.fold.order import Order
+
+
+def written(count, capacity):
+    """A log of fills whose row `k` holds numbers made of k."""
+    log = FillLog(capacity)
+    for k in range(count):
+        log.add(1000 + k, k, k % 3, 1 - 2 * (k % 2), k + 0.5, 100.0 + k, k / 100, k % 2 == 0, float(-k))
+    return log
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 7, 64])
+def test_columns_are_the_rows_whatever_room_there_was(capacity):
+    log = written(50, capacity)
+    rows = range(50)
+    assert log.count == 50
+    assert list(log.column("time")) == [1000 + k for k in rows]
+    assert list(log.column("number")) == list(rows)
+    assert list(log.column("symbol")) == [k % 3 for k in rows]
+    assert list(log.column("side")) == [1 - 2 * (k % 2) for k in rows]
+    assert list(log.column("maker")) == [1 - k % 2 for k in rows]
+    assert list(log.column("quantity")) == [k + 0.5 for k in rows]
+    assert list(log.column("price")) == [100.0 + k for k in rows]
+    assert list(log.column("fee")) == [k / 100 for k in rows]
+    assert list(log.column("position")) == [float(-k) for k in rows]
+
+
+def test_a_column_that_is_none_is_an_error():
+    with pytest.raises(ValueError, match="not in tuple"):
+        FillLog(1).column("colour")
+
+
+def test_a_log_is_crowded_past_seven_eighths_and_has_room_after():
+    logs = Logs(16)
+    for _ in range(14):
+        logs.orders.add(Order(), 1)
+    assert not logs.crowded
+    logs.orders.add(Order(), 1)
+    assert logs.crowded
+    logs.make_room()
+    assert not logs.crowded
+    assert (logs.orders.count, logs.orders.room, logs.fills.room) == (15, 64, 16)
+
+
+def test_an_order_is_written_as_it_is():
+    log, order = OrderLog(4), Order()
+    order.number, order.symbol, order.side, order.kind, order.quantity, order.filled = 7, 2, -1, 3, 30.0, 20.0
+    order.filled_value, order.limit, order.decided, order.state = 2010.0, 101.25, 5, 6
+    log.add(order, 9)
+    found = {name: log.column(name)[0] for name in (*log.WHOLES, *log.REALS)}
+    for name in ("number", "symbol", "side", "kind", "quantity", "filled", "limit", "decided", "state"):
+        assert found[name] == getattr(order, name), name
+    assert (found["done"], found["average_price"]) == (9, 100.5)
