@@ -77,6 +77,7 @@ def decide(desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, 
     head, claimed = desk.journal.append(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
+        released=_done(desk, steps),
     )  # fmt: skip
     desk.head = head
     if due:
@@ -92,6 +93,12 @@ def _hear(desk: Desk, heard: Heard) -> Step:
         raise
     except Exception as error:
         raise PoisonedError(heard, error) from error
+
+
+def _done(desk: Desk, steps: Sequence[Step]) -> dict[str, float]:
+    """The orders that are done reserve nothing any more; said in the append itself, so that no crash comes between."""
+    manifest = desk.manifest
+    return {client_id(manifest.book, manifest.generation, row[0]): 0.0 for step in steps for row in step.orders}
 
 
 def _messages(desk: Desk, step: Step) -> list[Message]:

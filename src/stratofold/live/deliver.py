@@ -65,12 +65,12 @@ def venue_id_of(journal: Journal, book: str, client_id: str) -> str:
 
 def settle(journal: Journal, now: int, book: str, message: Message, answer: Answer, stamp: Stamp) -> None:
     """Write an answer down and offer what it says to the book."""
-    if answer.state == ACCEPTED and answer.venue_id and message.action == "replace":
-        journal.mark(book, f"venue:{message.client_id}", answer.venue_id)
+    renamed = answer.state == ACCEPTED and answer.venue_id and message.action == "replace"
+    marks = {f"venue:{message.client_id}": answer.venue_id} if renamed else {}
     body = {"key": message.key, "state": answer.state, "venue_id": answer.venue_id, "reason": answer.reason}
     entry = Entry("answer", pack(body), stamp("deliver", now))
     offers = [offer_of(report) for report in (*answer.reports, *_said(message, answer, now))]
-    journal.settle(book, message.key, answer.state, answer.venue_id or answer.reason, [entry], offers)
+    journal.settle(book, message.key, answer.state, answer.venue_id or answer.reason, [entry], offers, marks)
 
 
 def _said(message: Message, answer: Answer, now: int) -> list[VenueReport]:

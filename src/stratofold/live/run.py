@@ -20,7 +20,7 @@ from stratofold.live.deliver import deliver, orphans
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken
 from stratofold.live.protection import is_early
 from stratofold.live.reconcile import Findings, reconcile
-from stratofold.live.words import client_id, observation_of, offer_of, report_of
+from stratofold.live.words import observation_of, offer_of, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -254,16 +254,7 @@ class Runner:
             self.watcher.decided(batch[at : at + decided.count], decided, self.clock.monotonic() - began)
             at += decided.count
             hold_broken(self.desk, decided.steps, self.clock.now())
-            self._release(decided)
             self._deliver(decided.messages)
-
-    def _release(self, decided: Decided) -> None:
-        """Orders that are done reserve nothing any more."""
-        manifest = self.desk.manifest
-        for step in decided.steps:
-            for row in step.orders:
-                name = client_id(manifest.book, manifest.generation, row[0])
-                self.desk.journal.release(manifest.account, name, 0.0)
 
     def _poisoned(self, poisoned: PoisonedError) -> None:
         """Keep the evidence; the fold in memory is spoilt, so the run ends and a restart folds the records again."""
