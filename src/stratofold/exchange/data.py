@@ -16,6 +16,7 @@ from stratofold.events import DIVIDEND, RENAME, SPLIT
 from stratofold.exchange.candles import Frame, candles, read_frame
 from stratofold.exchange.dialect import Json, Refused, malformed
 from stratofold.exchange.moments import short_stamp, stamp
+from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,13 +165,23 @@ def corporate_actions(asked: Asked) -> tuple[int, Any]:
     types = [name for name in asked.query.get("types", "").split(",") if name]
     low, high = asked.query.get("start", "0000-00-00")[:10], asked.query.get("end", "9999-99-99")[:10]
     found: dict[str, list[Json]] = {}
+    wanted = {market.handles.get(name, -1) for name in symbols} or set(market.handles.values())
+    earliest = _eve_of(low)
     for place, deed in enumerate(market.deeds()):
-        if deed.symbol < 0 or (symbols and market.symbols[deed.symbol] not in symbols):
+        if deed.time < earliest or deed.symbol not in wanted or deed.symbol < 0:
             continue
         kind, row = _corporate_action(market, deed, place)
         if row is not None and low <= row["process_date"] <= high and (not types or kind.removesuffix("s") in types):
             found.setdefault(kind, []).append(row)
     return 200, {"corporate_actions": found, "next_page_token": None}
+
+
+def _eve_of(day: str) -> int:
+    """A moment (ns UTC) before every session of a day and of those that follow; the beginning of time for no date."""
+    try:
+        return (date.fromisoformat(day).toordinal() - EPOCH_ORDINAL - 1) * DAY_NS
+    except ValueError:
+        return -(2**63)
 
 
 def _corporate_action(market: Market, deed: Deed, place: int) -> tuple[str, Json | None]:
