@@ -28,6 +28,7 @@ from stratofold.cli import (
     secret,
     status,
     verify,
+    watch,
     webhook,
     why,
 )
@@ -52,7 +53,8 @@ app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
 for one in (
-    status.status, halt.halt, resume.resume, flatten.flatten, reconcile.reconcile, verify.verify, why.why, webhook.webhook,
+    status.status, halt.halt, resume.resume, flatten.flatten, reconcile.reconcile, verify.verify, why.why, watch.watch,
+    webhook.webhook,
 ):  # fmt: skip
     app.command(name=one.__name__)(one)
 app.add_typer(audit.app, name="audit")

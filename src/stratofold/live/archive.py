@@ -102,6 +102,8 @@ def seal(
     seals: list[Seal] = []
     while True:
         last = _last_seal(journal, book)
+        if not rest and head.sequence - last.last < records_max:
+            return seals
         rows = list(islice(journal.records(book, last.last, records_max), records_max))
         if not _worth_sealing(rows, records_max, rest=rest):
             return seals

@@ -11,11 +11,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.ports import CLAIMED, READY, UNKNOWN, Entry
+from stratofold.adapters.ports import CLAIMED, READY, Entry
 from stratofold.events import Bar
-from stratofold.live.alerts import Alerts, alert_body, deliver_alerts
+from stratofold.live.alerts import CRITICAL, WARNING, Alerts, Condition, alert_body, deliver_alerts
 from stratofold.live.archive import seal
+from stratofold.live.risk.verdict import ACTION_NAMES, NOTE, Breach, reason_name
 from stratofold.live.watch import Figures, Watch
+from stratofold.live.watchman import Pulse, UnknownSince
+from stratofold.live.words import FOREIGN, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +65,11 @@ class Supervisor:
         self.alerts = Alerts()
         self.picture = Picture()
         self.differences: Sequence[str] = ()
+        self.happened: list[Condition] = []
+        self.unknown = UnknownSince()
+        self.pulse = Pulse(desk.journal, desk.manifest.book)
+        self.asked_at = clock.now()
+        self.events_before = 0
         self.peak = desk.fold.engine.book.equity
 
     # What the runner tells.
@@ -82,6 +90,8 @@ class Supervisor:
             picture.refusals += len(step.refusals)
             for row in step.orders:
                 self.watch.ended(row[-2])
+            for breach in step.breaches:
+                self.happened.append(_broken(Breach(*breach), self.desk.fold.names))
         self.peak = max(self.peak, self.desk.fold.engine.book.equity)
 
     def answered(self, message: Message, answer: Answer, taken_ns: int) -> None:
@@ -96,6 +106,8 @@ class Supervisor:
         if found.breaks != self.differences:
             for line in found.breaks:
                 self.say(f"book and venue differ: {line}")
+        self.asked_at = self.clock.now()
+        self.happened += [_foreign(name) for name in found.foreign if not self._is_sibling(name)]
         self.differences = found.breaks
         self.picture.breaks = found.breaks
         self.picture.unknown = len(found.unknown)
@@ -113,7 +125,11 @@ class Supervisor:
     async def tick(self, runner: Runner) -> None:
         """Look at everything once: conditions to alerts, alerts to records and calls, full segments to the archive."""
         now = self.clock.now()
-        told = self.alerts.update(now, self.watch.tick(now, self._figures(runner)))
+        self.pulse.beat(now)
+        told = self.alerts.update(now, self.watch.tick(now, self._figures(runner, now)))
+        happened, self.happened = self.happened, []
+        for condition in happened:
+            told += self.alerts.tell(now, condition)
         if told:
             envelope = self.desk.envelope("watch", now)
             self.desk.journal.note(
@@ -124,7 +140,10 @@ class Supervisor:
                 self.say(f"{alert.level}: {alert.title} - {alert.text}")
         if self.notifier is not None:
             await deliver_alerts(self.alerts, self.notifier, now)
-        if self.artifacts is not None:
+        quiet, self.events_before = self.picture.events == self.events_before, self.picture.events
+        if (
+            self.artifacts is not None and quiet
+        ):  # a segment takes tens of milliseconds; a busy run leaves it to the watchman
             seal(self.desk.journal, self.artifacts, self.desk.manifest.book, self.desk.envelope("archive", now))
 
     async def watch_often(self, runner: Runner, seconds: float = 1.0) -> None:
@@ -134,18 +153,42 @@ class Supervisor:
             await self.tick(runner)
 
     def close(self) -> None:
-        """The run ends: seal what is left."""
+        """The run ends: seal what is left, and take the heartbeat away."""
+        self.pulse.rest()
         if self.artifacts is not None:
             now = self.clock.now()
             envelope = self.desk.envelope("archive", now)
             seal(self.desk.journal, self.artifacts, self.desk.manifest.book, envelope, rest=True)
 
-    def _figures(self, runner: Runner) -> Figures:
+    def _is_sibling(self, name: str) -> bool:
+        """Whether an order is another book's of this journal."""
+        return any(number_of(head.book, head.generation, name) != FOREIGN for head in self.desk.journal.books())
+
+    def _figures(self, runner: Runner, now: int) -> Figures:
         """What a tick looks at beside the facts."""
         journal, book = self.desk.journal, self.desk.manifest.book
         equity = self.desk.fold.engine.book.equity
-        unknown = {message.key: message.expires_at for message in journal.outbox(book, UNKNOWN)}
         return Figures(
-            unknown=unknown, inbox=len(journal.inbox(book)) + len(runner.market), outbox=len(journal.outbox(book, READY, CLAIMED)),
+            unknown=self.unknown.see(journal, book, now), inbox=len(journal.inbox(book)) + len(runner.market), outbox=len(journal.outbox(book, READY, CLAIMED)),
             drawdown=1.0 - equity / self.peak if self.peak > 0.0 else 0.0, differences=self.differences,
+            heartbeats={"reconciliation": self.asked_at},
         )  # fmt: skip
+
+
+def _broken(breach: Breach, names: tuple[str, ...]) -> Condition:
+    """A bound of the risk around the fold that was broken, and what was done about it."""
+    whose = names[breach.symbol] if breach.symbol >= 0 else "the book"
+    reason, action = reason_name(breach.reason), ACTION_NAMES[breach.action]
+    text = f"{reason} of {whose}: {breach.observed:.10g} against {breach.limit:.10g}; done about it: {action}"
+    level = WARNING if breach.action == NOTE else CRITICAL
+    return Condition(f"breach:{reason}:{whose}", level, "A limit is broken", text)
+
+
+def _foreign(name: str) -> Condition:
+    """An open order at the venue that no book here has sent."""
+    return Condition(
+        f"foreign:{name}",
+        WARNING,
+        "An order that is not ours",
+        f"{name or 'an order without an id'} is open at the venue; it is left alone",
+    )
