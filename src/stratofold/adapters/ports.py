@@ -363,6 +363,9 @@ class Stepper(Protocol):
     async def step(self) -> Released:
         """Release one event; raises NoAnswer, Setup."""
 
+    async def wait(self, until: int) -> Released:
+        """Let its time come to `until` (ns UTC), which is before the next event; raises NoAnswer, Setup."""
+
 
 @runtime_checkable
 class Catalogue(Protocol):

@@ -47,7 +47,7 @@ async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, pro
     await runner.start()
     count = 0
     while True:
-        await _hear_timers(runner, clock, released)
+        released = await _hear_timers(runner, stepper, clock, released)
         if released.next is None or runner.stopping:
             break
         before, released = released.time, await stepper.step()
@@ -59,14 +59,19 @@ async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, pro
     return count
 
 
-async def _hear_timers(runner: Runner, clock: SteppedClock, released: Released) -> None:
-    """The timers that are due before the exchange goes on."""
+async def _hear_timers(runner: Runner, stepper: Stepper, clock: SteppedClock, released: Released) -> Released:
+    """The timers that are due before the exchange goes on; what they want is sent at their time.  Where it stands then."""
     while (timer := runner.timers.next(runner.desk.fold)) is not None:
         if timer.time >= released.next if released.next is not None else timer.time > released.time:
-            return
+            break
         clock.time = max(clock.time, timer.time)
+        released = await stepper.wait(clock.time)
+        if released.updates:  # a day order may be over
+            await poll(runner.desk, runner.broker, clock.time)
+            await runner.settled()
         runner.hear([Heard(timer)])
         await runner.settled()
+    return released
 
 
 async def _hear(runner: Runner, released: Released, after: int) -> None:

@@ -34,6 +34,10 @@ class ExchangeStepper:
         """See `ports.Stepper`."""
         return await self._ask("POST", "step", b"{}")
 
+    async def wait(self, until: int) -> Released:
+        """See `ports.Stepper`."""
+        return await self._ask("POST", "step", msgspec.json.encode({"until": until}))
+
     async def _ask(self, method: str, door: str, body: bytes = b"") -> Released:
         """One admin request; raises NoAnswer, and Setup SF878 where there is no such door."""
         answer = await self._http.request(
