@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from stratofold.errors import Setup
+from stratofold.events import Bar
 from stratofold.exchange.core import Exchange, Rules
 from stratofold.exchange.desk import Terms
 from stratofold.exchange.server import Server
@@ -21,7 +22,7 @@ class Process:
     """`stratofold exchange` as a process of its own."""
 
     def __init__(self, state, *more):
-        command = [sys.executable, "-m", "stratofold", "exchange", "--symbols", "AAPL,SPY", "--start", "2014-06-02"]
+        command = [sys.executable, "-m", "stratofold", "exchange", "--symbols", "AAPL,SPY", "--start", "2014-06-05"]
         command += ["--speed", "step", "--json", "--state", str(state), *more]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.ready = json.loads(self.process.stdout.readline())
@@ -53,12 +54,12 @@ def test_killed_at_any_moment_it_knows_everything_again(tmp_path):
     state = tmp_path / "exchange.state"
     one = Process(state, "--fees", "per_share=0.01", "--slippage", "proportional=0.001")
     try:
-        for round_number in range(3):
+        for round_number in range(2):
             one.ask("POST", "/v2/orders", {**ORDER, "client_order_id": f"b-1-{round_number}"})
             one.ask("POST", "/v2/orders", {**ORDER, "symbol": "AAPL", "client_order_id": f"b-2-{round_number}"})
             kept = one.ask("POST", "/v2/orders", {**ORDER, "type": "limit", "limit_price": "150"})
             one.ask("PATCH", f"/v2/orders/{kept['id']}", {"limit_price": "151"})
-            for _ in range(5):  # over AAPL's seven for one in the third round
+            for _ in range(5):  # over AAPL's seven for one in the first round
                 one.ask("POST", "/admin/step", {})
             one.ask("POST", "/admin/halt", {"symbol": "AAPL", "halted": round_number == 1})
             before = pictures(one)
@@ -87,6 +88,28 @@ def test_the_state_of_another_exchange_is_refused(tmp_path):
         with pytest.raises(Setup) as caught:
             Server(other, state=state)
         assert (caught.value.code, caught.value.why) == ("SF853", f"different: {name}")
+
+
+def test_what_a_live_feed_said_is_remembered(tmp_path):
+    def following():
+        history = sample("SPY", end="2020-01-02")
+        return Server(Exchange(history, rules=Rules(), follows=True), state=tmp_path / "exchange.state")
+
+    server = following()
+    market, bar = server.exchange.market, Bar()
+    assert market.done
+    bar.time, bar.span = market.now + market.span_ns, market.span_ns
+    bar.open, bar.high, bar.low, bar.close, bar.volume = 320.0, 325.0, 319.0, 324.5, 1e6
+    assert not market.append("IBM", bar)  # nobody's
+    assert market.append("SPY", bar)
+    server.state.keep_event("SPY", bar)
+    server.exchange.step()
+    server.state.keep_step()
+    server.state.close()
+    again = following()
+    assert again.exchange.market.candle(-1) == market.candle(-1)
+    assert (again.exchange.market.now, again.exchange.market.last_price(0)) == (bar.time, 324.5)
+    again.state.close()
 
 
 def test_a_row_that_was_half_written_is_gone(tmp_path):

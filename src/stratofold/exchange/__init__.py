@@ -5,8 +5,11 @@ Why it is shaped so: everything but `server` is plain functions and classes with
 simulator run the same exchange that the command serves; each account is an engine of the fold driven by `fold/run.py`,
 so an order fills here exactly as it fills in a backtest.
 
-    server   sockets and the wall clock
-    api      routes → handlers        data      history        stream   frames in and out        faults   what goes wrong
-    core     accounts over one market account   one engine     intake   requests checked         dialect  JSON shapes
-    market   the replayed data        moments   times as text
+    server   sockets and the wall clock          state    what survives a death
+    api      who asks, and which handler answers: trading, portfolio, data (candles), admin
+    stream   frames in and out                   faults   what goes wrong on purpose
+    core     accounts over one market            market   the data, and how much of them is out
+    account  ids and updates                     desk     one engine, and what it hears
+    intake   requests checked                    limits   what the broker turns away
+    dialect  the API's words as JSON             moments  times as text      activities  what moved money
 """
