@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from stratofold.market.data import MarketData
     from stratofold.research.prepare import Run
 
-_ASKED = frozenset({"book", "book.ledger.holdings", "book.orders.slots", "logs", "sessions", "tally"})  # by a result
+_ASKED = frozenset({"book", "book.ledger.holdings", "logs", "sessions", "tally"})  # by a result
+_WORKING = frozenset({"book.orders.slots"})  # besides, where orders still work
 _WORTH_COMPILING = 200_000
 _SLOWER = 200
 
@@ -143,6 +144,8 @@ def in_machine_code(run: Run, data: MarketData, program: Program) -> None:
     """Hear every event in machine code; an exception is the user's own, with its place."""
     try:
         carry(run.engine, run.strategy, run.feed, run.events, program, _ASKED)
+        if run.engine.book.orders.count > 0:
+            program.unpack(_WORKING)
     except Exception as raised:
         raise told(raised, run, data) from raised
 

@@ -101,6 +101,30 @@ def test_a_run_that_raises_gives_its_seat_up(data, monkeypatch):
     assert [seat is not None for seat in found] == [False, True, False, True]
 
 
+class Patient(Strategy):
+    """Leaves an order far from the market, now and then, that never fills."""
+
+    each = param(100, low=2)
+
+    def setup(self):
+        """Nothing heard yet."""
+        self.heard = 0
+
+    def on_bar(self, bar, book):
+        """Ask for a price that nobody pays."""
+        self.heard += 1
+        if self.heard % self.each == 0:
+            book.buy(bar.symbol, 3.0, limit=1.0)
+
+
+def test_orders_that_still_work_are_this_runs(data):
+    """However many, and whatever worked when the run before ended."""
+    for each in (300, 700, 100, 5000, 200):
+        compiled, plain = (run(Patient, data, execution, each=each) for execution in ("compiled", "interpreted"))
+        assert len(compiled.orders) == len(data) // each
+        assert compiled.fingerprint == plain.fingerprint
+
+
 class Busy(Strategy):
     """Sends so many orders that the logs must be lengthened."""
 
