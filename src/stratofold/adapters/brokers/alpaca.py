@@ -13,11 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from stratofold.adapters.brokers import alpaca_translate as translate
 from stratofold.adapters.brokers import alpaca_wire as wire
-from stratofold.adapters.network.calls import Calls
+from stratofold.adapters.network.calls import UNREADABLE, Calls, readable
 from stratofold.adapters.network.moments import SECOND_NS, nanoseconds_of, text_of
 from stratofold.adapters.network.pace import Backoff
 from stratofold.adapters.ports import ACCEPTED, UNKNOWN, Answer, Capabilities, NoAnswer, VenueOrder, VenueReport
@@ -26,6 +24,8 @@ from stratofold.errors import Retry, Stop
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from random import Random
+
+    import msgspec
 
     from stratofold.adapters.brokers.alpaca_access import Access
     from stratofold.adapters.ports import AccountState, Clock, Http, Message, Response, Socket, Sockets
@@ -134,6 +134,7 @@ class AlpacaBroker:
 
     # Questions.
 
+    @readable
     async def order(self, client_id: str) -> VenueOrder | None:
         """One order by our id; None when Alpaca does not know it (yet).  Raises NoAnswer, Retry, Stop.
 
@@ -180,6 +181,7 @@ class AlpacaBroker:
         body = await self._calls.read(path, query)
         return None if body is None else self._noted(_decoded(wire.one_order, body))
 
+    @readable
     async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
         """Orders, open or all, submitted at `since` (ns UTC) or later, oldest first.  Raises NoAnswer, Retry, Stop."""
         found: dict[str, wire.WireOrder] = {}
@@ -207,6 +209,7 @@ class AlpacaBroker:
             query["after"] = text_of(after)
         return _decoded(wire.many_orders, await self._calls.read("/v2/orders", query))
 
+    @readable
     async def executions(self, since: int) -> list[VenueReport]:
         """Fills at `since` (ns UTC) or later, oldest first, every page of them.  Raises NoAnswer, Retry, Stop."""
         fills: list[wire.WireFill] = []
@@ -230,12 +233,14 @@ class AlpacaBroker:
                 await self._named(order)
         return self._client_ids.get(venue_id, "")
 
+    @readable
     async def account(self) -> AccountState:
         """Money and positions.  Raises NoAnswer, Retry, Stop."""
         account = _decoded(wire.one_account, await self._calls.read("/v2/account"))
         positions = _decoded(wire.many_positions, await self._calls.read("/v2/positions"))
         return translate.account_state(account, positions)
 
+    @readable
     async def clock(self) -> int:
         """Alpaca's time, ns UTC.  Raises NoAnswer, Retry, Stop."""
         return nanoseconds_of(_decoded(wire.one_clock, await self._calls.read("/v2/clock")).timestamp)
@@ -260,7 +265,7 @@ class AlpacaBroker:
                     report = await self._report(await _received(socket))
                     if report is not None:
                         yield report
-            except (NoAnswer, Retry, msgspec.MsgspecError, ValueError):
+            except (NoAnswer, Retry, *UNREADABLE):
                 await self._clock.sleep(backoff.next_seconds())
             finally:
                 if socket is not None:
@@ -328,8 +333,5 @@ async def _received(socket: Socket, timeout_seconds: float | None = None) -> str
 
 
 def _decoded(decoder: msgspec.json.Decoder[Wire], body: bytes | None) -> Wire:
-    """What a body holds; raises Retry SF873 for one that cannot be read."""
-    try:
-        return decoder.decode(b"" if body is None else body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Retry("SF873", "an answer of the venue cannot be read", why=str(error)) from error
+    """What a body holds; raises a msgspec error for what is none."""
+    return decoder.decode(b"" if body is None else body)

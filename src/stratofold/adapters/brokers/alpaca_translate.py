@@ -12,7 +12,7 @@ Sources: Alpaca's Trading API reference (orders, account activities, trade updat
 from __future__ import annotations
 
 import re
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -32,6 +32,7 @@ from stratofold.adapters.brokers.alpaca_wire import (
     one_trouble,
     one_update,
 )
+from stratofold.adapters.network.calls import UNREADABLE
 from stratofold.adapters.network.moments import nanoseconds_of
 from stratofold.adapters.ports import (
     ACCEPTED,
@@ -173,7 +174,7 @@ def submitted(message: Message, answer: Response, now: int) -> Answer:
     try:
         order = one_order.decode(answer.body)
         report = acceptance(order)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNREADABLE as error:
         return _unsure(answer, f"HTTP {answer.status} that cannot be read: {error}")
     if order.client_order_id != message.client_id:
         return _unsure(answer, f"HTTP {answer.status} about another order, {order.client_order_id!r}")
@@ -189,7 +190,7 @@ def replaced(message: Message, answer: Response, now: int) -> Answer:
     try:
         order = one_order.decode(answer.body)
         report = acceptance(order)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNREADABLE as error:
         return _unsure(answer, f"HTTP {answer.status} that cannot be read: {error}")
     return Answer(ACCEPTED, order.id, "", request_id(answer), (report,))
 
@@ -212,7 +213,7 @@ def _not_taken(message: Message, answer: Response, now: int) -> Answer:
         return _declined(message, answer, "throttled", now)
     try:
         trouble = one_trouble.decode(answer.body)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return _unsure(answer, f"HTTP {answer.status}")
     said = f"{trouble.code}: {trouble.message}" if trouble.code is not None else trouble.message
     if answer.status not in NOT_ACCEPTED or _is_known_id(trouble.message):
@@ -334,18 +335,36 @@ def fill_identity(venue_id: str, cumulative: float) -> str:
 
 def execution(fill: WireFill, client_id: str) -> VenueReport:
     """A fill as the account's activities have it; they do not hold the client id, so that is given."""
-    cumulative, leaves = amount(fill.cum_qty), amount(fill.leaves_qty)
+    return _fill(
+        (fill.order_id, client_id, fill.symbol, fill.side, fill.transaction_time),
+        (amount(fill.qty), amount(fill.price), amount(fill.commission, 0.0)),
+        amount(fill.cum_qty),
+        amount(fill.leaves_qty),
+    )
+
+
+def _fill(
+    names: tuple[str, str, str, str, str], done: tuple[float, float, float], cumulative: float, leaves: float
+) -> VenueReport:
+    """A fill, of an order (venue id, client id, symbol, side, time) by so much (quantity, price, fee).
+
+    Raises ValueError for one that cannot be: it would spoil the ledger for good.
+    """
+    venue_id, client_id, symbol, side, time = names
+    quantity, price, fee = done
+    if not (0.0 < quantity < inf and 0.0 <= price < inf and isfinite(fee) and 0.0 < cumulative < inf):
+        raise ValueError(f"a fill of {quantity} at {price}, fee {fee}, {cumulative} in all")
     return VenueReport(
-        fill_identity(fill.order_id, cumulative),
+        fill_identity(venue_id, cumulative),
         "partial" if leaves > 0.0 else "filled",
         name_of(client_id),
-        fill.order_id,
-        fill.symbol,
-        side_of(fill.side),
-        nanoseconds_of(fill.transaction_time),
-        quantity=amount(fill.qty),
-        price=amount(fill.price),
-        fee=amount(fill.commission, 0.0),
+        venue_id,
+        symbol,
+        side_of(side),
+        nanoseconds_of(time),
+        quantity=quantity,
+        price=price,
+        fee=fee,
         cumulative=cumulative,
         leaves=leaves,
     )
@@ -378,20 +397,11 @@ def _streamed_fill(update: WireUpdate) -> VenueReport:
     """A fill as the trade stream has it."""
     order = update.order
     cumulative = amount(order.filled_qty)
-    leaves = amount(order.qty) - cumulative
-    return VenueReport(
-        fill_identity(order.id, cumulative),
-        "partial" if leaves > 0.0 else "filled",
-        name_of(order.client_order_id),
-        order.id,
-        order.symbol,
-        side_of(order.side),
-        nanoseconds_of(update.timestamp or order.filled_at or ""),
-        quantity=amount(update.qty),
-        price=amount(update.price),
-        fee=amount(update.commission, 0.0),
-        cumulative=cumulative,
-        leaves=leaves,
+    return _fill(
+        (order.id, order.client_order_id, order.symbol, order.side, update.timestamp or order.filled_at or ""),
+        (amount(update.qty), amount(update.price), amount(update.commission, 0.0)),
+        cumulative,
+        amount(order.qty) - cumulative,
     )
 
 

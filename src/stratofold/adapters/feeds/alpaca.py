@@ -14,11 +14,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from stratofold.adapters.feeds import alpaca_translate as translate
 from stratofold.adapters.feeds.alpaca_translate import DAY_NS, TIMEFRAMES, Complete
-from stratofold.adapters.network.calls import Calls
+from stratofold.adapters.network.calls import UNREADABLE, Calls, readable
 from stratofold.adapters.network.moments import SECOND_NS, day_of, text_of
 from stratofold.adapters.network.pace import Backoff
 from stratofold.adapters.ports import NoAnswer
@@ -28,6 +26,8 @@ from stratofold.market.sessions import calendar as calendar_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from random import Random
+
+    import msgspec
 
     from stratofold.adapters.brokers.alpaca_access import Access
     from stratofold.adapters.ports import Clock, Http, Socket, Sockets
@@ -102,12 +102,14 @@ class AlpacaFeed:
 
     # History.
 
+    @readable
     async def history(self, symbols: Sequence[str], after: int, until: int) -> list[Named]:
         """Complete bars and actions in (after, until], ns UTC, in order.  Raises NoAnswer, Retry, Stop."""
         found = await self._bars(symbols, after, until - self._settle_ns)
         found.extend(await self._actions(symbols, after, until))
         return translate.in_order(found, symbols)
 
+    @readable
     async def actions(self, symbols: Sequence[str], after: int, until: int) -> list[Named]:
         """Only the corporate actions in (after, until], for the opens of sessions.  Raises NoAnswer, Retry, Stop."""
         return translate.in_order(await self._actions(symbols, after, until), symbols)
@@ -190,7 +192,7 @@ class AlpacaFeed:
                 yield None
                 async for named in self._heard(socket, symbols):
                     yield named
-            except (NoAnswer, msgspec.MsgspecError, ValueError):
+            except (NoAnswer, *UNREADABLE):
                 await self._clock.sleep(backoff.next_seconds())
             finally:
                 if socket is not None:
@@ -336,8 +338,5 @@ def _key(named: Named) -> tuple[str, int, int]:
 
 
 def _decoded(decoder: msgspec.json.Decoder[Wire], body: bytes | None) -> Wire:
-    """What a body holds; raises Retry SF873 for one that cannot be read."""
-    try:
-        return decoder.decode(b"" if body is None else body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Retry("SF873", "an answer of the venue cannot be read", why=str(error)) from error
+    """What a body holds; raises a msgspec error for what is none."""
+    return decoder.decode(b"" if body is None else body)

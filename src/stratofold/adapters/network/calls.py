@@ -8,18 +8,41 @@ asked again by whoever needs it, so `read` turns whatever went wrong into `Retry
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlencode, urlsplit
+
+import msgspec
 
 from stratofold.adapters.network.pace import Breaker, Budget
 from stratofold.adapters.ports import NoAnswer, Response
 from stratofold.errors import Retry, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from random import Random
 
     from stratofold.adapters.ports import Clock, Http
+
+# What a body that is not what it should be does to its reader: it may lack, nest, overflow or be no text at all.
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+
+Asked = ParamSpec("Asked")
+Told = TypeVar("Told")
+
+
+def readable(question: Callable[Asked, Awaitable[Told]]) -> Callable[Asked, Coroutine[object, object, Told]]:
+    """A question whose answer may be anything: what cannot be read is Retry SF873."""
+
+    @wraps(question)
+    async def asks(*args: Asked.args, **named: Asked.kwargs) -> Told:
+        try:
+            return await question(*args, **named)
+        except UNREADABLE as error:
+            why = f"{type(error).__name__}: {error}"[:300]
+            raise Retry("SF873", "an answer of the server cannot be read", why=why) from error
+
+    return asks
 
 
 class Calls:
