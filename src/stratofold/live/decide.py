@@ -15,7 +15,7 @@ from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
 from stratofold.live.desk import SNAPSHOT_STEPS, Desk, step_body
 from stratofold.live.protection import entry_of, is_protected
-from stratofold.live.words import client_id, outgoing
+from stratofold.live.words import client_id, outgoing, request_entry
 from stratofold.wire import event_row, pack
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def decide(desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, 
             handled.append(heard.inbox)
         if step.messages:
             messages = _messages(desk, step)
+            entries += [request_entry(message, envelope) for message in messages if claim]
             break
     due = desk.fold.steps - desk.snapshot_step >= SNAPSHOT_STEPS or (at_rest and desk.fold.steps > desk.snapshot_step)
     head, claimed = desk.journal.append(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.ports import Broker, Clock, Journal, Message
 
-    Stamp = Callable[[str, int], bytes]
+    Stamp = Callable[[str, int, str], bytes]
 
 
 async def deliver(journal: Journal, broker: Broker, clock: Clock, book: str, message: Message, stamp: Stamp) -> Answer:
@@ -68,7 +68,7 @@ def settle(journal: Journal, now: int, book: str, message: Message, answer: Answ
     renamed = answer.state == ACCEPTED and answer.venue_id and message.action == "replace"
     marks = {f"venue:{message.client_id}": answer.venue_id} if renamed else {}
     body = {"key": message.key, "state": answer.state, "venue_id": answer.venue_id, "reason": answer.reason}
-    entry = Entry("answer", pack(body), stamp("deliver", now))
+    entry = Entry("answer", pack(body), stamp("deliver", now, answer.request_id))
     offers = [offer_of(report) for report in (*answer.reports, *_said(message, answer, now))]
     journal.settle(book, message.key, answer.state, answer.venue_id or answer.reason, [entry], offers, marks)
 

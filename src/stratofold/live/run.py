@@ -20,7 +20,7 @@ from stratofold.live.deliver import deliver, orphans
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken
 from stratofold.live.protection import is_early
 from stratofold.live.reconcile import Findings, reconcile
-from stratofold.live.words import observation_of, offer_of, report_of
+from stratofold.live.words import observation_of, offer_of, report_of, request_entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,8 @@ class Runner:
         hold_again(self.desk, now)
         orphans(self.desk.journal, now, book, self._stamp)
         for message in self.desk.journal.outbox(book, "ready"):
-            claimed = self.desk.journal.claim(book, self.desk.head.epoch, [message.key], now)
+            request = request_entry(message, self._stamp("deliver", now))
+            claimed = self.desk.journal.claim(book, self.desk.head.epoch, [message.key], now, [request])
             self._deliver(claimed)
         while True:
             await self.pump()
@@ -340,9 +341,9 @@ class Runner:
         self.watcher.reconciled(await reconcile(self.desk, self.broker, self.clock.now()))
         self.wake.set()
 
-    def _stamp(self, verb: str, wall: int) -> bytes:
-        """An envelope."""
-        return self.desk.envelope(verb, wall)
+    def _stamp(self, verb: str, wall: int, request: str = "") -> bytes:
+        """An envelope, with the id that the venue gave a request."""
+        return self.desk.envelope(verb, wall, **({"request": request} if request else {}))
 
 
 def _command(kind: int, now: int, symbol: int = -1) -> Command:

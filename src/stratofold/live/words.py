@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import isnan, nan
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.ports import Message, Offer
+from stratofold.adapters.ports import Entry, Message, Offer
 from stratofold.events import (
     CANCEL_REJECTED,
     CANCELLED,
@@ -90,6 +90,15 @@ def _still_wanted(fold: Fold, number: int, quantity: float) -> float:
     order = fold.engine.book.orders[place]
     scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
     return to_grid(order.quantity + order.asked - order.filled, scale)
+
+
+def request_entry(message: Message, envelope: bytes) -> Entry:
+    """The record of a message that is claimed: what is asked for, written before the first byte leaves."""
+    body = {
+        "key": message.key, "action": message.action, "client_id": message.client_id, "symbol": message.symbol,
+        "side": message.side, "quantity": message.quantity, "price": message.price, "terms": message.body,
+    }  # fmt: skip
+    return Entry("request", pack(body), envelope)
 
 
 def _reduces(fold: Fold, symbol: int, side: int) -> bool:
