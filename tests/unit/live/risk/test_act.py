@@ -182,6 +182,24 @@ def test_the_operator_closes_one_instrument_whatever_the_state(state):
     assert floor.book.state == state
 
 
+@pytest.mark.parametrize("held", [+1, -1])
+def test_the_last_unit_is_closed_after_the_last_unit_that_works(held):
+    floor = Floor(lifted())
+    floor.hold(0, held)
+    working = floor.work(0, held, 90.0 if held > 0 else 110.0)
+    floor.left()
+    assert floor.step(Command(), kind=COMMAND_FLATTEN) == [(CANCEL, 0, held, 1.0)]
+    assert floor.price(100.0) == []
+    assert floor.report(CANCELLED, working) == [(SUBMIT, 0, -held, 1.0)]
+
+
+@pytest.mark.parametrize("held", [+1, -1])
+def test_the_last_unit_is_cut(held):
+    floor = Floor(lifted(exposure={"gross_exposure_max": 99.0, "action": REDUCE}))
+    floor.hold(0, held)
+    assert floor.price(100.0) == [(SUBMIT, 0, -held, 1.0)]
+
+
 def test_a_resume_ends_what_is_still_to_be_closed():
     floor = falling(FLATTEN)
     floor.price(10.0)

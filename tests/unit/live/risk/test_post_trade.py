@@ -65,6 +65,26 @@ def test_exposure_in_a_currency_is_at_its_rate():
     assert (list(now.values), now.gross, now.net) == ([1_000.0, -250.0], 1_250.0, 750.0)
 
 
+def test_a_margined_position_is_worth_what_it_controls():
+    scene = Scene(contracts=[contract(margined=True, multiplier=10.0, margin=0.1, maintenance=0.05), contract()])
+    scene.hold(0, -3)
+    scene.bar(0, 110.0)
+    now = scene.guard.exposure.values.exposure(scene.book)
+    assert (now.gross, now.net, now.maintenance) == (3_300.0, -3_300.0, 165.0)
+
+
+def test_a_cut_is_in_whole_lots_and_leaves_the_rest():
+    for lot, scale, held, cut in ((10.0, 1.0, 50.0, 10.0), (0.5, 10.0, 50.0, 6.5), (40.0, 1.0, 40.0, 40.0)):
+        bounds = lifted(exposure={"gross_exposure_max": 4_385.0 * held / 50.0, "action": REDUCE})
+        scene = Scene(bounds, contracts=[contract(lot=lot, quantity_scale=scale), contract()])
+        assert [breach.quantity for breach in scene.fill(0, held)] == [cut]
+
+
+def test_a_short_that_is_too_large_is_cut_too():
+    scene = Scene(lifted(exposure={"concentration_max": 0.25, "action": REDUCE}), cash=20_000.0)
+    assert [(breach.symbol, breach.quantity) for breach in scene.fill(1, -101)] == [(1, 1.0)]
+
+
 def test_ratios_of_nothing():
     assert (over(0.0, 0.0), over(1.0, 4.0)) == (0.0, 0.25)
     assert over(1.0, 0.0) == over(1.0, -5.0) == float("inf")

@@ -6,7 +6,7 @@ from math import inf, isnan, nan
 
 import pytest
 
-from stratofold.events import SPLIT, Bar, Quote, Trade
+from stratofold.events import DIVIDEND, SPLIT, Bar, Quote, Trade
 from stratofold.fold.order import BUY, LIMIT, MARKET
 from stratofold.fold.state import restore, save
 from stratofold.live.risk.bounds import RuleBounds, SymbolBounds
@@ -14,6 +14,7 @@ from stratofold.live.risk.margin import initial_of, maintenance_of
 from stratofold.live.risk.rules import CASH, MARGIN, RULES, day_of, rules_on
 from stratofold.live.risk.shorts import mark_of
 from stratofold.live.risk.verdict import NOTE, wishes
+from tests.unit.fold.account import contract
 from tests.unit.live.risk.scene import LIFTED, Scene, said
 
 OLD, NEW = date(2026, 6, 3), date(2026, 6, 4)
@@ -125,6 +126,14 @@ def test_day_trades_leave_the_count_with_the_sixth_session():
     assert scene.ask(1, +1) is None
 
 
+def test_day_trades_are_counted_in_any_week():
+    scene = scene_of(start=date(2026, 3, 1), cash=10_000.0)
+    for session, count in ((11, 1), (13, 2)):
+        round_trips(scene, count, minute=session * 1440 + 610)
+    counts = [scene.guard.regulation.day_trades.count(session) for session in (11, 12, 13, 15, 16, 17, 18)]
+    assert counts == [1, 1, 3, 3, 2, 2, 0]
+
+
 def test_what_a_rule_counts_survives_a_restart():
     before = scene_of(start=OLD, cash=10_000.0)
     round_trips(before, 3)
@@ -218,6 +227,30 @@ def test_a_cash_account_may_buy_with_what_it_sells():
     scene.hold(1, +200)
     scene.work(1, -200)
     assert order(scene, 0, +100) is None
+
+
+def test_what_is_sold_beyond_what_is_held_pays_for_nothing():
+    scene = scene_of(RuleBounds(account=CASH), cash=10_500.0)
+    scene.hold(1, +10)
+    scene.work(1, -30)
+    assert order(scene, 0, +105) is None
+    assert order(scene, 0, +1) == ("cash_account", 10_000.0, 10_100.0)
+
+
+def test_margin_is_in_the_base_currency_and_in_units_of_the_contract():
+    contracts = [contract(multiplier=2.0), contract(currency=1)]
+    money = {"contracts": contracts, "scales": (100.0, 100.0), "rates": (1.5,)}
+    scene = scene_of(start=OLD, cash=30_000.0, **money)
+    scene.hold(1, +400)
+    assert scene.guard.regulation.margin.worst(scene.book) == (15_000.0, 7_500.0, 0.0)
+    assert order(scene, 0, +150) is None
+    assert order(scene, 0, +1) == ("initial_margin", 30_000.0, 30_100.0)
+
+
+def test_a_limit_order_is_weighed_at_its_own_price():
+    scene = scene_of(start=OLD, cash=10_000.0)
+    assert order(scene, 0, +180, limit=110.0) is None
+    assert order(scene, 0, +2, limit=110.0) == ("initial_margin", 10_000.0, 10_010.0)
 
 
 def test_from_june_2026_an_order_that_leads_to_a_deficit_at_any_moment_is_refused():
@@ -335,6 +368,17 @@ def test_a_fall_of_a_tenth_restricts_short_sales_for_that_session_and_the_next(l
     assert scene.ask(1, -1) is None
     scene.at(3 * 1440 + 600)
     assert scene.ask(0, -1) is None
+
+
+def test_a_fall_is_from_the_last_close_however_many_steps_it_takes_and_a_dividend_is_none():
+    scene = scene_of()
+    scene.bar(0, 100.0, 960)
+    scene.action(DIVIDEND, 5.0, 0, 1440 + 570)
+    for minute, price in enumerate((95.0, 91.0)):
+        scene.bar(0, price, 1440 + 600 + minute)
+        assert scene.ask(0, -1) is None
+    scene.bar(0, 90.0, 1440 + 603)
+    assert scene.ask(0, -1, limit=90.0) == ("short_sale_restriction", 90.0, 90.0)
 
 
 def test_a_second_fall_restricts_anew_and_a_split_is_no_fall():
