@@ -123,7 +123,7 @@ def _facts(path: Path) -> Hashable:
         found = path.stat()
     except OSError:
         return None
-    return (path.resolve(), found.st_mtime_ns, found.st_size)
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def kernel_wanted(execution: str, path: Any) -> Hashable:
