@@ -136,6 +136,8 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 @functools.cache
 def _initialise() -> None:
+    # The roots have hundreds of uses; LLVM would take them for captured after one hundred and keep nothing in registers.
+    llvm.set_option("stratofold", "-capture-tracking-max-uses-to-explore=10000")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
 

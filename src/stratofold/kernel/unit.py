@@ -126,11 +126,11 @@ class Unit:
         instance.text = f"define internal {instance.learnt.struct} {instance.name}({', '.join(parameters)}) {promise} {{\n{text}\n}}\n"
 
     def _promised(self, instance: Instance, kind: AnyKind) -> str:
-        """What LLVM may rely on of a parameter: machine code keeps no address, and returns few."""
+        """What LLVM may rely on of a parameter: machine code keeps no address, but may return one."""
         if not isinstance(kind, ObjectKind):
             return ""
-        promises = f" nonnull align 8 dereferenceable({kind.layout.size})"
-        return promises + " captures(none)" if instance.learnt.returns in (INT, FLOAT, BOOL, NOTHING) else promises
+        kept = "none" if instance.learnt.returns in (INT, FLOAT, BOOL, NOTHING) else "ret: address, provenance"
+        return f" nonnull align 8 dereferenceable({kind.layout.size}) captures({kept})"
 
     def _entry_text(self, entry: Instance, name: str) -> str:
         """The one exported function: status out, the value through its first argument.
