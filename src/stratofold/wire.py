@@ -50,7 +50,7 @@ def unpack(data: bytes) -> Any:
     """What `pack` has packed; raises Stop SF831 for bytes that are no MessagePack."""
     try:
         return _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Stop("SF831", "a record cannot be read", why=str(error), fix="run: stratofold audit verify") from error
 
 
@@ -91,7 +91,7 @@ def terms_of(body: bytes) -> Terms:
     """The terms in a message's body; raises Stop SF831 for bytes that are none."""
     try:
         return _terms.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Stop(
             "SF831", "an order's terms cannot be read", why=str(error), fix="run: stratofold audit verify"
         ) from error

@@ -231,7 +231,7 @@ def _body(request: Request) -> Mapping[str, Any]:
         return {}
     try:
         body = msgspec.json.decode(request.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise Refused(400, 40010000, "request body format is invalid") from None
     if body is None:
         return {}

@@ -40,7 +40,7 @@ class TradeSession:
         try:
             message = msgspec.json.decode(frame)
             action, data = message["action"], message.get("data") or {}
-        except (msgspec.DecodeError, TypeError, KeyError):
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError, KeyError):
             return [_json({"stream": "error", "data": {"error": "invalid message"}})]
         if action in {"authenticate", "auth"}:
             return [self._authenticate(data or message)]
@@ -99,7 +99,7 @@ class DataSession:
         try:
             message = (msgspec.msgpack if self.packed else msgspec.json).decode(frame)
             action = message["action"]
-        except (msgspec.DecodeError, TypeError, KeyError):
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError, KeyError):
             return [self._error(400, "invalid syntax")]
         if action == "auth":
             return [self._authenticate(message)]

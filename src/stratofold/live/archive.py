@@ -179,7 +179,7 @@ def read(data: bytes, book: str, number: int) -> Segment:
     """The segment in `data`; raises Stop SF911 for bytes that are none, or another's."""
     try:
         whole = _segments.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _unreadable(book, number, str(error)) from error
     if (whole.form, whole.book, whole.number) != (FORM, book, number):
         raise _unreadable(book, number, f"it calls itself {whole.form} {whole.number} of {whole.book}")
@@ -210,7 +210,7 @@ def seal_of(body: bytes) -> Seal:
     """The seal in the body of a `sealed` record; raises Stop SF831 for bytes that are none."""
     try:
         return _seals.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Stop("SF831", "a seal cannot be read", why=str(error), fix="run: stratofold audit verify") from error
 
 

@@ -124,7 +124,7 @@ def read_beginning(body: bytes) -> Beginning:
     """The body of an `opened` or `changed` record; raises Setup SF843 when it is none."""
     try:
         return msgspec.msgpack.decode(body, type=Beginning)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         what = "what the book was opened with cannot be read"
         raise Setup("SF843", what, why=str(error), fix="open it with the version that wrote it") from error
 

@@ -95,3 +95,11 @@ def test_a_book_with_sealed_records_of_another_kind_of_entry_goes_on(journal, ar
     records = list(archive.records(artifacts, book))
     assert [record.sequence for record in records] == list(range(1, len(records) + 1))
     assert audit_verify(journal, artifacts).ok
+
+
+def test_text_that_is_no_text_is_refused(journal, artifacts, book):
+    data = whole(journal, book)
+    place = data.index(b"event")
+    with pytest.raises(Stop) as caught:
+        archive.read(data[:place] + b"\xff" + data[place + 1 :], book, 1)
+    assert caught.value.code == "SF911"
