@@ -41,6 +41,14 @@ def test_a_breach_is_told_once_and_again_after_it_was_mended():
     assert len(scene.fill(0, +1, number=4)) == 1
 
 
+def test_a_fill_is_judged_at_once_even_amid_the_bars_of_one_time():
+    scene = Scene(lifted(exposure={"gross_exposure_max": 1_000.0}))
+    scene.bar(0, 100.0, 600)
+    scene.bar(1, 50.0, 600)
+    scene.bar(0, 100.0, 601)
+    assert len(scene.fill(0, +11)) == 1
+
+
 def test_prices_break_a_bound_without_a_trade():
     scene = Scene(lifted(exposure={"gross_exposure_max": 1_000.0}))
     scene.fill(0, +10)

@@ -4,10 +4,11 @@ from math import inf
 
 import pytest
 
-from stratofold.events import COMMAND_HALT, COMMAND_RESUME, DEPOSIT, INTEREST, SPLIT, WITHDRAWAL, Quote, Trade
+from stratofold.events import COMMAND_HALT, COMMAND_RESUME, DEPOSIT, INTEREST, SPLIT, WITHDRAWAL, Action, Quote, Trade
 from stratofold.fold.state import restore, save
 from stratofold.live.risk.bounds import SymbolBounds
 from stratofold.live.risk.verdict import FLATTEN, HALT, NOTE, REDUCING_ONLY
+from tests.unit.fold.account import contract
 from tests.unit.live.risk.scene import Scene, lifted, said
 
 TENTH = lifted(stops={"drawdown_max": 0.10})
@@ -64,6 +65,22 @@ def test_money_paid_in_or_out_is_neither_gain_nor_loss():
         assert scene.bar(0, 99.0) == []
         assert scene.guard.equity_stops.loss == 100.0
         assert scene.guard.equity_stops.drawdown == pytest.approx(100.0 / (20_000.0 + sign * 9_000.0))
+
+
+def test_a_deposit_in_another_currency_is_worth_its_rate():
+    scene = Scene(TENTH, contracts=[contract(), contract()], scales=(100.0, 100.0), rates=(1.5,), cash=20_000.0)
+    scene.bar(0, 100.0)
+    scene.book.ledger.pay(1, -6_000.0 * 100.0)
+    assert scene.hear(Action, kind=WITHDRAWAL, value=6_000.0, currency=1) == []
+    assert (scene.guard.equity_stops.peak, scene.guard.equity_stops.start) == (11_000.0, 11_000.0)
+
+
+def test_a_resume_of_one_instrument_lifts_no_stop_of_the_book():
+    for symbol in (0, 1):
+        scene = holding(TENTH)
+        scene.bar(0, 70.0)
+        scene.command(COMMAND_RESUME, symbol)
+        assert scene.ask(0, +1)[:2] == ("drawdown", 0.10)
 
 
 # price || loss of the session that trips at 1,000; start 20,000
