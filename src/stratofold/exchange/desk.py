@@ -23,8 +23,10 @@ from stratofold.fold.engine import HEARS_FILL, Engine
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.lifecycle import DONE_EXPIRED, DONE_FILLED
 from stratofold.fold.log import Logs, OrderLog
+from stratofold.fold.passing import arrive, deliver
 from stratofold.fold.risk import Risk, Unlimited
-from stratofold.fold.run import DONE, arrive, deliver, hear_status, run
+from stratofold.fold.run import DONE, run
+from stratofold.fold.sparse import hear_status
 from stratofold.fold.step import decide
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally

@@ -4,34 +4,13 @@ What comes in: an engine, a strategy and a feed.  What goes out: an engine that 
 a log wants lengthening (`CROWDED`): Python does that, and calls again.
 """
 
-from stratofold.events import (
-    ACTION,
-    COMMAND,
-    COMMAND_FLATTEN,
-    COMMAND_HALT,
-    COMMAND_REDUCE,
-    COMMAND_RESUME,
-    DELISTING,
-    DEPOSIT,
-    DIVIDEND,
-    EXPIRY,
-    FUNDING,
-    HALT,
-    INTEREST,
-    RATE,
-    RESUME,
-    SPLIT,
-    STATUS,
-    TIMER,
-    WITHDRAWAL,
-    Bar,
-)
-from stratofold.fold.account import ACTIVE, HALTED, REDUCING
-from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS, split_order
+from stratofold.events import Bar
+from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
-from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.marks import often, seldom
-from stratofold.fold.step import decide, gather, hear_bar, hear_group, hear_report, hear_timer, sweep
+from stratofold.fold.passing import arrive, close_session, deliver, observe, turn_session
+from stratofold.fold.sparse import hear_event, hear_own_timer
+from stratofold.fold.step import gather, hear_bar
 from stratofold.fold.strategy import Strategy
 
 DONE, CROWDED = 0, 1
@@ -162,74 +141,6 @@ def hear_sparse(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> bo
     return False
 
 
-@seldom
-def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
-    """Time has come to `time`: a session may have begun, day orders may be over, a group may be late."""
-    if engine.unobserved and time > engine.book.time:
-        observe(engine)
-    if time > engine.sessions.close:
-        turn_session(engine, strategy, time)
-    if engine.venue.expiry < time:
-        engine.book.time = time
-        engine.venue.expire_before(time)
-        deliver(engine, strategy)
-    if engine.bars.pending and time > engine.bars.time + engine.grace:
-        engine.book.time = time
-        hear_group(engine, strategy)
-        deliver(engine, strategy)
-
-
-def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
-    """The session is over: sample its return, and charge for what was borrowed until this one."""
-    if engine.unobserved:
-        observe(engine)
-    sessions = engine.sessions
-    begun = sessions.index >= 0
-    if begun:
-        close_session(engine)
-    else:
-        engine.tally.begin(time - engine.bar.span)
-    before = sessions.day
-    sessions.advance(time)
-    sessions.stamp(engine.bar)
-    if begun and engine.book.ledger.lends:
-        charge_borrowing(engine, sessions.day - before)
-
-
-def close_session(engine: Engine) -> None:
-    """Sample the return and exposure of the session that ends, if it had a bar."""
-    tally = engine.tally
-    if engine.bar_index == tally.bar_count:
-        return
-    tally.bar_count = engine.bar_index
-    ledger = engine.book.ledger
-    equity = ledger.equity_steps
-    gross = 0.0
-    for holding in ledger.holdings:
-        if holding.quantity != 0.0:
-            gross += abs(ledger.base_steps(holding.currency, holding.worth_steps - holding.carried_steps))
-    time = engine.book.time
-    tally.sample(equity, gross, engine.sessions.index, time)
-    engine.logs.equity.add(time, equity, ledger.cash_steps[0], gross)
-
-
-def charge_borrowing(engine: Engine, days: int) -> None:
-    """Shorts pay for the calendar days between two sessions."""
-    ledger = engine.book.ledger
-    for symbol in range(ledger.symbol_count):
-        steps = ledger.borrow_steps(symbol, days)
-        if steps != 0.0:
-            pay(engine, symbol, 0.0 - steps)
-
-
-def pay(engine: Engine, symbol: int, steps: float) -> None:
-    """Money that comes with the position of `symbol`: both ledgers, and its round trip."""
-    currency = engine.book.ledger.holdings[symbol].currency
-    engine.book.ledger.pay(currency, steps)
-    engine.venue.ledger.pay(currency, steps)
-    engine.tally.credit(symbol, steps)
-
-
 @often
 def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     """One bar: the venue matches, the fold hears, messages go out.
@@ -263,16 +174,6 @@ def weigh(engine: Engine) -> None:
     engine.unobserved = True
     if engine.equity_steps < 0.0:
         engine.venue.check_margin(engine.book.time)
-
-
-@seldom
-def observe(engine: Engine) -> None:
-    """The equity of the time that has passed, for the drawdown."""
-    engine.unobserved = False
-    is_record = engine.tally.observe(engine.equity_steps, engine.book.time)
-    if engine.equity_steps < 0.0:
-        engine.book.ledger.unwatch()
-    engine.book.ledger.watch(is_record)
 
 
 @seldom
@@ -348,163 +249,6 @@ def match_phase(engine: Engine, strategy: Strategy, bar: Bar, phase: int) -> Non
             venue.try_urgent(bar, price)
             deliver(engine, strategy)
         number = venue.next(bar, phase, number) if place.working > 0 else 0
-
-
-@seldom
-def deliver(engine: Engine, strategy: Strategy) -> float:
-    """Carry reports to the fold and messages to the venue until both are silent; returns the last fill's price."""
-    venue = engine.venue
-    book = engine.book
-    sent = 0
-    while venue.report_next < venue.report_count or sent < book.outbox_count:
-        if venue.report_next < venue.report_count:
-            venue.report_next += 1
-            hear_report(engine, strategy, venue.reports[venue.report_next - 1])
-        else:
-            sent += 1
-            venue.receive(book.outbox[sent - 1], book.time, engine.sessions)
-    book.outbox_count = 0
-    venue.report_count = 0
-    venue.report_next = 0
-    return venue.raw_price
-
-
-def hear_own_timer(engine: Engine, strategy: Strategy) -> None:
-    """A timer that the strategy asked for with `after` is due."""
-    timer = engine.timer
-    timer.time = engine.book.timer_due[0]
-    timer.known = timer.time
-    timer.schedule = -1
-    timer.number = engine.book.pop_timer()
-    arrive(engine, strategy, timer.time)
-    timer.session = engine.sessions.index
-    hear_timer(engine, strategy, timer)
-    deliver(engine, strategy)
-
-
-def hear_event(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> None:
-    """One of the sparse events between the bars."""
-    time = feed.event_time[index]
-    arrive(engine, strategy, time)
-    engine.book.time = time
-    engine.venue.time = time
-    rank = feed.event_rank[index]
-    if rank == ACTION:
-        hear_action(engine, strategy, feed, index)
-    elif rank == TIMER:
-        timer = engine.timer
-        timer.time = time
-        timer.known = time
-        timer.schedule = feed.event_kind[index]
-        timer.number = 0
-        timer.session = engine.sessions.index
-        hear_timer(engine, strategy, timer)
-    elif rank == RATE:
-        hear_rate(engine, feed.event_currency[index], feed.event_value[index])
-    elif rank == STATUS:
-        hear_status(engine, feed.event_kind[index], feed.event_symbol[index])
-    elif rank == COMMAND:
-        hear_command(engine, strategy, feed.event_kind[index])
-    deliver(engine, strategy)
-
-
-def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> None:
-    """A corporate or account action, posted to the book and to the broker's ledger alike."""
-    kind = feed.event_kind[index]
-    symbol = feed.event_symbol[index]
-    value = feed.event_value[index]
-    ledger = engine.book.ledger
-    if kind == SPLIT:
-        split(engine, symbol, value)
-    elif kind == DIVIDEND:
-        pay(engine, symbol, ledger.per_unit_steps(symbol, value))
-    elif kind == FUNDING:
-        pay(engine, symbol, 0.0 - ledger.funding_steps(symbol, value))
-    elif kind == DELISTING or kind == EXPIRY:
-        engine.venue.cancel_all(symbol)
-        deliver(engine, strategy)
-        engine.venue.settle(symbol, value)
-        deliver(engine, strategy)
-    elif kind == INTEREST or kind == DEPOSIT or kind == WITHDRAWAL:
-        currency = feed.event_currency[index]
-        steps = to_steps(value, ledger.scale[currency])
-        if kind == WITHDRAWAL:
-            steps = 0.0 - steps
-        ledger.pay(currency, steps)
-        engine.venue.ledger.pay(currency, steps)
-        if kind != INTEREST:
-            engine.tally.flow(ledger.base_steps(currency, steps))
-    engine.equity_steps = ledger.equity_steps
-    engine.unobserved = True
-
-
-def split(engine: Engine, symbol: int, ratio: float) -> None:
-    """New units for old: positions, orders, and the open round trip."""
-    book = engine.book
-    price = book.ledger.holdings[symbol].price / ratio
-    paid = book.ledger.split(symbol, ratio)
-    engine.tally.split(symbol, ratio)
-    if paid != 0.0:
-        engine.tally.credit(symbol, paid)
-        if book.ledger.holdings[symbol].quantity == 0.0:
-            engine.tally.settle(book.ledger, engine.logs.trades, symbol, 0.0, price, book.time)
-    contract = book.ledger.contracts[symbol]
-    book.working_buy[symbol] = 0.0
-    book.working_sell[symbol] = 0.0
-    for k in range(book.orders.count):
-        order = book.orders[k]
-        if order.symbol == symbol:
-            split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
-            if order.trail == order.trail:
-                order.trail = to_grid(order.trail / ratio, contract.price_scale)
-            if order.state != 0:
-                book.reserve(order, to_grid(order.remaining, contract.quantity_scale))
-    engine.venue.split(symbol, ratio)
-
-
-def hear_rate(engine: Engine, currency: int, value: float) -> None:
-    """A currency's rate."""
-    engine.book.ledger.convert_at(currency, value)
-    engine.book.busy = True
-    engine.venue.ledger.convert_at(currency, value)
-
-
-def hear_status(engine: Engine, kind: int, symbol: int) -> None:
-    """An instrument halts or resumes."""
-    for k in range(engine.book.symbol_count):
-        if symbol == -1 or symbol == k:
-            if kind == HALT:
-                engine.venue.places[k].halted = True
-            elif kind == RESUME:
-                engine.venue.places[k].halted = False
-
-
-def hear_command(engine: Engine, strategy: Strategy, kind: int) -> None:
-    """The operator speaks: halting stops new exposure, flattening closes what is held, in every state."""
-    book = engine.book
-    if kind == COMMAND_HALT:
-        book.state = HALTED
-    elif kind == COMMAND_REDUCE:
-        book.state = REDUCING
-    elif kind == COMMAND_RESUME:
-        book.state = ACTIVE
-    elif kind == COMMAND_FLATTEN:
-        flatten(engine, strategy)
-
-
-def flatten(engine: Engine, strategy: Strategy) -> None:
-    """Cancel what works, hear that it is cancelled, and close what is held: halted or not, that only reduces."""
-    book = engine.book
-    for k in range(book.orders.count):
-        book.request_cancel(book.orders[k])
-    deliver(engine, strategy)
-    sweep(engine)
-    state = book.state
-    book.state = REDUCING
-    for symbol in range(book.symbol_count):
-        book.close(symbol)
-    decide(engine)
-    book.state = state
 
 
 def finish_run(engine: Engine) -> None:

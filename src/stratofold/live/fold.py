@@ -36,8 +36,10 @@ from stratofold.fold.book import Book
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.log import Logs
 from stratofold.fold.order import CANCEL, SUBMIT
+from stratofold.fold.passing import arrive, close_session, deliver, observe
 from stratofold.fold.risk import Limits, Risk
-from stratofold.fold.run import arrive, close_session, deliver, hear_event, hear_own_timer, observe, trade_bar
+from stratofold.fold.run import trade_bar
+from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.state import restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally

@@ -1,0 +1,108 @@
+"""What the passing of time brings, and what goes back and forth between book and venue.
+
+What comes in: an engine and the time that it has come to.  What goes out: sessions closed and sampled, borrowing paid,
+orders expired, late groups heard, and book and venue silent towards each other.  Why it is shaped so: bars and sparse
+events alike come at a time and end in a delivery, so both drivers of them stand on this.
+"""
+
+from stratofold.fold.engine import Engine
+from stratofold.fold.marks import seldom
+from stratofold.fold.step import hear_group, hear_report
+from stratofold.fold.strategy import Strategy
+
+
+@seldom
+def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
+    """Time has come to `time`: a session may have begun, day orders may be over, a group may be late."""
+    if engine.unobserved and time > engine.book.time:
+        observe(engine)
+    if time > engine.sessions.close:
+        turn_session(engine, strategy, time)
+    if engine.venue.expiry < time:
+        engine.book.time = time
+        engine.venue.expire_before(time)
+        deliver(engine, strategy)
+    if engine.bars.pending and time > engine.bars.time + engine.grace:
+        engine.book.time = time
+        hear_group(engine, strategy)
+        deliver(engine, strategy)
+
+
+def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
+    """The session is over: sample its return, and charge for what was borrowed until this one."""
+    if engine.unobserved:
+        observe(engine)
+    sessions = engine.sessions
+    begun = sessions.index >= 0
+    if begun:
+        close_session(engine)
+    else:
+        engine.tally.begin(time - engine.bar.span)
+    before = sessions.day
+    sessions.advance(time)
+    sessions.stamp(engine.bar)
+    if begun and engine.book.ledger.lends:
+        charge_borrowing(engine, sessions.day - before)
+
+
+def close_session(engine: Engine) -> None:
+    """Sample the return and exposure of the session that ends, if it had a bar."""
+    tally = engine.tally
+    if engine.bar_index == tally.bar_count:
+        return
+    tally.bar_count = engine.bar_index
+    ledger = engine.book.ledger
+    equity = ledger.equity_steps
+    gross = 0.0
+    for holding in ledger.holdings:
+        if holding.quantity != 0.0:
+            gross += abs(ledger.base_steps(holding.currency, holding.worth_steps - holding.carried_steps))
+    time = engine.book.time
+    tally.sample(equity, gross, engine.sessions.index, time)
+    engine.logs.equity.add(time, equity, ledger.cash_steps[0], gross)
+
+
+def charge_borrowing(engine: Engine, days: int) -> None:
+    """Shorts pay for the calendar days between two sessions."""
+    ledger = engine.book.ledger
+    for symbol in range(ledger.symbol_count):
+        steps = ledger.borrow_steps(symbol, days)
+        if steps != 0.0:
+            pay(engine, symbol, 0.0 - steps)
+
+
+def pay(engine: Engine, symbol: int, steps: float) -> None:
+    """Money that comes with the position of `symbol`: both ledgers, and its round trip."""
+    currency = engine.book.ledger.holdings[symbol].currency
+    engine.book.ledger.pay(currency, steps)
+    engine.venue.ledger.pay(currency, steps)
+    engine.tally.credit(symbol, steps)
+
+
+@seldom
+def observe(engine: Engine) -> None:
+    """The equity of the time that has passed, for the drawdown."""
+    engine.unobserved = False
+    is_record = engine.tally.observe(engine.equity_steps, engine.book.time)
+    if engine.equity_steps < 0.0:
+        engine.book.ledger.unwatch()
+    engine.book.ledger.watch(is_record)
+
+
+@seldom
+def deliver(engine: Engine, strategy: Strategy) -> float:
+    """Carry reports to the fold and messages to the venue until both are silent; returns the last fill's price."""
+    venue = engine.venue
+    book = engine.book
+    sent = 0
+    while venue.report_next < venue.report_count or sent < book.outbox_count:
+        if venue.report_next < venue.report_count:
+            venue.report_next += 1
+            hear_report(engine, strategy, venue.reports[venue.report_next - 1])
+        else:
+            sent += 1
+            venue.receive(book.outbox[sent - 1], book.time, engine.sessions)
+    book.outbox_count = 0
+    venue.report_count = 0
+    venue.report_next = 0
+    return venue.raw_price
