@@ -43,6 +43,10 @@ def reconcile(
             typer.echo(f"  {line}")
         if found.offered:
             typer.echo(f"  {found.offered} facts were new; a running book hears them, or the next run")
+        elif not found.compared:
+            typer.echo(
+                "  facts wait to be heard, so positions were not compared; a running book hears them, or the next run"
+            )
     return Exit.DONE if found.clean else Exit.CHECK_FAILED
 
 

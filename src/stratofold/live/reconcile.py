@@ -32,9 +32,10 @@ _ENDS = {"cancelled": "cancelled", "expired": "expired", "rejected": "rejected"}
 
 @dataclass
 class Findings:
-    """What one reconciliation found; `breaks` is empty when book and venue agree."""
+    """What one reconciliation found; `breaks` is empty when book and venue agree, or were not `compared` yet."""
 
     offered: int = 0
+    compared: bool = False
     resolved: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
@@ -43,16 +44,16 @@ class Findings:
 
     @property
     def clean(self) -> bool:
-        """Whether book and venue agree and nothing is unknown."""
-        return not (self.breaks or self.unknown or self.offered)
+        """Whether book and venue were compared and agree, and nothing is unknown."""
+        return self.compared and not (self.breaks or self.unknown or self.offered)
 
 
 async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
     """Ask the venue for fills, orders and positions; raises NoAnswer, Retry or Stop when it cannot be asked."""
     found = Findings()
-    await _fills(desk, broker, found, now)
+    filled = await _fills(desk, broker, found, now)
     orders = {order.client_id: order for order in await broker.orders(only_open=True)}
-    await _unknown(desk, broker, orders, found, now)
+    await _unknown(desk, broker, orders, filled, found, now)
     await _ends(desk, broker, orders, found, now)
     found.foreign = [name for name in orders if _is_foreign(desk, name)]
     found.account = await broker.account()
@@ -74,8 +75,8 @@ async def poll(desk: Desk, broker: Broker, now: int) -> int:
     return found.offered
 
 
-async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> None:
-    """Every fill from the high-water mark on; the inbox takes each once."""
+async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> set[str]:
+    """Every fill from the high-water mark on; the inbox takes each once.  Returns the orders that were filled."""
     book = desk.manifest.book
     since = int(desk.journal.mark(book, MARK) or desk.manifest.opened)
     reports = await broker.executions(since - _OVERLAP_NS)
@@ -83,19 +84,33 @@ async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> None:
     latest = max([report.time for report in reports], default=since)
     if latest > since:
         desk.journal.mark(book, MARK, str(min(latest, now)))
+    return {report.client_id for report in reports}
 
 
-async def _unknown(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found: Findings, now: int) -> None:
+async def _unknown(
+    desk: Desk, broker: Broker, orders: dict[str, VenueOrder], filled: set[str], found: Findings, now: int
+) -> None:
     """What became of the messages whose answer nobody knows."""
     for message in desk.journal.outbox(desk.manifest.book, UNKNOWN):
         order = orders.get(message.client_id) or await broker.order(message.client_id)
         settled = now - message.expires_at > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS)
         if _took_effect(desk, message, order):
             _resolve(desk, message, ACCEPTED, order, found, now)
+        elif message.action == "submit" and _was_filled(desk, message, filled):
+            found.unknown.append(message.key)  # one list says that it arrived: "not found" is no evidence against that
         elif settled or (message.action != "submit" and order is not None and order.state in _DONE):
             _resolve(desk, message, REJECTED, order, found, now)
         else:
             found.unknown.append(message.key)
+
+
+def _was_filled(desk: Desk, message: Message, filled: set[str]) -> bool:
+    """Whether a fill of the order is known: from this poll, or from an earlier one that the book has heard."""
+    if message.client_id in filled:
+        return True
+    orders = desk.fold.engine.book.orders
+    place = orders.index(number_of(desk.manifest.book, desk.manifest.generation, message.client_id))
+    return place >= 0 and orders[place].filled > 0.0
 
 
 def _took_effect(desk: Desk, message: Message, order: VenueOrder | None) -> bool:
@@ -174,6 +189,7 @@ def _is_accepted(desk: Desk, parent: int, name: str) -> bool:
 def _positions(desk: Desk, found: Findings) -> None:
     """Positions to the last unit: what the venue holds, and what the book holds of the symbols that are its own."""
     assert found.account is not None  # noqa: S101  set by the only caller
+    found.compared = True
     ledger = desk.fold.engine.book.ledger
     for handle, name in enumerate(desk.fold.names):
         held = ledger.holdings[handle].quantity
