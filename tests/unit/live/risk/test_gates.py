@@ -140,6 +140,12 @@ def test_messages_leave_in_session_hours(minute, strict, wide):
         assert scene.cancel(0) is None
 
 
+def test_a_message_outside_the_hours_is_told_how_long_it_is_until_the_open():
+    scene = Scene(lifted(session={"before_open_seconds": 300.0, "after_close_seconds": 600.0}))
+    for minute, early in ((564, 360.0), (971, (1440 + 570 - 971) * 60.0)):
+        assert scene.at(minute).ask(0, +1) == ("out_of_session", 300.0, early)
+
+
 # minute || seconds left when it is too late, else None
 CUTOFFS = (
     (949, None),
@@ -243,6 +249,9 @@ def test_so_many_executed_orders_disable_an_instrument_until_a_person_resumes_it
     assert scene.ask(0, +1) is not None
     scene.command(COMMAND_RESUME, 0)
     assert scene.ask(0, +1) is None
+    for number in (5, 6):
+        assert scene.fill(0, +1, number=number) == scene.fill(0, -1, number=number) == []
+    assert [row[0] for row in said(scene.fill(0, -1, number=7))] == ["repeated_execution"]
 
 
 def test_parts_of_one_order_are_one_execution_and_sides_are_counted_apart():
