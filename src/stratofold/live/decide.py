@@ -110,7 +110,7 @@ def _messages(desk: Desk, step: Step) -> list[Message]:
     return [
         outgoing(
             desk.fold, manifest.book, manifest.generation, sent, first + place, desk.fold.expires_at(sent, age_ns),
-            protects=manifest.native_brackets,
+            protects=manifest.native_brackets, strategy=manifest.strategy,
         )
         for place, sent in enumerate(step.messages)
         if not _is_the_venues(desk, sent)

@@ -7,11 +7,13 @@ Why it is shaped so: a request is made once.  What is not certainly an answer is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.ports import ACCEPTED, DROPPED, REJECTED, UNKNOWN, Answer, Entry, NoAnswer, VenueReport
+from stratofold.adapters.ports import ACCEPTED, DROPPED, HALTED, REJECTED, UNKNOWN, Answer, Entry, NoAnswer, VenueReport
 from stratofold.errors import Retry
+from stratofold.live.halt import strictest
 from stratofold.live.words import offer_of
 from stratofold.wire import pack, terms_of
 
@@ -27,10 +29,26 @@ async def deliver(journal: Journal, broker: Broker, clock: Clock, book: str, mes
     """Send one claimed message, once; returns and settles what came of it.  A dropped one is only reported."""
     if message.state == DROPPED:
         answer = Answer(REJECTED, reason=message.answer)
+    elif message.action != "cancel" and clock.now() >= message.expires_at:
+        answer = Answer(REJECTED, reason="not sent: it expired while it waited")
     else:
         answer = await _ask(journal, broker, book, message)
     settle(journal, clock.now(), book, message, answer, stamp)
     return answer
+
+
+def judged_again(journal: Journal, account: str, book: str, message: Message) -> Message:
+    """A claimed message that had to wait behind another: dropped where its book has another writer now, or is held."""
+    if message.state == DROPPED or message.action == "cancel":
+        return message
+    held = strictest(journal.controls(account), account, book, message.strategy, message.symbol)
+    if journal.head(book).epoch != message.epoch:
+        reason = "not sent: another process writes the book"
+    elif held is not None and (held.state == HALTED or not message.reduces):
+        reason = f"{held.state} {held.scope} {held.name}"
+    else:
+        return message
+    return replace(message, state=DROPPED, answer=reason)
 
 
 async def _ask(journal: Journal, broker: Broker, book: str, message: Message) -> Answer:

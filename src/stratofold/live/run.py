@@ -16,7 +16,7 @@ from stratofold.adapters.ports import CLAIMED, DROPPED, NoAnswer
 from stratofold.errors import Retry
 from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, Bar, Command, Report
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
-from stratofold.live.deliver import deliver, orphans
+from stratofold.live.deliver import deliver, judged_again, orphans
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken
 from stratofold.live.protection import is_early
 from stratofold.live.reconcile import Findings, reconcile
@@ -276,12 +276,16 @@ class Runner:
                 self.tasks.spawn(f"deliver {name}", self._work(lane))
 
     async def _work(self, lane: deque[Message]) -> None:
-        """Send a lane's messages, one after another."""
+        """Send a lane's messages, one after another; what has waited is looked at again, its claim is no news any more."""
+        manifest, waited = self.desk.manifest, False
         while lane:
             message = lane[0]
+            if waited:
+                message = judged_again(self.desk.journal, manifest.account, manifest.book, message)
+            waited = True
             began = self.clock.monotonic()
             answer = await deliver(
-                self.desk.journal, self.broker, self.clock, self.desk.manifest.book, message, self._stamp
+                self.desk.journal, self.broker, self.clock, manifest.book, message, self._stamp
             )
             self.watcher.answered(message, answer, self.clock.monotonic() - began)
             lane.popleft()

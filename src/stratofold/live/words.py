@@ -55,9 +55,12 @@ def number_of(book: str, generation: str, identity: str) -> int:
 
 
 def outgoing(
-    fold: Fold, book: str, generation: str, sent: Sent, ordinal: int, expires_at: int, *, protects: bool = False
+    fold: Fold, book: str, generation: str, sent: Sent, ordinal: int, expires_at: int, *, protects: bool = False,
+    strategy: str = "",
 ) -> Message:  # fmt: skip
     """A message for the outbox; `ordinal` tells the messages of one order apart and is never used again for it.
+
+    `strategy` is the name that a control of that scope must have to hold it.
 
     `protects`: the venue holds brackets itself, so an entry takes its take-profit and stop-loss with it.
 
@@ -78,7 +81,7 @@ def outgoing(
     return Message(
         key=key, action=ACTION_NAMES[action], client_id=name, symbol=fold.names[symbol], side=side, quantity=quantity,
         price=price, exposure=0.0 if action == CANCEL else _exposure(fold, symbol, quantity, price), reduces=reduces,
-        expires_at=expires_at, body=pack(terms),
+        expires_at=expires_at, body=pack(terms), strategy=strategy,
     )  # fmt: skip
 
 

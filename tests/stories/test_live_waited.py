@@ -1,0 +1,112 @@
+"""A message that had to wait behind another of its symbol: what its claim was checked against may not be so any more."""
+
+import asyncio
+
+import pytest
+
+import stratofold
+from stratofold import Strategy
+from stratofold.adapters.embedded.tasks import Tasks
+from stratofold.adapters.ports import ACCEPTED, HALTED, REDUCING, REJECTED
+from stratofold.live.halt import halt
+from tests.live_tools import paper
+from tests.stories.test_live_unknown import until_bar
+
+DAY_NS = 86_400_000_000_000
+
+
+class BuysTwice(Strategy):
+    """Two orders far below the market, both of one symbol, at the first bar; the first is cancelled at the second."""
+
+    def setup(self):
+        self.age = 0
+        self.first = 0
+
+    def on_bar(self, bar, book):
+        self.age += 1
+        if self.age == 1:
+            self.first = book.buy(0, 10.0, limit=100.0)
+            book.buy(0, 20.0, limit=99.0)
+        elif self.age == 2:
+            book.cancel(self.first)
+
+
+class Meanwhile:
+    """Something happens while the first order is on its way."""
+
+    def __init__(self, inner, happens):
+        self.inner, self.happens = inner, happens
+        self.exchange = inner.exchange
+
+    async def request(self, method, url, headers, body=b"", timeout_seconds=10.0):
+        answer = await self.inner.request(method, url, headers, body, timeout_seconds)
+        if method == "POST" and self.happens is not None:
+            happens, self.happens = self.happens, None
+            happens()
+        return answer
+
+
+def held(state, scope, name):
+    return lambda run: halt(run.journal, "account", scope, name, "stop", "me", run.clock.now(), state=state)
+
+
+def taken(run):
+    run.journal.take("paper", "another", run.clock.now())
+
+
+def late(run):
+    run.clock.time += 2 * 3_600_000_000_000
+
+
+HAPPENS = [
+    # what happens || the second order, and why
+    (lambda run: None, ACCEPTED, ""),
+    (held(HALTED, "account", "*"), REJECTED, "halted account *"),
+    (held(HALTED, "book", "paper"), REJECTED, "halted book paper"),
+    (held(HALTED, "book", "other"), ACCEPTED, ""),
+    (held(HALTED, "strategy", "BuysTwice"), REJECTED, "halted strategy BuysTwice"),
+    (held(REDUCING, "symbol", "AAPL"), REJECTED, "reducing symbol AAPL"),
+    (taken, REJECTED, "not sent: another process writes the book"),
+    (late, REJECTED, "not sent: it expired while it waited"),
+]
+
+
+@pytest.mark.parametrize(("happens", "state", "reason"), HAPPENS)
+def test_what_waited_is_sent_only_if_it_still_may_be(happens, state, reason):
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(BuysTwice, data, DAY_NS)
+    run.http = run.broker._calls.http = Meanwhile(run.http, lambda: happens(run))
+
+    async def work():
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            try:
+                await until_bar(runner, run, 1)
+            except BaseException as error:  # the book's older writer is told that it is fenced
+                if getattr(error, "code", "") != "SF801":
+                    raise
+            return await run.broker.orders()
+
+    venue = asyncio.run(work())
+    first, second = run.journal.outbox("paper")
+    assert (first.state, second.state) == (ACCEPTED, state)
+    assert len(venue) == (2 if state == ACCEPTED else 1)
+    if reason:
+        assert second.answer == reason
+        assert list(run.journal.reserved("account")) == [first.key]
+
+
+def test_a_halt_of_a_strategy_holds_at_the_claim():
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(BuysTwice, data, DAY_NS)
+
+    async def work():
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            runner._commands = list  # the fold has not heard of it yet
+            halt(run.journal, "account", "strategy", "BuysTwice", "stop", "me", run.clock.now())
+            await until_bar(runner, run, 1)
+            return await run.broker.orders()
+
+    assert asyncio.run(work()) == []
+    assert {message.answer for message in run.journal.outbox("paper")} == {"halted strategy BuysTwice"}
