@@ -40,8 +40,8 @@ _MARK = "archive"
 Row = tuple[str, bytes, bytes, bytes]
 
 
-class Segment(msgspec.Struct, frozen=True, array_like=True):
-    """The records `first` to `last` of a book; `before` is the chain up to them, `previous` the segment before."""
+class _Frame(msgspec.Struct, frozen=True, array_like=True):
+    """What stands before the records `first` to `last`: `before` is the chain up to them, `previous` the segment before."""
 
     form: str
     version: int
@@ -53,7 +53,18 @@ class Segment(msgspec.Struct, frozen=True, array_like=True):
     last: int
     before: bytes
     previous: bytes
+
+
+class Segment(_Frame, frozen=True, array_like=True):
+    """A segment with its records."""
+
     rows: list[Row]
+
+
+class Outline(_Frame, frozen=True, array_like=True):
+    """A segment whose records are still the bytes that they were."""
+
+    rows: msgspec.Raw
 
 
 class Seal(msgspec.Struct, frozen=True, array_like=True):
@@ -66,7 +77,8 @@ class Seal(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_segments = msgspec.msgpack.Decoder(Segment)
+_outlines = msgspec.msgpack.Decoder(Outline)
+_rows = msgspec.msgpack.Decoder(list[Row])
 _seals = msgspec.msgpack.Decoder(Seal)
 
 
@@ -176,12 +188,21 @@ def segment_bytes(head: Head, number: int, before: bytes, previous: bytes, rows:
 
 
 def read(data: bytes, book: str, number: int) -> Segment:
-    """The segment in `data`; raises Stop SF911 for bytes that are none, or another's."""
+    """The segment in `data`; raises Stop SF911 for bytes that are none, or another's, SF912 for a newer form."""
+    whole = outline(data, book, number)
+    return Segment(
+        whole.form, whole.version, whole.book, whole.account, whole.generation, whole.number, whole.first, whole.last,
+        whole.before, whole.previous, rows_of(whole),
+    )  # fmt: skip
+
+
+def outline(data: bytes, book: str, number: int) -> Outline:
+    """The segment in `data`, its records unread; raises as `read`."""
     try:
-        whole = _segments.decode(data)
+        whole = _outlines.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _unreadable(book, number, str(error)) from error
-    if (whole.form, whole.book, whole.number) != (FORM, book, number):
+    if (whole.form, whole.book, whole.number) != (FORM, book, number) or whole.first > whole.last:
         raise _unreadable(book, number, f"it calls itself {whole.form} {whole.number} of {whole.book}")
     if whole.version != VERSION:
         raise Stop(
@@ -190,9 +211,23 @@ def read(data: bytes, book: str, number: int) -> Segment:
             place=name_of(book, number),
             fix="read it with the version of stratofold that wrote it, or a newer one",
         )
-    if not whole.rows or whole.last - whole.first + 1 != len(whole.rows):
-        raise _unreadable(book, number, f"it holds {len(whole.rows)} records for {whole.first} to {whole.last}")
     return whole
+
+
+def rows_of(whole: Outline) -> list[Row]:
+    """The records of a segment; raises Stop SF911 for bytes that are none, or not as many as it says."""
+    try:
+        rows = _rows.decode(whole.rows)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(whole.book, whole.number, str(error)) from error
+    if whole.last - whole.first + 1 != len(rows):
+        raise _unreadable(whole.book, whole.number, f"it holds {len(rows)} records for {whole.first} to {whole.last}")
+    return rows
+
+
+def holds(whole: Outline, rows: list[Row]) -> bool:
+    """Whether a segment's records are exactly these, byte for byte."""
+    return bytes(whole.rows) == _encode(rows)
 
 
 def _unreadable(book: str, number: int, why: str) -> Stop:

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 from stratofold.chain import GENESIS, link
 from stratofold.errors import Error
-from stratofold.live.archive import SEALED, Seal, prefix_of, read, seal_of
+from stratofold.live.archive import SEALED, Seal, holds, outline, prefix_of, rows_of, seal_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stratofold.adapters.ports import Artifacts, Head, Journal, Record
-    from stratofold.live.archive import Row, Segment
+    from stratofold.live.archive import Outline, Row
 
 FINDINGS_MAX = 100
 _END = 1 << 62
@@ -130,7 +130,7 @@ def _walk(
     seals = []
     sequence, chain, count = 0, GENESIS, 0
     anchored = anchor[0] if anchor is not None else 0
-    copies: Sequence[Row] = ()
+    held: list[Row] = []  # rows up to `compared` that follow one another and await the end of their segment
     first, last, compared = 1, 0, 0
     for record in records:
         before, count = chain, count + 1
@@ -142,17 +142,23 @@ def _walk(
             audit.find(f"record {at}", "it is not what was written, or not what was written here")
         if archive is not None and at > compared:
             if at > compared + 1:
+                archive.compare(held, compared)
+                held = []
                 archive.only(compared + 1, at, "the archive has it, and the journal does not")
             if at > last:
-                first, last, copies = archive.reach(at)
-            if first <= at <= last and copies[at - first] != record[2:]:
-                archive.only(at, at + 1, "the journal and the archive have different records of this number")
+                first, last = archive.reach(at)
+            if at >= first:
+                held.append(record[2:])
             compared = at
+            if at == last:
+                archive.compare(held, at)
+                held = []
         if kind == SEALED:
             seals.append((at, body))
         if at == anchored and anchor is not None and chain != anchor[1]:
             audit.find(f"record {at}", "its chain is not the anchor's")
     if archive is not None:
+        archive.compare(held, compared)
         archive.only(compared + 1, _END, "the archive has it, and the journal ends before it")
     audit.records, audit.sequence, audit.chain = count, sequence, chain
     return seals
@@ -180,34 +186,59 @@ class _Archive:
         self._names = iter(artifacts.names(prefix_of(head.book)))
         self._number = 0
         self._last = 0
-        self._chain = GENESIS
         self._digest = b""
-        self._segment: Segment | None = None
+        self._segment: Outline | None = None
+        self._rows: list[Row] | None = None
+        self._end = b""
 
-    def reach(self, sequence: int) -> tuple[int, int, Sequence[Row]]:
-        """The first and last sequence and the rows of the segment that holds a record, or of the first one after it."""
+    def reach(self, sequence: int) -> tuple[int, int]:
+        """The first and last sequence of the segment that holds a record, or of the first one after it."""
         while self._segment is None or self._segment.last < sequence:
             name = next(self._names, None)
             if name is None:
-                return _END, _END, ()
+                return _END, _END
             self._advance(name)
-        return self._segment.first, self._segment.last, self._segment.rows
+        return self._segment.first, self._segment.last
+
+    def compare(self, held: list[Row], last: int) -> None:
+        """Rows of the journal, the last of them number `last`, against the open segment: at once if they are all of it."""
+        whole, start = self._segment, last - len(held) + 1
+        if whole is None or not held:
+            return
+        if (start, last) == (whole.first, whole.last) and holds(whole, held):
+            self._end = held[-1][3]
+            return
+        copies = self._copies(whole)
+        for sequence, row in enumerate(held, start):
+            if copies and copies[sequence - whole.first] != row:
+                what = "the journal and the archive have different records of this number"
+                self.only(sequence, sequence + 1, what)
 
     def only(self, start: int, end: int, what: str) -> None:
         """Say `what` of each copy from `start` to before `end`, and whether the copy is good in itself."""
         while start < end:
-            first, last, rows = self.reach(start)
-            for sequence in range(max(start, first), min(end, last + 1)):
+            first, last = self.reach(start)
+            whole = self._segment
+            if whole is None or first == _END:
+                return
+            rows = self._copies(whole)
+            for sequence in range(max(start, first), min(end, last + 1) if rows else 0):
                 self.audit.find(f"record {sequence}", what)
                 place = sequence - first
-                before = rows[place - 1][3] if place else self._before()
+                before = rows[place - 1][3] if place else whole.before
                 if link(before, sequence, *rows[place][:3]) != rows[place][3]:
                     self.audit.find(f"segment {self._number}, record {sequence}", "it is not what was written")
             start = max(start, last) + 1
 
-    def _before(self) -> bytes:
-        """The chain before the open segment."""
-        return self._segment.before if self._segment is not None else GENESIS
+    def _copies(self, whole: Outline) -> list[Row]:
+        """The rows of the open segment, read once; none where they cannot be read, which is a finding."""
+        if self._rows is None:
+            try:
+                self._rows = rows_of(whole)
+            except Error as error:
+                self.audit.find(f"segment {whole.number}", f"{error.what}: {error.why}")
+                self._rows = []
+        return self._rows
 
     def _advance(self, name: str) -> None:
         """Open the next segment and check its place."""
@@ -224,14 +255,14 @@ class _Archive:
             self._follows(whole)
         elif number == expected and (self._digest or number == 1):
             self.audit.find(f"segment {number}", "it does not follow the segment before it")
-        self._segment, self._last, self._chain, self._digest = whole, whole.last, whole.rows[-1][3], digest
+        self._segment, self._rows, self._last, self._digest, self._end = whole, None, whole.last, digest, b""
         self.audit.sealed = whole.last
 
-    def _open(self, name: str, number: int) -> tuple[Segment, bytes] | None:
+    def _open(self, name: str, number: int) -> tuple[Outline, bytes] | None:
         """Read a segment and its digest; what cannot be read is a finding."""
         try:
             data = self.artifacts.get(name)
-            whole = read(data, self.head.book, number)
+            whole = outline(data, self.head.book, number)
         except Error as error:
             self.audit.find(f"segment {number}", f"{error.what}{': ' if error.why else ''}{error.why}")
             return None
@@ -242,11 +273,20 @@ class _Archive:
         self.audit.segments += 1
         return whole, digest
 
-    def _follows(self, whole: Segment) -> None:
+    def _chain(self) -> bytes:
+        """The chain after the open segment; what the journal has there if it was found to be the same."""
+        if self._segment is None:
+            return GENESIS
+        if self._end:
+            return self._end
+        rows = self._copies(self._segment)
+        return rows[-1][3] if rows else b""
+
+    def _follows(self, whole: Outline) -> None:
         """A segment begins where the one before ended."""
         if whole.first != self._last + 1:
             self.audit.find(f"segment {whole.number}", f"it begins at record {whole.first}, after {self._last}")
-        elif whole.before != self._chain:
+        elif whole.before != self._chain():
             self.audit.find(f"segment {whole.number}", "its first record does not follow the last one before it")
 
     def finish(self, seals: list[tuple[int, bytes]]) -> None:
