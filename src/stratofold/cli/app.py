@@ -14,6 +14,7 @@ import typer
 from stratofold.cli import (
     audit,
     backtest,
+    cancel,
     check,
     demo,
     doctor,
@@ -53,7 +54,7 @@ app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
 for one in (
-    status.status, halt.halt, resume.resume, flatten.flatten, reconcile.reconcile, verify.verify, why.why, watch.watch,
+    status.status, halt.halt, resume.resume, flatten.flatten, cancel.cancel, reconcile.reconcile, verify.verify, why.why, watch.watch,
     webhook.webhook,
 ):  # fmt: skip
     app.command(name=one.__name__)(one)

@@ -284,9 +284,7 @@ class Runner:
                 message = judged_again(self.desk.journal, manifest.account, manifest.book, message)
             waited = True
             began = self.clock.monotonic()
-            answer = await deliver(
-                self.desk.journal, self.broker, self.clock, manifest.book, message, self._stamp
-            )
+            answer = await deliver(self.desk.journal, self.broker, self.clock, manifest.book, message, self._stamp)
             self.watcher.answered(message, answer, self.clock.monotonic() - began)
             lane.popleft()
             self.wake.set()
