@@ -38,7 +38,7 @@ def commands_page() -> str:
     """Every command with its arguments and options."""
     group = typer.main.get_command(app)
     lines = ["# Commands", "", NOTE, "", "Every command takes `--help`.", ""]
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in leaves(group):
         summary = (command.help or "").strip()
         lines += [f"## stratofold {name}", "", summary, "", "| | |", "|---|---|"]
         lines += [row(parameter) for parameter in command.params if parameter.name != "context"]
@@ -48,6 +48,15 @@ def commands_page() -> str:
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {int(code)} | {EXIT_WORDS[code]} |" for code in Exit]
     return "\n".join(lines) + "\n"
+
+
+def leaves(group, before: str = "") -> Iterator[tuple]:
+    """Every command that does something, with its words."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from leaves(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def row(parameter) -> str:

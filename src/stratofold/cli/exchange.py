@@ -131,7 +131,9 @@ async def _serve(
 
 
 def _say_ready(server: Any, host: str, *, json: bool) -> None:
-    """Where it listens and with what keys, on one line."""
+    """Where it listens, with what keys, and which bars it has, on one line."""
+    from stratofold.cli.venue import span_name
+
     keys = [(account.key_id, account.secret_key) for account in server.exchange.accounts.values()]
     base = f"{host}:{server.port}"
     ready = {
@@ -139,6 +141,7 @@ def _say_ready(server: Any, host: str, *, json: bool) -> None:
         "data_stream_url": f"ws://{base}/v2/iex", "key_id": keys[0][0], "secret_key": keys[0][1],
         "accounts": [{"key_id": key, "secret_key": secret} for key, secret in keys],
         "symbols": list(server.exchange.market.symbols), "speed": str(server.speed),
+        "bars": span_name(server.exchange.market.span_ns),
     }  # fmt: skip
     typer.echo(
         json_module.dumps(ready) if json else f"paper exchange at {ready['url']}, key {keys[0][0]}, secret {keys[0][1]}"

@@ -53,6 +53,16 @@ class Job:
 
 def job(options: Mapping[str, Any], config_path: Path | None, extra: Iterable[str] = ()) -> Job:
     """The run that the options (None: not said) and the configuration ask for; raises errors.Setup."""
+    strategy, keywords = strategy_job(options, config_path, extra)
+    config, symbols = _config(config_path), keywords.get("symbols")
+    data = options.get("data") or config.data or default_sample(symbols)
+    return Job(strategy, market(data, symbols), keywords, options.get("report") or config.report)
+
+
+def strategy_job(
+    options: Mapping[str, Any], config_path: Path | None, extra: Iterable[str] = ()
+) -> tuple[type[Any], dict[str, Any]]:
+    """The strategy class and the keywords of `backtest`, but for the data; raises errors.Setup."""
     config = _config(config_path)
     said = {name: value for name, value in options.items() if value is not None}
     # A parameter in front (`--fast 10 strategy.py`) reaches us in the strategy's place.
@@ -65,9 +75,7 @@ def job(options: Mapping[str, Any], config_path: Path | None, extra: Iterable[st
     parameters = {**config.parameters, **typed}
     _refuse_unknown(parameters, strategy, set(options))
     symbols = split(said.get("symbols")) or config.symbols
-    keywords = _keywords(said, config, symbols) | parameters
-    data = said.get("data") or config.data or default_sample(symbols)
-    return Job(strategy, market(data, symbols), keywords, said.get("report") or config.report)
+    return strategy, _keywords(said, config, symbols) | parameters
 
 
 def _config(path: Path | None) -> Config:

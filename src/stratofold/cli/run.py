@@ -28,7 +28,9 @@ def run(
     ] = None,
     keys: Annotated[str | None, typer.Option(help="Alpaca: the name its keys are kept under.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Trade real money. Asks for a typed confirmation.")] = False,
-    bars: Annotated[str, typer.Option(help="1min, 5min, 15min, 1h or 1d.")] = "1min",
+    bars: Annotated[
+        str | None, typer.Option(help="1min, 5min, 15min, 1h or 1d. Default: the exchange's own, else 1min.")
+    ] = None,
     capital: Annotated[float | None, typer.Option(help="The book's money. Default: the account's cash.")] = None,
     warm: Annotated[int, typer.Option(help="Days of history to fold first.")] = 0,
     adopt: Annotated[
@@ -52,20 +54,21 @@ def run(
     from stratofold.cli.venue import read_ready, span_ns
     from stratofold.cli.view import shower
 
-    named = jobs.job({"strategy": strategy, "symbols": symbols}, config, context.args)
-    names = tuple(named.keywords.get("symbols") or ())
+    ready = read_ready(exchange) if exchange is not None else None
+    refuse_unguarded(ready, unguarded=unguarded)
+    kind, keywords = jobs.strategy_job({"strategy": strategy, "symbols": symbols}, config, context.args)
+    names = tuple(keywords.get("symbols") or (ready or {}).get("symbols") or ())
     if not names:
         raise Setup("SF951", "no symbols were named", fix="--symbols SPY,AAPL")
+    bars = bars or (ready or {}).get("bars") or "1min"
     wanted = Wanted(
-        book=book, strategy=named.strategy, strategy_name=spec_of(named.strategy), symbols=names,
-        parameters={name: value for name, value in named.keywords.items() if name in named.strategy.parameters()},
-        stated=stated_limits(config, names), span_ns=span_ns(bars), capital=capital, warm_days=warm,
+        book=book, strategy=kind, strategy_name=spec_of(kind), symbols=names,
+        parameters={name: value for name, value in keywords.items() if name in kind.parameters()},
+        stated=stated_limits(config, names, guarded=not unguarded), span_ns=span_ns(bars), capital=capital, warm_days=warm,
         adopt=None if adopt is None else tuple(name for name in jobs.split(adopt) if name != "none"),
         chosen=state, acknowledged=acknowledge, duration_seconds=wait, guarded=not unguarded,
         channels=tuple(jobs.split(notify)),
     )  # fmt: skip
-    ready = read_ready(exchange) if exchange is not None else None
-    refuse_unguarded(ready, unguarded=unguarded)
     if live:
         confirm(wanted, keys)
     if dry_run:
@@ -96,18 +99,22 @@ async def _run(
     return await run_book(wanted, place, venue, show)
 
 
-def stated_limits(config: Path | None, symbols: tuple[str, ...]) -> Any:
-    """The limits of the configuration; raises Setup SF953 where there are none, because nothing stated allows nothing."""
-    from stratofold.live.risk.limits_config import SUGGESTED, read_stated
+def stated_limits(config: Path | None, symbols: tuple[str, ...], *, guarded: bool = True) -> Any:
+    """The limits of the configuration; raises Setup SF953 for a section that would refuse everything, because unstated."""
+    from stratofold.live.risk.limits_config import SUGGESTED, read_stated, silent_sections
 
     path = config or Path(FILE_NAME)
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     stated = read_stated(text, str(path), symbols)
-    if not stated.limits:
+    silent = silent_sections(text, guarded=guarded)
+    if silent:
+        suggested = "\n\n".join(
+            part for part in SUGGESTED.split("\n\n") if part.strip()[1:].partition("]")[0] in silent
+        )
         raise Setup(
-            "SF953", "no limits are stated, so nothing could be ordered", place=str(path),
-            why="limits that nobody stated would be a guess with your money",
-            fix=f"put into {path} what you allow; a paper account of 100,000 could begin with:\n\n{SUGGESTED}",
+            "SF953", f"no limits are stated in {', '.join(f'[{name}]' for name in silent)}, so nothing could be ordered",
+            place=str(path), why="limits that nobody stated would be a guess with your money",
+            fix=f"put into {path} what you allow; a paper account of 100,000 could begin with:\n\n{suggested.strip()}",
         )  # fmt: skip
     return stated
 

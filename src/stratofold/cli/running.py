@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup, Stop
@@ -21,7 +21,7 @@ from stratofold.live.run import Pace, Runner
 from stratofold.live.silence import OpenTime, Silence
 from stratofold.live.supervise import Supervisor
 from stratofold.live.timers import Timers
-from stratofold.live.watch import Watch
+from stratofold.live.watch import Thresholds, Watch
 from stratofold.market.instruments import Instrument
 from stratofold.market.sessions import calendar
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _DAY_NS = 86_400_000_000_000
 _SKEW_SECONDS_MAX = 5.0
 _SECOND_NS = 1_000_000_000
+_WAY_SECONDS = 5.0  # what a message may take to a replay, in our seconds
 
 
 @dataclass
@@ -68,6 +69,8 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
     from stratofold.adapters.embedded.presence import Presence
     from stratofold.adapters.embedded.tasks import Tasks
 
+    if venue.speed > 1.0 and not wanted.message_age_seconds:
+        wanted = replace(wanted, message_age_seconds=max(_age_seconds(wanted), _WAY_SECONDS * venue.speed))
     journal = home.journal(make=True)
     presence = Presence(home.path, wanted.book)
     try:
@@ -186,7 +189,7 @@ def new_manifest(
 ) -> Manifest:
     """What a new book is opened with; its generation is the second of its birth."""
     rows = instrument_rows([Instrument(name, price_decimals=2, quantity_decimals=0) for name in wanted.symbols])
-    age = wanted.message_age_seconds or (60.0 if wanted.span_ns < _DAY_NS else 3_600.0)
+    age = wanted.message_age_seconds or _age_seconds(wanted)
     return Manifest(
         book=wanted.book, account=account, generation=base36(now // _SECOND_NS), strategy=wanted.strategy_name,
         parameters=wanted.parameters, instruments=rows, calendar="XNYS", currency="USD", capital=capital,
@@ -194,6 +197,11 @@ def new_manifest(
         warmed_from=warmed_from, message_age_seconds=age, bounds=asdict(wanted.stated.bounds) if wanted.guarded else None,
         native_brackets=native_brackets,
     )  # fmt: skip
+
+
+def _age_seconds(wanted: Wanted) -> float:
+    """How old a message may get before it is too late to send it."""
+    return 60.0 if wanted.span_ns < _DAY_NS else 3_600.0
 
 
 def replace_manifest(old: Manifest, wanted: Wanted) -> Manifest:
@@ -220,9 +228,18 @@ def shown_difference(changed: dict[str, tuple[object, object]]) -> list[str]:
 def _supervisor(desk: Desk, home: Home, venue: Venue, wanted: Wanted) -> Supervisor:
     """Who watches."""
     near = calendar("XNYS").slice(desk.manifest.opened, desk.manifest.opened + 3_650 * _DAY_NS)
-    silence = Silence(OpenTime(near.opens, near.closes), desk.fold.names, wanted.span_ns, venue.clock.now())
+    usual = Thresholds()
+    silence = Silence(
+        OpenTime(near.opens, near.closes), desk.fold.names, wanted.span_ns, venue.clock.now(),
+        grace_seconds=60.0 * venue.speed,
+    )  # fmt: skip
+    # What takes us a second takes a replay `speed` of its own.
+    thresholds = replace(
+        usual, unknown_seconds=usual.unknown_seconds * venue.speed, backlog_seconds=usual.backlog_seconds * venue.speed,
+        heartbeat_seconds=usual.heartbeat_seconds * venue.speed,
+    )  # fmt: skip
     notifier = home.notifier(list(wanted.channels))
-    return Supervisor(desk, Watch(silence), venue.clock, notifier, home.artifacts())
+    return Supervisor(desk, Watch(silence, thresholds), venue.clock, notifier, home.artifacts())
 
 
 async def _go(runner: Runner, supervisor: Supervisor, venue: Venue, wanted: Wanted, tasks: Any) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stratofold.cli.home import Home
 
 SPANS = {"1min": 60, "5min": 300, "15min": 900, "1h": 3_600, "1d": 86_400}
+SPEED_MAX = 3_600.0
 _SECOND_NS = 1_000_000_000
 
 
@@ -39,6 +40,7 @@ class Venue:
     network: Any
     account: str
     stepper: Stepper | None = None
+    speed: float = 1.0
 
 
 class PacedClock:
@@ -76,7 +78,7 @@ def read_ready(path: Path) -> dict[str, Any]:
 
 
 async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:
-    """A paper exchange; the clock is its own."""
+    """A paper exchange; the clock is its own.  Raises Setup SF957 for one that is too quick to be traded at."""
     from stratofold.adapters.brokers.alpaca_access import Access
     from stratofold.adapters.feeds.lockstep import ExchangeStepper
     from stratofold.adapters.network.client import Network
@@ -87,8 +89,10 @@ async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:
     stepper = ExchangeStepper(access, network)
     now = (await stepper.now()).time
     steps = ready["speed"] == "step"
-    clock: Clock = SteppedClock(now) if steps else PacedClock(now, _speed(ready["speed"]))
-    made = _alpaca(access, network, clock, span, requests_per_minute=0)
+    speed = 1.0 if steps else _speed(ready["speed"])
+    clock: Clock = SteppedClock(now) if steps else PacedClock(now, speed)
+    made = _alpaca(access, network, clock, span, requests_per_minute=0, days_from_stream=True)
+    made.speed = speed
     made.account = f"paper{ready['key_id'][-6:]}"
     made.stepper = stepper if steps else None
     return made
@@ -108,7 +112,9 @@ def alpaca_venue(home: Home, keys: str, span: str, *, live: bool) -> Venue:
     return made
 
 
-def _alpaca(access: Access, network: Any, clock: Clock, span: str, *, requests_per_minute: int) -> Venue:
+def _alpaca(
+    access: Access, network: Any, clock: Clock, span: str, *, requests_per_minute: int, days_from_stream: bool = False
+) -> Venue:
     """Broker and feed of one access."""
     from stratofold.adapters.brokers.alpaca import AlpacaBroker
     from stratofold.adapters.feeds.alpaca import AlpacaFeed
@@ -117,6 +123,7 @@ def _alpaca(access: Access, network: Any, clock: Clock, span: str, *, requests_p
     broker = AlpacaBroker(access, network, network, clock, random, requests_per_minute=requests_per_minute)
     feed = AlpacaFeed(
         access, network, network, clock, random, span_ns=span_ns(span), requests_per_minute=requests_per_minute,
+        days_from_stream=days_from_stream,
     )  # fmt: skip
     return Venue(broker, feed, clock, network, "")
 
@@ -128,6 +135,19 @@ def span_ns(span: str) -> int:
     return SPANS[span] * _SECOND_NS
 
 
+def span_name(span_ns: int) -> str:
+    """The name of a span in ns; its seconds where it has none."""
+    names = {seconds * _SECOND_NS: name for name, seconds in SPANS.items()}
+    return names.get(span_ns, f"{span_ns // _SECOND_NS}s")
+
+
 def _speed(text: str) -> float:
-    """How quick a replay goes; as fast as possible is taken for a million times."""
-    return 1e6 if text == "max" else float(text)
+    """How quick a replay goes; raises Setup SF957 where an order could not be there before its time is over."""
+    speed = SPEED_MAX + 1.0 if text == "max" else float(text)
+    if speed > SPEED_MAX:
+        raise Setup(
+            "SF957", f"an exchange at speed {text} outruns the orders that are sent to it",
+            why="minutes of its time go by while a message is on its way",
+            fix=f"stratofold exchange --speed step, which waits for every order, or a speed of at most {SPEED_MAX:,.0f}",
+        )  # fmt: skip
+    return speed

@@ -48,10 +48,12 @@ def _first(manifest: Manifest, wall: int) -> bytes:
 def difference(old: Manifest, new: Manifest) -> dict[str, tuple[object, object]]:
     """What is different between how a book was opened and how it would be opened now; identity and birth apart."""
     same = {"book", "account", "generation", "opened", "warmed_from"}
+    # As they are written down: a tuple that was read back is a list.
+    was, now = (msgspec.msgpack.decode(msgspec.msgpack.encode(one)) for one in (old, new))
     return {
-        name: (getattr(old, name), getattr(new, name))
+        name: (was[name], now[name])
         for name in Manifest.__struct_fields__
-        if name not in same and getattr(old, name) != getattr(new, name)
+        if name not in same and was[name] != now[name]
     }
 
 

@@ -277,5 +277,9 @@ def test_every_verb_takes_json_and_debug():
 
     from stratofold.cli.app import app
 
-    for command in typer.main.get_command(app).commands.values():
+    def leaves(group):
+        for command in group.commands.values():
+            yield from leaves(command) if hasattr(command, "commands") else [command]
+
+    for command in leaves(typer.main.get_command(app)):
         assert {"--json", "--debug"} <= {name for one in command.params for name in one.opts}

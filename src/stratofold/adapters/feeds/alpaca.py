@@ -258,17 +258,18 @@ class AlpacaFeed:
         while True:
             due = polls.due()
             data = await socket.receive(max(0, due - self._clock.now()) / SECOND_NS)
-            if data is not None:
-                for named in self._said(data):
-                    yield named
-            elif (now := self._clock.now()) >= due:
+            # What was due before a bar comes before it: a split belongs in front of the first bar at the new price.
+            if (now := self._clock.now()) >= due:
                 try:
                     found = await self._polled(symbols, polls.after(now), now)
                 except (Retry, NoAnswer):
                     await self._clock.sleep(backoff.next_seconds())
-                    continue
-                backoff.reset()
-                for named in polls.fresh(found, now):
+                else:
+                    backoff.reset()
+                    for named in polls.fresh(found, now):
+                        yield named
+            if data is not None:
+                for named in self._said(data):
                     yield named
 
     def _said(self, data: str | bytes) -> list[Named]:

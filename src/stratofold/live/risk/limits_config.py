@@ -155,6 +155,21 @@ def read_stated(text: str, place: str, symbols: Sequence[str] | None = None) -> 
     return Stated(limits, Bounds(**made, symbols=own), account)
 
 
+def silent_sections(text: str, *, guarded: bool) -> list[str]:
+    """The sections that a configuration says nothing in, though without them nothing may be ordered.
+
+    Without the guard around the fold only the book's limits and the account's count.  Sessions and rules have defaults
+    that one can trade under.
+    """
+    tables = tomllib.loads(text)
+    risk = tables.get("risk", {})
+    needed = ("account", "data", "rate", "stops", "exposure") if guarded else ("account",)
+    return [
+        *([] if tables.get("limits") else ["limits"]),
+        *(f"risk.{name}" for name in needed if not risk.get(name)),
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Problem:
     """Something wrong at a section and key, before its line is known."""
