@@ -106,6 +106,28 @@ def strategy_of(spec: str) -> type[Any]:
     return load_strategy(spec)
 
 
+def strategy_as_run(journal: Journal, book: str) -> type[Any]:
+    """The strategy that a book's records were made with: as its file is now, or as the journal kept it where that is other.
+
+    Folding records with other code would give another book; raises Setup when neither can be had.
+    """
+    from stratofold.cli.load import strategy_from_source
+    from stratofold.live.desk import beginning_of
+    from stratofold.live.manifest import code_hash
+
+    beginning = beginning_of(journal, book)[1]
+    manifest = beginning.manifest
+    try:
+        today = strategy_of(manifest.strategy)
+    except Setup:
+        if not beginning.source:
+            raise
+    else:
+        if code_hash(today) == manifest.code or not beginning.source:
+            return today
+    return strategy_from_source(manifest.strategy, beginning.source)
+
+
 def spec_of(strategy: type[Any]) -> str:
     """How a strategy class is found again: the file or module it is written in, and its name."""
     module = sys.modules.get(strategy.__module__)

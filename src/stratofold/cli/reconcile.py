@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_of
+from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_as_run
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 from stratofold.errors import Setup
 
@@ -53,12 +53,12 @@ def reconcile(
 async def _ask(place: Home, book: str | None, exchange: Path | None, keys: str | None, *, live: bool) -> Any:
     """One reconciliation."""
     from stratofold.cli.venue import alpaca_venue, exchange_venue, read_ready
-    from stratofold.live.desk import manifest_of, read_desk
+    from stratofold.live.desk import read_desk
     from stratofold.live.reconcile import reconcile as ask
 
     journal = place.journal()
     name = head_of(journal, book).book
-    desk = read_desk(journal, name, strategy_of(manifest_of(journal, name).strategy))
+    desk = read_desk(journal, name, strategy_as_run(journal, name))
     if exchange is not None:
         venue = await exchange_venue(read_ready(exchange), "1d")
     elif keys is not None:

@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from stratofold.cli.home import strategy_as_run
 from stratofold.errors import Setup, Stop
 from stratofold.live.desk import manifest_of, open_desk
-from stratofold.live.hold import changed_limits, take_up_limits
+from stratofold.live.hold import changed_limits, hold_changed, take_up_limits
 from stratofold.live.lockstep import run_in_step
 from stratofold.live.manifest import Manifest, base36, code_hash, instrument_rows, source_of
-from stratofold.live.open import adopt, change, difference, open_book, warm_up
+from stratofold.live.open import KEEP, adopt, change, difference, open_book, prospects, warm_up
 from stratofold.live.run import Pace, Runner
 from stratofold.live.silence import OpenTime, Silence
 from stratofold.live.supervise import Supervisor
@@ -128,7 +129,7 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
     if not wanted.acknowledged:
         raise Stop(
             "SF947", f"book {wanted.book} is not what it was: " + "; ".join(shown_difference(changed)),
-            why="what changes about a running book is acknowledged first, and recorded",
+            why="; ".join(["what changes about a running book is acknowledged first, and recorded", *_prospects(wanted, journal, old, new)]),
             fix="run again with --acknowledge, and --state keep, migrate or rebuild where the strategy changed",
         )  # fmt: skip
     return _changed_desk(wanted, journal, old, new, changed, now)
@@ -137,19 +138,34 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
 def _changed_desk(
     wanted: Wanted, journal: Journal, old: Manifest, new: Manifest, changed: dict[str, Any], now: int
 ) -> Desk:
-    """A book that goes on otherwise."""
-    from stratofold.errors import Error
+    """A book that goes on otherwise, reducing only at first; raises Stop SF948 where what was chosen cannot be.
 
+    It is taken up with the code that it ran with: what its records mean was decided by that.
+    """
+    desk = open_desk(journal, wanted.book, _as_it_was(wanted, journal, old, new), wanted.book, now)
+    hold_changed(desk, shown_difference(changed), now)
     try:
-        desk = open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)
-    except Error as error:
-        if error.code != "SF111" or wanted.chosen != "rebuild":
-            raise Stop(
-                "SF948", "the book's state does not fit the strategy as it is now", why=str(error),
-                fix=f"rebuild it from the book's history: --acknowledge --state rebuild, or go back to the code {old.code}",
-            ) from error  # fmt: skip
-        raise
-    return change(desk, new, wanted.strategy, wanted.chosen or "keep", now) if changed else desk
+        return change(desk, new, wanted.strategy, wanted.chosen or KEEP, now)
+    except Setup as error:
+        if error.code != "SF111":
+            raise
+        raise Stop(
+            "SF948", "the book's state does not fit the strategy as it is now", why=str(error),
+            fix="carry over what fits (--acknowledge --state migrate), rebuild it from the book's history "
+            f"(--acknowledge --state rebuild), or go back to the code {old.code}",
+        ) from error  # fmt: skip
+
+
+def _as_it_was(wanted: Wanted, journal: Journal, old: Manifest, new: Manifest) -> type[Any]:
+    """The strategy that the book ran with last: from its journal, where the code is another now."""
+    return wanted.strategy if old.code == new.code else strategy_as_run(journal, old.book)
+
+
+def _prospects(wanted: Wanted, journal: Journal, old: Manifest, new: Manifest) -> list[str]:
+    """What each choice would make of the state, where code or parameters are others now."""
+    if (old.code, old.parameters) == (new.code, new.parameters):
+        return []
+    return prospects(journal, new, _as_it_was(wanted, journal, old, new), wanted.strategy)
 
 
 async def _new_desk(wanted: Wanted, journal: Journal, venue: Venue, account: AccountState, now: int) -> Desk:

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from stratofold.cli.home import BookName, Home, HomePath, strategy_of
+from stratofold.cli.home import BookName, Home, HomePath, strategy_as_run
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 
@@ -33,7 +33,7 @@ def of_book(journal: Any, book: str) -> dict[str, Any]:
     from stratofold.live.halt import strictest
 
     manifest = manifest_of(journal, book)
-    desk = read_desk(journal, book, strategy_of(manifest.strategy))
+    desk = read_desk(journal, book, strategy_as_run(journal, book))
     account = desk.fold.engine.book
     control = strictest(journal.controls(manifest.account), manifest.account, book, manifest.strategy)
     return {

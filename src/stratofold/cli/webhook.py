@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stratofold.cli.home import Home, HomePath, strategy_of
+from stratofold.cli.home import Home, HomePath, strategy_as_run
 from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Json, verb
 from stratofold.errors import Error
@@ -79,13 +79,12 @@ def take(
 def _post(place: Home, journal: "Journal", book: str) -> None:
     """Fold what waits, unless somebody runs the book and does that anyway."""
     from stratofold.adapters.embedded.presence import Presence
-    from stratofold.live.desk import manifest_of
     from stratofold.live.post import post
 
     presence = Presence(place.path, book)
     if not presence.hold():
         return
     try:
-        post(journal, book, strategy_of(manifest_of(journal, book).strategy), "webhook", time.time_ns())
+        post(journal, book, strategy_as_run(journal, book), "webhook", time.time_ns())
     finally:
         presence.release()

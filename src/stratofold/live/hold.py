@@ -108,8 +108,14 @@ def take_up_limits(desk: Desk, stated: Stated, now: int, *, acknowledged: bool) 
     return changed
 
 
+def hold_changed(desk: Desk, what: Iterable[str], now: int) -> list[Control]:
+    """The book is about to go on otherwise: reducing only until book and venue were found to agree."""
+    reason = f"changed: {'; '.join(what)}"
+    return _hold(desk, "book", desk.manifest.book, REDUCING, reason, LIMITS, now)
+
+
 def lift_when_clean(desk: Desk, now: int) -> Control | None:
-    """After a clean reconcile: what only changed limits held back is free again; what anybody else holds stays."""
+    """After a clean reconcile: what only a change held back is free again; what anybody else holds stays."""
     journal, manifest = desk.journal, desk.manifest
     standing = standing_of(journal, manifest.account, "book", manifest.book)
     if standing is None or standing.by != LIMITS or standing.state != REDUCING or standing.time >= now:

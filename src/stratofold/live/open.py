@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stratofold.adapters.ports import Entry, VenueReport
+from stratofold.errors import Setup
 from stratofold.events import Command, Report
 from stratofold.live.decide import Heard, decide
-from stratofold.live.desk import MANIFEST_MARK, Desk, event_in
+from stratofold.live.desk import MANIFEST_MARK, Desk, event_in, read_desk
 from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, refuse_book_name, source_of
 from stratofold.live.migrate import migrate
 from stratofold.live.words import offer_of
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stratofold.adapters.ports import AccountState, Head, Journal
     from stratofold.events import Event
@@ -87,14 +88,37 @@ def _changed_fold(desk: Desk, manifest: Manifest, strategy: type[Strategy], chos
         return fold
     if chosen == REBUILD:
         fold.warm(warming=True)
-        for record in desk.journal.records(manifest.book):
-            if record.kind == "event" and not isinstance(event := event_in(record.body), (Report, Command)):
-                fold.hear(event)
+        for event in market_events(desk.journal, manifest.book):
+            fold.hear(event)
         fold.warm(warming=False)
     else:
         migrate(desk.fold.strategy, fold.strategy)
     fold.take_account(desk.fold)
     return fold
+
+
+def market_events(journal: Journal, book: str) -> Iterator[Event]:
+    """Every event that a book has heard of the world outside its own orders, in order."""
+    for record in journal.records(book):
+        if record.kind == "event" and not isinstance(event := event_in(record.body), (Report, Command)):
+            yield event
+
+
+def prospects(journal: Journal, manifest: Manifest, was: type[Strategy], strategy: type[Strategy]) -> list[str]:
+    """What each choice would make of the strategy's own state, a sentence each; nothing is written."""
+    desk = read_desk(journal, manifest.book, was)
+    try:
+        _changed_fold(desk, manifest, strategy, KEEP)
+        kept = "goes on with the state as it is"
+    except Setup as error:
+        kept = f"is refused, the state does not fit ({error.what})"
+    fresh = migrate(desk.fold.strategy, build_fold(manifest, strategy, desk.artifacts).strategy)
+    count = sum(1 for _ in market_events(journal, manifest.book))
+    return [
+        f"{KEEP} {kept}",
+        f"{MIGRATE} " + (f"begins anew: {', '.join(fresh)}" if fresh else "carries everything over"),
+        f"{REBUILD} folds {count:,} events again",
+    ]
 
 
 def warm_up(desk: Desk, events: Iterable[Event], wall: int) -> int:

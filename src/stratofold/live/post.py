@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import open_desk
+from stratofold.live.protection import is_early
 from stratofold.live.words import report_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,6 @@ def post(
         if offer.source == "venue":
             # One at a time: whether a fill is an order's last depends on the one before.
             report = report_of(desk.fold, desk.manifest.book, desk.manifest.generation, offer.body)
-            if report is not None:
+            if report is not None and not is_early(desk.fold, report):
                 done += decide(desk, [Heard(report, offer.number)], now, claim=False).count
     return done
