@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import stratofold
 from stratofold.adapters.ports import Entry, Head, Journal
 from stratofold.errors import Stop
 from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, read_beginning
@@ -40,15 +41,17 @@ class Desk:
     region: str = "local"
     artifacts: Mapping[str, object] = field(default_factory=dict)
     snapshot_step: int = 0
-    ordinal: int = 0
+    configuration: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The configuration's hash is the same for every record."""
+        self.configuration = configuration_hash(self.manifest)
 
     def envelope(self, verb: str, wall: int, **more: Any) -> bytes:
         """Who writes, when, and with what code: what every record carries beside its decision part."""
-        from stratofold import __version__  # noqa: PLC0415  the package imports us
-
         return pack({
-            "wall": wall, "by": verb, "process": os.getpid(), "version": __version__, "epoch": self.head.epoch,
-            "region": self.region, "code": self.manifest.code, "configuration": configuration_hash(self.manifest), **more,
+            "wall": wall, "by": verb, "process": os.getpid(), "version": stratofold.__version__, "epoch": self.head.epoch,
+            "region": self.region, "code": self.manifest.code, "configuration": self.configuration, **more,
         })  # fmt: skip
 
     def entry(self, kind: str, body: Any, verb: str, wall: int, **more: Any) -> Entry:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _COMMANDS = {"active": COMMAND_RESUME, "reducing": COMMAND_REDUCE, "halted": COMMAND_HALT}
 _STRICTNESS = {"active": 0, "reducing": 1, "halted": 2}
 _SECOND_NS = 1_000_000_000
+BATCH_MAX = 256  # market events that share an append at most
 
 
 class Watcher(Protocol):
@@ -80,6 +81,7 @@ class Runner:
     def __post_init__(self) -> None:
         """Nothing is waiting."""
         self.market: deque[Event] = deque()
+        self.admitted = [0] * len(self.desk.fold.names)  # the time of each symbol's newest bar that was taken in
         self.lanes: dict[str, deque[Message]] = {}
         self.busy_lanes = 0
         self.wake: Signal = self.tasks.signal()
@@ -149,8 +151,12 @@ class Runner:
             if handle < 0:
                 return False
             event.symbol = handle
-        if not self.desk.fold.progress.is_new(event) or any(_same(event, other) for other in self.market):
+        if not self.desk.fold.progress.is_new(event):
             return False
+        if isinstance(event, Bar):
+            if event.time <= self.admitted[handle]:
+                return False
+            self.admitted[handle] = event.time
         self.market.append(event)
         self.wake.set()
         return True
@@ -164,6 +170,7 @@ class Runner:
             if not batch:
                 return
             self.hear(batch)
+            await self.clock.sleep(0.0)  # what was claimed leaves before more is decided
 
     def _gather(self) -> list[Heard]:
         """What is to be heard next."""
@@ -183,7 +190,7 @@ class Runner:
             batch.append(heard)
         if batch:
             return batch
-        while self.market:
+        while self.market and len(batch) < BATCH_MAX:
             event = self.market.popleft()
             if desk.fold.progress.is_new(event):
                 batch.append(Heard(event))
@@ -243,7 +250,7 @@ class Runner:
         return [Heard(due)] if due is not None and due.time <= until else []
 
     def hear(self, batch: list[Heard]) -> None:
-        """One append after another until the batch is heard."""
+        """One append after another until the batch is heard; the market's events wait for messages to leave first."""
         at = 0
         while at < len(batch):
             began = self.clock.monotonic()
@@ -256,6 +263,9 @@ class Runner:
             at += decided.count
             hold_broken(self.desk, decided.steps, self.clock.now())
             self._deliver(decided.messages)
+            if decided.messages and all(_can_wait(one) for one in batch[at:]):
+                self.market.extendleft(one.event for one in reversed(batch[at:]))
+                return
 
     def _poisoned(self, poisoned: PoisonedError) -> None:
         """Keep the evidence; the fold in memory is spoilt, so the run ends and a restart folds the records again."""
@@ -357,6 +367,6 @@ def _command(kind: int, now: int, symbol: int = -1) -> Command:
     return command
 
 
-def _same(one: Event, other: Event) -> bool:
-    """Whether two waiting market events are one."""
-    return isinstance(one, Bar) and isinstance(other, Bar) and one.symbol == other.symbol and one.time <= other.time
+def _can_wait(heard: Heard) -> bool:
+    """Whether an event can go back to the queue that it came from: the market's, in their order."""
+    return not heard.inbox and not isinstance(heard.event, Command)

@@ -137,9 +137,9 @@ class Guard:
             verdict = self._book(wish, book, worst or self.worst(book))
         return verdict
 
-    def worst(self, book: Book) -> Worst:
-        """The margin of the book with everything that works."""
-        return self.regulation.margin.worst(book)
+    def worst(self, book: Book, symbols: Iterable[int] | None = None) -> Worst:
+        """The margin of the book with everything that works; `symbols` are those of the messages, if only they moved."""
+        return self.regulation.margin.worst(book, symbols)
 
     def _world(self, wish: Wish) -> Verdict:
         """What must hold of the world: halts, hours, rates."""
@@ -179,7 +179,7 @@ class Guard:
 def screen(guard: Guard, messages: Sequence[Sent], book: Book) -> list[tuple[Wish, Verdict]]:
     """The verdict on each message of one step, in order; those that may leave count toward the rates at once."""
     out = []
-    worst = guard.worst(book) if messages else None
+    worst = guard.worst(book, [message[2] for message in messages]) if messages else None
     for wish in wishes(messages, book):
         verdict = guard.verdict(wish, book, worst)
         if verdict.allowed:

@@ -11,6 +11,7 @@ which past gains could be borrowed against.
 
 from __future__ import annotations
 
+from array import array
 from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,7 +32,7 @@ from stratofold.live.risk.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from stratofold.fold.book import Book
 
@@ -66,14 +67,18 @@ class MarginRules:
     """Initial margin, minimum equity, and the intraday margin deficit with what follows when it is not met."""
 
     CONTENT = ("cash_only", "equities")
-    __slots__ = ("cash_only", "deficit", "deficit_session", "equities", "initial", "maintenance", "restricted_until")
+    __slots__ = (
+        "cash_only", "combined", "cost", "deficit", "deficit_session", "equities", "maintenance", "moved", "ordered",
+        "restricted_until",
+    )  # fmt: skip
 
     def __init__(self, equities: Sequence[bool], *, cash_only: bool = False) -> None:
         """`equities` says by symbol handle which instruments the rules speak of; a cash account may not borrow."""
         self.cash_only = cash_only
         self.equities = equities
-        self.initial = zeros(len(equities))
         self.maintenance = zeros(len(equities))
+        self.combined, self.ordered, self.cost = zeros(len(equities)), zeros(len(equities)), zeros(len(equities))
+        self.moved: array[int] = array("q", [0]) * len(equities)
         self.deficit: float = 0.0
         self.deficit_session: int = -1
         self.restricted_until: int = 0
@@ -82,18 +87,30 @@ class MarginRules:
         """The position or the price of a symbol may have changed."""
         if self.equities[symbol]:
             held = book.ledger.holdings[symbol].quantity
-            self.initial[symbol] = _money(initial_of(held, _last(symbol, book)), symbol, book) if held else 0.0
             self.maintenance[symbol] = _money(maintenance_of(held, _last(symbol, book)), symbol, book) if held else 0.0
+        part = self._part(symbol, _last(symbol, book), book)
+        self.combined[symbol], self.ordered[symbol], self.cost[symbol] = part
 
-    def worst(self, book: Book) -> Worst:
-        """The book as it stands with its working orders, at the last prices."""
-        initial, moment, cost = sum(self.initial), sum(self.maintenance), 0.0
-        for symbol in sorted({order.symbol for order in book.orders}):
-            combined, ordered, paid = self._part(symbol, _last(symbol, book), book)
-            initial += combined - self.initial[symbol]
-            moment += ordered - self.maintenance[symbol]
-            cost += paid
-        return Worst(initial, moment, cost)
+    def worst(self, book: Book, symbols: Iterable[int] | None = None) -> Worst:
+        """The book as it stands with its working orders, at the last prices; only what works of `symbols` is different.
+
+        A step costs what it touches: each symbol's part is kept, and those of the last messages, which may have been
+        refused since, are made again.
+        """
+        touched = range(book.symbol_count) if symbols is None else {*symbols, *self._last_moved()}
+        for symbol in touched:
+            self.update(symbol, book)
+        for symbol in symbols or ():
+            self.moved[symbol] = 1
+        return Worst(sum(self.combined), sum(self.ordered), sum(self.cost))
+
+    def _last_moved(self) -> list[int]:
+        """The symbols of the last messages, once."""
+        found: list[int] = []
+        while 1 in self.moved:
+            found.append(self.moved.index(1))
+            self.moved[found[-1]] = 0
+        return found
 
     def _part(self, symbol: int, price: float, book: Book) -> Worst:
         """One symbol's part of `worst`, at a price."""
