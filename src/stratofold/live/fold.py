@@ -206,9 +206,9 @@ class Fold:
         deliver(engine, self.strategy)
 
     def _hear_observation(self, observation: Observation) -> None:
-        """A value from outside, at its time, or now if it comes late."""
+        """A value from outside, when it was known: what it leads to is decided then, however old it is."""
         engine = self.engine
-        time = max(observation.time, engine.book.time)
+        time = max(observation.known, engine.book.time)
         arrive(engine, self.strategy, time)
         engine.book.time = time
         hear_observation(engine, self.strategy, observation)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
@@ -193,9 +193,10 @@ def fill_report(said: FillBody) -> VenueReport:
 
 
 def offers_of(said: Body, now: int) -> list[Offer]:
-    """What a body offers to its book's inbox: a venue's fact, or a signal, which is never heard before it came."""
+    """What a body offers to its book's inbox: a venue's fact, or a signal; neither happened later than it came."""
     if isinstance(said, FillBody):
-        return [offer_of(fill_report(said))]
+        report = fill_report(said)
+        return [offer_of(replace(report, time=min(report.time, now)))]
     value, time = float(amount(said.value)), nanoseconds(said.time)
     return [Offer(0, "signal", f"{said.sender}:{said.id}", pack([said.series, said.symbol, value, time, now]))]
 
@@ -218,7 +219,10 @@ def nanoseconds(text: str) -> int:
     if parts is None or whole is None:
         raise _senseless(f"{text[:40]!r} is no time with an offset")
     since = whole - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + int((parts[2] or "").ljust(9, "0"))
+    time = (since.days * 86_400 + since.seconds) * 1_000_000_000 + int((parts[2] or "").ljust(9, "0"))
+    if not 0 <= time < 1 << 63:
+        raise _senseless(f"{text[:40]!r} is no time from 1970 on that 64 bits hold")
+    return time
 
 
 def _senseless(why: str) -> Setup:

@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from stratofold.adapters.embedded.artifacts import Artifacts
+from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Setup, Stop
 from stratofold.live import archive
@@ -103,3 +105,55 @@ def test_text_that_is_no_text_is_refused(journal, artifacts, book):
     with pytest.raises(Stop) as caught:
         archive.read(data[:place] + b"\xff" + data[place + 1 :], book, 1)
     assert caught.value.code == "SF911"
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+def crash_at(count):
+    """A hook that dies at the call of that number, before or after a commit."""
+    left = [count]
+
+    def hook(verb, when):
+        left[0] -= 1
+        if left[0] == 0:
+            raise Crash
+
+    return hook
+
+
+def test_a_crash_at_any_commit_of_sealing_loses_and_doubles_nothing(tmp_path):
+    points = 0
+    while True:
+        folder = tmp_path / str(points)
+        folder.mkdir()
+        journal, artifacts = Journal(folder / "journal.db"), Artifacts(folder / "artifacts")
+        journal.create("momo", "paper", "g1", entries(20))
+        points += 1
+        try:
+            archive.seal(journal.beside(crash_at(points)), artifacts, "momo", records_max=7, rest=True)
+        except Crash:
+            journal.note("momo", entries(3, 100))  # the run goes on before anybody seals again
+        else:
+            break
+        archive.seal(journal, artifacts, "momo", records_max=7, rest=True)
+        assert audit_verify(journal, artifacts).ok
+        kept = list(archive.records(artifacts, "momo"))
+        assert kept == list(journal.records("momo", 0, len(kept)))
+        assert len(kept) >= 23
+        journal.close()
+    assert points > 8  # two commits a segment, before and after each
+
+
+@pytest.mark.parametrize("late", [3, 7])
+def test_two_processes_that_seal_at_once_write_one_archive(journal, artifacts, book, late):
+    # One has read `late` records and is slow; the other seals them, and more, and is done.
+    head, last = journal.head(book), archive.Seal(0, 0, 0, b"")
+    rows = list(journal.records(book, 0, late))
+    archive.seal(journal, artifacts, book, records_max=7)
+    archive._seal_one(journal, artifacts, head, last, rows, b"")
+    archive.seal(journal, artifacts, book, records_max=7, rest=True)
+    assert audit_verify(journal, artifacts).ok
+    kept = list(archive.records(artifacts, book))
+    assert kept == list(journal.records(book, 0, len(kept)))

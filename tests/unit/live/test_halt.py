@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import (
     ACTIVE,
     HALTED,
@@ -258,3 +259,42 @@ def test_the_code_belongs_to_one_request(halted):
     one = request_release(halted, "paper", "account", "paper", "checked", "ana", NOW + 1)
     other = request_release(halted, "paper", "account", "paper", "another reason", "ana", NOW + 1)
     assert one.code != other.code
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+def crash_at(count):
+    """A hook that dies at the call of that number, before or after a commit; it says whether the control was written."""
+    left = [count]
+
+    def hook(verb, when):
+        left[0] -= 1
+        if left[0] == 0:
+            raise Crash
+
+    return hook
+
+
+def test_a_crash_at_any_commit_of_a_halt_leaves_it_held_or_never_said_and_its_record_follows(tmp_path):
+    held = []
+    for point in range(1, 20):
+        journal = Journal(tmp_path / f"{point}.db")
+        journal.create("momo", "paper", "g1", entries(1))
+        journal.create("pairs", "paper", "g2", entries(1))
+        try:
+            halt(journal.beside(crash_at(point)), "paper", "account", "paper", "why", "ana", NOW)
+        except Crash:
+            held.append(strictest(journal.controls("paper"), "paper", "momo", "M") is not None)
+        else:
+            break
+        note_controls(journal, "paper")
+        expected = [("account", "paper", HALTED)] if held[-1] else []
+        for book in ("momo", "pairs"):
+            assert sorted(set(words(journal, book))) == expected
+        journal.close()
+    # Only dying before the very first commit leaves nothing held.
+    assert held[0] is False
+    assert all(held[1:])
+    assert len(held) > 4

@@ -17,11 +17,11 @@ from stratofold.live.webhook import (
     fill_report,
     genuine,
     nanoseconds,
+    offers_of,
     read,
     receive,
     sign,
 )
-from stratofold.live.words import offer_of
 from stratofold.wire import pack
 from tests.unit.live.conftest import entries
 
@@ -66,7 +66,7 @@ def test_the_signature_is_the_hmac_of_timestamp_dot_body():
 def test_a_fill_is_in_the_inbox_by_the_identity_that_the_venue_gives_it(journal_of_momo):
     verdict = send(journal_of_momo)
     assert (verdict.status, verdict.word, verdict.book, verdict.fresh) == (202, "taken", "momo", 1)
-    assert inbox(journal_of_momo) == [("venue", "fill:v-17:10", offer_of(fill_report(read(BODY))).body)]
+    assert inbox(journal_of_momo) == [("venue", "fill:v-17:10", offers_of(read(BODY), NOW)[0].body)]
 
 
 def test_a_signal_is_in_the_inbox_by_its_sender_and_id(journal_of_momo):
@@ -260,3 +260,44 @@ def test_a_fill_is_the_venues_fact():
 )
 def test_times_keep_their_nanoseconds(text, after):
     assert nanoseconds(text) == NOW + after
+
+
+def nonsense(chance):
+    """A signed body with something about it changed: bytes, a field's value, or the whole of it."""
+    what = chance.randrange(3)
+    if what == 0:
+        body = bytearray(BODY)
+        for _ in range(chance.randrange(1, 4)):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+        return bytes(body)
+    said = dict(chance.choice([FILL, SIGNAL]))
+    value = chance.choice(ODD)
+    said[chance.choice([*said, "other"])] = value
+    return json.dumps(said).encode() if what == 1 else json.dumps(value).encode()
+
+
+ODD = [
+    None, True, 0, -1, 10**400, 1e308, float("inf"), float("nan"), "", " ", "\x00", "\ud800", "1e999999999", "9" * 400, "-0",
+    "0.000000001", "999999999999.999999999", [], {}, [[[[]]]], {"a": {"b": {}}}, "2026-02-30T00:00:00Z",
+    "9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00+23:59", "é" * 100,
+]  # fmt: skip
+
+
+def test_whatever_a_signed_body_holds_it_is_taken_or_refused_and_quickly():
+    chance = random.Random(4)
+    counts = {"taken": 0, "refused": 0}
+    for _ in range(20_000):
+        try:
+            offers = offers_of(read(nonsense(chance)), NOW)
+        except Setup as error:
+            counts["refused"] += error.code == "SF921"
+        else:
+            assert len(offers) == 1
+            counts["taken"] += 1
+    assert sum(counts.values()) == 20_000
+    assert min(counts.values()) > 100
+
+
+def test_a_fill_from_the_future_happened_when_it_came():
+    said = read(json.dumps({**FILL, "time": "2099-01-01T00:00:00Z"}).encode())
+    assert offers_of(said, NOW) == offers_of(read(json.dumps({**FILL, "time": "2026-01-01T00:00:00Z"}).encode()), NOW)
