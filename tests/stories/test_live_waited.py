@@ -7,8 +7,9 @@ import pytest
 import stratofold
 from stratofold import Strategy
 from stratofold.adapters.embedded.tasks import Tasks
-from stratofold.adapters.ports import ACCEPTED, HALTED, REDUCING, REJECTED
+from stratofold.adapters.ports import ACCEPTED, HALTED, REDUCING, REJECTED, NoAnswer
 from stratofold.live.halt import halt
+from stratofold.live.words import offer_of
 from tests.live_tools import paper
 from tests.stories.test_live_unknown import until_bar
 
@@ -110,3 +111,64 @@ def test_a_halt_of_a_strategy_holds_at_the_claim():
 
     assert asyncio.run(work()) == []
     assert {message.answer for message in run.journal.outbox("paper")} == {"halted strategy BuysTwice"}
+
+
+class Sells(Strategy):
+    """Sells what it has bought as soon as it hears of the fill."""
+
+    def setup(self):
+        self.age = 0
+
+    def on_bar(self, bar, book):
+        self.age += 1
+        if self.age == 1:
+            book.buy(0, 10.0)
+
+    def on_fill(self, fill, book):
+        if fill.side > 0:
+            book.sell(0, 10.0)
+
+
+class Down:
+    """A server that does not answer; writes down who was asked meanwhile."""
+
+    def __init__(self, inner):
+        self.inner, self.asked = inner, []
+        self.exchange = inner.exchange
+
+    async def request(self, method, url, headers, body=b"", timeout_seconds=10.0):
+        self.asked.append(method)
+        if len(self.asked) <= 3:
+            raise NoAnswer("nobody there")
+        return await self.inner.request(method, url, headers, body, timeout_seconds)
+
+
+def test_nothing_is_sent_before_the_venue_has_answered_once():
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(Sells, data, DAY_NS)
+
+    async def bought():
+        async with Tasks() as tasks:
+            await until_bar(await run.runner(tasks), run, 1)
+        await run.stepper.step()  # it fills, and nobody of ours is there
+        run.clock.time = (await run.stepper.now()).time
+        fills = await run.broker.executions(0)
+        run.journal.offer("paper", [offer_of(fill) for fill in fills])  # a webhook told it
+
+    async def again():
+        run.http = run.broker._calls.http = Down(run.http)
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            await runner.start()
+            await runner.settled()
+            return runner.desk.fold.engine.book.position(0)
+
+    asyncio.run(bought())
+    assert asyncio.run(again()) == 10.0
+    assert run.http.asked.index("POST") > 3
+    assert run.http.asked[:3] == ["GET"] * 3
+    assert [(one.side, one.state) for one in run.journal.outbox("paper")] == [(1, ACCEPTED), (-1, ACCEPTED)]
+    requests = [record.sequence for record in run.journal.records("paper") if record.kind == "request"]
+    answers = [record.sequence for record in run.journal.records("paper") if record.kind == "answer"]
+    assert len(requests) == len(answers) == 2
+    assert requests[1] < answers[1]

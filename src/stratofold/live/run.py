@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from stratofold.adapters.ports import CLAIMED, DROPPED, NoAnswer
+from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
 from stratofold.errors import Retry
 from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, Bar, Command, Report
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
@@ -94,15 +94,10 @@ class Runner:
     # Beginning.
 
     async def start(self) -> Findings:
-        """Find out what became of everything that was under way; trading begins when the venue has answered once."""
+        """Find out what became of everything that was under way; nothing is sent before the venue has answered once."""
         now = self.clock.now()
-        book = self.desk.manifest.book
         hold_again(self.desk, now)
-        orphans(self.desk.journal, now, book, self._stamp)
-        for message in self.desk.journal.outbox(book, "ready"):
-            request = request_entry(message, self._stamp("deliver", now))
-            claimed = self.desk.journal.claim(book, self.desk.head.epoch, [message.key], now, [request])
-            self._deliver(claimed)
+        orphans(self.desk.journal, now, self.desk.manifest.book, self._stamp)
         while True:
             await self.pump()
             try:
@@ -112,9 +107,17 @@ class Runner:
                 await self.clock.sleep(self.pace.retry_seconds)
                 continue
             self.watcher.reconciled(found)
-            await self.pump()
             self.ready = True
+            self._send_ready()
+            await self.pump()
             return found
+
+    def _send_ready(self) -> None:
+        """Claim what was decided while nothing could be sent, if it may still go."""
+        book, now = self.desk.manifest.book, self.clock.now()
+        for message in self.desk.journal.outbox(book, READY):
+            request = request_entry(message, self._stamp("deliver", now))
+            self._deliver(self.desk.journal.claim(book, self.desk.head.epoch, [message.key], now, [request]))
 
     async def catch_up(self) -> int:
         """Hear what the feed has since the last event; returns how many events there were."""
@@ -255,7 +258,7 @@ class Runner:
         while at < len(batch):
             began = self.clock.monotonic()
             try:
-                decided = decide(self.desk, batch[at:], self.clock.now())
+                decided = decide(self.desk, batch[at:], self.clock.now(), claim=self.ready)
             except PoisonedError as poisoned:
                 self._poisoned(poisoned)
                 raise
