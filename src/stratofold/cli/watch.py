@@ -21,7 +21,6 @@ def watch(
     *,
     notify: Annotated[str | None, typer.Option(help="Channels to alert, with commas.")] = None,
     every: Annotated[float, typer.Option(help="Seconds between looks.")] = 5.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once and stop.")] = False,
     home: HomePath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
@@ -31,10 +30,10 @@ def watch(
 
     place = Home(home)
     watchman = Watchman(place.journal(), place.notifier(split(notify)), artifacts=place.artifacts())
-    asyncio.run(_watch(watchman, every, once=once, json=json))
+    asyncio.run(_watch(watchman, every, json=json))
 
 
-async def _watch(watchman: "Watchman", every: float, *, once: bool, json: bool) -> None:
+async def _watch(watchman: "Watchman", every: float, *, json: bool) -> None:
     """Look again and again."""
     from stratofold.adapters.embedded.clock import Clock
 
@@ -45,8 +44,6 @@ async def _watch(watchman: "Watchman", every: float, *, once: bool, json: bool) 
         now = clock.now()
         for book, alert in await watchman.look(now, stamp("watch", now)):
             _say(book, alert, json=json)
-        if once:
-            return
         try:
             async with asyncio.timeout(every):
                 await stopped.wait()

@@ -68,7 +68,7 @@ class Supervisor:
         self.happened: list[Condition] = []
         self.unknown = UnknownSince()
         self.pulse = Pulse(desk.journal, desk.manifest.book)
-        self.asked_at = clock.now()
+        self.asked_at = clock.monotonic()
         self.events_before = 0
         self.peak = desk.fold.engine.book.equity
 
@@ -106,7 +106,7 @@ class Supervisor:
         if found.breaks != self.differences:
             for line in found.breaks:
                 self.say(f"book and venue differ: {line}")
-        self.asked_at = self.clock.now()
+        self.asked_at = self.clock.monotonic()
         self.happened += [_foreign(name) for name in found.foreign if not self._is_sibling(name)]
         self.differences = found.breaks
         self.picture.breaks = found.breaks
@@ -168,10 +168,12 @@ class Supervisor:
         """What a tick looks at beside the facts."""
         journal, book = self.desk.journal, self.desk.manifest.book
         equity = self.desk.fold.engine.book.equity
+        # A network's time is ours, whatever the time of an exchange that replays: it is measured by what has elapsed.
+        elapsed = self.clock.monotonic()
         return Figures(
-            unknown=self.unknown.see(journal, book, now), inbox=len(journal.inbox(book)) + len(runner.market), outbox=len(journal.outbox(book, READY, CLAIMED)),
+            unknown={key: now - (elapsed - since) for key, since in self.unknown.see(journal, book, elapsed).items()}, inbox=len(journal.inbox(book)) + len(runner.market), outbox=len(journal.outbox(book, READY, CLAIMED)),
             drawdown=1.0 - equity / self.peak if self.peak > 0.0 else 0.0, differences=self.differences,
-            heartbeats={"reconciliation": self.asked_at},
+            heartbeats={"reconciliation": now - (elapsed - self.asked_at)},
         )  # fmt: skip
 
 

@@ -66,6 +66,8 @@ class _Post:
     watch: Watch
     unknown: UnknownSince
     alerts: Alerts
+    beat: str = ""
+    heard: int = 0
 
 
 class Watchman:
@@ -100,10 +102,12 @@ class Watchman:
 
     def _figures(self, book: str, post: _Post, now: int) -> Figures:
         """What the journal shows of a book."""
-        beat = self.journal.mark(book, HEARTBEAT)
+        beat = self.journal.mark(book, HEARTBEAT) or ""
+        if beat != post.beat:  # what counts is that it changes: a run's clock may be an exchange's that replays
+            post.beat, post.heard = beat, now
         return Figures(
             unknown=post.unknown.see(self.journal, book, now),
             inbox=len(self.journal.inbox(book, self.thresholds.backlog_max + 1)),
             outbox=len(self.journal.outbox(book, READY, CLAIMED)),
-            heartbeats={f"the run of {book}": int(beat)} if beat else {},
+            heartbeats={f"the run of {book}": post.heard} if beat else {},
         )

@@ -30,18 +30,20 @@ def look(watchman, seconds):
 
 @pytest.mark.parametrize(
     ("beat", "seconds", "missed"),
-    [(None, 1e6, False), ("", 1e6, False), (str(NOW), 59.9, False), (str(NOW), 60.0, True), (str(NOW), 1e6, True)],
+    [(None, 1e6, False), ("", 1e6, False), ("5", 59.9, False), ("5", 60.0, True), (str(NOW), 1e6, True)],
 )
-def test_a_run_that_left_its_heartbeat_and_stopped_is_missed(journal, book, beat, seconds, missed):
+def test_a_heartbeat_that_stays_as_it_was_for_a_minute_is_a_run_that_has_stopped(journal, book, beat, seconds, missed):
     if beat is not None:
         journal.mark(book, HEARTBEAT, beat)
-    assert look(Watchman(journal), seconds) == ["heartbeat:the run of momo"] * missed
+    watchman = Watchman(journal)
+    assert look(watchman, 0) == []
+    assert look(watchman, seconds) == ["heartbeat:the run of momo"] * missed
 
 
 def test_it_is_told_once_in_the_records_too_and_that_it_is_over_when_the_run_is_back(journal, book):
     pulse, watchman = Pulse(journal, book), Watchman(journal)
     pulse.beat(NOW)
-    assert [look(watchman, second) for second in (30, 61, 66, 71)] == [[], ["heartbeat:the run of momo"], [], []]
+    assert [look(watchman, second) for second in (1, 61, 66, 71)] == [[], ["heartbeat:the run of momo"], [], []]
     pulse.beat(NOW + 80 * SECOND)
     assert [look(watchman, second) for second in (81, 131)] == [[], ["heartbeat:the run of momo"]]
     told = [unpack(record.body) for record in journal.records(book) if record.kind == "alert"]
