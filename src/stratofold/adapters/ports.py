@@ -313,6 +313,7 @@ class Broker(Protocol):
     """Orders out, facts in.  `submit`, `cancel` and `replace` try once, and every ambiguity is `Answer(UNKNOWN)`."""
 
     capabilities: Capabilities
+    listening: bool  # whether the stream of reports is open
 
     async def submit(self, message: Message) -> Answer:
         """Send a new order."""

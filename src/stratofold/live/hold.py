@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from stratofold.live.fold import Step
     from stratofold.live.risk.limits_config import Stated
 
-GUARD, LIMITS = "guard", "limits"
+GUARD, LIMITS, STREAM = "guard", "limits", "stream"
+_PASSING = (LIMITS, STREAM)  # what a clean reconcile lifts; anything else waits for a person
 LIMITS_MARK = "limits"
 _SEVERITY = {ACTIVE: 0, REDUCING: 1, HALTED: 2}
 STATE_NAMES = {state.ACTIVE: ACTIVE, state.REDUCING: REDUCING, state.HALTED: HALTED, state.WARMING: ACTIVE}
@@ -54,11 +55,13 @@ def _held(desk: Desk, breach: Breach, now: int) -> list[Control]:
 
 
 def _hold(desk: Desk, scope: str, name: str, wanted: str, reason: str, by: str, now: int) -> list[Control]:
-    """Write a control, unless the scope is held as strictly already."""
+    """Write a control, unless the scope is held as strictly already, and not only until the next clean reconcile."""
     journal, account = desk.journal, desk.manifest.account
     standing = standing_of(journal, account, scope, name)
-    if standing is not None and _SEVERITY[standing.state] >= _SEVERITY[wanted]:
-        return []
+    if standing is not None:
+        more = _SEVERITY[wanted] - _SEVERITY[standing.state]
+        if more < 0 or (more == 0 and (by in _PASSING or standing.by not in _PASSING)):
+            return []
     return [halt(journal, account, scope, name, reason, by, now, desk.envelope("decide", now), state=wanted)]
 
 
@@ -114,14 +117,21 @@ def hold_changed(desk: Desk, what: Iterable[str], now: int) -> list[Control]:
     return _hold(desk, "book", desk.manifest.book, REDUCING, reason, LIMITS, now)
 
 
+def hold_deaf(desk: Desk, now: int) -> list[Control]:
+    """The venue's reports do not come: reducing only, because what an order has led to may not be known in time."""
+    return _hold(desk, "book", desk.manifest.book, REDUCING, "the venue's stream of reports is down", STREAM, now)
+
+
 def lift_when_clean(desk: Desk, now: int) -> Control | None:
-    """After a clean reconcile: what only a change held back is free again; what anybody else holds stays."""
+    """After a clean reconcile: what only a change, or a stream that was down, held is free; what others hold stays."""
     journal, manifest = desk.journal, desk.manifest
     standing = standing_of(journal, manifest.account, "book", manifest.book)
-    if standing is None or standing.by != LIMITS or standing.state != REDUCING or standing.time >= now:
+    if standing is None or standing.by not in _PASSING or standing.state != REDUCING or standing.time >= now:
+        return None
+    if desk.deaf:
         return None
     lifted = journal.control(
-        manifest.account, Control("book", manifest.book, ACTIVE, "the first clean reconcile", LIMITS, now)
+        manifest.account, Control("book", manifest.book, ACTIVE, "the first clean reconcile", standing.by, now)
     )
     note_controls(journal, manifest.account, desk.envelope("reconcile", now))
     return lifted

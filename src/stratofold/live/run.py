@@ -17,7 +17,7 @@ from stratofold.errors import Retry
 from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, Bar, Command, Report
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
 from stratofold.live.deliver import deliver, judged_again, orphans
-from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken
+from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken, hold_deaf
 from stratofold.live.protection import is_early
 from stratofold.live.reconcile import Findings, reconcile
 from stratofold.live.words import observation_of, offer_of, report_of, request_entry
@@ -90,6 +90,7 @@ class Runner:
         self.state = STATE_NAMES[self.desk.fold.engine.book.state]
         self.held = {name for name, held in zip(self.desk.fold.names, self.desk.fold.disabled, strict=True) if held}
         self.ready = False
+        self.heard_venue = False
 
     # Beginning.
 
@@ -220,6 +221,7 @@ class Runner:
 
     def _commands(self) -> list[Heard]:
         """The operator's word, when it has changed since the fold last heard it."""
+        self._listen()
         controls = self.desk.journal.controls(self.desk.manifest.account)
         wanted = max(
             (control.state for control in controls if self._is_ours(control.scope, control.name)),
@@ -230,6 +232,12 @@ class Runner:
             self.state = wanted
             commands.append(Heard(_command(_COMMANDS[wanted], self.clock.now())))
         return commands
+
+    def _listen(self) -> None:
+        """A stream of reports that was open and is not holds the book to reducing: a poll may tell of a fill too late."""
+        self.desk.deaf = self.heard_venue and not self.broker.listening
+        if self.desk.deaf:
+            hold_deaf(self.desk, self.clock.now())
 
     def _resumed(self, controls: list[Control]) -> list[Heard]:
         """A resume for each symbol that was held, by itself or with all of them, and is not any more."""
@@ -335,6 +343,7 @@ class Runner:
             try:
                 async for report in self.broker.reports():
                     if report is None:
+                        self.heard_venue, self.desk.deaf = True, False
                         await self._reconcile()
                     elif self.desk.journal.offer(book, [offer_of(report)]):
                         self.wake.set()

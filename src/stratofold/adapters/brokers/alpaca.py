@@ -67,6 +67,7 @@ class AlpacaBroker:
             native_bracket=True,
             requests_per_minute=requests_per_minute,
         )
+        self.listening = False
         self._access = access
         self._sockets = sockets
         self._clock = clock
@@ -260,12 +261,14 @@ class AlpacaBroker:
                 socket = await self._sockets.connect(self._access.stream_url)
                 await self._listen(socket)
                 backoff.reset()
+                self.listening = True
                 yield None
                 while True:
                     report = await self._report(await _received(socket))
                     if report is not None:
                         yield report
             except (NoAnswer, Retry, *UNREADABLE):
+                self.listening = False
                 await self._clock.sleep(backoff.next_seconds())
             finally:
                 if socket is not None:
