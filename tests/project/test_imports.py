@@ -75,3 +75,14 @@ def imported(path):
 
 def type_checking(node):
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+LIVE = sorted(path for folder in ("live", "adapters", "cli") for path in (FOLD.parent / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", LIVE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_nothing_that_trades_can_be_without_limits(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert "Unlimited" not in names | used, "limits that are not stated allow nothing where money is (contract 9)"

@@ -252,7 +252,7 @@ def _supervisor(desk: Desk, home: Home, venue: Venue, wanted: Wanted) -> Supervi
     # What takes us a second takes a replay `speed` of its own.
     thresholds = replace(
         usual, unknown_seconds=usual.unknown_seconds * venue.speed, backlog_seconds=usual.backlog_seconds * venue.speed,
-        heartbeat_seconds=usual.heartbeat_seconds * venue.speed,
+        heartbeat_seconds=usual.heartbeat_seconds * venue.speed, clock_skew_seconds=usual.clock_skew_seconds * venue.speed,
     )  # fmt: skip
     notifier = home.notifier(list(wanted.channels))
     return Supervisor(desk, Watch(silence, thresholds), venue.clock, notifier, home.artifacts())

@@ -9,8 +9,9 @@ ends is said to be over; a channel that failed is tried again alone; and a thous
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.adapters.ports import Alert
@@ -183,6 +184,17 @@ class Alerts:
         self._stormed = now
         text = f"{self._folded} more alerts; the last: {alert.title}. All of them are in the records."
         self.waiting[STORM] = Delivery(Alert(STORM, CRITICAL, "Many alerts at once", text, now), now)
+
+
+def owed(alerts: Alerts) -> str:
+    """The alerts that have not reached everybody, as text that outlives the process."""
+    return json.dumps([[asdict(one.alert), one.only] for one in alerts.waiting.values()]) if alerts.waiting else ""
+
+
+def take_over(alerts: Alerts, text: str, now: int) -> None:
+    """Deliver what an earlier process owed (`owed`); what it had told already may be told twice, but nothing is lost."""
+    for alert, only in json.loads(text) if text else []:
+        alerts.waiting.setdefault(alert["key"], Delivery(Alert(**alert), now, tuple(only)))
 
 
 def alert_body(alert: Alert) -> bytes:

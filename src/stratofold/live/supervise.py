@@ -11,9 +11,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.ports import CLAIMED, READY, Entry
+from stratofold.adapters.ports import CLAIMED, READY, Entry, NoAnswer
+from stratofold.errors import Retry, Stop
 from stratofold.events import Bar
-from stratofold.live.alerts import CRITICAL, WARNING, Alerts, Condition, alert_body, deliver_alerts
+from stratofold.live.alerts import CRITICAL, WARNING, Alerts, Condition, alert_body, deliver_alerts, owed, take_over
 from stratofold.live.archive import seal
 from stratofold.live.risk.verdict import ACTION_NAMES, NOTE, Breach, reason_name
 from stratofold.live.watch import Figures, Watch
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _LINES = 200
 _MS = 1e6
+_SECOND_NS = 1_000_000_000
+_CLOCK_SECONDS = 60
+OWED = "alerts_owed"  # the mark of what an earlier process has not told everybody
 
 
 @dataclass
@@ -71,6 +75,11 @@ class Supervisor:
         self.asked_at = clock.monotonic()
         self.events_before = 0
         self.peak = desk.fold.engine.book.equity
+        self.skew_seconds = 0.0
+        self.clock_asked_at = clock.monotonic()
+        self.owed = desk.journal.mark(desk.manifest.book, OWED) or ""
+        if notifier is not None:
+            take_over(self.alerts, self.owed, clock.now())
 
     # What the runner tells.
 
@@ -126,10 +135,12 @@ class Supervisor:
         """Look at everything once: conditions to alerts, alerts to records and calls, full segments to the archive."""
         now = self.clock.now()
         self.pulse.beat(now)
+        await self._compare_clocks(runner)
         told = self.alerts.update(now, self.watch.tick(now, self._figures(runner, now)))
         happened, self.happened = self.happened, []
         for condition in happened:
             told += self.alerts.tell(now, condition)
+        self._keep_owed()
         if told:
             envelope = self.desk.envelope("watch", now)
             self.desk.journal.note(
@@ -140,11 +151,32 @@ class Supervisor:
                 self.say(f"{alert.level}: {alert.title} - {alert.text}")
         if self.notifier is not None:
             await deliver_alerts(self.alerts, self.notifier, now)
+            self._keep_owed()
         quiet, self.events_before = self.picture.events == self.events_before, self.picture.events
         if (
             self.artifacts is not None and quiet
         ):  # a segment takes tens of milliseconds; a busy run leaves it to the watchman
             seal(self.desk.journal, self.artifacts, self.desk.manifest.book, self.desk.envelope("archive", now))
+
+    def _keep_owed(self) -> None:
+        """What has not reached everybody is written down, so that the next process goes on telling it."""
+        text = owed(self.alerts) if self.notifier is not None else self.owed
+        if text != self.owed:
+            self.owed = text
+            self.desk.journal.mark(self.desk.manifest.book, OWED, text)
+
+    async def _compare_clocks(self, runner: Runner) -> None:
+        """Once a minute: how far the venue's clock is from ours, halfway between asking and being told."""
+        began = self.clock.monotonic()
+        if began - self.clock_asked_at < _CLOCK_SECONDS * _SECOND_NS:
+            return
+        self.clock_asked_at, before = began, self.clock.now()
+        try:
+            theirs = await runner.broker.clock()
+        except (NoAnswer, Retry, Stop) as error:
+            self.failed("clock", error)
+            return
+        self.skew_seconds = (theirs - (before + self.clock.now()) // 2) / _SECOND_NS
 
     async def watch_often(self, runner: Runner, seconds: float = 1.0) -> None:
         """Tick until the run stops."""
@@ -173,7 +205,7 @@ class Supervisor:
         return Figures(
             unknown={key: now - (elapsed - since) for key, since in self.unknown.see(journal, book, elapsed).items()}, inbox=len(journal.inbox(book)) + len(runner.market), outbox=len(journal.outbox(book, READY, CLAIMED)),
             drawdown=1.0 - equity / self.peak if self.peak > 0.0 else 0.0, differences=self.differences,
-            heartbeats={"reconciliation": now - (elapsed - self.asked_at)},
+            skew_seconds=self.skew_seconds, heartbeats={"reconciliation": now - (elapsed - self.asked_at)},
         )  # fmt: skip
 
 

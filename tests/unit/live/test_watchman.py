@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 import stratofold
-from stratofold.adapters.ports import UNKNOWN, Message
+from stratofold.adapters.ports import UNKNOWN, Message, NoAnswer
 from stratofold.live.archive import RECORDS_MAX
 from stratofold.live.decide import Decided
 from stratofold.live.reconcile import Findings
 from stratofold.live.risk.verdict import DRAWDOWN, HALT, NOTE, STALE_DATA
-from stratofold.live.supervise import Supervisor
+from stratofold.live.supervise import OWED, Supervisor
 from stratofold.live.watch import Watch
 from stratofold.live.watchman import HEARTBEAT, Pulse, Watchman
 from stratofold.wire import unpack
@@ -76,12 +76,29 @@ def supervisor(artifacts):
         Ladder, stratofold.sample("us14").subset(["SPY"], start="2020-04-01", end="2020-04-09"), 86_400 * SECOND
     )
     desk = asyncio.run(run.desk())
+    VENUE.ours, VENUE.ahead = run.clock, 0
     return Supervisor(desk, Watch(), run.clock, None, artifacts)
+
+
+class Exact:
+    """A venue whose clock is `ahead` ns of ours, or that does not answer (None)."""
+
+    def __init__(self):
+        self.ahead = 0
+        self.ours = None
+
+    async def clock(self):
+        if self.ahead is None:
+            raise NoAnswer("nobody there")
+        return self.ours.time + self.ahead
+
+
+VENUE = Exact()
 
 
 def tick(supervisor):
     """One tick; returns the alerts in the records of its book so far: level and text."""
-    asyncio.run(supervisor.tick(SimpleNamespace(market=())))
+    asyncio.run(supervisor.tick(SimpleNamespace(market=(), broker=VENUE)))
     records = supervisor.desk.journal.records("paper")
     return [tuple(unpack(record.body)[1:4:2]) for record in records if record.kind == "alert"]
 
@@ -144,3 +161,45 @@ def test_a_run_seals_when_nothing_happens(supervisor):
     assert supervisor.artifacts.names() == []
     tick(supervisor)
     assert supervisor.artifacts.names() == ["archive/paper/00000001"]
+
+
+def test_a_clock_that_is_apart_from_the_venues_is_told_within_a_minute_or_two(supervisor):
+    VENUE.ahead = -3 * SECOND
+    told = []
+    for _ in range(3):
+        supervisor.reconciled(Findings())
+        told.append(tick(supervisor))
+        supervisor.clock.time += 60 * SECOND
+    assert told == [[], [("critical", "the venue's clock is -3.0 s from ours")]] + [told[1]]
+    VENUE.ahead = None
+    supervisor.reconciled(Findings())
+    assert tick(supervisor) == told[1]
+    assert any(line.startswith("clock: ") for line in supervisor.picture.lines)
+
+
+class Channels:
+    """Channels of which those in `down` hear nothing."""
+
+    def __init__(self, *down):
+        self.down, self.heard = down, []
+
+    async def notify(self, alert, only=()):
+        asked = only or ("desk", "phone")
+        self.heard += [(name, alert.key) for name in asked if name not in self.down]
+        return [name for name in asked if name in self.down]
+
+
+def test_an_alert_that_did_not_arrive_is_delivered_by_the_next_process(supervisor):
+    desk, clock = supervisor.desk, supervisor.clock
+    first = Channels("phone")
+    supervisor.notifier = first
+    supervisor.reconciled(Findings(foreign=["by-hand"]))
+    tick(supervisor)
+    assert first.heard == [("desk", "foreign:by-hand")]
+    again = Supervisor(desk, Watch(), clock, Channels(), None)
+    tick(again)
+    assert again.notifier.heard == [("phone", "foreign:by-hand")]
+    third = Supervisor(desk, Watch(), clock, Channels(), None)
+    tick(third)
+    assert third.notifier.heard == []
+    assert desk.journal.mark("paper", OWED) == ""
