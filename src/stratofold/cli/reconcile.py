@@ -52,7 +52,7 @@ def reconcile(
 
 async def _ask(place: Home, book: str | None, exchange: Path | None, keys: str | None, *, live: bool) -> Any:
     """One reconciliation."""
-    from stratofold.cli.venue import alpaca_venue, exchange_venue, read_ready
+    from stratofold.cli.venue import alpaca_venue, answering, exchange_venue, read_ready
     from stratofold.live.desk import read_desk
     from stratofold.live.reconcile import reconcile as ask
 
@@ -60,12 +60,14 @@ async def _ask(place: Home, book: str | None, exchange: Path | None, keys: str |
     name = head_of(journal, book).book
     desk = read_desk(journal, name, strategy_as_run(journal, name))
     if exchange is not None:
-        venue = await exchange_venue(read_ready(exchange), "1d")
+        with answering(str(exchange)):
+            venue = await exchange_venue(read_ready(exchange), "1d")
     elif keys is not None:
         venue = alpaca_venue(place, keys, "1d", live=live)
     else:
         raise Setup("SF952", "no venue was named", place="the command line", fix="--exchange FILE, or --keys NAME")
     try:
-        return await ask(desk, venue.broker, venue.clock.now())
+        with answering("the venue"):
+            return await ask(desk, venue.broker, venue.clock.now())
     finally:
         await venue.network.close()

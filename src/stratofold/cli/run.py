@@ -2,6 +2,9 @@
 
 import asyncio
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,16 +90,33 @@ async def _run(
 ) -> Any:
     """Find the venue and run the book."""
     from stratofold.cli.running import run_book
-    from stratofold.cli.venue import alpaca_venue, exchange_venue
+    from stratofold.cli.venue import alpaca_venue, answering, exchange_venue
 
-    if ready is not None:
-        venue = await exchange_venue(ready, bars)
-    elif keys is not None:
-        venue = alpaca_venue(place, keys, bars, live=live)
-    else:
-        fix = "--exchange FILE for a paper exchange here, or --keys NAME for Alpaca"
-        raise Setup("SF952", "no venue was named", place="the command line", fix=fix)
-    return await run_book(wanted, place, venue, show)
+    with answering(ready["url"] if ready is not None else f"Alpaca, keys {keys}"), told_of_strategy():
+        if ready is not None:
+            venue = await exchange_venue(ready, bars)
+        elif keys is not None:
+            venue = alpaca_venue(place, keys, bars, live=live)
+        else:
+            fix = "--exchange FILE for a paper exchange here, or --keys NAME for Alpaca"
+            raise Setup("SF952", "no venue was named", place="the command line", fix=fix)
+        return await run_book(wanted, place, venue, show)
+
+
+@contextmanager
+def told_of_strategy() -> Iterator[None]:
+    """Say Setup SF959 where a strategy raised, with its own line."""
+    from stratofold.live.decide import PoisonedError
+
+    try:
+        yield
+    except PoisonedError as poisoned:
+        frames = traceback.extract_tb(poisoned.error.__traceback__)
+        raise Setup(
+            "SF959", f"the strategy raised {poisoned}", place=f"{frames[-1].filename}:{frames[-1].lineno}",
+            why="nothing of that step was written down or sent; the event is kept as evidence",
+            fix="mend that line, then run again with --acknowledge --state keep: the event is heard once more",
+        ) from poisoned  # fmt: skip
 
 
 def stated_limits(config: Path | None, symbols: tuple[str, ...], *, guarded: bool = True) -> Any:

@@ -9,14 +9,17 @@ import asyncio
 import json
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from stratofold.errors import Setup
+from stratofold.adapters.ports import NoAnswer
+from stratofold.errors import Retry, Setup
 from stratofold.live.lockstep import SteppedClock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from stratofold.adapters.brokers.alpaca import AlpacaBroker
@@ -68,13 +71,42 @@ class PacedClock:
 def read_ready(path: Path) -> dict[str, Any]:
     """The ready line of an exchange; raises Setup SF943 when there is none in the file."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        ready: dict[str, Any] = json.loads(next(line for line in lines if line.startswith("{")))
+        text = path.read_text(encoding="utf-8")
+        ready: dict[str, Any] = json.JSONDecoder().raw_decode(text[text.find("{") :])[0]
         return ready | {"trading_url": ready["url"]}
-    except (OSError, ValueError, KeyError, StopIteration) as error:
+    except (OSError, ValueError, KeyError) as error:
         what = f"{path} does not say where an exchange is"
         fix = f"stratofold exchange --speed 60 --port 0 --json > {path} &"
-        raise Setup("SF943", what, place=str(path), why=str(error) or "it is empty", fix=fix) from error
+        raise Setup("SF943", what, place=str(path), why=_why_not_ready(path, error), fix=fix) from error
+
+
+def _why_not_ready(path: Path, error: Exception) -> str:
+    """What is in the file instead of a ready line: nothing, or the error that an exchange ended with."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    text = path.read_text(encoding="utf-8").strip()
+    if not text:
+        return "it is empty: the exchange has not started yet, or could not"
+    try:
+        first = json.loads(text)["errors"][0]
+    except (ValueError, KeyError, IndexError):
+        return "there is something else in it"
+    return f"the exchange did not start: {first['code']}: {first['what']}; {first['fix']}"
+
+
+@contextmanager
+def answering(where: str) -> Iterator[None]:
+    """Say Retry SF958 where a venue gave no answer: at a start, when there is nothing yet to be unsure of."""
+    try:
+        yield
+    except NoAnswer as error:
+        raise Retry(
+            "SF958",
+            "the venue gives no answer",
+            place=where,
+            why=f"{error}; what was written down is kept",
+            fix="see that the exchange runs, or that this machine has a network, and run the same command again",
+        ) from error
 
 
 async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:

@@ -11,7 +11,7 @@ import msgspec
 
 from stratofold.adapters.network.moments import nanoseconds_of
 from stratofold.adapters.ports import Released
-from stratofold.errors import Setup
+from stratofold.errors import Setup, Stop
 
 if TYPE_CHECKING:
     from stratofold.adapters.brokers.alpaca_access import Access
@@ -39,10 +39,15 @@ class ExchangeStepper:
         return await self._ask("POST", "step", msgspec.json.encode({"until": until}))
 
     async def _ask(self, method: str, door: str, body: bytes = b"") -> Released:
-        """One admin request; raises NoAnswer, and Setup SF878 where there is no such door."""
+        """One admin request; raises NoAnswer, Stop SF870 for keys it does not know, Setup SF878 where there is no such door."""
         answer = await self._http.request(
             method, f"{self._access.trading_url}/admin/{door}", self._access.headers, body, 60.0
         )
+        if answer.status == 401:
+            raise Stop(
+                "SF870", "the keys were refused", place=self._access.trading_url, why="it answered 401",
+                fix="give the ready line that this exchange printed",
+            )  # fmt: skip
         if answer.status != 200:
             what = f"{self._access.trading_url} does not go step by step"
             raise Setup(

@@ -96,7 +96,7 @@ duplicate_seconds = 0
 
 [risk.account]                 # of all books of the account together
 exposure_max = 200_000
-symbol_exposure_max = 100_000
+symbol_exposure_max = 150_000  # more than an account's money, which grows
 orders_max = 200
 orders_per_second_max = 10
 
