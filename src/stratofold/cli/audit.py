@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_of
+from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_as_run
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 from stratofold.errors import Setup
 
@@ -62,9 +62,9 @@ def anchor_of(text: str) -> tuple[int, bytes]:
 
 def is_rebuilt(journal: Any, book: str) -> bool:
     """Whether folding every record gives the state that the snapshot and the steps after it give."""
-    from stratofold.live.desk import manifest_of, restore_fold
+    from stratofold.live.desk import restore_fold
 
-    strategy = strategy_of(manifest_of(journal, book).strategy)
+    strategy = strategy_as_run(journal, book)
     whole = restore_fold(journal, book, strategy, use_snapshot=False)
     return whole.save() == restore_fold(journal, book, strategy).save()
 

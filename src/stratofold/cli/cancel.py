@@ -37,16 +37,18 @@ def cancel(
 
 async def _cancel(place: Home, exchange: Path | None, keys: str | None, *, live: bool) -> tuple[list[str], list[str]]:
     """Ask, and ask again what is open."""
-    from stratofold.cli.venue import alpaca_venue, exchange_venue, read_ready
+    from stratofold.cli.venue import alpaca_venue, answering, exchange_venue, read_ready
     from stratofold.live.halt import cancel_everything
 
     if exchange is not None:
-        venue = await exchange_venue(read_ready(exchange), "1d")
+        with answering(str(exchange)):
+            venue = await exchange_venue(read_ready(exchange), "1d")
     elif keys is not None:
         venue = alpaca_venue(place, keys, "1d", live=live)
     else:
         raise Setup("SF952", "no venue was named", place="the command line", fix="--exchange FILE, or --keys NAME")
     try:
-        return await cancel_everything(venue.broker, venue.account)
+        with answering("the venue"):
+            return await cancel_everything(venue.broker, venue.account)
     finally:
         await venue.network.close()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_of
+from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_as_run
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 
@@ -18,13 +18,12 @@ def why(
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Explain one order from the records alone."""
-    from stratofold.live.desk import manifest_of
     from stratofold.live.why import lines
     from stratofold.live.why import why as explain
 
     journal = Home(home).journal()
     name = head_of(journal, book).book
-    found = explain(journal, name, order, strategy_of(manifest_of(journal, name).strategy))
+    found = explain(journal, name, order, strategy_as_run(journal, name))
     if json:
         show_json(found.as_dict())
     else:

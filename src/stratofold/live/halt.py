@@ -42,6 +42,7 @@ RELEASE = "release"
 
 # What `reconcile` marks a book with when it and the venue agree: the time, ns UTC, as text.
 CLEAN_RECONCILE = "clean_reconcile"
+CLEAN_SEEN = "clean_seen"  # the last control that was there when the last clean reconcile began
 _NOTED = "controls_noted"
 _SEVERITY = {ACTIVE: 0, REDUCING: 1, HALTED: 2}
 
@@ -87,9 +88,9 @@ def request_release(
     _holding(journal, account, scope, name)
     request = Control(RELEASE, f"{scope}:{name}", ACTIVE, reason, by, now)
     note_controls(journal, account, envelope)
-    journal.control(account, request)
+    request = journal.control(account, request)
     note_controls(journal, account, envelope)
-    return Release(scope, name, _code(request), request.time, waiting(journal, account, scope, name, request.time))
+    return Release(scope, name, _code(request), request.time, waiting(journal, account, scope, name, request))
 
 
 def confirm_release(
@@ -106,8 +107,8 @@ def confirm_release(
     if request is None or request.sequence < held.sequence or code != _code(request):
         what = f"there is no such request to release {scope} {name}"
         why = "it was never made, another was made since, or it was halted again"
-        raise Setup("SF916", what, why=why, fix=f"stratofold resume --{scope} {name}")
-    missing = waiting(journal, account, scope, name, request.time)
+        raise Setup("SF916", what, why=why, fix=f"stratofold resume {name} --scope {scope}")
+    missing = waiting(journal, account, scope, name, request)
     if missing:
         fix = "stratofold reconcile; mend what it finds, then confirm again"
         raise Stop("SF917", f"{scope} {name} stays halted", why="; ".join(missing), fix=fix)
@@ -117,17 +118,21 @@ def confirm_release(
     return control
 
 
-def waiting(journal: Journal, account: str, scope: str, name: str, since: int) -> list[str]:
-    """What keeps a scope from being released: a sentence for each book that was not reconciled clean after `since`."""
+def waiting(journal: Journal, account: str, scope: str, name: str, request: Control) -> list[str]:
+    """What keeps a scope from being released: a sentence for each book that was not reconciled clean after the request.
+
+    After is by the time, or by having seen the request: a replay's venue lives in a time of its own.
+    """
     sentences = []
     for head in stopped_books(journal, account, scope, name):
         if not journal.outbox(head.book, CLAIMED, ACCEPTED, REJECTED, UNKNOWN):
             continue  # it has never sent anything, so there is nothing to agree about
         clean = int(journal.mark(head.book, CLEAN_RECONCILE) or 0)
+        seen = int(journal.mark(head.book, CLEAN_SEEN) or 0)
         unsure = len(journal.outbox(head.book, CLAIMED, UNKNOWN))
         if unsure:
             sentences.append(f"{head.book} has {unsure} message(s) without an answer")
-        elif clean <= since:
+        elif clean <= request.time and seen < request.sequence:
             sentences.append(f"{head.book} was not reconciled clean since the request")
     return sentences
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, Offer, VenueReport
 from stratofold.fold.lifecycle import UNSURE, WAITING
 from stratofold.live.deliver import venue_id_of
-from stratofold.live.halt import CLEAN_RECONCILE
+from stratofold.live.halt import CLEAN_RECONCILE, CLEAN_SEEN
 from stratofold.live.hold import lift_when_clean
 from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
 from stratofold.wire import decimal
@@ -51,6 +51,7 @@ class Findings:
 async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
     """Ask the venue for fills, orders and positions; raises NoAnswer, Retry or Stop when it cannot be asked."""
     found = Findings()
+    seen = max((control.sequence for control in desk.journal.controls(desk.manifest.account)), default=0)
     filled = await _fills(desk, broker, found, now)
     orders = {order.client_id: order for order in await broker.orders(only_open=True)}
     await _unknown(desk, broker, orders, filled, found, now)
@@ -62,6 +63,7 @@ async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
     _write(desk, found, now)
     if found.clean:
         desk.journal.mark(desk.manifest.book, CLEAN_RECONCILE, str(now))
+        desk.journal.mark(desk.manifest.book, CLEAN_SEEN, str(seen))
         lift_when_clean(desk, now)
     return found
 

@@ -1,0 +1,164 @@
+"""The live verbs as a person meets them: a book that was paper-traded to its end, asked about in every way."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stratofold.cli.app import run
+
+LIMITS = """
+[limits]
+position_max = 1_000_000
+order_quantity_max = 1_000_000
+order_notional_max = 1_000_000
+gross_exposure_max = 1_000_000
+net_exposure_max = 1_000_000
+leverage_max = 10.0
+price_collar = 1.0
+orders_per_minute_max = 1_000
+duplicate_seconds = 0.0
+[risk.account]
+exposure_max = 10_000_000
+symbol_exposure_max = 10_000_000
+orders_max = 1_000
+orders_per_second_max = 1_000
+"""
+SYMBOLS = ["--symbols", "SPY,AAPL"]
+CROSSOVER = ["stratofold.strategies:Crossover", *SYMBOLS]
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory):
+    """A folder in which Crossover has traded half a year to its end, and the exchange that it traded at."""
+    folder = tmp_path_factory.mktemp("traded")
+    (folder / "limits.toml").write_text(LIMITS, encoding="utf-8")
+    with exchange(folder):
+        assert run(["run", *CROSSOVER, "--unguarded", *places(folder), *venue(folder), "--json"]) == 0
+        yield folder
+
+
+class exchange:  # noqa: N801  it reads as a word
+    """A paper exchange that waits for each step, while the block lasts."""
+
+    def __init__(self, folder, start="2020-07-01"):
+        self.words = [sys.executable, "-m", "stratofold", "exchange", *SYMBOLS, "--start", start, "--speed", "step"]
+        self.ready = folder / "ready.json"
+
+    def __enter__(self):
+        with self.ready.open("w") as out:
+            self.process = subprocess.Popen([*self.words, "--json"], stdout=out)
+        until = time.monotonic() + 60.0
+        while not self.ready.read_text(encoding="utf-8").endswith("\n") and time.monotonic() < until:
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+def places(folder):
+    return ["--home", str(folder / "home"), "--config", str(folder / "limits.toml")]
+
+
+def venue(folder):
+    return ["--exchange", str(folder / "ready.json")]
+
+
+def home(folder):
+    return ["--home", str(folder / "home")]
+
+
+def said(capsys, *words, code=0):
+    capsys.readouterr()
+    assert run([*words, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_status_shows_how_a_book_stands(traded, capsys):
+    (book,) = said(capsys, "status", *home(traded))["books"]
+    assert book["book"] == "main"
+    assert book["state"] == "active"
+    assert book["steps"] > 250
+    assert book["unknown"] == []
+    assert run(["status", *home(traded)]) == 0
+    assert "main [active] stratofold.strategies" in capsys.readouterr().out
+
+
+def test_verify_is_identical_and_so_is_the_backtest_of_the_same_days(traded, capsys):
+    told = said(capsys, "verify", *home(traded), "--against", "sample")
+    assert told["identical"] is True
+    assert told["against"] is None
+    assert run(["verify", *home(traded)]) == 0
+    assert "identical" in capsys.readouterr().out
+
+
+def test_verify_with_another_parameter_names_the_first_decision_that_differs(traded, capsys):
+    told = said(capsys, "verify", *home(traded), "--set", "fast=10", code=3)
+    assert told["identical"] is False
+    assert told["difference"]["cause"] == "parameters changed: fast None -> 10"
+
+
+def test_why_tells_of_an_order_from_the_records_alone(traded, capsys):
+    told = said(capsys, "why", "1", *home(traded))
+    assert told["number"] == 1
+    assert run(["why", "1", *home(traded)]) == 0
+    text = capsys.readouterr().out
+    for heading in ("what it saw", "what the step changed", "what was checked", "what became of it"):
+        assert heading in text
+
+
+def test_why_of_an_order_that_is_not_there(traded, capsys):
+    told = said(capsys, "why", "9999", *home(traded), code=2)
+    assert told["errors"][0]["fix"]
+
+
+def test_audit_verifies_and_shows(traded, capsys):
+    told = said(capsys, "audit", "verify", *home(traded))
+    assert told["rebuilt"] == {"main": True}
+    rows = said(capsys, "audit", "show", *home(traded), "--limit", "2")["records"]
+    assert [row["kind"] for row in rows] == ["opened", "event"]
+    assert run(["audit", "show", *home(traded), "--limit", "2"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_reconcile_finds_book_and_venue_agreed(traded, capsys):
+    told = said(capsys, "reconcile", *home(traded), *venue(traded))
+    assert told["clean"] is True
+    assert told["breaks"] == []
+
+
+def test_a_halt_is_seen_and_lifted_in_two_steps(traded, capsys):
+    assert said(capsys, "halt", *home(traded), "--reason", "a test")["state"] == "halted"
+    assert said(capsys, "status", *home(traded))["books"][0]["reason"] == "a test"
+    asked = said(capsys, "resume", *home(traded))
+    assert said(capsys, "resume", *home(traded), "--confirm", "wrong", code=2)["errors"][0]["code"].startswith("SF9")
+    said(capsys, "reconcile", *home(traded), *venue(traded))
+    assert said(capsys, "resume", *home(traded), "--confirm", asked["code"])["state"] == "active"
+    assert said(capsys, "status", *home(traded))["books"][0]["state"] == "active"
+
+
+def test_flatten_is_rehearsed_before_it_is_asked_for(traded, capsys):
+    held = said(capsys, "status", *home(traded))["books"][0]["positions"]
+    rehearsed = said(capsys, "flatten", *home(traded), "--dry-run")
+    assert rehearsed["close"] == held
+    assert said(capsys, "status", *home(traded))["books"][0]["inbox"] == 0
+
+
+def test_a_book_that_is_not_there(traded, capsys):
+    for verb in (["status", "--book", "other"], ["why", "1", "--book", "other"], ["verify", "--book", "other"]):
+        assert said(capsys, *verb, *home(traded), code=2)["errors"][0]["code"] == "SF805"
+
+
+def test_a_folder_where_nothing_was_run(tmp_path, capsys):
+    for verb in (["status"], ["halt"], ["resume"], ["flatten"], ["verify"], ["why", "1"], ["audit", "verify"]):
+        assert said(capsys, *verb, "--home", str(tmp_path), code=2)["errors"][0]["code"] == "SF941"
+
+
+def test_a_run_is_planned_without_running(traded, capsys):
+    told = said(capsys, "run", *CROSSOVER, *places(traded), *venue(traded), "--unguarded", "--dry-run")
+    assert told["money"] == "paper"
+    assert told["symbols"] == ["SPY", "AAPL"]
