@@ -340,13 +340,18 @@ def lines(found: Why) -> Iterator[str]:
     yield "\nwhat it saw"
     yield from (f"  {moment(entry.time)}  {entry.what}" for entry in found.saw)
     yield "\nwhat the step changed"
-    yield from (f"  {change.name}: {change.before:.10g} → {change.after:.10g}" for change in found.changes)
+    yield from (f"  {change.name}: {_figure(change.before)} → {_figure(change.after)}" for change in found.changes)
     yield "\nwhat was checked"
     yield from (f"  {check}" for check in found.checks)
     yield "\nwhat became of it"
     yield from (f"  {moment(entry.time)}  {entry.what}" for entry in found.story)
     if found.execution is not None:
         yield from _fill_lines(found.execution)
+
+
+def _figure(value: float) -> str:
+    """A number of the state: whole ones whole, others to ten digits."""
+    return str(value) if isinstance(value, int) else f"{value:.10g}"
 
 
 def _fill_lines(one: Execution) -> Iterator[str]:
