@@ -16,6 +16,7 @@ from stratofold.fold.lifecycle import UNSURE, WAITING
 from stratofold.live.deliver import venue_id_of
 from stratofold.live.halt import CLEAN_RECONCILE, CLEAN_SEEN
 from stratofold.live.hold import lift_when_clean
+from stratofold.live.siblings import held_by_siblings, is_siblings, say_holdings
 from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
 from stratofold.wire import decimal
 
@@ -52,14 +53,16 @@ async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
     """Ask the venue for fills, orders and positions; raises NoAnswer, Retry or Stop when it cannot be asked."""
     found = Findings()
     seen = max((control.sequence for control in desk.journal.controls(desk.manifest.account)), default=0)
-    filled = await _fills(desk, broker, found, now)
+    reports = await _fills(desk, broker, found, now)
+    filled = {report.client_id for report in reports}
     orders = {order.client_id: order for order in await broker.orders(only_open=True)}
     await _unknown(desk, broker, orders, filled, found, now)
     await _ends(desk, broker, orders, found, now)
     found.foreign = [name for name in orders if _is_foreign(desk, name)]
     found.account = await broker.account()
     if not found.offered and not desk.journal.inbox(desk.manifest.book, 1):
-        _positions(desk, found)
+        say_holdings(desk, now)
+        _positions(desk, found, reports)
     _write(desk, found, now)
     if found.clean:
         desk.journal.mark(desk.manifest.book, CLEAN_RECONCILE, str(now))
@@ -77,16 +80,17 @@ async def poll(desk: Desk, broker: Broker, now: int) -> int:
     return found.offered
 
 
-async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> set[str]:
-    """Every fill from the high-water mark on; the inbox takes each once.  Returns the orders that were filled."""
+async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> list[VenueReport]:
+    """Every fill of the account from the high-water mark on, which is returned; the inbox takes each of ours once."""
     book = desk.manifest.book
     since = int(desk.journal.mark(book, MARK) or desk.manifest.opened)
     reports = await broker.executions(since - _OVERLAP_NS)
-    found.offered += _offer(desk.journal, book, [report for report in reports if report.time >= desk.manifest.opened])
+    ours = [one for one in reports if one.time >= desk.manifest.opened and not is_siblings(desk, one.client_id)]
+    found.offered += _offer(desk.journal, book, ours)
     latest = max([report.time for report in reports], default=since)
     if latest > since:
         desk.journal.mark(book, MARK, str(min(latest, now)))
-    return {report.client_id for report in reports}
+    return reports
 
 
 async def _unknown(
@@ -188,22 +192,26 @@ def _is_accepted(desk: Desk, parent: int, name: str) -> bool:
     return message is not None and message.state == ACCEPTED
 
 
-def _positions(desk: Desk, found: Findings) -> None:
+def _positions(desk: Desk, found: Findings, reports: list[VenueReport]) -> None:
     """Positions to the last unit: what the venue holds, and what the book holds of the symbols that are its own."""
     assert found.account is not None  # noqa: S101  set by the only caller
+    siblings = held_by_siblings(desk, reports)
+    if siblings is None:
+        return
     found.compared = True
     ledger = desk.fold.engine.book.ledger
     for handle, name in enumerate(desk.fold.names):
         held = ledger.holdings[handle].quantity
         theirs = found.account.positions.get(name, (0.0, 0.0))[0]
-        others = float(desk.journal.mark(desk.manifest.book, f"elsewhere:{name}") or 0.0)
+        others = float(desk.journal.mark(desk.manifest.book, f"elsewhere:{name}") or 0.0) + siblings.get(name, 0.0)
         if held + others != theirs:
             found.breaks.append(f"{name}: the book holds {decimal(held)}, the venue {decimal(theirs)}")
 
 
 def _is_foreign(desk: Desk, name: str) -> bool:
-    """Whether an open order at the venue is none of this book's."""
-    return number_of(desk.manifest.book, desk.manifest.generation, name) == FOREIGN
+    """Whether an open order at the venue is none of this book's, or has a name that the book never gave."""
+    number = number_of(desk.manifest.book, desk.manifest.generation, name)
+    return number == FOREIGN or number >= desk.fold.engine.book.next_number
 
 
 def _offer(journal: Journal, book: str, reports: list[VenueReport]) -> int:

@@ -20,6 +20,7 @@ from stratofold.live.deliver import deliver, judged_again, orphans
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken, hold_deaf
 from stratofold.live.protection import is_early
 from stratofold.live.reconcile import Findings, reconcile
+from stratofold.live.siblings import is_siblings
 from stratofold.live.words import observation_of, offer_of, report_of, request_entry
 
 if TYPE_CHECKING:
@@ -345,6 +346,8 @@ class Runner:
                     if report is None:
                         self.heard_venue, self.desk.deaf = True, False
                         await self._reconcile()
+                    elif is_siblings(self.desk, report.client_id):
+                        continue
                     elif self.desk.journal.offer(book, [offer_of(report)]):
                         self.wake.set()
             except (NoAnswer, Retry) as error:
