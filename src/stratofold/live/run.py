@@ -56,12 +56,16 @@ class Watcher(Protocol):
 
 @dataclass
 class Pace:
-    """How often things are looked at, in seconds; `timer_grace_seconds` is what a timer waits for late bars."""
+    """How often things are looked at, in seconds.
+
+    `timer_grace_seconds` is what a timer waits for late bars, `finish_seconds` a run that is stopped for answers.
+    """
 
     reconcile_seconds: float = 10.0
     inbox_seconds: float = 0.25
     retry_seconds: float = 1.0
     timer_grace_seconds: float = 1.0
+    finish_seconds: float = 12.0
 
 
 @dataclass
@@ -140,7 +144,19 @@ class Runner:
         while not self.stopping:
             await self.wake.wait(self.pace.inbox_seconds)
             await self.pump()
+        await self._finish()
         rest(self.desk, self.clock.now())
+
+    async def _finish(self) -> None:
+        """Hear the answers that are under way, for as long as the pace allows; later they are `reconcile`'s to find."""
+        self.market.clear()  # its source is asked again at the next start
+        until = self.clock.monotonic() + int(self.pace.finish_seconds * _SECOND_NS)
+        while True:
+            await self.pump()
+            left = until - self.clock.monotonic()
+            if not self.busy_lanes or left <= 0:
+                return
+            await self.quiet.wait(left / _SECOND_NS)
 
     def stop(self) -> None:
         """End the run after what is under way."""
