@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stratofold.live.manifest import Beginning
 
 _SAW = 5
+_MOMENTS_FROM, _MOMENTS_TO = 3e17, 7e18  # 1979 to 2191 in ns
 _DATA = {NUMBERS[kind] for kind in KINDS if kind is not Timer and kind is not Report}
 _SYMBOL_AT = {NUMBERS[kind]: 1 + names.index("symbol") for kind, names in FIELDS.items() if "symbol" in names}
 _FILL = (*FillLog.WHOLES, *FillLog.REALS)
@@ -350,7 +351,9 @@ def lines(found: Why) -> Iterator[str]:
 
 
 def _figure(value: float) -> str:
-    """A number of the state: whole ones whole, others to ten digits."""
+    """A number of the state: what can only be a moment, in ns, as one; whole ones whole, others to ten digits."""
+    if _MOMENTS_FROM < value < _MOMENTS_TO:
+        return moment(int(value))
     return str(value) if isinstance(value, int) else f"{value:.10g}"
 
 
