@@ -145,7 +145,7 @@ def test_the_story_reads_as_text_and_as_json(run):
         assert json.dumps(found.as_dict())
 
 
-def test_a_time_of_the_state_is_shown_whole(run):
+def test_a_time_of_the_state_is_shown_as_one(run):
     found = why(run.journal, "paper", "1", Ladder)
     assert f"  book.time: {int(run.data.time[1])} → {int(run.data.time[2])}" in list(lines(found))
 
