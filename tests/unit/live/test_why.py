@@ -147,7 +147,7 @@ def test_the_story_reads_as_text_and_as_json(run):
 
 def test_a_time_of_the_state_is_shown_as_one(run):
     found = why(run.journal, "paper", "1", Ladder)
-    assert f"  book.time: {int(run.data.time[1])} → {int(run.data.time[2])}" in list(lines(found))
+    assert "  book.time: 2020-04-02 20:00:00.000000 → 2020-04-03 20:00:00.000000" in list(lines(found))
 
 
 def bar(opening, close):
