@@ -114,32 +114,56 @@ class Ledger:
         """`price` may bring equity somewhere new."""
         if self.watched == symbol:
             self.moved = symbol
-            return True
-        self.unwatch()
-        self.moved = symbol if self.moved == NONE or self.moved == symbol else SEVERAL
+        else:
+            if self.watched >= 0:
+                self._forget_watched()
+            self.moved = symbol if self.moved == NONE else SEVERAL
         self.mark(symbol, price)
         return True
 
-    def watch(self, is_record: bool) -> None:
+    @often
+    def watch(self, symbol: int, is_record: bool) -> None:
         """Equity was observed: where one symbol alone moved it, its price is harmless from now on.
 
-        After a new record (`is_record`) the prices before it say nothing any more.
+        After a new record (`is_record`) the prices before it say nothing any more.  `symbol` is the one that is likely
+        to have moved it: naming it keeps the holding of the one symbol of a run in registers.
         """
-        if self.moved >= 0:
-            holding = self.holdings[self.moved]
-            alone = self.watched == self.moved and not is_record
-            holding.low = min(holding.low, holding.price) if alone else holding.price
-            holding.high = max(holding.high, holding.price) if alone else holding.price
-            self.watched = self.moved
+        if self.moved == symbol:
+            self._watch(symbol, is_record)
+        elif self.moved >= 0:
+            self._watch_other(is_record)
         self.moved = NONE
+
+    @often
+    def _watch(self, symbol: int, is_record: bool) -> None:
+        """`symbol` alone moved equity: its price is harmless from now on."""
+        holding = self.holdings[symbol]
+        price = holding.price
+        is_wider = self.watched == symbol and not is_record
+        if not is_wider or price < holding.low:
+            holding.low = price
+        if not is_wider or price > holding.high:
+            holding.high = price
+        self.watched = symbol
+
+    @seldom
+    def _watch_other(self, is_record: bool) -> None:
+        """As `_watch`, for a symbol whose bar this is not."""
+        self._watch(self.moved, is_record)
 
     def unwatch(self) -> None:
         """Something else moves equity: no price is harmless any more."""
-        self.moved = SEVERAL if self.moved != NONE else NONE
+        if self.moved != NONE:
+            self.moved = SEVERAL
         if self.watched >= 0:
-            self.refresh()
-            self.holdings[self.watched].forget()
-            self.watched = NONE
+            self._forget_watched()
+
+    @seldom
+    def _forget_watched(self) -> None:
+        """The watched symbol moves equity no longer alone."""
+        self.refresh()
+        self.holdings[self.watched].forget()
+        self.watched = NONE
 
     @seldom
     def refresh(self) -> None:
@@ -184,6 +208,11 @@ class Ledger:
         """Cash and worth of every position, in steps of the base currency."""
         if self.watched >= 0:
             self.refresh()
+        return self.marked_steps
+
+    @property
+    def marked_steps(self) -> float:
+        """As `equity_steps`, when the worth of the watched symbol is known to be up to date."""
         total = self.cash_steps[0] + self.total_steps[0]
         return total if self.currency_count == 1 else total + self._foreign_steps()
 

@@ -6,7 +6,7 @@ events alike come at a time and end in a delivery, so both drivers of them stand
 """
 
 from stratofold.fold.engine import Engine
-from stratofold.fold.marks import seldom
+from stratofold.fold.marks import often, seldom
 from stratofold.fold.step import hear_group, hear_report
 from stratofold.fold.strategy import Strategy
 
@@ -15,7 +15,7 @@ from stratofold.fold.strategy import Strategy
 def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
     """Time has come to `time`: a session may have begun, day orders may be over, a group may be late."""
     if engine.unobserved and time > engine.book.time:
-        observe(engine)
+        observe(engine, engine.bar.symbol)
     if time > engine.sessions.close:
         turn_session(engine, strategy, time)
     if engine.venue.expiry < time:
@@ -31,7 +31,7 @@ def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
 def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
     """The session is over: sample its return, and charge for what was borrowed until this one."""
     if engine.unobserved:
-        observe(engine)
+        observe(engine, engine.bar.symbol)
     sessions = engine.sessions
     begun = sessions.index >= 0
     if begun:
@@ -79,14 +79,14 @@ def pay(engine: Engine, symbol: int, steps: float) -> None:
     engine.tally.credit(symbol, steps)
 
 
-@seldom
-def observe(engine: Engine) -> None:
-    """The equity of the time that has passed, for the drawdown."""
+@often
+def observe(engine: Engine, symbol: int) -> None:
+    """The equity of the time that has passed, for the drawdown; `symbol` is the one that is likely to have moved it."""
     engine.unobserved = False
     is_record = engine.tally.observe(engine.equity_steps, engine.book.time)
     if engine.equity_steps < 0.0:
         engine.book.ledger.unwatch()
-    engine.book.ledger.watch(is_record)
+    engine.book.ledger.watch(symbol, is_record)
 
 
 @seldom

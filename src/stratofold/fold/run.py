@@ -153,7 +153,7 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     time = bar.time
     bar.known = time
     if engine.unobserved and time > book.time:
-        observe(engine)
+        observe(engine, bar.symbol)
     place = venue.places[bar.symbol]
     was_filled = False
     if place.working > 0 or place.called != 0:
@@ -170,7 +170,7 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
 @often
 def weigh(engine: Engine) -> None:
     """Equity may have moved: note it, to be observed when time moves on; below 0 it is a margin call."""
-    engine.equity_steps = engine.book.ledger.equity_steps
+    engine.equity_steps = engine.book.ledger.marked_steps
     engine.unobserved = True
     if engine.equity_steps < 0.0:
         engine.venue.check_margin(engine.book.time)

@@ -315,7 +315,7 @@ class Fold:
     def finish(self) -> None:
         """The run is at its end: the last session is sampled as it stands."""
         if self.engine.unobserved:
-            observe(self.engine)
+            observe(self.engine, self.engine.bar.symbol)
         close_session(self.engine)
 
     def take_account(self, other: Fold) -> None:

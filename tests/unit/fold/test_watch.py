@@ -63,7 +63,7 @@ def test_records_and_equity_are_those_of_a_ledger_that_works_out_every_bar(steps
         acted(quick, kind, symbol, number)
         acted(plain, kind, symbol, number)
         if is_new:
-            quick.watch(seen.observe(quick.equity_steps, time))
+            quick.watch(0, seen.observe(quick.equity_steps, time))
         all_seen.observe(plain.equity_steps, time)
         assert records(seen) == records(all_seen)
         if kind == "ask":
@@ -79,7 +79,7 @@ def test_a_price_between_those_seen_is_passed_over_until_something_else_moves_eq
     def is_new(symbol, price):
         found = ledger.hear(symbol, price)
         if found:
-            ledger.watch(tally.observe(ledger.equity_steps, 0))
+            ledger.watch(symbol, tally.observe(ledger.equity_steps, 0))
         return found
 
     assert not is_new(0, 10.0)  # nothing held
