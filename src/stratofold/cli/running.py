@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stratofold.live.desk import Desk
     from stratofold.live.risk.limits_config import Stated
 
+OPENING = "opening"  # the mark of a book whose opening has begun and not ended
 _DAY_NS = 86_400_000_000_000
 _SKEW_SECONDS_MAX = 5.0
 _SECOND_NS = 1_000_000_000
@@ -120,6 +121,8 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
     now = venue.clock.now()
     if wanted.book not in [head.book for head in journal.books()]:
         return await _new_desk(wanted, journal, venue, account, now)
+    if journal.mark(wanted.book, OPENING):
+        await _open_on(wanted, journal, venue, account, now)
     changed_limits(journal, wanted.book, wanted.stated, acknowledged=wanted.acknowledged)
     old = manifest_of(journal, wanted.book)
     new = replace_manifest(old, wanted)
@@ -170,12 +173,7 @@ def _prospects(wanted: Wanted, journal: Journal, old: Manifest, new: Manifest) -
 
 async def _new_desk(wanted: Wanted, journal: Journal, venue: Venue, account: AccountState, now: int) -> Desk:
     """Open a book: its positions stated, history folded first."""
-    if account.positions and wanted.adopt is None:
-        held = ", ".join(f"{quantity:g} {symbol}" for symbol, (quantity, _) in sorted(account.positions.items()))
-        raise Setup(
-            "SF949", f"the account holds {held}", why="somebody must say what of it belongs to this book",
-            fix=f"--adopt none, or --adopt {','.join(sorted(account.positions))}",
-        )  # fmt: skip
+    _refuse_unstated(wanted, account)
     history: list[tuple[str, Event]] = []
     if wanted.warm_days:
         history = await venue.feed.history(wanted.symbols, now - wanted.warm_days * _DAY_NS, now)
@@ -183,12 +181,40 @@ async def _new_desk(wanted: Wanted, journal: Journal, venue: Venue, account: Acc
         wanted, venue.account, wanted.capital or account.cash, now, history[0][1].time if history else 0,
         native_brackets=venue.broker.capabilities.native_bracket,
     )  # fmt: skip
+    journal.mark(wanted.book, OPENING, str(now))
     open_book(journal, manifest, now, source_of(wanted.strategy))
     desk = open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)
-    if history:
-        warm_up(desk, _handled(desk, history), now)
-    adopt(desk, account, wanted.adopt or (), now)
+    _begin(wanted, desk, history, account, now)
     return desk
+
+
+async def _open_on(wanted: Wanted, journal: Journal, venue: Venue, account: AccountState, now: int) -> None:
+    """Go on with an opening that a crash has cut short: nothing of it is done twice, and nothing is left out."""
+    _refuse_unstated(wanted, account)
+    desk = open_desk(journal, wanted.book, strategy_as_run(journal, wanted.book), wanted.book, now)
+    manifest = desk.manifest
+    history: list[tuple[str, Event]] = []
+    if manifest.warmed_from:
+        history = await venue.feed.history(manifest.symbols, manifest.warmed_from - 1, manifest.opened)
+    _begin(wanted, desk, history, account, now)
+
+
+def _begin(wanted: Wanted, desk: Desk, history: Sequence[tuple[str, Event]], account: AccountState, now: int) -> None:
+    """Fold what of the history was not folded yet, adopt the account, and note that the book is open."""
+    if history:
+        warm_up(desk, [event for event in _handled(desk, history) if desk.fold.progress.is_new(event)], now)
+    adopt(desk, account, wanted.adopt or (), now)
+    desk.journal.mark(desk.manifest.book, OPENING, "")
+
+
+def _refuse_unstated(wanted: Wanted, account: AccountState) -> None:
+    """Raise Setup SF949 where the account holds something and nobody said whose it is."""
+    if account.positions and wanted.adopt is None:
+        held = ", ".join(f"{quantity:g} {symbol}" for symbol, (quantity, _) in sorted(account.positions.items()))
+        raise Setup(
+            "SF949", f"the account holds {held}", why="somebody must say what of it belongs to this book",
+            fix=f"--adopt none, or --adopt {','.join(sorted(account.positions))}",
+        )  # fmt: skip
 
 
 def _handled(desk: Desk, history: Sequence[tuple[str, Event]]) -> list[Event]:

@@ -1,0 +1,143 @@
+"""An opening that a crash cuts short is gone on with: history is folded once, and the account is adopted."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+import stratofold
+from stratofold import Strategy
+from stratofold.adapters.ports import AccountLimits, AccountState, Capabilities
+from stratofold.cli import running
+from stratofold.cli.running import OPENING, Wanted, _desk
+from stratofold.events import Bar
+from stratofold.fold.account import ACTIVE
+from stratofold.live.risk.bounds import Bounds
+from stratofold.live.risk.limits_config import Stated
+from tests.live_tools import EVERYTHING, UNLIMITED, paper
+
+DAY_NS = 86_400_000_000_000
+
+
+class Counts(Strategy):
+    """How many bars there were, and what they closed at."""
+
+    def setup(self):
+        self.age = 0
+        self.sum = 0.0
+
+    def on_bar(self, bar, book):
+        self.age += 1
+        self.sum += bar.close
+
+
+class Died(BaseException):
+    pass
+
+
+class History:
+    """A feed that knows the month before the opening."""
+
+    def __init__(self, data, opened):
+        self.rows = list(zip(data.time.tolist(), data.close.tolist(), strict=True))
+        self.opened = opened
+
+    async def history(self, symbols, after, until):
+        return [("AAPL", bar_at(time, close)) for time, close in self.rows if after < time <= until]
+
+
+def bar_at(time, close):
+    bar = Bar()
+    bar.time = bar.known = time
+    bar.span = DAY_NS
+    bar.open = bar.high = bar.low = bar.close = close
+    bar.volume = 1.0
+    return bar
+
+
+@pytest.fixture
+def scene():
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(Counts, data, DAY_NS)
+    opened = data.time.tolist()[-1] + 1
+    run.clock.time = opened
+    venue = SimpleNamespace(
+        clock=run.clock, feed=History(data, opened), account="account",
+        broker=SimpleNamespace(capabilities=Capabilities()),
+    )  # fmt: skip
+    stated = Stated(UNLIMITED, Bounds(), AccountLimits(orders_max=7))
+    wanted = Wanted(
+        "paper", Counts, "tests.stories.test_live_opening:Counts", ("AAPL",), {}, stated, DAY_NS, warm_days=60,
+        adopt=("AAPL",),
+    )  # fmt: skip
+    account = AccountState("account", "USD", 1e5, 1e5, 1e5, {"AAPL": (7.0, 500.0)})
+    run.journal.limit("account", EVERYTHING)
+    return run, venue, wanted, account
+
+
+def open_it(scene):
+    run, venue, wanted, account = scene
+    return asyncio.run(_desk(wanted, run.journal, venue, account))
+
+
+def told(scene):
+    """The state that an opening leads to, with what waits to be heard."""
+    desk = open_it(scene)
+    journal = scene[0].journal
+    offers = [offer.identity for offer in journal.inbox("paper")]
+    return (
+        desk.fold.strategy.age,
+        desk.fold.strategy.sum,
+        offers,
+        desk.fold.engine.book.state,
+        journal.mark("paper", OPENING),
+    )
+
+
+WHERE = ["open_desk", "warm_up", "adopt"]
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("after", [False, True])
+def test_an_opening_that_was_cut_short_is_gone_on_with(scene, monkeypatch, where, after):
+    whole = getattr(running, where)
+
+    def dies(*arguments, **named):
+        if after:
+            whole(*arguments, **named)
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, where, dies)
+        with pytest.raises(Died):
+            open_it(scene)
+    age, total, offers, state, mark = told(scene)
+    closes = [close for _, close in scene[1].feed.rows]
+    assert (age, total) == (len(closes), sum(closes))
+    assert offers == ["adopted:AAPL"]
+    assert state == ACTIVE
+    assert mark == ""
+
+
+def test_an_opening_that_dies_in_the_middle_of_history_is_gone_on_with(scene, monkeypatch):
+    whole = running.warm_up
+
+    def half(desk, events, wall):
+        with monkeypatch.context() as inner:
+            inner.setattr("stratofold.live.open._CHUNK", 5)
+
+            def some():
+                for count, event in enumerate(events):
+                    if count == 13:
+                        raise Died
+                    yield event
+
+            whole(desk, some(), wall)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "warm_up", half)
+        with pytest.raises(Died):
+            open_it(scene)
+    age, total, offers, state, _ = told(scene)
+    closes = [close for _, close in scene[1].feed.rows]
+    assert (age, total, offers, state) == (len(closes), sum(closes), ["adopted:AAPL"], ACTIVE)
