@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, Offer, VenueReport
-from stratofold.fold.lifecycle import UNSURE, WAITING
+from stratofold.fold.lifecycle import WAITING
 from stratofold.live.deliver import venue_id_of
 from stratofold.live.halt import CLEAN_RECONCILE, CLEAN_SEEN
 from stratofold.live.hold import lift_when_clean
@@ -151,7 +151,7 @@ def _outcome(message: Message, state: str, order: VenueOrder | None, now: int) -
     names = (message.client_id, venue_id, message.symbol, message.side, now)
     if message.action == "submit":
         if order is not None:
-            return VenueReport(f"accepted:{message.client_id}", "accepted", *names)
+            return VenueReport(f"resolved:{message.key}", "accepted", *names)
         return VenueReport(f"rejected:{message.client_id}", "rejected", *names, reason="the venue never had it")
     if state == REJECTED:
         reason = "it did not arrive in time"
@@ -169,7 +169,7 @@ async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found
     manifest = desk.manifest
     for order in desk.fold.engine.book.orders:
         name = client_id(manifest.book, manifest.generation, order.number)
-        if order.state in (WAITING, UNSURE) or name in orders or not _is_accepted(desk, order.parent, name):
+        if order.state == WAITING or name in orders or not _is_accepted(desk, order.parent, name):
             continue
         shown = await broker.order(name)
         if shown is None:
@@ -179,7 +179,8 @@ async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found
         kind = _ENDS.get(shown.state)
         if kind is not None and not shown.replaced_by:  # what goes on under another id has not ended
             identity = f"{kind}:{name if kind == 'rejected' else shown.venue_id}"
-            end = VenueReport(identity, kind, name, shown.venue_id, shown.symbol, shown.side, now)
+            names = (name, shown.venue_id, shown.symbol, shown.side, now)
+            end = VenueReport(identity, kind, *names, cumulative=shown.filled)
             found.offered += _offer(desk.journal, manifest.book, [end])
 
 

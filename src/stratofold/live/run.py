@@ -12,21 +12,33 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
+from stratofold.adapters.ports import CLAIMED, DROPPED, READY, UNKNOWN, NoAnswer
 from stratofold.errors import Retry
-from stratofold.events import COMMAND_FLATTEN, COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, Bar, Command, Report
+from stratofold.events import (
+    CANCELLED,
+    COMMAND_FLATTEN,
+    COMMAND_HALT,
+    COMMAND_REDUCE,
+    COMMAND_RESUME,
+    EXPIRED,
+    FILLED,
+    PARTIAL,
+    Bar,
+    Command,
+    Report,
+)
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
-from stratofold.live.deliver import deliver, judged_again, orphans
+from stratofold.live.deliver import deliver, judged_again, orphans, venue_id_of
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken, hold_deaf
 from stratofold.live.protection import is_early
 from stratofold.live.reconcile import Findings, reconcile
 from stratofold.live.siblings import is_siblings
-from stratofold.live.words import observation_of, offer_of, report_of, request_entry
+from stratofold.live.words import client_id, cumulative_of, observation_of, offer_of, report_of, request_entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratofold.adapters.ports import Answer, Broker, Clock, Control, Feed, Message, Signal, Tasks
+    from stratofold.adapters.ports import Answer, Broker, Clock, Control, Feed, Message, Offer, Signal, Tasks
     from stratofold.events import Event
     from stratofold.live.decide import Decided
     from stratofold.live.desk import Desk
@@ -36,6 +48,7 @@ _COMMANDS = {"active": COMMAND_RESUME, "reducing": COMMAND_REDUCE, "halted": COM
 _STRICTNESS = {"active": 0, "reducing": 1, "halted": 2}
 _SECOND_NS = 1_000_000_000
 BATCH_MAX = 256  # market events that share an append at most
+_OVERLAP_NS = 600 * _SECOND_NS  # asked again before what was asked: a history may have a bar late
 
 
 class Watcher(Protocol):
@@ -96,6 +109,7 @@ class Runner:
         self.held = {name for name, held in zip(self.desk.fold.names, self.desk.fold.disabled, strict=True) if held}
         self.ready = False
         self.heard_venue = False
+        self.asked_until = 0  # how far the history was asked, ns UTC
 
     # Beginning.
 
@@ -104,6 +118,9 @@ class Runner:
         now = self.clock.now()
         hold_again(self.desk, now)
         orphans(self.desk.journal, now, self.desk.manifest.book, self._stamp)
+        self._deliver(
+            self.desk.journal.outbox(self.desk.manifest.book, DROPPED)
+        )  # refused, and the book does not know yet
         while True:
             await self.pump()
             try:
@@ -128,8 +145,10 @@ class Runner:
     async def catch_up(self) -> int:
         """Hear what the feed has since the last event; returns how many events there were."""
         progress = self.desk.fold.progress
-        after = min(progress.bar_until, default=0) or self.desk.manifest.opened
-        events = await self.feed.history(self.desk.fold.names, after, self.clock.now())
+        after = max(min(progress.bar_until, default=0) or self.desk.manifest.opened, self.asked_until - _OVERLAP_NS)
+        until = self.clock.now()
+        events = await self.feed.history(self.desk.fold.names, after, until)
+        self.asked_until = until
         for symbol, event in events:
             self.admit(symbol, event)
         await self.pump()
@@ -182,6 +201,16 @@ class Runner:
         self.wake.set()
         return True
 
+    def _is_gap(self, symbol: str, event: Event) -> bool:
+        """Whether bars may be missing before this one: a minute without a trade has none, so the history must say."""
+        handle = self.desk.fold.handles.get(symbol, -1)
+        if not isinstance(event, Bar) or handle < 0:
+            return False
+        asked = self.asked_until - event.span  # our clock may be ahead, and a history behind
+        heard = max(self.desk.fold.progress.bar_until[handle], self.admitted[handle])
+        known = max(heard, self.desk.manifest.opened, asked)
+        return known < event.time - event.span
+
     # Decide.
 
     async def pump(self) -> None:
@@ -198,12 +227,13 @@ class Runner:
         desk = self.desk
         batch = self._commands()
         symbols: set[int] = set()
-        for offer in desk.journal.inbox(desk.manifest.book):
+        offers = desk.journal.inbox(desk.manifest.book)
+        for offer in offers:
             heard = self._read(offer.source, offer.body, offer.number)
             if heard is None:
                 continue
             if isinstance(heard.event, Report):
-                if is_early(desk.fold, heard.event):
+                if is_early(desk.fold, heard.event) or self._awaits(heard.event, offer, offers):
                     continue
                 if heard.event.symbol in symbols:
                     break  # whether a fill is an order's last depends on the one before: read it when that is folded
@@ -216,6 +246,31 @@ class Runner:
             if desk.fold.progress.is_new(event):
                 batch.append(Heard(event))
         return batch or (self._timers() if self.keeps_time else [])
+
+    def _awaits(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
+        """Whether a report is heard later: an end that comes before the fills it counts, a fill before its replace."""
+        orders = self.desk.fold.engine.book.orders
+        place = orders.index(report.number)
+        if place < 0:
+            return False
+        if report.kind in (CANCELLED, EXPIRED):
+            return cumulative_of(offer.body) > orders[place].filled
+        return report.kind in (PARTIAL, FILLED) and self._awaits_replace(report, offer, offers)
+
+    def _awaits_replace(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
+        """Whether a fill is heard after the word on a replace: until then nobody knows of which total it is a part.
+
+        Else an order could be done for the book, and what the replace has made of it work with nobody to mind it.
+        """
+        manifest, journal = self.desk.manifest, self.desk.journal
+        if any(other.identity.startswith("replaced:") for other in offers):
+            return True
+        name = client_id(manifest.book, manifest.generation, report.number)
+        unanswered = journal.outbox(manifest.book, CLAIMED, UNKNOWN)
+        if not any(message.action == "replace" and message.client_id == name for message in unanswered):
+            return False
+        known = venue_id_of(journal, manifest.book, name)
+        return report.kind == FILLED or not offer.identity.startswith(f"fill:{known}:")
 
     def _read(self, source: str, body: bytes, number: int) -> Heard | None:
         """An offer as an event; what cannot be one is written down as dead and taken out."""
@@ -345,9 +400,9 @@ class Runner:
         while not self.stopping:
             try:
                 async for item in self.feed.stream(self.desk.fold.names):
-                    if item is None:
+                    if item is None or self._is_gap(*item):
                         await self.catch_up()
-                    else:
+                    if item is not None:
                         self.admit(*item)
             except (NoAnswer, Retry) as error:
                 self.watcher.failed("feed", error)

@@ -86,13 +86,13 @@ def outgoing(
 
 
 def _still_wanted(fold: Fold, number: int, quantity: float) -> float:
-    """What shall work of order `number` from now on: its total, with the replaces under way, less what is filled."""
+    """What shall work of order `number` from now on: the total that is wanted (NaN: as it is), less what is filled."""
     place = fold.engine.book.orders.index(number)
     if place < 0:
         return quantity
     order = fold.engine.book.orders[place]
     scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
-    return to_grid(order.quantity + order.asked - order.filled, scale)
+    return to_grid(_or(quantity, order.quantity + order.asked) - order.filled, scale)
 
 
 def request_entry(message: Message, envelope: bytes) -> Entry:
@@ -147,6 +147,11 @@ _REPORT_FIELDS = (
 )  # fmt: skip
 
 
+def cumulative_of(body: bytes) -> float:
+    """How much of its order a fact counts as filled; 0 where it does not say."""
+    return _or(unpack(body)[_REPORT_FIELDS.index("cumulative")], 0.0)
+
+
 def report_of(fold: Fold, book: str, generation: str, body: bytes) -> Report | None:
     """The report in an offer's body, None when its symbol is not one of the book's."""
     fact = dict(zip(_REPORT_FIELDS, unpack(body), strict=False))
@@ -184,9 +189,9 @@ def _complete(fold: Fold, place: int, report: Report) -> None:
         report.kind = FILLED if left <= 0.0 else PARTIAL
         report.leaves = max(left, 0.0)
     elif report.kind == REPLACED:
-        # The venue counts the new order alone; the book's order is its total, which is what was asked for.
+        # The venue counts the new order alone; the book's order is its total, with what its forerunners have filled.
         scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
-        report.quantity = to_grid(order.quantity + order.asked, scale)
+        report.quantity = to_grid(_or(report.quantity + order.filled, order.quantity + order.asked), scale)
         report.limit = _or(report.limit, order.limit)
         report.stop = _or(report.stop, order.stop)
     elif report.kind in (EXPIRED, REJECTED) and order.state == WAITING:

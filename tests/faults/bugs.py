@@ -1,0 +1,328 @@
+"""The bug bank: real failures of other people's systems, made again in our code, for the simulation to catch.
+
+What comes in: nothing.  What goes out: `BUGS`, each with the case it is named after and the one change of our source that
+brings it back, and `planted`, which makes the change for a while.
+Why it is shaped so: a mutant is text before and text after, so it is read like a patch; one whose text is gone is an error,
+so the bank cannot rot.  The function's code is changed where it stands, so every import of it has the bug.
+
+The cases F1 to F28 are those of the reliability notes, with the projects in which they were seen.
+"""
+
+import ast
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from importlib import import_module
+from inspect import getsource, unwrap
+from textwrap import dedent
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One failure: its case, where it was seen, the function, the text before and after, and faults that bring it out."""
+
+    name: str
+    case: str
+    where: str
+    before: str
+    after: str
+    faults: dict = field(default_factory=dict)
+
+
+LIVE, ADAPTERS, EMBEDDED = "stratofold.live.", "stratofold.adapters.", "stratofold.adapters.embedded."
+CRASHY = {"crash": 0.02}
+DEAF = {"deaf": 0.5}
+
+BUGS = (
+    Bug(
+        "an order is sent again when its answer does not come",
+        "F2 catalyst 315, dYdX connector 30, trading-gpt 94",
+        ADAPTERS + "brokers.alpaca:AlpacaBroker._send",
+        'return Answer(UNKNOWN, "", f"no answer: {error.why}")',
+        """try:
+                    return await self._calls.send(method, path, body, deadline=deadline, insist=True)
+                except NoAnswer:
+                    return Answer(UNKNOWN, "", f"no answer: {error.why}")""",
+    ),
+    Bug(
+        "a gateway's error is a refusal",
+        "F2 trading-signals 1178",
+        ADAPTERS + "brokers.alpaca_translate:_not_taken",
+        'return _unsure(answer, f"HTTP {answer.status}")',
+        'return _declined(message, answer, "", now)',
+    ),
+    Bug(
+        "no answer is a refusal",
+        "F4 nautilus 4958",
+        ADAPTERS + "brokers.alpaca:AlpacaBroker._send",
+        'return Answer(UNKNOWN, "", f"no answer: {error.why}")',
+        "return translate.not_sent(message, error.why, self._clock.now())",
+    ),
+    Bug(
+        "unknown decays to rejected",
+        "F4 freqtrade 4403, nautilus RFC 4152",
+        LIVE + "reconcile:_unknown",
+        "if _took_effect(desk, message, order):",
+        "if now - message.expires_at > -80_000_000_000:\n            _resolve(desk, message, REJECTED, order, found, now)\n        elif _took_effect(desk, message, order):",
+    ),
+    Bug(
+        "not found is taken as never there",
+        "F5 freqtrade 4403",
+        LIVE + "reconcile:_unknown",
+        "settled = now - message.expires_at >",
+        "settled = True or now - message.expires_at >",
+    ),
+    Bug(
+        "only the list of open orders is asked",
+        "F5 nautilus live.md: lists omit what has just closed",
+        LIVE + "reconcile:_unknown",
+        "order = orders.get(message.client_id) or await broker.order(message.client_id)",
+        "order = orders.get(message.client_id)",
+    ),
+    Bug(
+        "ids belong to the attempt",
+        "F2 Kalshi starter 135, reya-sdk 55",
+        LIVE + "words:outgoing",
+        "name = client_id(book, generation, number)",
+        "name = client_id(book, generation, number + expires_at % 7 * 1_000)",
+    ),
+    Bug(
+        "the kill switch is read before the claim",
+        "F19 hummingbot 2534",
+        EMBEDDED + "desk:verdict",
+        "controlled(message, account, book)",
+        '""',
+        {"meddle": 0.1},
+    ),
+    Bug(
+        "the kill switch stops cancels too",
+        "F19 go-trader 1462: resting orders survive",
+        EMBEDDED + "desk:controlled",
+        'if message.action == "cancel":',
+        'if message.action == "nothing":',
+        {"meddle": 0.5},
+    ),
+    Bug(
+        "the kill switch stops the recorder of fills",
+        "F19 Auramaur 408",
+        LIVE + "run:Runner._gather",
+        "if isinstance(heard.event, Report):",
+        'if isinstance(heard.event, Report):\n                if self.state == "halted":\n                    continue',
+        {"meddle": 0.1},
+    ),
+    Bug(
+        "what has expired is sent all the same",
+        "F22 a cron tick six hours late",
+        EMBEDDED + "desk:verdict",
+        "if time >= message.expires_at:",
+        "if time < 0:",
+        CRASHY,
+    ),
+    Bug(
+        "the writer's epoch is not asked for",
+        "F18 Krypto-bot 325: two deployments",
+        EMBEDDED + "places:Places._move",
+        "(epoch is not None and epoch != head.epoch) or",
+        "",
+    ),
+    Bug(
+        "who takes a book fences nobody",
+        "F18 profit-trailer 328",
+        EMBEDDED + "places:Places.take",
+        "epoch = epoch + 1",
+        "epoch = epoch",
+    ),
+    Bug(
+        "the inbox has no identity",
+        "F8 Kinesis: a retry has a new number",
+        EMBEDDED + "inbox:Inbox.add",
+        "row = (book, offer.source, offer.identity)",
+        'row = (book, offer.source, f"{offer.identity}#{self._store.commits}")',
+    ),
+    Bug(
+        "an inferred fill and the real one are two",
+        "F9 nautilus 3493",
+        ADAPTERS + "brokers.alpaca_translate:_streamed_fill",
+        "cumulative = amount(order.filled_qty)",
+        "cumulative = amount(order.filled_qty) + 0.5",
+    ),
+    Bug(
+        "fills are a sequence: the last one seen ends the order",
+        "F9 nautilus 1001, kuegiBot 2",
+        LIVE + "words:_complete",
+        "report.kind = FILLED if left <= 0.0 else PARTIAL",
+        "pass",
+        {"twice": 0.3},
+    ),
+    Bug(
+        "fills are never subtracted from their order",
+        "F1 Knight, 1 August 2012",
+        "stratofold.fold.step:hear_report",
+        "order.filled = to_grid(order.filled + report.quantity, scale)",
+        "pass",
+    ),
+    Bug(
+        "fills come by the stream alone",
+        "F15 Lean.Alpaca 28, ibx 113",
+        LIVE + "reconcile:_fills",
+        "reports = await broker.executions(since - _OVERLAP_NS)",
+        "reports = []",
+        DEAF,
+    ),
+    Bug(
+        "a fill that is listed late is below the mark",
+        "F15 tradingview-connector 44",
+        LIVE + "reconcile:_fills",
+        "since - _OVERLAP_NS",
+        "since + 1",
+        DEAF,
+    ),
+    Bug(
+        "ends come by the stream alone",
+        "F15 bitfinex-api-node 247",
+        LIVE + "reconcile:reconcile",
+        "await _ends(desk, broker, orders, found, now)",
+        "pass",
+        DEAF,
+    ),
+    Bug(
+        "an end is heard before the fills it counts",
+        "F9 nautilus 3878",
+        LIVE + "run:Runner._awaits",
+        "return cumulative_of(offer.body) > orders[place].filled",
+        "return False",
+    ),
+    Bug(
+        "a lost bar is never missed",
+        "F8 gdax-multipong 4",
+        LIVE + "run:Runner._is_gap",
+        "return known < event.time - event.span",
+        "return False",
+        DEAF,
+    ),
+    Bug(
+        "a bar that comes twice is two",
+        "F8 Kinesis: the producer's retry",
+        LIVE + "fold:Progress.is_new",
+        "return event.time > self.bar_until[event.symbol]",
+        "return event.time >= self.bar_until[event.symbol]",
+    ),
+    Bug(
+        "what a dead process had claimed is nobody's",
+        "F13 powertools 1038",
+        LIVE + "run:Runner.start",
+        "orphans(self.desk.journal, now, book, self._stamp)",
+        "pass",
+        CRASHY,
+    ),
+    Bug(
+        "in progress means: run it again",
+        "F13 powertools 4759, sbtc 390",
+        LIVE + "run:Runner.start",
+        "orphans(self.desk.journal, now, book, self._stamp)",
+        "self._deliver(self.desk.journal.outbox(book, CLAIMED))",
+        CRASHY,
+    ),
+    Bug(
+        "what a dead process was doing was refused",
+        "F13 hyp3 2721",
+        LIVE + "deliver:orphans",
+        "Answer(UNKNOWN,",
+        "Answer(REJECTED,",
+        CRASHY,
+    ),
+    Bug(
+        "an order leaves without a row in the outbox",
+        "F2 shobhit727/trade 43: intent after effect",
+        EMBEDDED + "journal:Journal._append",
+        "self._outbox.add(place.number, claimed or messages)",
+        "pass",
+    ),
+    Bug(
+        "what was heard stays in the inbox",
+        "F12 Lambda: the whole batch again",
+        EMBEDDED + "journal:Journal._append",
+        "self._inbox.handle(place.number, handled)",
+        "pass",
+    ),
+    Bug(
+        "a snapshot does not say how far it goes",
+        "F24 restart on an old state",
+        LIVE + "desk:restore_fold",
+        "step, after, state = kept",
+        "step, _, state = kept",
+    ),
+    Bug(
+        "records of one append hang on the same link",
+        "F25 a chain that forks",
+        EMBEDDED + "places:Places._move",
+        "chain = link(chain,",
+        "chain = link(head.chain,",
+    ),
+    Bug(
+        "unknown orders reserve nothing",
+        "F4 nautilus 3879: orders stack",
+        EMBEDDED + "journal:Journal._settle",
+        "if moved and state == REJECTED and",
+        'if moved and state != "accepted" and',
+    ),
+    Bug(
+        "what is done reserves for ever",
+        "F11 openfactcheck 43: a counter of its own",
+        LIVE + "decide:_done",
+        "for step in steps for row in step.orders",
+        "for step in steps for row in step.orders[1:]",
+    ),
+    Bug(
+        "a replace asks for the total again",
+        "F9 alpacahq/Alpaca-API 165: the new order counts from 0",
+        LIVE + "words:_still_wanted",
+        "- order.filled, scale)",
+        "- 0.0, scale)",
+    ),
+    Bug(
+        "a fill of what a replace made is heard before the replace",
+        "F10 nautilus 5000: a working order is dropped",
+        LIVE + "run:Runner._awaits",
+        "self._awaits_replace(report, offer, offers)",
+        "False",
+    ),
+    Bug(
+        "message keys begin anew",
+        "F28 SnapStart: cloned uniqueness",
+        LIVE + "decide:_messages",
+        "first = desk.fold.steps * 100",
+        "first = 0",
+    ),
+    Bug(
+        "what was refused before a crash is told to nobody",
+        "F13 zero remaining time",
+        LIVE + "run:Runner.start",
+        "self._deliver(self.desk.journal.outbox(book, DROPPED))",
+        "pass",
+        {"crash": 0.03, "meddle": 0.1},
+    ),
+)
+
+
+@contextmanager
+def planted(bug):
+    """Our code with one bug, for a while."""
+    module_name, _, path = bug.where.partition(":")
+    module = import_module(module_name)
+    function = unwrap(reduce(getattr, path.split("."), module))
+    source = getsource(function)
+    if bug.before not in source:
+        raise LookupError(f"{bug.where} no longer says {bug.before!r}")
+    tree = ast.parse(dedent(source.replace(bug.before, bug.after)))
+    tree.body[0].decorator_list = []
+    future = ast.parse("from __future__ import annotations").body
+    made = dict(vars(sys.modules[function.__module__]))
+    exec(compile(ast.Module(future + tree.body, []), f"<{bug.name}>", "exec"), made)  # noqa: S102  our own source
+    sound = function.__code__
+    function.__code__ = made[function.__name__].__code__
+    try:
+        yield
+    finally:
+        function.__code__ = sound

@@ -1,0 +1,179 @@
+"""The invariants: cheap ones after every event, rebuilds at each crash and the end, quiescence when faults have stopped.
+
+Names are those of the reliability notes: I1 accepted once, I2 positions are the sum of executions, I3 written before sent, I5
+the chain and the rebuild, I7 no end without evidence, I11 fills within the order, I13 everything settles.
+"""
+
+from stratofold.adapters.ports import CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
+from stratofold.events import Bar
+from stratofold.live.audit import audit_verify
+from stratofold.live.desk import event_in
+from stratofold.live.words import client_id, number_of
+from stratofold.wire import unpack
+
+from .market import MINUTE
+from .strategy import TOTAL
+
+SYMBOLS = ("AAA", "BBB")
+CYCLES_MAX = 3
+
+
+class Laws:
+    """What must always hold of one rig."""
+
+    def __init__(self, rig):
+        self.rig = rig
+        self.violations = []
+        self._seen = 0
+        self._fills = 0
+
+    def broken(self, what):
+        """A law does not hold."""
+        if len(self.violations) < 20:
+            self.violations.append(f"{self.rig.world.now}: {what}")
+
+    def cheap(self):
+        """After every event: only what is new is looked at."""
+        accepted = self.rig.broker.accepted
+        while self._seen < len(accepted):
+            client = accepted[self._seen]
+            self._seen += 1
+            if accepted.count(client) > 1:
+                self.broken(f"I1: {client} was accepted twice")
+            message = self.rig.journal.message("sim", client)
+            if message is None:
+                self.broken(f"I3: {client} is at the venue and was never written down")
+            elif message.state == READY:
+                self.broken(f"I3: {client} is at the venue and was never claimed")
+
+    def claimed(self, messages, epoch, time):
+        """At a claim: nothing that a control forbids, nothing that has expired, nobody but the last writer (I4, I8, I9)."""
+        journal = self.rig.journal
+        state = "active"
+        for control in journal.controls("account"):
+            if control.scope == "book":
+                state = control.state
+        for message in messages:
+            if message.state != CLAIMED or message.action == "cancel":
+                continue
+            if state == "halted" or (state == "reducing" and not message.reduces):
+                self.broken(f"I4: {message.key} was claimed while {state}")
+            if time is not None and message.expires_at < time:
+                self.broken(f"I9: {message.key} was claimed after it had expired")
+            if epoch != journal.head("sim").epoch:
+                self.broken(f"I8: {message.key} was claimed by a writer that is fenced")
+
+        for message in messages:
+            if message.action == "replace" and message.quantity + self._filled_of(message) > TOTAL:
+                self.broken(f"I6: {message.key} makes more of its order than was wanted")
+            if message.state == DROPPED and message.action == "cancel" and "expired" not in message.answer:
+                self.broken(f"I4: the cancel {message.key} was held back: {message.answer}")
+
+    def _filled_of(self, message):
+        """What the writer knows to be filled of a message's order."""
+        orders = self.rig.runner.desk.fold.engine.book.orders
+        place = orders.index(number_of("sim", "g1", message.client_id))
+        return orders[place].filled if place >= 0 else 0.0
+
+    def taken(self, epoch):
+        """At a take: the epoch is above every one before (I8)."""
+        if epoch <= self.rig.epoch:
+            self.broken(f"I8: epoch {epoch} after {self.rig.epoch}")
+        self.rig.epoch = epoch
+
+    def settled(self, key):
+        """At an answer: a message never leaves an end, and rejected has evidence: the venue never had it (I7)."""
+        message = self.rig.journal.message("sim", key)
+        if message is None or message.action != "submit":
+            return
+        if message.state == REJECTED and message.client_id in self.rig.broker.by_client:
+            self.broken(f"I7: {key} is at the venue, and was written down as {message.state}: {message.answer}")
+        if message.state == UNKNOWN and key not in self.rig.journal.reserved("account"):
+            order = self.rig.broker.by_client.get(key)
+            if order is None or order["status"] in ("new", "partially_filled"):
+                self.broken(f"I6: {key} is unknown and reserves nothing")
+
+    def crashed(self):
+        """At a crash: the chain, and the state rebuilt."""
+        audit = audit_verify(self.rig.journal)
+        if not audit.ok:
+            self.broken(f"I5: {audit.findings[0]}")
+        whole, quick = self.rig.rebuilt()
+        if whole.save() != quick.save():
+            self.broken("I5: the state rebuilt from every record is not the restored one")
+        for order in whole.engine.book.orders:
+            if order.filled > order.quantity:
+                self.broken(f"I11: order {order.number} is overfilled")
+
+    def quiesce(self):
+        """When faults have stopped for a while: nothing unknown, nothing under way, positions and cash equal to the unit."""
+        rig = self.rig
+        self.crashed()
+        for state in (UNKNOWN, CLAIMED, READY):
+            left = rig.journal.outbox("sim", state)
+            if left:
+                self.broken(f"I13: {len(left)} messages are {state}: {left[0].key}")
+        if rig.journal.inbox("sim"):
+            self.broken("I13: the inbox is not empty")
+        fold = rig.rebuilt()[1]
+        self._heard()
+        self._reserved(fold)
+        self._filled()
+        if rig.cycles_to_clean is None or rig.cycles_to_clean > CYCLES_MAX:
+            self.broken(f"G9: clean after {rig.cycles_to_clean} reconciliations")
+        ledger = fold.engine.book.ledger
+        for handle, name in enumerate(fold.names):
+            held = ledger.holdings[handle].quantity
+            if held != rig.broker.positions[name]:
+                self.broken(f"I2: {name}: the book holds {held}, the broker {rig.broker.positions[name]}")
+        if ledger.cash_steps[0] != rig.broker.cash:
+            self.broken(f"I2: the book has {ledger.cash_steps[0]} cents, the broker {rig.broker.cash}")
+        open_there = {
+            one["client"] for one in rig.broker.orders.values() if one["status"] in ("new", "partially_filled")
+        }
+        if len(open_there) != sum(1 for order in fold.engine.book.orders if order.state != 0):
+            self.broken(
+                f"I13: open at the broker {sorted(open_there)}, in the book {[o.number for o in fold.engine.book.orders]}"
+            )
+
+    def _heard(self):
+        """Every bar of the market was folded, once and in order (I14)."""
+        rig = self.rig
+        heard = [
+            event
+            for event in (event_in(one.body) for one in rig.journal.records("sim") if one.kind == "event")
+            if isinstance(event, Bar)
+        ]
+        told = [(SYMBOLS.index(symbol), start + MINUTE) for symbol, start, *_ in rig.market.bars]
+        for handle, name in enumerate(SYMBOLS):
+            mine = [event.time for event in heard if event.symbol == handle]
+            if (
+                mine != [time for symbol, time in told if symbol == handle][: len(mine)]
+                or len(mine) < len(told) // 2 - 1
+            ):
+                self.broken(f"I14: of {name} {len(mine)} bars were heard, {len(told) // 2} were told")
+
+    def _filled(self):
+        """Order by order, the book has filled what the broker has (I2).
+
+        Not asked of an order that filled while a replace was on its way: the venue then does more than was asked for.
+        """
+        theirs, raced = {}, set()
+        for order in self.rig.broker.orders.values():
+            name = "-".join(order["client"].split("-")[:3])
+            theirs[name] = theirs.get(name, 0) + order["filled"]
+            if order["replaced_by"] and order["filled"]:
+                raced.add(name)
+        for record in self.rig.journal.records("sim"):
+            rows = unpack(record.body)[4] if record.kind == "event" else ()
+            for row in rows:
+                name = client_id("sim", "g1", row[0])
+                if name not in raced and row[13] != theirs.get(name, 0):
+                    self.broken(f"I2: {name} ended with {row[13]} filled, the broker has {theirs.get(name, 0)}")
+
+    def _reserved(self, fold):
+        """What is reserved is what is open (I6)."""
+        open_here = {client_id("sim", "g1", order.number) for order in fold.engine.book.orders}
+        for name in self.rig.journal.reserved("account"):
+            if name not in open_here:
+                self.broken(f"I6: {name} is done, and still reserves")

@@ -1,0 +1,30 @@
+"""A strategy that never rests: market and limit orders, cancels and replaces, decided by the prices alone."""
+
+from stratofold.fold.strategy import Strategy
+
+TOTAL = 40.0  # what every replace wants in all
+
+
+class Restless(Strategy):
+    """Orders by the last cents of each close."""
+
+    def setup(self):
+        """Nothing was ordered."""
+        self.last = 0
+
+    def on_bar(self, bar, book):
+        """One thing a bar."""
+        digit = int(bar.close * 100.0) % 7
+        held = book.position(bar.symbol)
+        if digit < 2 and held < 300.0:
+            self.last = book.buy(bar.symbol, 10.0 + digit)
+        elif digit == 2 and held > -300.0:
+            self.last = book.sell(bar.symbol, 15.0)
+        elif digit == 3:
+            self.last = book.buy(bar.symbol, 20.0, limit=bar.close - 0.05)
+        elif digit == 4 and self.last > 0:
+            book.cancel(self.last)
+        elif digit == 5 and self.last > 0:
+            book.replace(self.last, quantity=TOTAL)
+        elif digit == 6:
+            book.target_quantity(bar.symbol, 0.0)

@@ -1,0 +1,196 @@
+"""One seed's world: time, chance, and coroutines that run when it says so.
+
+What comes in: a seed.  What goes out: a schedule of things that happen, each counted and folded into a trace hash.
+Why it is shaped so: production code awaits only what its ports give it, so a world of thirty lines can stand where an event
+loop stands; nothing here reads a clock, a hash or a set's order, so the same seed is the same run everywhere.
+"""
+
+import hashlib
+from heapq import heappop, heappush
+from inspect import CORO_CREATED, getcoroutinestate
+from random import Random
+
+SECOND = 1_000_000_000
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Later:
+    """Something awaited: resolved once, with a value or an error."""
+
+    __slots__ = ("done", "error", "task", "value")
+
+    def __init__(self):
+        self.done = False
+        self.value = None
+        self.error = None
+        self.task = None
+
+    def __await__(self):
+        if not self.done:
+            yield self
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class World:
+    """The schedule: `at` puts a thing on it, `run` makes things happen."""
+
+    def __init__(self, seed, start):
+        self.random = Random(seed)
+        self.now = start
+        self.events = 0
+        self._heap = []
+        self._order = 0
+        self._trace = hashlib.sha256()
+        self.works = []  # every coroutine: one that is forgotten half-way would be run to its end whenever memory is tidied
+
+    def at(self, time, what, *arguments):
+        """Call `what` at `time`; things of one time happen in an order of chance."""
+        self._order += 1
+        heappush(self._heap, (time, self.random.random(), self._order, what, arguments))
+
+    def after(self, seconds, what, *arguments):
+        """Call `what` so many seconds from now."""
+        self.at(self.now + int(seconds * SECOND), what, *arguments)
+
+    def note(self, text):
+        """Fold something that happened into the trace, and count it."""
+        self.events += 1
+        self._trace.update(f"{self.now}|{text}\n".encode())
+
+    def stop(self):
+        """Nothing happens any more."""
+        self._heap.clear()
+
+    def close(self):
+        """What never began is not missed."""
+        for work in self.works:
+            if getcoroutinestate(work) == CORO_CREATED:
+                work.close()
+
+    @property
+    def trace(self):
+        """The hash of everything that happened."""
+        return self._trace.hexdigest()
+
+    def run(self, until, each, events_max):
+        """Make things happen until a time, or until there were so many; `each` is called after every one."""
+        while self._heap and self._heap[0][0] <= until and self.events < events_max:
+            time, _, _, what, arguments = heappop(self._heap)
+            self.now = max(self.now, time)
+            what(*arguments)
+            each()
+        self.now = max(self.now, until)
+
+
+class Process:
+    """Coroutines that live and die together; also the ports `Tasks` and `Clock`."""
+
+    def __init__(self, world, name, skew_ns=0):
+        self.world = world
+        self.name = name
+        self.alive = True
+        self.failure = None
+        self.skew_ns = skew_ns
+
+    # The port Clock.
+
+    def now(self):
+        return self.world.now + self.skew_ns
+
+    def monotonic(self):
+        return self.world.now
+
+    async def sleep(self, seconds):
+        later = Later()
+        self.world.after(max(seconds, 0.0), self.resolve, later, None, "timer")
+        await later
+
+    # The port Tasks.
+
+    def spawn(self, name, work):
+        self.world.works.append(work)
+        self.world.at(self.world.now, self._step, _Task(name, work), None)
+
+    def signal(self):
+        return Signal(self)
+
+    # What makes coroutines go on.
+
+    def resolve(self, later, value, what, error=None):
+        """Give a coroutine what it waits for, if there is anybody to give it to."""
+        if not self.alive or later.done:
+            return
+        self.world.note(f"{self.name} {what}")
+        later.done, later.value, later.error = True, value, error
+        if later.task is not None:
+            self._step(later.task, None)
+
+    def _step(self, task, value):
+        """Run a coroutine until it waits again."""
+        if not self.alive:
+            return
+        try:
+            while True:
+                later = task.work.send(value)
+                if later.done:
+                    continue
+                later.task = task
+                return
+        except StopIteration:
+            return
+        except Crash:
+            self.die("crash")
+        except Exception as error:  # noqa: BLE001  it ends the process, and the rig judges it
+            self.failure = error
+            self.die(f"{type(error).__name__}")
+
+    def die(self, why):
+        """Nothing of it goes on."""
+        if self.alive:
+            self.alive = False
+            self.world.note(f"{self.name} dies: {why}")
+
+
+class _Task:
+    __slots__ = ("name", "work")
+
+    def __init__(self, name, work):
+        self.name = name
+        self.work = work
+
+
+class Signal:
+    """The port `Signal`."""
+
+    __slots__ = ("_process", "_set", "_waiting")
+
+    def __init__(self, process):
+        self._process = process
+        self._set = False
+        self._waiting = []
+
+    def set(self):
+        waiting, self._waiting = self._waiting, []
+        self._set = not waiting
+        for later in waiting:
+            self._process.world.at(self._process.world.now, self._process.resolve, later, True, "signal")
+
+    async def wait(self, timeout_seconds=None):
+        if self._set:
+            self._set = False
+            return True
+        later = Later()
+        self._waiting.append(later)
+        if timeout_seconds is not None:
+            self._process.world.after(timeout_seconds, self._timeout, later)
+        return await later
+
+    def _timeout(self, later):
+        if later in self._waiting:
+            self._waiting.remove(later)
+            self._process.resolve(later, False, "timeout")
