@@ -2,8 +2,49 @@
 
 import argparse
 import time
+from dataclasses import dataclass, field
 
 from .rig import Rig
+
+
+@dataclass
+class Tally:
+    """What many seeds showed."""
+
+    seeds: int = 0
+    events: int = 0
+    crashes: int = 0
+    orders: int = 0
+    cpu_seconds: float = 0.0
+    bad: dict = field(default_factory=dict)
+
+    def __str__(self):
+        rate = self.events / max(self.cpu_seconds, 1e-9)
+        found = (
+            f"{len(self.bad)} with violations" if self.bad else f"none broke a law (95 % bound {3 / self.seeds:.3%})"
+        )
+        return (
+            f"{self.seeds:,} seeds, {self.orders:,} orders, {self.crashes:,} crashes, {self.events:,} events, "
+            f"{rate:,.0f} a CPU-second: {found}"
+        )
+
+
+def run_seeds(seeds, *, traces=False):
+    """Run each seed; says at once what is broken, and the trace hash if asked."""
+    tally, began = Tally(), time.process_time()
+    for seed in seeds:
+        verdict = Rig(seed).run()
+        tally.seeds += 1
+        tally.events += verdict.events
+        tally.crashes += verdict.crashes
+        tally.orders += verdict.orders
+        if traces:
+            print("trace", seed, verdict.trace)
+        if verdict.violations:
+            tally.bad[seed] = verdict.violations
+            print(seed, verdict.violations[:3])
+    tally.cpu_seconds = time.process_time() - began
+    return tally
 
 
 def main():
@@ -11,18 +52,12 @@ def main():
     arguments = argparse.ArgumentParser(description=main.__doc__)
     arguments.add_argument("--seeds", type=int, default=100)
     arguments.add_argument("--from", dest="first", type=int, default=0)
+    arguments.add_argument("--traces", action="store_true", help="print the hash of each seed's trace")
     said = arguments.parse_args()
-    began, events, bad = time.process_time(), 0, 0
-    for seed in range(said.first, said.first + said.seeds):
-        verdict = Rig(seed).run()
-        events += verdict.events
-        if verdict.violations:
-            bad += 1
-            print(seed, verdict.violations[:3])
-    taken = time.process_time() - began
-    bound = f"95 % bound {3 / said.seeds:.2%}" if not bad else ""
-    print(f"{said.seeds} seeds, {events:,} events, {events / taken:,.0f} a CPU-second, {bad} with violations {bound}")
+    tally = run_seeds(range(said.first, said.first + said.seeds), traces=said.traces)
+    print(tally)
+    return 1 if tally.bad else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

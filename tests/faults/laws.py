@@ -88,6 +88,10 @@ class Laws:
             return
         if message.state == REJECTED and message.client_id in self.rig.broker.by_client:
             self.broken(f"I7: {key} is at the venue, and was written down as {message.state}: {message.answer}")
+        if self.rig.faults.is_out():
+            self.rig.unknown_in_outage += message.state == UNKNOWN
+            if message.state == REJECTED and "never arrived" in message.answer:
+                self.broken(f"G4: {key} was ended while nobody could be asked")
         if message.state == UNKNOWN and key not in self.rig.journal.reserved("account"):
             order = self.rig.broker.by_client.get(key)
             if order is None or order["status"] in ("new", "partially_filled"):

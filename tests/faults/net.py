@@ -9,7 +9,7 @@ import msgspec
 
 from stratofold.adapters.ports import NoAnswer, Response
 
-from .world import Later
+from .world import SECOND, Later
 
 _ERRORS = (500, 502, 503, 504)
 
@@ -18,16 +18,21 @@ class Faults:
     """How often each thing goes wrong, as a fraction of 1; all of it stops at `until` (ns)."""
 
     def __init__(self, world, *, loss=0.03, drop=0.06, error=0.03, throttle=0.01, deaf=0.1, twice=0.1, cut=0.01, crash=0.002,
-                 meddle=0.01, outage=(0, 0), until=0):  # fmt: skip
+                 meddle=0.01, mute=None, outage=(0, 0), until=0):  # fmt: skip
         self.world = world
         self.loss, self.drop, self.error, self.throttle = loss, drop, error, throttle
         self.deaf, self.twice, self.cut, self.crash, self.until = deaf, twice, cut, crash, until
+        self.mute = deaf if mute is None else mute  # the same of the trade stream, if it is another
         self.meddle = meddle  # that another process acts just before ours commits
         self.outage = outage  # from when to when (ns) no question is answered
 
     def is_out(self):
         """Whether the venue answers no question now."""
         return self.outage[0] <= self.world.now < self.outage[1]
+
+    def is_going_out(self):
+        """Whether an outage begins within two seconds: answers to what is sent now are lost."""
+        return self.outage[0] - 2 * SECOND <= self.world.now < self.outage[0]
 
     def strikes(self, chance):
         """Whether something goes wrong now."""
@@ -63,7 +68,7 @@ class Net:
             status, said = (self.market if self.market.serves(url) else self.broker).answer(method, url, body)
         data = b"" if said is None else msgspec.json.encode(said)
         delay = world.random.random() * 0.05
-        if faults.strikes(faults.drop):
+        if faults.strikes(faults.drop) or (method == "POST" and faults.is_going_out()):
             world.after(timeout_seconds, self.process.resolve, later, None, "cut", NoAnswer("the answer was lost"))
         elif faults.strikes(faults.error):
             world.after(delay, self.process.resolve, later, Response(world.random.choice(_ERRORS), {}, b"{}"), "5xx")
@@ -95,10 +100,14 @@ class _Socket:
         faults, world = self.net.faults, self.process.world
         if faults.strikes(faults.cut):
             world.after(world.random.random() * 0.2, self._arrive, None)
-        if faults.is_out() or faults.strikes(faults.deaf):
+        if faults.is_out() or faults.strikes(self.deafness()):
             return
         for _ in range(2 if faults.strikes(faults.twice) else 1):
             world.after(world.random.random() * 0.2, self._arrive, frame)
+
+    def deafness(self):
+        """How many frames are lost."""
+        return self.net.faults.deaf
 
     def say(self, frame):
         """A frame that nothing happens to."""
@@ -146,6 +155,10 @@ class TradeSocket(_Socket):
     def __init__(self, net):
         super().__init__(net)
         net.broker.listeners.append(self.push)
+
+    def deafness(self):
+        """How many updates are lost."""
+        return self.net.faults.mute
 
     async def send(self, data):
         """The port: authenticate, listen."""

@@ -34,7 +34,7 @@ SYMBOLS = ("AAA", "BBB")
 ACCESS = Access("key", "secret", "http://broker", "ws://broker/stream", "http://broker", "ws://data")
 CALM_SECONDS = 130  # the oldest message has expired (90 s) and the venue has had its 30 s
 EVENTS_MAX = 60_000  # twenty times what a seed has
-SPIN_COMMITS = 300  # at one moment
+SPIN_COMMITS = 2_000  # at one moment
 decide.SNAPSHOT_STEPS = 25  # so that a few minutes see many snapshots
 WIDE = {name: getattr(Unlimited(), name) for name in Limits.__slots__}
 
@@ -114,7 +114,7 @@ class Rig:
         self.broker.list_lag_max = chance.choice((0.0, 2.0, 20.0))
         self.broker.dedupes = chance.random() < 0.5
         self.market = Market(self.world, self.broker, SYMBOLS, self.until)
-        outage = tuple(START + minute * 60 * SECOND for minute in outage_minutes)
+        outage = tuple(START + int(minute * 60 * SECOND) for minute in outage_minutes)
         self.faults = Faults(self.world, until=self.until, outage=outage, **faults)
         self.journal = Journal()
         self.journal.limit("account", AccountLimits(1e12, 10_000, 1e12, 100_000, self_match=True))
@@ -134,6 +134,7 @@ class Rig:
         self.spun = (0, 0)
         self.cycles_to_clean = None
         self.cycles = 0
+        self.unknown_in_outage = 0
         self.laws = Laws(self)
         if chance.random() < 0.3:
             self.world.after(30 + chance.random() * minutes * 50, self.usurp)
