@@ -2,8 +2,8 @@
 
 What comes in: modules as LLVM assembly without a target, the name of the entry, and a target.
 What goes out: the bytes of a kernel file (`loader.py` says how it looks), or a `Flat` for whoever wants the code alone.
-Why it is shaped so: the modules are linked, everything but the entry becomes internal, a first short pipeline inlines
-the strategy into the engine's loops, `hot` doubles them, and one O3 pipeline runs over the whole.  Bits are kept: no
+Why it is shaped so: a first short pipeline inlines the strategy into the entry's loops, and nothing else; `hot` doubles
+them; they are linked with the rest, everything but the entry becomes internal, and one O3 pipeline runs over the whole.  Bits are kept: no
 fast-math flag may come in, a product and a sum are never fused, and floats are not reordered, so that all targets agree.
 
 Targets: `native` is this processor and this operating system's calling convention; `x86-64-v2` and `x86-64-v3` are
@@ -102,9 +102,7 @@ def _unknown(what: str) -> Setup:
 def flatten(modules: Iterable[str], entry: str, target: Target) -> image.Flat:
     """Link, internalise, optimise once, and place the code of `target`.  Raises as `emit` does."""
     machine = _machine(target)
-    module = _joined(modules, target, machine)
-    _internalise(module, entry)
-    module = _optimised(module, entry, target, machine)
+    module = _optimised(modules, entry, target, machine)
 
     def library(name: str) -> bytes | None:
         return _runtime_object(name, target)
@@ -116,10 +114,7 @@ def assembly(modules: Iterable[str], entry: str, target: str = "native") -> str:
     """The assembly text of the same code, for whoever wants to read it (and for the tests of what must not be there)."""
     goal = resolve(target)
     machine = _machine(goal)
-    module = _joined(modules, goal, machine)
-    _internalise(module, entry)
-    module = _optimised(module, entry, goal, machine)
-    return str(machine.emit_assembly(module))
+    return str(machine.emit_assembly(_optimised(modules, entry, goal, machine)))
 
 
 def _makers() -> dict[str, str]:
@@ -170,14 +165,17 @@ _INEXACT = re.compile(
 )
 
 
-def _joined(modules: Iterable[str], target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
-    """All modules as one module of the target."""
-    parsed = [_parsed(text, target, machine) for text in modules]
-    if not parsed:
+def _joined(modules: Iterable[str], target: Target, machine: llvm.TargetMachine) -> str:
+    """All modules as one text."""
+    texts = list(modules)
+    if not texts:
         raise Bug("SF610", "there is no module to compile")
-    for other in parsed[1:]:
-        parsed[0].link_in(other)
-    return parsed[0]
+    if len(texts) == 1:
+        return texts[0]
+    first, *others = (_parsed(text, target, machine) for text in texts)
+    for other in others:
+        first.link_in(other)
+    return str(first)
 
 
 def _parsed(text: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
@@ -193,20 +191,45 @@ def _parsed(text: str, target: Target, machine: llvm.TargetMachine) -> llvm.Modu
     return module
 
 
+def _link(module: llvm.ModuleRef, entry: str, *, others: str, entry_is: str) -> None:
+    """Give every function that the module defines its linkage: the entry `entry_is`, the others `others`."""
+    for function in module.functions:
+        if not function.is_declaration:
+            function.linkage = entry_is if function.name == entry else others
+
+
 def _internalise(module: llvm.ModuleRef, entry: str) -> None:
     """Nothing but the entry can be called from outside, so that everything else may be inlined or dropped."""
-    found = False
-    for value in (*module.functions, *module.global_variables):
-        if value.is_declaration:
-            continue
-        found = found or value.name == entry
-        value.linkage = "external" if value.name == entry else "internal"
-    if not found:
+    _link(module, entry, others="internal", entry_is="external")
+    for variable in module.global_variables:
+        if not variable.is_declaration:
+            variable.linkage = "internal"
+
+
+_NOT_INLINED = re.compile(r"^define internal ([^\n]* noinline[^\n]*) \{\n.*?^\}\n", re.MULTILINE | re.DOTALL)
+
+
+def _optimised(modules: Iterable[str], entry: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """The modules as one, after doubling of the entry's hot loops (`hot`) and the whole pipeline."""
+    text = _joined(modules, target, machine)
+    module = _parsed(text, target, machine)
+    if not any(function.name == entry and not function.is_declaration for function in module.functions):
         raise Bug("SF610", f"no module defines the entry `{entry}`")
+    _link(module, entry, others="external", entry_is="available_externally")
+    doubled = _doubled(text, entry, target, machine)
+    doubled.link_in(module)
+    _internalise(doubled, entry)
+    _optimise(doubled, machine)
+    return doubled
 
 
-def _optimised(module: llvm.ModuleRef, entry: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
-    """The module after inlining into the entry, doubling of its hot loops (`hot`), and the whole pipeline."""
+def _doubled(text: str, entry: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """A module of nothing but the entry: what is inlined into it is there, and its hot loops are doubled.
+
+    What is never inlined is only declared, which spares LLVM two thirds of this first round.
+    """
+    module = _parsed(_NOT_INLINED.sub(r"declare \1\n", text), target, machine)
+    _link(module, entry, others="available_externally", entry_is="external")
     builder = _builder(machine, 1)
     builder.getModulePassManager().run(module, builder)
     names_and_memory = llvm.create_new_function_pass_manager()
@@ -214,9 +237,7 @@ def _optimised(module: llvm.ModuleRef, entry: str, target: Target, machine: llvm
     names_and_memory.add_register_to_memory_pass()
     names_and_memory.add_instruction_namer_pass()
     names_and_memory.run(module.get_function(entry), builder)
-    doubled = _parsed(hot.split(str(module), entry), target, machine)
-    _optimise(doubled, machine)
-    return doubled
+    return _parsed(hot.split(str(module), entry), target, machine)
 
 
 def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
