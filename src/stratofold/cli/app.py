@@ -20,6 +20,7 @@ from stratofold.cli import (
     doctor,
     exchange,
     flatten,
+    fork,
     freeze,
     halt,
     init,
@@ -54,7 +55,7 @@ app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
 for one in (
-    status.status, halt.halt, resume.resume, flatten.flatten, cancel.cancel, reconcile.reconcile, verify.verify, why.why, watch.watch,
+    status.status, halt.halt, resume.resume, flatten.flatten, cancel.cancel, reconcile.reconcile, fork.fork, verify.verify, why.why, watch.watch,
     webhook.webhook,
 ):  # fmt: skip
     app.command(name=one.__name__)(one)

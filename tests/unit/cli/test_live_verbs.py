@@ -148,6 +148,33 @@ def test_flatten_is_rehearsed_before_it_is_asked_for(traded, capsys):
     assert said(capsys, "status", *home(traded))["books"][0]["inbox"] == 0
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 1.0])
+def test_a_fork_with_nothing_changed_ends_where_the_book_did_to_the_cent(traded, capsys, share):
+    steps = said(capsys, "status", *home(traded))["books"][0]["steps"]
+    told = said(capsys, "fork", "--at", str(max(1, int(steps * share))), *home(traded))
+    assert told["would"] == told["was"]
+    assert (told["events"] == 0) == (share == 1.0)
+
+
+def test_a_fork_with_another_parameter_says_what_would_have_been(traded, capsys):
+    before = said(capsys, "status", *home(traded))
+    told = said(capsys, "fork", "--at", "100", "--set", "fast=10", *home(traded))
+    assert told["would"]["equity"] != told["was"]["equity"]
+    assert told["would"]["fills"] > 0
+    assert said(capsys, "status", *home(traded)) == before
+    assert run(["fork", "--at", "100", "--set", "fast=10", *home(traded)]) == 0
+    assert "it would be" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["--at", "0"], "SF960"), (["--at", "9999"], "SF960"), (["--at", "9", "--set", "fast"], "SF961"),
+     (["--at", "9", "--set", "fst=9"], "SF100")],
+)  # fmt: skip
+def test_a_fork_that_cannot_be(traded, capsys, words, code):
+    assert said(capsys, "fork", *words, *home(traded), code=2)["errors"][0]["code"] == code
+
+
 def test_a_book_that_is_not_there(traded, capsys):
     for verb in (["status", "--book", "other"], ["why", "1", "--book", "other"], ["verify", "--book", "other"]):
         assert said(capsys, *verb, *home(traded), code=2)["errors"][0]["code"] == "SF805"
