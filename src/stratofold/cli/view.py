@@ -56,7 +56,12 @@ def picture_of(runner: Runner, supervisor: Supervisor) -> Any:
     desk, picture = supervisor.desk, supervisor.picture
     book = desk.fold.engine.book
     head = Table.grid(padding=(0, 2))
-    head.add_row(f"book {desk.manifest.book}", f"equity {book.equity:,.2f}", f"cash {book.cash:,.2f}", runner.state)
+    head.add_row(
+        f"book {desk.manifest.book}",
+        f"equity {book.equity:,.2f} ({book.equity - desk.manifest.capital:+,.2f})",
+        f"cash {book.cash:,.2f}",
+        runner.state,
+    )
     head.add_row(
         f"{picture.events:,} events", f"{picture.orders} orders, {book.orders.count} working, {picture.unknown} unknown",
         f"{picture.fills} fills, {picture.refusals} refusals", f"decide {picture.decide_ms:.2f} ms, answer {picture.answer_ms:.1f} ms",
