@@ -62,13 +62,10 @@ def test_requirements_are_pinned_and_hashed(path):
 
 def test_what_the_tests_add_does_not_move_what_the_product_runs_on():
     def pins(name):
-        return set(
-            re.findall(r"^([a-z0-9_.-]+==\S+(?: ; [^\\]+)?)", (ROOT / "requirements" / name).read_text(), re.MULTILINE)
-        )
+        # On which systems something is wanted may differ: the tests want more; which version may not.
+        return set(re.findall(r"^([a-z0-9_.-]+==\S+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
 
     named = {pin.partition("==")[0] for pin in pins("base.txt")}
     assert {pin for pin in pins("dev.txt") if pin.partition("==")[0] in named} == pins("base.txt")
     shared = named & {pin.partition("==")[0] for pin in pins("docs.txt")}
-    assert {pin.partition(" ;")[0] for pin in pins("docs.txt") if pin.partition("==")[0] in shared} <= {
-        pin.partition(" ;")[0] for pin in pins("dev.txt")
-    }
+    assert {pin for pin in pins("docs.txt") if pin.partition("==")[0] in shared} <= pins("base.txt")
