@@ -2,6 +2,7 @@
 
 import asyncio
 import textwrap
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -135,7 +136,7 @@ def test_what_each_choice_would_do_is_said_before_it_happens(book):
     records = [record.chain for record in book.journal.records("paper")]
 
     async def ask():
-        venue = type("Venue", (), {"clock": book.run.clock})
+        venue = SimpleNamespace(clock=book.run.clock, account="account")
         return await _desk(book.wanted(new), book.journal, venue, None)
 
     with pytest.raises(Stop) as raised:

@@ -10,6 +10,8 @@ from stratofold import Strategy
 from stratofold.adapters.ports import AccountLimits, AccountState, Capabilities
 from stratofold.cli import running
 from stratofold.cli.running import OPENING, Wanted, _desk
+from stratofold.cli.venue import alpaca_venue
+from stratofold.errors import Setup
 from stratofold.events import Bar
 from stratofold.fold.account import ACTIVE
 from stratofold.live.risk.bounds import Bounds
@@ -141,3 +143,18 @@ def test_an_opening_that_dies_in_the_middle_of_history_is_gone_on_with(scene, mo
     age, total, offers, state, _ = told(scene)
     closes = [close for _, close in scene[1].feed.rows]
     assert (age, total, offers, state) == (len(closes), sum(closes), ["adopted:AAPL"], ACTIVE)
+
+
+def test_a_book_does_not_go_on_at_another_account(scene):
+    desk = open_it(scene)
+    scene[1].account = "another"
+    with pytest.raises(Setup) as raised:
+        open_it(scene)
+    assert raised.value.code == "SF960"
+    assert scene[0].journal.head("paper").epoch == desk.head.epoch
+
+
+def test_real_money_is_another_account_than_its_paper():
+    home = SimpleNamespace(secrets=lambda: {"k-key-id": "KEY", "k-secret-key": "SECRET"})
+    accounts = [alpaca_venue(home, "k", "1d", live=live).account for live in (False, True)]
+    assert accounts == ["k", "k-live"]

@@ -52,7 +52,7 @@ def reconcile(
 
 async def _ask(place: Home, book: str | None, exchange: Path | None, keys: str | None, *, live: bool) -> Any:
     """One reconciliation."""
-    from stratofold.cli.venue import alpaca_venue, answering, exchange_venue, read_ready
+    from stratofold.cli.venue import alpaca_venue, answering, exchange_venue, read_ready, refuse_other_account
     from stratofold.live.desk import read_desk
     from stratofold.live.reconcile import reconcile as ask
 
@@ -67,6 +67,7 @@ async def _ask(place: Home, book: str | None, exchange: Path | None, keys: str |
     else:
         raise Setup("SF952", "no venue was named", place="the command line", fix="--exchange FILE, or --keys NAME")
     try:
+        refuse_other_account(name, desk.manifest.account, venue)
         with answering("the venue"):
             return await ask(desk, venue.broker, venue.clock.now())
     finally:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stratofold.cli.home import strategy_as_run
+from stratofold.cli.venue import refuse_other_account
 from stratofold.errors import Setup, Stop
 from stratofold.live.desk import manifest_of, open_desk
 from stratofold.live.hold import changed_limits, hold_changed, take_up_limits
@@ -121,6 +122,7 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
     now = venue.clock.now()
     if wanted.book not in [head.book for head in journal.books()]:
         return await _new_desk(wanted, journal, venue, account, now)
+    refuse_other_account(wanted.book, manifest_of(journal, wanted.book).account, venue)
     if journal.mark(wanted.book, OPENING):
         await _open_on(wanted, journal, venue, account, now)
     changed_limits(journal, wanted.book, wanted.stated, acknowledged=wanted.acknowledged)

@@ -140,8 +140,18 @@ def alpaca_venue(home: Home, keys: str, span: str, *, live: bool) -> Venue:
     key, secret = secrets.get(f"{keys}-key-id"), secrets.get(f"{keys}-secret-key")
     access = Access(key, secret, LIVE_TRADING_URL, LIVE_STREAM_URL) if live else Access(key, secret)
     made = _alpaca(access, Network(), Clock(), span, requests_per_minute=200)
-    made.account = keys
+    made.account = f"{keys}-live" if live else keys
     return made
+
+
+def refuse_other_account(book: str, account: str, venue: Venue) -> None:
+    """Raise Setup SF960 where a book of `account` meets another: what it holds, and what it sent, is not there."""
+    if venue.account != account:
+        raise Setup(
+            "SF960", f"book {book} trades the account {account}, and this is {venue.account}",
+            why="its positions and orders are at the other, and a book has one account for ever",
+            fix=f"give the keys or the exchange of {account}, or open another book: --book NAME",
+        )  # fmt: skip
 
 
 def _alpaca(
