@@ -150,7 +150,7 @@ def test_a_book_does_not_go_on_at_another_account(scene):
     scene[1].account = "another"
     with pytest.raises(Setup) as raised:
         open_it(scene)
-    assert raised.value.code == "SF960"
+    assert raised.value.code == "SF979"
     assert scene[0].journal.head("paper").epoch == desk.head.epoch
 
 

@@ -145,10 +145,10 @@ def alpaca_venue(home: Home, keys: str, span: str, *, live: bool) -> Venue:
 
 
 def refuse_other_account(book: str, account: str, venue: Venue) -> None:
-    """Raise Setup SF960 where a book of `account` meets another: what it holds, and what it sent, is not there."""
+    """Raise Setup SF979 where a book of `account` meets another: what it holds, and what it sent, is not there."""
     if venue.account != account:
         raise Setup(
-            "SF960", f"book {book} trades the account {account}, and this is {venue.account}",
+            "SF979", f"book {book} trades the account {account}, and this is {venue.account}",
             why="its positions and orders are at the other, and a book has one account for ever",
             fix=f"give the keys or the exchange of {account}, or open another book: --book NAME",
         )  # fmt: skip
