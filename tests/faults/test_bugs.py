@@ -5,7 +5,7 @@ import pytest
 from .bugs import BUGS, planted
 from .rig import Rig
 
-SEEDS = 60
+SEEDS = 120
 
 
 def seeds_to_catch(bug, seeds=SEEDS):
