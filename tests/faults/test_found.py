@@ -74,6 +74,10 @@ def test_a_replaced_order_is_what_the_venue_made_and_what_was_filled_before():
     assert (order.quantity, order.filled, order.remaining) == (10.0, 3.0, 7.0)
 
 
+def test_a_crash_while_a_replace_is_resolved_does_not_hide_that_it_took_effect():
+    assert Rig(41, crash=0.03).run().violations == []
+
+
 def test_an_end_says_how_much_it_counts():
     told = VenueReport("cancelled:v1", "cancelled", "sim-g1-1", "v1", "AAA", 1, START, nan, cumulative=4.0)
     silent = VenueReport("cancelled:v1", "cancelled", "sim-g1-1", "v1", "AAA", 1, START)

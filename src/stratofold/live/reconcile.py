@@ -137,10 +137,11 @@ def _resolve(desk: Desk, message: Message, state: str, order: VenueOrder | None,
     evidence = {"key": message.key, "state": state, "order": _shown(order), "asked": now}
     entry = desk.entry("evidence", evidence, "reconcile", now)
     fact = _outcome(message, state, order, now)
-    if message.action == "replace" and state == ACCEPTED and order is not None:
-        desk.journal.mark(book, f"venue:{message.client_id}", order.venue_id)
+    renamed = message.action == "replace" and state == ACCEPTED and order is not None
+    # In the same commit as the answer: the new name alone would later hide that the replace took effect.
+    marks = {f"venue:{message.client_id}": order.venue_id} if renamed and order is not None else {}
     offers: list[Offer] = [] if fact is None else [offer_of(fact)]
-    desk.journal.settle(book, message.key, state, order.venue_id if order else "never arrived", [entry], offers)
+    desk.journal.settle(book, message.key, state, order.venue_id if order else "never arrived", [entry], offers, marks)
     found.offered += len(offers)
     found.resolved.append(message.key)
 
