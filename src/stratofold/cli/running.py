@@ -74,6 +74,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
 
     if venue.speed > 1.0 and not wanted.message_age_seconds:
         wanted = replace(wanted, message_age_seconds=max(_age_seconds(wanted), _WAY_SECONDS * venue.speed))
+    began = venue.clock.monotonic()
     journal = home.journal(make=True)
     presence = Presence(home.path, wanted.book)
     try:
@@ -84,6 +85,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             desk = await _desk(wanted, journal, venue, account)
             take_up_limits(desk, wanted.stated, venue.clock.now(), acknowledged=wanted.acknowledged)
             supervisor = _supervisor(desk, home, venue, wanted)
+            supervisor.began = began
             runner = Runner(
                 desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
                 Timers(wanted.strategy.schedule, calendar("XNYS"), desk.manifest.opened), serial=venue.stepper is not None,

@@ -73,6 +73,8 @@ class Supervisor:
         self.unknown = UnknownSince()
         self.pulse = Pulse(desk.journal, desk.manifest.book)
         self.asked_at = clock.monotonic()
+        self.began = clock.monotonic()  # when the run began, for who began earlier to say
+        self.ready = False
         self.events_before = 0
         self.peak = desk.fold.engine.book.equity
         self.skew_seconds = 0.0
@@ -112,6 +114,10 @@ class Supervisor:
 
     def reconciled(self, found: Findings) -> None:
         """See `run.Watcher`."""
+        if not self.ready:
+            self.ready = True
+            took = (self.clock.monotonic() - self.began) / 1e9
+            self.say(f"ready after {took:.3f} s: {self.desk.fold.steps} steps, {found.offered} facts were new")
         if found.breaks != self.differences:
             for line in found.breaks:
                 self.say(f"book and venue differ: {line}")
