@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from stratofold.live.outside import Sent
 
 
-BUSY_STEPS = 2 * SNAPSHOT_STEPS  # a snapshot waits for a quiet moment, but not longer than this
-
-
 @dataclass(frozen=True, slots=True)
 class Heard:
     """An event, and the number under which the inbox holds it (0: it was not there)."""
@@ -77,7 +74,7 @@ def decide(desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, 
             messages = _messages(desk, step)
             entries += [request_entry(message, envelope) for message in messages if claim]
             break
-    due = desk.fold.steps - desk.snapshot_step >= BUSY_STEPS or (at_rest and desk.fold.steps > desk.snapshot_step)
+    due = desk.fold.steps - desk.snapshot_step >= SNAPSHOT_STEPS or (at_rest and desk.fold.steps > desk.snapshot_step)
     head, claimed = desk.journal.append(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
@@ -87,11 +84,6 @@ def decide(desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, 
     if due:
         desk.snapshot_step = desk.fold.steps
     return Decided(len(steps), claimed if claim else messages, steps)
-
-
-def snapshot_due(desk: Desk) -> bool:
-    """Whether it is time for a snapshot, should there be a quiet moment."""
-    return desk.fold.steps - desk.snapshot_step >= SNAPSHOT_STEPS
 
 
 def _hear(desk: Desk, heard: Heard) -> Step:

@@ -27,7 +27,7 @@ from stratofold.events import (
     Command,
     Report,
 )
-from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest, snapshot_due
+from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
 from stratofold.live.deliver import deliver, judged_again, orphans, venue_id_of
 from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken, hold_deaf
 from stratofold.live.protection import is_early
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _COMMANDS = {"active": COMMAND_RESUME, "reducing": COMMAND_REDUCE, "halted": COMMAND_HALT}
 _STRICTNESS = {"active": 0, "reducing": 1, "halted": 2}
 _SECOND_NS = 1_000_000_000
-BATCH_MAX = 16  # market events that share an append at most; those behind one that sends something go back
+BATCH_MAX = 256  # market events that share an append at most
 _OVERLAP_NS = 600 * _SECOND_NS  # asked again before what was asked: a history may have a bar late
 
 
@@ -163,8 +163,6 @@ class Runner:
         while not self.stopping:
             await self.wake.wait(self.pace.inbox_seconds)
             await self.pump()
-            if not self.market and not self.busy_lanes and snapshot_due(self.desk):
-                rest(self.desk, self.clock.now())
         await self._finish()
         rest(self.desk, self.clock.now())
 

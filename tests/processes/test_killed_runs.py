@@ -1,0 +1,102 @@
+"""`stratofold run`, killed again and again against an exchange that fails too: nothing is sent twice, and nothing is lost."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from stratofold.wire import unpack
+from tests.processes.scene import CALM, FAULTS, SPEED, SYMBOLS, Scene
+
+RECOVERY_SECONDS_MAX = 0.5
+SETTLED_SECONDS = 120.0  # of the exchange's: a message is too old by then, and a look-up certain
+
+
+@pytest.fixture
+def scene(tmp_path, request):
+    made = Scene(tmp_path, request.param)
+    yield made
+    made.close()
+
+
+def killed(scene, cycles):
+    """Kill runs until there were so many, and the exchange now and then; then let all come to rest."""
+    for cycle in range(cycles):
+        scene.ask("/admin/faults", FAULTS)
+        scene.kill_one()
+        if cycle % 17 == 16:
+            scene.reopen_exchange()
+    scene.ask("/admin/faults", CALM)
+    for symbol in SYMBOLS:
+        scene.ask("/admin/halt", {"symbol": symbol, "halted": True})
+    scene.say("halt", "main")
+    scene.rest(2.0)
+    time.sleep(SETTLED_SECONDS / SPEED)
+    scene.rest(2.0)
+    said = scene.rest(1.0)
+    assert scene.ask("/admin/clock")["next"] is not None, "the day was over before the test was"
+    return said
+
+
+def check(scene, said):
+    """The book and the exchange tell the same story, and each part of it once."""
+    journal = scene.journal()
+    at_venue = orders(scene)
+    names = Counter(order["client_order_id"] for order in at_venue)
+    records = list(journal.records("main"))
+    asked = Counter(unpack(record.body)["key"] for record in records if record.kind == "request")
+    accepted = {message.key for message in journal.outbox("main", "accepted") if message.action == "submit"}
+    assert not [name for name, count in names.items() if count > 1], "an order was there twice"
+    assert set(names) <= set(asked), "an order was there that nobody had written down"
+    assert accepted <= set(names), "an order that was acknowledged is not there"
+    assert set(asked.values()) == {1}, "a message was claimed twice"
+    assert not journal.outbox("main", "ready", "claimed", "unknown")
+    assert not journal.inbox("main")
+    assert said["positions"] == {row["symbol"]: float(row["qty"]) for row in scene.ask("/v2/positions")}
+    filled = sum(float(order["filled_qty"]) for order in at_venue)
+    assert filled > 0.0
+    assert said["breaks"] == []
+    assert said["unknown"] == 0
+    journal.close()
+    return len(at_venue)
+
+
+def orders(scene):
+    """Every order that the exchange ever had."""
+    found, after = {}, ""
+    while True:
+        page = scene.ask(f"/v2/orders?status=all&limit=500&direction=asc{after}")
+        found.update({order["id"]: order for order in page})
+        if len(page) < 500:
+            return list(found.values())
+        after = f"&after={page[-1]['submitted_at']}"
+
+
+def recovered(scene):
+    """The longest a run took to be ready, but for the slowest in a hundred."""
+    times = sorted(scene.times)
+    print(f"{len(times)} recoveries: p50 {times[len(times) // 2]:.3f} s, p99 {times[int(0.99 * len(times))]:.3f} s")
+    return times[min(int(0.99 * len(times)), len(times) - 1)]
+
+
+def proven(scene):
+    """The chain holds, and the fold of what was written down is what was decided."""
+    scene.say("audit", "verify")
+    scene.say("verify")
+
+
+@pytest.mark.parametrize("scene", [1], indirect=True)
+def test_fifty_runs_are_killed(scene):
+    said = killed(scene, 50)
+    assert check(scene, said) > 100
+    proven(scene)
+    recovered(scene)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("scene", range(2, 12), indirect=True)
+def test_five_hundred_runs_are_killed(scene):
+    said = killed(scene, 50)
+    assert check(scene, said) > 100
+    proven(scene)
+    assert recovered(scene) <= RECOVERY_SECONDS_MAX
