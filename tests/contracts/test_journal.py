@@ -17,6 +17,7 @@ from stratofold.adapters.ports import (
     REJECTED,
     UNKNOWN,
     AccountLimits,
+    Settlement,
 )
 from stratofold.chain import GENESIS, link
 from stratofold.errors import Bug, Retry, Setup, Stop
@@ -284,7 +285,36 @@ class TestOutbox:
         before = journal.head("B")
         with pytest.raises(Bug, match="SF815"):
             journal.settle("B", "B-1-9", ACCEPTED, "", [entry("answer", "answer")], [])
+        with pytest.raises(Bug, match="SF815"):
+            journal.append("B", 1, 0, [entry()], steps=1, settled=[Settlement("B-1-9", ACCEPTED, "")])
         assert journal.head("B") == before
+
+    @pytest.mark.parametrize("state", [ACCEPTED, REJECTED, UNKNOWN])
+    def test_answers_settle_with_the_step_that_hears_them(self, journal, book, state):
+        sent = [message(), message("B-1-2")]
+        journal.append("B", 1, 0, [entry()], steps=1, messages=sent, claim_at=NOW)
+        said, waits = offer(f"{state}:B-1-1"), offer("fill:1")
+        settled = [
+            Settlement("B-1-1", state, "first", [waits]),
+            Settlement("B-1-2", ACCEPTED, "second", marks={"venue:B-1-2": "v2"}),
+        ]
+        head, _ = journal.append("B", 1, 1, [entry(), entry()], steps=1, settled=settled, heard=[said])
+        assert head.step == 2
+        found = [journal.message("B", key) for key in ("B-1-1", "B-1-2")]
+        assert [(one.state, one.answer) for one in found] == [(state, "first"), (ACCEPTED, "second")]
+        assert ("B-1-1" in journal.reserved("paper")) == (state != REJECTED)
+        assert [each.identity for each in journal.inbox("B")] == ["fill:1"]
+        assert journal.mark("B", "venue:B-1-2") == "v2"
+        assert journal.fresh("B", [said, waits, offer("other")]) == [offer("other")]
+
+    def test_an_answer_ends_its_reservation_before_the_next_is_judged(self, journal, book):
+        journal.limit("paper", replace(ROOM, orders_max=1))
+        journal.append("B", 1, 0, [entry()], steps=1, messages=[message()], claim_at=NOW)
+        settled = [Settlement("B-1-1", REJECTED, "no")]
+        _, (next_one,) = journal.append(
+            "B", 1, 1, [entry()], steps=1, messages=[message("B-1-2")], claim_at=NOW, settled=settled
+        )
+        assert next_one.state == CLAIMED
 
 
 class TestInbox:
@@ -295,6 +325,22 @@ class TestInbox:
         assert journal.inbox("B") == []
         assert journal.offer("B", [offer("fill:1", body=b"other")]) == 0
         assert journal.inbox("B") == []
+
+    def test_what_a_step_heard_without_its_waiting_is_known_for_ever(self, journal, book):
+        assert journal.fresh("B", [offer("1"), offer("1", "webhook")]) == [offer("1"), offer("1", "webhook")]
+        journal.append("B", 1, 0, [entry()], steps=1, heard=[offer("1")])
+        assert journal.inbox("B") == []
+        assert journal.fresh("B", [offer("1"), offer("1", "webhook")]) == [offer("1", "webhook")]
+        assert journal.offer("B", [offer("1")]) == 0
+        with pytest.raises(Retry, match="SF802"):
+            journal.append("B", 1, 1, [entry()], steps=1, heard=[offer("1")])
+        assert journal.head("B").step == 1
+
+    def test_what_came_to_wait_meanwhile_waits_no_more_when_it_is_heard(self, journal, book):
+        journal.offer("B", [offer("1"), offer("2")])
+        assert journal.fresh("B", [offer("1")]) == []
+        journal.append("B", 1, 0, [entry()], steps=1, heard=[offer("1")])
+        assert [each.identity for each in journal.inbox("B")] == ["2"]
 
     def test_a_source_has_its_own_identities(self, journal, book):
         assert journal.offer("B", [offer("1", "webhook"), offer("1", "venue")]) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.embedded.schema import VERSION
-from stratofold.adapters.ports import ACCEPTED, HALTED, AccountLimits
+from stratofold.adapters.ports import ACCEPTED, HALTED, REJECTED, AccountLimits, Settlement
 from stratofold.errors import Bug, Retry, Setup, Stop
 from tests.contracts.journals import JOURNALS, NOW, control, entry, message, offer
 
@@ -23,6 +23,15 @@ VERBS = {
     "take": lambda journal: journal.take("B", "other", NOW),
     "append": lambda journal: journal.append(
         "B", 1, 1, [entry("x")], steps=1, messages=[message("B-1-3")], handled=[1], snapshot=b"s", claim_at=NOW
+    ),
+    "append of an answer": lambda journal: journal.append(
+        "B",
+        1,
+        1,
+        [entry("x")],
+        steps=1,
+        settled=[Settlement("B-1-1", REJECTED, "no", [offer("2")], {"m": "2"})],
+        heard=[offer("3")],
     ),
     "note": lambda journal: journal.note("B", [entry("x")]),
     "claim": lambda journal: journal.claim("B", 1, ["B-1-2"], NOW, [entry("x")]),
@@ -88,7 +97,8 @@ def test_a_crash_before_a_commit_leaves_nothing_and_one_after_it_all(journal, ve
     with pytest.raises(CrashError):
         VERBS[verb](journal.beside(crash("after")))
     assert everything(journal) != before
-    assert heard == [(verb, "before"), (verb, "before"), (verb, "after")]
+    name = verb.partition(" ")[0]
+    assert heard == [(name, "before"), (name, "before"), (name, "after")]
 
 
 @pytest.mark.parametrize("verb", VERBS)

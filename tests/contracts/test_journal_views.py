@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from stratofold.adapters.embedded.journal import Journal
-from stratofold.adapters.ports import ACCEPTED, ACTIVE, HALTED, REDUCING, REJECTED, UNKNOWN, AccountLimits
+from stratofold.adapters.ports import ACCEPTED, ACTIVE, HALTED, REDUCING, REJECTED, UNKNOWN, AccountLimits, Settlement
 from stratofold.errors import Error
 from tests.contracts.journals import FAST, NOW, control, entry, message, offer
 
@@ -26,6 +26,7 @@ exposure = some.sampled_from([0.0, 100.0, 0.1, 333.33, 700.0])
 
 ACTS = some.one_of(
     some.tuples(some.just("append"), book, some.sampled_from([1, -1]), price, exposure, some.booleans()),
+    some.tuples(some.just("hear"), book, recent, state, number),
     some.tuples(some.just("claim"), book, recent),
     some.tuples(some.just("settle"), book, recent, state),
     some.tuples(some.just("release"), book, recent, exposure),
@@ -75,6 +76,15 @@ def append(journal, epochs, name, side, at, reserves, at_once):
 
 DO = {
     "append": append,
+    "hear": lambda journal, epochs, name, back, to, one: journal.append(
+        name,
+        epochs[name],
+        journal.head(name).step,
+        [entry(to, "answer")],
+        steps=1,
+        settled=[Settlement(last(journal, name, back), to, to, [offer(f"{one + 1}")])],
+        heard=journal.fresh(name, [offer(str(one))]),
+    ),
     "claim": lambda journal, epochs, name, back: journal.claim(name, epochs[name], [last(journal, name, back)], NOW),
     "settle": lambda journal, _, name, back, to: journal.settle(
         name, last(journal, name, back), to, to, [entry(to, "answer")], [offer(f"{last(journal, name, back)} {to}")]

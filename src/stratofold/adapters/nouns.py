@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # States of an outgoing message: written down, claimed (may be on the wire), answered for good or for ill, or never sent.
 READY, CLAIMED, ACCEPTED, REJECTED, UNKNOWN, DROPPED = "ready", "claimed", "accepted", "rejected", "unknown", "dropped"
@@ -87,6 +87,17 @@ class Offer:
     source: str
     identity: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """An answer to a claimed message as it is written: the state it brings, its words, what it offers, what it renames."""
+
+    key: str
+    state: str
+    answer: str
+    offers: Sequence[Offer] = ()
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from stratofold.adapters.nouns import (
     Record,
     Released,
     Response,
+    Settlement,
     VenueOrder,
     VenueReport,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "Released",
     "Response",
     "Secrets",
+    "Settlement",
     "Signal",
     "Socket",
     "Sockets",
@@ -124,11 +126,15 @@ class Journal(Protocol):
         claim_at: int | None = None,
         released: Mapping[str, float] | None = None,
         marks: Mapping[str, str] | None = None,
+        settled: Sequence[Settlement] = (),
+        heard: Sequence[Offer] = (),
     ) -> tuple[Head, list[Message]]:
         """Records, outbox, handled inbox numbers and snapshot together, or nothing; the book is at `step + steps` then.
 
         With `claim_at` (ns UTC) the new messages are claimed in the same transaction; those claimed or dropped come back.
         `released` is what `release` takes, by client id, before anything is claimed; `marks` are what `mark` takes.
+        `settled` are answers, before all of that, as `settle` writes them.  `heard` are facts that these steps have folded
+        without their waiting in the inbox: known from now on, and out of it should somebody have put them there meanwhile.
         """
 
     def note(self, book: str, entries: Sequence[Entry]) -> Head:
@@ -172,6 +178,9 @@ class Journal(Protocol):
 
     def offer(self, book: str, offers: Sequence[Offer]) -> int:
         """Put things into the inbox; one whose identity is known already is left out.  Returns how many were new."""
+
+    def fresh(self, book: str, offers: Sequence[Offer]) -> list[Offer]:
+        """Those whose identity was never offered."""
 
     def inbox(self, book: str, limit: int = 256) -> list[Offer]:
         """What has not been handled, in order."""

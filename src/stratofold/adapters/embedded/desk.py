@@ -148,18 +148,27 @@ class Desks:
         self._store = store
         self._version = -1
         self._accounts: dict[str, Account] = {}
-        store.forgets.append(self._accounts.clear)
+        self._controls: dict[str, list[Control]] = {}
+        store.forgets.append(self._forget)
 
     def account(self, name: str) -> Account:
         """One account as the file has it now; to be called inside a transaction."""
-        version = self._store.version()
-        if version != self._version:
-            self._accounts.clear()
-            self._version = version
+        self._look()
         found = self._accounts.get(name)
         if found is None:
             found = self._accounts[name] = self._load(name)
         return found
+
+    def _forget(self) -> None:
+        self._accounts.clear()
+        self._controls.clear()
+
+    def _look(self) -> None:
+        """Forget what was remembered when another process has committed."""
+        version = self._store.version()
+        if version != self._version:
+            self._forget()
+            self._version = version
 
     def _load(self, name: str) -> Account:
         rows = self._store.execute(
@@ -234,7 +243,7 @@ class Desks:
 
     def control(self, account: str, control: Control) -> Control:
         """Write a control; it comes back with its place among all of the store."""
-        self._accounts.pop(account, None)
+        self._forget()
         (last,) = self._store.execute("SELECT coalesce(max(sequence), 0) FROM controls").fetchone()
         row = (control.scope, control.name, control.state, control.reason, control.by, control.time, last + 1)
         self._store.execute("INSERT OR REPLACE INTO controls VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (account, *row))
@@ -242,8 +251,12 @@ class Desks:
 
     def controls(self, account: str) -> list[Control]:
         """What was said last of each scope, oldest first."""
-        rows = self._store.read(
-            "SELECT scope, name, state, reason, by, time, sequence FROM controls WHERE account = ? ORDER BY sequence",
-            (account,),
-        )
-        return [Control(*row) for row in rows]
+        self._look()
+        found = self._controls.get(account)
+        if found is None:
+            rows = self._store.read(
+                "SELECT scope, name, state, reason, by, time, sequence FROM controls WHERE account = ? ORDER BY sequence",
+                (account,),
+            )
+            found = self._controls[account] = [Control(*row) for row in rows]
+        return found.copy()

@@ -16,7 +16,7 @@ from stratofold.adapters.embedded.inbox import Inbox
 from stratofold.adapters.embedded.outbox import Outbox, settled
 from stratofold.adapters.embedded.places import Place, Places
 from stratofold.adapters.embedded.store import BUSY_SECONDS, MEMORY, Store
-from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message
+from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message, Settlement
 from stratofold.errors import Bug
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class Journal:
         claim_at: int | None = None,
         released: Mapping[str, float] | None = None,
         marks: Mapping[str, str] | None = None,
+        settled: Sequence[Settlement] = (),
+        heard: Sequence[Offer] = (),
     ) -> tuple[Head, list[Message]]:
         """See `ports.Journal`; raises Bug SF810 for a message key that was written before."""
         return self._write(
@@ -118,6 +120,8 @@ class Journal:
             claim_at,
             released,
             marks,
+            settled,
+            heard,
         )
 
     def _append(
@@ -133,14 +137,19 @@ class Journal:
         claim_at: int | None,
         released: Mapping[str, float] | None,
         marks: Mapping[str, str] | None,
+        settled: Sequence[Settlement],
+        heard: Sequence[Offer],
     ) -> tuple[Head, list[Message]]:
         place = self._places.extend(book, entries, epoch, step, steps)
+        for answer in settled:
+            self._answer(place, answer)
         for client_id, exposure in (released or {}).items():
             self._desks.release(place.head.account, client_id, exposure)
         self._mark(book, marks or {})
         claimed = [] if claim_at is None else self._judge(place, messages, claim_at)
         self._outbox.add(place.number, claimed or messages)
         self._inbox.handle(place.number, handled)
+        self._inbox.hear(place.number, heard)
         if snapshot is not None:
             self._places.keep(place, snapshot)
         return place.head, claimed
@@ -199,27 +208,21 @@ class Journal:
         Records and offers are always written.  The state moves only from claimed to any answer, from unknown to accepted
         or rejected, and from dropped (its refusal is reported now) to rejected.  A rejected submit ends its reservation.
         """
-        self._write("settle", self._settle, book, key, state, answer, entries, offers, marks)
+        self._write("settle", self._settle, book, Settlement(key, state, answer, offers, marks or {}), entries)
 
-    def _settle(
-        self,
-        book: str,
-        key: str,
-        state: str,
-        answer: str,
-        entries: Sequence[Entry],
-        offers: Sequence[Offer],
-        marks: Mapping[str, str] | None,
-    ) -> None:
-        place = self._places.extend(book, entries)
-        message = self._outbox.message(place.number, key)
+    def _settle(self, book: str, answer: Settlement, entries: Sequence[Entry]) -> None:
+        self._answer(self._places.extend(book, entries), answer)
+
+    def _answer(self, place: Place, answer: Settlement) -> None:
+        book = place.head.book
+        message = self._outbox.message(place.number, answer.key)
         if message is None:
-            raise Bug("SF815", f"there is no message {key} in book {book}", fix="keep the journal and report it")
-        moved = self._outbox.settle(message, state, answer)
-        if moved and state == REJECTED and message.action == "submit":
+            raise Bug("SF815", f"there is no message {answer.key} in book {book}", fix="keep the journal and report it")
+        moved = self._outbox.settle(message, answer.state, answer.answer)
+        if moved and answer.state == REJECTED and message.action == "submit":
             self._desks.release(place.head.account, message.client_id, 0)
-        self._inbox.add(place.number, offers)
-        self._mark(book, marks or {})
+        self._inbox.add(place.number, answer.offers)
+        self._mark(book, answer.marks)
 
     def release(self, account: str, client_id: str, exposure: float) -> None:
         """See `ports.Journal`; what is not reserved stays so."""
@@ -238,6 +241,10 @@ class Journal:
     def offer(self, book: str, offers: Sequence[Offer]) -> int:
         """See `ports.Journal`; the number an offer comes with is not looked at."""
         return self._write("offer", self._inbox.add, self._places.place(book).number, offers)
+
+    def fresh(self, book: str, offers: Sequence[Offer]) -> list[Offer]:
+        """See `ports.Journal`."""
+        return self._inbox.fresh(self._places.place(book).number, offers)
 
     def inbox(self, book: str, limit: int = 256) -> list[Offer]:
         """See `ports.Journal`."""
