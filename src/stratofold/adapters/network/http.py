@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from stratofold.adapters.ports import Response
+from stratofold.adapters.nouns import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
