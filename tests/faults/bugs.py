@@ -106,7 +106,7 @@ BUGS = (
     Bug(
         "the kill switch stops the recorder of fills",
         "F19 Auramaur 408",
-        LIVE + "run:Runner._gather",
+        LIVE + "ingest:Ingest.gather",
         "if isinstance(heard.event, Report):",
         'if isinstance(heard.event, Report):\n                if self.state == "halted":\n                    continue',
         {"meddle": 0.1},
@@ -189,7 +189,7 @@ BUGS = (
     Bug(
         "an end is heard before the fills it counts",
         "F9 nautilus 3878",
-        LIVE + "run:Runner._awaits",
+        LIVE + "ingest:Ingest._awaits",
         "return cumulative_of(offer.body) > orders[place].filled",
         "return False",
         {"mute": 0.3, "twice": 0.5},
@@ -197,7 +197,7 @@ BUGS = (
     Bug(
         "a lost bar is never missed",
         "F8 gdax-multipong 4",
-        LIVE + "run:Runner._is_gap",
+        LIVE + "ingest:Ingest.is_gap",
         "return known < event.time - event.span",
         "return False",
         DEAF,

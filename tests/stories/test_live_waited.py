@@ -104,7 +104,7 @@ def test_a_halt_of_a_strategy_holds_at_the_claim():
     async def work():
         async with Tasks() as tasks:
             runner = await run.runner(tasks)
-            runner._commands = list  # the fold has not heard of it yet
+            runner.ingest._commands = list  # the fold has not heard of it yet
             halt(run.journal, "account", "strategy", "BuysTwice", "stop", "me", run.clock.now())
             await until_bar(runner, run, 1)
             return await run.broker.orders()

@@ -88,9 +88,9 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             supervisor.began = began
             runner = Runner(
                 desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
-                Timers(wanted.strategy.schedule, calendar("XNYS"), desk.manifest.opened), serial=venue.stepper is not None,
+                Timers(wanted.strategy.schedule, calendar("XNYS"), desk.manifest.opened), Pace(timer_grace_seconds=2.0),
+                serial=venue.stepper is not None,
             )  # fmt: skip
-            runner.pace = Pace(timer_grace_seconds=2.0)
             shown = show(runner, supervisor)
             if shown is not None:
                 tasks.spawn("view", shown)

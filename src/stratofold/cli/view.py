@@ -60,7 +60,7 @@ def picture_of(runner: Runner, supervisor: Supervisor) -> Any:
         f"book {desk.manifest.book}",
         f"equity {book.equity:,.2f} ({book.equity - desk.manifest.capital:+,.2f})",
         f"cash {book.cash:,.2f}",
-        runner.state,
+        runner.ingest.state,
     )
     head.add_row(
         f"{picture.events:,} events", f"{picture.orders} orders, {book.orders.count} working, {picture.unknown} unknown",

@@ -41,7 +41,7 @@ class SteppedClock:
 
 async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, progress: Callable[[int], None]) -> int:
     """Run until the exchange has nothing left; returns how many events it released."""
-    runner.keeps_time = False
+    runner.ingest.keeps_time = False
     released = await stepper.now()
     clock.time = released.time
     await runner.start()

@@ -12,42 +12,27 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from stratofold.adapters.ports import CLAIMED, DROPPED, READY, UNKNOWN, NoAnswer
+from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
 from stratofold.errors import Retry
-from stratofold.events import (
-    CANCELLED,
-    COMMAND_FLATTEN,
-    COMMAND_HALT,
-    COMMAND_REDUCE,
-    COMMAND_RESUME,
-    EXPIRED,
-    FILLED,
-    PARTIAL,
-    Bar,
-    Command,
-    Report,
-)
+from stratofold.events import Command
 from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
-from stratofold.live.deliver import deliver, judged_again, orphans, venue_id_of
-from stratofold.live.hold import STATE_NAMES, hold_again, hold_broken, hold_deaf
-from stratofold.live.protection import is_early
+from stratofold.live.deliver import deliver, judged_again, orphans
+from stratofold.live.hold import hold_again, hold_broken, hold_deaf
+from stratofold.live.ingest import Ingest
 from stratofold.live.reconcile import Findings, reconcile
 from stratofold.live.siblings import is_siblings
-from stratofold.live.words import client_id, cumulative_of, observation_of, offer_of, report_of, request_entry
+from stratofold.live.words import offer_of, request_entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratofold.adapters.ports import Answer, Broker, Clock, Control, Feed, Message, Offer, Signal, Tasks
+    from stratofold.adapters.ports import Answer, Broker, Clock, Feed, Message, Signal, Tasks
     from stratofold.events import Event
     from stratofold.live.decide import Decided
     from stratofold.live.desk import Desk
     from stratofold.live.timers import Timers
 
-_COMMANDS = {"active": COMMAND_RESUME, "reducing": COMMAND_REDUCE, "halted": COMMAND_HALT}
-_STRICTNESS = {"active": 0, "reducing": 1, "halted": 2}
 _SECOND_NS = 1_000_000_000
-BATCH_MAX = 256  # market events that share an append at most
 _OVERLAP_NS = 600 * _SECOND_NS  # asked again before what was asked: a history may have a bar late
 
 
@@ -98,18 +83,16 @@ class Runner:
 
     def __post_init__(self) -> None:
         """Nothing is waiting."""
-        self.market: deque[Event] = deque()
-        self.admitted = [0] * len(self.desk.fold.names)  # the time of each symbol's newest bar that was taken in
+        self.ingest = Ingest(
+            self.desk, self.clock, self.timers, int(self.pace.timer_grace_seconds * _SECOND_NS), self.keeps_time
+        )
         self.lanes: dict[str, deque[Message]] = {}
         self.busy_lanes = 0
         self.wake: Signal = self.tasks.signal()
         self.quiet: Signal = self.tasks.signal()
         self.stopping = False
-        self.state = STATE_NAMES[self.desk.fold.engine.book.state]
-        self.held = {name for name, held in zip(self.desk.fold.names, self.desk.fold.disabled, strict=True) if held}
         self.ready = False
         self.heard_venue = False
-        self.asked_until = 0  # how far the history was asked, ns UTC
 
     # Beginning.
 
@@ -145,10 +128,12 @@ class Runner:
     async def catch_up(self) -> int:
         """Hear what the feed has since the last event; returns how many events there were."""
         progress = self.desk.fold.progress
-        after = max(min(progress.bar_until, default=0) or self.desk.manifest.opened, self.asked_until - _OVERLAP_NS)
+        after = max(
+            min(progress.bar_until, default=0) or self.desk.manifest.opened, self.ingest.asked_until - _OVERLAP_NS
+        )
         until = self.clock.now()
         events = await self.feed.history(self.desk.fold.names, after, until)
-        self.asked_until = until
+        self.ingest.asked_until = until
         for symbol, event in events:
             self.admit(symbol, event)
         await self.pump()
@@ -168,7 +153,7 @@ class Runner:
 
     async def _finish(self) -> None:
         """Hear the answers that are under way, for as long as the pace allows; later they are `reconcile`'s to find."""
-        self.market.clear()  # its source is asked again at the next start
+        self.ingest.market.clear()  # its source is asked again at the next start
         until = self.clock.monotonic() + int(self.pace.finish_seconds * _SECOND_NS)
         while True:
             await self.pump()
@@ -182,155 +167,30 @@ class Runner:
         self.stopping = True
         self.wake.set()
 
-    # Ingest.
-
     def admit(self, symbol: str, event: Event) -> bool:
         """Take a market event in, unless it was heard before; returns whether it was taken."""
-        handle = self.desk.fold.handles.get(symbol, -1)
-        if hasattr(event, "symbol"):
-            if handle < 0:
-                return False
-            event.symbol = handle
-        if not self.desk.fold.progress.is_new(event):
-            return False
-        if isinstance(event, Bar):
-            if event.time <= self.admitted[handle]:
-                return False
-            self.admitted[handle] = event.time
-        self.market.append(event)
-        self.wake.set()
-        return True
-
-    def _is_gap(self, symbol: str, event: Event) -> bool:
-        """Whether bars may be missing before this one: a minute without a trade has none, so the history must say."""
-        handle = self.desk.fold.handles.get(symbol, -1)
-        if not isinstance(event, Bar) or handle < 0:
-            return False
-        asked = self.asked_until - event.span  # our clock may be ahead, and a history behind
-        heard = max(self.desk.fold.progress.bar_until[handle], self.admitted[handle])
-        known = max(heard, self.desk.manifest.opened, asked)
-        return known < event.time - event.span
+        taken = self.ingest.admit(symbol, event)
+        if taken:
+            self.wake.set()
+        return taken
 
     # Decide.
 
     async def pump(self) -> None:
         """Hear everything that is there, in order: the operator, the venue, the market, the clock."""
         while True:
-            batch = self._gather()
+            self._listen()
+            batch = self.ingest.gather()
             if not batch:
                 return
             self.hear(batch)
             await self.clock.sleep(0.0)  # what was claimed leaves before more is decided
-
-    def _gather(self) -> list[Heard]:
-        """What is to be heard next."""
-        desk = self.desk
-        batch = self._commands()
-        symbols: set[int] = set()
-        offers = desk.journal.inbox(desk.manifest.book)
-        for offer in offers:
-            heard = self._read(offer.source, offer.body, offer.number)
-            if heard is None:
-                continue
-            if isinstance(heard.event, Report):
-                if is_early(desk.fold, heard.event) or self._awaits(heard.event, offer, offers):
-                    continue
-                if heard.event.symbol in symbols:
-                    break  # whether a fill is an order's last depends on the one before: read it when that is folded
-                symbols.add(heard.event.symbol)
-            batch.append(heard)
-        if batch:
-            return batch
-        while self.market and len(batch) < BATCH_MAX:
-            event = self.market.popleft()
-            if desk.fold.progress.is_new(event):
-                batch.append(Heard(event))
-        return batch or (self._timers() if self.keeps_time else [])
-
-    def _awaits(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
-        """Whether a report is heard later: an end that comes before the fills it counts, a fill before its replace."""
-        orders = self.desk.fold.engine.book.orders
-        place = orders.index(report.number)
-        if place < 0:
-            return False
-        if report.kind in (CANCELLED, EXPIRED):
-            return cumulative_of(offer.body) > orders[place].filled
-        return report.kind in (PARTIAL, FILLED) and self._awaits_replace(report, offer, offers)
-
-    def _awaits_replace(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
-        """Whether a fill is heard after the word on a replace: until then nobody knows of which total it is a part.
-
-        Else an order could be done for the book, and what the replace has made of it work with nobody to mind it.
-        """
-        manifest, journal = self.desk.manifest, self.desk.journal
-        if any(other.identity.startswith("replaced:") for other in offers):
-            return True
-        name = client_id(manifest.book, manifest.generation, report.number)
-        unanswered = journal.outbox(manifest.book, CLAIMED, UNKNOWN)
-        if not any(message.action == "replace" and message.client_id == name for message in unanswered):
-            return False
-        known = venue_id_of(journal, manifest.book, name)
-        return report.kind == FILLED or not offer.identity.startswith(f"fill:{known}:")
-
-    def _read(self, source: str, body: bytes, number: int) -> Heard | None:
-        """An offer as an event; what cannot be one is written down as dead and taken out."""
-        manifest = self.desk.manifest
-        event: Event | None = None
-        if source == "venue":
-            event = report_of(self.desk.fold, manifest.book, manifest.generation, body)
-        elif source == "signal":
-            event = observation_of(self.desk.fold, body)
-        elif source == "operator" and body == b"flatten":
-            event = _command(COMMAND_FLATTEN, self.clock.now())
-        if event is not None:
-            return Heard(event, number)
-        now = self.clock.now()
-        entry = self.desk.entry("dead", {"source": source, "body": body}, "ingest", now)
-        self.desk.head, _ = self.desk.journal.append(
-            manifest.book, self.desk.head.epoch, self.desk.head.step, [entry], handled=[number]
-        )
-        return None
-
-    def _commands(self) -> list[Heard]:
-        """The operator's word, when it has changed since the fold last heard it."""
-        self._listen()
-        controls = self.desk.journal.controls(self.desk.manifest.account)
-        wanted = max(
-            (control.state for control in controls if self._is_ours(control.scope, control.name)),
-            key=_STRICTNESS.__getitem__, default="active",
-        )  # fmt: skip
-        commands = self._resumed(controls)
-        if wanted != self.state:
-            self.state = wanted
-            commands.append(Heard(_command(_COMMANDS[wanted], self.clock.now())))
-        return commands
 
     def _listen(self) -> None:
         """A stream of reports that was open and is not holds the book to reducing: a poll may tell of a fill too late."""
         self.desk.deaf = self.heard_venue and not self.broker.listening
         if self.desk.deaf:
             hold_deaf(self.desk, self.clock.now())
-
-    def _resumed(self, controls: list[Control]) -> list[Heard]:
-        """A resume for each symbol that was held, by itself or with all of them, and is not any more."""
-        held = {control.name for control in controls if control.scope == "symbol" and control.state != "active"}
-        names = self.desk.fold.names
-        now_held = set(names) if "*" in held else held.intersection(names)
-        resumed = sorted(names.index(name) for name in self.held - now_held)
-        self.held = now_held
-        return [Heard(_command(COMMAND_RESUME, self.clock.now(), symbol)) for symbol in resumed]
-
-    def _is_ours(self, scope: str, name: str) -> bool:
-        """Whether a control speaks of the whole of this book."""
-        manifest = self.desk.manifest
-        names = {"account": manifest.account, "book": manifest.book, "strategy": manifest.strategy}
-        return scope in names and name in ("*", names[scope])
-
-    def _timers(self) -> list[Heard]:
-        """The next timer that is due and not heard: the earliest of the schedule's and the book's own."""
-        until = self.clock.now() - int(self.pace.timer_grace_seconds * _SECOND_NS)
-        due = self.timers.next(self.desk.fold)
-        return [Heard(due)] if due is not None and due.time <= until else []
 
     def hear(self, batch: list[Heard]) -> None:
         """One append after another until the batch is heard; the market's events wait for messages to leave first."""
@@ -347,7 +207,7 @@ class Runner:
             hold_broken(self.desk, decided.steps, self.clock.now())
             self._deliver(decided.messages)
             if decided.messages and all(_can_wait(one) for one in batch[at:]):
-                self.market.extendleft(one.event for one in reversed(batch[at:]))
+                self.ingest.market.extendleft(one.event for one in reversed(batch[at:]))
                 return
 
     def _poisoned(self, poisoned: PoisonedError) -> None:
@@ -400,7 +260,7 @@ class Runner:
         while not self.stopping:
             try:
                 async for item in self.feed.stream(self.desk.fold.names):
-                    if item is None or self._is_gap(*item):
+                    if item is None or self.ingest.is_gap(*item):
                         await self.catch_up()
                     if item is not None:
                         self.admit(*item)
@@ -442,15 +302,6 @@ class Runner:
     def _stamp(self, verb: str, wall: int, request: str = "") -> bytes:
         """An envelope, with the id that the venue gave a request."""
         return self.desk.envelope(verb, wall, **({"request": request} if request else {}))
-
-
-def _command(kind: int, now: int, symbol: int = -1) -> Command:
-    """A command event, of one symbol or of all."""
-    command = Command()
-    command.time = command.known = now
-    command.kind = kind
-    command.symbol = symbol
-    return command
 
 
 def _can_wait(heard: Heard) -> bool:

@@ -209,7 +209,7 @@ class Supervisor:
         # A network's time is ours, whatever the time of an exchange that replays: it is measured by what has elapsed.
         elapsed = self.clock.monotonic()
         return Figures(
-            unknown={key: now - (elapsed - since) for key, since in self.unknown.see(journal, book, elapsed).items()}, inbox=len(journal.inbox(book)) + len(runner.market), outbox=len(journal.outbox(book, READY, CLAIMED)),
+            unknown={key: now - (elapsed - since) for key, since in self.unknown.see(journal, book, elapsed).items()}, inbox=len(journal.inbox(book)) + len(runner.ingest.market), outbox=len(journal.outbox(book, READY, CLAIMED)),
             drawdown=1.0 - equity / self.peak if self.peak > 0.0 else 0.0, differences=self.differences,
             skew_seconds=self.skew_seconds, heartbeats={"reconciliation": now - (elapsed - self.asked_at)},
         )  # fmt: skip

@@ -1,0 +1,203 @@
+"""`ingest`: what a book hears next.
+
+What comes in: market events that a source has brought, and a journal's inbox, controls and timers.  What goes out: the
+next batch to decide on: the operator's word first, then the venue's, then the market's, then the clock's.
+Why it is shaped so: what a thing is heard *as*, and in which order, must not depend on who runs the book.  A runner on a
+laptop and a function that lives for one call ask the same object.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stratofold.adapters.ports import CLAIMED, UNKNOWN
+from stratofold.events import (
+    CANCELLED,
+    COMMAND_FLATTEN,
+    COMMAND_HALT,
+    COMMAND_REDUCE,
+    COMMAND_RESUME,
+    EXPIRED,
+    FILLED,
+    PARTIAL,
+    Bar,
+    Command,
+    Report,
+)
+from stratofold.live.decide import Heard
+from stratofold.live.deliver import venue_id_of
+from stratofold.live.hold import STATE_NAMES
+from stratofold.live.protection import is_early
+from stratofold.live.words import client_id, cumulative_of, observation_of, report_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratofold.adapters.ports import Clock, Control, Offer
+    from stratofold.events import Event
+    from stratofold.live.desk import Desk
+    from stratofold.live.timers import Timers
+
+_COMMANDS = {"active": COMMAND_RESUME, "reducing": COMMAND_REDUCE, "halted": COMMAND_HALT}
+_STRICTNESS = {"active": 0, "reducing": 1, "halted": 2}
+BATCH_MAX = 256  # market events that share an append at most
+
+
+@dataclass
+class Ingest:
+    """What waits for one book; `timer_grace_ns` is what a timer waits for late bars."""
+
+    desk: Desk
+    clock: Clock
+    timers: Timers
+    timer_grace_ns: int = 1_000_000_000
+    keeps_time: bool = True  # whether timers are heard when they are due; in lock-step the exchange says when
+    market: deque[Event] = field(default_factory=deque)
+    asked_until: int = 0  # how far the history was asked, ns UTC
+
+    def __post_init__(self) -> None:
+        """Nothing was taken in; the operator's last word is what the fold has heard."""
+        fold = self.desk.fold
+        self.admitted = [0] * len(fold.names)  # the time of each symbol's newest bar that was taken in
+        self.state = STATE_NAMES[fold.engine.book.state]
+        self.held = {name for name, held in zip(fold.names, fold.disabled, strict=True) if held}
+
+    def admit(self, symbol: str, event: Event) -> bool:
+        """Take a market event in, unless it was heard before; returns whether it was taken."""
+        handle = self.desk.fold.handles.get(symbol, -1)
+        if hasattr(event, "symbol"):
+            if handle < 0:
+                return False
+            event.symbol = handle
+        if not self.desk.fold.progress.is_new(event):
+            return False
+        if isinstance(event, Bar):
+            if event.time <= self.admitted[handle]:
+                return False
+            self.admitted[handle] = event.time
+        self.market.append(event)
+        return True
+
+    def is_gap(self, symbol: str, event: Event) -> bool:
+        """Whether bars may be missing before this one: a minute without a trade has none, so the history must say."""
+        handle = self.desk.fold.handles.get(symbol, -1)
+        if not isinstance(event, Bar) or handle < 0:
+            return False
+        asked = self.asked_until - event.span  # our clock may be ahead, and a history behind
+        heard = max(self.desk.fold.progress.bar_until[handle], self.admitted[handle])
+        known = max(heard, self.desk.manifest.opened, asked)
+        return known < event.time - event.span
+
+    def gather(self) -> list[Heard]:
+        """What is to be heard next."""
+        desk = self.desk
+        batch = self._commands()
+        symbols: set[int] = set()
+        offers = desk.journal.inbox(desk.manifest.book)
+        for offer in offers:
+            heard = self._read(offer.source, offer.body, offer.number)
+            if heard is None:
+                continue
+            if isinstance(heard.event, Report):
+                if is_early(desk.fold, heard.event) or self._awaits(heard.event, offer, offers):
+                    continue
+                if heard.event.symbol in symbols:
+                    break  # whether a fill is an order's last depends on the one before: read it when that is folded
+                symbols.add(heard.event.symbol)
+            batch.append(heard)
+        if batch:
+            return batch
+        while self.market and len(batch) < BATCH_MAX:
+            event = self.market.popleft()
+            if desk.fold.progress.is_new(event):
+                batch.append(Heard(event))
+        return batch or (self._timers() if self.keeps_time else [])
+
+    def _awaits(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
+        """Whether a report is heard later: an end that comes before the fills it counts, a fill before its replace."""
+        orders = self.desk.fold.engine.book.orders
+        place = orders.index(report.number)
+        if place < 0:
+            return False
+        if report.kind in (CANCELLED, EXPIRED):
+            return cumulative_of(offer.body) > orders[place].filled
+        return report.kind in (PARTIAL, FILLED) and self._awaits_replace(report, offer, offers)
+
+    def _awaits_replace(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
+        """Whether a fill is heard after the word on a replace: until then nobody knows of which total it is a part.
+
+        Else an order could be done for the book, and what the replace has made of it work with nobody to mind it.
+        """
+        manifest, journal = self.desk.manifest, self.desk.journal
+        if any(other.identity.startswith("replaced:") for other in offers):
+            return True
+        name = client_id(manifest.book, manifest.generation, report.number)
+        unanswered = journal.outbox(manifest.book, CLAIMED, UNKNOWN)
+        if not any(message.action == "replace" and message.client_id == name for message in unanswered):
+            return False
+        known = venue_id_of(journal, manifest.book, name)
+        return report.kind == FILLED or not offer.identity.startswith(f"fill:{known}:")
+
+    def _read(self, source: str, body: bytes, number: int) -> Heard | None:
+        """An offer as an event; what cannot be one is written down as dead and taken out."""
+        manifest = self.desk.manifest
+        event: Event | None = None
+        if source == "venue":
+            event = report_of(self.desk.fold, manifest.book, manifest.generation, body)
+        elif source == "signal":
+            event = observation_of(self.desk.fold, body)
+        elif source == "operator" and body == b"flatten":
+            event = _command(COMMAND_FLATTEN, self.clock.now())
+        if event is not None:
+            return Heard(event, number)
+        now = self.clock.now()
+        entry = self.desk.entry("dead", {"source": source, "body": body}, "ingest", now)
+        self.desk.head, _ = self.desk.journal.append(
+            manifest.book, self.desk.head.epoch, self.desk.head.step, [entry], handled=[number]
+        )
+        return None
+
+    def _commands(self) -> list[Heard]:
+        """The operator's word, when it has changed since the fold last heard it."""
+        controls = self.desk.journal.controls(self.desk.manifest.account)
+        wanted = max(
+            (control.state for control in controls if self._is_ours(control.scope, control.name)),
+            key=_STRICTNESS.__getitem__, default="active",
+        )  # fmt: skip
+        commands = self._resumed(controls)
+        if wanted != self.state:
+            self.state = wanted
+            commands.append(Heard(_command(_COMMANDS[wanted], self.clock.now())))
+        return commands
+
+    def _resumed(self, controls: list[Control]) -> list[Heard]:
+        """A resume for each symbol that was held, by itself or with all of them, and is not any more."""
+        held = {control.name for control in controls if control.scope == "symbol" and control.state != "active"}
+        names = self.desk.fold.names
+        now_held = set(names) if "*" in held else held.intersection(names)
+        resumed = sorted(names.index(name) for name in self.held - now_held)
+        self.held = now_held
+        return [Heard(_command(COMMAND_RESUME, self.clock.now(), symbol)) for symbol in resumed]
+
+    def _is_ours(self, scope: str, name: str) -> bool:
+        """Whether a control speaks of the whole of this book."""
+        manifest = self.desk.manifest
+        names = {"account": manifest.account, "book": manifest.book, "strategy": manifest.strategy}
+        return scope in names and name in ("*", names[scope])
+
+    def _timers(self) -> list[Heard]:
+        """The next timer that is due and not heard: the earliest of the schedule's and the book's own."""
+        until = self.clock.now() - self.timer_grace_ns
+        due = self.timers.next(self.desk.fold)
+        return [Heard(due)] if due is not None and due.time <= until else []
+
+
+def _command(kind: int, now: int, symbol: int = -1) -> Command:
+    """A command event, of one symbol or of all."""
+    command = Command()
+    command.time = command.known = now
+    command.kind = kind
+    command.symbol = symbol
+    return command
