@@ -118,6 +118,12 @@ class TestAppend:
             journal.claim("B", 1, [], NOW)
         assert journal.append("B", 2, 0, [entry()], steps=1)[0].step == 1
 
+    def test_who_holds_a_book_is_said(self, journal, book):
+        assert (book.holder, journal.head("B").holder) == ("test", "test")
+        assert journal.append("B", 1, 0, [entry()], steps=1)[0].holder == "test"
+        assert journal.take("B", "cloud:desk", NOW).holder == "cloud:desk"
+        assert journal.books()[0].holder == "cloud:desk"
+
     def test_an_epoch_that_was_not_taken_is_fenced(self, journal, book):
         with pytest.raises(Stop, match="SF801"):
             journal.append("B", 2, 0, [entry()], steps=1)

@@ -41,7 +41,10 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a book stands: `sequence` and `chain` of its last record, `step` the events folded, `epoch` its writer."""
+    """Where a book stands: `sequence` and `chain` of its last record, `step` the events folded.
+
+    `epoch` is its writer, and `holder` the name that writer gave when it took the book.
+    """
 
     book: str
     account: str
@@ -50,6 +53,7 @@ class Head:
     sequence: int
     step: int
     chain: bytes
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

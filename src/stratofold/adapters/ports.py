@@ -100,6 +100,10 @@ class Journal(Protocol):
     with `errors.Retry` SF802 (lost race: reload, again).  A store that cannot write raises `errors.Stop` SF803.
     """
 
+    @property
+    def keeps_views(self) -> bool:
+        """Whether `append` keeps the views that it is given; one that does not spares the work of making them."""
+
     def create(self, book: str, account: str, generation: str, entries: Sequence[Entry]) -> Head:
         """A new book; raises Setup SF804 if there is one of that name, or its generation was ever used on the account."""
 
@@ -128,6 +132,7 @@ class Journal(Protocol):
         marks: Mapping[str, str] | None = None,
         settled: Sequence[Settlement] = (),
         heard: Sequence[Offer] = (),
+        views: Mapping[str, Mapping[str, str] | None] | None = None,
     ) -> tuple[Head, list[Message]]:
         """Records, outbox, handled inbox numbers and snapshot together, or nothing; the book is at `step + steps` then.
 
@@ -135,6 +140,8 @@ class Journal(Protocol):
         `released` is what `release` takes, by client id, before anything is claimed; `marks` are what `mark` takes.
         `settled` are answers, before all of that, as `settle` writes them.  `heard` are facts that these steps have folded
         without their waiting in the inbox: known from now on, and out of it should somebody have put them there meanwhile.
+        `views` are what people and other programs read of the book without folding it (positions, open orders, balance,
+        trades), as text by name; None takes one away.  They are for looking at: nothing is decided from them.
         """
 
     def note(self, book: str, entries: Sequence[Entry]) -> Head:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.ports import Offer
-from stratofold.errors import Retry
+from stratofold.adapters.nouns import Offer
+from stratofold.adapters.rules import was_handled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,12 +50,7 @@ class Inbox:
         for number in numbers:
             gone = self._store.execute("DELETE FROM inbox WHERE book = ? AND number = ?", (book, number))
             if not gone.rowcount:
-                raise Retry(
-                    "SF802",
-                    f"number {number} of the inbox was handled before",
-                    why="another writer has folded it",
-                    fix="load the book again",
-                )
+                raise was_handled(number)
             self._waiting.get(book, {}).pop(number, None)
 
     def hear(self, book: int, offers: Iterable[Offer]) -> None:

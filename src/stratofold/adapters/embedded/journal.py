@@ -11,13 +11,14 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
-from stratofold.adapters.embedded.desk import Account, Desks, verdict
+from stratofold.adapters.account import Account, verdict
+from stratofold.adapters.embedded.desk import Desks
 from stratofold.adapters.embedded.inbox import Inbox
-from stratofold.adapters.embedded.outbox import Outbox, settled
+from stratofold.adapters.embedded.outbox import Outbox
 from stratofold.adapters.embedded.places import Place, Places
 from stratofold.adapters.embedded.store import BUSY_SECONDS, MEMORY, Store
 from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message, Settlement
-from stratofold.errors import Bug
+from stratofold.adapters.rules import settled, was_never_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +34,9 @@ Result = TypeVar("Result")
 
 
 class Journal:
-    """See `ports.Journal`."""
+    """See `ports.Journal`; it keeps no views, since whoever may read the file can fold it."""
+
+    keeps_views = False
 
     def __init__(
         self, path: str | Path = MEMORY, *, fault: Fault | None = None, busy_seconds: float = BUSY_SECONDS
@@ -104,6 +107,7 @@ class Journal:
         marks: Mapping[str, str] | None = None,
         settled: Sequence[Settlement] = (),
         heard: Sequence[Offer] = (),
+        views: Mapping[str, Mapping[str, str] | None] | None = None,  # noqa: ARG002
     ) -> tuple[Head, list[Message]]:
         """See `ports.Journal`; raises Bug SF810 for a message key that was written before."""
         return self._write(
@@ -217,7 +221,7 @@ class Journal:
         book = place.head.book
         message = self._outbox.message(place.number, answer.key)
         if message is None:
-            raise Bug("SF815", f"there is no message {answer.key} in book {book}", fix="keep the journal and report it")
+            raise was_never_written(book, answer.key)
         moved = self._outbox.settle(message, answer.state, answer.answer)
         if moved and answer.state == REJECTED and message.action == "submit":
             self._desks.release(place.head.account, message.client_id, 0)

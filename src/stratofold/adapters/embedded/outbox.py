@@ -12,34 +12,19 @@ import sqlite3
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN, Message
-from stratofold.errors import Bug
+from stratofold.adapters.nouns import READY, Message
+from stratofold.adapters.rules import BEFORE, was_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stratofold.adapters.embedded.store import Store
 
-# From which states an answer may bring a message to a state; a dropped one is settled when its refusal was reported.
-BEFORE = {
-    ACCEPTED: (CLAIMED, UNKNOWN),
-    REJECTED: (CLAIMED, UNKNOWN, DROPPED),
-    UNKNOWN: (CLAIMED,),
-}
-
 _COLUMNS = (
     "key, action, client_id, symbol, side, quantity, price, exposure, reduces, expires_at, body, state, epoch, answer,"
     " strategy"
 )
 _INSERT = f"INSERT INTO outbox (book, {_COLUMNS}) VALUES ({', '.join('?' * 16)})"  # noqa: S608
-
-
-def settled(message: Message, state: str, epoch: int, answer: str) -> Message:
-    """The same message in another state; written out, since `dataclasses.replace` costs thrice as much."""
-    return Message(
-        message.key, message.action, message.client_id, message.symbol, message.side, message.quantity, message.price,
-        message.exposure, message.reduces, message.expires_at, message.body, state, epoch, answer, message.strategy,
-    )  # fmt: skip
 
 
 def _message(row: tuple[Any, ...]) -> Message:
@@ -70,12 +55,7 @@ class Outbox:
                     ),
                 )  # fmt: skip
         except sqlite3.IntegrityError as error:
-            raise Bug(
-                "SF810",
-                f"message {each.key} was written before",
-                why="a key names one message for ever; two decisions have made the same",
-                fix="keep the journal and report it",
-            ) from error
+            raise was_written(each.key) from error
 
     def change(self, key: str, state: str, epoch: int, answer: str) -> None:
         """Bring a message to a state."""

@@ -9,14 +9,13 @@ one statement is the check and the change.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.embedded.schema import BITS
 from stratofold.adapters.ports import Entry, Head, Record
+from stratofold.adapters.rules import check_names, is_kept, is_missing, refuse, was_there
 from stratofold.chain import GENESIS, link
-from stratofold.errors import Retry, Setup, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
 
 # Rows read at a time: long enough to be quick, short enough that a reader holds nobody up.
 PAGE = 2_048
-
-# Snapshots are a cache of the fold: the last eight thousand steps keep each, and older ones are thinned (`is_kept`).
-SNAPSHOT_STEPS = 1_000
-
-_NAME = re.compile(r"[A-Za-z0-9]{1,12}")
-_GENERATION = re.compile(r"[A-Za-z0-9]{1,8}")
 
 
 class Place:
@@ -42,27 +35,6 @@ class Place:
         """Book `number` of the store, at `head`."""
         self.number = number
         self.head = head
-
-
-def check_names(book: str, generation: str) -> None:
-    """Refuse a name that could not stand in a client id, with Setup SF809 (docs/live.md, identities)."""
-    if _NAME.fullmatch(book) and _GENERATION.fullmatch(generation):
-        return
-    raise Setup(
-        "SF809",
-        f"book {book!r}, generation {generation!r}: not both can stand in an order's id",
-        why="ids are <book>-<generation>-<number>, and venues take letters, digits and at most 36 characters",
-        fix="use 1 to 12 letters and digits for the book, 1 to 8 for the generation",
-    )
-
-
-def is_kept(step: int, newest: int) -> bool:
-    """Whether a snapshot of `step` stays: twice as old, half as many, so that a long book has some forty.
-
-    Which ones stay depends on their own place alone, so that thinning again and again keeps the same.
-    """
-    place, age = step // SNAPSHOT_STEPS, newest // SNAPSHOT_STEPS - step // SNAPSHOT_STEPS
-    return age < 8 or place % (1 << (age.bit_length() - 3)) == 0
 
 
 class Places:
@@ -84,12 +56,7 @@ class Places:
                 (book, account, generation, GENESIS),
             )
         except sqlite3.IntegrityError as error:
-            raise Setup(
-                "SF804",
-                f"there is a book {book}, or generation {generation} was used on account {account} before",
-                why="its order ids are known to the venue, and would mean two things",
-                fix="choose another name and a generation that was never used",
-            ) from error
+            raise was_there(book, account, generation) from error
         self._store.execute("INSERT OR IGNORE INTO accounts (name) VALUES (?)", (account,))
 
     def place(self, book: str) -> Place:
@@ -99,22 +66,20 @@ class Places:
     def reload(self, book: str) -> Place:
         """A book as the file has it; raises Setup SF805 for one that is not there."""
         rows = self._store.read(
-            "SELECT id, name, account, generation, epoch, sequence, step, chain FROM books WHERE name = ?", (book,)
+            "SELECT id, name, account, generation, epoch, sequence, step, chain, holder FROM books WHERE name = ?",
+            (book,),
         )
         if not rows:
-            raise Setup(
-                "SF805",
-                f"there is no book {book}",
-                place=self._store.path,
-                fix="give the name of a book that is there (`stratofold status` lists them), or create it",
-            )
+            raise is_missing(book, self._store.path)
         number, *head = rows[0]
         place = self._places[book] = Place(number, Head(*head))
         return place
 
     def heads(self) -> list[Head]:
         """Every book, in the order created."""
-        rows = self._store.read("SELECT name, account, generation, epoch, sequence, step, chain FROM books ORDER BY id")
+        rows = self._store.read(
+            "SELECT name, account, generation, epoch, sequence, step, chain, holder FROM books ORDER BY id"
+        )
         return [Head(*row) for row in rows]
 
     def take(self, book: str, holder: str, time: int) -> Head:
@@ -129,24 +94,8 @@ class Places:
         place = self.place(book)
         if place.head.epoch != epoch or (step is not None and place.head.step != step):
             place = self.reload(book)
-            self._refuse(place.head, epoch, step)
+            refuse(place.head, epoch, step)
         return place
-
-    def _refuse(self, head: Head, epoch: int, step: int | None) -> None:
-        if head.epoch != epoch:
-            raise Stop(
-                "SF801",
-                f"book {head.book} has another writer now (epoch {head.epoch}, ours was {epoch})",
-                why="a book has one writer, and a newer process has taken it",
-                fix="leave the newer process running, or stop it before you start this one again",
-            )
-        if step is not None and head.step != step:
-            raise Retry(
-                "SF802",
-                f"book {head.book} is at step {head.step}, and this append was for step {step}",
-                why="somebody else has appended",
-                fix="load the book again",
-            )
 
     def extend(
         self, book: str, entries: Sequence[Entry], epoch: int | None = None, step: int | None = None, steps: int = 0
@@ -158,7 +107,7 @@ class Places:
             # What was remembered is old: another process has appended or taken the book.
             place = self.reload(book)
             if epoch is not None:
-                self._refuse(place.head, epoch, step)
+                refuse(place.head, epoch, step)
             rows = self._move(place, entries, epoch, step, steps)
         self._store.connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows or ())
         return place
@@ -182,7 +131,9 @@ class Places:
         )
         if not moved.rowcount:
             return None
-        place.head = Head(head.book, head.account, head.generation, head.epoch, sequence, head.step + steps, chain)
+        place.head = Head(
+            head.book, head.account, head.generation, head.epoch, sequence, head.step + steps, chain, head.holder
+        )
         return rows
 
     def keep(self, place: Place, state: bytes) -> None:

@@ -1,0 +1,161 @@
+"""What every claim is checked against: the account's controls, limits and reservations, as they stand.
+
+What comes in: a message about to be sent, the account, and the time.  What goes out: "" when it may go, else the reason
+with the limit and what was observed.
+Why it is shaped so: this is the last check before the wire, for all books of an account together.  Each journal reads
+and writes the account in its own way; what they judge by is here, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import isfinite, nan
+
+from stratofold.adapters.nouns import HALTED, REDUCING, AccountLimits, Control, Message
+
+NANOSECONDS_A_SECOND = 1_000_000_000
+# Amounts have at most 8 decimals (contract 3), so totals are kept as whole numbers of these: they cannot drift.
+UNITS = 100_000_000
+
+
+@dataclass(slots=True)
+class Reservation:
+    """What one order may still do at the venue; `price` NaN crosses at any."""
+
+    book: str
+    symbol: str
+    side: int
+    price: float
+    exposure: float
+
+
+@dataclass(slots=True)
+class Account:
+    """One account: what holds of it, what it may have, what it has, and how many messages left in `second`.
+
+    `total` is what all open orders reserve, in `UNITS`; `symbols` are the open orders again, by symbol.
+    """
+
+    name: str
+    limits: AccountLimits
+    controls: tuple[Control, ...]
+    second: int = 0
+    sent: int = 0
+    total: int = 0
+    open: dict[str, Reservation] = field(default_factory=dict)
+    symbols: dict[str, dict[str, Reservation]] = field(default_factory=dict)
+
+    def put(self, client_id: str, reservation: Reservation) -> None:
+        """An order reserves this from now on."""
+        self.drop(client_id)
+        self.total += units(reservation.exposure)
+        self.open[client_id] = reservation
+        self.symbols.setdefault(reservation.symbol, {})[client_id] = reservation
+
+    def drop(self, client_id: str) -> None:
+        """An order reserves nothing any more."""
+        gone = self.open.pop(client_id, None)
+        if gone is not None:
+            self.total -= units(gone.exposure)
+            del self.symbols[gone.symbol][client_id]
+
+    def take(self, message: Message, book: str, time: int) -> Reservation | None:
+        """Count a message that is sent now, and reserve what its order may do; a replace keeps the larger of both.
+
+        None for a cancel, which counts and reserves nothing.
+        """
+        if message.action == "cancel":
+            return None
+        second = time // NANOSECONDS_A_SECOND
+        self.sent = self.sent + 1 if second <= self.second else 1
+        self.second = max(second, self.second)
+        before = self.open.get(message.client_id)
+        exposure = max(message.exposure, before.exposure) if before else message.exposure
+        reservation = Reservation(book, message.symbol, message.side, message.price, exposure)
+        self.put(message.client_id, reservation)
+        return reservation
+
+    def release(self, client_id: str, exposure: float) -> bool:
+        """An order reserves `exposure` from now on, and 0 ends it; False when that changes nothing."""
+        held = self.open.get(client_id)
+        if held is None or held.exposure == exposure != 0:
+            return False
+        self.drop(client_id)
+        if exposure != 0:
+            self.put(client_id, replace(held, exposure=exposure))
+        return True
+
+
+def units(amount: float) -> int:
+    """An amount as a whole number of `UNITS`."""
+    return round(amount * UNITS)
+
+
+def crosses(side: int, price: float, other: Reservation) -> bool:
+    """Whether an order could trade with an open one on the other side; a price that is NaN meets any."""
+    if side + other.side != 0:
+        return False
+    buy, sell = (price, other.price) if side > 0 else (other.price, price)
+    return not buy < sell
+
+
+def controlled(message: Message, account: Account, book: str) -> str:
+    """The control that forbids a message, or "": halted lets cancels pass, reducing also what reduces."""
+    if message.action == "cancel":
+        return ""
+    names = {"account": account.name, "book": book, "strategy": message.strategy, "symbol": message.symbol}
+    found = ""
+    for control in account.controls:
+        if control.name not in {"*", names.get(control.scope)}:
+            continue
+        if control.state == HALTED:
+            return f"{HALTED} {control.scope} {control.name}"
+        if control.state == REDUCING and not message.reduces:
+            found = f"{REDUCING} {control.scope} {control.name}"
+    return found
+
+
+def over(name: str, limit: float, observed: float) -> str:
+    """A limit's name with its numbers when the observation is above it, else ""."""
+    return f"{name} limit={limit} observed={observed}" if not observed <= limit else ""
+
+
+def limited(message: Message, account: Account, second: int) -> str:
+    """The account limit that forbids a message, or ""; what reduces, and cancels, are within every limit."""
+    if message.reduces or message.action == "cancel":
+        return ""
+    limits = account.limits
+    before = account.open.get(message.client_id)
+    if not isfinite(message.exposure):
+        return over("account_exposure", limits.exposure_max, nan)
+    more = units(message.exposure) - (units(before.exposure) if before else 0)
+    total = account.total + more
+    same = sum(units(each.exposure) for each in account.symbols.get(message.symbol, {}).values()) + more
+    sent = account.sent + 1 if second <= account.second else 1
+    return (
+        over("account_orders_per_second", limits.orders_per_second_max, sent)
+        or over("account_orders", limits.orders_max, len(account.open) + (before is None))
+        or over("account_exposure", limits.exposure_max, total / UNITS)
+        or over("account_symbol_exposure", limits.symbol_exposure_max, same / UNITS)
+    )
+
+
+def matched(message: Message, account: Account, book: str) -> str:
+    """The open order of another book that this one could trade with, or ""."""
+    if account.limits.self_match or message.action == "cancel":
+        return ""
+    for client_id, other in account.symbols.get(message.symbol, {}).items():
+        if other.book != book and crosses(message.side, message.price, other):
+            return f"self_match {client_id}"
+    return ""
+
+
+def verdict(message: Message, account: Account, book: str, time: int) -> str:
+    """Why a message must not be sent now, or ""."""
+    if time >= message.expires_at:
+        return f"expired limit={message.expires_at} observed={time}"
+    return (
+        controlled(message, account, book)
+        or limited(message, account, time // NANOSECONDS_A_SECOND)
+        or matched(message, account, book)
+    )
