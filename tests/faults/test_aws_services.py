@@ -7,10 +7,10 @@ import pytest
 
 from stratofold.adapters.aws.client import AwsError
 
-from .aws.environment import Function
-from .aws.services import Services, Simulated
-from .aws.sources import Fifo, QueuePoller, Stream, StreamPoller
-from .aws.table import Refused, Table
+from .aws_environment import Function
+from .aws_services import Services, Simulated
+from .aws_sources import Fifo, QueuePoller, Stream, StreamPoller
+from .aws_table import Refused, Table
 from .world import SECOND, World
 
 START = 1_600_000_000 * SECOND

@@ -8,7 +8,7 @@ import json
 from bisect import insort
 from copy import deepcopy
 
-from .expressions import Invalid, Reader, holds, native, updated
+from .aws_expressions import Invalid, Reader, holds, native, updated
 
 ITEM_BYTES_MAX = 400_000
 TRANSACTION_ITEMS_MAX = 100

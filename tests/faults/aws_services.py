@@ -13,7 +13,7 @@ from stratofold.adapters.aws.answers import NO_ANSWER, AwsError, error_of
 from stratofold.adapters.aws.client import Client
 from stratofold.adapters.nouns import Response
 
-from .table import Refused
+from .aws_table import Refused
 
 ENVIRONMENT = {
     "AWS_REGION": "eu-central-1",

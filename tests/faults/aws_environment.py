@@ -8,7 +8,7 @@ only one thread ever runs: it is handed over where a handler asks a service, whi
 import threading
 from dataclasses import dataclass
 
-from ..world import SECOND, Crash
+from .world import SECOND, Crash
 
 
 class Context:

@@ -9,7 +9,7 @@ import base64
 import json
 from dataclasses import dataclass, field
 
-from ..world import SECOND
+from .world import SECOND
 
 DEDUPLICATION_SECONDS = 300
 
