@@ -92,7 +92,7 @@ def code_of(node: ast.AST) -> str:
     if not isinstance(node, ast.Call):
         return ""
     for argument in node.args[:1]:
-        if isinstance(argument, ast.Constant) and re.fullmatch(r"SF\d{3}", str(argument.value)):
+        if isinstance(argument, ast.Constant) and re.fullmatch(r"SF[\dA-Z]\d\d", str(argument.value)):
             return str(argument.value)
     return ""
 

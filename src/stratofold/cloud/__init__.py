@@ -1,0 +1,1 @@
+"""The same folder, serverless: functions, template, and what deploys and runs them."""

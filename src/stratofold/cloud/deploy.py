@@ -1,0 +1,359 @@
+"""`deploy`: from a strategy and a few words to a stack on AWS, in two steps: what would change, then the change.
+
+What comes in: a stack, what it is to be.  What goes out: a plan (changes, package, parameters), then a stack that stands.
+Why it is shaped so: a plan is data and can be shown, priced and refused; nothing of the running book is touched until
+the change set is carried out, and AWS rolls a failed one back as a whole.  What would replace the journal or the archive
+by an empty one is refused, whoever asks.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stratofold.cloud.clock import with_sessions
+from stratofold.cloud.package import build
+from stratofold.cloud.stack import ALIAS, FUNCTIONS, SCHEMA, Change, Stack, State, told
+from stratofold.errors import Setup, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stratofold.cloud.package import Package
+
+TEMPLATE = Path(__file__).parent / "template.yaml"
+CODE = "CodeUri: code/"
+KEPT = ("Journal", "Archive")  # never replaced, whatever a change set says
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+_PARAMETER = re.compile(r"^  (?P<name>[A-Z]\w+):(?P<body>.*(?:\n    .*)*)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a stack is to be; `parameters` are the template's, by name."""
+
+    strategy: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    python: str = ""
+    architecture: str = ""
+    extra: Sequence[str] = ()
+    ignore_drift: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done: `change_set` is empty where nothing changes."""
+
+    change_set: str
+    changes: list[Change]
+    parameters: Mapping[str, str]
+    package: Package
+    new: bool
+
+
+def template_text() -> str:
+    """The template as it stands in the package."""
+    return TEMPLATE.read_text(encoding="utf-8")
+
+
+def template_parameters(text: str = "") -> dict[str, str]:
+    """Every parameter of the template with its default."""
+    text = text or template_text()
+    section = text.partition("\nParameters:\n")[2].partition("\nRules:\n")[0]
+    found = {}
+    for one in _PARAMETER.finditer(section):
+        default = re.search(r'Default: ("[^"]*"|[^\s,}]+(?:,[^\s}]+)*)', one["body"])
+        found[one["name"]] = default[1].strip('"') if default else ""
+    return found
+
+
+def known_parameters(given: Mapping[str, str], place: str = "") -> dict[str, str]:
+    """The same, or Setup SFA18 for one that the template does not have."""
+    from difflib import get_close_matches
+
+    known = template_parameters()
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.4)
+            fix = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+            raise Setup("SFA18", f"the template has no parameter {name!r}", place=place, fix=fix)
+    return dict(given)
+
+
+def prepare(stack: Stack, wanted: Wanted) -> Plan:
+    """Say what would change, and change nothing; raises Setup, Stop and Retry for what is in the way."""
+    account = stack.account()
+    state = stack.state()
+    stack.refuse_half(state)
+    refuse_newer(state)
+    parameters = chosen_parameters(wanted, state)
+    refuse_region(stack.region, parameters)
+    if state.outputs and not wanted.ignore_drift:
+        refuse_drift(stack)
+    package = build(
+        wanted.strategy, python=parameters["Runtime"].removeprefix("python"), architecture=parameters["Architecture"], extra=wanted.extra
+    )  # fmt: skip
+    parameters["Strategy"] = package.strategy
+    code, template = upload(stack, account, package)
+    del code
+    change_set = make_change_set(stack, state, template, parameters)
+    changes = changes_of(stack, change_set) if change_set else []
+    refuse_loss(stack, changes, change_set)
+    return Plan(change_set, changes, parameters, package, new=not state.outputs)
+
+
+def chosen_parameters(wanted: Wanted, state: State) -> dict[str, str]:
+    """Every parameter: as asked, else as the stack has it, else the template's own."""
+    own = ".".join(platform.python_version_tuple()[:2])
+    before = {name: value for name, value in state.parameters.items() if name in template_parameters()}
+    chosen = template_parameters() | before | known_parameters(wanted.parameters)
+    chosen["Runtime"] = f"python{wanted.python or own}"
+    chosen["Architecture"] = wanted.architecture or chosen["Architecture"]
+    return chosen
+
+
+def refuse_newer(state: State) -> None:
+    """Raise Stop SFA14 for a stack whose table a newer program has written."""
+    schema = int(state.outputs.get("Schema", SCHEMA))
+    if schema > SCHEMA:
+        raise Stop(
+            "SFA14", f"the stack's table is of version {schema}, this program writes {SCHEMA}",
+            why="an older program would not understand what is in it; nothing was changed", fix="pip install --upgrade stratofold",
+        )  # fmt: skip
+
+
+def refuse_region(region: str, parameters: Mapping[str, str]) -> None:
+    """Raise Setup SFA07 for a region that data may not be in."""
+    allowed = parameters["AllowedRegions"].split(",")
+    if region not in allowed:
+        raise Setup(
+            "SFA07", f"{region} is not an allowed region", why=f"data may be in {', '.join(allowed)}",
+            fix=f"--region {allowed[0]}, or allow it: --set AllowedRegions={parameters['AllowedRegions']},{region}",
+        )  # fmt: skip
+
+
+def refuse_drift(stack: Stack) -> None:
+    """Raise Stop SFA13 for a stack that somebody changed by hand."""
+    drifted = stack.drifted()
+    if drifted:
+        raise Stop(
+            "SFA13", f"stack {stack.name} is not as its template says", place="; ".join(drifted[:5]),
+            why="a deploy would take back what somebody changed by hand, or fail on it",
+            fix="change it back, or say that the template is right: stratofold deploy --ignore-drift",
+        )  # fmt: skip
+
+
+def deploy_bucket(account: str, region: str) -> str:
+    """Where packages are put before a function has them."""
+    return f"stratofold-deploy-{account}-{region}"
+
+
+def upload(stack: Stack, account: str, package: Package) -> tuple[str, str]:
+    """Put package and template where CloudFormation finds them; returns the key of the code and the template's address."""
+    bucket = deploy_bucket(account, stack.region)
+    ensure_bucket(stack, bucket)
+    code = f"{stack.name}/code/{package.digest[:32]}.zip"
+    put_once(stack, bucket, code, package.data)
+    text = with_sessions(template_text(), int(time.time())).replace(CODE, f"CodeUri: s3://{bucket}/{code}")
+    key = f"{stack.name}/template/{package.digest[:32]}-{int(time.time())}.yaml"
+    stack.call("s3", "put_object", Bucket=bucket, Key=key, Body=text.encode())
+    host = stack.client("s3").meta.endpoint_url
+    address = f"{host}/{bucket}/{key}"
+    if host.endswith(".amazonaws.com"):
+        address = f"https://{bucket}.s3.{stack.region}.amazonaws.com/{key}"
+    return code, address
+
+
+def ensure_bucket(stack: Stack, bucket: str) -> None:
+    """A bucket for packages: private, encrypted, emptied of what is old."""
+    s3 = stack.client("s3")
+    with told(stack.region):
+        try:
+            s3.head_bucket(Bucket=bucket)
+        except s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
+                raise
+        else:
+            return
+        where: dict[str, Any] = {"LocationConstraint": stack.region}
+        s3.create_bucket(Bucket=bucket, **({} if stack.region == "us-east-1" else {"CreateBucketConfiguration": where}))
+        closed = dict.fromkeys(
+            ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+        )
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=closed)
+        old = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 365}}
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [old]})
+
+
+def put_once(stack: Stack, bucket: str, key: str, data: bytes) -> None:
+    """Upload what has its name by its content, unless it is there."""
+    s3 = stack.client("s3")
+    with told(stack.region):
+        try:
+            s3.head_object(Bucket=bucket, Key=key)
+        except s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
+                raise
+            s3.put_object(Bucket=bucket, Key=key, Body=data)
+
+
+def make_change_set(stack: Stack, state: State, template: str, parameters: Mapping[str, str]) -> str:
+    """A change set, made and not carried out; empty when nothing would change.  Raises Setup SFA17 when AWS cannot make one."""
+    fresh = not state.status or state.status == "REVIEW_IN_PROGRESS"
+    name = f"stratofold-{time.time_ns()}"
+    stack.call(
+        "cloudformation", "create_change_set", StackName=stack.name, ChangeSetName=name, TemplateURL=template,
+        ChangeSetType="CREATE" if fresh else "UPDATE", Capabilities=CAPABILITIES,
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Tags=[{"Key": "application", "Value": "stratofold"}],
+    )  # fmt: skip
+    while True:
+        made = stack.call("cloudformation", "describe_change_set", StackName=stack.name, ChangeSetName=name)
+        if made["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
+            break
+        time.sleep(0.5)
+    if made["Status"] == "FAILED":
+        why = made.get("StatusReason", "")
+        stack.call("cloudformation", "delete_change_set", StackName=stack.name, ChangeSetName=name)
+        if "didn't contain changes" in why or "No updates" in why:
+            return ""
+        raise Setup(
+            "SFA17",
+            "AWS cannot make this stack",
+            why=why,
+            fix="change what it says (--set NAME=VALUE); nothing was changed",
+        )
+    return name
+
+
+def changes_of(stack: Stack, change_set: str) -> list[Change]:
+    """What a change set would do, new things first."""
+    found: list[Change] = []
+    token: dict[str, str] = {}
+    while True:
+        page = stack.call(
+            "cloudformation", "describe_change_set", StackName=stack.name, ChangeSetName=change_set, **token
+        )
+        found += [change_of(one["ResourceChange"]) for one in page.get("Changes", [])]
+        if not page.get("NextToken"):
+            return sorted(found, key=lambda one: (one.action, one.kind, one.name))
+        token = {"NextToken": page["NextToken"]}
+
+
+def change_of(one: Mapping[str, Any]) -> Change:
+    """One change in our words."""
+    words = {"Add": "add", "Modify": "change", "Remove": "remove", "Import": "import", "Dynamic": "perhaps change"}
+    names = [detail["Target"].get("Name") or detail["Target"].get("Attribute", "") for detail in one.get("Details", [])]
+    return Change(
+        words.get(one["Action"], one["Action"].lower()), one["LogicalResourceId"], one["ResourceType"],
+        one.get("Replacement") == "True", ", ".join(sorted({name for name in names if name})),
+    )  # fmt: skip
+
+
+def refuse_loss(stack: Stack, changes: Sequence[Change], change_set: str) -> None:
+    """Raise Stop SFA15 where a change would leave the book without its journal or its archive."""
+    lost = [one for one in changes if one.name in KEPT and (one.replaces or one.action == "remove")]
+    if not lost:
+        return
+    stack.call("cloudformation", "delete_change_set", StackName=stack.name, ChangeSetName=change_set)
+    raise Stop(
+        "SFA15", f"this would replace the {lost[0].name.lower()}, and the book would begin again from nothing",
+        why=f"what changes is {lost[0].why or 'its definition'}", fix="deploy it as another stack (--stack NAME), then move the book",
+    )  # fmt: skip
+
+
+def carry_out(stack: Stack, plan: Plan) -> State:
+    """Do what the plan says; raises Stop SFA19 when AWS could not, and has taken all of it back."""
+    if not plan.change_set:
+        return stack.state()
+    began = time.time()
+    stack.call("cloudformation", "execute_change_set", StackName=stack.name, ChangeSetName=plan.change_set)
+    time.sleep(0.2)
+    state = stack.wait()
+    if state.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        return state
+    kept = "nothing was left behind that runs" if plan.new else "the running book was left as it was"
+    fix = (
+        "mend that and deploy again" if not plan.new else "mend that, then: stratofold destroy --yes, and deploy again"
+    )
+    raise Stop("SFA19", f"the deploy failed ({state.status})", place=stack.failure(began), why=kept, fix=fix)
+
+
+def forget(stack: Stack, plan: Plan) -> None:
+    """Take back a plan that nobody wants; a stack that was never made goes with it."""
+    if not plan.change_set:
+        return
+    stack.call("cloudformation", "delete_change_set", StackName=stack.name, ChangeSetName=plan.change_set)
+    if plan.new and stack.state().status == "REVIEW_IN_PROGRESS":
+        stack.call("cloudformation", "delete_stack", StackName=stack.name)
+
+
+def replace_code(stack: Stack, strategy: str, extra: Sequence[str] = ()) -> tuple[Package, dict[str, str]]:
+    """Put new code behind the alias of every function, and nothing else; returns each function's new version.
+
+    The versions are all made before the first alias moves, so code that AWS refuses changes nothing.
+    """
+    state = stack.standing()
+    stack.refuse_half(state)
+    refuse_newer(state)
+    runtime, architecture = state.parameters["Runtime"].removeprefix("python"), state.parameters["Architecture"]
+    package = build(strategy or state.parameters["Strategy"], python=runtime, architecture=architecture, extra=extra)
+    if package.strategy != state.parameters["Strategy"]:
+        raise Setup(
+            "SFA20", f"the stack runs {state.parameters['Strategy']}, this is {package.strategy}",
+            why="another strategy is another configuration", fix="stratofold deploy, without --code-only",
+        )  # fmt: skip
+    account = stack.account()
+    code, _ = upload(stack, account, package)
+    bucket = deploy_bucket(account, stack.region)
+    versions = {
+        verb: str(stack.call("lambda", "update_function_code", FunctionName=stack.function(verb), S3Bucket=bucket, S3Key=code, Publish=True)["Version"])
+        for verb in FUNCTIONS
+    }  # fmt: skip
+    for verb, version in versions.items():
+        _when_ready(stack, stack.function(verb), version)
+    for verb, version in versions.items():
+        stack.call("lambda", "update_alias", FunctionName=stack.function(verb), Name=ALIAS, FunctionVersion=version)
+    return package, versions
+
+
+def _when_ready(stack: Stack, function: str, version: str, timeout_seconds: float = 60.0) -> None:
+    """Wait until a version can be called."""
+    until = time.monotonic() + timeout_seconds
+    while time.monotonic() < until:
+        seen = stack.call("lambda", "get_function_configuration", FunctionName=function, Qualifier=version)
+        if seen.get("State", "Active") == "Active" and seen.get("LastUpdateStatus", "Successful") == "Successful":
+            return
+        time.sleep(0.2)
+
+
+def roll_back(stack: Stack, to: str = "") -> dict[str, str]:
+    """Put every function's alias on the version before (or on `to` of each); raises Setup SFA21 when there is none."""
+    moves = {}
+    for verb in FUNCTIONS:
+        function = stack.function(verb)
+        now = str(stack.call("lambda", "get_alias", FunctionName=function, Name=ALIAS)["FunctionVersion"])
+        known = sorted(int(one) for one in _versions(stack, function))
+        before = [one for one in known if one < int(now)]
+        wanted = int(to) if to else (before[-1] if before else 0)
+        if wanted not in known:
+            raise Setup(
+                "SFA21",
+                f"{function} has no version {to or f'before {now}'}",
+                fix=f"it has {', '.join(map(str, known))}: stratofold cloud rollback --to N",
+            )
+        moves[function] = str(wanted)
+    for function, version in moves.items():
+        stack.call("lambda", "update_alias", FunctionName=function, Name=ALIAS, FunctionVersion=version)
+    return moves
+
+
+def _versions(stack: Stack, function: str) -> list[str]:
+    """The published versions of a function."""
+    pages = stack.client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=function)
+    with told(stack.region):
+        return [one["Version"] for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
