@@ -90,7 +90,7 @@ BUGS = (
     Bug(
         "the kill switch is read before the claim",
         "F19 hummingbot 2534",
-        EMBEDDED + "desk:verdict",
+        ADAPTERS + "account:verdict",
         "controlled(message, account, book)",
         '""',
         {"meddle": 0.1},
@@ -98,7 +98,7 @@ BUGS = (
     Bug(
         "the kill switch stops cancels too",
         "F19 go-trader 1462: resting orders survive",
-        EMBEDDED + "desk:controlled",
+        ADAPTERS + "account:controlled",
         'if message.action == "cancel":',
         'if message.action == "nothing":',
         {"meddle": 0.5},
@@ -114,7 +114,7 @@ BUGS = (
     Bug(
         "what has expired is sent all the same",
         "F22 a cron tick six hours late",
-        EMBEDDED + "desk:verdict",
+        ADAPTERS + "account:verdict",
         "if time >= message.expires_at:",
         "if time < 0:",
         CRASHY,
@@ -264,9 +264,9 @@ BUGS = (
     Bug(
         "unknown orders reserve nothing",
         "F4 nautilus 3879: orders stack",
-        EMBEDDED + "journal:Journal._settle",
-        "if moved and state == REJECTED and",
-        'if moved and state != "accepted" and',
+        EMBEDDED + "journal:Journal._answer",
+        "if moved and answer.state == REJECTED and",
+        'if moved and answer.state != "accepted" and',
     ),
     Bug(
         "what is done reserves for ever",

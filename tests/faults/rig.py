@@ -84,6 +84,8 @@ def watched(store, rig):
         rig.meddle()
         head, messages = append(book, epoch, *arguments, **named)
         rig.laws.claimed(messages, epoch, named.get("claim_at"))
+        for answer in named.get("settled", ()):
+            rig.laws.settled(answer.key)
         return head, messages
 
     def looked_claim(book, epoch, keys, time, entries=()):

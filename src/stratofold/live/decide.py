@@ -8,7 +8,8 @@ refused the desk is thrown away, because it knows what is not written down.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import Entry
@@ -21,7 +22,7 @@ from stratofold.wire import event_row, pack
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratofold.adapters.ports import Message
+    from stratofold.adapters.ports import Message, Offer, Settlement
     from stratofold.events import Event
     from stratofold.live.fold import Step
     from stratofold.live.outside import Sent
@@ -29,10 +30,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An event, and the number under which the inbox holds it (0: it was not there)."""
+    """An event, and where it comes from: the number under which the inbox holds it (0: it is not there), or an answer.
+
+    `offer` is what an answer says that is written down with the step that hears it, so that it never waits in the inbox.
+    """
 
     event: Event
     inbox: int = 0
+    offer: Offer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A venue's answer, to be written down with the next step: its record, and what the journal makes of it."""
+
+    entry: Entry
+    settlement: Settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +67,15 @@ class PoisonedError(Exception):
         self.error = error
 
 
-def decide(desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, at_rest: bool = False) -> Decided:
-    """Hear events up to the first that wants something sent, and write it all down at once.
+def decide(
+    desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, at_rest: bool = False,
+    answers: Sequence[Answered] = (),
+) -> Decided:  # fmt: skip
+    """Hear events up to the first that wants something sent, and write it all down at once, with answers that came.
 
-    Raises Stop SF801 when another writer has taken the book, Retry SF802 on a lost race, PoisonedError when the fold raises.
+    What an answer says and these steps do not hear (`Heard.offer`) is in the inbox then.  Raises Stop SF801 when another writer has taken the book, Retry SF802 on a lost race, PoisonedError when the fold raises.
     """
-    entries: list[Entry] = []
+    entries: list[Entry] = [answer.entry for answer in answers]
     messages: list[Message] = []
     handled: list[int] = []
     steps: list[Step] = []
@@ -74,16 +90,25 @@ def decide(desk: Desk, batch: Sequence[Heard], now: int, *, claim: bool = True, 
             messages = _messages(desk, step)
             entries += [request_entry(message, envelope) for message in messages if claim]
             break
+    said = [one.offer for one in batch[: len(steps)] if one.offer is not None]
     due = desk.fold.steps - desk.snapshot_step >= SNAPSHOT_STEPS or (at_rest and desk.fold.steps > desk.snapshot_step)
     head, claimed = desk.journal.append(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
-        released=_done(desk, steps),
+        released=_done(desk, steps), settled=_settled(answers, said), heard=said,
     )  # fmt: skip
     desk.head = head
     if due:
         desk.snapshot_step = desk.fold.steps
     return Decided(len(steps), claimed if claim else messages, steps)
+
+
+def _settled(answers: Sequence[Answered], heard: Sequence[Offer]) -> list[Settlement]:
+    """The answers for the journal; what they say and these steps have not heard goes into the inbox."""
+    settled = [answer.settlement for answer in answers]
+    if not heard:
+        return settled
+    return [replace(one, offers=[offer for offer in one.offers if offer not in heard]) for one in settled]
 
 
 def _hear(desk: Desk, heard: Heard) -> Step:
@@ -125,6 +150,16 @@ def _is_the_venues(desk: Desk, sent: Sent) -> bool:
         return False
     entry = client_id(manifest.book, manifest.generation, entry_of(desk.fold, number))
     return is_protected(desk.journal.message(manifest.book, entry))
+
+
+def settle_apart(desk: Desk, answers: Sequence[Answered]) -> None:
+    """Write down answers whose step could not be: what a venue has said is kept, whoever writes the book now."""
+    for answer in answers:
+        one = answer.settlement
+        with suppress(Error):  # why nothing can be written is said by who failed first
+            desk.journal.settle(
+                desk.manifest.book, one.key, one.state, one.answer, [answer.entry], one.offers, one.marks
+            )
 
 
 def bury(desk: Desk, poisoned: PoisonedError, now: int) -> None:

@@ -11,7 +11,18 @@ from dataclasses import replace
 from math import nan
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.ports import ACCEPTED, DROPPED, HALTED, REJECTED, UNKNOWN, Answer, Entry, NoAnswer, VenueReport
+from stratofold.adapters.ports import (
+    ACCEPTED,
+    DROPPED,
+    HALTED,
+    REJECTED,
+    UNKNOWN,
+    Answer,
+    Entry,
+    NoAnswer,
+    Settlement,
+    VenueReport,
+)
 from stratofold.errors import Retry
 from stratofold.live.halt import strictest
 from stratofold.live.words import offer_of
@@ -27,14 +38,18 @@ if TYPE_CHECKING:
 
 async def deliver(journal: Journal, broker: Broker, clock: Clock, book: str, message: Message, stamp: Stamp) -> Answer:
     """Send one claimed message, once; returns and settles what came of it.  A dropped one is only reported."""
-    if message.state == DROPPED:
-        answer = Answer(REJECTED, reason=message.answer)
-    elif message.action != "cancel" and clock.now() >= message.expires_at:
-        answer = Answer(REJECTED, reason="not sent: it expired while it waited")
-    else:
-        answer = await _ask(journal, broker, book, message)
+    answer = await asked(journal, broker, clock, book, message)
     settle(journal, clock.now(), book, message, answer, stamp)
     return answer
+
+
+async def asked(journal: Journal, broker: Broker, clock: Clock, book: str, message: Message) -> Answer:
+    """Send one claimed message, once; returns what came of it, which must be settled.  A dropped one is only reported."""
+    if message.state == DROPPED:
+        return Answer(REJECTED, reason=message.answer)
+    if message.action != "cancel" and clock.now() >= message.expires_at:
+        return Answer(REJECTED, reason="not sent: it expired while it waited")
+    return await _ask(journal, broker, book, message)
 
 
 def judged_again(journal: Journal, account: str, book: str, message: Message) -> Message:
@@ -83,12 +98,23 @@ def venue_id_of(journal: Journal, book: str, client_id: str) -> str:
 
 def settle(journal: Journal, now: int, book: str, message: Message, answer: Answer, stamp: Stamp) -> None:
     """Write an answer down and offer what it says to the book."""
+    one = settlement(message, answer, now)
+    entry = answer_entry(message, answer, stamp("deliver", now, answer.request_id))
+    journal.settle(book, one.key, one.state, one.answer, [entry], one.offers, one.marks)
+
+
+def settlement(message: Message, answer: Answer, now: int) -> Settlement:
+    """An answer as the journal takes it: the state it brings, what it says to the book, what the order is called now."""
     renamed = answer.state == ACCEPTED and answer.venue_id and message.action == "replace"
     marks = {f"venue:{message.client_id}": answer.venue_id} if renamed else {}
-    body = {"key": message.key, "state": answer.state, "venue_id": answer.venue_id, "reason": answer.reason}
-    entry = Entry("answer", pack(body), stamp("deliver", now, answer.request_id))
     offers = [offer_of(report) for report in (*answer.reports, *_said(message, answer, now))]
-    journal.settle(book, message.key, answer.state, answer.venue_id or answer.reason, [entry], offers, marks)
+    return Settlement(message.key, answer.state, answer.venue_id or answer.reason, offers, marks)
+
+
+def answer_entry(message: Message, answer: Answer, envelope: bytes) -> Entry:
+    """The record of an answer."""
+    body = {"key": message.key, "state": answer.state, "venue_id": answer.venue_id, "reason": answer.reason}
+    return Entry("answer", pack(body), envelope)
 
 
 def _said(message: Message, answer: Answer, now: int) -> list[VenueReport]:

@@ -37,12 +37,14 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.ports import Clock, Control, Offer
     from stratofold.events import Event
+    from stratofold.live.decide import Answered
     from stratofold.live.desk import Desk
     from stratofold.live.timers import Timers
 
 _COMMANDS = {"active": COMMAND_RESUME, "reducing": COMMAND_REDUCE, "halted": COMMAND_HALT}
 _STRICTNESS = {"active": 0, "reducing": 1, "halted": 2}
 BATCH_MAX = 256  # market events that share an append at most
+_COUNTED = (PARTIAL, FILLED, CANCELLED, EXPIRED)  # reports that may have to wait for one another
 
 
 @dataclass
@@ -60,6 +62,7 @@ class Ingest:
     def __post_init__(self) -> None:
         """Nothing was taken in; the operator's last word is what the fold has heard."""
         fold = self.desk.fold
+        self.stride = BATCH_MAX  # how many market events a batch takes: an append ends where something wants to be sent
         self.admitted = [0] * len(fold.names)  # the time of each symbol's newest bar that was taken in
         self.state = STATE_NAMES[fold.engine.book.state]
         self.held = {name for name, held in zip(fold.names, fold.disabled, strict=True) if held}
@@ -90,12 +93,14 @@ class Ingest:
         known = max(heard, self.desk.manifest.opened, asked)
         return known < event.time - event.span
 
-    def gather(self) -> list[Heard]:
-        """What is to be heard next."""
+    def gather(self, answers: Sequence[Answered] = ()) -> list[Heard]:
+        """What is to be heard next; of what answers say, written down with it, what need not wait for anything else."""
         desk = self.desk
         batch = self._commands()
         symbols: set[int] = set()
         offers = desk.journal.inbox(desk.manifest.book)
+        if answers and not offers:
+            batch += self._facts(answers)
         for offer in offers:
             heard = self._read(offer.source, offer.body, offer.number)
             if heard is None:
@@ -107,13 +112,36 @@ class Ingest:
                     break  # whether a fill is an order's last depends on the one before: read it when that is folded
                 symbols.add(heard.event.symbol)
             batch.append(heard)
-        if batch:
+        if any(one.offer is None for one in batch):
             return batch
-        while self.market and len(batch) < BATCH_MAX:
+        while self.market and len(batch) < self.stride:
             event = self.market.popleft()
             if desk.fold.progress.is_new(event):
                 batch.append(Heard(event))
         return batch or (self._timers() if self.keeps_time else [])
+
+    def _facts(self, answers: Sequence[Answered]) -> list[Heard]:
+        """What answers say that is news, no fill and no end, and the first of its symbol."""
+        desk, symbols, facts = self.desk, set[int](), []
+        for answer in answers:
+            for offer in desk.journal.fresh(desk.manifest.book, answer.settlement.offers):
+                report = report_of(desk.fold, desk.manifest.book, desk.manifest.generation, offer.body)
+                if report is None or report.kind in _COUNTED or report.symbol in symbols:
+                    break
+                symbols.add(report.symbol)
+                facts.append(Heard(report, offer=offer))
+        return facts
+
+    def decided(self, count: int, left: Sequence[Heard], *, sends: bool) -> Sequence[Heard]:
+        """So many of a batch were heard, and a message `sends` the rest back to where it waits; what must be heard now.
+
+        Market events wait for what is sent before them.  The next batch is not much longer than what could be heard.
+        """
+        self.stride = 2 * count if sends else min(2 * self.stride, BATCH_MAX)
+        if not sends or not all(_can_wait(one) for one in left):
+            return left
+        self.market.extendleft(one.event for one in reversed(left))
+        return ()
 
     def _awaits(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
         """Whether a report is heard later: an end that comes before the fills it counts, a fill before its replace."""
@@ -192,6 +220,11 @@ class Ingest:
         until = self.clock.now() - self.timer_grace_ns
         due = self.timers.next(self.desk.fold)
         return [Heard(due)] if due is not None and due.time <= until else []
+
+
+def _can_wait(heard: Heard) -> bool:
+    """Whether an event can go back to the queue that it came from: the market's, in their order."""
+    return not heard.inbox and heard.offer is None and not isinstance(heard.event, Command)
 
 
 def _command(kind: int, now: int, symbol: int = -1) -> Command:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
 from stratofold.errors import Retry
-from stratofold.events import Command
-from stratofold.live.decide import Heard, PoisonedError, bury, decide, rest
-from stratofold.live.deliver import deliver, judged_again, orphans
+from stratofold.live.decide import Answered, PoisonedError, bury, decide, rest, settle_apart
+from stratofold.live.deliver import answer_entry, asked, judged_again, orphans, settlement
 from stratofold.live.hold import hold_again, hold_broken, hold_deaf
 from stratofold.live.ingest import Ingest
 from stratofold.live.reconcile import Findings, reconcile
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.ports import Answer, Broker, Clock, Feed, Message, Signal, Tasks
     from stratofold.events import Event
-    from stratofold.live.decide import Decided
+    from stratofold.live.decide import Decided, Heard
     from stratofold.live.desk import Desk
     from stratofold.live.timers import Timers
 
@@ -93,6 +92,8 @@ class Runner:
         self.stopping = False
         self.ready = False
         self.heard_venue = False
+        self.answers: deque[tuple[Message, Answer]] = deque()  # that are not written down yet
+        self.failure: Exception | None = None  # of a step that could not be written down
 
     # Beginning.
 
@@ -178,13 +179,31 @@ class Runner:
 
     async def pump(self) -> None:
         """Hear everything that is there, in order: the operator, the venue, the market, the clock."""
-        while True:
-            self._listen()
-            batch = self.ingest.gather()
-            if not batch:
-                return
-            self.hear(batch)
+        while self._turn():
             await self.clock.sleep(0.0)  # what was claimed leaves before more is decided
+        if self.failure is not None:
+            raise self.failure
+
+    def _turn(self) -> bool:
+        """Hear once what is there, and write down the answers that came; whether there was anything."""
+        answers = self._answered()
+        if self.failure is not None:  # what is folded is not written down: nothing more may be decided on it
+            settle_apart(self.desk, answers)
+            return False
+        self._listen()
+        batch = self.ingest.gather(answers)
+        if batch or answers:
+            self.hear(batch, answers)
+        return bool(batch or answers)
+
+    def _answered(self) -> list[Answered]:
+        """The answers that came, as they are written down."""
+        now, answers = self.clock.now(), []
+        while self.answers:
+            message, answer = self.answers.popleft()
+            entry = answer_entry(message, answer, self._stamp("deliver", now, answer.request_id))
+            answers.append(Answered(entry, settlement(message, answer, now)))
+        return answers
 
     def _listen(self) -> None:
         """A stream of reports that was open and is not holds the book to reducing: a poll may tell of a fill too late."""
@@ -192,23 +211,25 @@ class Runner:
         if self.desk.deaf:
             hold_deaf(self.desk, self.clock.now())
 
-    def hear(self, batch: list[Heard]) -> None:
+    def hear(self, batch: Sequence[Heard], answers: Sequence[Answered] = ()) -> None:
         """One append after another until the batch is heard; the market's events wait for messages to leave first."""
-        at = 0
-        while at < len(batch):
+        while batch or answers:
             began = self.clock.monotonic()
             try:
-                decided = decide(self.desk, batch[at:], self.clock.now(), claim=self.ready)
-            except PoisonedError as poisoned:
-                self._poisoned(poisoned)
+                decided = decide(self.desk, batch, self.clock.now(), claim=self.ready, answers=answers)
+            except Exception as error:
+                self.failure = error
+                settle_apart(self.desk, answers)
+                if isinstance(error, PoisonedError):
+                    self._poisoned(error)
                 raise
-            self.watcher.decided(batch[at : at + decided.count], decided, self.clock.monotonic() - began)
-            at += decided.count
+            heard, left = batch[: decided.count], batch[decided.count :]
+            self.watcher.decided(heard, decided, self.clock.monotonic() - began)
             hold_broken(self.desk, decided.steps, self.clock.now())
             self._deliver(decided.messages)
-            if decided.messages and all(_can_wait(one) for one in batch[at:]):
-                self.ingest.market.extendleft(one.event for one in reversed(batch[at:]))
-                return
+            if answers:  # what they say and is left was put into the inbox
+                answers, left = (), [one for one in left if one.offer is None]
+            batch = self.ingest.decided(decided.count, left, sends=bool(decided.messages))
 
     def _poisoned(self, poisoned: PoisonedError) -> None:
         """Keep the evidence; the fold in memory is spoilt, so the run ends and a restart folds the records again."""
@@ -237,8 +258,16 @@ class Runner:
                 message = judged_again(self.desk.journal, manifest.account, manifest.book, message)
             waited = True
             began = self.clock.monotonic()
-            answer = await deliver(self.desk.journal, self.broker, self.clock, manifest.book, message, self._stamp)
+            answer = await asked(self.desk.journal, self.broker, self.clock, manifest.book, message)
             self.watcher.answered(message, answer, self.clock.monotonic() - began)
+            self.answers.append((message, answer))
+            await self.clock.sleep(0.0)  # answers that come together are written down together
+            try:
+                self._turn()
+            except Exception:
+                if self.failure is None:
+                    raise
+                # It ends the run; what waits in this lane is told first that it is not sent.
             lane.popleft()
             self.wake.set()
         self.busy_lanes -= 1
@@ -302,8 +331,3 @@ class Runner:
     def _stamp(self, verb: str, wall: int, request: str = "") -> bytes:
         """An envelope, with the id that the venue gave a request."""
         return self.desk.envelope(verb, wall, **({"request": request} if request else {}))
-
-
-def _can_wait(heard: Heard) -> bool:
-    """Whether an event can go back to the queue that it came from: the market's, in their order."""
-    return not heard.inbox and not isinstance(heard.event, Command)
