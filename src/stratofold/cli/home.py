@@ -5,7 +5,6 @@ What comes in: a path, or nothing (`STRATOFOLD_HOME`, else `.stratofold` here). 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -129,10 +128,9 @@ def strategy_as_run(journal: Journal, book: str) -> type[Any]:
 
 
 def spec_of(strategy: type[Any]) -> str:
-    """How a strategy class is found again: the file or module it is written in, and its name."""
+    """How a strategy class is found again from any folder: its module where that is in a package, else its file."""
     module = sys.modules.get(strategy.__module__)
-    spec = getattr(module, "__spec__", None)
-    found = importlib.util.find_spec(strategy.__module__.partition(".")[0]) if spec is not None else None
     file = getattr(module, "__file__", None)
-    source = strategy.__module__ if found is not None or file is None else str(Path(file).resolve())
+    in_package = "." in strategy.__module__
+    source = strategy.__module__ if in_package or file is None else str(Path(file).resolve())
     return f"{source}:{strategy.__name__}"

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from stratofold.cli import job as jobs
-from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_of
+from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_as_run, strategy_of
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
+from stratofold.errors import Setup
 
 Set = Annotated[list[str] | None, typer.Option("--set", help="With another parameter: --set fast=10.")]
 
@@ -34,13 +35,24 @@ def verify(
     journal = Home(home).journal()
     name = head_of(journal, book).book
     manifest = manifest_of(journal, name)
-    receipt = fold_again(journal, name, strategy_of(manifest.strategy), instead=changed(manifest, change))
-    other = backtest_of(journal, name, manifest, against, slippage, fees) if against is not None else None
+    strategy = _strategy(journal, name, manifest.strategy)
+    receipt = fold_again(journal, name, strategy, instead=changed(manifest, change))
+    other = backtest_of(journal, name, manifest, strategy, against, slippage, fees) if against is not None else None
     if json:
         show_json({**asdict(receipt), "identical": receipt.identical, "against": other})
     else:
         typer.echo(text_of(receipt, against, other))
     return Exit.DONE if receipt.identical and not other else Exit.CHECK_FAILED
+
+
+def _strategy(journal: Any, book: str, spec: str) -> type[Any]:
+    """The strategy as its file is now, since a change of it is what is looked for; where the file is gone, as it ran."""
+    try:
+        return strategy_of(spec)
+    except Setup:
+        strategy = strategy_as_run(journal, book)
+        typer.echo(f"{spec} is not there any more: verified with the code that the journal kept", err=True)
+        return strategy
 
 
 def changed(manifest: Any, sets: list[str] | None) -> Any:
@@ -54,7 +66,7 @@ def changed(manifest: Any, sets: list[str] | None) -> Any:
 
 
 def backtest_of(
-    journal: Any, book: str, manifest: Any, against: str, slippage: str | None, fees: str | None
+    journal: Any, book: str, manifest: Any, strategy: type[Any], against: str, slippage: str | None, fees: str | None
 ) -> str | None:
     """The first difference from a backtest of the same days, None when there is none."""
     import stratofold
@@ -64,7 +76,7 @@ def backtest_of(
     data = jobs.market(against if against != "sample" else jobs.default_sample(None), list(manifest.symbols))
     data = data.subset(manifest.symbols, bars[0].time - manifest.span_ns + 1, bars[-1].time)
     result = stratofold.backtest(
-        strategy_of(manifest.strategy), data, execution="interpreted", cash=manifest.capital,
+        strategy, data, execution="interpreted", cash=manifest.capital,
         slippage=jobs.cost("slippage", slippage), fees=jobs.cost("fees", fees),
         limits=stratofold.Limits(**manifest.limits), **manifest.parameters,
     )  # fmt: skip

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,37 @@ def test_verify_with_another_parameter_names_the_first_decision_that_differs(tra
     told = said(capsys, "verify", *home(traded), "--set", "fast=10", code=3)
     assert told["identical"] is False
     assert told["difference"]["cause"] == "parameters changed: fast None -> 10"
+
+
+def test_a_strategy_in_a_file_is_found_from_any_folder_and_verified_when_its_file_is_gone(tmp_path):
+    """The commands of the README, as a console runs them: each a process of its own, started elsewhere."""
+    from stratofold.strategies import crossover
+
+    file = tmp_path / "strategy.py"
+    file.write_text(Path(crossover.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "limits.toml").write_text(LIMITS, encoding="utf-8")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def told(*words, folder=elsewhere):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "stratofold", *words], cwd=folder, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    with exchange(tmp_path, start="2020-12-01"):
+        code, text = told(
+            "run", "strategy.py", *SYMBOLS, "--unguarded", *places(tmp_path), *venue(tmp_path), folder=tmp_path
+        )
+        assert code == 0, text
+    for words in (("verify",), ("verify", "--against", "sample"), ("status",)):
+        code, text = told(*words, *home(tmp_path))
+        assert code == 0, text
+    file.unlink()
+    code, text = told("verify", *home(tmp_path))
+    assert code == 0, text
+    assert "is not there any more: verified with the code that the journal kept" in text
+    assert "identical" in text
 
 
 def test_why_tells_of_an_order_from_the_records_alone(traded, capsys):
