@@ -45,6 +45,11 @@ class Account:
     open: dict[str, Reservation] = field(default_factory=dict)
     symbols: dict[str, dict[str, Reservation]] = field(default_factory=dict)
 
+    def copy(self) -> Account:
+        """The same account, to be judged on without changing this one; reservations are never changed in place."""
+        symbols = {symbol: dict(held) for symbol, held in self.symbols.items()}
+        return replace(self, open=dict(self.open), symbols=symbols)
+
     def put(self, client_id: str, reservation: Reservation) -> None:
         """An order reserves this from now on."""
         self.drop(client_id)
