@@ -44,6 +44,7 @@ class Broker:
         self.lag_max = 0.0
         self.list_lag_max = 0.0  # seconds until a fill is among the activities
         self.dedupes = True  # whether an id that is known already is refused
+        self.haste = 0.0  # how often an order fills in part, or a replace is refused, when the replace is there
         self.count = 0
 
     # What it is asked.
@@ -137,6 +138,10 @@ class Broker:
         client = asked.get("client_order_id") or f"auto{self.count}"
         if client in self.by_client:
             return 422, {"code": 40010001, "message": "client_order_id must be unique"}
+        if self.haste and self.world.random.random() < self.haste:
+            if order["quantity"] - order["filled"] == 1 or self.world.random.random() < 0.5:
+                return 422, {"code": 42210000, "message": "order parameters are not changed"}
+            self.fill(order, 1, self.prices[order["symbol"]])
         self.count += 1
         new = dict(
             order,

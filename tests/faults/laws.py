@@ -4,18 +4,24 @@ Names are those of the reliability notes: I1 accepted once, I2 positions are the
 the chain and the rebuild, I7 no end without evidence, I11 fills within the order, I13 everything settles.
 """
 
-from stratofold.adapters.ports import CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
+from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
 from stratofold.events import Bar
 from stratofold.live.audit import audit_verify
 from stratofold.live.desk import event_in
 from stratofold.live.words import client_id, number_of
 from stratofold.wire import unpack
 
+from .broker import OPEN
 from .market import MINUTE
 from .strategy import TOTAL
 
 SYMBOLS = ("AAA", "BBB")
 CYCLES_MAX = 3
+
+
+def name_of(order):
+    """What we call a broker's order, whichever replace has made it."""
+    return "-".join(order["client"].split("-")[:3])
 
 
 class Laws:
@@ -158,25 +164,42 @@ class Laws:
                 self.broken(f"I14: of {name} {len(mine)} bars were heard, {len(told) // 2} were told")
 
     def _filled(self):
-        """Order by order, the book has filled what the broker has (I2).
-
-        Not asked of an order that filled while a replace was on its way: the venue then does more than was asked for.
-        """
-        theirs, raced = {}, set()
+        """Order by order, the book has filled what the broker has (I2)."""
+        theirs = {}
         for order in self.rig.broker.orders.values():
-            name = "-".join(order["client"].split("-")[:3])
-            theirs[name] = theirs.get(name, 0) + order["filled"]
-            if order["replaced_by"] and order["filled"]:
-                raced.add(name)
+            theirs[name_of(order)] = theirs.get(name_of(order), 0) + order["filled"]
         for record in self.rig.journal.records("sim"):
             rows = unpack(record.body)[4] if record.kind == "event" else ()
             for row in rows:
                 name = client_id("sim", "g1", row[0])
-                if name not in raced and row[13] != theirs.get(name, 0):
+                if row[13] != theirs.get(name, 0):
                     self.broken(f"I2: {name} ended with {row[13]} filled, the broker has {theirs.get(name, 0)}")
 
+    def agreed(self):
+        """When book and venue have just agreed: no order is open for more than was wanted, unless less was refused (I6)."""
+        broker = self.rig.broker
+        for order in list(broker.working.values()):
+            if order["status"] not in OPEN or not order["replaces"]:
+                continue
+            filled = sum(one["filled"] for one in broker.orders.values() if name_of(one) == name_of(order))
+            most = filled + order["quantity"] - order["filled"]
+            if most > TOTAL and not self._under_way(name_of(order)):
+                self.broken(f"I6: {order['client']} is open for {most} in all")
+
+    def _under_way(self, name):
+        """Whether anything but what the venue has taken was asked of an order."""
+        return any(one.client_id == name and one.state != ACCEPTED for one in self.rig.journal.outbox("sim"))
+
     def _reserved(self, fold):
-        """What is reserved is what is open (I6)."""
+        """What is reserved is what is open, and what counts as working is what orders have left (I6)."""
+        book = fold.engine.book
+        for handle, name in enumerate(fold.names):
+            for side, counted in ((1, book.working_buy), (-1, book.working_sell)):
+                left = sum(
+                    one.remaining for one in book.orders if (one.symbol, one.side) == (handle, side) and one.state
+                )
+                if counted[handle] != left:
+                    self.broken(f"I6: {counted[handle]} of {name} counts as working, and orders have {left} left")
         open_here = {client_id("sim", "g1", order.number) for order in fold.engine.book.orders}
         for name in self.rig.journal.reserved("account"):
             if name not in open_here:

@@ -66,6 +66,8 @@ class Listener:
 
     def reconciled(self, found):
         rig = self.rig
+        if found.clean:
+            rig.laws.agreed()
         if rig.world.now < rig.until + CALM_SECONDS * SECOND or rig.cycles_to_clean is not None:
             return
         rig.cycles += 1
@@ -115,6 +117,7 @@ class Rig:
         self.broker.lag_max = chance.choice((0.0, 2.0, 20.0))
         self.broker.list_lag_max = chance.choice((0.0, 2.0, 20.0))
         self.broker.dedupes = chance.random() < 0.5
+        self.broker.haste = chance.choice((0.0, 0.0, 0.5))
         self.market = Market(self.world, self.broker, SYMBOLS, self.until)
         outage = tuple(START + int(minute * 60 * SECOND) for minute in outage_minutes)
         self.faults = Faults(self.world, until=self.until, outage=outage, **faults)

@@ -30,12 +30,12 @@ class Shrinks(Strategy):
             book.replace(self.number, quantity=10.0)
 
 
-def bar(minute):
+def bar(minute, close=100.0):
     """A bar of the first symbol."""
     made = Bar()
     made.time = made.known = START + minute * MINUTE
     made.symbol, made.span = 0, MINUTE
-    made.open = made.high = made.low = made.close = 100.0
+    made.open = made.high = made.low = made.close = close
     made.volume = 1_000.0
     return made
 
@@ -82,3 +82,89 @@ def test_an_end_says_how_much_it_counts():
     told = VenueReport("cancelled:v1", "cancelled", "sim-g1-1", "v1", "AAA", 1, START, nan, cumulative=4.0)
     silent = VenueReport("cancelled:v1", "cancelled", "sim-g1-1", "v1", "AAA", 1, START)
     assert [cumulative_of(offer_of(one).body) for one in (told, silent)] == [4.0, 0.0]
+
+
+class Grows(Shrinks):
+    """A limit order of 20, then 40 in all, then 60."""
+
+    def on_bar(self, bar, book):
+        """Order, then make it larger, each bar anew."""
+        if self.number == 0:
+            self.number = book.buy(bar.symbol, 20.0, limit=50.0)
+        else:
+            book.replace(self.number, quantity=20.0 * (1 + bar.close - 100.0))
+
+
+def desk_of(strategy):
+    """A book whose first order works at the venue."""
+    desk = open_desk(Rig(0).journal, "sim", strategy, "test", START)
+    decide(desk, [Heard(bar(1))], START + MINUTE)
+    decide(desk, [Heard(report(desk, "accepted"))], START + MINUTE)
+    return desk
+
+
+def hear(desk, kind, **more):
+    """One fact, and the messages that came of it."""
+    return decide(desk, [Heard(report(desk, kind, **more))], START + 3 * MINUTE).messages
+
+
+def works(desk):
+    """What the book counts as working on the buying side."""
+    return desk.fold.engine.book.working_buy[0]
+
+
+def refused(desk, message):
+    """The venue refuses a message."""
+    fact = VenueReport(
+        f"cancel_rejected:{message.key}", "cancel_rejected", "sim-g1-1", "v1", "AAA", 1, START + 2 * MINUTE
+    )
+    decide(desk, [Heard(report_of(desk.fold, "sim", "g1", offer_of(fact).body))], START + 3 * MINUTE)
+
+
+def test_a_refused_replace_lets_go_of_what_it_would_have_been():
+    desk = desk_of(Grows)
+    (message,) = decide(desk, [Heard(bar(2, close=101.0))], START + 2 * MINUTE).messages
+    assert (message.quantity, works(desk)) == (40.0, 40.0)
+    refused(desk, message)
+    assert works(desk) == 20.0
+
+
+def test_of_two_replaces_under_way_the_larger_is_counted_until_both_are_answered():
+    desk = desk_of(Grows)
+    decide(desk, [Heard(bar(2, close=101.0))], START + 2 * MINUTE)
+    (second,) = decide(desk, [Heard(bar(3, close=102.0))], START + 3 * MINUTE).messages
+    assert works(desk) == 60.0
+    hear(desk, "replaced", quantity=40.0, leaves=40.0, limit=50.0)
+    assert works(desk) == 60.0
+    refused(desk, second)
+    assert works(desk) == 40.0
+
+
+def test_a_refused_replace_does_not_end_the_cancel_that_is_under_way():
+    desk = desk_of(Grows)
+    (message,) = decide(desk, [Heard(bar(2, close=101.0))], START + 2 * MINUTE).messages
+    desk.fold.engine.book.orders[0].cancelling = True
+    refused(desk, message)
+    assert desk.fold.engine.book.orders[0].cancelling
+
+
+def overtaken():
+    """A book with 5 filled while 40 in all was asked for, so that the venue may fill 45; and what it asks then."""
+    desk = desk_of(Grows)
+    decide(desk, [Heard(bar(2, close=101.0))], START + 2 * MINUTE)
+    hear(desk, "partial", quantity=5.0, price=50.0, cumulative=5.0, leaves=15.0)
+    (message,) = hear(desk, "replaced", quantity=40.0, leaves=40.0, limit=50.0)
+    return desk, message
+
+
+def test_what_a_fill_amid_a_replace_made_too_much_is_taken_back():
+    desk, message = overtaken()
+    assert (message.action, message.quantity, works(desk)) == ("replace", 35.0, 40.0)
+    hear(desk, "replaced", quantity=35.0, leaves=35.0, limit=50.0)
+    assert works(desk) == 35.0
+
+
+def test_it_is_cancelled_when_all_that_was_wanted_is_filled():
+    desk, message = overtaken()
+    refused(desk, message)
+    assert [one.action for one in hear(desk, "partial", quantity=38.0, price=50.0, cumulative=38.0)] == ["cancel"]

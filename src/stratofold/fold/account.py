@@ -181,6 +181,9 @@ class Account:
         order.cancelling = False
         order.arrives = 0
         order.asked = 0.0
+        order.replacing = 0
+        order.sought = nan
+        order.wanted = intent.quantity
         return order
 
     def _start_trailing(self, order: Order, intent: Intent) -> None:
@@ -227,6 +230,11 @@ class Account:
         message.quantity = quantity
         message.limit = limit
         message.stop = stop
+        if quantity == quantity:
+            order.sought = quantity
+        elif order.replacing == 0:
+            order.sought = order.wanted
+        order.replacing += 1
 
     def request_cancel(self, order: Order, *, prompt: bool = False) -> None:
         """Ask the venue to cancel `order`; a leg that waits is not there yet, and is done at once."""

@@ -31,6 +31,7 @@ def _grow_leg(book: Book, number: int, quantity: float) -> None:
         return
     leg = book.orders[place]
     leg.quantity = to_grid(leg.quantity + quantity, book.ledger.contracts[leg.symbol].quantity_scale)
+    leg.wanted = leg.quantity
     book.reserve(leg, quantity)
     if leg.state == WAITING:
         leg.state = PENDING
@@ -52,6 +53,7 @@ def _shrink(book: Book, number: int, quantity: float) -> None:
         book.request_cancel(order, prompt=True)
         return
     order.quantity = to_grid(order.quantity - quantity, book.ledger.contracts[order.symbol].quantity_scale)
+    order.wanted = order.quantity
     book.reserve(order, 0.0 - quantity)
     book.change(order, order.quantity, nan, nan, prompt=True)
 

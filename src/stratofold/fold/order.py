@@ -78,13 +78,14 @@ class Order:
 
     `quantity` is the total asked for; `filled` of it is done.  `trail` is the distance of a trailing stop in price.
     `parent` is the entry whose protective leg this is, `sibling` the other order of a one-cancels-other pair.
-    `arrives` is when the venue last spoke of it; `asked` is how much more a replace under way would make it.
+    `arrives` is when the venue last spoke of it.  `replacing` replaces are under way: `asked` is how much more the largest
+    of them would make it, and `sought` the total that the last one asks for.  `wanted` is the total when none is.
     """
 
     __slots__ = (
         "arrives", "asked", "cancelling", "decided", "filled", "filled_value", "kind", "limit", "number", "parent",
-        "quantity", "role", "sibling", "side", "state", "stop", "stop_loss_number", "strategy", "symbol",
-        "take_profit_number", "tif", "trail", "trail_fraction",
+        "quantity", "replacing", "role", "sibling", "side", "sought", "state", "stop", "stop_loss_number", "strategy",
+        "symbol", "take_profit_number", "tif", "trail", "trail_fraction", "wanted",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -112,6 +113,9 @@ class Order:
         self.cancelling: bool = False
         self.arrives: int = 0
         self.asked: float = 0.0
+        self.replacing: int = 0
+        self.sought: float = nan
+        self.wanted: float = nan
 
     @property
     def remaining(self) -> float:

@@ -344,13 +344,14 @@ def _replace(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> No
     if intent.quantity <= order.filled:
         book.request_cancel(order)
         return
-    more = to_grid(intent.quantity - order.quantity, book.ledger.contracts[order.symbol].quantity_scale)
+    scale = book.ledger.contracts[order.symbol].quantity_scale
+    more = to_grid(intent.quantity - order.quantity - order.asked, scale)
     reason = risk.verdict(book, intent, more)
     if reason != APPROVED:
         _refuse(book, risk, refusals, intent, reason)
         return
     if more > 0.0:
-        order.asked = to_grid(order.asked + more, book.ledger.contracts[order.symbol].quantity_scale)
+        order.asked = to_grid(order.asked + more, scale)
         book.reserve(order, more)
     book.change(order, quantity, limit, stop)
 

@@ -28,7 +28,7 @@ from stratofold.events import (
 from stratofold.fold.account import ACTIVE, HALTED, REDUCING
 from stratofold.fold.desk import split_order
 from stratofold.fold.engine import Engine, Feed
-from stratofold.fold.grid import to_grid, to_steps
+from stratofold.fold.grid import to_grid, to_lot, to_steps
 from stratofold.fold.passing import arrive, deliver, pay
 from stratofold.fold.step import decide, hear_timer, sweep
 from stratofold.fold.strategy import Strategy
@@ -122,8 +122,12 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
             split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
             if order.trail == order.trail:
                 order.trail = to_grid(order.trail / ratio, contract.price_scale)
+            order.asked = to_lot(order.asked * ratio, contract.lot, contract.quantity_scale)
+            order.wanted = to_lot(order.wanted * ratio, contract.lot, contract.quantity_scale)
+            if order.sought == order.sought:
+                order.sought = to_lot(order.sought * ratio, contract.lot, contract.quantity_scale)
             if order.state != 0:
-                book.reserve(order, to_grid(order.remaining, contract.quantity_scale))
+                book.reserve(order, to_grid(order.remaining + order.asked, contract.quantity_scale))
     engine.venue.split(symbol, ratio)
 
 

@@ -9,7 +9,17 @@
 Every mode calls these functions; what stands on the other side of the messages is the driver's affair.
 """
 
-from stratofold.events import CANCEL_REJECTED, FILLED, PARTIAL, REPLACED, Bar, Observation, Report, Timer
+from stratofold.events import (
+    CANCEL_REJECTED,
+    FILLED,
+    PARTIAL,
+    REPLACE_REJECTED,
+    REPLACED,
+    Bar,
+    Observation,
+    Report,
+    Timer,
+)
 from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
 from stratofold.fold.engine import HEARS_BAR, HEARS_FILL, HEARS_OBSERVATION, HEARS_TIMER, Engine
 from stratofold.fold.grid import to_grid
@@ -136,13 +146,22 @@ def hear_observation(engine: Engine, strategy: Strategy, observation: Observatio
 
 def replaced(engine: Engine, order: Order, report: Report) -> None:
     """The venue has changed an order: from now on it is what the report says."""
-    book = engine.book
-    scale = book.ledger.contracts[order.symbol].quantity_scale
-    book.reserve(order, to_grid(report.quantity - order.quantity - order.asked, scale))
-    order.asked = 0.0
-    order.quantity = report.quantity
     order.limit = report.limit
     order.stop = report.stop
+    order.wanted = order.sought
+    answered(engine, order, report.quantity)
+
+
+def answered(engine: Engine, order: Order, quantity: float) -> None:
+    """A replace is not under way any more and the order is for `quantity`: what no replace can make it is let go."""
+    book = engine.book
+    scale = book.ledger.contracts[order.symbol].quantity_scale
+    order.replacing = max(order.replacing - 1, 0)
+    most = to_grid(order.quantity + order.asked, scale)
+    possible = max(quantity, most) if order.replacing > 0 else quantity
+    book.reserve(order, to_grid(possible - most, scale))
+    order.asked = to_grid(possible - quantity, scale)
+    order.quantity = quantity
 
 
 @seldom
@@ -169,6 +188,8 @@ def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
         after_fill(book, order, report.quantity)
     elif report.kind == REPLACED:
         replaced(engine, order, report)
+    elif report.kind == REPLACE_REJECTED:
+        answered(engine, order, order.quantity)
     elif report.kind == CANCEL_REJECTED:
         order.cancelling = False
     if following >= DONE_FILLED:

@@ -17,8 +17,11 @@ from stratofold.events import (
     CANCEL_REJECTED,
     COMMAND,
     COMMAND_FLATTEN,
+    PARTIAL,
     RATE,
     REJECTED,
+    REPLACE_REJECTED,
+    REPLACED,
     STATUS,
     TIMER,
     Action,
@@ -35,7 +38,7 @@ from stratofold.fold.account import ACTIVE, WARMING
 from stratofold.fold.book import Book
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.log import Logs
-from stratofold.fold.order import CANCEL, SUBMIT
+from stratofold.fold.order import CANCEL, REPLACE, SUBMIT
 from stratofold.fold.passing import arrive, close_session, deliver, observe
 from stratofold.fold.risk import Limits, Risk
 from stratofold.fold.run import trade_bar
@@ -43,6 +46,7 @@ from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.state import restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
+from stratofold.live.excess import take_back
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
 from stratofold.live.risk.guard import Guard, screen
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from stratofold.fold.strategy import Strategy
 
 _RANKS: dict[type[Event], int] = {Action: ACTION, Rate: RATE, Status: STATUS, Timer: TIMER, Command: COMMAND}
+_REFUSED = {SUBMIT: REJECTED, CANCEL: CANCEL_REJECTED, REPLACE: REPLACE_REJECTED}
 _LOG_ROWS = 64
 ACTION_KINDS = 9
 
@@ -203,6 +208,8 @@ class Fold:
             arrive(engine, self.strategy, report.time)
             engine.book.time = report.time
         hear_report(engine, self.strategy, report)
+        if report.kind in (REPLACED, PARTIAL):
+            take_back(engine.book, report.number)
         deliver(engine, self.strategy)
 
     def _hear_observation(self, observation: Observation) -> None:
@@ -273,7 +280,7 @@ class Fold:
     def _reject(self, message: Sent) -> None:
         """Tell the book that a message will not be sent."""
         report = Report()
-        report.kind = REJECTED if message[0] == SUBMIT else CANCEL_REJECTED
+        report.kind = _REFUSED[message[0]]
         report.time = report.known = self.engine.book.time
         report.number, report.symbol, report.side = message[1:4]
         hear_report(self.engine, self.strategy, report)

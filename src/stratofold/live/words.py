@@ -17,6 +17,7 @@ from stratofold.events import (
     FILLED,
     PARTIAL,
     REJECTED,
+    REPLACE_REJECTED,
     REPLACED,
     Observation,
     Report,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 ACTION_NAMES = {SUBMIT: "submit", CANCEL: "cancel", REPLACE: "replace"}
 _KINDS = {name: number for number, name in enumerate(REPORT_NAMES)}
 FOREIGN = 0
+_KEY_PARTS = 4  # of a cancel's or replace's key: book, generation, number, and which message it is
 
 
 def client_id(book: str, generation: str, number: int) -> str:
@@ -92,7 +94,7 @@ def _still_wanted(fold: Fold, number: int, quantity: float) -> float:
         return quantity
     order = fold.engine.book.orders[place]
     scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
-    return to_grid(_or(quantity, order.quantity + order.asked) - order.filled, scale)
+    return to_grid(_or(quantity, order.sought) - order.filled, scale)
 
 
 def request_entry(message: Message, envelope: bytes) -> Entry:
@@ -163,7 +165,7 @@ def report_of(fold: Fold, book: str, generation: str, body: bytes) -> Report | N
     if symbol < 0:
         return None
     report = Report()
-    report.kind = _KINDS[fact["kind"]]
+    report.kind = _kind_of(fact["kind"], fact["identity"])
     report.time = fact["time"]
     report.known = fact["time"]
     report.number = number
@@ -180,6 +182,14 @@ def report_of(fold: Fold, book: str, generation: str, body: bytes) -> Report | N
     return report
 
 
+def _kind_of(kind: str, identity: str) -> int:
+    """The kind of report; which message was refused, a cancel or a replace, is in the key that the identity ends with."""
+    parts = identity.split("-")
+    if kind == "cancel_rejected" and len(parts) == _KEY_PARTS and parts[-1].startswith("r"):
+        return REPLACE_REJECTED
+    return _KINDS[kind]
+
+
 def _complete(fold: Fold, place: int, report: Report) -> None:
     """What the venue left open, from the order as the book knows it: the fills of a set say when they are all."""
     order = fold.engine.book.orders[place]
@@ -191,12 +201,12 @@ def _complete(fold: Fold, place: int, report: Report) -> None:
     elif report.kind == REPLACED:
         # The venue counts the new order alone; the book's order is its total, with what its forerunners have filled.
         scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
-        report.quantity = to_grid(_or(report.quantity + order.filled, order.quantity + order.asked), scale)
+        report.quantity = to_grid(_or(report.quantity + order.filled, _or(order.sought, order.quantity)), scale)
         report.limit = _or(report.limit, order.limit)
         report.stop = _or(report.stop, order.stop)
     elif report.kind in (EXPIRED, REJECTED) and order.state == WAITING:
         report.kind = CANCELLED  # a leg that ends before it came to work is simply not there
-    elif report.kind in (CANCELLED, EXPIRED, CANCEL_REJECTED) and report.side == 0:
+    elif report.kind in (CANCELLED, EXPIRED, CANCEL_REJECTED, REPLACE_REJECTED) and report.side == 0:
         report.side = order.side
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stratofold.events import BUSTED, CANCEL_REJECTED, CORRECTED, FILLED, PARTIAL
+from stratofold.events import BUSTED, CANCEL_REJECTED, CORRECTED, FILLED, PARTIAL, REPLACE_REJECTED
 from stratofold.fold.lifecycle import (
     AT_VENUE,
     DONE,
@@ -18,18 +18,18 @@ from stratofold.fold.lifecycle import (
     Lifecycle,
 )
 
-# state | accepted rejected partial filled cancelled expired replaced cancel_rejected busted corrected unknown
+# state | accepted rejected partial filled cancelled expired replaced cancel_rejected busted corrected unknown replace_rejected
 # (the first letters of the state that follows; . is illegal)
 ROWS = """
-waiting     | .  .  .  .  c  .  .  .  .  .  .
-pending     | w  r  pa f  c  e  w  pe .  .  u
-working     | w  r  pa f  c  e  w  w  .  .  u
-part_filled | pa .  pa f  c  e  pa pa pa pa u
-unknown     | w  r  pa f  c  e  w  u  .  .  u
-filled      | .  .  .  .  .  .  .  f  pa f  .
-cancelled   | .  .  c  .  c  .  .  c  .  .  .
-expired     | .  .  .  .  .  .  .  e  .  .  .
-rejected    | .  .  .  .  .  .  .  r  .  .  .
+waiting     | .  .  .  .  c  .  .  .  .  .  .  .
+pending     | w  r  pa f  c  e  w  pe .  .  u  pe
+working     | w  r  pa f  c  e  w  w  .  .  u  w
+part_filled | pa .  pa f  c  e  pa pa pa pa u  pa
+unknown     | w  r  pa f  c  e  w  u  .  .  u  u
+filled      | .  .  .  .  .  .  .  f  pa f  .  f
+cancelled   | .  .  c  .  c  .  .  c  .  .  .  c
+expired     | .  .  .  .  .  .  .  e  .  .  .  e
+rejected    | .  .  .  .  .  .  .  r  .  .  .  r
 """
 SHORT = {
     "w": "working", "r": "rejected", "pa": "part_filled", "f": "filled", "c": "cancelled", "e": "expired",
@@ -72,7 +72,7 @@ def test_a_cancel_that_comes_too_late_changes_nothing():
     for state, row in TABLE.items():
         if state != WAITING:
             assert row[CANCEL_REJECTED] == state or state not in DONE
-            assert row[CANCEL_REJECTED] == state
+            assert row[CANCEL_REJECTED] == row[REPLACE_REJECTED] == state
 
 
 def test_only_what_was_filled_can_be_corrected():
