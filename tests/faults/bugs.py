@@ -190,7 +190,7 @@ BUGS = (
         "an end is heard before the fills it counts",
         "F9 nautilus 3878",
         LIVE + "ingest:Ingest._awaits",
-        "return cumulative_of(offer.body) > orders[place].filled",
+        "return cumulative_of(offer.body) > orders[place].filled - orders[place].carried",
         "return False",
         {"mute": 0.3, "twice": 0.5},
     ),
@@ -288,6 +288,13 @@ BUGS = (
         LIVE + "excess:take_back",
         "book.change(order, order.wanted, nan, nan)",
         "pass",
+    ),
+    Bug(
+        "what a forerunner fills late counts against its replacement",
+        "F9 alpacahq/Alpaca-API 165: fills in another order than they happened",
+        LIVE + "excess:is_forerunners",
+        "order.venue not in (0, report.source_sequence)",
+        "False",
     ),
     Bug(
         "a refused replace is counted for ever",

@@ -168,12 +168,19 @@ class Laws:
         theirs = {}
         for order in self.rig.broker.orders.values():
             theirs[name_of(order)] = theirs.get(name_of(order), 0) + order["filled"]
+        replaced = {name_of(order) for order in self.rig.broker.orders.values() if order["replaced_by"]}
+        ours, ended = {}, {}
         for record in self.rig.journal.records("sim"):
-            rows = unpack(record.body)[4] if record.kind == "event" else ()
-            for row in rows:
-                name = client_id("sim", "g1", row[0])
-                if row[13] != theirs.get(name, 0):
-                    self.broken(f"I2: {name} ended with {row[13]} filled, the broker has {theirs.get(name, 0)}")
+            step = unpack(record.body) if record.kind == "event" else ()
+            for row in step[3] if step else ():
+                name = client_id("sim", "g1", row[1])
+                ours[name] = ours.get(name, 0) + row[5]
+                if name in ended and name not in replaced:
+                    self.broken(f"I2: {name} had ended and then filled")
+            ended.update({client_id("sim", "g1", row[0]): row[13] for row in (step[4] if step else ())})
+        for name, filled in ended.items():
+            if ours.get(name, 0) != theirs.get(name, 0) or filled > ours.get(name, 0):
+                self.broken(f"I2: {name} ended with {ours.get(name, 0)} filled, the broker has {theirs.get(name, 0)}")
 
     def agreed(self):
         """When book and venue have just agreed: no order is open for more than was wanted, unless less was refused (I6)."""

@@ -184,6 +184,8 @@ class Account:
         order.replacing = 0
         order.sought = nan
         order.wanted = intent.quantity
+        order.venue = 0
+        order.carried = 0.0
         return order
 
     def _start_trailing(self, order: Order, intent: Intent) -> None:

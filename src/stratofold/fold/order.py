@@ -80,12 +80,14 @@ class Order:
     `parent` is the entry whose protective leg this is, `sibling` the other order of a one-cancels-other pair.
     `arrives` is when the venue last spoke of it.  `replacing` replaces are under way: `asked` is how much more the largest
     of them would make it, and `sought` the total that the last one asks for.  `wanted` is the total when none is.
+    Where a replace has made a new order of it at the venue, `venue` is a number for that one and `carried` what others before
+    it have filled.
     """
 
     __slots__ = (
-        "arrives", "asked", "cancelling", "decided", "filled", "filled_value", "kind", "limit", "number", "parent",
+        "arrives", "asked", "cancelling", "carried", "decided", "filled", "filled_value", "kind", "limit", "number", "parent",
         "quantity", "replacing", "role", "sibling", "side", "sought", "state", "stop", "stop_loss_number", "strategy",
-        "symbol", "take_profit_number", "tif", "trail", "trail_fraction", "wanted",
+        "symbol", "take_profit_number", "tif", "trail", "trail_fraction", "venue", "wanted",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -116,6 +118,8 @@ class Order:
         self.replacing: int = 0
         self.sought: float = nan
         self.wanted: float = nan
+        self.venue: int = 0
+        self.carried: float = 0.0
 
     @property
     def remaining(self) -> float:

@@ -122,6 +122,7 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
             split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
             if order.trail == order.trail:
                 order.trail = to_grid(order.trail / ratio, contract.price_scale)
+            order.carried = to_lot(order.carried * ratio, contract.lot, contract.quantity_scale)
             order.asked = to_lot(order.asked * ratio, contract.lot, contract.quantity_scale)
             order.wanted = to_lot(order.wanted * ratio, contract.lot, contract.quantity_scale)
             if order.sought == order.sought:

@@ -46,7 +46,7 @@ from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.state import restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
-from stratofold.live.excess import take_back
+from stratofold.live.excess import count_forerunner, take_back
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
 from stratofold.live.risk.guard import Guard, screen
@@ -207,6 +207,7 @@ class Fold:
         if report.time > engine.book.time:
             arrive(engine, self.strategy, report.time)
             engine.book.time = report.time
+        count_forerunner(engine.book, report)
         hear_report(engine, self.strategy, report)
         if report.kind in (REPLACED, PARTIAL):
             take_back(engine.book, report.number)

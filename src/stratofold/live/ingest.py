@@ -150,7 +150,7 @@ class Ingest:
         if place < 0:
             return False
         if report.kind in (CANCELLED, EXPIRED):
-            return cumulative_of(offer.body) > orders[place].filled
+            return cumulative_of(offer.body) > orders[place].filled - orders[place].carried
         return report.kind in (PARTIAL, FILLED) and self._awaits_replace(report, offer, offers)
 
     def _awaits_replace(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:

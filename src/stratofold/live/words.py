@@ -6,6 +6,7 @@ Pure, and one way each, so that both can be read against contract 6.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from math import isnan, nan
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from stratofold.events import (
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import REPORT_NAMES, WAITING
 from stratofold.fold.order import CANCEL, KIND_NAMES, REPLACE, SUBMIT, TIF_NAMES
+from stratofold.live.excess import is_forerunners
 from stratofold.live.manifest import base36
 from stratofold.live.protection import prices_with
 from stratofold.wire import Terms, decimal, pack, unpack
@@ -166,6 +168,7 @@ def report_of(fold: Fold, book: str, generation: str, body: bytes) -> Report | N
         return None
     report = Report()
     report.kind = _kind_of(fact["kind"], fact["identity"])
+    report.source_sequence = _venue_number(fact["venue_id"])
     report.time = fact["time"]
     report.known = fact["time"]
     report.number = number
@@ -190,12 +193,19 @@ def _kind_of(kind: str, identity: str) -> int:
     return _KINDS[kind]
 
 
+def _venue_number(venue_id: str) -> int:
+    """A number for an order's name at the venue, the same wherever it is made; 0 for none."""
+    return int.from_bytes(sha256(venue_id.encode()).digest()[:6], "big") if venue_id else 0
+
+
 def _complete(fold: Fold, place: int, report: Report) -> None:
     """What the venue left open, from the order as the book knows it: the fills of a set say when they are all."""
     order = fold.engine.book.orders[place]
     if report.kind in (PARTIAL, FILLED):
         scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
-        left = to_grid(order.quantity - order.filled - report.quantity, scale)
+        left = to_grid(
+            order.quantity - order.filled - (0.0 if is_forerunners(order, report) else report.quantity), scale
+        )
         report.kind = FILLED if left <= 0.0 else PARTIAL
         report.leaves = max(left, 0.0)
     elif report.kind == REPLACED:
