@@ -155,7 +155,7 @@ def test_a_legs_fill_that_overtakes_its_entrys_waits_for_it():
     run = paper(Tight, data, DAY_NS, native_brackets=True)
 
     def fill(number, side):
-        fact = VenueReport(f"fill:{number}:40", "filled", f"paper-g1-{number}", number, "AAPL", side, run.clock.now(), 40.0, 500.0, cumulative=40.0)  # fmt: skip
+        fact = VenueReport(f"fill:{number}:40", "filled", f"paper-g1-{number}", str(number), "AAPL", side, run.clock.now(), 40.0, 500.0, cumulative=40.0)  # fmt: skip
         return offer_of(fact)
 
     async def work():

@@ -98,7 +98,7 @@ VENUE = Exact()
 
 def tick(supervisor):
     """One tick; returns the alerts in the records of its book so far: level and text."""
-    asyncio.run(supervisor.tick(SimpleNamespace(market=(), broker=VENUE)))
+    asyncio.run(supervisor.tick(SimpleNamespace(ingest=SimpleNamespace(market=()), broker=VENUE)))
     records = supervisor.desk.journal.records("paper")
     return [tuple(unpack(record.body)[1:4:2]) for record in records if record.kind == "alert"]
 
