@@ -3,8 +3,11 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from stratofold.adapters.aws import journal as aws
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import Control, Entry, Message, Offer
+from tests.faults.aws_services import Services, Simulated
+from tests.faults.aws_table import Table
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -26,7 +29,16 @@ class File(Journal):
         self.folder.cleanup()
 
 
+class Tables(aws.Journal):
+    """The cloud's journal on a table in this process, which is as strict as DynamoDB and far quicker than an emulator."""
+
+    def __init__(self):
+        services = Services(Table(lambda: NOW, indices={"open": "open"}, ttl="ttl"))
+        super().__init__(Simulated(services), "journal", "bucket", sleep=lambda seconds: None)
+
+
 JOURNALS = {"file": File, "memory": Journal}
+TWINS = {**JOURNALS, "tables": Tables}
 
 
 def entry(text="bar", kind="event"):

@@ -21,16 +21,16 @@ from stratofold.adapters.ports import (
 )
 from stratofold.chain import GENESIS, link
 from stratofold.errors import Bug, Retry, Setup, Stop
-from tests.contracts.journals import JOURNALS, NOW, SECOND, control, entry, message, offer
+from tests.contracts.journals import NOW, SECOND, TWINS, control, entry, message, offer
 
 ROOM = AccountLimits(
     exposure_max=1e9, orders_max=1_000, symbol_exposure_max=1e9, orders_per_second_max=1_000, self_match=False
 )
 
 
-@pytest.fixture(params=sorted(JOURNALS))
+@pytest.fixture(params=sorted(TWINS))
 def journal(request):
-    made = JOURNALS[request.param]()
+    made = TWINS[request.param]()
     yield made
     made.close()
 

@@ -23,14 +23,16 @@ ENVIRONMENT = {
 
 
 class Objects:
-    """S3, with put-if-absent."""
+    """S3, under a policy that allows put-if-absent alone."""
 
     def __init__(self):
         self.held = {}
 
     def ask(self, method, key, headers, body, query):
         if method == "PUT":
-            if headers.get("If-None-Match") == "*" and key in self.held:
+            if headers.get("If-None-Match") != "*":
+                raise Refused("AccessDenied", "the bucket's policy lets nobody write over anything", 403)
+            if key in self.held:
                 raise Refused("PreconditionFailed", "At least one of the pre-conditions did not hold", 412)
             self.held[key] = body
             return Response(200, {"etag": _etag(body)}, b"")

@@ -43,8 +43,10 @@ class Spill:
             )
         digest = sha256(data).hexdigest()
         try:
-            self._aws.s3("PUT", self.bucket, PREFIX + digest, data)
+            self._aws.s3("PUT", self.bucket, PREFIX + digest, data, {"If-None-Match": "*"})
         except AwsError as error:
+            if error.code == "PreconditionFailed":
+                return {"object": digest}  # it is there: its name is its content
             raise explained(error, f"bucket {self.bucket}") from error
         return {"object": digest}
 
