@@ -8,11 +8,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := src tests scripts benchmarks examples
 
-.PHONY: all test lint types imports unit docs demo fix bench nightly wheel clean
+.PHONY: all test lint types imports unit test-cloud docs demo fix bench nightly wheel clean
 
 all: test
 
-test: lint types imports unit docs
+test: lint types imports unit test-cloud docs
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check $(SOURCES)
@@ -25,7 +25,10 @@ imports: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not nightly and not cloud"
+
+test-cloud: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "cloud and not nightly"
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir .site

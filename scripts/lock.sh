@@ -10,3 +10,5 @@ lock() {
 lock pyproject.toml --group build --output-file requirements/base.txt "$@"
 lock pyproject.toml --group build --group dev --constraint requirements/base.txt --output-file requirements/dev.txt "$@"
 lock --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt "$@"
+lock --group local-cloud --output-file src/stratofold/cloud/local/requirements.txt "$@"
+lock --group oracles --output-file requirements/oracles.txt "$@"

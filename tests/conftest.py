@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.cloud_servers import ministack, moto, weed  # noqa: F401 -- fixtures, for every test that names them
+
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
@@ -20,6 +22,15 @@ settings.register_profile(
 )
 settings.register_profile("nightly", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+
+def pytest_collection_modifyitems(items):
+    """What needs the cloud's services is marked `cloud`, so that it can be run alone or left out."""
+    for item in items:
+        given = getattr(getattr(item, "callspec", None), "params", {}).values()
+        asked = {*getattr(item, "fixturenames", ()), *(value for value in given if isinstance(value, str))}
+        if asked & {"ministack", "moto", "weed"}:
+            item.add_marker("cloud")
 
 
 @pytest.fixture(scope="session")

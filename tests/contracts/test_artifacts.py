@@ -1,20 +1,24 @@
 """What every store of artifacts promises (`ports.Artifacts`), and what a folder of them does beyond that."""
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import pytest
 
 from stratofold.adapters import ports
+from stratofold.adapters.aws.answers import AwsError
+from stratofold.adapters.aws.artifacts import Artifacts as Objects
 from stratofold.adapters.embedded.artifacts import Artifacts
 from stratofold.errors import Setup, Stop
 
-STORES = {"folder": lambda folder: Artifacts(folder / "artifacts")}
 
-
-@pytest.fixture(params=sorted(STORES))
+@pytest.fixture(params=["folder", "ministack", "moto", "weed"])
 def artifacts(request, tmp_path):
-    return STORES[request.param](tmp_path)
+    if request.param == "folder":
+        return Artifacts(tmp_path / "artifacts")
+    server = request.getfixturevalue(request.param)
+    return Objects(server.client(), server.bucket(), "kept/")
 
 
 def test_it_fulfils_the_port(artifacts):
@@ -108,6 +112,71 @@ class TestFolder:
         won = [number for number, result in enumerate(results) if result == "won"]
         assert len(won) == 1
         assert Artifacts(tmp_path).get("model") == b"bytes of %d" % won[0]
+
+
+class TestBucket:
+    @pytest.fixture(params=["ministack", "moto", "weed"])
+    def server(self, request):
+        return request.getfixturevalue(request.param)
+
+    @pytest.fixture
+    def bucket(self, server):
+        return server.bucket(locks=True)
+
+    def test_what_is_held_cannot_be_deleted_not_even_by_its_owner(self, server, bucket):
+        objects, aws = Objects(server.client(), bucket, hold_days=1), server.client()
+        objects.put("segment", b"one")
+        version = aws.s3("GET", bucket, "segment").headers["x-amz-version-id"]
+        with pytest.raises(AwsError):
+            aws.s3("DELETE", bucket, "segment", query={"versionId": version})
+        assert objects.get("segment") == b"one"
+
+    def test_a_newer_version_is_not_what_was_put(self, server, bucket):
+        objects, aws = Objects(server.client(), bucket, hold_days=1), server.client()
+        objects.put("segment", b"one")
+        aws.s3("PUT", bucket, "segment", b"two", {"x-amz-meta-sha256": sha256(b"two").hexdigest()})
+        assert objects.get("segment") == b"one"
+
+    def test_what_somebody_hid_is_there(self, server, bucket):
+        objects, aws = Objects(server.client(), bucket, hold_days=1), server.client()
+        objects.put("segment", b"one")
+        aws.s3("DELETE", bucket, "segment")
+        assert objects.get("segment") == b"one"
+
+    def test_bytes_that_are_not_what_was_put_are_refused(self, server):
+        bucket, aws = server.bucket(), server.client()
+        objects = Objects(server.client(), bucket)
+        objects.put("model", b"one")
+        aws.s3("PUT", bucket, "model", b"two", {"x-amz-meta-sha256": sha256(b"one").hexdigest()})
+        with pytest.raises(Stop, match="SF813"):
+            objects.get("model")
+
+    def test_of_several_writers_one_wins(self, server):
+        bucket = server.bucket()
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(lambda number: put_into(server, bucket, number), range(16)))
+        assert sorted(set(results)) == ["SF811", "won"]
+        assert results.count("won") == 1
+
+    def test_a_bucket_that_is_not_there_is_said(self, server):
+        with pytest.raises(Setup, match="SF764"):
+            Objects(server.client(), "bucket-that-is-not-there").put("model", b"one")
+
+    def test_more_names_than_a_page(self, server):
+        bucket = server.bucket()
+        objects = Objects(server.client(), bucket)
+        aws = server.client()
+        for number in range(1_001):
+            aws.s3("PUT", bucket, f"n/{number:04}", b"")
+        assert len(objects.names("n/")) == 1_001
+
+
+def put_into(server, bucket, number):
+    try:
+        Objects(server.client(), bucket).put("model", b"bytes of %d" % number)
+    except Stop as error:
+        return error.code
+    return "won"
 
 
 def put_or_lose(folder, number):

@@ -175,3 +175,8 @@ def explained(error: AwsError, what: str) -> Error:
             fix="look at the region and the stack's name (stratofold cloud status), and finish it: stratofold deploy",
         )
     return Stop("SF765", f"{what}: AWS refused", why=why, fix="read why; if it is no setting of yours, report it")
+
+
+def parts(text: str, name: str) -> list[str]:
+    """The inside of every element of a name, where it holds no other of that name."""
+    return re.findall(rf"<{name}>(.*?)</{name}>", text, re.DOTALL)

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import tempfile
 from hashlib import sha256
 from pathlib import Path
 
+from stratofold.adapters.artifact_names import check
 from stratofold.errors import Setup, Stop
-
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 class Artifacts:
@@ -115,14 +113,7 @@ class Artifacts:
 
     def _link(self, name: str) -> Path:
         """Where a name is, once it is known to stay inside the folder."""
-        parts = name.split("/")
-        if not all(_PART.fullmatch(part) for part in parts):
-            raise Setup(
-                "SF818",
-                f"{name!r} cannot be an artifact's name",
-                fix="use letters, digits, '.', '_' and '-', in parts with '/' between; no part begins with '.' or '-'",
-            )
-        return self._names.joinpath(*parts)
+        return self._names.joinpath(*check(name).split("/"))
 
 
 def _settle(folder: Path) -> None:
