@@ -302,6 +302,7 @@ BUGS = (
         "stratofold.fold.step:hear_report",
         "answered(engine, order, order.quantity)",
         "pass",
+        {"haste": 0.8},
     ),
     Bug(
         "message keys begin anew",

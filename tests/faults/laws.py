@@ -185,6 +185,8 @@ class Laws:
     def agreed(self):
         """When book and venue have just agreed: no order is open for more than was wanted, unless less was refused (I6)."""
         broker = self.rig.broker
+        if not self.rig.journal.outbox("sim", READY, CLAIMED, UNKNOWN):
+            self._counted(self.rig.runner.desk.fold)
         for order in list(broker.working.values()):
             if order["status"] not in OPEN or not order["replaces"]:
                 continue
@@ -198,7 +200,15 @@ class Laws:
         return any(one.client_id == name and one.state != ACCEPTED for one in self.rig.journal.outbox("sim"))
 
     def _reserved(self, fold):
-        """What is reserved is what is open, and what counts as working is what orders have left (I6)."""
+        """What is reserved is what is open (I6)."""
+        self._counted(fold)
+        open_here = {client_id("sim", "g1", order.number) for order in fold.engine.book.orders}
+        for name in self.rig.journal.reserved("account"):
+            if name not in open_here:
+                self.broken(f"I6: {name} is done, and still reserves")
+
+    def _counted(self, fold):
+        """What counts as working is what orders have left (I6)."""
         book = fold.engine.book
         for handle, name in enumerate(fold.names):
             for side, counted in ((1, book.working_buy), (-1, book.working_sell)):
@@ -207,7 +217,3 @@ class Laws:
                 )
                 if counted[handle] != left:
                     self.broken(f"I6: {counted[handle]} of {name} counts as working, and orders have {left} left")
-        open_here = {client_id("sim", "g1", order.number) for order in fold.engine.book.orders}
-        for name in self.rig.journal.reserved("account"):
-            if name not in open_here:
-                self.broken(f"I6: {name} is done, and still reserves")

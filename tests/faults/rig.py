@@ -107,7 +107,7 @@ def watched(store, rig):
 class Rig:
     """Everything of one seed."""
 
-    def __init__(self, seed, *, minutes=12, heal_minutes=4, outage_minutes=(0, 0), **faults):
+    def __init__(self, seed, *, minutes=12, heal_minutes=4, outage_minutes=(0, 0), haste=None, **faults):
         self.seed = seed
         self.world = World(seed, START)
         self.until = START + minutes * 60 * SECOND
@@ -117,7 +117,7 @@ class Rig:
         self.broker.lag_max = chance.choice((0.0, 2.0, 20.0))
         self.broker.list_lag_max = chance.choice((0.0, 2.0, 20.0))
         self.broker.dedupes = chance.random() < 0.5
-        self.broker.haste = chance.choice((0.0, 0.0, 0.5))
+        self.broker.haste = chance.choice((0.0, 0.0, 0.5)) if haste is None else haste
         self.market = Market(self.world, self.broker, SYMBOLS, self.until)
         outage = tuple(START + int(minute * 60 * SECOND) for minute in outage_minutes)
         self.faults = Faults(self.world, until=self.until, outage=outage, **faults)
