@@ -152,7 +152,7 @@ class Transaction:
     """Writes that are done together; the first of them guards the rest.
 
     `by` names this transaction in what guards it.  `done` is called when it is written.  `proof` is an item that can only
-    be there, with this value, if it was.  `moves` is by how much it moves the numbers that `changed` looks at.  `staged` are items as
+    be there, with this value, if it was; without one, the guard shows it until it is written again.  `moves` is by how much it moves the numbers that `changed` looks at.  `staged` are items as
     it will leave them, for what else it holds.
     """
 
@@ -354,9 +354,7 @@ class Table:
 
     def _is_proved(self, transaction: Transaction) -> bool:
         """Whether the table shows that a transaction was written."""
-        if transaction.proof is None:
-            return False
-        key, name, value = transaction.proof
+        key, name, value = transaction.proof or (next(iter(transaction.writes)), "by", transaction.by)
         held = self.get(key)
         return held is not None and held.get(name) == value
 
