@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +23,11 @@ ROOM = AccountLimits(1e12, 1_000_000, 1e12, 1_000_000)
 
 
 def start(work, path, name):
-    return subprocess.Popen([sys.executable, WORKERS, work, path, name], stdout=subprocess.PIPE, text=True)
+    return started(sys.executable, WORKERS, work, path, name)
+
+
+def started(*command, **given):
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **given)
 
 
 def verified(journal, book="B"):
@@ -56,19 +61,23 @@ def path(tmp_path):
 
 def test_several_processes_make_one_file(tmp_path):
     names = ["A", "B", "C", "D"]
-    started = [start("create", tmp_path / "new.db", name) for name in names]
-    assert [process.communicate()[0].split() for process in started] == [["made", name] for name in names]
+    running = [start("create", tmp_path / "new.db", name) for name in names]
+    assert [process.communicate()[0].split() for process in running] == [["made", name] for name in names]
     assert sorted(head.book for head in Journal(tmp_path / "new.db").books()) == names
 
 
 def test_several_processes_at_once_do_everything_once(path):
-    journal = Journal(path)
+    everything_is_done_once(Journal(path), partial(start, "race", path))
+
+
+def everything_is_done_once(journal, begin):
+    """Three processes, each begun with a name, do the same things to a journal at once."""
     epoch = journal.take("B", "test", 0).epoch
     messages = [message(f"B-1-{number}", expires_at=2**62) for number in range(12)]
     journal.append("B", epoch, 0, [entry("first")], steps=1, messages=messages)
-    started = [start("race", path, name) for name in ("a", "b", "c")]
-    said = [tuple(line.split()) for process in started for line in process.communicate()[0].splitlines()]
-    assert [process.returncode for process in started] == [0, 0, 0]
+    running = [begin(name) for name in ("a", "b", "c")]
+    said = [tuple(line.split()) for process in running for line in process.communicate()[0].splitlines()]
+    assert [process.returncode for process in running] == [0, 0, 0]
 
     told = {word: [rest for first, rest in said if first == word] for word, _ in said}
     assert sorted(told[CLAIMED]) == sorted(each.key for each in messages)
@@ -114,25 +123,24 @@ def test_what_another_connection_commits_counts_at_the_next_claim(path):
     assert claim(ours, "B", "B-1-4", exposure=1.0, symbol="QQQ") == ""
 
 
-def killed_at_random(path, cycles, chance):
-    """Kill the writer at random moments, cycle after cycle; returns how many steps were made."""
+def killed_at_random(opened, begin, cycles, chance, most_seconds=0.15):
+    """Kill the writer of the journal that is opened, at random moments, again and again; how many steps were made."""
     promised = -1
     for cycle in range(cycles):
-        process = start("trade", path, f"life{cycle}")
+        process = begin(f"life{cycle}")
         took = process.stdout.readline().split()
         assert took == ["took", str(cycle + 1)]
-        time.sleep(chance.uniform(0.0, 0.15))
+        time.sleep(chance.uniform(0.0, most_seconds))
         process.kill()
         said = [line.split() for line in process.communicate()[0].splitlines() if line.endswith(tuple("0123456789"))]
         promised = max([promised, *(int(step) for word, step in said if word == "claimed")])
         settled = [int(step) for word, step in said if word == "settled"]
-        promised = check(path, promised, settled) - 1
+        promised = check(opened(), promised, settled) - 1
     return promised
 
 
-def check(path, promised, settled):
+def check(journal, promised, settled):
     """Nothing that was promised is lost, nothing is there twice, and every part tells the same story; the steps there."""
-    journal = Journal(path)
     head = journal.head("B")
     assert head.step in {promised + 1, promised + 2}  # the last one may have been written and not yet said
     records = verified(journal)
@@ -153,13 +161,14 @@ def check(path, promised, settled):
 
 
 def test_a_writer_that_is_killed_loses_and_doubles_nothing(path):
-    killed_at_random(path, 8, random.Random(3))
+    killed_at_random(lambda: Journal(path), partial(start, "trade", path), 8, random.Random(3))
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(20))
 def test_a_writer_that_is_killed_five_hundred_times(path, seed):
-    assert killed_at_random(path, 25, random.Random(seed)) > 25
+    begin = partial(start, "trade", path)
+    assert killed_at_random(lambda: Journal(path), begin, 25, random.Random(seed)) > 25
 
 
 def test_a_log_that_ends_anywhere_is_a_journal_of_the_commits_before(path, tmp_path):
