@@ -55,7 +55,7 @@ def test_a_writer_that_is_killed_loses_and_doubles_nothing(ministack, opened):
 def test_a_hundred_who_decide_the_same_step_are_one_writer(opened):
     # Every one writes under the same epoch, as the environments of one function do.
     epoch = opened().take("B", "cloud:test", NOW).epoch
-    steps, together = 5, Barrier(100)
+    steps, together = 3, Barrier(100)
 
     def decide(name):
         journal, won = opened(), []

@@ -36,6 +36,12 @@ def journal(request):
 
 
 @pytest.fixture
+def long_steps():
+    """The steps of a book long enough to show how snapshots are thinned."""
+    return 300_000
+
+
+@pytest.fixture
 def book(journal):
     """A book "B" that this test writes as epoch 1, on an account with room."""
     journal.create("B", "paper", "1", [entry("opened", "opened")])
@@ -195,8 +201,8 @@ class TestSnapshots:
         assert journal.snapshot("B", 2) == (2, 3, b"state 2")
         assert journal.snapshot("B", 0) is None
 
-    def test_a_long_book_keeps_few_and_near_ones(self, journal, book):
-        steps = 300_000
+    def test_a_long_book_keeps_few_and_near_ones(self, journal, book, long_steps):
+        steps = long_steps
         for step in range(0, steps, 1_000):
             journal.append("B", 1, step, [], steps=1_000, snapshot=b"%d" % (step + 1_000))
         found = {journal.snapshot("B", until) for until in range(1_000, steps + 1, 1_000)}
