@@ -16,7 +16,9 @@ from stratofold.cli import (
     backtest,
     cancel,
     check,
+    cloud,
     demo,
+    deploy,
     doctor,
     exchange,
     flatten,
@@ -60,6 +62,9 @@ for one in (
 ):  # fmt: skip
     app.command(name=one.__name__)(one)
 app.add_typer(audit.app, name="audit")
+app.add_typer(cloud.app, name="cloud")
+app.command(name="deploy")(deploy.deploy)
+app.command(name="destroy")(deploy.destroy)
 app.command(name="demo")(demo.demo)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="exchange")(exchange.exchange)

@@ -8,9 +8,11 @@ by an empty one is refused, whoever asks.
 
 from __future__ import annotations
 
+import io
 import platform
 import re
 import time
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +97,7 @@ def prepare(stack: Stack, wanted: Wanted) -> Plan:
     if state.outputs and not wanted.ignore_drift:
         refuse_drift(stack)
     package = build(
-        wanted.strategy, python=parameters["Runtime"].removeprefix("python"), architecture=parameters["Architecture"], extra=wanted.extra
+        wanted.strategy or parameters["Strategy"], python=parameters["Runtime"].removeprefix("python"), architecture=parameters["Architecture"], extra=wanted.extra
     )  # fmt: skip
     parameters["Strategy"] = package.strategy
     code, template = upload(stack, account, package)
@@ -357,3 +359,37 @@ def _versions(stack: Stack, function: str) -> list[str]:
     pages = stack.client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=function)
     with told(stack.region):
         return [one["Version"] for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
+
+
+def write_folder(strategy: str, folder: Path, given: Mapping[str, str], python: str, architecture: str) -> Package:
+    """Template and code as files, with what is given as the template's defaults; the sessions of the next year are in it."""
+    package = build(strategy, python=python, architecture=architecture)
+    own = python or ".".join(platform.python_version_tuple()[:2])
+    chosen = {"Strategy": package.strategy, "Runtime": f"python{own}", "Architecture": architecture, **given}
+    text = with_defaults(with_sessions(template_text(), int(time.time())), chosen)
+    code = folder / "code"
+    with zipfile.ZipFile(io.BytesIO(package.data)) as archive:
+        archive.extractall(code)
+    (code / "requirements.txt").write_text("", encoding="utf-8")  # everything is there; sam build asks for the file
+    (folder / "template.yaml").write_text(text, encoding="utf-8")
+    return package
+
+
+def with_defaults(text: str, chosen: Mapping[str, str]) -> str:
+    """The template with other defaults of its parameters."""
+    head, parameters, rest = _sections(text)
+    for name, value in chosen.items():
+        begin = parameters.index(f"\n  {name}:")
+        end = parameters.find("\n  ", begin + 1)
+        while end >= 0 and parameters[end + 3] == " ":
+            end = parameters.find("\n  ", end + 1)
+        end = len(parameters) if end < 0 else end
+        one = re.sub(r'Default: ("[^"]*"|[^\s,}]+(?:,[^\s}]+)*)', f'Default: "{value}"', parameters[begin:end], count=1)
+        parameters = parameters[:begin] + one + parameters[end:]
+    return head + parameters + rest
+
+
+def _sections(text: str) -> tuple[str, str, str]:
+    """What comes before the parameters, the parameters, and what comes after them."""
+    begin, end = text.index("\nParameters:\n"), text.index("\nRules:\n")
+    return text[:begin], text[begin:end], text[end:]

@@ -1,0 +1,113 @@
+"""Which stack a command means, and what of `stratofold.toml` is about it.
+
+What comes in: options, the `[cloud]` section of the configuration.  What goes out: a `Stack`, parameters of the template,
+and the ports that stand on a stack's table and bucket.
+
+    [cloud]
+    stack = "momentum"
+    region = "eu-central-1"
+    Alarms = "all"            # and any other parameter of the template
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stratofold.cli.config import FILE_NAME
+from stratofold.errors import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stratofold.adapters.aws.client import Client
+    from stratofold.adapters.ports import Artifacts, Journal
+    from stratofold.cloud.stack import Stack
+
+StackName = Annotated[str | None, typer.Option("--stack", help="Which stack; default: [cloud] stack, else stratofold.")]
+Region = Annotated[
+    str | None, typer.Option("--region", help="Which AWS region; default: [cloud] region, else AWS's own.")
+]
+Cloud = Annotated[bool, typer.Option("--cloud", help="The book in the cloud, not this folder's.")]
+OWN_KEYS = ("stack", "region")
+
+
+def cloud_section(path: Path | None = None) -> dict[str, str]:
+    """The `[cloud]` section of a configuration, as text; empty where there is none."""
+    file = path or Path(FILE_NAME)
+    if not file.is_file():
+        return {}
+    try:
+        section = tomllib.loads(file.read_text(encoding="utf-8")).get("cloud", {})
+    except tomllib.TOMLDecodeError as error:
+        raise Setup("SF710", f"this is not TOML: {error}", place=str(file), fix="mend that line") from error
+    return {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in section.items()}
+
+
+def parameters_of(section: Mapping[str, str], given: Sequence[str] = ()) -> dict[str, str]:
+    """The template's parameters in a section and in `NAME=VALUE` words; raises Setup SFA18 for one there is none of."""
+    from stratofold.cloud.deploy import known_parameters
+
+    named = {name: value for name, value in section.items() if name not in OWN_KEYS}
+    for word in given:
+        name, is_set, value = word.partition("=")
+        if not is_set:
+            raise Setup("SFA18", f"{word!r} sets nothing", place="the command line", fix="write --set NAME=VALUE")
+        named[name] = value
+    return known_parameters(named, place="the command line or [cloud]")
+
+
+def stack_of(name: str | None, region: str | None, section: Mapping[str, str] | None = None) -> Stack:
+    """The stack that is meant."""
+    from stratofold.cloud.stack import Stack
+
+    settings = cloud_section() if section is None else section
+    return Stack(name or settings.get("stack", "stratofold"), region or settings.get("region", ""))
+
+
+def client_of(stack: Stack) -> Client:
+    """Our own client with the keys that the SDK found, so that profiles and single sign-on work."""
+    from stratofold.adapters.aws.client import Client
+    from stratofold.cloud.stack import told
+
+    with told(stack.region):
+        found = stack.session.get_credentials()
+        if found is None:
+            raise Setup(
+                "SFA06", "no AWS credentials were found", fix="aws configure, aws sso login, or AWS_PROFILE=NAME"
+            )
+        keys = found.get_frozen_credentials()
+    environment = {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
+    if keys.token:
+        environment["AWS_SESSION_TOKEN"] = keys.token
+    return Client(stack.region, endpoint_of(), environment=environment)
+
+
+def endpoint_of() -> str:
+    """Where AWS is, when it is an emulator on this machine."""
+    import os
+
+    return os.environ.get("AWS_ENDPOINT_URL", "")
+
+
+def journal_of(stack: Stack) -> Journal:
+    """The journal of a stack; raises Setup SFA10 where there is none."""
+    from stratofold.adapters.aws.journal import Journal
+
+    outputs = stack.outputs()
+    return Journal(client_of(stack), outputs["Table"], outputs["ArchiveBucket"])
+
+
+def artifacts_of(stack: Stack) -> Artifacts:
+    """The archive of a stack; raises Setup SFA10 where there is none."""
+    from stratofold.adapters.aws.artifacts import Artifacts
+
+    return Artifacts(client_of(stack), stack.outputs()["ArchiveBucket"])
+
+
+def either(home: Any, *, cloud: bool, stack: str | None, region: str | None) -> Any:
+    """The journal of a folder, or of a stack."""
+    return journal_of(stack_of(stack, region)) if cloud or stack else home.journal()

@@ -1,0 +1,288 @@
+"""What a stack costs a month, line by line, from a dated price book.
+
+What comes in: the template's parameters, and what a month brings (events, orders, fills).  What goes out: lines, each
+with its quantity, price, free share and source; what it costs while nothing happens stands apart from what work costs.
+Why it is shaped so: an estimate that cannot be checked is an opinion.  Every price has its source and date, free shares
+are subtracted once, amounts are exact decimals, and the quantities are the ones that the design has, not guesses.
+
+List prices of us-east-1 in US dollars, a month of 730 hours.  Ignores: data sent out of AWS, taxes, support, discounts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+BOOK_DATE = "2026-09-20"  # when the newest of the sources below was read
+BOOK_DAYS_MAX = 180
+HOURS = 730
+SESSION_HOURS = 21 * 7  # 21 sessions a month, six and a half hours and the warm-up
+MILLION = Decimal(1_000_000)
+
+_LAMBDA = "AWS Lambda pricing page, 2026-09-20"
+_LIST = "AWS price list in infracost's golden files, 2024-11-15"
+_DYNAMODB = "AWS price list API, DynamoDB offer of 2026-09-11"
+_SURVEY = "survey of the official pages, 2026-04-07"
+_CACHE = "usage.ai, June 2026, from AWS's database blog"
+_WAF = "c3x.dev and awsnegotiations.com, 2026"
+
+
+class Price(NamedTuple):
+    """Dollars a unit, what of it is free in a month (for ever, once an account), and who says so."""
+
+    usd: Decimal
+    unit: str
+    free: Decimal
+    source: str
+
+
+def _price(usd: str, unit: str, source: str, free: str = "0") -> Price:
+    """A price of the book."""
+    return Price(Decimal(usd), unit, Decimal(free), source)
+
+
+PRICES = {
+    "lambda requests": _price("0.0000002", "request", _LAMBDA, "1000000"),
+    "lambda arm64": _price("0.0000133334", "GB-second", _LAMBDA, "400000"),
+    "lambda x86_64": _price("0.0000166667", "GB-second", _LAMBDA, "400000"),
+    "provisioned arm64": _price("0.0000033334", "GB-second", _LIST),
+    "provisioned x86_64": _price("0.0000041667", "GB-second", _LAMBDA),
+    "table writes": _price("0.000000625", "write unit", _DYNAMODB),
+    "table reads": _price("0.000000125", "read unit", _DYNAMODB),
+    "table storage": _price("0.25", "GB-month", _DYNAMODB, "25"),
+    "table recovery": _price("0.20", "GB-month", _LIST),
+    "stream reads": _price("0.0000002", "read", _LIST, "2500000"),
+    "fifo requests": _price("0.0000005", "request", _LIST, "1000000"),
+    "queue requests": _price("0.0000004", "request", _LIST, "1000000"),
+    "archive storage": _price("0.023", "GB-month", _LIST),
+    "archive puts": _price("0.000005", "put", _LIST),
+    "api requests": _price("0.0000035", "request", _LIST),
+    "schedules": _price("0.000001", "call", _SURVEY, "14000000"),
+    "logs in": _price("0.50", "GB", _SURVEY, "5"),
+    "alarms": _price("0.10", "alarm metric", _SURVEY, "10"),
+    "own metrics": _price("0.30", "metric", _SURVEY, "10"),
+    "dashboards": _price("3.00", "dashboard", _LIST, "3"),
+    "secrets": _price("0.40", "secret", _LIST),
+    "own key": _price("1.00", "key", _LIST),
+    "stream hours": _price("0.04", "hour", _LIST),
+    "stream bytes": _price("0.08", "GB", _LIST),
+    "shard hours": _price("0.015", "hour", _LIST),
+    "shard puts": _price("0.000000014", "put of 25 kB", _LIST),
+    "endpoint hours": _price("0.01", "hour and zone", _LIST),
+    "cache storage": _price("0.084", "GB-hour", _CACHE),
+    "firewall": _price("5.00", "firewall", _WAF),
+    "firewall rules": _price("1.00", "rule", _WAF),
+    "firewall requests": _price("0.0000006", "request", _WAF),
+    "traces": _price("0.000005", "trace", _LIST, "100000"),
+    "notices": _price("0.0000005", "notice", _LIST, "1000000"),
+}
+
+ALARM_METRICS = {"none": 0, "free": 10, "all": 18}
+OWN_METRICS = 7
+SECRETS = 4
+CACHE_GB_MIN = Decimal("0.1")
+
+# What one of each costs in the journal: write units of its transactions, read units, as docs/cloud.md has them measured.
+WRITES_EVENT, WRITES_ORDER, WRITES_FACT = 8, 26, 8
+READS_ORDER, READS_RUN = 8, 20
+RECORD_BYTES = 700
+LOG_BYTES = 1_000
+MEMORY_MB = {
+    "decide": 1769,
+    "deliver": 1769,
+    "ingest": 512,
+    "webhook": 512,
+    "reconcile": 512,
+    "watch": 512,
+    "archive": 512,
+}
+USUAL_MS = {"decide": 25, "deliver": 120, "ingest": 250, "webhook": 30, "reconcile": 400, "watch": 40, "archive": 2_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a month brings; `batch` is how many market events come with one call, `event_bytes` how large one is."""
+
+    name: str
+    events: int
+    orders: int
+    fills: int
+    runs: int = 78 * 21
+    webhooks: int = 0
+    batch: int = 1
+    event_bytes: int = 250
+    sessions: int = 21
+
+
+WORKLOADS = (
+    Workload("One symbol, a bar every five minutes, an order a day", events=78 * 21, orders=21, fills=21, webhooks=21),
+    Workload("Fifty symbols, a bar a minute, a hundred orders a day", events=50 * 390 * 21, orders=2_100, fills=2_500, webhooks=2_500, batch=10),
+    Workload("A desk: 500 quotes a second in one stream, ten thousand orders a day", events=500 * 23_400 * 21, orders=210_000, fills=260_000, batch=100),
+)  # fmt: skip
+
+
+class Line(NamedTuple):
+    """One line of the bill; `rest`: it costs that while nothing happens, too."""
+
+    item: str
+    quantity: Decimal
+    price: Price
+    usd: Decimal
+    rest: bool
+    switch: str = ""
+
+
+def line(
+    item: str, price: str, quantity: Decimal | float, *, rest: bool = False, switch: str = "", free: bool = True
+) -> Line:
+    """A line, its free share taken off; `switch` is the parameter that turns it off."""
+    rate, amount = PRICES[price], Decimal(str(quantity))
+    paid = max(amount - (rate.free if free else 0), Decimal(0))
+    return Line(item, amount, rate, paid * rate.usd, rest, switch)
+
+
+def resting(parameters: Mapping[str, str], *, free: bool = True) -> list[Line]:
+    """What the stack costs while nothing happens: by default nothing, and each switch that changes that."""
+    shown = [line("alarms", "alarms", ALARM_METRICS[parameters["Alarms"]], rest=True, switch="Alarms=none", free=free)]
+    if parameters["Dashboard"] == "on":
+        shown.append(line("dashboard", "dashboards", 1, rest=True, switch="Dashboard=off", free=free))
+    if parameters["SecretStore"] == "secretsmanager":
+        shown.append(line("secrets", "secrets", SECRETS, rest=True, switch="SecretStore=ssm"))
+    if parameters["KeyArn"]:
+        shown.append(line("your own key", "own key", 1, rest=True, switch="KeyArn="))
+    if parameters["Waf"] == "on":
+        shown.append(line("web firewall", "firewall", 1, rest=True, switch="Waf=off"))
+        shown.append(line("its rules", "firewall rules", 2, rest=True, switch="Waf=off"))
+    return [*shown, *_streams(parameters), *_network(parameters), *_provisioned(parameters)]
+
+
+def _streams(parameters: Mapping[str, str]) -> list[Line]:
+    """Kinesis while nothing flows."""
+    if parameters["Stream"] == "on-demand":
+        return [line("market stream", "stream hours", HOURS, rest=True, switch="Stream=off")]
+    if parameters["Stream"] == "provisioned":
+        return [
+            line(
+                "market stream's shards",
+                "shard hours",
+                HOURS * int(parameters["StreamShards"]),
+                rest=True,
+                switch="Stream=off",
+            )
+        ]
+    return []
+
+
+def _network(parameters: Mapping[str, str]) -> list[Line]:
+    """The network's endpoints, and the cache in it."""
+    shown = []
+    if parameters["Network"] == "on":
+        shown.append(
+            line("endpoint for queues, two zones", "endpoint hours", HOURS * 2, rest=True, switch="Network=off")
+        )
+    if parameters["Cache"] == "on":
+        shown.append(
+            line("cache, its least size", "cache storage", CACHE_GB_MIN * HOURS, rest=True, switch="Cache=off")
+        )
+    return shown
+
+
+def _provisioned(parameters: Mapping[str, str]) -> list[Line]:
+    """Environments kept warm in sessions."""
+    count = int(parameters["ProvisionedDecides"])
+    if not count:
+        return []
+    amount = Decimal(count * SESSION_HOURS * 3_600 * MEMORY_MB["decide"]) / 1024
+    price = f"provisioned {parameters['Architecture']}"
+    return [line("decide kept warm in sessions", price, amount, rest=True, switch="ProvisionedDecides=0")]
+
+
+def working(parameters: Mapping[str, str], load: Workload, *, free: bool = True) -> list[Line]:
+    """What a month's work costs."""
+    calls = calls_of(load)
+    seconds = sum(Decimal(calls[verb] * USUAL_MS[verb] * MEMORY_MB[verb]) / 1_024_000 for verb in calls)
+    total = sum(calls.values())
+    writes = load.events * WRITES_EVENT + load.orders * WRITES_ORDER + load.fills * WRITES_FACT
+    reads = load.orders * READS_ORDER + load.runs * READS_RUN + total
+    gigabytes = Decimal((load.events + 4 * load.orders + load.fills) * RECORD_BYTES) / 10**9
+    shown = [
+        line("calls of functions", "lambda requests", total, free=free),
+        line("time of functions", f"lambda {parameters['Architecture']}", seconds, free=free),
+        line("journal, writes", "table writes", writes),
+        line("journal, reads", "table reads", reads),
+        line("journal, a month's records", "table storage", gigabytes, free=free),
+        line("journal, recovery to any second", "table recovery", gigabytes),
+        line("archive, a month's records", "archive storage", gigabytes),
+        line("archive, segments", "archive puts", load.sessions * 4),
+        line("schedules", "schedules", load.runs * 2 + load.sessions * 2, free=free),
+        line("logs", "logs in", Decimal(total * LOG_BYTES) / 10**9, free=free),
+        line("alerts", "notices", load.sessions, free=free),
+        *_carried(parameters, load, free=free),
+    ]
+    if load.webhooks:
+        shown.append(line("webhooks", "api requests", load.webhooks))
+    if parameters["Tracing"] == "Active":
+        shown.append(line("traces", "traces", Decimal(total) / 20, free=free))
+    return shown
+
+
+def _carried(parameters: Mapping[str, str], load: Workload, *, free: bool) -> list[Line]:
+    """How market events come: by queue (sent, received and deleted by tens at most) or by stream."""
+    if parameters["Stream"] == "off":
+        return [line("market queue", "fifo requests", 3 * ceil(load.events / min(load.batch, 10)), free=free)]
+    rounded = Decimal(load.events * 1_024 * ceil(load.event_bytes / 1_024)) / 10**9
+    if parameters["Stream"] == "on-demand":
+        return [line("market stream, each event a kilobyte at least", "stream bytes", rounded)]
+    return [line("market stream, puts", "shard puts", load.events * ceil(load.event_bytes / 25_600))]
+
+
+def calls_of(load: Workload) -> dict[str, int]:
+    """How often each function is called in a month."""
+    return {
+        "ingest": load.runs, "decide": ceil(load.events / load.batch) + load.orders + load.fills, "deliver": load.orders,
+        "webhook": load.webhooks, "reconcile": load.runs, "watch": load.fills, "archive": load.sessions,
+    }  # fmt: skip
+
+
+def total(lines: Iterable[Line]) -> Decimal:
+    """The sum, exact."""
+    return sum((one.usd for one in lines), Decimal(0))
+
+
+def largest(lines: Sequence[Line], count: int = 3) -> list[Line]:
+    """What costs most."""
+    return sorted(lines, key=lambda one: -one.usd)[:count]
+
+
+def warnings(parameters: Mapping[str, str], load: Workload, today: str) -> list[str]:
+    """What a reader of the bill should know: an old price book, records that are paid as if they were larger."""
+    said = []
+    if days_between(BOOK_DATE, today) > BOOK_DAYS_MAX:
+        said.append(f"the price book is of {BOOK_DATE}, more than {BOOK_DAYS_MAX} days old")
+    if parameters["Stream"] == "on-demand" and load.event_bytes < 1_024:
+        said.append("Kinesis on demand counts each event as a kilobyte: pack several into one, or provision shards")
+    return said
+
+
+def days_between(first: str, last: str) -> int:
+    """Days from one ISO date to another."""
+    from datetime import date
+
+    return (date.fromisoformat(last) - date.fromisoformat(first)).days
+
+
+def as_rows(lines: Iterable[Line]) -> list[dict[str, str]]:
+    """Lines for JSON: decimal strings, nothing rounded but the dollars."""
+    return [
+        {
+            "item": one.item, "quantity": f"{one.quantity:f}", "unit": one.price.unit, "price_usd": f"{one.price.usd:f}",
+            "free": f"{one.price.free:f}", "usd": f"{one.usd:.4f}", "at_rest": str(one.rest).lower(), "off": one.switch,
+            "source": one.price.source,
+        }
+        for one in lines
+    ]  # fmt: skip

@@ -1,0 +1,131 @@
+"""The zip that functions run: small, the same each time, for another platform than this, and it imports on its own."""
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from stratofold.cloud import package
+from stratofold.errors import Setup
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture
+def no_wheels(monkeypatch):
+    """The wheels are this environment's own msgspec: what pip would fetch is not asked for."""
+    import msgspec
+
+    folder = Path(msgspec.__file__).parent
+    files = {f"msgspec/{one.name}": one.read_bytes() for one in folder.iterdir() if one.suffix in {".py", ".so"}}
+    monkeypatch.setattr(package, "wheels", lambda *_: ["msgspec"])
+    monkeypatch.setattr(package, "wheel_files", lambda _: files)
+
+
+STRATEGY = """
+import stratofold
+from helper import RATE
+
+class Mine(stratofold.Strategy):
+    def on_bars(self, book):
+        pass
+"""
+
+
+@pytest.fixture
+def strategy(tmp_path):
+    (tmp_path / "mine.py").write_text(STRATEGY, encoding="utf-8")
+    (tmp_path / "helper.py").write_text("RATE = 0.5\n", encoding="utf-8")
+    (tmp_path / "other.py").write_text("raise SystemExit\n", encoding="utf-8")
+    return f"{tmp_path / 'mine.py'}:Mine"
+
+
+def built(strategy, **terms):
+    return package.build(strategy, python=HERE, architecture="x86_64", **terms)
+
+
+@pytest.mark.usefixtures("no_wheels")
+def test_what_is_in_it_is_what_a_function_needs(strategy):
+    files = built(strategy).files
+    assert {"mine.py", "helper.py", "stratofold/live/decide.py", "stratofold/market/sessions_xnys.table"} <= set(files)
+    assert "other.py" not in files
+    away = ("kernel/", "research/", "cli/", "exchange/", "adapters/embedded/", "market/samples/", "cloud/local/")
+    assert not [name for name in files if name.startswith(tuple(f"stratofold/{one}" for one in away))]
+
+
+@pytest.mark.usefixtures("no_wheels")
+def test_it_is_well_below_what_a_live_package_may_have(strategy):
+    assert built(strategy).unzipped_bytes < 30e6
+
+
+@pytest.mark.usefixtures("no_wheels")
+def test_the_same_code_is_the_same_zip(strategy):
+    first, second = built(strategy), built(strategy)
+    assert (first.digest, first.data) == (second.digest, second.data)
+    assert first.strategy == "mine:Mine"
+
+
+@pytest.mark.usefixtures("no_wheels")
+def test_other_code_is_another_zip(strategy, tmp_path):
+    first = built(strategy)
+    (tmp_path / "helper.py").write_text("RATE = 0.6\n", encoding="utf-8")
+    assert built(strategy).digest != first.digest
+
+
+@pytest.mark.usefixtures("no_wheels")
+def test_unpacked_it_imports_by_itself_from_its_own_bytecode(strategy, tmp_path):
+    folder = tmp_path / "task"
+    with zipfile.ZipFile(io.BytesIO(built(strategy).data)) as archive:
+        archive.extractall(folder)
+    code = "import sys, mine, stratofold.live.decide, msgspec; print(mine.Mine.__name__, stratofold.live.decide.__cached__, 'numpy' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-ISc", f"import sys; sys.path.insert(0, {str(folder)!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    name, cached, heavy = ran.stdout.split()
+    assert (name, heavy) == ("Mine", "False")
+    assert str(folder) in cached
+    assert (folder / "stratofold" / "live" / "__pycache__" / f"decide.{sys.implementation.cache_tag}.pyc").is_file()
+
+
+@pytest.mark.usefixtures("no_wheels")
+def test_bytecode_is_made_for_the_functions_python_only(strategy):
+    other = next(one for one in package.RUNTIMES if one != HERE)
+    assert not [name for name in package.build(strategy, python=other).files if name.endswith(".pyc")]
+
+
+def test_a_package_that_is_too_large_names_what_is_large_and_what_to_do():
+    sizes = {"polars/polars.so": 200 << 20, "scipy/x.so": 90 << 20, "stratofold/a.py": 10}
+    with pytest.raises(Setup) as caught:
+        package.refuse_large(sizes)
+    assert caught.value.code == "SFA03"
+    assert "304 MB unpacked" in caught.value.what
+    assert "polars 210 MB, scipy 94 MB" in caught.value.why
+    assert "leave out polars" in caught.value.fix
+
+
+@pytest.mark.parametrize(("python", "architecture", "word"), [("3.8", "arm64", "3.8"), ("3.13", "riscv", "riscv")])
+def test_a_platform_that_there_are_no_functions_of_is_refused(python, architecture, word):
+    with pytest.raises(Setup, match=word) as caught:
+        package.build("stratofold.strategies.momentum:Momentum", python=python, architecture=architecture)
+    assert caught.value.code == "SFA01"
+
+
+def test_a_module_that_is_not_there_is_said():
+    with pytest.raises(Setup, match="no_such_module") as caught:
+        package.strategy_files("no_such_module:Mine")
+    assert caught.value.code == "SFA04"
+
+
+def test_a_wheel_that_cannot_be_had_is_said(tmp_path, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "ERROR: No matching distribution found for msgspec==0\n")
+    monkeypatch.setattr(package.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(Setup) as caught:
+        package.wheels(("msgspec==0",), "3.13", "arm64", tmp_path)
+    assert caught.value.code == "SFA02"
+    assert "No matching distribution" in caught.value.why

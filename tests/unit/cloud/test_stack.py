@@ -1,0 +1,247 @@
+"""What AWS says, in our words: each with a code, and one thing to do about it."""
+
+import io
+import json
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from stratofold.cloud import deploy
+from stratofold.cloud.stack import Change, Stack, State, drift_lines
+from stratofold.errors import Error, Retry, Setup, Stop
+
+
+class Client:
+    """A client that says what it was told to say."""
+
+    def __init__(self, said):
+        self.said = said
+        self.asked = []
+
+    def __getattr__(self, name):
+        def operation(**terms):
+            self.asked.append((name, terms))
+            answer = self.said[name]
+            answer = answer(**terms) if callable(answer) else answer
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return operation
+
+
+class Session:
+    """A session of one such client for every service."""
+
+    region_name = "us-east-1"
+
+    def __init__(self, **said):
+        self.only = Client(said)
+
+    def client(self, service, region_name):
+        return self.only
+
+
+def stack(**said):
+    return Stack("momentum", "us-east-1", Session(**said))
+
+
+def refused(code, message="why"):
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+
+
+# what AWS or its SDK raises | what comes out | its code | a word of the fix
+WORDS = [
+    (NoCredentialsError(), Setup, "SFA06", "aws configure"),
+    (refused("ExpiredToken"), Setup, "SFA06", "sso login"),
+    (refused("InvalidClientTokenId"), Setup, "SFA06", "sign in again"),
+    (EndpointConnectionError(endpoint_url="https://sts.eu-centrl-1.amazonaws.com"), Setup, "SFA07", "spelt right"),
+    (refused("AccessDenied", "not authorized to perform: sts:X"), Setup, "SFA08", "ask who owns"),
+    (refused("Throttling"), Retry, "SFA12", "again"),
+    (refused("ValidationError", "Template format error"), Setup, "SFA17", "nothing was changed"),
+]
+
+
+@pytest.mark.parametrize(("raised", "kind", "code", "word"), WORDS, ids=[f"{row[2]} {row[0]}"[:40] for row in WORDS])
+def test_what_goes_wrong_at_aws_is_said_with_its_fix(raised, kind, code, word):
+    with pytest.raises(kind) as caught:
+        stack(get_caller_identity=raised).account()
+    assert caught.value.code == code
+    assert word in caught.value.fix
+
+
+def test_what_nobody_can_mend_is_left_as_it_is():
+    with pytest.raises(ClientError):
+        stack(get_caller_identity=refused("Strange")).account()
+
+
+@pytest.mark.parametrize("name", ["Momentum", "m", "has_underscore", "x" * 21, "1st"])
+def test_a_name_that_no_bucket_can_have_is_refused(name):
+    with pytest.raises(Setup) as caught:
+        Stack(name, "us-east-1", Session())
+    assert caught.value.code == "SFA09"
+
+
+def test_no_region_is_refused():
+    session = Session()
+    session.region_name = None
+    with pytest.raises(Setup) as caught:
+        Stack("momentum", "", session)
+    assert caught.value.code == "SFA07"
+
+
+def test_a_stack_that_is_not_there_is_said():
+    with pytest.raises(Setup) as caught:
+        stack(describe_stacks=refused("ValidationError", "Stack with id momentum does not exist")).outputs()
+    assert caught.value.code == "SFA10"
+
+
+HALF = [
+    ("ROLLBACK_COMPLETE", Stop, "destroy"), ("CREATE_FAILED", Stop, "destroy"), ("DELETE_FAILED", Stop, "destroy"),
+    ("UPDATE_ROLLBACK_FAILED", Stop, "continue-update-rollback"), ("UPDATE_IN_PROGRESS", Retry, "wait"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "kind", "word"), HALF)
+def test_a_stack_half_deployed_is_refused_before_anything_is_made(status, kind, word):
+    place = stack(
+        get_caller_identity={"Account": "123456789012"},
+        describe_stacks={"Stacks": [{"StackStatus": status, "StackStatusReason": "a role was missing"}]},
+    )
+    with pytest.raises(kind) as caught:
+        deploy.prepare(place, deploy.Wanted("stratofold.strategies.momentum:Momentum"))
+    assert caught.value.code == "SFA11"
+    assert word in caught.value.fix
+    assert [name for name, _ in place.session.only.asked] == ["get_caller_identity", "describe_stacks"]
+
+
+def test_a_table_from_a_newer_version_is_left_alone():
+    with pytest.raises(Stop) as caught:
+        deploy.refuse_newer(State("UPDATE_COMPLETE", outputs={"Schema": "2"}))
+    assert caught.value.code == "SFA14"
+    assert "upgrade" in caught.value.fix
+
+
+def test_a_region_that_data_may_not_be_in_is_refused():
+    with pytest.raises(Setup) as caught:
+        deploy.refuse_region("ap-south-1", {"AllowedRegions": "eu-west-1,eu-central-1"})
+    assert caught.value.code == "SFA07"
+    assert "--region eu-west-1" in caught.value.fix
+
+
+def drifting(*differences, status="MODIFIED", kind="AWS::SQS::Queue", name="DeadLetters"):
+    return {
+        "LogicalResourceId": name,
+        "ResourceType": kind,
+        "StackResourceDriftStatus": status,
+        "PropertyDifferences": list(differences),
+    }
+
+
+OTHER = {"PropertyPath": "/VisibilityTimeout", "ExpectedValue": "180", "ActualValue": "30"}
+MOVED = {"PropertyPath": "/FunctionVersion", "ExpectedValue": "3", "ActualValue": "4"}
+
+
+def test_a_template_that_drifted_stops_the_deploy_and_names_what_is_other():
+    place = stack(
+        detect_stack_drift={"StackDriftDetectionId": "d"},
+        describe_stack_drift_detection_status={"DetectionStatus": "DETECTION_COMPLETE"},
+        describe_stack_resource_drifts={"StackResourceDrifts": [drifting(OTHER)]},
+    )
+    with pytest.raises(Stop) as caught:
+        deploy.refuse_drift(place)
+    assert caught.value.code == "SFA13"
+    assert "DeadLetters/VisibilityTimeout is 30, the template says 180" in caught.value.place
+
+
+def test_a_version_that_a_quick_deploy_moved_is_no_drift():
+    assert drift_lines(drifting(MOVED, kind="AWS::Lambda::Alias", name="DecideAliaslive")) == []
+    assert drift_lines(drifting(status="DELETED")) == ["DeadLetters was deleted"]
+
+
+def test_an_end_that_knows_no_drift_is_not_in_the_way():
+    assert stack(detect_stack_drift=refused("InvalidAction")).drifted() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change("change", "Journal", "AWS::DynamoDB::Table", replaces=True),
+        Change("remove", "Archive", "AWS::S3::Bucket", replaces=False),
+    ],
+)
+def test_what_would_lose_the_journal_or_the_archive_is_refused_and_taken_back(change):
+    place = stack(delete_change_set={})
+    with pytest.raises(Stop) as caught:
+        deploy.refuse_loss(place, [change], "set")
+    assert caught.value.code == "SFA15"
+    assert place.session.only.asked == [("delete_change_set", {"StackName": "momentum", "ChangeSetName": "set"})]
+
+
+def test_a_deploy_that_fails_says_what_failed_and_that_the_book_runs_on():
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC)
+    events = [
+        {
+            "LogicalResourceId": "Api",
+            "ResourceStatus": "UPDATE_FAILED",
+            "ResourceStatusReason": "cancelled",
+            "Timestamp": now,
+        },
+        {
+            "LogicalResourceId": "Decide",
+            "ResourceStatus": "UPDATE_FAILED",
+            "ResourceStatusReason": "no such role",
+            "Timestamp": now,
+        },
+    ]
+    place = stack(
+        execute_change_set={}, describe_stack_events={"StackEvents": events},
+        describe_stacks={"Stacks": [{"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]},
+    )  # fmt: skip
+    plan = deploy.Plan("set", [], {}, None, new=False)
+    with pytest.raises(Stop) as caught:
+        deploy.carry_out(place, plan)
+    assert caught.value.code == "SFA19"
+    assert caught.value.place == "Decide: no such role"
+    assert "left as it was" in caught.value.why
+
+
+def test_a_parameter_that_the_template_does_not_have_is_named_with_the_one_that_was_meant():
+    with pytest.raises(Setup) as caught:
+        deploy.known_parameters({"Symbol": "SPY"})
+    assert caught.value.code == "SFA18"
+    assert caught.value.fix == "did you mean Symbols?"
+
+
+def test_the_templates_parameters_are_read_with_their_defaults():
+    from stratofold.cloud.deploy import template_parameters
+
+    found = template_parameters()
+    assert (found["Book"], found["Stream"], found["KeyArn"], found["LogDays"]) == ("main", "off", "", "30")
+    assert found["AllowedRegions"].startswith("us-east-1,us-east-2")
+
+
+def test_other_defaults_are_written_into_the_template():
+    text = deploy.with_defaults(deploy.template_text(), {"Symbols": "AAPL,MSFT", "LogDays": "7", "KeyArn": "x"})
+    found = deploy.template_parameters(text)
+    assert (found["Symbols"], found["LogDays"], found["KeyArn"], found["Book"]) == ("AAPL,MSFT", "7", "x", "main")
+
+
+def test_a_rollback_goes_to_the_version_before_and_says_where_there_is_none():
+    class Pages:
+        def paginate(self, **_):
+            return [{"Versions": [{"Version": "$LATEST"}, {"Version": "1"}, {"Version": "2"}]}]
+
+    place = stack(get_alias={"FunctionVersion": "2"}, get_paginator=None, update_alias={})
+    place.session.only.get_paginator = lambda _: Pages()
+    assert set(deploy.roll_back(place).values()) == {"1"}
+    with pytest.raises(Error) as caught:
+        deploy.roll_back(place, "7")
+    assert caught.value.code == "SFA21"
+
+
+def test_the_template_is_text_that_json_and_yaml_tools_can_carry():
+    assert json.loads(json.dumps(deploy.template_text())) == deploy.template_text()
+    assert len(io.BytesIO(deploy.template_text().encode()).getvalue()) < 1_000_000
