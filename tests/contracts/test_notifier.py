@@ -2,18 +2,26 @@
 
 import asyncio
 import email
+import json
 import socket
 import time
+from dataclasses import replace
 from email import policy
+from uuid import uuid4
 
 import pytest
 
 from stratofold.adapters import ports
+from stratofold.adapters.aws.answers import field
+from stratofold.adapters.aws.client import Client
+from stratofold.adapters.aws.notifier import Notifier as Topics
 from stratofold.adapters.embedded.notifier import Notifier
 from stratofold.adapters.embedded.secrets import Secrets
 from stratofold.adapters.ports import Alert
+from stratofold.cloud.local.emulator import KEYS
 from stratofold.errors import Setup
 from tests.contracts.servers import Post, Web, certificate, serving
+from tests.unit.aws.scripted import CLOSE, answer, scripted
 
 ALERT = Alert(
     "fill_rate:SPY",
@@ -135,3 +143,60 @@ def test_a_channel_without_an_address_is_an_error_at_once(tmp_path):
 
 def test_an_address_is_in_no_text(notifier):
     assert "s3cret" not in repr(notifier(room="json://user:s3cret@127.0.0.1/"))
+
+
+class TestTopic:
+    """Alerts through SNS, heard in a queue that subscribed."""
+
+    @pytest.fixture(params=["ministack", "moto"])
+    def server(self, request):
+        return request.getfixturevalue(request.param)
+
+    def topic(self, server):
+        """A topic, and what hears it: the messages that arrived so far."""
+        aws, name = server.client(), f"t{uuid4().hex[:10]}"
+        topic = field(aws.query("sns", "CreateTopic", {"Name": name}), "TopicArn")
+        queue = aws.json("sqs", "CreateQueue", {"QueueName": name})["QueueUrl"]
+        asked = {"QueueUrl": queue, "AttributeNames": ["QueueArn"]}
+        arn = aws.json("sqs", "GetQueueAttributes", asked)["Attributes"]["QueueArn"]
+        aws.query("sns", "Subscribe", {"TopicArn": topic, "Protocol": "sqs", "Endpoint": arn})
+
+        def heard():
+            asked = {"QueueUrl": queue, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}
+            return [json.loads(one["Body"]) for one in aws.json("sqs", "ReceiveMessage", asked).get("Messages", [])]
+
+        return topic, heard
+
+    def test_who_subscribed_hears_it(self, server):
+        topic, heard = self.topic(server)
+        telling = Topics(server.client(), topic)
+        assert isinstance(telling, ports.Notifier)
+        assert tell(telling) == []
+        (letter,) = heard()
+        assert letter["Subject"] == "Fill rate has dropped"
+        assert letter["Message"].startswith("2 of 40 orders were filled")
+        assert "time: 2023-11-14T22:13:20+00:00" in letter["Message"]
+        assert "seen: 0.05" in letter["Message"]
+        values = {name: given["Value"] for name, given in letter["MessageAttributes"].items()}
+        assert values == {"key": "fill_rate:SPY", "level": "critical"}
+
+    def test_what_failed_is_named_and_can_be_tried_alone(self, server):
+        topic, heard = self.topic(server)
+        telling = Topics(server.client(), {"desk": topic, "gone": topic + "-none"})
+        assert tell(telling) == ["gone"]
+        assert tell(telling, ["gone"]) == ["gone"]
+        assert len(heard()) == 1
+        assert repr(telling) == "Notifier(['desk', 'gone'])"
+
+    def test_any_title_is_a_subject(self, server):
+        topic, heard = self.topic(server)
+        title = "Verlust überschritten:\n" + "x" * 200
+        assert Topics(server.client(), topic).tell(replace(ALERT, title=title)) == []
+        (letter,) = heard()
+        assert letter["Subject"] == ("Verlust ?berschritten: " + "x" * 200)[:99]
+
+
+def test_nobody_knows_whether_a_topic_heard_so_it_is_told_again():
+    with scripted(CLOSE, answer(body=b"<MessageId>1</MessageId>")) as server:
+        assert Topics(Client("eu-central-1", server.url, environment=KEYS), "arn").tell(ALERT) == []
+        assert len(server.requests) == 2

@@ -2,6 +2,7 @@
 
 import os
 import traceback
+from uuid import uuid4
 
 import keyring
 import pytest
@@ -9,9 +10,13 @@ from keyring.backend import KeyringBackend
 from keyring.backends import fail
 
 from stratofold.adapters import ports
+from stratofold.adapters.aws.client import Client
+from stratofold.adapters.aws.secrets import Secrets as CloudSecrets
 from stratofold.adapters.embedded.secrets import Secrets
 from stratofold.cli.app import run
+from stratofold.cloud.local.emulator import KEYS
 from stratofold.errors import Setup
+from tests.unit.aws.scripted import answer, scripted
 
 VALUE = 'PK-s3cret/+= "quoted" ä'
 
@@ -39,8 +44,15 @@ class Locked(Ring):
         raise RuntimeError("no desktop is here")
 
 
-@pytest.fixture(params=["file", "keyring"])
+CLOUD = [f"{server} {kind}" for server in ("ministack", "moto") for kind in ("ssm", "secretsmanager")]
+
+
+@pytest.fixture(params=["file", "keyring", *(pytest.param(one, marks=pytest.mark.cloud) for one in CLOUD)])
 def secrets(request, tmp_path, monkeypatch):
+    if request.param in CLOUD:
+        server, _, kind = request.param.partition(" ")
+        client = request.getfixturevalue(server).client()
+        return CloudSecrets(client, f"{kind}:/{uuid4().hex}/", keep_seconds=0.0)
     ring = fail.Keyring() if request.param == "file" else Ring()
     monkeypatch.setattr(keyring, "get_keyring", lambda: ring)
     monkeypatch.setattr(keyring, "get_password", ring.get_password)
@@ -109,6 +121,51 @@ class TestFile:
     def test_a_folder_that_is_made_is_its_owners_alone(self, tmp_path):
         Secrets(tmp_path / "new", use_keyring=False).put("key", "x")
         assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+class TestCloud:
+    """What the cloud's keepers do beyond that; the server is ministack."""
+
+    @pytest.fixture(params=["ssm", "secretsmanager"])
+    def place(self, request):
+        return f"{request.param}:/{uuid4().hex}/"
+
+    def test_a_value_is_kept_for_a_while_and_then_asked_for_again(self, ministack, place):
+        now = [100.0]
+        secrets = CloudSecrets(ministack.client(), place, monotonic=lambda: now[0])
+        writer = CloudSecrets(ministack.client(), place)
+        writer.put("key", "old")
+        assert secrets.get("key") == "old"
+        writer.put("key", "new")
+        now[0] += 299.0
+        assert secrets.get("key") == "old"
+        now[0] += 2.0
+        assert secrets.get("key") == "new"
+
+    def test_a_refused_key_is_asked_for_at_once(self, ministack, place):
+        secrets = CloudSecrets(ministack.client(), place)
+        CloudSecrets(ministack.client(), place).put("key", "old")
+        assert secrets.get("key") == "old"
+        CloudSecrets(ministack.client(), place).put("key", "new")
+        secrets.forget()
+        assert secrets.get("key") == "new"
+
+    def test_stacks_do_not_see_each_other(self, ministack, place):
+        CloudSecrets(ministack.client(), place).put("key", "x")
+        with pytest.raises(Setup, match="SF821"):
+            CloudSecrets(ministack.client(), place + "other/").get("key")
+
+    def test_a_service_that_fails_is_said_without_the_value(self, place):
+        with scripted(*[answer(400, {"__type": "AccessDeniedException", "message": "no"})] * 2) as server:
+            secrets = CloudSecrets(Client("eu-central-1", server.url, environment=KEYS), place)
+            for ask in (lambda: secrets.get("key"), lambda: secrets.put("key", VALUE)):
+                with pytest.raises(Setup, match="SF763") as error:
+                    ask()
+                assert "s3cret" not in "".join(traceback.format_exception(error.value))
+
+    def test_another_kind_of_place_is_said(self):
+        with pytest.raises(Setup, match="SF767"):
+            CloudSecrets(Client("eu-central-1", environment=KEYS), "vault:/x/")
 
 
 class TestKeyring:

@@ -66,4 +66,5 @@ def scripted(*answers):
     try:
         yield server
     finally:
+        server.listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         server.listener.close()

@@ -13,9 +13,9 @@ import contextlib
 import json
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from stratofold.adapters.alert_text import text_of
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
@@ -89,10 +89,3 @@ async def _converse(process: asyncio.subprocess.Process, request: bytes, told: d
     async for line in process.stdout:
         answer = json.loads(line)
         told[answer["name"]] = answer["told"]
-
-
-def text_of(alert: Alert) -> str:
-    """An alert as a person reads it: what happened, when, and the facts, a line each."""
-    when = datetime.fromtimestamp(alert.time // 1_000_000_000, UTC).isoformat()
-    facts = [f"{name}: {value}" for name, value in alert.facts.items()]
-    return "\n".join([alert.text, f"time: {when}", *facts])
