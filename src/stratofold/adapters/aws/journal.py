@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 from stratofold.adapters.account import verdict
 from stratofold.adapters.aws.desk import Desks, state_key
 from stratofold.adapters.aws.inbox import TOGETHER_MAX, Inbox, counter_key
-from stratofold.adapters.aws.outbox import Outbox, message_key
+from stratofold.adapters.aws.outbox import Outbox, message_key, message_of
+from stratofold.adapters.aws.pending import defer
 from stratofold.adapters.aws.places import REGISTRY, Places, head_key
 from stratofold.adapters.aws.spill import Spill
 from stratofold.adapters.aws.table import EXPIRES, NEW, Key, Table, Transaction
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.account import Account
     from stratofold.adapters.aws.client import Client
+    from stratofold.adapters.aws.table import Item
     from stratofold.adapters.nouns import AccountLimits, Control, Entry, Head, Offer, Record
 
     # Called with the verb ("append", "settle", ...) and "before" or "after" its commit; what it raises is a crash there.
@@ -83,6 +85,11 @@ class Journal:
                 self._table.pause(turn)
             transaction = Transaction()
             result = build(transaction)
+            if transaction.is_too_large:
+                transaction = Transaction(defers=True)
+                result = build(transaction)
+                if transaction.rest is not None:
+                    defer(transaction, self._spill, transaction.rest)
             if not transaction.writes:
                 return result
             if self._fault is not None:
@@ -151,7 +158,16 @@ class Journal:
         heard: Sequence[Offer] = (),
         views: Views | None = None,
     ) -> tuple[Head, list[Message]]:
-        """See `ports.Journal`; raises Bug SF810 for a message key that was written before, Setup SF860 for too much."""
+        """See `ports.Journal`; raises Bug SF810 for a message key that was written before, Setup SF860 for too much.
+
+        More messages than one transaction can claim are written first, and then claimed some at a time.
+        """
+        if claim_at is not None and len(messages) > TOGETHER_MAX:
+            head, _ = self.append(
+                book, epoch, step, entries, steps=steps, messages=messages, handled=handled, snapshot=snapshot,
+                released=released, marks=marks, settled=settled, heard=heard, views=views,
+            )  # fmt: skip
+            return head, self._claim_all(book, epoch, [each.key for each in messages], claim_at)
 
         def build(to: Transaction) -> tuple[Head, list[Message]]:
             head = self._places.extend(to, book, entries, epoch, step, steps, snapshot)
@@ -209,7 +225,7 @@ class Journal:
         self, book: str, epoch: int, keys: Sequence[str], time: int, entries: Sequence[Entry] = ()
     ) -> list[Message]:
         """See `ports.Journal`; a message that is not ready any more is left out."""
-        self._look(book, keys)
+        self._outbox.learn(self._look(book, keys))
 
         def build(to: Transaction) -> list[Message]:
             head = self._places.extend(to, book, entries, epoch)
@@ -221,11 +237,20 @@ class Journal:
 
         return self._write("claim", build)
 
-    def _look(self, book: str, keys: Sequence[str]) -> None:
-        """The book's head and some messages as they are now, in one request; raises Setup SF805."""
-        found = self._table.get_many([head_key(book), *(message_key(book, key) for key in keys)])
-        self._places.learn(book, found.pop(head_key(book), None))
-        self._outbox.learn(found.values())
+    def _claim_all(self, book: str, epoch: int, keys: Sequence[str], time: int) -> list[Message]:
+        """Claim any number of messages, as many at a time as a transaction holds."""
+        parts = [keys[first : first + TOGETHER_MAX] for first in range(0, len(keys), TOGETHER_MAX)]
+        return [message for part in parts for message in self.claim(book, epoch, part, time)]
+
+    def _look(self, book: str, keys: Sequence[str]) -> list[Item]:
+        """Some messages as they are now, and the book's head with them, in one request; raises Setup SF805."""
+        places = [message_key(book, key) for key in keys]
+        found = self._table.get_many([head_key(book), *places])
+        head = found.pop(head_key(book), None)
+        self._places.learn(book, head)
+        if head is not None and "pending" in head:
+            found = self._table.get_many(places)
+        return list(found.values())
 
     def settle(
         self,
@@ -268,13 +293,13 @@ class Journal:
 
     def outbox(self, book: str, *states: str) -> list[Message]:
         """See `ports.Journal`; every message when no state is named."""
-        self._places.place(book)
+        self._places.reload(book)
         return self._outbox.messages(book, states)
 
     def message(self, book: str, key: str) -> Message | None:
         """See `ports.Journal`."""
-        self._places.place(book)
-        return self._outbox.message(book, key)
+        found = self._look(book, [key])
+        return message_of(found[0]) if found else None
 
     # The inbox.
 
@@ -332,9 +357,9 @@ class Journal:
         for name, held in views.items():
             key = Key(f"book/{book}", f"view/{name}")
             if held is None:
-                to.delete(key)
+                to.delete(key, later=True)
             else:
-                to.put(key, held)
+                to.put(key, held, later=True)
 
     def views(self, book: str, start: str = "") -> dict[str, dict[str, str]]:
         """What `append` was given as views last, by name; those whose name begins so."""

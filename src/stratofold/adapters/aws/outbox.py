@@ -71,12 +71,16 @@ class Outbox:
 
     def add(self, transaction: Transaction, book: str, messages: Iterable[Message], sequence: int) -> None:
         """Write messages in the state they have; raises Bug SF810 for a key that was written before."""
-        for place, each in enumerate(messages):
+        written = list(messages)
+        # What comes later can no longer refuse the step, so one that is there already stays with what comes now.
+        known = self._table.get_many(message_key(book, each.key) for each in written) if transaction.defers else {}
+        refusing = next(iter(known), None)
+        for place, each in enumerate(written):
             key = message_key(book, each.key)
             if key in transaction.writes:
                 raise was_written(each.key)
             item = item_of(each, f"{digits(sequence)}.{place:03d}")
-            transaction.put(key, item, NEW, self._known(each.key))
+            transaction.put(key, item, NEW, self._known(each.key), later=key != refusing)
             transaction.done.append(self._rememberer(key, item))
 
     def _known(self, key: str) -> Callable[[Item | None], None]:
@@ -143,11 +147,6 @@ class Outbox:
         """Messages as they are now."""
         for item in items:
             self._rememberer(Key(item["pk"], item["sk"]), item)()
-
-    def message(self, book: str, key: str) -> Message | None:
-        """One message of a book."""
-        item = self._table.get(message_key(book, key))
-        return None if item is None else message_of(item)
 
     def messages(self, book: str, states: tuple[str, ...]) -> list[Message]:
         """The messages of a book in some states (all of them if none is named), in the order written."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from stratofold.adapters.aws.pending import finish, pending_key
 from stratofold.adapters.aws.table import NEW, SCHEMA, Key
 from stratofold.adapters.nouns import Head, Record
 from stratofold.adapters.rules import check_names, is_kept, is_missing, refuse, was_there
@@ -136,7 +137,14 @@ class Places:
         """A book as its head's item says, remembered."""
         if item is None:
             raise is_missing(book, self._table.name)
-        return self._remember(place_of(item))
+        place = place_of(item)
+        if "pending" in item:
+            self._finish(book, item["pending"])
+        return self._remember(place)
+
+    def _finish(self, book: str, sequence: int) -> None:
+        """Do what an append has left for later."""
+        finish(self._table, self._spill, head_key(book), pending_key(book, sequence))
 
     def _remember(self, place: Place) -> Place:
         self._places[place.head.book] = place
@@ -155,7 +163,8 @@ class Places:
         head = replace(place.head, epoch=place.head.epoch + 1, holder=holder)
         values = {"epoch": head.epoch, "holder": holder, "taken": time, "by": transaction.by}
         # Records may come in between, but not another writer.
-        transaction.change(head_key(book), values, {"epoch": place.head.epoch}, self._learner(book))
+        where = {"epoch": place.head.epoch, "pending": None}
+        transaction.change(head_key(book), values, where, self._learner(book))
         transaction.done.append(lambda: self._remember(Place(head, place.snapshots)))
         transaction.moves[head_key(book)] = 1
         return head
@@ -194,7 +203,11 @@ class Places:
         }
         if snapshot is not None:
             values["snapshots"] = list(after.snapshots)
-        where = {"epoch": was.epoch, "step": was.step, "sequence": was.sequence}
+        where = {"epoch": was.epoch, "step": was.step, "sequence": was.sequence, "pending": None}
+        if transaction.defers:
+            values["pending"] = after.head.sequence
+            transaction.rest = pending_key(book, after.head.sequence)
+            transaction.done.append(lambda: self._finish(book, after.head.sequence))
         transaction.change(head_key(book), values, where, self._learner(book))
         self._write(transaction, after.head, rows)
         if snapshot is not None:

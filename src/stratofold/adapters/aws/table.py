@@ -141,11 +141,15 @@ class Words:
 
 
 class Write(NamedTuple):
-    """One write of a transaction: what DynamoDB takes, and who is told what stands there when its condition fails."""
+    """One write of a transaction: what DynamoDB takes, and who is told what stands there when its condition fails.
+
+    `later`: it may be put where it belongs after the rest, if all together are too many (`pending`).
+    """
 
     verb: str
     request: dict[str, Any]
     learn: Callable[[Item | None], None] | None
+    later: bool
 
 
 class Transaction:
@@ -153,11 +157,13 @@ class Transaction:
 
     `by` names this transaction in what guards it.  `done` is called when it is written.  `proof` is an item that can only
     be there, with this value, if it was; without one, the guard shows it until it is written again.  `moves` is by how much it moves the numbers that `changed` looks at.  `staged` are items as
-    it will leave them, for what else it holds.
+    it will leave them, for what else it holds.  `rest` is where it leaves what is for later.
     """
 
-    def __init__(self) -> None:
-        """Nothing yet."""
+    def __init__(self, *, defers: bool = False) -> None:
+        """Nothing yet; one that `defers` leaves some of it for later."""
+        self.defers = defers
+        self.rest: Key | None = None
         self.by = os.urandom(9).hex()
         self.writes: dict[Key, Write] = {}
         self.done: list[Callable[[], object]] = []
@@ -165,16 +171,23 @@ class Transaction:
         self.moves: dict[Key, int] = {}
         self.staged: dict[Key, Item] = {}
 
+    @property
+    def is_too_large(self) -> bool:
+        """Whether DynamoDB would not take it."""
+        return len(self.writes) > ITEMS_MAX
+
     def put(
         self,
         key: Key,
         values: Mapping[str, Any],
         where: Mapping[str, Any] | None = None,
         learn: Callable[[Item | None], None] | None = None,
+        *,
+        later: bool = False,
     ) -> None:
         """Write an item whole."""
         item = {name: wrapped(value) for name, value in {**key._asdict(), **values}.items()}
-        self._add(key, "Put", {"Item": item}, Words(), where, learn)
+        self._add(key, "Put", {"Item": item}, Words(), where, learn, later=later)
 
     def change(
         self,
@@ -192,20 +205,22 @@ class Transaction:
         parts.append(("REMOVE", [words.name(name) for name in without]))
         parts.append(("ADD", [f"{words.name(name)} {words.value(value)}" for name, value in (plus or {}).items()]))
         text = " ".join(f"{verb} {', '.join(each)}" for verb, each in parts if each)
-        self._add(key, "Update", {"Key": _wrapped_key(key), "UpdateExpression": text}, words, where, learn)
+        self._add(key, "Update", {"Key": wrapped_key(key), "UpdateExpression": text}, words, where, learn)
 
     def delete(
         self,
         key: Key,
         where: Mapping[str, Any] | None = None,
         learn: Callable[[Item | None], None] | None = None,
+        *,
+        later: bool = False,
     ) -> None:
         """Take an item away."""
-        self._add(key, "Delete", {"Key": _wrapped_key(key)}, Words(), where, learn)
+        self._add(key, "Delete", {"Key": wrapped_key(key)}, Words(), where, learn, later=later)
 
     def check(self, key: Key, where: Mapping[str, Any], learn: Callable[[Item | None], None]) -> None:
         """Only hold an item to a condition."""
-        self._add(key, "ConditionCheck", {"Key": _wrapped_key(key)}, Words(), where, learn)
+        self._add(key, "ConditionCheck", {"Key": wrapped_key(key)}, Words(), where, learn)
 
     def _add(
         self,
@@ -215,12 +230,14 @@ class Transaction:
         words: Words,
         where: Mapping[str, Any] | None,
         learn: Callable[[Item | None], None] | None,
+        *,
+        later: bool = False,
     ) -> None:
         """One more; DynamoDB takes one write of an item in a transaction, so a later one stands for an earlier one."""
         if where is not None:
             request["ConditionExpression"] = words.where(where)
             request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        self.writes[key] = Write(verb, {**request, **words.parts()}, learn)
+        self.writes[key] = Write(verb, {**request, **words.parts()}, learn, later)
 
 
 class Table:
@@ -234,12 +251,12 @@ class Table:
 
     def get(self, key: Key) -> Item | None:
         """One item as it is now; raises as `ask` does."""
-        answer = self.ask("GetItem", {"Key": _wrapped_key(key), "ConsistentRead": True})
+        answer = self.ask("GetItem", {"Key": wrapped_key(key), "ConsistentRead": True})
         return plain(answer["Item"]) if answer.get("Item") else None
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
         """Those of some items that are there, as they are now; raises as `ask` does."""
-        left = [_wrapped_key(key) for key in dict.fromkeys(keys)]
+        left = [wrapped_key(key) for key in dict.fromkeys(keys)]
         found: dict[Key, Item] = {}
         while left:
             asked, left = left[:ITEMS_MAX], left[ITEMS_MAX:]
@@ -336,16 +353,36 @@ class Table:
         return True
 
     def _request(self, transaction: Transaction) -> dict[str, Any]:
-        if len(transaction.writes) > ITEMS_MAX:
+        if transaction.is_too_large:
             raise Setup(
                 "SF860",
                 f"one transaction of {len(transaction.writes)} items is more than DynamoDB takes ({ITEMS_MAX})",
                 place=self.name,
-                why="what a step writes is written whole, or not at all",
-                fix="have the strategy send fewer orders in one step, or write fewer marks at once",
+                why="what a call writes is written whole, or not at all",
+                fix="settle, hear or handle fewer things at once",
             )
-        items = [{each.verb: {"TableName": self.name, **each.request}} for each in transaction.writes.values()]
+        return self._together([{each.verb: each.request} for each in transaction.writes.values()])
+
+    def _together(self, writes: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+        """A request to do some writes together, with the token by which it is known when it is sent again."""
+        items = [{verb: {"TableName": self.name, **one} for verb, one in each.items()} for each in writes]
         return {"TransactItems": items, "ClientRequestToken": os.urandom(16).hex()}
+
+    def transact(self, writes: Sequence[Mapping[str, Mapping[str, Any]]]) -> bool:
+        """Do writes together, as DynamoDB takes them; False when a condition failed.  Raises as `commit` does."""
+        request = self._together(writes)
+        for _ in range(ATTEMPTS):
+            try:
+                self.aws.json("dynamodb", "TransactWriteItems", request)
+            except AwsError as error:
+                if _failed(error) is not None:
+                    return False
+                if not error.retryable:
+                    raise self._explained(error) from error
+                self.pause()
+            else:
+                return True
+        raise self._silent()
 
     def _was_ours(self, transaction: Transaction, error: AwsError, *, unsure: bool) -> bool:
         """Whether what stands in the way is this transaction itself, which was written and whose answer was lost."""
@@ -385,7 +422,8 @@ class Table:
         self.sleep(most * int.from_bytes(os.urandom(2)) / 0xFFFF)
 
 
-def _wrapped_key(key: Key) -> dict[str, Any]:
+def wrapped_key(key: Key) -> dict[str, Any]:
+    """A key in DynamoDB's types."""
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
 
 
