@@ -195,7 +195,7 @@ def _quantity(body: Mapping[str, Any], instrument: Instrument) -> float:
 def _in_lots(quantity: float, instrument: Instrument) -> bool:
     """Whether a quantity is a whole number of lots, and on its grid."""
     scale = instrument.quantity_scale
-    return to_grid(quantity, scale) == quantity and on_lot(quantity, float(instrument.lot or 1.0), scale)
+    return to_grid(quantity, scale) == quantity and on_lot(quantity, float(instrument.lot or 1.0))
 
 
 def _check_amount(wanted: Wanted, instrument: Instrument) -> None:

@@ -117,8 +117,10 @@ class Book(Account):
         if symbol < 0:
             return
         contract = self.ledger.contracts[symbol]
-        if quantity == quantity and not on_lot(quantity, contract.lot, contract.quantity_scale):
-            self._off_lot(symbol, quantity)
+        if quantity == quantity:
+            if not on_lot(quantity, contract.lot):
+                self._off_lot(symbol, quantity)
+            quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
         intent = self._ask(REPLACE, number, symbol, 0)
         intent.quantity = quantity
         intent.limit = self._on_grid(symbol, limit)
@@ -274,13 +276,13 @@ class Book(Account):
         """Check the words and leave an intent; returns its number."""
         self._known(symbol)
         contract = self.ledger.contracts[symbol]
-        if not quantity > 0.0 or not on_lot(quantity, contract.lot, contract.quantity_scale):
+        if not quantity > 0.0 or not on_lot(quantity, contract.lot):
             self._off_lot(symbol, quantity)
         intent = self._ask(SUBMIT, self.next_number, symbol, side)
         self.next_number += 1
         intent.role = role
         intent.tif = tif
-        intent.quantity = quantity
+        intent.quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
         intent.limit = self._on_grid(symbol, limit)
         intent.stop = self._on_grid(symbol, stop)
         intent.trail = trail

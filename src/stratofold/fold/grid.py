@@ -55,7 +55,8 @@ def to_lot(quantity: float, lot: float, scale: float) -> float:
     return rounded if quantity >= 0.0 else 0.0 - rounded
 
 
-def on_lot(quantity: float, lot: float, scale: float) -> bool:
-    """Whether `quantity` is a whole number of lots, to the nearest step of its grid."""
-    whole = to_lot(quantity, lot, scale)
-    return -0.5 < (quantity - whole) * scale < 0.5
+def on_lot(quantity: float, lot: float) -> bool:
+    """Whether `quantity` is a whole number of lots, but for what binary division leaves (see `to_lot`)."""
+    lots = abs(quantity) / lot
+    whole = (lots + _ROUNDER) - _ROUNDER
+    return abs(whole - lots) <= _DUST + lots * _LAST_PLACES

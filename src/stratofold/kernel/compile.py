@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, cast
 
+import stratofold
 from stratofold.errors import Setup
 from stratofold.kernel import loader
 from stratofold.kernel.layout import Survey
@@ -281,7 +282,15 @@ def compile_file(
         "loaded": sorted(unit.loaded),
         "widened": sorted(survey.widened),
     }
-    return emit([text], ENTRY, target, layout=layout, source=source, engine=engine_hash())
+    return emit(
+        [text],
+        ENTRY,
+        target,
+        layout=layout,
+        source=source,
+        engine=engine_hash(),
+        made_by={"stratofold": stratofold.__version__},
+    )
 
 
 def freeze(

@@ -39,6 +39,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import stratofold
 from stratofold.errors import Setup
 
 MAGIC, VERSION = b"SFKERNEL", 1
@@ -98,6 +99,14 @@ def seal(header: dict[str, Any], code: bytes, entry: int, fixups: Iterable[int])
     return _PREFIX.pack(MAGIC, VERSION, len(text), len(code), len(rest), hashlib.sha256(rest).digest()) + rest
 
 
+_MAY_DIFFER = "the fold of this version may fill or round differently"
+
+
+def _version(name: str, engine: str) -> str:
+    """A version with the beginning of its fold's hash: one under development has several."""
+    return f"{name} (fold {engine[:8]})"
+
+
 def inspect(kernel: str | os.PathLike[str] | bytes) -> dict[str, Any]:
     """The header of a whole and undamaged kernel file, whatever machine it is for.  Raises as `load` does, SF620-623."""
     return _opened(kernel)[0]
@@ -115,8 +124,10 @@ def load(kernel: str | os.PathLike[str] | bytes, *, engine: str | None = None) -
     place = "" if isinstance(kernel, bytes) else os.fspath(kernel)
     _check_machine(header, place)
     if engine not in (None, header["engine"]):
-        why = "the fold of this version may fill or round differently"
-        raise _refusal("SF628", "the kernel was built by another version of stratofold", place, fix=_FREEZE, why=why)
+        theirs = _version(header["made_by"].get("stratofold", "one unknown"), header["engine"])
+        ours = _version(stratofold.__version__, engine or "")
+        what = f"the kernel was built by another version of stratofold: {theirs}, and this is {ours}"
+        raise _refusal("SF628", what, place, fix=_FREEZE, why=_MAY_DIFFER)
     address, memory = _mapped(code, header["fixups"], place)
     return Image(header, address, memory)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from stratofold.errors import Setup
 from stratofold.fold.run import CROWDED
@@ -31,20 +31,32 @@ _CUTS = 8
 _MULTIPLIER, _MODULUS = 48271, 2147483647
 
 
+class Place(TypedDict):
+    """An event: its symbol, and its time as text."""
+
+    symbol: str
+    time: str
+
+
 @dataclass(frozen=True)
 class Finding:
-    """What one gate found; `symbol` and `time` name the first event that differs."""
+    """What one gate found; `symbol` and `time` name the first event that differs.
+
+    A gate that had nothing to look at is `skipped`: that is not a failure, and no proof either.
+    """
 
     gate: str
     ok: bool
     what: str
     symbol: str = ""
     time: str = ""
+    skipped: bool = False
 
     def __str__(self) -> str:
         """One line for a terminal."""
         place = f" ({self.symbol} at {self.time})" if self.symbol else ""
-        return f"{'pass' if self.ok else 'FAIL'}  {self.gate}: {self.what}{place}"
+        verdict = "skip" if self.skipped else "pass" if self.ok else "FAIL"
+        return f"{verdict}  {self.gate}: {self.what}{place}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,14 @@ class CheckReport:
     def __str__(self) -> str:
         """One line a gate, and the verdict."""
         lines = [f"check of {self.strategy}", *(f"  {finding}" for finding in self.findings)]
-        return "\n".join([*lines, "all gates passed" if self.ok else "not safe to trust: mend what failed"])
+        return "\n".join([*lines, self._verdict()])
+
+    def _verdict(self) -> str:
+        """The last line: what all gates say together."""
+        if not self.ok:
+            return "not safe to trust: mend what failed"
+        skipped = [finding.gate for finding in self.findings if finding.skipped]
+        return f"passed, without {' and '.join(skipped)}" if skipped else "all gates passed"
 
 
 def check(
@@ -89,7 +108,7 @@ def check(
     *Look-ahead*: after each of several bars the future is changed; the state at that bar must not be.
     *Restart*: the state is saved and restored into fresh objects, with module globals as they were at the start, after
     every event; the run must end in the same bytes.  *Machine code*: compiled and interpreted must end in the same
-    bytes; a strategy that cannot be compiled passes with a note.
+    bytes; a strategy that cannot be compiled skips this gate, and the report says so.
     Raises Setup for what the user can mend before anything runs.
     """
     from stratofold.market.frames import read
@@ -126,7 +145,7 @@ class Case:
         run.events = min(run.events, self.events)
         return run
 
-    def place(self, run: Run) -> dict[str, str]:
+    def place(self, run: Run) -> Place:
         """The symbol and time of the last event heard."""
         symbol = self.market.symbols[run.engine.bar.symbol]
         return {
@@ -248,7 +267,7 @@ def _first_difference(
     instead: dict[int, Any] | None = None,
     options: Options | None = None,
     change: Change | None = None,
-) -> dict[str, str] | None:
+) -> Place | None:
     """Symbol and time of the first event after which a run among changed things decides otherwise."""
     with outside.as_at_start(instead):
         run = case.fresh(market, options)
@@ -383,7 +402,7 @@ def machine_code(case: Case) -> Finding:
     try:
         drive(compiled.engine, compiled.strategy, compiled.feed, compiled.events)
     except Refused as no:
-        return Finding("machine code", True, f"not compiled, so there is nothing to differ: {no}")
+        return Finding("machine code", True, f"not compiled, so there is nothing to differ: {no}", skipped=True)
     advance(whole, whole.events)
     if state_of(whole) == state_of(compiled):
         return Finding(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratofold.fold.grid import STEPS_MAX, to_grid, to_lot, to_steps
+from stratofold.fold.grid import STEPS_MAX, on_lot, to_grid, to_lot, to_steps
 
 BORDERS = [float(2**power) for power in (1, 20, 50, 51, 52)]
 NEAR_BORDERS = [border + shift for border in BORDERS for shift in (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)]
@@ -50,3 +50,27 @@ def test_a_value_on_the_grid_is_the_double_nearest_to_its_decimal(steps, decimal
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_lots_are_rounded_toward_zero(quantity, lot, whole, sign):
     assert to_lot(sign * quantity, lot, 100.0) == sign * whole
+
+
+# quantity | lot || is a whole number of lots
+LOTS = """
+2.4                | 1          || no
+2.0                | 1          || yes
+0.5                | 1          || no
+29.999999999999996 | 1          || yes
+30.000000000000004 | 1          || yes
+0.3                | 0.1        || yes
+0.25               | 0.1        || no
+2.4                | 0.000000001 || yes
+2.0000000004       | 0.000000001 || no
+250                | 100        || no
+nan                | 1          || no
+inf                | 1          || no
+"""
+
+
+@pytest.mark.parametrize("row", LOTS.strip().splitlines())
+def test_only_whole_lots_can_be_ordered(row):
+    asked, outcome = row.split("||")
+    quantity, lot = (float(each) for each in asked.split("|"))
+    assert on_lot(quantity, lot) == (outcome.strip() == "yes")

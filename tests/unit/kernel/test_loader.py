@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import stratofold
 from stratofold.errors import Setup
 from stratofold.kernel import loader
 
@@ -105,7 +106,13 @@ REFUSALS = [
     ),
     ("SF624", sealed(abi="win64"), {}, "for x86-64 (win64)"),
     ("SF625", sealed(features=["avx2", "amx-tile", "avx10.2"]), {}, "no amx-tile, avx10.2"),
-    ("SF628", sealed(), {"engine": "c" * 64}, "another version of stratofold"),
+    (
+        "SF628",
+        sealed(made_by={"stratofold": "0.0.1"}),
+        {"engine": "c" * 64},
+        f"0.0.1 (fold bbbbbbbb), and this is {stratofold.__version__} (fold cccccccc)",
+    ),
+    ("SF628", sealed(), {"engine": "c" * 64}, "one unknown (fold bbbbbbbb)"),
 ]
 
 
