@@ -103,7 +103,7 @@ class AwsError(Exception):
     @property
     def undone(self) -> bool:
         """Whether the request was certainly not done, and may be done a moment later."""
-        if self.code in THROTTLED or self.code in COLLIDED or not self.sent:
+        if self.code in THROTTLED or self.code in COLLIDED or self.status == 429 or not self.sent:
             return True
         reasons = self.reasons
         return self.code == "TransactionCanceledException" and bool(reasons) and PASSING_REASONS.issuperset(reasons)

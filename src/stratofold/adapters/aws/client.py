@@ -52,6 +52,8 @@ SERVICES = {
     "events": Dialect("events", "events", "AWSEvents", "1.1"),
     "kinesis": Dialect("kinesis", "kinesis", "Kinesis_20131202", "1.1"),
     "lambda": Dialect("lambda", "lambda"),
+    "logs": Dialect("logs", "logs", "Logs_20140328", "1.1"),
+    "monitoring": Dialect("monitoring", "monitoring"),
     "s3": Dialect("s3", "s3"),
     "scheduler": Dialect("scheduler", "scheduler"),
     "secretsmanager": Dialect("secretsmanager", "secretsmanager", "secretsmanager", "1.1"),

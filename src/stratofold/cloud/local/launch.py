@@ -3,23 +3,22 @@
 What comes in: `STRATOFOLD_FUNCTIONS_URL`, where functions are run.  What goes out: the emulator, until its standard input ends.
 Why it is shaped so: whatever invokes a function in the emulator (a route, a schedule, a file in a bucket, an event bus, another
 program) passes one door, and there the event is handed to the real runtime client instead of to the emulator's own worker; its
-own pollers of queues and streams are kept still, since ours do as Amazon's do.  It is two names of a pinned version that are
+own pollers of queues and streams give way to ours, which do as Amazon's do, and are told when something was written.  It is two names of a pinned version that are
 replaced, and a version without them refuses to start.
 """
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import os
 import sys
 import threading
-import time
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ministack import app
+from ministack.core.concurrency import esm_wake
 from ministack.services import lambda_svc
 
 URL = os.environ.get("STRATOFOLD_FUNCTIONS_URL", "")
@@ -33,8 +32,7 @@ def run_elsewhere(function: dict[str, Any], event: object) -> dict[str, Any]:
     qualifier = settings["FunctionArn"].split(":")[7:8] or [settings.get("Version", "$LATEST")]
     status, headers, body = ask(f"/functions/{quote(name)}?qualifier={quote(qualifier[0])}", event)
     failed = headers.get("x-amz-function-error", "")
-    log = base64.b64decode(headers.get("x-amz-log-result", "")).decode("utf-8", "replace")
-    answer: dict[str, Any] = {"log": log}
+    answer: dict[str, Any] = {"log": ""}
     text = body.decode("utf-8", "replace")
     try:
         answer["body"] = json.loads(text) if text else None
@@ -59,7 +57,7 @@ def ask(path: str, event: object) -> tuple[int, dict[str, str], bytes]:
             connection.request("POST", path, body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-        except (ConnectionError, http.client.BadStatusLine) as error:
+        except (OSError, http.client.HTTPException) as error:
             connection.close()
             _held.connection = None
             if attempt:
@@ -67,15 +65,18 @@ def ask(path: str, event: object) -> tuple[int, dict[str, str], bytes]:
     raise AssertionError("unreachable")
 
 
-def stay_still() -> None:
-    """The emulator's poller: it has nothing to do."""
+def pass_on() -> None:
+    """In the place of the emulator's poller: when something was written, those who read are told."""
     while True:
-        time.sleep(3600)
+        esm_wake.wait()
+        esm_wake.clear()
+        ask("/wake", None)
 
 
 def end_with_parent() -> None:
     """End when whoever started this is gone, however it went."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):
+        pass
     os._exit(0)
 
 
@@ -86,7 +87,7 @@ def main() -> None:
             sys.exit(f"this version of ministack has no {name}")
     if URL:
         lambda_svc._execute_function = run_elsewhere  # noqa: SLF001 -- the one door, see above
-    lambda_svc._poll_loop = stay_still  # noqa: SLF001
+        lambda_svc._poll_loop = pass_on  # noqa: SLF001
     threading.Thread(target=end_with_parent, daemon=True).start()
     app.main()
 
