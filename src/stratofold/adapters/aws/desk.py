@@ -67,13 +67,15 @@ class Desks:
         """Nothing is read yet."""
         self._table = table
         self._desks: dict[str, Desk] = {}
+        self._states: dict[str, Item] = {}  # what was read of an account's state, before the rest of it is
 
     def forget(self, account: str | None = None) -> None:
         """Only the table knows now."""
-        if account is None:
-            self._desks.clear()
-        else:
-            self._desks.pop(account, None)
+        for held in self._desks, self._states:
+            if account is None:
+                held.clear()
+            else:
+                held.pop(account, None)
 
     def desk(self, name: str) -> Desk:
         """One account as remembered, or as read now."""
@@ -82,9 +84,18 @@ class Desks:
             found = self._desks[name] = self._load(name)
         return found
 
+    def learn(self, name: str, state: Item | None) -> None:
+        """Forget what is remembered of an account unless it is still at that version."""
+        held = self._desks.get(name)
+        if held is None or held.version != (state or {}).get("version", 0):
+            self.forget(name)
+            self._states[name] = state or {}
+
     def _load(self, name: str) -> Desk:
         """Read an account; the version first, so that what changes while the rest is read is refused by it later."""
-        state = self._table.get(state_key(name)) or {}
+        state = self._states.pop(name, None)
+        if state is None:
+            state = self._table.get(state_key(name)) or {}
         items = {item["sk"]: item for item in self._table.begins(f"account/{name}", "")}
         controls = sorted((control_of(item) for sk, item in items.items() if sk.startswith("control/")), key=_sequence)
         account = Account(

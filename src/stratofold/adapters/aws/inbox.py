@@ -73,15 +73,19 @@ class Inbox:
             transaction.done.append(self._rememberer(key, number))
         return len(fresh)
 
+    def learn(self, book: str, counter: Item | None) -> None:
+        """The last number given, as it is now."""
+        self._last[book] = counter["last"] if counter else 0
+
     def _counted(self, book: str) -> int:
         """The last number given, as remembered or as read now."""
         if book not in self._last:
-            self._last[book] = (self._table.get(counter_key(book)) or {"last": 0})["last"]
+            self.learn(book, self._table.get(counter_key(book)))
         return self._last[book]
 
     def _count(self, transaction: Transaction, book: str, last: int, after: int) -> None:
         def learn(item: Item | None) -> None:
-            self._last[book] = item["last"] if item else 0
+            self.learn(book, item)
 
         values = {"last": after, "by": transaction.by}
         transaction.put(counter_key(book), values, {"last": last or None}, learn)
@@ -133,10 +137,14 @@ class Inbox:
                 transaction.done.append(self._rememberer(key, 0))
 
     def look(self, book: str, offers: Iterable[Offer]) -> None:
-        """Remember which of some offers are known, in one request."""
+        """Remember which of some offers are known, and the last number given, in one request."""
         keys = [seen_key(book, each.source, each.identity) for each in offers]
         unknown = [key for key in keys if key not in self._seen]
-        for key, item in self._table.get_many(unknown).items():
+        if not unknown:
+            return
+        found = self._table.get_many([counter_key(book), *unknown])
+        self.learn(book, found.pop(counter_key(book), None))
+        for key, item in found.items():
             self._rememberer(key, item["number"])()
 
     def fresh(self, book: str, offers: Sequence[Offer]) -> list[Offer]:

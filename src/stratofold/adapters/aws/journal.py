@@ -243,10 +243,18 @@ class Journal:
         return [message for part in parts for message in self.claim(book, epoch, part, time)]
 
     def _look(self, book: str, keys: Sequence[str]) -> list[Item]:
-        """Some messages as they are now, and the book's head with them, in one request; raises Setup SF805."""
+        """Some messages as they are now, and with them, in one request, what claiming and answering them is built on.
+
+        Raises Setup SF805.
+        """
         places = [message_key(book, key) for key in keys]
-        found = self._table.get_many([head_key(book), *places])
-        head = found.pop(head_key(book), None)
+        account = self._places.account(book)
+        beside = [head_key(book), counter_key(book), *([state_key(account)] if account else [])]
+        found = self._table.get_many([*beside, *places])
+        head, counter, *state = [found.pop(key, None) for key in beside]
+        self._inbox.learn(book, counter)
+        if state:
+            self._desks.learn(account, state[0])
         self._places.learn(book, head)
         if head is not None and "pending" in head:
             found = self._table.get_many(places)

@@ -116,6 +116,11 @@ class Places:
         """The books that are remembered."""
         return [place.head for place in self._places.values()]
 
+    def account(self, book: str) -> str:
+        """The account of a book that is remembered; empty for another."""
+        place = self._places.get(book)
+        return place.head.account if place else ""
+
     def _names(self) -> list[str]:
         return list((self._table.get(REGISTRY) or {}).get("names", ()))
 
