@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import ACCEPTED, ACTIVE, HALTED, REDUCING, REJECTED, UNKNOWN, AccountLimits, Settlement
 from stratofold.errors import Error
-from tests.contracts.journals import FAST, NOW, control, entry, message, offer
+from tests.contracts.journals import FAST, NOW, TWINS, control, entry, message, offer
 
 BOOKS = ("B", "C")
 book = some.sampled_from(BOOKS)
@@ -100,11 +100,15 @@ DO = {
 
 
 def told(journal):
-    """Everything a reader can see."""
+    """Everything a reader can see; of the numbers in the inbox only their order, since each kind gives its own."""
     return repr([
-        journal.books(), journal.controls("paper"), journal.reserved("paper"),
-        [(journal.outbox(name), journal.inbox(name), list(journal.records(name))) for name in BOOKS],
+        journal.books(), journal.controls("paper"), sorted(journal.reserved("paper").items()),
+        [(journal.outbox(name), waiting(journal, name), list(journal.records(name))) for name in BOOKS],
     ])  # fmt: skip
+
+
+def waiting(journal, name):
+    return [(each.source, each.identity, each.body) for each in journal.inbox(name)]
 
 
 @settings(max_examples=40)
@@ -120,3 +124,17 @@ def test_two_connections_are_one_journal(acts):
                 journal = first if which else second
                 assert act(journal, epochs, verb, *given_to_it) == act(alone, others, verb, *given_to_it)
             assert told(first) == told(second) == told(alone)
+
+
+@settings(max_examples=40)
+@given(some.lists(some.tuples(some.sampled_from([0, 1, 2]), ACTS), min_size=10, max_size=50))
+def test_three_functions_of_the_cloud_are_one_embedded_journal(acts):
+    with opened(":memory:") as alone:
+        first = TWINS["tables"]()
+        functions = [first, first.beside(), first.beside()]
+        begin(first)
+        begin(alone)
+        epochs, others = dict.fromkeys(BOOKS, 1), dict.fromkeys(BOOKS, 1)
+        for which, (verb, *given_to_it) in acts:
+            assert act(functions[which], epochs, verb, *given_to_it) == act(alone, others, verb, *given_to_it)
+        assert [told(one) for one in functions] == [told(alone)] * 3
