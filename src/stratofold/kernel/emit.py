@@ -133,6 +133,10 @@ def _dotted(version: tuple[int, ...]) -> str:
 def _initialise() -> None:
     # The roots have hundreds of uses; LLVM would take them for captured after one hundred and keep nothing in registers.
     llvm.set_option("stratofold", "-capture-tracking-max-uses-to-explore=10000")
+    if loader.ARCHITECTURE == "x86-64":
+        # Intel's processors from Skylake to Cascade Lake do not keep decoded code with a jump across 32 bytes (Intel
+        # 341810, "Jump Conditional Code Erratum"); a bar has twenty jumps.  Elsewhere this costs a few bytes.
+        llvm.set_option("stratofold", "-x86-branches-within-32B-boundaries")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
 
