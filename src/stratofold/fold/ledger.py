@@ -24,18 +24,21 @@ def integers(count: int) -> "array[int]":
 
 
 NONE, SEVERAL = -1, -2  # instead of a symbol
+_DUST = 1e-14  # of an amount: more than what the few roundings on its way to steps can leave
 
 
 class Holding:
     """What is held of one symbol, at what price, and what it is worth; `carried` is a margined position's own cash.
 
     `worth_steps` is what it was worth at the price `marked`.
-    A price from `low` to `high` can not bring equity to a new peak or trough, so nobody need work equity out for it:
-    any price of a symbol that is not held, and the prices already seen of the one symbol that alone moves equity.
+    A price from `low` to `high` can bring equity neither to a new peak nor below 0, so nobody need work equity out for
+    it at once: any price of a symbol that is not held, and most prices of the one symbol that alone moves equity.
+    `lowest` and `highest` are those that it had since, where the trough may lie; none yet while `lowest` is above.
     """
 
     __slots__ = (
-        "low", "high", "price", "marked", "quantity", "worth_steps", "multiplier", "money_scale", "carried_steps", "currency", "average_price", "split_factor",
+        "low", "high", "price", "lowest", "highest", "marked", "quantity", "worth_steps", "multiplier", "money_scale",
+        "carried_steps", "currency", "average_price", "split_factor",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -43,6 +46,8 @@ class Holding:
         self.low: float = -inf
         self.high: float = inf
         self.price: float = nan
+        self.lowest: float = inf
+        self.highest: float = -inf
         self.marked: float = nan
         self.quantity: float = 0.0
         self.worth_steps: float = 0.0
@@ -72,13 +77,13 @@ class Ledger:
     """Cash, holdings and worth.  Currency 0 is the base currency; lists are by symbol handle, arrays by currency.
 
     `moved` is the symbol that alone has moved equity since it was last observed.  `watched` is the one that alone has
-    moved it since before that: prices between those seen so far change no record, and its worth is brought up to date
-    when somebody asks.
+    moved it since before that: what it is worth is worked out when its price may make a new peak, when it moves equity
+    no longer alone, or when somebody asks.  `lowest_steps` is the least equity since it was last observed.
     """
 
     __slots__ = (
-        "cash_steps", "contracts", "currency_count", "holdings", "lends", "moved", "rate", "scale", "symbol_count",
-        "total_steps", "watched",
+        "cash_steps", "contracts", "currency_count", "holdings", "lends", "lowest_steps", "moved", "rate", "scale",
+        "symbol_count", "total_steps", "watched",
     )  # fmt: skip
 
     def __init__(self, contracts: list[Contract], scales: "array[float]", cash: float) -> None:
@@ -95,6 +100,7 @@ class Ledger:
         self.cash_steps[0] = to_steps(cash, scales[0])
         self.moved: int = NONE
         self.watched: int = NONE
+        self.lowest_steps: float = inf
 
     def value_steps(self, symbol: int, quantity: float, price: float) -> float:
         """What signed `quantity` is worth at `price`, in steps of its currency."""
@@ -102,7 +108,7 @@ class Ledger:
 
     @often
     def hear(self, symbol: int, price: float) -> bool:
-        """Take `price` as the last one; whether equity may be at a new peak or trough with it."""
+        """Take `price` as the last one; whether equity may be at a new peak, or below 0, with it."""
         holding = self.holdings[symbol]
         holding.price = price
         if holding.low <= price <= holding.high:
@@ -122,34 +128,104 @@ class Ledger:
         return True
 
     @often
-    def watch(self, symbol: int, is_record: bool) -> None:
-        """Equity was observed: where one symbol alone moved it, its price is harmless from now on.
+    def note(self, symbol: int) -> None:
+        """Time moves on: the last price of the watched symbol was one that equity has gone through.
 
-        After a new record (`is_record`) the prices before it say nothing any more.  `symbol` is the one that is likely
-        to have moved it: naming it keeps the holding of the one symbol of a run in registers.
+        `symbol` is the one that is likely to be watched: naming it keeps the holding of the one symbol of a run in
+        registers.
+        """
+        if self.watched == symbol:
+            self._note(symbol)
+        elif self.watched >= 0:
+            self._note(self.watched)
+
+    @often
+    def _note(self, symbol: int) -> None:
+        """The lowest and the highest price that `symbol` has gone through."""
+        holding = self.holdings[symbol]
+        price = holding.price
+        lowest = holding.lowest
+        highest = holding.highest
+        holding.lowest = min(lowest, price)
+        holding.highest = max(highest, price)
+
+    @often
+    def take_lowest(self) -> float:
+        """The least equity, in steps, of the times that have passed since it was last observed; inf where none did."""
+        if self.watched >= 0:
+            self._sound()
+        lowest = self.lowest_steps
+        self.lowest_steps = inf
+        return lowest
+
+    @often
+    def _sound(self) -> None:
+        """What equity was at the worst price that the watched symbol has gone through."""
+        holding = self.holdings[self.watched]
+        if holding.lowest <= holding.highest:
+            self._sound_at(holding, holding.lowest if holding.quantity > 0.0 else holding.highest)
+
+    @seldom
+    def _sound_at(self, holding: Holding, price: float) -> None:
+        """What equity was when the watched `holding` was at `price`."""
+        worth = to_steps(holding.quantity * price * holding.multiplier, holding.money_scale) + holding.carried_steps
+        total = self.total_steps[holding.currency]
+        self.total_steps[holding.currency] = total + (worth - holding.worth_steps)
+        steps = self.marked_steps
+        self.total_steps[holding.currency] = total
+        if steps < self.lowest_steps:
+            self.lowest_steps = steps
+        holding.lowest = inf
+        holding.highest = -inf
+
+    @often
+    def watch(self, symbol: int, equity_steps: float, peak_steps: float) -> None:
+        """Equity was observed: where one symbol alone moved it, most of its prices are harmless from now on.
+
+        `symbol` is the one that is likely to have moved it, as in `note`.
         """
         if self.moved == symbol:
-            self._watch(symbol, is_record)
+            self._watch(symbol, equity_steps, peak_steps)
         elif self.moved >= 0:
-            self._watch_other(is_record)
+            self._watch(self.moved, equity_steps, peak_steps)
         self.moved = NONE
 
     @often
-    def _watch(self, symbol: int, is_record: bool) -> None:
-        """`symbol` alone moved equity: its price is harmless from now on."""
+    def _watch(self, symbol: int, equity_steps: float, peak_steps: float) -> None:
+        """`symbol` alone moved equity, and its price has done what harm it can."""
         holding = self.holdings[symbol]
         price = holding.price
-        is_wider = self.watched == symbol and not is_record
-        if not is_wider or price < holding.low:
+        if self.watched != symbol:
+            self.watched = symbol
+            self._expect(holding, equity_steps, peak_steps)
+        elif price < holding.low:
             holding.low = price
-        if not is_wider or price > holding.high:
+        elif price > holding.high:
             holding.high = price
-        self.watched = symbol
 
     @seldom
-    def _watch_other(self, is_record: bool) -> None:
-        """As `_watch`, for a symbol whose bar this is not."""
-        self._watch(self.moved, is_record)
+    def _expect(self, holding: Holding, equity_steps: float, peak_steps: float) -> None:
+        """From equity at the last price: between which prices it stays from 0 to the peak, rounding allowed for."""
+        price = holding.price
+        per_step = 1.0
+        if holding.currency != 0:
+            per_step = self.rate[holding.currency] * self.scale[0] / self.scale[holding.currency]
+        per_price = abs(holding.quantity * holding.multiplier * holding.money_scale * per_step)
+        slack = 2.0 + 2.0 * per_step + _DUST * (abs(peak_steps) + per_price * abs(price))
+        holding.low = price
+        holding.high = price
+        holding.lowest = inf
+        holding.highest = -inf
+        if not per_price > 0.0:
+            return
+        rise = max(peak_steps - equity_steps - slack, 0.0) / per_price
+        fall = max(equity_steps - slack, 0.0) / per_price
+        if holding.quantity > 0.0:
+            holding.low = price - fall
+            holding.high = price + rise
+        else:
+            holding.low = price - rise
+            holding.high = price + fall
 
     def unwatch(self) -> None:
         """Something else moves equity: no price is harmless any more."""
@@ -161,6 +237,7 @@ class Ledger:
     @seldom
     def _forget_watched(self) -> None:
         """The watched symbol moves equity no longer alone."""
+        self._sound()
         self.refresh()
         self.holdings[self.watched].forget()
         self.watched = NONE

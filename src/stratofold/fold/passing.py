@@ -14,8 +14,8 @@ from stratofold.fold.strategy import Strategy
 @seldom
 def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
     """Time has come to `time`: a session may have begun, day orders may be over, a group may be late."""
-    if engine.unobserved and time > engine.book.time:
-        observe(engine, engine.bar.symbol)
+    if time > engine.book.time:
+        pass_time(engine, engine.bar.symbol)
     if time > engine.sessions.close:
         turn_session(engine, strategy, time)
     if engine.venue.expiry < time:
@@ -30,8 +30,7 @@ def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
 
 def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
     """The session is over: sample its return, and charge for what was borrowed until this one."""
-    if engine.unobserved:
-        observe(engine, engine.bar.symbol)
+    pass_time(engine, engine.bar.symbol)
     sessions = engine.sessions
     begun = sessions.index >= 0
     if begun:
@@ -80,13 +79,25 @@ def pay(engine: Engine, symbol: int, steps: float) -> None:
 
 
 @often
+def pass_time(engine: Engine, symbol: int) -> None:
+    """Time moves on from what was heard last; `symbol` is the one that is likely to have moved equity."""
+    if engine.unobserved:
+        observe(engine, symbol)
+    else:
+        engine.book.ledger.note(symbol)
+
+
+@often
 def observe(engine: Engine, symbol: int) -> None:
     """The equity of the time that has passed, for the drawdown; `symbol` is the one that is likely to have moved it."""
     engine.unobserved = False
-    is_record = engine.tally.observe(engine.equity_steps, engine.book.time)
+    ledger = engine.book.ledger
+    tally = engine.tally
+    tally.sink(ledger.take_lowest())
+    tally.observe(engine.equity_steps, engine.book.time)
     if engine.equity_steps < 0.0:
-        engine.book.ledger.unwatch()
-    engine.book.ledger.watch(symbol, is_record)
+        ledger.unwatch()
+    ledger.watch(symbol, engine.equity_steps, tally.peak_steps)
 
 
 @seldom

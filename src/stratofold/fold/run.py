@@ -8,7 +8,7 @@ from stratofold.events import Bar
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
 from stratofold.fold.marks import often, seldom
-from stratofold.fold.passing import arrive, close_session, deliver, observe, turn_session
+from stratofold.fold.passing import arrive, close_session, deliver, pass_time, turn_session
 from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
 from stratofold.fold.strategy import Strategy
@@ -152,8 +152,8 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
     venue = engine.venue
     time = bar.time
     bar.known = time
-    if engine.unobserved and time > book.time:
-        observe(engine, bar.symbol)
+    if time > book.time:
+        pass_time(engine, bar.symbol)
     place = venue.places[bar.symbol]
     was_filled = False
     if place.working > 0 or place.called != 0:
@@ -253,5 +253,6 @@ def match_phase(engine: Engine, strategy: Strategy, bar: Bar, phase: int) -> Non
 
 def finish_run(engine: Engine) -> None:
     """The feed is at its end: the last session is sampled as it stands."""
+    engine.tally.sink(engine.book.ledger.take_lowest())
     engine.book.ledger.refresh()
     close_session(engine)

@@ -98,6 +98,7 @@ def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> N
         ledger.pay(currency, steps)
         engine.venue.ledger.pay(currency, steps)
         if kind != INTEREST:
+            engine.tally.sink(ledger.take_lowest())
             engine.tally.flow(ledger.base_steps(currency, steps))
     engine.equity_steps = ledger.equity_steps
     engine.unobserved = True

@@ -91,18 +91,21 @@ class Tally:
         self.gross_loss: float = 0.0
         self.trips: list[RoundTrip] = [RoundTrip() for _ in range(symbol_count)]
 
-    def observe(self, equity_steps: float, time: int) -> bool:
-        """The equity after an event that may have moved it: peaks, troughs, drawdowns; whether it is a new peak."""
+    def observe(self, equity_steps: float, time: int) -> None:
+        """The equity after an event that may have moved it: peaks, troughs, drawdowns."""
         if equity_steps > self.peak_steps:
             if self.trough_steps < self.peak_steps:
                 self._close_drawdown(time)
             self.peak_steps = equity_steps
             self.trough_steps = equity_steps
             self.peak_time = time
-            return True
+        elif equity_steps < self.trough_steps:
+            self.trough_steps = equity_steps
+
+    def sink(self, equity_steps: float) -> None:
+        """An equity that was no new peak, before what is observed next: a trough perhaps."""
         if equity_steps < self.trough_steps:
             self.trough_steps = equity_steps
-        return False
 
     @seldom
     def _close_drawdown(self, time: int) -> None:

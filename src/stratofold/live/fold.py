@@ -39,7 +39,7 @@ from stratofold.fold.book import Book
 from stratofold.fold.engine import Engine, Feed
 from stratofold.fold.log import Logs
 from stratofold.fold.order import CANCEL, REPLACE, SUBMIT
-from stratofold.fold.passing import arrive, close_session, deliver, observe
+from stratofold.fold.passing import arrive, close_session, deliver, pass_time
 from stratofold.fold.risk import Limits, Risk
 from stratofold.fold.run import trade_bar
 from stratofold.fold.sparse import hear_event, hear_own_timer
@@ -207,6 +207,8 @@ class Fold:
         if report.time > engine.book.time:
             arrive(engine, self.strategy, report.time)
             engine.book.time = report.time
+        else:
+            engine.book.ledger.note(report.symbol)
         count_forerunner(engine.book, report)
         hear_report(engine, self.strategy, report)
         if report.kind in (REPLACED, PARTIAL):
@@ -322,8 +324,8 @@ class Fold:
 
     def finish(self) -> None:
         """The run is at its end: the last session is sampled as it stands."""
-        if self.engine.unobserved:
-            observe(self.engine, self.engine.bar.symbol)
+        pass_time(self.engine, self.engine.bar.symbol)
+        self.engine.tally.sink(self.engine.book.ledger.take_lowest())
         close_session(self.engine)
 
     def take_account(self, other: Fold) -> None:

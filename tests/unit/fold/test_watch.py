@@ -46,48 +46,88 @@ def acted(ledger, kind, symbol, number):
 
 
 def records(tally):
-    return tally.peak_steps, tally.trough_steps, tally.peak_time, tally.drawdown, tally.drawdown_length
+    return tally.peak_steps, tally.peak_time, tally.drawdown, tally.drawdown_length
 
 
 @settings(max_examples=200)
 @given(steps=steps)
 def test_records_and_equity_are_those_of_a_ledger_that_works_out_every_bar(steps):
-    """After each step, one ledger observes only what may be new, the other all."""
+    """After each step, one ledger observes only what may be a new peak, the other all; the trough comes when asked."""
     quick, seen = begun()
     plain, all_seen = begun()
-    for time, (kind, symbol, number) in enumerate(steps):
+    for time, (kind, symbol, number) in enumerate([*steps, ("ask", 0, 0.0)]):
         is_new = True
+        quick.note(0)
         if kind == "bar":
             is_new = quick.hear(symbol, number)
             plain.mark(symbol, number)
         acted(quick, kind, symbol, number)
         acted(plain, kind, symbol, number)
         if is_new:
-            quick.watch(0, seen.observe(quick.equity_steps, time))
+            seen.sink(quick.take_lowest())
+            seen.observe(quick.equity_steps, time)
+            quick.watch(0, quick.equity_steps, seen.peak_steps)
         all_seen.observe(plain.equity_steps, time)
         assert records(seen) == records(all_seen)
         if kind == "ask":
+            seen.sink(quick.take_lowest())
+            assert seen.trough_steps == all_seen.trough_steps
             assert quick.equity_steps == plain.equity_steps
             assert quick.buying_power == plain.buying_power
-    assert quick.equity_steps == plain.equity_steps
     assert [held.worth_steps for held in quick.holdings] == [held.worth_steps for held in plain.holdings]
 
 
-def test_a_price_between_those_seen_is_passed_over_until_something_else_moves_equity():
-    ledger, tally = begun()
+def heard(ledger, tally):
+    """A function that hears one price, and says whether equity was worked out for it."""
 
-    def is_new(symbol, price):
+    def hear(symbol, price):
+        ledger.note(symbol)
         found = ledger.hear(symbol, price)
         if found:
-            ledger.watch(symbol, tally.observe(ledger.equity_steps, 0))
+            tally.sink(ledger.take_lowest())
+            tally.observe(ledger.equity_steps, 0)
+            ledger.watch(symbol, ledger.equity_steps, tally.peak_steps)
         return found
 
-    assert not is_new(0, 10.0)  # nothing held
+    return hear
+
+
+def test_only_a_price_that_may_bring_a_new_peak_is_worked_out_until_something_else_moves_equity():
+    ledger, tally = begun()
+    hear = heard(ledger, tally)
+    assert not hear(0, 10.0)  # nothing held
     ledger.fill(0, 1, 5.0, 10.0, 0.0)
-    assert [is_new(0, price) for price in (10.0, 9.0, 9.5, 10.0, 8.9, 9.0)] == [True, True, False, False, True, False]
-    assert [is_new(0, price) for price in (11.0, 10.0, 10.5)] == [True, True, False]  # a peak begins again
+    assert [hear(0, price) for price in (10.0, 9.0, 9.5, 10.0, 8.9, 9.0)] == [True, *[False] * 5]
+    assert [hear(0, price) for price in (11.0, 10.0, 10.5, 11.0, 11.1)] == [True, False, False, False, True]
     ledger.pay(0, 100.0)
-    assert [is_new(0, price) for price in (10.5, 10.5)] == [True, False]
-    assert not is_new(1, 3.0)
+    assert [hear(0, price) for price in (10.5, 10.4, 10.5)] == [True, False, False]
+    assert not hear(1, 3.0)
     ledger.fill(1, 1, 5.0, 3.0, 0.0)
-    assert [is_new(0, 10.5), is_new(1, 3.0), is_new(0, 10.5), is_new(1, 3.0)] == [True, True, True, True]
+    assert [hear(0, 10.5), hear(1, 3.0), hear(0, 10.5), hear(1, 3.0)] == [True, True, True, True]
+
+
+def test_a_short_is_watched_the_other_way_round_and_a_loss_of_everything_is_worked_out_at_once():
+    ledger, tally = begun()
+    hear = heard(ledger, tally)
+    hear(0, 10.0)
+    ledger.fill(0, -1, 100.0, 10.0, 0.0)
+    assert [hear(0, price) for price in (10.0, 11.0, 19.0, 10.0, 9.9)] == [True, False, False, False, True]
+    assert hear(0, 25.0)  # equity is below 0, and a margin call due
+    assert tally.peak_steps == 101_000.0
+    assert tally.trough_steps == -50_000.0
+
+
+def test_the_trough_lies_at_the_worst_price_gone_through_and_not_at_the_last_one():
+    """The last price may be of a time that is not over: what else happens then belongs to the same equity."""
+    ledger, tally = begun()
+    hear = heard(ledger, tally)
+    hear(0, 10.0)
+    ledger.fill(0, 1, 5.0, 10.0, 0.0)
+    for price in (10.0, 9.0, 9.5, 8.0):
+        hear(0, price)
+    tally.sink(ledger.take_lowest())
+    assert tally.trough_steps == 99_500.0
+    ledger.note(0)
+    ledger.unwatch()
+    tally.sink(ledger.take_lowest())
+    assert tally.trough_steps == 99_000.0
