@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
-from stratofold.live.desk import SNAPSHOT_STEPS, Desk, step_body
+from stratofold.live.desk import Desk, step_body
 from stratofold.live.protection import entry_of, is_protected
 from stratofold.live.words import client_id, outgoing, request_entry
 from stratofold.wire import event_row, pack
@@ -91,7 +91,9 @@ def decide(
             entries += [request_entry(message, envelope) for message in messages if claim]
             break
     said = [one.offer for one in batch[: len(steps)] if one.offer is not None]
-    due = desk.fold.steps - desk.snapshot_step >= SNAPSHOT_STEPS or (at_rest and desk.fold.steps > desk.snapshot_step)
+    due = desk.fold.steps - desk.snapshot_step >= desk.snapshot_every or (
+        at_rest and desk.fold.steps > desk.snapshot_step
+    )
     head, claimed = desk.journal.append(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,

@@ -41,6 +41,7 @@ class Desk:
     region: str = "local"
     artifacts: Mapping[str, object] = field(default_factory=dict)
     snapshot_step: int = 0
+    snapshot_every: int = SNAPSHOT_STEPS  # how many steps a restart folds again at most
     deaf: bool = False  # whether the venue's stream of reports was open, and is not
     configuration: str = field(init=False)
 

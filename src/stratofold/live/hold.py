@@ -122,6 +122,11 @@ def hold_deaf(desk: Desk, now: int) -> list[Control]:
     return _hold(desk, "book", desk.manifest.book, REDUCING, "the venue's stream of reports is down", STREAM, now)
 
 
+def hold_poisoned(desk: Desk, what: str, now: int) -> list[Control]:
+    """The strategy could not hear something and the book goes on without it: reducing only, until a person has looked."""
+    return _hold(desk, "book", desk.manifest.book, REDUCING, f"an event was set aside: {what}", GUARD, now)
+
+
 def lift_when_clean(desk: Desk, now: int) -> Control | None:
     """After a clean reconcile: what only a change, or a stream that was down, held is free; what others hold stays."""
     journal, manifest = desk.journal, desk.manifest

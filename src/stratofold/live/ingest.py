@@ -31,6 +31,7 @@ from stratofold.live.deliver import venue_id_of
 from stratofold.live.hold import STATE_NAMES
 from stratofold.live.protection import is_early
 from stratofold.live.words import client_id, cumulative_of, observation_of, report_of
+from stratofold.wire import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,6 +179,8 @@ class Ingest:
             event = observation_of(self.desk.fold, body)
         elif source == "operator" and body == b"flatten":
             event = _command(COMMAND_FLATTEN, self.clock.now())
+        elif source == "watch":
+            event = self._closing(body)
         if event is not None:
             return Heard(event, number)
         now = self.clock.now()
@@ -186,6 +189,11 @@ class Ingest:
             manifest.book, self.desk.head.epoch, self.desk.head.step, [entry], handled=[number]
         )
         return None
+
+    def _closing(self, body: bytes) -> Command | None:
+        """The close of one symbol that `watch` asks for; None for one that is not the book's."""
+        handle = self.desk.fold.handles.get(unpack(body)[0], -1)
+        return _command(COMMAND_FLATTEN, self.clock.now(), handle) if handle >= 0 else None
 
     def _commands(self) -> list[Heard]:
         """The operator's word, when it has changed since the fold last heard it."""

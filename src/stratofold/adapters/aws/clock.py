@@ -1,0 +1,46 @@
+"""The clocks of a function: the machine's, and one that stands where it was put.
+
+What comes in: nothing, or a time.  What goes out: `ports.Clock`.
+Why it is shaped so: a function that only reads the time must not pay for loading asyncio.
+"""
+
+from __future__ import annotations
+
+import time
+
+
+class Clock:
+    """See `ports.Clock`."""
+
+    def now(self) -> int:
+        """See `ports.Clock`: the time service of the platform keeps it."""
+        return time.time_ns()
+
+    def monotonic(self) -> int:
+        """See `ports.Clock`."""
+        return time.monotonic_ns()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `ports.Clock`."""
+        import asyncio
+
+        await asyncio.sleep(max(seconds, 0.0))
+
+
+class StandingClock:
+    """The time of a replay: it goes on when somebody has heard or asked what time it is there."""
+
+    def __init__(self, time_ns: int = 0) -> None:
+        """It is `time_ns` (ns UTC)."""
+        self.time = time_ns
+
+    def now(self) -> int:
+        """See `ports.Clock`."""
+        return self.time
+
+    def monotonic(self) -> int:
+        """See `ports.Clock`."""
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        """See `ports.Clock`: nothing is waited for."""

@@ -1,0 +1,40 @@
+"""Fetching: what a book has not heard of the market yet, by REST, and what time it is.
+
+What comes in: a place, a book, the time for which a schedule woke us.  What goes out: lines of the market.
+Why it is shaped so: the time is the schedule's and not ours, so a schedule that fires twice asks the same and sends the
+same; where the last one came to is written down, so that one that was missed leaves no gap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stratofold.adapters.network.moments import SECOND_NS, nanoseconds_of
+from stratofold.cloud.market import line_of, tick_of
+from stratofold.live.desk import manifest_of
+
+if TYPE_CHECKING:
+    from stratofold.cloud.place import Place
+
+FETCHED = "fetched"  # the mark of how far the market was asked, ns UTC
+OVERLAP_NS = 600 * SECOND_NS  # asked again: a history may have a bar late
+GRACE_SECONDS = 2.0  # what a bar may take to be in the history once it is complete
+
+
+async def fetch(place: Place, book: str, at: str = "") -> int:
+    """Send a book what the market did until `at` (RFC 3339; now), and that it is that time; returns how many lines.
+
+    Raises NoAnswer, Retry or Stop where the venue cannot be asked: the schedule tries again, and the next one asks for all.
+    """
+    journal, venue = place.journal, place.venue
+    manifest = manifest_of(journal, book)
+    now = await venue.now()
+    until = min(nanoseconds_of(at), now) if at and not place.replays else now
+    if not place.replays:
+        await venue.clock.sleep(GRACE_SECONDS - (now - until) / SECOND_NS)
+    after = max(int(journal.mark(book, FETCHED) or 0) - OVERLAP_NS, manifest.opened)
+    found = await venue.feed(manifest.span_ns).history(manifest.symbols, after, until)
+    lines = [line_of(book, symbol, event) for symbol, event in found]
+    place.market.put(book, [*lines, tick_of(book, until)])
+    journal.mark(book, FETCHED, str(until))
+    return len(lines)

@@ -1,0 +1,58 @@
+"""`decide`: lines of the market's queue or stream, and facts in a book's inbox, become one append each time.
+
+It can reach no venue and read no key: what it wants sent it writes down, and the table's stream wakes `deliver`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stratofold.cloud import sources
+from stratofold.cloud.hearing import Part, hear, warm
+from stratofold.cloud.latency import CRITICAL
+from stratofold.cloud.market import read
+from stratofold.cloud.place import here
+from stratofold.cloud.unread import bury_line
+from stratofold.errors import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratofold.cloud.place import Context, Place
+
+LATENCY = CRITICAL
+MARGIN_MS = 2_000  # with less time than this nothing new is begun
+
+
+def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """What AWS calls."""
+    return respond(here(), event, context.get_remaining_time_in_millis)
+
+
+def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:
+    """Hear a batch; returns what of it must come again."""
+    if event.get("trigger") == "warm":
+        return {"warmed": warm(place)}
+    left: list[str] = []
+    for book, parts in parts_of(place, event).items():
+        left += hear(place, book, parts, lambda: remaining_ms() > MARGIN_MS)
+    return sources.failed(left)
+
+
+def parts_of(place: Place, event: dict[str, Any]) -> dict[str, list[Part]]:
+    """The parts of a batch by book, in their order; a line that says nothing goes to the dead letters."""
+    books: dict[str, list[Part]] = {}
+    if sources.origin(event) == "dynamodb":
+        for row in sources.rows(event):
+            books.setdefault(row.pk.partition("/")[2], []).append(Part(row.name, []))
+        return books
+    for item in sources.items(event):
+        part = Part(item.name, [])
+        for line in item.body.splitlines():
+            try:
+                part.told.append(read(line, place.book))
+            except Setup as error:
+                bury_line(place, line, error)
+        for book in dict.fromkeys(one.book for one in part.told):
+            books.setdefault(book, []).append(Part(item.name, [one for one in part.told if one.book == book]))
+    return books

@@ -1,0 +1,82 @@
+"""`watch`: after a fill, and after nothing else, the book is looked at with fresh eyes.
+
+What a bound of the guard has broken is held back for every process; a position that is beyond its stop or its target at
+the price it was filled at, or at the last one known, is to be closed: that is offered to the book, `decide` hears it and
+`deliver` sends it, whether anybody's laptop is on or not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stratofold.adapters.ports import Offer
+from stratofold.cloud import sources
+from stratofold.cloud.latency import PROMPT
+from stratofold.cloud.place import here, say
+from stratofold.cloud.telling import tell
+from stratofold.live.alerts import CRITICAL, Condition
+from stratofold.live.desk import read_desk
+from stratofold.live.hold import hold_again
+from stratofold.live.risk.guard import Guard
+from stratofold.live.risk.verdict import STOP_LOSS, TAKE_PROFIT, reason_name
+from stratofold.wire import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from stratofold.cloud.place import Context, Place
+    from stratofold.live.desk import Desk
+
+LATENCY = PROMPT
+
+
+def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """What AWS calls."""
+    return respond(here(), event, context.get_remaining_time_in_millis)
+
+
+def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001
+    """Look at each book that had a fill, once a batch."""
+    books = {row.pk.split("/")[1] for row in sources.rows(event) if row.pk.startswith("records/")}
+    for book in sorted(books):
+        if place.journal.head(book).holder == place.holder:
+            place.run(look(place, book))
+    return sources.failed([])
+
+
+async def look(place: Place, book: str) -> None:
+    """Hold what is broken, offer what must be closed, tell people."""
+    desk = read_desk(place.journal, book, place.strategy)
+    now = max(desk.fold.engine.book.time, 0) if place.replays else place.clock.now()
+    held = hold_again(desk, now)
+    beyond = list(positions_beyond(desk))
+    for symbol, reason, level, price in beyond:
+        offer = Offer(0, "watch", f"{reason}:{symbol}:{desk.fold.steps}", pack([symbol, reason, level, price]))
+        place.journal.offer(book, [offer])
+    happened = [_closed(*one) for one in beyond]
+    happened += [Condition(f"held:{one.scope}:{one.name}", CRITICAL, f"{one.name} is held", one.reason) for one in held]
+    await tell(place, book, now, "watch", None, happened)
+    say(verb="watch", book=book, closes=len(beyond), held=len(held))
+
+
+def positions_beyond(desk: Desk) -> Iterator[tuple[str, str, float, float]]:
+    """Positions whose price is beyond their level and that nobody is closing: symbol, why, the level, the price."""
+    guard, book = desk.fold.guard, desk.fold.engine.book
+    if not isinstance(guard, Guard):
+        return
+    for symbol, name in enumerate(desk.fold.names):
+        holding = book.ledger.holdings[symbol]
+        if holding.quantity == 0.0 or guard.closing.flatten[symbol]:
+            continue
+        side = 1.0 if holding.quantity > 0.0 else -1.0
+        loss, profit = guard.price_stops.levels(symbol, book)
+        if side * (holding.price - loss) <= 0.0:
+            yield name, reason_name(STOP_LOSS), loss, holding.price
+        elif side * (holding.price - profit) >= 0.0:
+            yield name, reason_name(TAKE_PROFIT), profit, holding.price
+
+
+def _closed(symbol: str, reason: str, level: float, price: float) -> Condition:
+    """What a person hears of a position that is to be closed."""
+    text = f"{symbol} at {price:.10g} is beyond {level:.10g}; it is being closed"
+    return Condition(f"{reason}:{symbol}", CRITICAL, f"{reason} of {symbol}", text)

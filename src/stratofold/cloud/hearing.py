@@ -1,0 +1,97 @@
+"""Hearing a batch: what a lost race, another holder, and a strategy that raises mean for who sent it.
+
+What comes in: parts of a batch, each with the name under which it comes again.  What goes out: appends, and those names.
+Why it is shaped so: a part is done when it is written down, and hearing it again is nothing; so after whatever goes wrong
+the seat is thrown away and everything is heard again on a fresh one.
+"""
+
+from __future__ import annotations
+
+import time
+from random import random
+from typing import TYPE_CHECKING, NamedTuple
+
+from stratofold.adapters.aws.clock import StandingClock
+from stratofold.cloud.place import say
+from stratofold.cloud.seat import Seat, take_seat
+from stratofold.cloud.unread import bury_event
+from stratofold.errors import Error, Retry, Stop
+from stratofold.live.decide import PoisonedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stratofold.cloud.market import Told
+    from stratofold.cloud.place import Place
+
+RACES_MAX = 12
+PAUSE_SECONDS_MAX = 0.2
+
+
+class Part(NamedTuple):
+    """A part of a batch: its name there, and what it tells; nothing where a book's inbox has something."""
+
+    name: str
+    told: list[Told]
+
+
+def hear(place: Place, book: str, parts: Sequence[Part], in_time: Callable[[], bool]) -> list[str]:
+    """Hear the parts of one book; returns the names of those that must come again.
+
+    What comes for a book that a laptop holds is done: it has its own feed, and the inbox waits for it.
+    """
+    barred: set[str] = set()
+    for attempt in range(RACES_MAX):
+        try:
+            return _heard(seat_of(place, book), parts, barred, in_time)
+        except Retry as lost:  # somebody else has written this book meanwhile
+            leave(place, book)
+            say(verb="decide", book=book, lost=lost.code, attempt=attempt)
+            time.sleep(PAUSE_SECONDS_MAX * random() * attempt / RACES_MAX)  # noqa: S311  it spreads those who collided
+        except PoisonedError as poisoned:
+            leave(place, book)
+            barred.add(bury_event(place, seat_of(place, book), poisoned))
+        except Stop as stop:
+            leave(place, book)
+            if stop.code not in ("SF801", "SF881"):
+                raise
+            say(verb="decide", book=book, stopped=stop.code)
+            return [] if stop.code == "SF881" else [part.name for part in parts]
+    return [part.name for part in parts]
+
+
+def _heard(seat: Seat, parts: Sequence[Part], barred: set[str], in_time: Callable[[], bool]) -> list[str]:
+    """Hear one part after another while there is time; the names of those for which there was none."""
+    seat.barred = barred
+    for place, part in enumerate(parts):
+        if not in_time():
+            seat.pump()
+            return [one.name for one in parts[place:]]
+        seat.take(part.told)
+    seat.pump()
+    return []
+
+
+def seat_of(place: Place, book: str) -> Seat:
+    """The seat of a book in this environment, taken when there is none."""
+    seat = place.seats.get(book)
+    if seat is None:
+        clock = StandingClock() if place.replays else place.clock
+        seat = take_seat(place.journal, book, place.strategy, place.holder, clock, place.region)
+        place.seats[book] = seat
+    return seat
+
+
+def leave(place: Place, book: str) -> None:
+    """Forget a seat: it knows what is not written down, or not what is."""
+    place.seats.pop(book, None)
+
+
+def warm(place: Place) -> bool:
+    """Take the seat of the stack's book before it is needed, writing nothing; whether there was one to take."""
+    try:
+        seat_of(place, place.book)
+    except Error as error:
+        say(verb="decide", warm=error.code)
+        return False
+    return True

@@ -1,0 +1,92 @@
+"""The venue as a function reaches it: broker, market data and the time there.
+
+What comes in: the names in the environment, the keys' place, a clock.  What goes out: adapters, made when first asked for.
+Why it is shaped so: a paper exchange that replays has a time of its own, which is asked for once an invocation; at a real
+venue it is ours.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from random import Random
+from typing import TYPE_CHECKING
+
+from stratofold.adapters.aws.clock import StandingClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stratofold.adapters.brokers.alpaca import AlpacaBroker
+    from stratofold.adapters.brokers.alpaca_access import Access
+    from stratofold.adapters.feeds.alpaca import AlpacaFeed
+    from stratofold.adapters.network.client import Network
+    from stratofold.adapters.ports import Clock, Secrets
+
+KEY, SECRET = "alpaca-key", "alpaca-secret"  # names of secrets, not secrets
+REQUESTS_PER_MINUTE = 200
+
+
+class Venue:
+    """The venue of one stack."""
+
+    def __init__(self, names: Mapping[str, str], secrets: Secrets, clock: Clock) -> None:
+        """Nothing is asked yet."""
+        self._names = names
+        self._secrets = secrets
+        self._replays = names.get("STRATOFOLD_BROKER") == "exchange"
+        self.clock: Clock = StandingClock(0) if self._replays else clock
+
+    async def now(self) -> int:
+        """The time there, ns UTC; a replay's is asked for, and its clock stands there until it is asked again."""
+        if isinstance(self.clock, StandingClock):
+            from stratofold.adapters.feeds.lockstep import ExchangeStepper
+
+            self.clock.time = (await ExchangeStepper(self.access, self.network).now()).time
+        return self.clock.now()
+
+    @cached_property
+    def access(self) -> Access:
+        """Addresses and keys; asked for by name, and in no environment."""
+        from stratofold.adapters.brokers.alpaca_access import LIVE_STREAM_URL, Access
+
+        key, secret = self._secrets.get(KEY), self._secrets.get(SECRET)
+        where = {"trading_url": self._names["STRATOFOLD_BROKER_URL"], "data_url": self._names["STRATOFOLD_DATA_URL"]}
+        if self._names.get("STRATOFOLD_BROKER") == "alpaca-live":
+            where["stream_url"] = LIVE_STREAM_URL
+        return Access(key, secret, **where)
+
+    @cached_property
+    def network(self) -> Network:
+        """Requests over kept connections."""
+        from stratofold.adapters.network.client import Network
+
+        return Network()
+
+    @cached_property
+    def broker(self) -> AlpacaBroker:
+        """Orders out, facts in."""
+        from stratofold.adapters.brokers.alpaca import AlpacaBroker
+
+        return AlpacaBroker(
+            self.access, self.network, self.network, self.clock, self._random, requests_per_minute=self._requests
+        )
+
+    def feed(self, span_ns: int) -> AlpacaFeed:
+        """The history of bars of one span."""
+        from stratofold.adapters.feeds.alpaca import AlpacaFeed
+
+        return AlpacaFeed(
+            self.access, self.network, self.network, self.clock, self._random, span_ns=span_ns,
+            requests_per_minute=self._requests,
+        )  # fmt: skip
+
+    @property
+    def _requests(self) -> int:
+        """Requests a minute; an exchange of our own counts none."""
+        return 0 if self._replays else REQUESTS_PER_MINUTE
+
+    @cached_property
+    def _random(self) -> Random:
+        """What spreads waiting times; of this process alone, so that copies of an environment part."""
+        return Random(int.from_bytes(os.urandom(8)))  # noqa: S311
