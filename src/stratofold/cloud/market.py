@@ -4,9 +4,9 @@ What comes in: an event of the market with its symbol's name, or a line that som
 Why it is shaped so: a queue, a stream, a file and a stranger's POST hold the same line, so `decide` has one thing to read
 and a person can read what lies in a dead-letter queue.  JSON keeps a double to its last bit; a NaN is null.
 
-    {"book": "main", "kind": "bar", "symbol": "SPY", "time": "2024-01-02T14:31:00Z", "span": 60000000000, "open": 1.5, ...}
+    {"book": "main", "event": "bar", "symbol": "SPY", "time": "2024-01-02T14:31:00Z", "span": 60000000000, "open": 1.5, ...}
 
-Times are RFC 3339 text or ns UTC, amounts numbers or decimal text.  A `tick` has a time and no symbol: the clock says so.
+Times are RFC 3339 text or ns UTC, amounts numbers or decimal text; an action's or a status' `kind` is a word.  A `tick` has a time and no symbol: the clock says so.
 """
 
 from __future__ import annotations
@@ -18,12 +18,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stratofold.errors import Setup
-from stratofold.events import Action, Bar, Event, Rate, Status
+from stratofold.events import Action, Bar, Event, Rate, Status, Timer
 from stratofold.wire import FIELDS
 
 TICK = "tick"
+EVERY_TIMER = 1 << 30
 # What may come by the market's door: nothing here can be taken for a venue's word on an order, or for the operator's.
 KINDS: dict[str, type[Event]] = {"bar": Bar, "action": Action, "status": Status, "rate": Rate}
+# The kinds of actions and statuses, by their number.
+WORDS = {
+    "action": ("split", "dividend", "rename", "delisting", "funding", "interest", "deposit", "withdrawal", "expiry"),
+    "status": ("session", "halt", "resume", "mute", "gap", "restored"),
+}
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _TIMES = ("time", "known", "span")
 _UNNAMED = ("known", "source", "source_sequence")  # what two tellings of one fact may differ in
@@ -31,26 +37,36 @@ LINE_BYTES_MAX = 64 * 1024
 
 
 class Told(NamedTuple):
-    """What a line says: an event of a symbol for a book, or (without an event) that it is `time` (ns UTC)."""
+    """What a line says: an event of a symbol for a book, or (without an event) that it is `time` (ns UTC).
+
+    `rank` is how far that goes among the timers of this very time (`rank_of`): in lock-step one's orders are in before the next.
+    """
 
     book: str
     symbol: str
     time: int
     event: Event | None
+    rank: int = EVERY_TIMER
 
 
 def line_of(book: str, symbol: str, event: Event) -> str:
     """An event as a line."""
-    row: dict[str, Any] = {"book": book, "kind": _NAMES[type(event)], "symbol": symbol}
-    for name in FIELDS[type(event)]:
-        if name != "symbol":
-            row[name] = getattr(event, name)
+    name = _NAMES[type(event)]
+    row: dict[str, Any] = {"book": book, "event": name, "symbol": symbol}
+    row |= {field: getattr(event, field) for field in FIELDS[type(event)] if field != "symbol"}
+    if name in WORDS:
+        row["kind"] = WORDS[name][row["kind"]]
     return msgspec.json.encode(row).decode()
 
 
-def tick_of(book: str, time: int) -> str:
-    """The line that says what time it is (ns UTC)."""
-    return msgspec.json.encode({"book": book, "kind": TICK, "time": time}).decode()
+def rank_of(timer: Timer) -> int:
+    """The place of a timer among those of one time: by its schedule, the book's own last."""
+    return timer.schedule if timer.schedule >= 0 else EVERY_TIMER - 1
+
+
+def tick_of(book: str, time: int, rank: int = EVERY_TIMER) -> str:
+    """The line that says what time it is (ns UTC), for the timers of this very time up to a rank."""
+    return msgspec.json.encode({"book": book, "event": TICK, "time": time, "rank": rank}).decode()
 
 
 def identity_of(told: Told) -> str:
@@ -78,15 +94,24 @@ def told_of(row: Any, book: str = "") -> Told:
     if not isinstance(row, dict):
         raise senseless("it is no object")
     named = row.get("book") or book
-    kind, symbol = row.get("kind"), row.get("symbol", "")
+    name, symbol = row.get("event"), row.get("symbol", "")
     if not isinstance(named, str) or not named or not isinstance(symbol, str):
         raise senseless("book and symbol are names")
-    if kind == TICK:
-        return Told(named, "", _time(row.get("time")), None)
-    if kind not in KINDS:
-        raise senseless(f"{str(kind)[:40]!r} is none of {', '.join(KINDS)}, {TICK}")
-    event = _filled(KINDS[kind](), row)
+    if name == TICK:
+        return Told(named, "", _time(row.get("time")), None, _value("rank", row.get("rank", EVERY_TIMER), 0))
+    if name not in KINDS:
+        raise senseless(f"{str(name)[:40]!r} is none of {', '.join(KINDS)}, {TICK}")
+    event = _filled(KINDS[name](), _numbered(name, row))
     return Told(named, symbol, event.time, event)
+
+
+def _numbered(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the number of its kind in place of the word."""
+    if name not in WORDS:
+        return row
+    if row.get("kind") not in WORDS[name]:
+        raise senseless(f"{str(row.get('kind'))[:40]!r} is none of {', '.join(WORDS[name])}")
+    return row | {"kind": WORDS[name].index(row["kind"])}
 
 
 def _filled(event: Event, row: dict[str, Any]) -> Event:

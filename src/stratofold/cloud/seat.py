@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.aws.clock import StandingClock
-from stratofold.cloud.market import identity_of
+from stratofold.cloud.market import identity_of, rank_of
 from stratofold.errors import Retry, Stop
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import Desk, manifest_of, restore_fold
@@ -70,22 +70,21 @@ class Seat:
         """Hear lines in their order, and before each what its time brings."""
         for one in told:
             self._time(one.time)
-            self._timers_before(one.time + (one.event is None))  # a tick brings what is due at its own time too
+            self._timers_until(one.time, one.rank if one.event is None else -1)
             if one.event is not None and not (self.barred and identity_of(one) in self.barred):
                 self.ingest.admit(one.symbol, one.event)
                 if len(self.ingest.market) >= EVENTS_MAX:
                     self.pump()
 
-    def _timers_before(self, time: int) -> None:
-        """Hear what is due before a time, after the events of the market that came before it."""
-        due = self.timers.next(self.desk.fold)
-        while due is not None and due.time < time:
-            self.pump()  # what was taken in may ask for a timer of its own
-            due = self.timers.next(self.desk.fold)
-            if due is None or due.time >= time or f"timer {due.schedule} {due.time}" in self.barred:
+    def _timers_until(self, time: int, rank: int) -> None:
+        """Hear what is due before a time, and at that time up to a rank, after what came of the market before it."""
+        while (due := self.timers.next(self.desk.fold)) is not None and (due.time, rank_of(due)) <= (time, rank):
+            if self.ingest.market:
+                self.pump()  # what was taken in may ask for a timer of its own
+                continue
+            if f"timer {due.schedule} {due.time}" in self.barred:
                 return
             self._hear([Heard(due)])
-            due = self.timers.next(self.desk.fold)
 
     def pump(self) -> None:
         """Hear everything that waits: the operator, the venue, the market.

@@ -16,6 +16,7 @@ from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
 from stratofold.live.desk import Desk, step_body
 from stratofold.live.protection import entry_of, is_protected
+from stratofold.live.views import views_of
 from stratofold.live.words import client_id, outgoing, request_entry
 from stratofold.wire import event_row, pack
 
@@ -97,7 +98,7 @@ def decide(
     head, claimed = desk.journal.append(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
-        released=_done(desk, steps), settled=_settled(answers, said), heard=said,
+        released=_done(desk, steps), settled=_settled(answers, said), heard=said, views=_views(desk, batch, steps),
     )  # fmt: skip
     desk.head = head
     if due:
@@ -111,6 +112,11 @@ def _settled(answers: Sequence[Answered], heard: Sequence[Offer]) -> list[Settle
     if not heard:
         return settled
     return [replace(one, offers=[offer for offer in one.offers if offer not in heard]) for one in settled]
+
+
+def _views(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[str, dict[str, str] | None] | None:
+    """What is to be seen of it, where the journal keeps that."""
+    return views_of(desk, [one.event for one in batch[: len(steps)]], steps) if desk.journal.keeps_views else None
 
 
 def _hear(desk: Desk, heard: Heard) -> Step:

@@ -36,8 +36,8 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001
-    """Look at each book that had a fill, once a batch."""
-    books = {row.pk.split("/")[1] for row in sources.rows(event) if row.pk.startswith("records/")}
+    """Look at each book that had a fill, once a batch: every fill is a view that is written once."""
+    books = {row.pk.partition("/")[2] for row in sources.rows(event) if row.sk.startswith("view/trade/")}
     for book in sorted(books):
         if place.journal.head(book).holder == place.holder:
             place.run(look(place, book))
