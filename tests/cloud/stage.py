@@ -129,7 +129,9 @@ class Stage:
         shards = self.aws.json("dynamodbstreams", "DescribeStream", {"StreamArn": self.stream})
         asked = {"StreamArn": self.stream, "ShardIteratorType": "LATEST"}
         return [
-            self.aws.json("dynamodbstreams", "GetShardIterator", {**asked, "ShardId": shard["ShardId"]})["ShardIterator"]
+            self.aws.json("dynamodbstreams", "GetShardIterator", {**asked, "ShardId": shard["ShardId"]})[
+                "ShardIterator"
+            ]
             for shard in shards["StreamDescription"]["Shards"]
         ]
 

@@ -1,0 +1,357 @@
+"""The verbs as functions, one trigger a test, on a table, a queue and a stream that are really there."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import pytest
+
+import stratofold
+from stratofold.adapters.ports import CLAIMED, HALTED, REDUCING, UNKNOWN, Control
+from stratofold.cloud import latency
+from stratofold.cloud.functions import archive, decide, deliver, halt, ingest, reconcile, warm, watch, webhook
+from stratofold.cloud.market import line_of
+from stratofold.errors import Setup, Stop
+from stratofold.events import Bar
+from stratofold.fold.strategy import Strategy
+from stratofold.live.desk import restore_fold
+from stratofold.live.webhook import SIGNATURE, TIMESTAMP, sign
+from tests.cloud.stage import MINUTE_MS, Stage, ingested, kinesis, spec_of
+from tests.live_tools import paper
+from tests.unit.live.risk.scene import lifted
+
+DAY_NS = 86_400_000_000_000
+WEBHOOK_KEY = b"a key of at least thirty-two bytes, for the tests"
+
+
+class Buys(Strategy):
+    """Holds ten of the first symbol from its second bar on, and cannot hear a close of 13."""
+
+    def setup(self):
+        self.count = 0
+
+    def on_bar(self, bar, book):
+        self.count += 1
+        if bar.close == 13.0:
+            raise ValueError("thirteen")
+        if self.count == 2:
+            book.target_quantity(0, 10.0)
+
+
+@pytest.fixture(scope="module")
+def days():
+    return stratofold.sample("us14").subset(["SPY"], start="2020-06-01", end="2020-06-12")
+
+
+@pytest.fixture
+def stage(ministack, days, tmp_path):
+    run = paper(Buys, days, DAY_NS)
+    return Stage(ministack, run, tmp_path, STRATOFOLD_STRATEGY="tests.cloud.test_functions:Buys").open()
+
+
+def spy(time, close=300.0, **other):
+    values = {"book": "paper", "event": "bar", "symbol": "SPY", "time": time, "span": DAY_NS}
+    prices = {"open": close, "high": close, "low": close, "close": close, "volume": 1e6}
+    return json.dumps({**values, **prices, **other})
+
+
+def at(stage, day):
+    """The `day`-th day after the book was opened, ns UTC."""
+    return stage.run.clock.time + day * DAY_NS
+
+
+def steps(stage):
+    return stage.journal.head("paper").step
+
+
+def events_of(stage, kind=Bar):
+    from stratofold.live.desk import event_in
+
+    records = [one for one in stage.journal.records("paper") if one.kind == "event"]
+    return [event for event in (event_in(one.body) for one in records) if isinstance(event, kind)]
+
+
+class TestDecide:
+    def test_lines_of_the_queue_are_folded_in_their_order_and_once(self, stage):
+        stage.put(spy(at(stage, 1)), spy(at(stage, 2)))
+        stage.put(spy(at(stage, 2)), spy(at(stage, 1)), spy(at(stage, 3)))
+        stage.settle()
+        assert [bar.time for bar in events_of(stage)] == [at(stage, day) for day in (1, 2, 3)]
+
+    def test_lines_of_the_stream_are_the_same_lines(self, stage):
+        event = kinesis(spy(at(stage, 1)), spy(at(stage, 2)), spy(at(stage, 1)))
+        assert stage.call(decide, event) == set()
+        assert stage.call(decide, event) == set()
+        assert steps(stage) == 2
+
+    def test_what_there_was_no_time_for_comes_again(self, stage):
+        left = iter([60_000, 60_000, 100, 100])
+        event = kinesis(*[spy(at(stage, day)) for day in (1, 2, 3)])
+        answer = decide.respond(stage.place, event, lambda: next(left))
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}
+        assert steps(stage) == 2
+
+    def test_what_cannot_be_read_goes_to_the_dead_letters_as_it_came(self, stage):
+        lines = [
+            "{",
+            spy(at(stage, 1)),
+            json.dumps({"event": "report", "time": 1}),
+            spy("never"),
+            spy(at(stage, 2), close="x"),
+        ]
+        assert stage.call(decide, kinesis(*lines)) == set()
+        assert [one["line"] for one in stage.dead_letters()] == [lines[0], *lines[2:]]
+        assert steps(stage) == 1
+
+    def test_what_the_strategy_raises_on_is_set_aside_and_the_book_only_reduces(self, stage):
+        lines = [spy(at(stage, 1)), spy(at(stage, 2), close=13.0), spy(at(stage, 3))]
+        assert stage.call(decide, kinesis(*lines)) == set()
+        assert [bar.time for bar in events_of(stage)] == [at(stage, 1), at(stage, 3)]
+        (letter,) = stage.dead_letters()
+        assert json.loads(letter["line"])["close"] == 13.0
+        assert "thirteen" in letter["why"]
+        assert [one.state for one in stage.journal.controls("account")] == [REDUCING]
+        assert [one.kind for one in stage.journal.records("paper")].count("dead") == 1
+        stage.call(decide, kinesis(*lines))
+        assert [one.kind for one in stage.journal.records("paper")].count("dead") == 1
+
+    def test_a_book_that_a_laptop_took_is_left_to_it(self, stage):
+        stage.call(decide, kinesis(spy(at(stage, 1))))
+        stage.journal.take("paper", "laptop", 0)
+        assert stage.call(decide, kinesis(spy(at(stage, 2)))) == set()
+        assert steps(stage) == 1
+
+    def test_another_code_than_the_book_runs_is_refused(self, stage):
+        stage.place.strategy = type("Other", (Buys,), {"__module__": "stratofold.strategies.momentum"})
+        with pytest.raises(Stop, match="SF882"):
+            decide.respond(stage.place, kinesis(spy(at(stage, 1))), lambda: MINUTE_MS)
+
+    def test_environments_that_take_turns_write_one_book(self, stage):
+        others = [stage.place, stage.fresh_place(), stage.fresh_place()]
+        for day in range(1, 10):
+            decide.respond(others[day % 3], kinesis(spy(at(stage, day))), lambda: MINUTE_MS)
+        assert [bar.time for bar in events_of(stage)] == [at(stage, day) for day in range(1, 10)]
+        assert stage.journal.head("paper").epoch == 1
+
+
+class TestDeliver:
+    @pytest.fixture
+    def ordered(self, stage):
+        """A stage on which an order was written down, and the change that says so."""
+        stage.replay(limit=1)
+        stage.changes()
+        stage.put(spy(at(stage, 1)))
+        records, _ = stage.lines()
+        stage.call(decide, {"Records": records})
+        changes = [one for one in stage.changes() if one["dynamodb"]["Keys"]["pk"]["S"].startswith("outbox/")]
+        assert [one["eventName"] for one in changes] == ["INSERT"]
+        return stage, changes
+
+    def test_a_message_is_sent_once_however_often_it_comes(self, ordered):
+        stage, changes = ordered
+        for _ in range(3):
+            assert stage.call(deliver, {"Records": changes}) == set()
+        assert [one.state for one in stage.journal.outbox("paper")] == ["accepted"]
+        assert len(stage.ask(stage.run.broker.orders(only_open=False))) == 1
+
+    def test_with_too_little_time_nothing_is_claimed(self, ordered):
+        stage, changes = ordered
+        answer = deliver.respond(stage.place, {"Records": changes}, lambda: deliver.BUDGET_MS)
+        assert answer["batchItemFailures"] == [{"itemIdentifier": changes[0]["dynamodb"]["SequenceNumber"]}]
+        assert [one.state for one in stage.journal.outbox("paper")] == ["ready"]
+
+    def test_a_halt_stops_what_was_decided_before_it(self, ordered):
+        stage, changes = ordered
+        halt.respond(stage.place, {"scope": "account", "reason": "a test", "by": "me"}, lambda: MINUTE_MS)
+        stage.call(deliver, {"Records": changes})
+        assert [one.state for one in stage.journal.outbox("paper")] == ["rejected"]
+        assert stage.ask(stage.run.broker.orders(only_open=False)) == []
+
+    def test_a_claim_whose_function_died_is_unknown_after_a_while_and_then_resolved(self, ordered):
+        stage, changes = ordered
+        (message,) = stage.journal.outbox("paper")
+        stage.journal.claim("paper", 1, [message.key], stage.run.clock.time)
+        stage.call(deliver, {"Records": changes})
+        assert [one.key for one in stage.journal.outbox("paper", CLAIMED)] == [message.key]
+        stage.reconcile()
+        assert stage.journal.outbox("paper", UNKNOWN) == []
+        stage.ask(stage.run.stepper.wait(stage.run.clock.time + reconcile.GONE_NS))
+        assert stage.reconcile()["unknown"] == [message.key]
+        assert [alert.key for alert in stage.notifier.alerts] == ["unknown"]
+
+    def test_what_nobody_delivered_in_time_is_refused(self, ordered):
+        stage, _ = ordered
+        (message,) = stage.journal.outbox("paper")
+        while stage.ask(stage.place.venue.now()) < message.expires_at:
+            stage.ask(stage.run.stepper.step())
+        stage.reconcile()
+        assert [one.state for one in stage.journal.outbox("paper")] == ["rejected"]
+
+
+class TestIngest:
+    def sent(self, stage):
+        return [line for one in stage.lines()[0] for line in one["body"].splitlines()]
+
+    def test_http(self, stage):
+        body = json.dumps([json.loads(spy(at(stage, 1))), json.loads(spy(at(stage, 2)))])
+        answer = ingested(stage, {"httpMethod": "POST", "path": "/events", "headers": {}, "body": body})
+        assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"taken": 2})
+        assert len(self.sent(stage)) == 2
+
+    def test_http_takes_all_or_nothing(self, stage):
+        answer = ingested(stage, {"httpMethod": "POST", "body": spy(at(stage, 1)) + "\n{}"})
+        assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (422, "SF880")
+        assert self.sent(stage) == []
+
+    def test_websocket_route(self, stage):
+        context = {"requestContext": {"connectionId": "one", "routeKey": "$connect", "eventType": "CONNECT"}}
+        assert ingested(stage, context)["statusCode"] == 200
+        context["requestContext"] |= {"routeKey": "$default", "eventType": "MESSAGE"}
+        assert ingested(stage, {**context, "body": spy(at(stage, 1))})["statusCode"] == 202
+        assert len(self.sent(stage)) == 1
+
+    def test_queue(self, stage):
+        records = [{"messageId": "1", "eventSource": "aws:sqs", "body": spy(at(stage, 1)) + "\nnonsense"}]
+        assert ingested(stage, {"Records": records}) == {"batchItemFailures": []}
+        assert len(self.sent(stage)) == 1
+        assert [one["line"] for one in stage.dead_letters()] == ["nonsense"]
+
+    @pytest.mark.parametrize("name", ["day.jsonl", "day.csv"])
+    def test_s3_file_drop(self, stage, name):
+        row = json.loads(spy(at(stage, 1)))
+        table = ",".join(row) + "\n" + ",".join(map(str, row.values()))
+        bucket = stage.names["STRATOFOLD_BUCKET"]
+        stage.aws.s3("PUT", bucket, f"in/{name}", (table if name.endswith("csv") else json.dumps(row)).encode())
+        record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": {"key": f"in/{name}"}}}
+        assert ingested(stage, {"Records": [record]}) == {"sent": 1}
+        stage.call(decide, {"Records": stage.lines()[0]})
+        assert [bar.close for bar in events_of(stage)] == [300.0]
+
+    def test_event_of_the_bus(self, stage):
+        event = {"source": "stratofold.market", "detail-type": "bar", "detail": json.loads(spy(at(stage, 1)))}
+        assert ingested(stage, event) == {"sent": 1}
+        assert len(self.sent(stage)) == 1
+
+    def test_the_schedule_fetches_the_latest_price_by_rest_and_says_what_time_it_is(self, stage):
+        stage.ask(stage.run.stepper.step())
+        stage.ask(stage.run.stepper.step())
+        assert ingested(stage, {"trigger": "fetch"})["sent"] == 2
+        lines = [json.loads(line) for line in self.sent(stage)]
+        assert [one["event"] for one in lines] == ["bar", "bar", "tick"]
+        assert int(stage.journal.mark("paper", "fetched")) == stage.run.clock.time
+
+    def test_a_schedule_that_fires_twice_is_heard_once(self, stage):
+        stage.ask(stage.run.stepper.step())
+        for _ in range(2):
+            ingested(stage, {"trigger": "fetch"})
+            stage.settle()
+        assert len(events_of(stage)) == 1
+
+
+class TestWebhook:
+    def post(self, stage, body, key=WEBHOOK_KEY, now=None):
+        moment = str((now or stage.place.clock.now()) // 1_000_000_000)
+        headers = {TIMESTAMP.title(): moment, SIGNATURE.title(): sign(key, moment, body)}
+        event = {"httpMethod": "POST", "headers": headers, "body": body.decode(), "requestContext": {}}
+        return webhook.respond(stage.place, event, lambda: MINUTE_MS)["statusCode"]
+
+    def fill(self, quantity="10"):
+        said = {"kind": "fill", "book": "paper", "venue_id": "v1", "symbol": "SPY", "side": "buy", "quantity": quantity}
+        said |= {"price": "300", "cumulative": quantity, "time": datetime.now(UTC).isoformat(), "client_id": ""}
+        return json.dumps(said).encode()
+
+    def test_a_signed_fill_wakes_decide_and_then_watch_and_is_a_position_in_the_table(self, stage):
+        stage.put(spy(at(stage, 1)))
+        stage.settle()
+        body = self.fill()
+        assert [self.post(stage, body), self.post(stage, body)] == [202, 200]
+        stage.settle()
+        assert stage.calls[-2:] == ["decide", "watch"]
+        views = stage.journal.views("paper")
+        assert views["position/SPY"]["quantity"] == "10"
+        assert [row["price"] for name, row in views.items() if name.startswith("trade/")] == ["300"]
+
+    def test_what_is_not_signed_is_not_heard(self, stage):
+        assert self.post(stage, self.fill(), key=b"another key that is long enough, too") == 401
+        assert stage.changes() == []
+
+
+class TestWatch:
+    def test_a_fill_beyond_its_stop_is_closed_by_deliver(self, ministack, days, tmp_path):
+        run = paper(Buys, days, DAY_NS, bounds=asdict(lifted(stops={"stop_loss": 0.05})))
+        stage = Stage(ministack, run, tmp_path, STRATOFOLD_STRATEGY="tests.cloud.test_functions:Buys").open()
+        stage.replay(limit=1)
+        price = events_of(stage)[-1].close
+        fact = {"venue_id": "v1", "quantity": "7", "price": str(round(price * 2.0, 2)), "cumulative": "7"}
+        said = {"kind": "fill", "book": "paper", "symbol": "SPY", "side": "buy", "client_id": "", **fact}
+        body = json.dumps({**said, "time": "2020-06-02T10:00:00Z"}).encode()
+        assert TestWebhook().post(stage, body) == 202
+        stage.settle()
+        (message,) = stage.journal.outbox("paper")
+        assert (message.side, message.quantity, message.state) == (-1, 7.0, "accepted")
+        assert "stop_loss:SPY" in [alert.key for alert in stage.notifier.alerts]
+
+
+class TestOthers:
+    def test_halt_says_what_holds_and_lifts_nothing(self, stage):
+        said = halt.respond(stage.place, {"scope": "book", "name": "paper", "by": "me"}, lambda: MINUTE_MS)
+        assert (said["scope"], said["state"]) == ("book", HALTED)
+        with pytest.raises(Setup, match="SF886"):
+            halt.respond(stage.place, {"scope": "book", "name": "paper", "state": "active"}, lambda: MINUTE_MS)
+
+    def test_flatten_closes_through_decide_and_deliver(self, stage):
+        stage.replay(limit=4)
+        assert stage.journal.views("paper", "position/")
+        halt.respond(stage.place, {"flatten": "paper", "by": "me"}, lambda: MINUTE_MS)
+        stage.settle()
+        assert [one.side for one in stage.journal.outbox("paper")] == [1, -1]
+
+    def test_archive_seals_what_is_there_and_twice_is_once(self, stage):
+        stage.replay(limit=3)
+        assert archive.respond(stage.place, {"trigger": "archive"}, lambda: MINUTE_MS)["segments"] == 1
+        assert archive.respond(stage.place, {"trigger": "archive"}, lambda: MINUTE_MS)["segments"] == 0
+
+    def test_warm_writes_nothing_and_keeps_the_seat(self, stage):
+        before = stage.journal.head("paper")
+        assert decide.respond(stage.place, {"trigger": "warm"}, lambda: MINUTE_MS) == {"warmed": True}
+        assert deliver.respond(stage.place, {"trigger": "warm"}, lambda: MINUTE_MS) == {"warmed": True}
+        assert (stage.journal.head("paper"), stage.changes()) == (before, [])
+        assert "paper" in stage.place.seats
+
+    def test_a_control_is_seen_by_the_next_claim(self, stage):
+        stage.journal.control("account", Control("symbol", "SPY", HALTED, "a test", "me", 1))
+        stage.replay(limit=4)
+        assert [one.state for one in stage.journal.outbox("paper")] == ["rejected"]
+
+
+def test_each_function_states_its_latency_class():
+    critical = [decide, deliver, halt]
+    assert [one.LATENCY for one in critical] == [latency.CRITICAL] * 3
+    assert {one.LATENCY for one in (ingest, webhook, reconcile, watch)} == {latency.PROMPT}
+    assert {one.LATENCY for one in (archive, warm)} == {latency.BATCH}
+
+
+def test_every_event_in_a_fresh_environment_gives_the_same_book(ministack, days, tmp_path):
+    stage = Stage(ministack, paper(Buys, days, DAY_NS), tmp_path, STRATOFOLD_STRATEGY=spec_of(Buys)).open()
+    once = stage.call
+
+    def fresh(verb, event):
+        stage.place = stage.fresh_place()
+        return once(verb, event)
+
+    stage.call = fresh
+    stage.replay()
+    whole = paper(Buys, days, DAY_NS)
+    desk = whole.run()
+    assert restore_fold(stage.journal, "paper", Buys).save() == desk.fold.save()
+
+
+def test_a_line_says_everything_of_an_event():
+    from stratofold.cloud.market import read
+
+    bar = Bar()
+    bar.time = bar.known = 1_600_000_000_000_000_001
+    bar.close = 0.1 + 0.2
+    told = read(line_of("b", "SPY", bar))
+    assert (told.book, told.symbol, told.event.close, told.event.time) == ("b", "SPY", bar.close, bar.time)
+    assert told.event.open != told.event.open
