@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from stratofold.fold.book import Book
 from stratofold.fold.order import OrderError
 from stratofold.fold.run import CROWDED, finish_run
 from stratofold.fold.run import run as fold_run
-from stratofold.research.plain import plain, plain_feed, plain_sessions
+from stratofold.research.flat.program import flat
+from stratofold.research.plain import plain, plain_feed, plain_sessions, plain_state
 from stratofold.research.seats import Seat
 
 if TYPE_CHECKING:
@@ -185,10 +187,12 @@ def carry(
 
 
 def rest(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> None:
-    """Hear what is left interpreted."""
+    """Hear what is left interpreted: flat where that is worth its while."""
     columns = plain(feed)
-    while fold_run(engine, strategy, columns, stop) == CROWDED:
-        engine.logs.make_room()
+    with plain_state(engine, strategy):
+        hear = flat(engine, strategy, columns, stop - engine.done) or partial(fold_run, engine, strategy, columns)
+        while hear(stop) == CROWDED:
+            engine.logs.make_room()
 
 
 def interpret(run: Run, data: MarketData, stop: int = -1) -> None:

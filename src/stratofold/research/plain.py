@@ -1,20 +1,27 @@
 """Columns of plain Python numbers, for a run that is interpreted.
 
-What comes in: a feed and a calendar, whose columns are arrays for machine code.  What goes out: the same as lists.
-Why so: Python reads a list five times as fast as an array, and NumPy's scalars are slow and behave differently.
+What comes in: a feed, a calendar and the fold's state, whose columns are arrays for machine code.  What goes out: the
+same as lists.
+Why so: Python reads a list five times as fast as an array and writes it ten times as fast, and NumPy's scalars are slow
+and behave differently.
 """
 
 from __future__ import annotations
 
+from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from stratofold.fold.indicators.window import WindowTotal
+from stratofold.research.flat.kinds import names_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stratofold.fold.engine import Feed
+    from stratofold.fold.engine import Engine, Feed
     from stratofold.fold.sessions import Sessions
+    from stratofold.fold.strategy import Strategy
     from stratofold.market.data import MarketData
     from stratofold.market.sessions import Calendar
 
@@ -61,3 +68,30 @@ def plain_sessions(sessions: Sessions, calendar: Calendar) -> Iterator[None]:
     finally:
         for name, column in zip(_TABLE, arrays, strict=True):
             setattr(sessions, name, column)
+
+
+@contextmanager
+def plain_state(engine: Engine, strategy: Strategy) -> Iterator[None]:
+    """Let the fold count in lists instead of arrays meanwhile, in what many bars write to."""
+    arrays = [(thing, name, column) for thing in _counters(engine, strategy) for name, column in _arrays(thing)]
+    for thing, name, column in arrays:
+        setattr(thing, name, column.tolist())
+    try:
+        yield
+    finally:
+        for thing, name, column in arrays:
+            setattr(thing, name, array(column.typecode, getattr(thing, name)))
+
+
+def _counters(engine: Engine, strategy: Strategy) -> Iterator[Any]:
+    """The book, both ledgers, and the strategy's own windows."""
+    yield from (engine.book, engine.book.ledger, engine.venue.ledger)
+    for name in names_of(type(strategy)):
+        value = getattr(strategy, name, None)
+        yield from (each for each in (value if type(value) is list else (value,)) if isinstance(each, WindowTotal))
+
+
+def _arrays(thing: Any) -> list[tuple[str, Any]]:
+    """The arrays of an object, by name."""
+    named = [(name, getattr(thing, name, None)) for name in names_of(type(thing))]
+    return [(name, value) for name, value in named if type(value) is array]

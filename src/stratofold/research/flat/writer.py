@@ -1,0 +1,185 @@
+"""Python text being written: one function after another, with what is known of every name in it.
+
+What comes in: statements and temporaries from `statements`, `expressions` and `calls`.  What goes out: the lines of a
+factory, which is given the roots of a run and returns the function that was asked for.
+"""
+
+from __future__ import annotations
+
+import builtins
+from contextlib import contextmanager
+from math import isfinite
+from types import BuiltinFunctionType, CodeType, FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stratofold.research.flat.kinds import Graph, Kind, Many, Thing, path_text
+from stratofold.research.flat.sources import Source, Unfit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NOTHING = object()
+Line = tuple[int, str, "list[Line] | None"]  # the line it came from, its text, and the block below it
+Fact = tuple[Any, str, object]  # a class or a namespace, a name, and what it meant
+
+
+class Value(NamedTuple):
+    """An expression as text; `is_stable` where reading it later gives the same, `constant` where it is a number."""
+
+    text: str
+    kind: Kind = None
+    is_stable: bool = False
+    constant: Any = NOTHING
+
+
+class Frame:
+    """One function that is being written, alone or into another, and what its names stand for."""
+
+    def __init__(self, source: Source, suffix: str, bound: dict[str, Value]) -> None:
+        """`bound` are the names that stand for something written elsewhere; the others end in `suffix`."""
+        self.source = source
+        self.suffix = suffix
+        self.bound = bound
+        self.kinds: dict[str, Kind] = {}
+        self.scope = source.function.__globals__
+        self.result: str = ""  # the name that takes what is returned
+        self.is_inner = False  # written into another: a return is no return there
+        self.leaves_loop = False  # each return leaves a loop that was put around
+
+
+class Writer:
+    """The text so far."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        constants: dict[tuple[str, str], Any],
+        roots: list[str],
+        function: FunctionType,
+        *,
+        is_whole: bool = True,
+    ) -> None:
+        """For `function`, of things at the paths `roots`.
+
+        `constants` are attributes, by path and name, whose value is the same through the whole run.  Unless it
+        `is_whole`, what few events need is called as it is.
+        """
+        self.graph = graph
+        self.is_whole = is_whole
+        self.constants = constants
+        self.roots = roots
+        self.paths: dict[str, str] = {path: f"{path}_" for path in roots}
+        self.file = function.__code__.co_filename
+        self.names: dict[str, Any] = {"__builtins__": builtins}
+        self.facts: dict[tuple[int, str], Fact] = {}
+        self.codes: dict[FunctionType, CodeType] = {}
+        self.hooks: dict[str, list[str]] = {}  # and what each is given
+        self.functions: list[Line] = []
+        self.written: dict[Any, str] = {}
+        self.stack: list[FunctionType] = []
+        self.out: list[Line] = []
+        self.line = 0
+        self.held = 0  # greater than 0: nothing may be put before the expression being read
+        self._count = 0
+        self._aliases: dict[int, str] = {}
+
+    def rely(self, scope: Any, name: str, value: object) -> None:
+        """Note what a name of a class or a namespace means here."""
+        self.facts[id(scope), name] = (vars(scope) if isinstance(scope, type) else scope, name, value)
+
+    # Names.
+
+    def fresh(self, name: str) -> str:
+        """A name that is not in use."""
+        self._count += 1
+        return f"{name}_{self._count}"
+
+    def at(self, thing: Thing | Many) -> Value:
+        """What lies at the end of a path, as the name that is given to it before the run."""
+        name = self.paths.setdefault(thing.path, thing.path.replace(".", "_") + "_")
+        return Value(name, thing, is_stable=True)
+
+    def alias(self, value: Any, name: str) -> str:
+        """A name for a function, a class or a namespace."""
+        if getattr(builtins, name, None) is value and isinstance(value, (type, BuiltinFunctionType)):
+            return name
+        if id(value) not in self._aliases:
+            self._aliases[id(value)] = alias = f"{name}__{len(self._aliases)}"
+            self.names[alias] = value
+        return self._aliases[id(value)]
+
+    def number(self, value: Any) -> Value:
+        """A number as it is written."""
+        if not isfinite(value):
+            return Value(self.alias(value, "number"), is_stable=True, constant=value)
+        text = repr(value)
+        return Value(f"({text})" if text.startswith("-") else text, is_stable=True, constant=value)
+
+    # Lines.
+
+    def emit(self, text: str, block: list[Line] | None = None) -> None:
+        """One line, with the block below it."""
+        self.out.append((self.line, text, block))
+
+    def keep(self, value: Value, place: int = -1) -> Value:
+        """A value in a name of its own, so that nothing that comes changes it; `place` is where the line goes."""
+        name = self.fresh("kept")
+        self.out.insert(place if place >= 0 else len(self.out), (self.line, f"{name} = {value.text}", None))
+        return Value(name, value.kind, is_stable=True)
+
+    def block(self, work: Callable[[], Any]) -> tuple[list[Line], Any]:
+        """The lines that some work writes, apart, and what it returns."""
+        outer, self.out = self.out, []
+        try:
+            answer = work()
+            return self.out, answer
+        finally:
+            self.out = outer
+
+    @contextmanager
+    def apart(self, function: FunctionType, line: int) -> Iterator[list[Line]]:
+        """A function of its own, whose lines come together in the list given."""
+        outer = self.out, self.line, self.held
+        self.out, self.line, self.held = [], line, 0
+        self.stack.append(function)
+        try:
+            yield self.out
+        finally:
+            self.stack.pop()
+            self.out, self.line, self.held = outer
+
+    # The factory.
+
+    def text(self, answer: str) -> tuple[str, list[int]]:
+        """The factory that returns `answer`, and of each line the one it came from."""
+        roots = ", ".join([*(self.paths[path] for path in self.roots), *(f"{name}_" for name in self.hooks)])
+        rows: list[Line] = [(0, f"def factory({roots}):", None)]
+        rows += [
+            (0, f"    {name} = {self._way(path)}", None) for path, name in self.paths.items() if path not in self.roots
+        ]
+        lines, origins = [], []
+        for line, text in _flat([*rows, *_indented(self.functions), (0, f"    return {answer}", None)], ""):
+            lines.append(text)
+            origins.append(line)
+        return "\n".join(lines) + "\n", origins
+
+    def _way(self, path: str) -> str:
+        """The attributes from a root to the end of a path."""
+        root = max((each for each in self.roots if path.startswith(f"{each}.")), key=len)
+        return path_text(self.paths[root] + path[len(root) :])
+
+
+def _indented(functions: list[Line]) -> list[Line]:
+    """Functions inside the factory."""
+    return [(line, f"    {text}", block and _indented(block)) for line, text, block in functions]
+
+
+def _flat(rows: list[Line], indent: str) -> Iterator[tuple[int, str]]:
+    """Every line with its indentation."""
+    for line, text, block in rows:
+        yield line, indent + text
+        if block is not None:
+            yield from _flat(block or [(line, "    pass", None)], indent + "    ")
+
+
+__all__ = ["NOTHING", "Frame", "Line", "Source", "Unfit", "Value", "Writer"]
