@@ -13,6 +13,7 @@ from pathlib import Path
 
 import typer
 
+import cloud_page
 import lifecycle_page
 import strategy_pages
 from stratofold.cli.app import FREE_OPTIONS, app
@@ -149,6 +150,7 @@ def main() -> int:
     pages = {
         "commands.md": commands_page(),
         "errors.md": errors_page(),
+        "cloud.md": cloud_page.cloud_page(),
         "lifecycle.md": lifecycle_page.page(NOTE),
         "lifecycle.svg": lifecycle_page.diagram(),
         **strategy_pages.pages(NOTE),

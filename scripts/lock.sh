@@ -12,3 +12,4 @@ lock pyproject.toml --group build --group dev --constraint requirements/base.txt
 lock --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt "$@"
 lock --group local-cloud --output-file src/stratofold/cloud/local/requirements.txt "$@"
 lock --group oracles --output-file requirements/oracles.txt "$@"
+lock --group template --output-file requirements/template.txt "$@"

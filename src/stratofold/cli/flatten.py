@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
 from stratofold.cli.home import BookName, Home, HomePath, head_of
 from stratofold.cli.output import Debug, Json, show_json, verb
 from stratofold.cli.status import of_book
@@ -18,13 +19,16 @@ def flatten(
         bool, typer.Option("--dry-run", help="Rehearse: say what would be cancelled and closed.")
     ] = False,
     home: HomePath = None,
+    cloud: Cloud = False,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Cancel what works and close what is held, at market, halted or not; the running book does it, or the next run."""
     from stratofold.adapters.ports import Offer
 
-    journal = Home(home).journal()
+    journal = either(Home(home), cloud=cloud, stack=stack, region=region)
     head = head_of(journal, book)
     now = of_book(journal, head.book)
     if not dry_run:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
 from stratofold.cli.home import Home, HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
 
@@ -22,6 +23,9 @@ def halt(
     reducing: Annotated[bool, typer.Option("--reducing", help="Let what only reduces pass.")] = False,
     reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "the operator said so",
     home: HomePath = None,
+    cloud: Cloud = False,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
@@ -29,7 +33,7 @@ def halt(
     from stratofold.adapters.ports import HALTED, REDUCING
     from stratofold.live.halt import halt as stop
 
-    journal = Home(home).journal()
+    journal = either(Home(home), cloud=cloud, stack=stack, region=region)
     owner = account_of(journal, account)
     now, state = time.time_ns(), REDUCING if reducing else HALTED
     held = stop(journal, owner, scope, name, reason, whoami(), now, stamp("halt", now), state=state)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
 from stratofold.cli.halt import Account, Name, Scope, account_of
 from stratofold.cli.home import Home, HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
@@ -19,13 +20,16 @@ def resume(
     confirm: Annotated[str | None, typer.Option(help="The code that the request gave.")] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "the operator said so",
     home: HomePath = None,
+    cloud: Cloud = False,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Ask for release; then, after `stratofold reconcile` was clean, ask again with --confirm CODE."""
     from stratofold.live.halt import confirm_release, request_release
 
-    journal = Home(home).journal()
+    journal = either(Home(home), cloud=cloud, stack=stack, region=region)
     owner, now = account_of(journal, account), time.time_ns()
     if confirm is not None:
         lifted = confirm_release(journal, owner, scope, name, confirm, whoami(), now, stamp("resume", now))

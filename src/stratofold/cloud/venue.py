@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.network.client import Network
     from stratofold.adapters.ports import Clock, Secrets
 
-KEY, SECRET = "alpaca-key", "alpaca-secret"  # names of secrets, not secrets
+KEY, SECRET = "alpaca-key-id", "alpaca-secret-key"  # names of secrets, as on a laptop, not secrets
 REQUESTS_PER_MINUTE = 200
 
 

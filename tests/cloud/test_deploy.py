@@ -1,0 +1,215 @@
+"""The real template on the emulator: deployed, changed while a book stands in it, rolled back, taken away."""
+
+import json
+
+import boto3
+import pytest
+
+from stratofold.adapters.ports import Entry
+from stratofold.cli.app import run
+from stratofold.cli.cloud_settings import journal_of
+from stratofold.cloud import package
+from stratofold.cloud.stack import FUNCTIONS, Stack
+
+STRATEGY = """
+import stratofold
+
+class Mine(stratofold.Strategy):
+    def on_bars(self, book):
+        pass
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("deploy")
+    (place / "mine.py").write_text(STRATEGY, encoding="utf-8")
+    return place
+
+
+@pytest.fixture(scope="module")
+def at(ministack, folder):
+    """The emulator as this process's AWS; wheels are not asked for, and bytecode is left to who needs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (
+            ministack.environment | {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+        ).items():
+            patch.setenv(name, value)
+        patch.setattr(package, "wheels", lambda *_: [])
+        patch.setattr(package, "bytecode", lambda _: {})
+        patch.chdir(folder)
+        yield ministack
+
+
+@pytest.fixture(scope="module")
+def stands(at):
+    """A stack that stands."""
+    assert run(["deploy", "mine.py:Mine", "--stack", "stands", "--architecture", "x86_64", "--yes", "--json"]) == 0
+    return "stands"
+
+
+def told(capsys, *words):
+    """A command's answer as JSON, and its exit code."""
+    capsys.readouterr()
+    code = run([*words, "--json"])
+    return json.loads(capsys.readouterr().out), code
+
+
+def deployed(capsys, stack, *more):
+    return told(capsys, "deploy", "mine.py:Mine", "--stack", stack, "--architecture", "x86_64", "--yes", *more)
+
+
+def booked(stack, book="main"):
+    """A book in a stack's journal, on an account of its own."""
+    journal = journal_of(Stack(stack, "us-east-1"))
+    journal.create(book, f"of{book}", "g1", [Entry("opened", b"x", b"")])
+    return journal
+
+
+def test_a_stack_stands_and_is_not_made_twice(stands, capsys):
+    said, code = deployed(capsys, stands)
+    assert (code, said["deployed"], said["changes"], said["status"]) == (0, False, [], "CREATE_COMPLETE")
+    assert said["cost"]["at_rest_usd"] == "0.00"
+    standing, code = told(capsys, "cloud", "status", "--stack", stands)
+    assert code == 0
+    assert standing["versions"] == dict.fromkeys(FUNCTIONS, "1")
+    assert standing["dead_letters"] == {"dead": 0, "market-dead.fifo": 0}
+
+
+def test_what_is_deployed_is_what_the_template_says(stands):
+    functions = boto3.client("lambda")
+    held = functions.get_function_configuration(FunctionName=f"{stands}-decide", Qualifier="live")
+    assert (held["Handler"], held["MemorySize"], held["Timeout"]) == (
+        "stratofold.cloud.functions.decide.handler",
+        1769,
+        30,
+    )
+    assert held["Environment"]["Variables"]["STRATOFOLD_STRATEGY"] == "mine:Mine"
+    table = boto3.client("dynamodb").describe_table(TableName=f"{stands}-journal")["Table"]
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    schedules = boto3.client("scheduler").list_schedules(GroupName=stands, MaxResults=100)["Schedules"]
+    assert not [one["Name"] for one in schedules if "Weekdays" in one["Name"]]
+    assert len(schedules) > 50
+
+
+def test_a_plan_that_nobody_wants_leaves_nothing(at, capsys):
+    said, code = told(capsys, "deploy", "mine.py:Mine", "--stack", "never", "--architecture", "x86_64")
+    assert (code, said["deployed"]) == (0, False)
+    assert said["changes"]
+    refused, code = told(capsys, "cloud", "status", "--stack", "never")
+    assert (code, refused["errors"][0]["code"]) == (2, "SFA10")
+
+
+def switched(stack):
+    """Whether the stack has what its switches turn on."""
+    streams = boto3.client("kinesis").list_streams()["StreamNames"]
+    heard = boto3.client("lambda").list_event_source_mappings(FunctionName=f"{stack}-decide:live")[
+        "EventSourceMappings"
+    ]
+    boards = boto3.client("cloudwatch").list_dashboards(DashboardNamePrefix=stack)["DashboardEntries"]
+    return f"{stack}-market" in streams, any(":kinesis:" in one["EventSourceArn"] for one in heard), bool(boards)
+
+
+def test_a_switch_is_turned_while_the_book_stands(stands, capsys):
+    before = booked(stands, "turns").head("turns")
+    assert switched(stands) == (False, False, False)
+    said, code = deployed(capsys, stands, "--set", "Stream=on-demand", "--set", "Dashboard=on")
+    assert (code, said["status"]) == (0, "UPDATE_COMPLETE")
+    assert not [one for one in said["changes"] if one["replaces"] and one["name"] in {"Journal", "Archive"}]
+    assert switched(stands) == (True, True, True)
+    assert journal_of(Stack(stands, "us-east-1")).head("turns") == before
+    deployed(capsys, stands, "--set", "Stream=off", "--set", "Dashboard=off")
+    assert switched(stands) == (False, False, False)
+    assert journal_of(Stack(stands, "us-east-1")).head("turns") == before
+
+
+def test_code_alone_is_replaced_in_seconds_and_taken_back(stands, capsys, folder):
+    before = told(capsys, "cloud", "status", "--stack", stands)[0]["versions"]
+    mine = folder / "mine.py"
+    mine.write_text(STRATEGY + "\nRATE = 2\n", encoding="utf-8")
+    said, code = told(capsys, "deploy", "mine.py:Mine", "--stack", stands, "--code-only")
+    mine.write_text(STRATEGY, encoding="utf-8")
+    assert code == 0
+    assert all(int(version) > int(before[verb]) for verb, version in said["versions"].items())
+    assert told(capsys, "cloud", "status", "--stack", stands)[0]["versions"] == said["versions"]
+    back, code = told(capsys, "cloud", "rollback", "--stack", stands)
+    assert (code, back["versions"]) == (0, {f"{stands}-{verb}": version for verb, version in before.items()})
+    said, code = told(capsys, "cloud", "rollback", "--stack", stands, "--to", "99")
+    assert (code, said["errors"][0]["code"]) == (2, "SFA21")
+
+
+def test_a_deploy_that_fails_leaves_the_running_book_as_it_was(stands, capsys, folder, monkeypatch):
+    before = told(capsys, "cloud", "status", "--stack", stands)[0]["versions"]
+    journal = booked(stands, "runs")
+    monkeypatch.setattr("stratofold.cloud.deploy.put_once", lambda *_: None)  # the package never arrives
+    (folder / "mine.py").write_text(STRATEGY + "\nRATE = 3\n", encoding="utf-8")
+    said, code = deployed(capsys, stands, "--set", "Alarms=none")
+    (folder / "mine.py").write_text(STRATEGY, encoding="utf-8")
+    assert (code, said["errors"][0]["code"]) == (6, "SFA19")
+    assert "left as it was" in said["errors"][0]["why"]
+    standing, _ = told(capsys, "cloud", "status", "--stack", stands)
+    assert standing["versions"] == before
+    assert "runs" in [one["book"] for one in standing["books"]]
+    journal.note("runs", [Entry("event", b"y", b"")])
+    assert boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{stands}-")["MetricAlarms"]
+
+
+def test_a_key_is_kept_where_functions_find_it_and_nowhere_else(stands, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "sys.stdin", type("In", (), {"isatty": lambda _: False, "readline": lambda _: "canary-7f3a\n"})()
+    )
+    said, code = told(capsys, "cloud", "secret", "alpaca-key-id", "--stack", stands)
+    assert (code, said) == (0, {"secret": f"/{stands}/alpaca-key-id"})
+    held = boto3.client("ssm").get_parameter(Name=f"/{stands}/alpaca-key-id", WithDecryption=True)["Parameter"]
+    assert (held["Type"], held["Value"]) == ("SecureString", "canary-7f3a")
+    template = json.dumps(boto3.client("cloudformation").get_template(StackName=stands)["TemplateBody"], default=str)
+    functions = boto3.client("lambda")
+    environments = [
+        functions.get_function_configuration(FunctionName=f"{stands}-{verb}")["Environment"] for verb in FUNCTIONS
+    ]
+    assert "canary" not in template + json.dumps(environments)
+
+
+def test_the_book_in_the_cloud_is_halted_from_here(stands, capsys):
+    journal = booked(stands, "stops")
+    said, code = told(capsys, "halt", "--cloud", "--stack", stands, "--account", "ofstops")
+    assert (code, said["state"]) == (0, "halted")
+    assert [one.state for one in journal_of(Stack(stands, "us-east-1")).controls("ofstops")] == ["halted"]
+    books = {one["book"]: one for one in told(capsys, "cloud", "status", "--stack", stands)[0]["books"]}
+    assert books["stops"]["controls"] == ["account *: halted"]
+    assert journal.head("stops").sequence == books["stops"]["records"]
+
+
+def test_what_is_destroyed_leaves_the_archive_with_every_record_and_nothing_else(at, capsys):
+    deployed(capsys, "ends")
+    booked("ends")
+    boto3.client("s3").put_object(Bucket="ends-drop-000000000000-us-east-1", Key="prices.csv", Body=b"1")
+    boto3.client("ssm").put_parameter(Name="/ends/webhook", Value="x" * 20, Type="SecureString")
+    said, code = told(capsys, "destroy", "--stack", "ends", "--yes")
+    assert (code, said["destroyed"], said["archive"]) == (0, True, "ends-archive-000000000000-us-east-1")
+    assert (said["objects"], said["sealed"]) == (1, 1)
+    assert not [name for name in boto3.client("dynamodb").list_tables()["TableNames"] if name.startswith("ends-")]
+    assert not [
+        one for one in boto3.client("lambda").list_functions()["Functions"] if one["FunctionName"].startswith("ends-")
+    ]
+    assert not boto3.client("ssm").get_parameters_by_path(Path="/ends/")["Parameters"]
+    buckets = [one["Name"] for one in boto3.client("s3").list_buckets()["Buckets"] if one["Name"].startswith("ends-")]
+    assert buckets == ["ends-archive-000000000000-us-east-1"]
+    refused, code = told(capsys, "destroy", "--stack", "ends", "--yes")
+    assert (code, refused["errors"][0]["code"]) == (2, "SFA10")
+
+
+def test_a_region_that_is_not_allowed_is_refused_by_the_template_too(at, capsys, monkeypatch):
+    said, code = deployed(capsys, "abroad", "--region", "ap-south-1")
+    assert (code, said["errors"][0]["code"]) == (2, "SFA07")
+    monkeypatch.setattr("stratofold.cloud.deploy.refuse_region", lambda *_: None)
+    said, code = deployed(capsys, "abroad", "--region", "ap-south-1")
+    assert (code, said["errors"][0]["code"]) == (2, "SFA17")
+    assert "AllowedRegions" in said["errors"][0]["why"]
+
+
+def test_nobody_is_let_in_without_keys(at, capsys, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    said, code = deployed(capsys, "nobody")
+    assert (code, said["errors"][0]["code"]) == (2, "SFA06")

@@ -1,0 +1,254 @@
+"""What the template promises, read off the template: rights, encryption, dead letters, retention, nothing on by default."""
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stratofold.adapters.aws.table import definition
+from stratofold.cloud.permissions import RIGHTS, Right, rights_of
+from stratofold.cloud.stack import FUNCTIONS, SCHEMA
+from tests.cloud_template import loaded, resources, statements
+
+ROOT = Path(__file__).parents[3]
+TEMPLATE = loaded()
+ROLES = {name: one for name, one in resources("AWS::IAM::Role").items() if name != "ClockRole"}
+LAMBDAS = resources("AWS::Serverless::Function")
+# Actions that a service offers on everything or nothing; the reason of each stands in permissions.py.
+UNSCOPED = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+}
+
+
+def test_the_generated_parts_are_current():
+    script = [sys.executable, str(ROOT / "scripts" / "cloud_template.py"), "--check"]
+    checked = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
+def actions(verb):
+    role = ROLES[f"{verb.capitalize()}Role"]
+    return {action for one in statements(role) for action in one["Action"]}
+
+
+def test_every_function_has_a_role_of_its_own():
+    assert {one["Properties"]["Role"]["Fn::GetAtt"][0] for one in LAMBDAS.values()} == set(ROLES)
+    assert len(LAMBDAS) == len(ROLES) == len(FUNCTIONS)
+    assert set(RIGHTS) == set(FUNCTIONS)
+
+
+def test_no_action_is_a_wildcard_and_no_resource_is_everything():
+    for role in ROLES.values():
+        for one in statements(role):
+            assert not [action for action in one["Action"] if "*" in action]
+            if one["Resource"] == "*":
+                assert set(one["Action"]) <= UNSCOPED
+
+
+def test_every_right_on_the_journal_names_its_partitions():
+    for verb in FUNCTIONS:
+        for right in rights_of(verb):
+            if right.service == "dynamodb" and "GetRecords" not in right.actions:
+                assert right.keys, f"{verb} reaches every partition"
+                assert all(re.fullmatch(r"[a-z]+(/\*)?", key) for key in right.keys)
+
+
+# function | service | whether it may
+MATRIX = [
+    ("decide", "ssm", False), ("decide", "secretsmanager", False), ("decide", "sns", False), ("deliver", "s3", False),
+    ("deliver", "ssm", True), ("webhook", "s3", False), ("webhook", "sqs", False), ("halt", "ssm", False), ("archive", "ssm", False),
+    ("ingest", "dynamodb", False), ("warm", "dynamodb", False), ("warm", "lambda", True), ("watch", "ssm", False), ("watch", "sns", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verb", "service", "may"), MATRIX)
+def test_who_may_reach_what(verb, service, may):
+    assert (service in {action.partition(":")[0] for action in actions(verb)}) is may
+
+
+def test_who_decides_reads_no_key_and_who_sends_no_record():
+    decide, deliver = RIGHTS["decide"], RIGHTS["deliver"]
+    assert not {"ssm", "secretsmanager", "kms"} & {right.service for right in decide}
+    read = {key for right in deliver if set(right.actions) & {"GetItem", "Query"} for key in right.keys}
+    assert "records/*" not in read
+
+
+def test_a_right_that_is_widened_is_seen_in_the_template():
+    """The template is made of the table and compared with it, so a right cannot be added to one alone."""
+    wider = Right("dynamodb", ("DeleteTable",), "!GetAtt Journal.Arn", "never")
+    assert "dynamodb:DeleteTable" not in {action for verb in FUNCTIONS for action in actions(verb)}
+    assert wider not in {right for verb in FUNCTIONS for right in rights_of(verb)}
+
+
+def test_the_table_is_the_one_that_the_journal_is_written_for():
+    table = TEMPLATE["Resources"]["Journal"]["Properties"]
+    wanted = definition("any")
+    for name in ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes"):
+        assert table[name] == wanted[name], name
+    assert table["StreamSpecification"]["StreamViewType"] == wanted["StreamSpecification"]["StreamViewType"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert TEMPLATE["Outputs"]["Schema"]["Value"] == str(SCHEMA)
+
+
+def test_the_journal_is_never_replaced_and_the_archive_never_deleted():
+    assert TEMPLATE["Resources"]["Journal"]["UpdateReplacePolicy"] == "Retain"
+    assert TEMPLATE["Resources"]["Archive"]["DeletionPolicy"] == "Retain"
+    kept = {name for name, one in TEMPLATE["Resources"].items() if one.get("DeletionPolicy") == "Retain"}
+    assert kept == {"Archive", "ArchivePolicy"}
+
+
+def test_everything_that_keeps_something_is_encrypted():
+    assert TEMPLATE["Resources"]["Journal"]["Properties"]["SSESpecification"]["SSEEnabled"]
+    for queue in resources("AWS::SQS::Queue").values():
+        assert queue["Properties"]["SqsManagedSseEnabled"]["Fn::If"][2] is True
+    for bucket in resources("AWS::S3::Bucket").values():
+        assert bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    for stream in resources("AWS::Kinesis::Stream").values():
+        assert stream["Properties"]["StreamEncryption"]["EncryptionType"] == "KMS"
+
+
+def test_nothing_is_reached_without_tls():
+    policies = [
+        *resources("AWS::S3::BucketPolicy").values(),
+        *resources("AWS::SQS::QueuePolicy").values(),
+        *resources("AWS::SNS::TopicPolicy").values(),
+    ]
+    for policy in policies:
+        held = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert any(
+            one["Effect"] == "Deny" and one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}} for one in held
+        )
+
+
+def test_every_function_has_a_log_that_ends_and_a_place_for_what_it_cannot_handle():
+    logs = resources("AWS::Logs::LogGroup")
+    assert len(logs) == len(FUNCTIONS)
+    assert all("RetentionInDays" in one["Properties"] for one in logs.values())
+    for name, one in LAMBDAS.items():
+        events = one["Properties"].get("Events", {}).values()
+        streams = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
+        assert all("DestinationConfig" in event and event["BisectBatchOnFunctionError"] for event in streams)
+        assert all(
+            event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+            for event in events
+            if event["Type"] in {"SQS", "DynamoDB"}
+        )
+        sync = {"Halt", "Webhook"} | ({name} if streams or "Market" in one["Properties"].get("Events", {}) else set())
+        assert name in sync or "DeadLetterQueue" in one["Properties"], name
+
+
+def test_a_queue_waits_six_times_as_long_as_who_reads_it():
+    queues = resources("AWS::SQS::Queue")
+    for name, function in (("MarketQueue", "Decide"), ("PushQueue", "Ingest")):
+        assert queues[name]["Properties"]["VisibilityTimeout"] >= 6 * LAMBDAS[function]["Properties"]["Timeout"]
+
+
+def test_at_most_two_functions_read_a_partition_of_the_tables_stream_unless_it_is_said():
+    readers = [
+        name
+        for name, one in LAMBDAS.items()
+        for event in one["Properties"].get("Events", {}).values()
+        if event["Type"] == "DynamoDB"
+    ]
+    assert sorted(readers) == ["Decide", "Deliver", "Watch"]
+
+
+def test_the_environment_holds_names_and_no_keys():
+    held = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert all(name.startswith("STRATOFOLD_") for name in held)
+    assert not [name for name in held if re.search("KEY|TOKEN|PASSWORD", name)]
+    text = json.dumps(TEMPLATE)
+    assert not re.search(r"AKIA[A-Z0-9]{16}|PK[A-Z0-9]{18}|-----BEGIN", text)
+
+
+SWITCHED = (
+    "UseStream",
+    "UseNetwork",
+    "UseCache",
+    "UseDashboard",
+    "UseWaf",
+    "UseSocket",
+    "UseProvisioned",
+    "UseOwnKey",
+    "UseAllAlarms",
+)
+PRICED = (
+    "AWS::Kinesis::Stream", "AWS::EC2::VPCEndpoint", "AWS::ElastiCache::ServerlessCache", "AWS::CloudWatch::Dashboard", "AWS::WAFv2::WebACL",
+    "AWS::ApplicationAutoScaling::ScalableTarget",
+)  # fmt: skip
+
+
+def test_what_has_a_price_at_rest_stands_behind_a_switch_that_is_off():
+    for kind in PRICED:
+        for name, one in resources(kind).items():
+            assert one.get("Condition") in SWITCHED, name
+    off = {
+        name: one["Default"]
+        for name, one in TEMPLATE["Parameters"].items()
+        if name in {"Stream", "Network", "Cache", "Dashboard", "Waf", "PushSocket"}
+    }
+    assert set(off.values()) == {"off"}
+
+
+def test_the_alarms_that_are_on_by_default_are_as_many_as_are_free():
+    alarms = resources("AWS::CloudWatch::Alarm")
+    usual = [one for one in alarms.values() if one["Condition"] == "UseAlarms"]
+    assert len(usual) == 10
+    measured = sum(
+        len([m for m in one["Properties"].get("Metrics", [1]) if m == 1 or "MetricStat" in m])
+        for one in alarms.values()
+    )
+    from stratofold.cloud.cost import ALARM_METRICS
+
+    assert (measured, len(usual)) == (ALARM_METRICS["all"], ALARM_METRICS["free"])
+
+
+def test_every_alarm_is_in_the_runbook():
+    page = (ROOT / "docs" / "cloud.md").read_text(encoding="utf-8").lower()
+    for name, one in resources("AWS::CloudWatch::Alarm").items():
+        heading = re.search(r"See the runbook, ([a-z ]+)\.", one["Properties"]["AlarmDescription"])
+        assert heading, name
+        assert f"### {heading[1]}" in page, heading[1]
+
+
+@pytest.mark.parametrize("verb", FUNCTIONS)
+def test_a_function_has_what_its_latency_class_allows(verb):
+    module = importlib.import_module(f"stratofold.cloud.functions.{verb}")
+    (given,) = [
+        one["Properties"]
+        for one in LAMBDAS.values()
+        if one["Properties"]["Handler"] == f"stratofold.cloud.functions.{verb}.handler"
+    ]
+    latency = module.LATENCY
+    assert given["MemorySize"] <= latency.memory_mb_max
+    assert given["Timeout"] <= latency.timeout_seconds_max
+
+
+def test_the_functions_of_the_critical_class_are_the_ones_that_are_warmed():
+    warmed = [str(right.on) for right in RIGHTS["warm"] if right.service == "lambda"]
+    called = set(re.findall(r"!Ref (\w+)\.Alias", warmed[0]))
+    classes = {
+        verb.capitalize()
+        for verb in FUNCTIONS
+        if importlib.import_module(f"stratofold.cloud.functions.{verb}").LATENCY.warmed
+    }
+    assert called == classes - {"Halt"}
+
+
+def test_the_keys_that_functions_ask_for_are_the_ones_they_may_read():
+    from stratofold.cloud import venue
+    from stratofold.cloud.functions import webhook
+    from stratofold.cloud.permissions import BROKER_KEYS, WEBHOOK_KEYS
+
+    assert (venue.KEY, venue.SECRET) == BROKER_KEYS
+    assert tuple(webhook.KEYS) == WEBHOOK_KEYS
