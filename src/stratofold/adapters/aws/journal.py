@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.account import Account
     from stratofold.adapters.aws.client import Client
+    from stratofold.adapters.aws.hot import Hot
     from stratofold.adapters.aws.table import Item
     from stratofold.adapters.nouns import AccountLimits, Control, Entry, Head, Offer, Record
 
@@ -53,17 +54,21 @@ class Journal:
         table: str,
         bucket: str = "",
         *,
+        hot: Hot | None = None,
         fault: Fault | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """On a table that is there; `bucket` takes what is too large for an item.  Nothing is asked yet.
 
+        With a `hot` store every snapshot that `append` is given lies there, and only some in the table: so a snapshot with
+        every append costs little, and a cold function folds next to nothing again.
         `fault` is called with the verb and "before" or "after", around every commit.
         """
         self._table = Table(aws, table, sleep)
         self._spill = Spill(aws, bucket)
         self._fault = fault
-        self._places = Places(self._table, self._spill)
+        self.hot = hot
+        self._places = Places(self._table, self._spill, hot)
         self._outbox = Outbox(self._table)
         self._inbox = Inbox(self._table)
         self._desks = Desks(self._table)
@@ -73,7 +78,9 @@ class Journal:
 
     def beside(self, fault: Fault | None = None) -> Journal:
         """The same table as another process would see it."""
-        return Journal(self._table.aws, self._table.name, self._spill.bucket, fault=fault, sleep=self._table.sleep)
+        return Journal(
+            self._table.aws, self._table.name, self._spill.bucket, hot=self.hot, fault=fault, sleep=self._table.sleep
+        )
 
     def _write(self, verb: str, build: Callable[[Transaction], Result]) -> Result:
         """What `build` puts into a transaction, written; built again when what it was built on was not so any more.
@@ -423,6 +430,8 @@ class Journal:
     def close(self) -> None:
         """See `ports.Journal`."""
         self._table.aws.close()
+        if self.hot is not None:
+            self.hot.close()
 
 
 def _mark_key(book: str, name: str) -> Key:

@@ -10,8 +10,10 @@ The records of one append are one item: an item costs by the kilobyte, and a rec
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -25,6 +27,7 @@ from stratofold.errors import Setup, Stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from stratofold.adapters.aws.hot import Hot
     from stratofold.adapters.aws.spill import Spill
     from stratofold.adapters.aws.table import Item, Table, Transaction
     from stratofold.adapters.nouns import Entry
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 # Numbers of records that share a partition; what one append writes lies where its last record does.
 BLOCK = 65_536
 RECORDS_MAX = 16_384  # of one append
+# With a hot store, steps from one snapshot that is kept for good to the next: what a reload without it folds at most.
+DURABLE_STEPS = 100
+HOT_PREFIX = "stratofold/state/"
 REGISTRY = Key("stack", "books")
 
 Row = tuple[str, bytes, bytes, bytes]
@@ -39,10 +45,14 @@ _rows = msgspec.msgpack.Decoder(list[Row])
 
 
 class Place(NamedTuple):
-    """A book as remembered: its head, and the steps of which there are snapshots."""
+    """A book as remembered: its head, the steps of which there are snapshots, and what the hot store has of it.
+
+    `hot` is a step, the sequence then, and the hash of the state.
+    """
 
     head: Head
     snapshots: tuple[int, ...] = ()
+    hot: tuple[int, int, str] | None = None
 
 
 def head_key(book: str) -> Key:
@@ -78,16 +88,17 @@ def place_of(item: Item) -> Place:
         item["pk"].partition("/")[2], item["account"], item["generation"], item["epoch"], item["sequence"],
         item["step"], item["chain"], item["holder"],
     )  # fmt: skip
-    return Place(head, tuple(item["snapshots"]))
+    return Place(head, tuple(item["snapshots"]), tuple(item["hot"]) if "hot" in item else None)
 
 
 class Places:
     """The heads, records and snapshots of a table's books."""
 
-    def __init__(self, table: Table, spill: Spill) -> None:
+    def __init__(self, table: Table, spill: Spill, hot: Hot | None) -> None:
         """Nothing is remembered yet."""
         self._table = table
         self._spill = spill
+        self._hot = hot
         self._places: dict[str, Place] = {}
 
     def add(self, transaction: Transaction, book: str, account: str, generation: str, entries: Sequence[Entry]) -> Head:
@@ -170,7 +181,7 @@ class Places:
         # Records may come in between, but not another writer.
         where = {"epoch": place.head.epoch, "pending": None}
         transaction.change(head_key(book), values, where, self._learner(book))
-        transaction.done.append(lambda: self._remember(Place(head, place.snapshots)))
+        transaction.done.append(lambda: self._remember(place._replace(head=head)))
         transaction.moves[head_key(book)] = 1
         return head
 
@@ -197,10 +208,13 @@ class Places:
             before = self.reload(book)
             refuse(before.head, epoch, step)
         was = before.head
-        after, rows = _linked(Place(replace(was, step=was.step + steps), before.snapshots), entries)
+        after, rows = _linked(before._replace(head=replace(was, step=was.step + steps)), entries)
+        if snapshot is not None and self._hot is not None:
+            after = self._warm(transaction, after, snapshot)
+            snapshot = snapshot if _is_due(after) else None
         if snapshot is not None:
             after = self._thinned(after)
-        values = {
+        values: dict[str, Any] = {
             "sequence": after.head.sequence,
             "step": after.head.step,
             "chain": after.head.chain,
@@ -208,6 +222,8 @@ class Places:
         }
         if snapshot is not None:
             values["snapshots"] = list(after.snapshots)
+        if after.hot is not None and after.hot != before.hot:
+            values["hot"] = list(after.hot)
         where = {"epoch": was.epoch, "step": was.step, "sequence": was.sequence, "pending": None}
         if transaction.defers:
             values["pending"] = after.head.sequence
@@ -239,7 +255,14 @@ class Places:
         """The place with a snapshot at its head, and without those that are too close together then."""
         step = place.head.step
         stay = tuple(each for each in place.snapshots if each < step and is_kept(each, step))
-        return Place(place.head, (*stay, step))
+        return place._replace(snapshots=(*stay, step))
+
+    def _warm(self, transaction: Transaction, place: Place, state: bytes) -> Place:
+        """The place with its state in the hot store, which is told when the head has the hash."""
+        digest = sha256(state).hexdigest()
+        if self._hot is not None:
+            transaction.done.append(partial(self._hot.put, HOT_PREFIX + digest, state))
+        return place._replace(hot=(place.head.step, place.head.sequence, digest))
 
     def _keep(self, transaction: Transaction, head: Head, state: bytes, gone: set[int]) -> None:
         """A snapshot of the state at the book's head; older ones that are too close together go."""
@@ -250,13 +273,27 @@ class Places:
 
     def kept(self, book: str, until: int | None) -> tuple[int, int, bytes] | None:
         """The last snapshot not after step `until`."""
-        for step in reversed(self.reload(book).snapshots):
+        place = self.reload(book)
+        found = self._warmed(place, until)
+        if found is not None:
+            return found
+        for step in reversed(place.snapshots):
             if until is None or step <= until:
                 item = self._table.get(_snapshot_key(book, step))
                 # One that is gone was thinned between the two reads; the one before it serves as well.
                 if item is not None:
                     return step, item["sequence"], self._spill.read(item)
         return None
+
+    def _warmed(self, place: Place, until: int | None) -> tuple[int, int, bytes] | None:
+        """What the hot store has, if it is what the head says of it and nothing later is kept for good."""
+        if self._hot is None or place.hot is None:
+            return None
+        step, sequence, digest = place.hot
+        if (until is not None and step > until) or step < max(place.snapshots, default=0):
+            return None
+        state = self._hot.get(HOT_PREFIX + digest)
+        return (step, sequence, state) if state is not None and sha256(state).hexdigest() == digest else None
 
     def records(self, book: str, after: int, limit: int) -> Iterator[Record]:
         """Records after a sequence, a page at a time; without `limit`, to the end as it is when the page is read."""
@@ -284,6 +321,12 @@ class Places:
                     yield Record(book, sequence, *row)
 
 
+def _is_due(place: Place) -> bool:
+    """Whether a snapshot is kept for good as well: the first, and then one in so many steps."""
+    last = place.snapshots[-1] if place.snapshots else -1
+    return place.head.step // DURABLE_STEPS != last // DURABLE_STEPS
+
+
 def _linked(place: Place, entries: Sequence[Entry]) -> tuple[Place, list[Row]]:
     """The place after some records, and their rows."""
     sequence, chain = place.head.sequence, place.head.chain
@@ -292,4 +335,4 @@ def _linked(place: Place, entries: Sequence[Entry]) -> tuple[Place, list[Row]]:
         sequence += 1
         chain = link(chain, sequence, entry.kind, entry.body, entry.envelope)
         rows.append((entry.kind, entry.body, entry.envelope, chain))
-    return Place(replace(place.head, sequence=sequence, chain=chain), place.snapshots), rows
+    return place._replace(head=replace(place.head, sequence=sequence, chain=chain)), rows
