@@ -77,7 +77,7 @@ def test_the_last_value_counts(secrets):
 
 
 def test_what_is_not_there_is_said_with_the_command_that_mends_it(secrets):
-    with pytest.raises(Setup, match=r"SF821(.|\n)*stratofold secret alpaca-key-id"):
+    with pytest.raises(Setup, match=r"SF821(.|\n)*stratofold (cloud )?secret alpaca-key-id"):
         secrets.get("alpaca-key-id")
 
 

@@ -17,6 +17,7 @@ from stratofold.cli import (
     cancel,
     check,
     cloud,
+    cloud_local,
     demo,
     deploy,
     doctor,
@@ -62,6 +63,7 @@ for one in (
 ):  # fmt: skip
     app.command(name=one.__name__)(one)
 app.add_typer(audit.app, name="audit")
+cloud.app.command("local")(cloud_local.local)
 app.add_typer(cloud.app, name="cloud")
 app.command(name="deploy")(deploy.deploy)
 app.command(name="destroy")(deploy.destroy)

@@ -63,7 +63,7 @@ class Secrets:
                 "SF821",
                 f"there is no secret {name}",
                 why=f"it is not at {self._kind}:{self._prefix}",
-                fix=f"put it there: stratofold secret {name} --cloud",
+                fix=f"put it there: stratofold cloud secret {name}",
             ) from None
         self._kept[name] = now, value
         return value

@@ -88,6 +88,10 @@ class LocalCloud:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End everything."""
+        self.close()
+
+    def close(self) -> None:
+        """End everything."""
         self._wake.end()
         for wake in tuple(self._running.values()):
             wake.end()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import socket
 import subprocess
 import tempfile
@@ -28,6 +29,7 @@ START_SECONDS = 60.0
 HOST = "127.0.0.1"
 LAUNCH = Path(__file__).parent / "launch.py"
 REGION = "eu-central-1"
+ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 # What a client on this machine shows; the emulator looks at neither.
 KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": REGION}
 
@@ -57,6 +59,10 @@ class Emulator:
     def __enter__(self) -> Self:
         """Start it and wait until it answers; raises Setup SF771 when it does not."""
         python = python_with()
+        try:
+            socket.create_server((HOST, self.port)).close()
+        except OSError as error:
+            raise self._silent(str(error)) from error
         self._scratch = tempfile.TemporaryDirectory(prefix="stratofold-cloud-")
         log = (self._log or Path(self._scratch.name) / "log").open("ab")
         with log:
@@ -119,10 +125,14 @@ class Emulator:
                 return
             time.sleep(0.05)
         said = Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-        raise Setup(
+        raise self._silent(" / ".join(said) or "it said nothing")
+
+    def _silent(self, why: str) -> Setup:
+        """It did not start."""
+        return Setup(
             "SF771",
             "the emulator of the cloud did not start",
             place=self.url,
-            why=" / ".join(said) or "it said nothing",
+            why=why,
             fix="look at why; if the port is taken, give another one (--port)",
         )

@@ -91,14 +91,14 @@ class Functions:
             },
             timeout_seconds=float(settings["Timeout"]),
             memory_mb=int(settings["MemorySize"]),
+            revision=_revision(settings),
             runtime=settings.get("Runtime", ""),
             reserved=None if reserved is None else int(reserved),
         )
 
     def _unpacked(self, settings: Mapping[str, Any], location: str) -> Path:
-        """The folder with a version's code, known by its hash and what it was deployed with."""
-        marks = json.dumps([settings.get(name) for name in ("CodeSha256", "Environment", "Handler")])
-        place = self._folder / sha256(marks.encode()).hexdigest()[:24]
+        """The folder with a version's code, known by its hash; functions of one package share it."""
+        place = self._folder / sha256(settings["CodeSha256"].encode()).hexdigest()[:24]
         if place.exists():
             return place
         parts = urlsplit(location)
@@ -121,6 +121,14 @@ def parted(reference: str) -> tuple[str, str]:
     if parts[0] == "arn":
         parts = parts[6:]
     return parts[0], parts[1] if len(parts) > 1 else ""
+
+
+def _revision(settings: Mapping[str, Any]) -> str:
+    """What makes two deployments of a function different environments."""
+    marks = [
+        settings.get(name) for name in ("CodeSha256", "Environment", "Handler", "MemorySize", "Timeout", "Version")
+    ]
+    return sha256(json.dumps(marks, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _logging(settings: Mapping[str, str]) -> dict[str, str]:

@@ -47,7 +47,7 @@ class Pool:
 
     def run(self, function: Function, payload: bytes) -> Outcome:
         """One event, from the first to the last; throttled when no environment may be had."""
-        key = (function.arn, str(function.folder))
+        key = (function.arn, function.revision)
         with self._lock:
             busy = self._busy.get(function.name, 0)
             free = self._free.setdefault(key, [])

@@ -45,6 +45,7 @@ class Function(NamedTuple):
     variables: Mapping[str, str]
     timeout_seconds: float
     memory_mb: int
+    revision: str = ""  # what it was deployed with, as a hash: another is another environment
     runtime: str = ""
     reserved: int | None = None  # how many environments at most; None: as many as the account has
 
