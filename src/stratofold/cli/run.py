@@ -41,6 +41,9 @@ def run(
     ] = None,
     state: Annotated[str | None, typer.Option(help="Of a changed book: keep, migrate or rebuild.")] = None,
     acknowledge: Annotated[bool, typer.Option("--acknowledge", help="What changed is meant.")] = False,
+    set_account_limits: Annotated[
+        bool, typer.Option("--set-account-limits", help="What other books state of the account holds no more.")
+    ] = False,
     notify: Annotated[str | None, typer.Option(help="Channels to alert, with commas.")] = None,
     unguarded: Annotated[
         bool, typer.Option("--unguarded", help="No guard around the fold, as in a backtest; lock-step exchanges only.")
@@ -70,7 +73,7 @@ def run(
         stated=stated_limits(config, names, guarded=not unguarded), span_ns=span_ns(bars), capital=capital, warm_days=warm,
         adopt=None if adopt is None else tuple(name for name in jobs.split(adopt) if name != "none"),
         chosen=state, acknowledged=acknowledge, duration_seconds=wait, guarded=not unguarded,
-        channels=tuple(jobs.split(notify)),
+        channels=tuple(jobs.split(notify)), sets_account_limits=set_account_limits,
     )  # fmt: skip
     if live:
         confirm(wanted, keys)

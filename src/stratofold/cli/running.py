@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stratofold.cli.home import strategy_as_run
 from stratofold.cli.venue import refuse_other_account
 from stratofold.errors import Setup, Stop
+from stratofold.live.account_limits import stricter_elsewhere
 from stratofold.live.desk import manifest_of, open_desk
 from stratofold.live.hold import changed_limits, hold_changed, take_up_limits
 from stratofold.live.lockstep import run_in_step
@@ -65,6 +66,7 @@ class Wanted:
     duration_seconds: float | None = None
     guarded: bool = True
     channels: tuple[str, ...] = ()
+    sets_account_limits: bool = False
 
 
 async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Runner, Supervisor], Any]) -> Supervisor:
@@ -83,9 +85,17 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
                 tasks.spawn("presence", presence.keep(venue.clock))
             account = await _asked(venue)
             desk = await _desk(wanted, journal, venue, account)
-            take_up_limits(desk, wanted.stated, venue.clock.now(), acknowledged=wanted.acknowledged)
+            take_up_limits(
+                desk,
+                wanted.stated,
+                venue.clock.now(),
+                acknowledged=wanted.acknowledged,
+                alone=wanted.sets_account_limits,
+            )
             supervisor = _supervisor(desk, home, venue, wanted)
             supervisor.began = began
+            for line in stricter_elsewhere(journal, desk.manifest.account, wanted.stated.account):
+                supervisor.say(line)
             runner = Runner(
                 desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
                 Timers(wanted.strategy.schedule, calendar("XNYS"), desk.manifest.opened), Pace(timer_grace_seconds=2.0),

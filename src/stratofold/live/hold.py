@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import ACTIVE, HALTED, REDUCING, Control
 from stratofold.fold import account as state
+from stratofold.live.account_limits import share_limits
 from stratofold.live.halt import halt, note_controls
 from stratofold.live.risk.limits_config import Difference, digest, require_acknowledged
 from stratofold.live.risk.verdict import HALT, NOTE, REDUCE, REDUCING_ONLY, Breach, reason_name
@@ -95,10 +96,12 @@ def changed_limits(journal: Journal, book: str, stated: Stated, *, acknowledged:
     return require_acknowledged(json.loads(known), stated.rows(), acknowledged=acknowledged) if known else []
 
 
-def take_up_limits(desk: Desk, stated: Stated, now: int, *, acknowledged: bool) -> list[Difference]:
+def take_up_limits(
+    desk: Desk, stated: Stated, now: int, *, acknowledged: bool, alone: bool = False
+) -> list[Difference]:
     """This run's limits instead of the last one's: shown, acknowledged, and reducing only until the first clean reconcile.
 
-    Raises Setup SF894 with every difference when there are some that nobody acknowledged.
+    Of the account the strictest holds that any of its books states, or (`alone`) what this one does.  Raises Setup SF894 with every difference when there are some that nobody acknowledged.
     """
     journal, manifest = desk.journal, desk.manifest
     after = stated.rows()
@@ -106,7 +109,7 @@ def take_up_limits(desk: Desk, stated: Stated, now: int, *, acknowledged: bool) 
     if changed:
         reason = f"limits {digest(after)}: " + "; ".join(map(str, changed))
         _hold(desk, "book", manifest.book, REDUCING, reason, LIMITS, now)
-    journal.limit(manifest.account, stated.account)
+    share_limits(journal, manifest.book, manifest.account, stated.account, alone=alone)
     journal.mark(manifest.book, LIMITS_MARK, json.dumps(after))
     return changed
 
