@@ -29,6 +29,9 @@ REPLACED, CANCEL_REJECTED, BUSTED, CORRECTED, UNKNOWN, REPLACE_REJECTED = range(
 # Command kinds: what the operator says.
 COMMAND_HALT, COMMAND_REDUCE, COMMAND_RESUME, COMMAND_FLATTEN = range(4)
 
+# Sources of an event that a live book was spared, because its strategy, or the fold, has raised on it time and again.
+UNHEARD, LEFT_OUT = -1, -2
+
 NANOSECONDS_A_MINUTE = 60_000_000_000
 
 

@@ -110,6 +110,7 @@ async def _run(
 def told_of_strategy() -> Iterator[None]:
     """Say Setup SF959 where a strategy raised, with its own line."""
     from stratofold.live.decide import PoisonedError
+    from stratofold.live.poison import TRIES_MAX
 
     try:
         yield
@@ -117,7 +118,8 @@ def told_of_strategy() -> Iterator[None]:
         frames = traceback.extract_tb(poisoned.error.__traceback__)
         raise Setup(
             "SF959", f"the strategy raised {poisoned}", place=f"{frames[-1].filename}:{frames[-1].lineno}",
-            why="nothing of that step was written down or sent; the event is kept as evidence",
+            why=f"nothing of that step was written down or sent; the event was tried {poisoned.tries} of {TRIES_MAX} times, "
+            "and after that the book goes on without it, reducing only",
             fix="mend that line, then run again with --acknowledge --state keep: the event is heard once more",
         ) from poisoned  # fmt: skip
 

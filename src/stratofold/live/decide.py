@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
 from stratofold.live.desk import Desk, step_body
+from stratofold.live.poison import spare, spared
 from stratofold.live.protection import entry_of, is_protected
 from stratofold.live.views import views_of
 from stratofold.live.words import client_id, outgoing, request_entry
-from stratofold.wire import event_row, pack
+from stratofold.wire import pack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,7 @@ class PoisonedError(Exception):
         super().__init__(f"{type(error).__name__}: {error}")
         self.heard = heard
         self.error = error
+        self.tries = 1
 
 
 def decide(
@@ -99,6 +101,7 @@ def decide(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
         released=_done(desk, steps), settled=_settled(answers, said), heard=said, views=_views(desk, batch, steps),
+        marks=spared(desk, batch[: len(steps)]),
     )  # fmt: skip
     desk.head = head
     if due:
@@ -121,6 +124,7 @@ def _views(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[st
 
 def _hear(desk: Desk, heard: Heard) -> Step:
     """One event through the fold."""
+    spare(desk, heard.event)
     try:
         return desk.fold.hear(heard.event)
     except Error:
@@ -168,15 +172,6 @@ def settle_apart(desk: Desk, answers: Sequence[Answered]) -> None:
             desk.journal.settle(
                 desk.manifest.book, one.key, one.state, one.answer, [answer.entry], one.offers, one.marks
             )
-
-
-def bury(desk: Desk, poisoned: PoisonedError, now: int) -> None:
-    """Write down an event that the fold cannot hear, and take it out of the inbox; the operator decides what next."""
-    body = {"event": event_row(poisoned.heard.event), "error": str(poisoned), "kind": type(poisoned.error).__name__}
-    handled = [poisoned.heard.inbox] if poisoned.heard.inbox else []
-    desk.head, _ = desk.journal.append(
-        desk.manifest.book, desk.head.epoch, desk.head.step, [desk.entry("dead", body, "decide", now)], handled=handled
-    )
 
 
 def rest(desk: Desk, now: int) -> None:

@@ -14,6 +14,7 @@ import stratofold
 from stratofold.adapters.ports import Entry, Head, Journal
 from stratofold.errors import Stop
 from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, read_beginning
+from stratofold.live.poison import Poison, known_poison
 from stratofold.wire import event_of, event_row, pack, unpack
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Desk:
     artifacts: Mapping[str, object] = field(default_factory=dict)
     snapshot_step: int = 0
     snapshot_every: int = SNAPSHOT_STEPS  # how many steps a restart folds again at most
+    poison: Poison | None = None  # what the book could not hear when it ran last
+    dead: list[str] = field(default_factory=list)  # what was written down as dead, for whoever watches to tell
     deaf: bool = False  # whether the venue's stream of reports was open, and is not
     configuration: str = field(init=False)
 
@@ -98,7 +101,10 @@ def open_desk(
             "SF845", f"book {book} has {head.step} steps, and folding its records gives {fold.steps}",
             why="the journal is damaged, or another process writes to it", fix=f"stratofold audit verify {book}",
         )  # fmt: skip
-    return Desk(journal, manifest, strategy, fold, head, artifacts=artifacts or {}, snapshot_step=fold.steps)
+    return Desk(
+        journal, manifest, strategy, fold, head, artifacts=artifacts or {}, snapshot_step=fold.steps,
+        poison=known_poison(journal, book),
+    )  # fmt: skip
 
 
 def beginning_of(journal: Journal, book: str) -> tuple[int, Beginning]:

@@ -17,6 +17,7 @@ from stratofold.events import (
     CANCEL_REJECTED,
     COMMAND,
     COMMAND_FLATTEN,
+    LEFT_OUT,
     PARTIAL,
     RATE,
     REJECTED,
@@ -24,6 +25,7 @@ from stratofold.events import (
     REPLACED,
     STATUS,
     TIMER,
+    UNHEARD,
     Action,
     Bar,
     Command,
@@ -167,6 +169,12 @@ class Fold:
     def hear(self, event: Event) -> Step:
         """Carry one event through the fold; whatever raises leaves a state that must be thrown away."""
         engine = self.engine
+        if event.source == LEFT_OUT:
+            self.progress.note(event)
+            self.steps += 1
+            return self._step([], [], [])
+        if event.source == UNHEARD:
+            return self._hear_spared(event)
         if isinstance(event, Bar):
             self._hear_bar(event)
         elif isinstance(event, Report):
@@ -180,6 +188,16 @@ class Fold:
         engine.book.busy = False
         self.steps += 1
         return self._step(messages, refused, breaches)
+
+    def _hear_spared(self, event: Event) -> Step:
+        """An event without the strategy: no hook is called, neither for it nor for the group of bars that it would end."""
+        hears, source = self.engine.hears, event.source
+        self.engine.hears, event.source = 0, 0
+        self.engine.bars.pending = False
+        try:
+            return self.hear(event)
+        finally:
+            self.engine.hears, event.source = hears, source
 
     def _hear_bar(self, bar: Bar) -> None:
         """A bar, as the simulation's driver hears it."""

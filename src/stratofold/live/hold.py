@@ -16,13 +16,15 @@ from stratofold.adapters.ports import ACTIVE, HALTED, REDUCING, Control
 from stratofold.fold import account as state
 from stratofold.live.account_limits import share_limits
 from stratofold.live.halt import halt, note_controls
+from stratofold.live.poison import told_spared
 from stratofold.live.risk.limits_config import Difference, digest, require_acknowledged
 from stratofold.live.risk.verdict import HALT, NOTE, REDUCE, REDUCING_ONLY, Breach, reason_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from stratofold.adapters.ports import Journal
+    from stratofold.live.decide import Heard
     from stratofold.live.desk import Desk
     from stratofold.live.fold import Step
     from stratofold.live.risk.limits_config import Stated
@@ -112,6 +114,13 @@ def take_up_limits(
     share_limits(journal, manifest.book, manifest.account, stated.account, alone=alone)
     journal.mark(manifest.book, LIMITS_MARK, json.dumps(after))
     return changed
+
+
+def hold_spared(desk: Desk, heard: Sequence[Heard], now: int) -> list[Control]:
+    """An event that the strategy was spared: reducing only until a person releases the book, who is told."""
+    said = told_spared(desk, heard)
+    desk.dead += said
+    return [one for reason in said for one in _hold(desk, "book", desk.manifest.book, REDUCING, reason, GUARD, now)]
 
 
 def hold_changed(desk: Desk, what: Iterable[str], now: int) -> list[Control]:

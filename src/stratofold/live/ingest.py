@@ -188,6 +188,9 @@ class Ingest:
         self.desk.head, _ = self.desk.journal.append(
             manifest.book, self.desk.head.epoch, self.desk.head.step, [entry], handled=[number]
         )
+        self.desk.dead.append(
+            f"something from {source} could not be understood; its bytes are in record {self.desk.head.sequence}"
+        )
         return None
 
     def _closing(self, body: bytes) -> Command | None:

@@ -45,6 +45,7 @@ async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, pro
     released = await stepper.now()
     clock.time = released.time
     await runner.start()
+    await runner.catch_up()  # what was released to a run that died before it was written down
     await runner.settled()
     count = 0
     while True:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
 from stratofold.errors import Retry
-from stratofold.live.decide import Answered, PoisonedError, bury, decide, rest, settle_apart
+from stratofold.live.decide import Answered, PoisonedError, decide, rest, settle_apart
 from stratofold.live.deliver import answer_entry, asked, judged_again, orphans, settlement
-from stratofold.live.hold import hold_again, hold_broken, hold_deaf
+from stratofold.live.hold import hold_again, hold_broken, hold_deaf, hold_spared
 from stratofold.live.ingest import Ingest
+from stratofold.live.poison import bury
 from stratofold.live.reconcile import Findings, reconcile
 from stratofold.live.siblings import is_siblings
 from stratofold.live.words import offer_of, request_entry
@@ -226,6 +227,7 @@ class Runner:
             heard, left = batch[: decided.count], batch[decided.count :]
             self.watcher.decided(heard, decided, self.clock.monotonic() - began)
             hold_broken(self.desk, decided.steps, self.clock.now())
+            hold_spared(self.desk, heard, self.clock.now())
             self._deliver(decided.messages)
             if answers:  # what they say and is left was put into the inbox
                 answers, left = (), [one for one in left if one.offer is None]
@@ -233,7 +235,7 @@ class Runner:
 
     def _poisoned(self, poisoned: PoisonedError) -> None:
         """Keep the evidence; the fold in memory is spoilt, so the run ends and a restart folds the records again."""
-        bury(self.desk, poisoned, self.clock.now())
+        poisoned.tries = bury(self.desk, poisoned, self.clock.now())
 
     # Deliver.
 

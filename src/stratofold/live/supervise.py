@@ -16,6 +16,7 @@ from stratofold.errors import Retry, Stop
 from stratofold.events import Bar
 from stratofold.live.alerts import CRITICAL, WARNING, Alerts, Condition, alert_body, deliver_alerts, owed, take_over
 from stratofold.live.archive import seal
+from stratofold.live.poison import TRIES_MAX
 from stratofold.live.risk.verdict import ACTION_NAMES, NOTE, Breach, reason_name
 from stratofold.live.watch import Figures, Watch
 from stratofold.live.watchman import Pulse, UnknownSince
@@ -80,6 +81,9 @@ class Supervisor:
         self.skew_seconds = 0.0
         self.clock_asked_at = clock.monotonic()
         self.owed = desk.journal.mark(desk.manifest.book, OWED) or ""
+        if desk.poison is not None:
+            tried = f"{desk.poison.tries} of {TRIES_MAX} times; then the book goes on without it, reducing only"
+            self.happened.append(_dead(f"the last run ended at an event that was tried {tried}"))
         if notifier is not None:
             take_over(self.alerts, self.owed, clock.now())
 
@@ -143,7 +147,8 @@ class Supervisor:
         self.pulse.beat(now)
         await self._compare_clocks(runner)
         told = self.alerts.update(now, self.watch.tick(now, self._figures(runner, now)))
-        happened, self.happened = self.happened, []
+        happened, self.happened = [*self.happened, *map(_dead, self.desk.dead)], []
+        self.desk.dead.clear()
         for condition in happened:
             told += self.alerts.tell(now, condition)
         self._keep_owed()
@@ -222,6 +227,11 @@ def _broken(breach: Breach, names: tuple[str, ...]) -> Condition:
     text = f"{reason} of {whose}: {breach.observed:.10g} against {breach.limit:.10g}; done about it: {action}"
     level = WARNING if breach.action == NOTE else CRITICAL
     return Condition(f"breach:{reason}:{whose}", level, "A limit is broken", text)
+
+
+def _dead(text: str) -> Condition:
+    """Something that could not be heard, and was written down as dead."""
+    return Condition(f"dead:{text}", CRITICAL, "A dead letter", text)
 
 
 def _foreign(name: str) -> Condition:
