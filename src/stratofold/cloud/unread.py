@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from stratofold.cloud.market import KINDS, Told, identity_of, line_of
 from stratofold.cloud.place import say
 from stratofold.events import Timer
-from stratofold.live.decide import bury
 from stratofold.live.hold import hold_poisoned
+from stratofold.live.poison import bury, set_aside
 
 if TYPE_CHECKING:
     from stratofold.cloud.place import Place
@@ -41,8 +41,10 @@ def bury_event(place: Place, seat: Seat, poisoned: PoisonedError) -> str:
     book, now = desk.manifest.book, seat.clock.now()
     name = name_of(seat, event)
     place.dead.put(book, [json.dumps({"line": _payload(seat, event), "why": str(poisoned), "book": book})])
-    if desk.journal.mark(book, f"dead:{name}") is None:
-        bury(desk, poisoned, now)
+    if poisoned.heard.inbox:  # a fact stays: the fold hears it without the strategy
+        bury(desk, poisoned, now, at_once=True)
+    elif desk.journal.mark(book, f"dead:{name}") is None:
+        set_aside(desk, poisoned, now)
         desk.journal.mark(book, f"dead:{name}", str(now))
     hold_poisoned(desk, str(poisoned), now)
     say(dead="event", book=book, why=type(poisoned.error).__name__)

@@ -48,19 +48,30 @@ def known_poison(journal: Journal, book: str) -> Poison | None:
     return Poison(event, code, int(tries))
 
 
-def bury(desk: Desk, poisoned: PoisonedError, now: int) -> int:
-    """Write down what was not heard, and why; returns how often it was tried now."""
+def bury(desk: Desk, poisoned: PoisonedError, now: int, *, at_once: bool = False) -> int:
+    """Write down what was not heard, and why; returns how often it was tried now (`at_once`: as often as it ever is)."""
     event, code = hash_of(poisoned.heard.event), desk.manifest.code
     tries = _tries(desk.poison, event, code)
+    if at_once:
+        tries = max(tries, TRIES_MAX)
+    _write(desk, poisoned, now, tries, {POISON_MARK: f"{event} {code} {tries}"})
+    return tries
+
+
+def set_aside(desk: Desk, poisoned: PoisonedError, now: int) -> None:
+    """Write down what was not heard, where somebody else sees to it that it is passed over."""
+    _write(desk, poisoned, now, 1, {})
+
+
+def _write(desk: Desk, poisoned: PoisonedError, now: int, tries: int, marks: dict[str, str]) -> None:
+    """The record of an event that was not heard."""
     body = {
         "event": event_row(poisoned.heard.event), "error": str(poisoned), "kind": type(poisoned.error).__name__,
         "tries": tries,
     }  # fmt: skip
     desk.head, _ = desk.journal.append(
-        desk.manifest.book, desk.head.epoch, desk.head.step, [desk.entry("dead", body, "decide", now)],
-        marks={POISON_MARK: f"{event} {code} {tries}"},
-    )  # fmt: skip
-    return tries
+        desk.manifest.book, desk.head.epoch, desk.head.step, [desk.entry("dead", body, "decide", now)], marks=marks
+    )
 
 
 def _tries(before: Poison | None, event: str, code: str) -> int:
