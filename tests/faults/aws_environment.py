@@ -35,7 +35,9 @@ class Environment:
         self.busy = False
         self.dead = False
         self.waking = 0
-        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._go, self._back = threading.Lock(), threading.Lock()  # each is held by who waits for it: a baton
+        self._go.acquire()
+        self._back.acquire()
         self._call = None
         self._thread = threading.Thread(target=self._live, daemon=True)
         self._thread.start()
@@ -53,6 +55,23 @@ class Environment:
         self._go.acquire()
         if self.dead:
             raise Crash
+
+    def wait(self):
+        """From within a handler: until somebody wakes it."""
+        self.waking += 1
+        self._back.release()
+        self._go.acquire()
+        if self.dead:
+            raise Crash
+
+    def wake(self):
+        """What it waits for is there."""
+        self.world.at(self.world.now, self._resume, self.waking)
+
+    def crash(self):
+        """From within a handler: it dies here."""
+        self.dead = True
+        raise Crash
 
     def kill(self):
         """It never answers: what it was doing stops where it stands."""

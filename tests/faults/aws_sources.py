@@ -88,22 +88,35 @@ class QueuePoller:
 
     def __init__(self, world, queue, function, *, batch=10):
         self.world, self.queue, self.function, self.batch = world, queue, function, batch
-        queue.wake = lambda: world.after(0.05, self.poll)
+        self.due = 0
+        queue.wake = lambda: self.soon(0.05)
+
+    def soon(self, seconds):
+        """Look again so much later, or when it was to look before that."""
+        due = self.world.now + int(seconds * SECOND)
+        if not self.due or due < self.due:
+            self.due = due
+            self.world.at(due, self._look, due)
+
+    def _look(self, due):
+        if due == self.due:
+            self.due = 0
+            self.poll()
 
     def poll(self):
         letters = self.queue.receive(self.batch)
         if not letters:
             if any(not each.gone for each in self.queue.letters):
-                self.world.after(1.0, self.poll)
+                self.soon(1.0)
             return
         event = {"Records": [self._record(each) for each in letters]}
         if not self.function.invoke(event, lambda answer, error: self._done(letters, answer, error)):
             self.queue.show(letters)
             for each in letters:
                 each.received -= 1
-            self.world.after(1.0, self.poll)
+            self.soon(1.0)
             return
-        self.world.after(0.2, self.poll)
+        self.soon(0.2)
 
     def _record(self, letter):
         return {
@@ -119,12 +132,12 @@ class QueuePoller:
     def _done(self, letters, answer, error):
         # A time-out leaves the messages hidden: they come back when their visibility is over, not when the call failed.
         if isinstance(error, TimeoutError):
-            self.world.after(self.queue.visibility_seconds + 0.1, self.poll)
+            self.soon(self.queue.visibility_seconds + 0.1)
             return
         failed = failed_of(answer, [each.identity for each in letters], error)
         self.queue.delete([each for each in letters if each.identity not in failed])
         self.queue.show([each for each in letters if each.identity in failed])
-        self.world.after(0.1, self.poll)
+        self.soon(5.0 if failed else 0.1)  # it is slowed down by what fails
 
 
 def failed_of(answer, identities, error):
@@ -203,7 +216,7 @@ class StreamPoller:
             return
         left = len(window) - first
         smaller = max(1, left // 2) if self.bisect and error is not None else left
-        self.world.after(0.5 * (tries + 1), self._poll, shard, smaller, tries + 1 if first == 0 else 1)
+        self.world.after(min(60.0, 0.5 * 2**tries), self._poll, shard, smaller, tries + 1 if first == 0 else 1)
 
 
 class Stream:
