@@ -164,11 +164,13 @@ class Stage:
                     if name not in failed:
                         self.aws.json("sqs", "DeleteMessage", {"QueueUrl": self.queue, "ReceiptHandle": receipt})
             changes = self.changes()
+            woken = False
             for verb, wanted in ((decide, "inbox/"), (deliver, "outbox/"), (watch, "book/")):
                 batch = [one for one in changes if wakes(one, wanted)]
                 if batch:
+                    woken = True
                     assert self.call(verb, {"Records": batch}) == set()
-            if not records and not changes:
+            if not records and not woken:
                 return
 
     def call(self, verb, event):

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.network.moments import SECOND_NS, nanoseconds_of
 from stratofold.cloud.market import line_of, tick_of
+from stratofold.fold.strategy import every
 from stratofold.live.desk import manifest_of
+from stratofold.market.sessions import MINUTE_NS, calendar, expand
 
 if TYPE_CHECKING:
     from stratofold.cloud.place import Place
 
 FETCHED = "fetched"  # the mark of how far the market was asked, ns UTC
 OVERLAP_NS = 600 * SECOND_NS  # asked again: a history may have a bar late
+FIVE_MINUTES = every(minutes=5)
 GRACE_SECONDS = 2.0  # what a bar may take to be in the history once it is complete
 
 
@@ -32,9 +35,18 @@ async def fetch(place: Place, book: str, at: str = "") -> int:
     until = min(nanoseconds_of(at), now) if at and not place.replays else now
     if not place.replays:
         await venue.clock.sleep(GRACE_SECONDS - (now - until) / SECOND_NS)
-    after = max(int(journal.mark(book, FETCHED) or 0) - OVERLAP_NS, manifest.opened)
+    last = int(journal.mark(book, FETCHED) or 0)
+    if last and not place.replays:
+        place.metrics.add("schedule_missed", missed(manifest.calendar, last, until))
+    after = max(last - OVERLAP_NS, manifest.opened)
     found = await venue.feed(manifest.span_ns).history(manifest.symbols, after, until)
     lines = [line_of(book, symbol, event) for symbol, event in found]
     place.market.put(book, [*lines, tick_of(book, until)])
     journal.mark(book, FETCHED, str(until))
     return len(lines)
+
+
+def missed(name: str, last: int, until: int) -> int:
+    """How many of a calendar's five minutes lie between two fetches; a minute's delay of either is none."""
+    near = calendar(name).slice(last, until)
+    return len(expand(FIVE_MINUTES, near, last + MINUTE_NS, until - MINUTE_NS))

@@ -88,8 +88,10 @@ WEBHOOK_KEYS = ("webhook", "webhook-next")
 
 RIGHTS: dict[str, tuple[Right, ...]] = {
     "ingest": (
+        reads(BOOK, RECORDS),
+        writes(BOOK),
         Right("sqs", ("SendMessage",), "!GetAtt MarketQueue.Arn", "market events, in order"),
-        Right("kinesis", ("PutRecords",), "!GetAtt MarketStream.Arn", "market events, in order", when="UseStream"),
+        Right("kinesis", ("PutRecord",), "!GetAtt MarketStream.Arn", "market events, in order", when="UseStream"),
         Right("s3", ("GetObject",), '!Sub "arn:${AWS::Partition}:s3:::${AWS::StackName}-drop-${AWS::AccountId}-${AWS::Region}/*"', "files"),
         *knows(*BROKER_KEYS),
         hears_queue("PushQueue"),

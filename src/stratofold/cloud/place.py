@@ -18,14 +18,17 @@ from stratofold.adapters.aws.clock import Clock
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from stratofold.adapters.aws.client import Client
+    from stratofold.adapters.aws.metrics import Metrics
     from stratofold.adapters.ports import Artifacts, Journal, Notifier, Secrets
     from stratofold.cloud.seat import Seat
     from stratofold.cloud.venue import Venue
     from stratofold.fold.strategy import Strategy
     from stratofold.live.alerts import Alerts
+
+    Respond = Callable[["Place", dict[str, Any], Callable[[], int]], dict[str, Any]]
 
 Result = TypeVar("Result")
 
@@ -135,6 +138,13 @@ class Place:
         return Notifier(self.client, self.name("STRATOFOLD_TOPIC"))
 
     @cached_property
+    def metrics(self) -> Metrics:
+        """Numbers for graphs and alarms, by stack."""
+        from stratofold.adapters.aws.metrics import Metrics
+
+        return Metrics({"stack": self.stack})
+
+    @cached_property
     def market(self) -> Outlet:
         """Where market events go: the stream where there is one, else the queue."""
         from stratofold.cloud.outlets import QueueOutlet, StreamOutlet
@@ -179,6 +189,15 @@ def here() -> Place:
     if not _here:
         _here.append(Place(os.environ))
     return _here[0]
+
+
+def invoke(verb: str, respond: Respond, event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """One invocation in this process: its answer, and its numbers for graphs and alarms."""
+    place = here()
+    try:
+        return respond(place, event, context.get_remaining_time_in_millis)
+    finally:
+        place.metrics.flush(verb=verb)
 
 
 def say(**what: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stratofold.cloud.latency import BATCH
-from stratofold.cloud.place import here
+from stratofold.cloud.place import invoke
 from stratofold.live.archive import seal
 from stratofold.wire import pack
 
@@ -19,7 +19,7 @@ LATENCY = BATCH
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("archive", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001

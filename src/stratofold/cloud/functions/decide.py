@@ -11,7 +11,7 @@ from stratofold.cloud import sources
 from stratofold.cloud.hearing import Part, hear, warm
 from stratofold.cloud.latency import CRITICAL
 from stratofold.cloud.market import read
-from stratofold.cloud.place import here
+from stratofold.cloud.place import invoke
 from stratofold.cloud.unread import bury_line
 from stratofold.errors import Setup
 
@@ -26,7 +26,7 @@ MARGIN_MS = 2_000  # with less time than this nothing new is begun
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("decide", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:
@@ -36,6 +36,9 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     left: list[str] = []
     for book, parts in parts_of(place, event).items():
         left += hear(place, book, parts, lambda: remaining_ms() > MARGIN_MS)
+        bars = [one.time for part in parts for one in part.told if one.event is not None]
+        if bars and not place.replays:
+            place.metrics.add("data_age_seconds", (place.clock.now() - max(bars)) / 1e9)
     return sources.failed(left)
 
 

@@ -10,18 +10,19 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from stratofold import __version__
-from stratofold.adapters.ports import READY
+from stratofold.adapters.ports import READY, REJECTED, UNKNOWN
 from stratofold.cloud import sources
 from stratofold.cloud.latency import CRITICAL
-from stratofold.cloud.place import here, say
+from stratofold.cloud.place import invoke, say
 from stratofold.errors import Retry
 from stratofold.live.deliver import deliver
 from stratofold.live.words import request_entry
-from stratofold.wire import pack
+from stratofold.wire import pack, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stratofold.adapters.ports import Answer, Message
     from stratofold.cloud.place import Context, Place
 
 LATENCY = CRITICAL
@@ -30,7 +31,7 @@ BUDGET_MS = 14_000  # the longest that a request and its answer's transaction ta
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("deliver", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:
@@ -63,6 +64,20 @@ async def send(place: Place, book: str, key: str) -> None:
     for claimed in journal.claim(book, head.epoch, [key], now, [request]):
         answer = await deliver(journal, venue.broker, venue.clock, book, claimed, stamp(place, head.epoch))
         say(verb="deliver", key=key, state=answer.state)
+        count(place, claimed, answer)
+
+
+def count(place: Place, message: Message, answer: Answer) -> None:
+    """What graphs and alarms know of an order; how long it took from its decision is told of real time only."""
+    if message.action == "submit":
+        place.metrics.add("orders_sent")
+    if answer.state == REJECTED:
+        place.metrics.add("orders_refused")
+    if answer.state == UNKNOWN:
+        place.metrics.add("orders_unknown")
+    decided = terms_of(message.body).decided
+    if decided and not place.replays:
+        place.metrics.add("order_ms", (place.clock.now() - decided) / 1e6)
 
 
 def stamp(place: Place, epoch: int) -> Callable[[str, int, str], bytes]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.adapters.ports import HALTED, REDUCING, Offer
 from stratofold.cloud.latency import CRITICAL
-from stratofold.cloud.place import here
+from stratofold.cloud.place import invoke
 from stratofold.errors import Setup
 from stratofold.live.halt import halt
 from stratofold.wire import pack
@@ -25,7 +25,7 @@ LATENCY = CRITICAL
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("halt", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001

@@ -15,7 +15,7 @@ from stratofold.cloud.fetch import fetch
 from stratofold.cloud.latency import PROMPT
 from stratofold.cloud.lines import lines_in
 from stratofold.cloud.market import Told, line_of, read, tick_of, told_of
-from stratofold.cloud.place import here, say
+from stratofold.cloud.place import invoke, say
 from stratofold.cloud.unread import bury_line
 from stratofold.errors import Setup
 
@@ -29,7 +29,7 @@ LATENCY = PROMPT
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("ingest", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.adapters.ports import CLAIMED, DROPPED, READY, UNKNOWN, Answer
 from stratofold.cloud.latency import PROMPT
-from stratofold.cloud.place import here, say
+from stratofold.cloud.place import invoke, say
 from stratofold.cloud.telling import tell
 from stratofold.live.alerts import CRITICAL, WARNING, Condition
 from stratofold.live.deliver import deliver, settle
@@ -32,7 +32,7 @@ GONE_NS = 60_000_000_000  # twice the time-out of `deliver`: whoever claimed it 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("reconcile", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001
@@ -41,6 +41,7 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     if place.journal.head(book).holder != place.holder:
         return {"book": book, "passed": "another has the book"}
     found = place.run(compare(place, book))
+    place.metrics.add("orders_unknown", len(found.unknown))
     say(verb="reconcile", book=book, offered=found.offered, unknown=len(found.unknown), breaks=len(found.breaks))
     return {"book": book, "offered": found.offered, "unknown": found.unknown, "breaks": found.breaks}
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from stratofold.cloud.latency import BATCH
-from stratofold.cloud.place import here
+from stratofold.cloud.place import invoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ BODY = json.dumps({"trigger": "warm"}).encode()
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("warm", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001

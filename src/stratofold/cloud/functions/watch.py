@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stratofold.adapters.ports import Offer
 from stratofold.cloud import sources
 from stratofold.cloud.latency import PROMPT
-from stratofold.cloud.place import here, say
+from stratofold.cloud.place import invoke, say
 from stratofold.cloud.telling import tell
 from stratofold.live.alerts import CRITICAL, Condition
 from stratofold.live.desk import read_desk
@@ -32,12 +32,14 @@ LATENCY = PROMPT
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("watch", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001
     """Look at each book that had a fill, once a batch: every fill is a view that is written once."""
-    books = {row.pk.partition("/")[2] for row in sources.rows(event) if row.sk.startswith("view/trade/")}
+    fills = [row for row in sources.rows(event) if row.sk.startswith("view/trade/")]
+    books = {row.pk.partition("/")[2] for row in fills}
+    place.metrics.add("orders_filled", len(fills))
     for book in sorted(books):
         if place.journal.head(book).holder == place.holder:
             place.run(look(place, book))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.cloud import sources
 from stratofold.cloud.latency import PROMPT
-from stratofold.cloud.place import here, say
+from stratofold.cloud.place import invoke, say
 from stratofold.errors import Setup
 from stratofold.live.webhook import Key, receive
 
@@ -25,7 +25,7 @@ KEYS = ("webhook", "webhook-next")  # two while one replaces the other
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """What AWS calls."""
-    return respond(here(), event, context.get_remaining_time_in_millis)
+    return invoke("webhook", respond, event, context)
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001
