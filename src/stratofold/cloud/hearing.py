@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.adapters.aws.clock import StandingClock
 from stratofold.cloud.place import say
-from stratofold.cloud.seat import Seat, take_seat
+from stratofold.cloud.seat import SNAPSHOT_STEPS, Seat, take_seat
 from stratofold.cloud.unread import bury_event
 from stratofold.errors import Error, Retry, Stop
 from stratofold.live.decide import PoisonedError
@@ -78,7 +78,9 @@ def seat_of(place: Place, book: str) -> Seat:
     seat = place.seats.get(book)
     if seat is None:
         clock = StandingClock() if place.replays else place.clock
-        seat = take_seat(place.journal, book, place.strategy, place.holder, clock, place.region)
+        # A state in the cache costs next to nothing, so one is left there with every append.
+        every = SNAPSHOT_STEPS if place.hot is None else 1
+        seat = take_seat(place.journal, book, place.strategy, place.holder, clock, place.region, every)
         place.seats[book] = seat
     return seat
 

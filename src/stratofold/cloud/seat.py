@@ -110,8 +110,9 @@ class Seat:
 
 
 def take_seat(
-    journal: Journal, book: str, strategy: type[Strategy], holder: str, clock: Clock, region: str = "cloud"
-) -> Seat:
+    journal: Journal, book: str, strategy: type[Strategy], holder: str, clock: Clock, region: str = "cloud",
+    snapshot_every: int = SNAPSHOT_STEPS,
+) -> Seat:  # fmt: skip
     """The seat of a book as its records are now.
 
     Raises Stop SF881 where another has the book, Stop SF882 where the package holds other code than the book runs,
@@ -131,8 +132,8 @@ def take_seat(
         if head.step == fold.steps:
             refuse_other_holder(head, holder)
             desk = Desk(
-                journal, manifest, strategy, fold, head, by="decide", region=region, snapshot_every=SNAPSHOT_STEPS,
-                snapshot_step=fold.steps - fold.steps % SNAPSHOT_STEPS,  # the same places, whoever was here before
+                journal, manifest, strategy, fold, head, by="decide", region=region, snapshot_every=snapshot_every,
+                snapshot_step=fold.steps - fold.steps % snapshot_every,  # the same places, whoever was here before
             )  # fmt: skip
             return Seat(desk, clock, Timers(strategy.schedule, calendar(manifest.calendar), manifest.opened))
     raise Retry("SF883", f"book {book} is written faster than it is read", fix="it is tried again by itself")
