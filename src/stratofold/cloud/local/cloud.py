@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -109,6 +110,22 @@ class LocalCloud:
         for source in found - set(self._running):
             self._running[source] = wake = Wake()
             threading.Thread(target=self._poll, args=(source, wake), daemon=True).start()
+
+    def settle(self, seconds: float = 60.0) -> bool:
+        """Wait until nothing wakes anybody any more; False when the time is over before that.
+
+        Everybody looks and finds nothing, and no function was at anything meanwhile: so nobody has anything to write.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            begun = self.pool.begun
+            wakes = tuple(self._running.values())
+            for wake in wakes:
+                wake.set()  # they look side by side
+            found = [wake.quiet(left) for wake in wakes]
+            if all(found) and not self.pool.busy and self.pool.begun == begun:
+                return True
+        return False
 
     def _watch(self) -> None:
         """Look again and again."""

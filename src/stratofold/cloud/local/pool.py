@@ -44,6 +44,12 @@ class Pool:
         self._free: dict[tuple[str, str], list[Sandbox]] = {}
         self._busy: dict[str, int] = {}
         self._all = 0
+        self.begun = 0  # events, since the beginning
+
+    @property
+    def busy(self) -> bool:
+        """Whether a function is at an event."""
+        return any(self._busy.values())
 
     def run(self, function: Function, payload: bytes) -> Outcome:
         """One event, from the first to the last; throttled when no environment may be had."""
@@ -59,6 +65,7 @@ class Pool:
             if sandbox is None and not self._room():
                 return Outcome(THROTTLED, "TooManyRequestsException", throttled=True)
             self._busy[function.name] = busy + 1
+            self.begun += 1
             self._all += sandbox is None
         try:
             if sandbox is None or not sandbox.usable:

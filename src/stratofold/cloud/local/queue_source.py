@@ -60,6 +60,7 @@ class QueueSource:
 
     def _read(self) -> None:
         """One reader."""
+        self._wake.reads()
         while not self._wake.ended:
             seen = self._wake.count
             try:
@@ -67,6 +68,7 @@ class QueueSource:
                 if messages:
                     self._handle(messages)
                 else:
+                    self._wake.found_nothing(seen)
                     self._wake.wait(seen, LOOK_SECONDS)
             except AwsError:
                 self._wake.sleep(LOOK_SECONDS)

@@ -85,6 +85,12 @@ class StreamSource:
 
     def _follow(self, shard: str, start: str) -> None:
         """Read one shard to its end."""
+        self._wake.reads()
+        self._read(shard, start)
+        self._wake.reads_no_more()
+
+    def _read(self, shard: str, start: str) -> None:
+        """Read it."""
         asked = {**self._name(), "ShardId": shard, "ShardIteratorType": start}
         place: str | None = ""
         while not self._wake.ended:
@@ -111,8 +117,9 @@ class StreamSource:
             if following is None:
                 return
             place = following
-            if not records and not self._wake.wait(seen, LOOK_SECONDS):
-                return
+            if not records:
+                self._wake.found_nothing(seen)
+                self._wake.wait(seen, LOOK_SECONDS)
 
     def _fill(self, records: list[dict[str, Any]], place: str | None) -> tuple[list[dict[str, Any]], str | None]:
         """Wait for more, where the mapping has a window and the batch is not full."""

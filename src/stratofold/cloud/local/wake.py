@@ -18,6 +18,7 @@ class Wake:
         """Nothing was written yet."""
         self._changed = threading.Condition()
         self._count = 0
+        self._found_nothing: dict[int, int] = {}
         self.ended = False
 
     @property
@@ -30,6 +31,33 @@ class Wake:
         with self._changed:
             self._count += 1
             self._changed.notify_all()
+
+    def reads(self) -> None:
+        """The thread that says this reads from now on, and has not found nothing yet."""
+        with self._changed:
+            self._found_nothing[threading.get_ident()] = -1
+
+    def reads_no_more(self) -> None:
+        """The thread that says this has come to an end of what it reads."""
+        with self._changed:
+            self._found_nothing.pop(threading.get_ident(), None)
+            self._changed.notify_all()
+
+    def found_nothing(self, seen: int) -> None:
+        """The thread that says this looked, after `seen` times something was written, and there was nothing."""
+        with self._changed:
+            self._found_nothing[threading.get_ident()] = seen
+            self._changed.notify_all()
+
+    def quiet(self, seconds: float) -> bool:
+        """Wait until everybody has looked after now and found nothing; False when the time is over before that."""
+        asked, end = self._count, time.monotonic() + seconds
+        with self._changed:
+            while not self._found_nothing or min(self._found_nothing.values()) < asked:
+                if self.ended or (left := end - time.monotonic()) <= 0:
+                    return self.ended
+                self._changed.wait(left)
+        return True
 
     def end(self) -> None:
         """It is time to end."""

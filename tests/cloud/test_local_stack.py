@@ -1,0 +1,135 @@
+"""The real template on the cloud of this machine: a book trades through it as on a laptop, and every trigger reaches its function."""
+
+import http.client
+import json
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+import stratofold
+from stratofold.adapters.aws.sigv4 import Keys, Request, signed
+from stratofold.cloud.local.cloud import LocalCloud
+from stratofold.cloud.local.emulator import REGION
+from stratofold.live.webhook import SIGNATURE, TIMESTAMP, sign
+from stratofold.strategies import Crossover, Momentum
+from tests.cloud.deployed import until
+from tests.cloud.local_stage import staged
+from tests.cloud.test_receipt import DAY_NS, SLIPPAGE, messages, receipt
+from tests.live_tools import paper
+
+pytestmark = pytest.mark.cloud
+KEY = "a key of at least thirty-two bytes, for the tests"
+QUICK = {"fast": 2, "slow": 3}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    with LocalCloud(log=tmp_path_factory.mktemp("stack") / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def spring():
+    return stratofold.sample("us14").subset(["SPY"], start="2020-03-02", end="2020-03-27")
+
+
+@pytest.fixture(scope="module")
+def stage(cloud, spring):
+    with staged(cloud, Crossover, spring, DAY_NS, numbers=QUICK, secrets={"webhook": KEY}, **SLIPPAGE) as standing:
+        yield standing
+
+
+def test_a_stretch_through_real_processes_is_that_of_the_laptop(stage, spring):
+    laptop = paper(Crossover, spring, DAY_NS, parameters=QUICK, **SLIPPAGE)
+    laptop.run()
+    assert stage.replay() >= 20
+    assert receipt(stage.journal) == receipt(laptop.journal)
+    assert messages(stage.journal) == messages(laptop.journal)
+    assert len(laptop.witness.fills) > 3
+    assert stage.dead_letters() == []
+
+
+@pytest.mark.nightly
+def test_momentum_over_a_year_through_real_processes(cloud):
+    year = stratofold.sample("us14").subset(["SPY", "AAPL"], start="2020-01-01", end="2020-12-31")
+    laptop = paper(Momentum, year, DAY_NS, **SLIPPAGE)
+    laptop.run()
+    with staged(cloud, Momentum, year, DAY_NS, name="year", **SLIPPAGE) as standing:
+        assert standing.replay() > 500
+        assert receipt(standing.journal) == receipt(laptop.journal)
+        assert messages(standing.journal) == messages(laptop.journal)
+
+
+def line(day):
+    """A complete bar of SPY that nobody has told of, as anybody may write it."""
+    when = f"2020-04-{day:02}T20:00:00Z"
+    told = {"book": "paper", "event": "bar", "symbol": "SPY", "time": when, "span": DAY_NS}
+    return json.dumps(told | {"open": 250.0, "high": 251.0, "low": 249.0, "close": 250.5, "volume": 1000.0})
+
+
+def posted(url, body, **headers):
+    """The status that a POST is answered with."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    try:
+        connection.request("POST", parts.path, body.encode(), headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def as_iam(url, body):
+    """The headers of who signs with the keys of a role."""
+    parts = urlsplit(url)
+    asked = Request("POST", parts.netloc, parts.path, (), {}, body.encode())
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return signed(asked, Keys("local", "local"), "execute-api", REGION, moment)
+
+
+def by_queue(stage):
+    stage.aws.json("sqs", "SendMessage", {"QueueUrl": stage.outputs["PushQueueUrl"], "MessageBody": line(1)})
+
+
+def by_file(stage):
+    stage.aws.s3("PUT", stage.outputs["DropBucket"], "april.jsonl", line(2).encode())
+
+
+def by_bus(stage):
+    entry = {"Source": "stratofold.market", "DetailType": "bar", "Detail": line(3)}
+    stage.aws.json("events", "PutEvents", {"Entries": [entry]})
+
+
+def by_http(stage):
+    url = stage.outputs["EventsUrl"]
+    assert posted(url, line(6)) == 403
+    assert posted(url, line(6), **as_iam(url, line(6))) == 202
+
+
+@pytest.mark.parametrize("trigger", [by_queue, by_file, by_bus, by_http], ids=lambda trigger: trigger.__name__)
+def test_a_bar_is_folded_whichever_door_it_comes_by(stage, trigger):
+    """After the stretch before: the door's function passes it on, the queue wakes `decide`, the book goes on a step."""
+    before = stage.journal.head("paper").step
+    trigger(stage)
+    until(lambda: stage.journal.head("paper").step > before, 30.0)
+    assert stage.cloud.settle()
+    assert stage.dead_letters() == []
+
+
+def test_the_webhook_hears_who_has_the_key_and_nobody_else(stage):
+    fill = {"book": "paper", "identity": "f1", "source": "desk", "text": "hello"}
+    body, stamp = json.dumps(fill), str(int(time.time()))
+    url = stage.outputs["WebhookUrl"]
+    assert posted(url, body) == 401
+    wrong = {TIMESTAMP: stamp, SIGNATURE: sign(b"x" * 40, stamp, body.encode())}
+    assert posted(url, body, **wrong) == 401
+    right = {TIMESTAMP: stamp, SIGNATURE: sign(KEY.encode(), stamp, body.encode())}
+    assert posted(url, body, **right) not in {401, 403, 500, 502}
+
+
+def test_warming_leaves_no_trace_in_what_trades(stage):
+    before = stage.journal.head("paper")
+    outcome = stage.function("warm", {})
+    assert outcome["decide"] == {"warmed": True}
+    assert stage.cloud.settle()
+    assert stage.journal.head("paper") == before
