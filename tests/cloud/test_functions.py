@@ -126,6 +126,17 @@ class TestDecide:
         with pytest.raises(Stop, match="SF882"):
             decide.respond(stage.place, kinesis(spy(at(stage, 1))), lambda: MINUTE_MS)
 
+    def test_what_is_not_for_the_book_is_passed_over(self, stage):
+        lines = [
+            spy(at(stage, 0)),
+            spy(at(stage, 1), span=60),
+            spy(at(stage, 1), symbol="QQQ"),
+            spy(at(stage, 1), book="no"),
+        ]
+        assert stage.call(decide, kinesis(*lines)) == set()
+        assert steps(stage) == 0
+        assert [json.loads(one["line"])["book"] for one in stage.dead_letters()] == ["no"]
+
     def test_environments_that_take_turns_write_one_book(self, stage):
         others = [stage.place, stage.fresh_place(), stage.fresh_place()]
         for day in range(1, 10):

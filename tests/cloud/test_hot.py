@@ -8,15 +8,23 @@ import time
 
 import pytest
 
+import stratofold
 from stratofold.adapters.aws.hot import ANSWER_BYTES_MAX, Hot
 from stratofold.adapters.aws.journal import Journal
 from stratofold.adapters.aws.places import DURABLE_STEPS
+from stratofold.cloud.functions import decide
 from stratofold.cloud.local.emulator import free_port
 from stratofold.cloud.local.environment import python_with
+from stratofold.cloud.place import Place
 from stratofold.errors import Setup
+from stratofold.fold.strategy import Strategy
+from stratofold.live.desk import restore_fold
+from tests.cloud.stage import MINUTE_MS, Stage, kinesis
 from tests.cloud.tables import everything, new_journal
+from tests.cloud.test_functions import DAY_NS, at, spy
 from tests.cloud_servers import ORACLES
 from tests.contracts.journals import NOW, TWINS, entry
+from tests.live_tools import paper
 
 pytestmark = pytest.mark.cloud
 
@@ -219,3 +227,31 @@ def test_a_server_that_dies_in_the_middle_is_only_slower(tmp_path, ministack):
     assert journal.head("B").step == 10
     assert journal.snapshot("B") == (1, 1, state(1))
     assert sum(key[1].startswith("snapshot/") for key in everything(ministack, journal._table.name)) == 1
+
+
+class Averages(Strategy):
+    """Remembers the mean of what it has seen."""
+
+    def setup(self):
+        self.count = 0
+        self.mean = 0.0
+
+    def on_bar(self, bar, book):
+        self.count += 1
+        self.mean += (bar.close - self.mean) / self.count
+        book.target_quantity(0, 5.0 if bar.close > self.mean else 0.0)
+
+
+def test_functions_that_begin_cold_find_the_state_of_the_last_step(ministack, server, hot, tmp_path):
+    days = stratofold.sample("us14").subset(["SPY"], start="2020-06-01", end="2020-06-12")
+    names = {"STRATOFOLD_STRATEGY": "tests.cloud.test_hot:Averages", "STRATOFOLD_CACHE": server.url}
+    stage = Stage(ministack, paper(Averages, days, DAY_NS), tmp_path, **names).open()
+    for day, price in enumerate([300.0, 301.0, 299.5, 305.0, 290.0], 1):
+        cold = Place(stage.names)
+        cold.hot = Hot(server.url, timeout_seconds=PATIENT)
+        event = kinesis(spy(at(stage, day), close=price))
+        assert decide.respond(cold, event, lambda: MINUTE_MS) == {"batchItemFailures": []}
+        step, _, kept = cold.journal.snapshot("paper")
+        assert step == stage.journal.head("paper").step == day
+        assert kept == restore_fold(stage.journal, "paper", Averages, use_snapshot=False).save()
+    assert stage.journal.snapshot("paper")[0] == 1

@@ -50,7 +50,7 @@ def dying(journal, after):
 
 
 def rest_of(journal):
-    return [key for key in everything_of(journal) if key[0].startswith("pending/")]
+    return [key for key in everything_of(journal) if key[1].startswith("pending/")]
 
 
 def everything_of(journal):

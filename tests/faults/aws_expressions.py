@@ -142,6 +142,8 @@ class Reader:
             low = self.operand()
             self.take("AND")
             high = self.operand()
+            if compare("<", high, low):
+                raise Invalid("the BETWEEN operator requires the upper bound to be no less than the lower bound")
             return compare(">=", left, low) and compare("<=", left, high)
         if operator == "IN":
             return self._in(left)

@@ -12,10 +12,11 @@ from random import random
 from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.adapters.aws.clock import StandingClock
+from stratofold.cloud.market import line_told
 from stratofold.cloud.place import say
-from stratofold.cloud.seat import Seat, take_seat
-from stratofold.cloud.unread import bury_event
-from stratofold.errors import Error, Retry, Stop
+from stratofold.cloud.seat import SNAPSHOT_STEPS, Seat, take_seat
+from stratofold.cloud.unread import bury_event, bury_line
+from stratofold.errors import Error, Retry, Setup, Stop
 from stratofold.live.decide import PoisonedError
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def hear(place: Place, book: str, parts: Sequence[Part], in_time: Callable[[], b
         except PoisonedError as poisoned:
             leave(place, book)
             barred.add(bury_event(place, seat_of(place, book), poisoned))
+        except Setup as missing:
+            if missing.code != "SF805":
+                raise
+            for one in (told for part in parts for told in part.told):
+                bury_line(place, line_told(one), missing)
+            return []  # there is no such book, and there will be none by trying again
         except Stop as stop:
             leave(place, book)
             say(verb="decide", book=book, stopped=stop.code)
@@ -78,7 +85,9 @@ def seat_of(place: Place, book: str) -> Seat:
     seat = place.seats.get(book)
     if seat is None:
         clock = StandingClock() if place.replays else place.clock
-        seat = take_seat(place.journal, book, place.strategy, place.holder, clock, place.region)
+        # A state in the cache costs next to nothing, so one is left there with every append.
+        every = SNAPSHOT_STEPS if place.hot is None else 1
+        seat = take_seat(place.journal, book, place.strategy, place.holder, clock, place.region, every)
         place.seats[book] = seat
     return seat
 

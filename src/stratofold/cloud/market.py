@@ -69,6 +69,13 @@ def tick_of(book: str, time: int, rank: int = EVERY_TIMER) -> str:
     return msgspec.json.encode({"book": book, "event": TICK, "time": time, "rank": rank}).decode()
 
 
+def line_told(told: Told) -> str:
+    """The line that says what was told."""
+    if told.event is None:
+        return tick_of(told.book, told.time, told.rank)
+    return line_of(told.book, told.symbol, told.event)
+
+
 def identity_of(told: Told) -> str:
     """What makes two tellings of one fact the same, whoever told it: hex digits of its content's hash."""
     if told.event is None:

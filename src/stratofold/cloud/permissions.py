@@ -12,11 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Partitions of the journal's table, by what is in them.
-BOOK, RECORDS, OUTBOX, INBOX, SEEN, ACCOUNT = "book/*", "records/*", "outbox/*", "inbox/*", "seen/*", "account/*"
-NONCE, ONCE = "nonce/*", "once/*"
-EVERY_BOOK = "books"
-
 TABLE = "!GetAtt Journal.Arn"
 TABLE_INDEX = '!Sub "${Journal.Arn}/index/open"'
 TABLE_STREAM = "!GetAtt Journal.StreamArn"
@@ -32,21 +27,47 @@ class Right:
     why: str
     keys: tuple[str, ...] = ()
     when: str = ""
+    rarely: bool = False
 
 
-def reads(*keys: str) -> Right:
-    """Items read by key, and partitions read in order."""
-    return Right("dynamodb", ("GetItem", "Query"), TABLE, "reads", keys)
+# Where the journal keeps things: a word is a partition, `book` every partition `book/...`; `stack` is the list of books.
+SINGLE = ("stack",)
+
+
+def partitions(words: str) -> tuple[str, ...]:
+    """The patterns of some partitions, as a condition of a role names them."""
+    return tuple(sorted(word if word in SINGLE else f"{word}/*" for word in words.split()))
+
+
+def table(why: str = "works on the book", *, rarely: bool = False, **actions: str) -> tuple[Right, ...]:
+    """Rights on the journal, by action: in which partitions.  Actions in the same partitions are one right."""
+    together: dict[str, list[str]] = {}
+    for action, words in actions.items():
+        together.setdefault(words, []).append(action)
+    return tuple(
+        Right("dynamodb", tuple(sorted(names)), TABLE, why, partitions(words), rarely=rarely)
+        for words, names in together.items()
+    )
+
+
+def after_faults(words: str) -> tuple[Right, ...]:
+    """What an answer that was lost, or a race that was, makes a writer read again: anything that it writes."""
+    return table("reads back what it does not know to be written", rarely=True, GetItem=words)
+
+
+def finishes_steps() -> tuple[Right, ...]:
+    """A step of more than a hundred items is finished by who finds it unfinished."""
+    why = "finishes a step that one transaction did not hold"
+    return (
+        *table(why, rarely=True, DeleteItem="pending"),
+        *table(why, rarely=True, GetItem="pending"),
+        *table(why, rarely=True, ConditionCheckItem="book"),
+    )
 
 
 def lists_open() -> Right:
-    """What is not final yet, consistently."""
-    return Right("dynamodb", ("Query",), TABLE_INDEX, "finds what is open", (OUTBOX, INBOX))
-
-
-def writes(*keys: str) -> Right:
-    """Parts of a transaction: a put that must be new, a change, a condition, something that is done."""
-    return Right("dynamodb", ("ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem"), TABLE, "writes", keys)
+    """The messages that are not final yet, consistently."""
+    return Right("dynamodb", ("Query",), TABLE_INDEX, "finds what is open", partitions("outbox"))
 
 
 def hears_table() -> Right:
@@ -67,8 +88,13 @@ def buries() -> Right:
 
 
 def keeps_large() -> Right:
-    """A body over the table's limit goes to S3, once."""
-    return Right("s3", ("GetObject", "PutObject"), '!Sub "${Archive.Arn}/*"', "large records and snapshots")
+    """A body over the table's limit goes to S3, once, by its hash."""
+    return Right("s3", ("GetObject", "PutObject"), '!Sub "${Archive.Arn}/journal/*"', "large bodies", rarely=True)
+
+
+def reads_large() -> Right:
+    """Who reads records finds the large ones there."""
+    return Right("s3", ("GetObject",), '!Sub "${Archive.Arn}/journal/*"', "large bodies", rarely=True)
 
 
 def knows(*names: str) -> tuple[Right, Right]:
@@ -88,8 +114,8 @@ WEBHOOK_KEYS = ("webhook", "webhook-next")
 
 RIGHTS: dict[str, tuple[Right, ...]] = {
     "ingest": (
-        reads(BOOK, RECORDS),
-        writes(BOOK),
+        *table("where the book stands", GetItem="book", Query="records", PutItem="book"),
+        reads_large(),
         Right("sqs", ("SendMessage",), "!GetAtt MarketQueue.Arn", "market events, in order"),
         Right("kinesis", ("PutRecord",), "!GetAtt MarketStream.Arn", "market events, in order", when="UseStream"),
         Right("s3", ("GetObject",), '!Sub "arn:${AWS::Partition}:s3:::${AWS::StackName}-drop-${AWS::AccountId}-${AWS::Region}/*"', "files"),
@@ -98,9 +124,15 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         buries(),
     ),
     "decide": (
-        reads(BOOK, RECORDS, OUTBOX, INBOX, ACCOUNT),
+        *table(
+            GetItem="book stack", Query="account inbox records", PutItem="account book outbox records", UpdateItem="account book",
+            DeleteItem="account book inbox",
+        ),
+        *after_faults("account inbox outbox records"),
+        *table("answers that came before the step", rarely=True, UpdateItem="outbox", BatchGetItem="book inbox outbox seen"),
+        *table("what it heard itself", rarely=True, PutItem="inbox pending seen"),
+        *finishes_steps(),
         lists_open(),
-        writes(BOOK, RECORDS, OUTBOX, INBOX, ACCOUNT),
         keeps_large(),
         hears_table(),
         hears_queue("MarketQueue"),
@@ -108,45 +140,59 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         buries(),
     ),
     "deliver": (
-        reads(BOOK, OUTBOX, ACCOUNT),
-        writes(BOOK, RECORDS, OUTBOX, INBOX, SEEN, ACCOUNT),
+        *table(
+            GetItem="book", BatchGetItem="account book inbox outbox", Query="account", PutItem="account inbox records seen",
+            UpdateItem="account book outbox",
+        ),
+        *table("the venue's own name of a replaced order; a reservation that ends", rarely=True, PutItem="book", DeleteItem="account"),
+        *after_faults("account inbox outbox records seen"),
+        *finishes_steps(),
         *knows(*BROKER_KEYS),
         hears_table(),
         buries(),
     ),
     "webhook": (
-        reads(BOOK),
-        writes(BOOK, INBOX, SEEN, ONCE),
+        *table("offers what was said", GetItem="book", BatchGetItem="inbox seen", PutItem="inbox once seen"),
+        *after_faults("inbox once seen"),
         *knows(*WEBHOOK_KEYS),
     ),
     "reconcile": (
-        reads(BOOK, RECORDS, OUTBOX, INBOX, ACCOUNT),
+        *table(
+            GetItem="book stack", BatchGetItem="account book inbox outbox seen", Query="account inbox records",
+            PutItem="book inbox records seen", UpdateItem="book outbox",
+        ),
+        *table("what a resolved order reserves", rarely=True, UpdateItem="account", PutItem="account", DeleteItem="account"),
+        *after_faults("account inbox outbox records seen"),
+        *finishes_steps(),
         lists_open(),
-        writes(BOOK, RECORDS, OUTBOX, INBOX, SEEN, ACCOUNT),
-        keeps_large(),
+        reads_large(),
         *knows(*BROKER_KEYS),
         Right("sns", ("Publish",), "!Ref Alerts", "tells people"),
         buries(),
     ),
     "watch": (
-        reads(BOOK, RECORDS, OUTBOX, INBOX, ACCOUNT),
-        lists_open(),
-        writes(BOOK, RECORDS, INBOX, SEEN, ACCOUNT),
-        keeps_large(),
+        *table(GetItem="book", BatchGetItem="inbox seen", Query="account records", PutItem="inbox records seen", UpdateItem="book"),
+        *table("holds what broke a limit", rarely=True, GetItem="account stack", PutItem="account", UpdateItem="account"),
+        *after_faults("account inbox records seen"),
+        reads_large(),
         Right("sns", ("Publish",), "!Ref Alerts", "tells people"),
         hears_table(),
         buries(),
     ),
     "archive": (
-        reads(BOOK, RECORDS),
-        writes(BOOK, RECORDS),
-        keeps_large(),
-        Right("s3", ("ListBucket",), "!GetAtt Archive.Arn", "finds the segments there are"),
+        *table("seals records", GetItem="book", Query="records", PutItem="book records", UpdateItem="book"),
+        *after_faults("records"),
+        Right("s3", ("PutObject",), '!Sub "${Archive.Arn}/archive/*"', "segments, each put once"),
+        Right("s3", ("GetObject",), '!Sub "${Archive.Arn}/archive/*"', "a segment that is there already", rarely=True),
+        reads_large(),
         buries(),
     ),
     "halt": (
-        reads(BOOK, ACCOUNT),
-        writes(BOOK, RECORDS, INBOX, SEEN, ACCOUNT),
+        *table(
+            GetItem="account book stack", BatchGetItem="book inbox seen", Query="account", PutItem="account book inbox records seen",
+            UpdateItem="account book",
+        ),
+        *after_faults("inbox records seen"),
     ),
     "warm": (
         Right("lambda", ("InvokeFunction",), "[!Ref Decide.Alias, !Ref Deliver.Alias]", "warms them"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from stratofold.adapters.aws.client import Client
+    from stratofold.adapters.aws.hot import Hot
     from stratofold.adapters.aws.metrics import Metrics
     from stratofold.adapters.ports import Artifacts, Journal, Notifier, Secrets
     from stratofold.cloud.seat import Seat
@@ -114,7 +115,17 @@ class Place:
         """The stack's journal."""
         from stratofold.adapters.aws.journal import Journal
 
-        return Journal(self.client, self.name("STRATOFOLD_TABLE"), self.name("STRATOFOLD_BUCKET"))
+        return Journal(self.client, self.name("STRATOFOLD_TABLE"), self.name("STRATOFOLD_BUCKET"), hot=self.hot)
+
+    @cached_property
+    def hot(self) -> Hot | None:
+        """The cache of states, where the stack has one: Valkey in its network, by TLS, and nowhere the authority."""
+        address = self.names.get("STRATOFOLD_CACHE", "")
+        if not address:
+            return None
+        from stratofold.adapters.aws.hot import Hot
+
+        return Hot(address if "://" in address else f"rediss://{address}")
 
     @cached_property
     def artifacts(self) -> Artifacts:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.aws.clock import StandingClock
 from stratofold.cloud.market import identity_of, rank_of
 from stratofold.errors import Retry, Stop
+from stratofold.events import Bar
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import Desk, manifest_of, restore_fold
 from stratofold.live.hold import hold_broken
@@ -71,10 +72,17 @@ class Seat:
         for one in told:
             self._time(one.time)
             self._timers_until(one.time, one.rank if one.event is None else -1)
-            if one.event is not None and not (self.barred and identity_of(one) in self.barred):
+            if one.event is not None and self._is_for_it(one):
                 self.ingest.admit(one.symbol, one.event)
                 if len(self.ingest.market) >= EVENTS_MAX:
                     self.pump()
+
+    def _is_for_it(self, told: Told) -> bool:
+        """Whether an event is one that this book hears: since it was opened, of its bars' length, and not set aside."""
+        manifest, event = self.desk.manifest, told.event
+        if told.time <= manifest.opened or (isinstance(event, Bar) and event.span != manifest.span_ns):
+            return False
+        return not (self.barred and identity_of(told) in self.barred)
 
     def _timers_until(self, time: int, rank: int) -> None:
         """Hear what is due before a time, and at that time up to a rank, after what came of the market before it."""
@@ -110,8 +118,9 @@ class Seat:
 
 
 def take_seat(
-    journal: Journal, book: str, strategy: type[Strategy], holder: str, clock: Clock, region: str = "cloud"
-) -> Seat:
+    journal: Journal, book: str, strategy: type[Strategy], holder: str, clock: Clock, region: str = "cloud",
+    snapshot_every: int = SNAPSHOT_STEPS,
+) -> Seat:  # fmt: skip
     """The seat of a book as its records are now.
 
     Raises Stop SF881 where another has the book, Stop SF882 where the package holds other code than the book runs,
@@ -131,8 +140,8 @@ def take_seat(
         if head.step == fold.steps:
             refuse_other_holder(head, holder)
             desk = Desk(
-                journal, manifest, strategy, fold, head, by="decide", region=region, snapshot_every=SNAPSHOT_STEPS,
-                snapshot_step=fold.steps - fold.steps % SNAPSHOT_STEPS,  # the same places, whoever was here before
+                journal, manifest, strategy, fold, head, by="decide", region=region, snapshot_every=snapshot_every,
+                snapshot_step=fold.steps - fold.steps % snapshot_every,  # the same places, whoever was here before
             )  # fmt: skip
             return Seat(desk, clock, Timers(strategy.schedule, calendar(manifest.calendar), manifest.opened))
     raise Retry("SF883", f"book {book} is written faster than it is read", fix="it is tried again by itself")

@@ -24,7 +24,7 @@ PART = ITEMS_MAX - 1  # beside the head, which every part is held to
 
 def pending_key(book: str, sequence: int) -> Key:
     """Where the rest of the append is that ended with a sequence."""
-    return Key(f"pending/{book}", f"{sequence:016d}")
+    return Key(f"book/{book}", f"pending/{sequence:016d}")
 
 
 def defer(transaction: Transaction, spill: Spill, key: Key) -> None:
@@ -41,7 +41,7 @@ def finish(table: Table, spill: Spill, head: Key, key: Key) -> None:
     if item is None:
         return
     rest: list[dict[str, Any]] = json.loads(spill.read(item))
-    sequence = int(key.sk)
+    sequence = int(key.sk.partition("/")[2])
     for first in range(0, len(rest), PART):
         # A part that is refused was written by another, or nothing is pending any more.
         table.transact([_check(head, sequence), *rest[first : first + PART]])

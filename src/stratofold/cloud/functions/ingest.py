@@ -14,7 +14,7 @@ from stratofold.cloud import sources
 from stratofold.cloud.fetch import fetch
 from stratofold.cloud.latency import PROMPT
 from stratofold.cloud.lines import lines_in
-from stratofold.cloud.market import Told, line_of, read, tick_of, told_of
+from stratofold.cloud.market import Told, line_told, read, told_of
 from stratofold.cloud.place import invoke, say
 from stratofold.cloud.unread import bury_line
 from stratofold.errors import Setup
@@ -81,8 +81,7 @@ def put(place: Place, told: Iterable[Told]) -> int:
     """Send lines on, each book's together and in order; how many there were."""
     books: dict[str, list[str]] = {}
     for one in told:
-        line = tick_of(one.book, one.time) if one.event is None else line_of(one.book, one.symbol, one.event)
-        books.setdefault(one.book, []).append(line)
+        books.setdefault(one.book, []).append(line_told(one))
     for book, lines in books.items():
         place.market.put(book, lines)
         say(verb="ingest", book=book, lines=len(lines))
