@@ -159,7 +159,7 @@ class Asked:
 
 @pytest.mark.parametrize(("ahead", "refused"), [(61.0, True), (-61.0, True), (0.5, False)])
 def test_a_clock_that_is_off_by_a_minute(ahead, refused):
-    place = SimpleNamespace(broker=Asked(ahead), clock=Clock(), stepper=None)
+    place = SimpleNamespace(broker=Asked(ahead), clock=Clock(), is_real_time=True)
     if not refused:
         assert asyncio.run(_asked(place)).blocked == ""
         return

@@ -1,12 +1,13 @@
 """`stratofold cancel`: every open order at the venue, with nothing but the broker's keys."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stratofold.cli.home import Home, HomePath
+from stratofold.cli.home import Home, HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 from stratofold.errors import Setup
 
@@ -27,7 +28,9 @@ def cancel(
 
     Exit code 3 while some are still open, by the venue's own word.
     """
-    asked, left = asyncio.run(_cancel(Home(home), exchange, keys, live=live))
+    place = Home(home)
+    account, asked, left = asyncio.run(_cancel(place, exchange, keys, live=live))
+    note(place, account, asked, left)
     if json:
         show_json({"asked": asked, "open": left})
     else:
@@ -35,7 +38,22 @@ def cancel(
     return Exit.CHECK_FAILED if left else Exit.DONE
 
 
-async def _cancel(place: Home, exchange: Path | None, keys: str | None, *, live: bool) -> tuple[list[str], list[str]]:
+def note(place: Home, account: str, asked: list[str], left: list[str]) -> None:
+    """Write down in every book of the account that it was said; without a journal, or with a broken one, it counts too."""
+    from stratofold.errors import Error
+    from stratofold.live.halt import note_cancel
+
+    now = time.time_ns()
+    try:
+        note_cancel(place.journal(), account, asked, left, whoami(), now, stamp("cancel", now))
+    except Error as error:
+        if error.code != "SF941":
+            typer.echo(f"the cancel was asked for, and could not be written down: {error}", err=True)
+
+
+async def _cancel(
+    place: Home, exchange: Path | None, keys: str | None, *, live: bool
+) -> tuple[str, list[str], list[str]]:
     """Ask, and ask again what is open."""
     from stratofold.cli.venue import alpaca_venue, answering, exchange_venue, read_ready
     from stratofold.live.halt import cancel_everything
@@ -49,6 +67,6 @@ async def _cancel(place: Home, exchange: Path | None, keys: str | None, *, live:
         raise Setup("SF952", "no venue was named", place="the command line", fix="--exchange FILE, or --keys NAME")
     try:
         with answering("the venue"):
-            return await cancel_everything(venue.broker, venue.account)
+            return venue.account, *await cancel_everything(venue.broker, venue.account)
     finally:
         await venue.network.close()

@@ -1,6 +1,7 @@
 """`stratofold halt`: stop new exposure at once, from any process; `resume` lifts it in two steps."""
 
 import time
+from pathlib import PurePath
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from stratofold.cli.output import Debug, Json, show_json, verb
 
 Account = Annotated[str | None, typer.Option(help="Which account; default: the only one there is.")]
 Scope = Annotated[str, typer.Option(help="account, book, strategy or symbol.")]
+Book = Annotated[str | None, typer.Option(help="One book; the same as --scope book NAME.")]
 Name = Annotated[str, typer.Argument(help="Its name; * is everything.")]
 
 
@@ -19,6 +21,7 @@ def halt(
     name: Name = "*",
     *,
     scope: Scope = "account",
+    book: Book = None,
     account: Account = None,
     reducing: Annotated[bool, typer.Option("--reducing", help="Let what only reduces pass.")] = False,
     reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "the operator said so",
@@ -35,6 +38,7 @@ def halt(
 
     journal = either(Home(home), cloud=cloud, stack=stack, region=region)
     owner = account_of(journal, account)
+    scope, name = meant(journal, owner, scope, name, book)
     now, state = time.time_ns(), REDUCING if reducing else HALTED
     held = stop(journal, owner, scope, name, reason, whoami(), now, stamp("halt", now), state=state)
     said = {"scope": held.scope, "name": held.name, "state": held.state, "reason": held.reason}
@@ -42,6 +46,37 @@ def halt(
         show_json(said)
     else:
         typer.echo(f"{scope} {name} is {held.state}; lift it with: stratofold resume {name!r} --scope {scope}")
+
+
+def meant(journal: Any, account: str, scope: str, name: str, book: str | None) -> tuple[str, str]:
+    """The scope and name that a command line means: a book by its option, a strategy by as much of its name as tells it.
+
+    Raises Setup SF962 where a name tells no strategy, or several, and for a book that is not there.
+    """
+    from stratofold.errors import Setup
+    from stratofold.live.desk import manifest_of
+
+    if book is not None:
+        scope, name = "book", book
+    books = [head.book for head in journal.books() if head.account == account]
+    if scope == "book" and name != "*" and name not in books:
+        raise Setup("SF962", f"there is no book {name} on {account}", why=f"there are: {', '.join(books) or 'none'}")
+    if scope != "strategy" or name == "*":
+        return scope, name
+    specs = sorted({manifest_of(journal, one).strategy for one in books})
+    found = [spec for spec in specs if spec == name] or [spec for spec in specs if _is_called(spec, name)]
+    if len(found) != 1:
+        what = f"{name} is {'the name of several strategies' if found else 'no strategy of a book'}"
+        raise Setup("SF962", what, why=f"there are: {', '.join(specs) or 'none'}", fix="give more of the name")
+    return scope, found[0]
+
+
+def _is_called(spec: str, name: str) -> bool:
+    """Whether a strategy's `file.py:Class` or `module:Class` ends in a name, or its file or module is called so."""
+    place, _, kind = spec.rpartition(":")
+    file = PurePath(place)
+    module = place.rpartition(".")[2] if "/" not in place else ""
+    return spec.endswith((f"/{name}", f".{name}")) or name in (kind, place, file.name, file.stem, module)
 
 
 def account_of(journal: Any, account: str | None) -> str:

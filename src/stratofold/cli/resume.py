@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
-from stratofold.cli.halt import Account, Name, Scope, account_of
+from stratofold.cli.halt import Account, Book, Name, Scope, account_of, meant
 from stratofold.cli.home import Home, HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
 
@@ -16,6 +16,7 @@ def resume(
     name: Name = "*",
     *,
     scope: Scope = "account",
+    book: Book = None,
     account: Account = None,
     confirm: Annotated[str | None, typer.Option(help="The code that the request gave.")] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept.")] = "the operator said so",
@@ -31,6 +32,7 @@ def resume(
 
     journal = either(Home(home), cloud=cloud, stack=stack, region=region)
     owner, now = account_of(journal, account), time.time_ns()
+    scope, name = meant(journal, owner, scope, name, book)
     if confirm is not None:
         lifted = confirm_release(journal, owner, scope, name, confirm, whoami(), now, stamp("resume", now))
         said = {"scope": scope, "name": name, "state": lifted.state}

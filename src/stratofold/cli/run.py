@@ -67,6 +67,7 @@ def run(
     if not names:
         raise Setup("SF951", "no symbols were named", fix="--symbols SPY,AAPL")
     bars = bars or (ready or {}).get("bars") or "1min"
+    thresholds, habits = alert_settings(config)
     wanted = Wanted(
         book=book, strategy=kind, strategy_name=spec_of(kind), symbols=names,
         parameters={name: value for name, value in keywords.items() if name in kind.parameters()},
@@ -74,6 +75,7 @@ def run(
         adopt=None if adopt is None else tuple(name for name in jobs.split(adopt) if name != "none"),
         chosen=state, acknowledged=acknowledge, duration_seconds=wait, guarded=not unguarded,
         channels=tuple(jobs.split(notify)), sets_account_limits=set_account_limits,
+        thresholds=thresholds, habits=habits,
     )  # fmt: skip
     if live:
         confirm(wanted, keys)
@@ -142,6 +144,14 @@ def stated_limits(config: Path | None, symbols: tuple[str, ...], *, guarded: boo
             fix=f"put into {path} what you allow; a paper account of 100,000 could begin with:\n\n{suggested.strip()}",
         )  # fmt: skip
     return stated
+
+
+def alert_settings(config: Path | None) -> Any:
+    """When alerts are raised and how often they are told, as the configuration has it."""
+    from stratofold.live.alert_config import read_alerts
+
+    path = config or Path(FILE_NAME)
+    return read_alerts(path.read_text(encoding="utf-8") if path.is_file() else "", str(path))
 
 
 def refuse_unguarded(ready: dict[str, Any] | None, *, unguarded: bool) -> None:

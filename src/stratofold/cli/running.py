@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stratofold.cli.home import strategy_as_run
 from stratofold.cli.venue import refuse_other_account
 from stratofold.errors import Setup, Stop
 from stratofold.live.account_limits import stricter_elsewhere
+from stratofold.live.alerts import Habits
 from stratofold.live.desk import manifest_of, open_desk
 from stratofold.live.hold import changed_limits, hold_changed, take_up_limits
 from stratofold.live.lockstep import run_in_step
@@ -67,6 +68,8 @@ class Wanted:
     guarded: bool = True
     channels: tuple[str, ...] = ()
     sets_account_limits: bool = False
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    habits: Habits = field(default_factory=Habits)
 
 
 async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Runner, Supervisor], Any]) -> Supervisor:
@@ -118,9 +121,9 @@ async def _asked(venue: Venue) -> AccountState:
     account = await venue.broker.account()
     if account.blocked:
         raise Stop("SF946", f"the account may not trade: {account.blocked}", fix="ask the broker")
-    if venue.stepper is None:
+    if venue.is_real_time:
         skew = (await venue.broker.clock() - venue.clock.now()) / _SECOND_NS
-        if abs(skew) > _SKEW_SECONDS_MAX and type(venue.clock).__name__ == "Clock":
+        if abs(skew) > _SKEW_SECONDS_MAX:
             what = f"the venue's clock is {skew:+.0f} s from ours"
             why = "orders would expire or be stamped at the wrong time"
             raise Stop(
@@ -284,7 +287,7 @@ def shown_difference(changed: dict[str, tuple[object, object]]) -> list[str]:
 def _supervisor(desk: Desk, home: Home, venue: Venue, wanted: Wanted) -> Supervisor:
     """Who watches."""
     near = calendar("XNYS").slice(desk.manifest.opened, desk.manifest.opened + 3_650 * _DAY_NS)
-    usual = Thresholds()
+    usual = wanted.thresholds
     silence = Silence(
         OpenTime(near.opens, near.closes), desk.fold.names, wanted.span_ns, venue.clock.now(),
         grace_seconds=60.0 * venue.speed,
@@ -295,7 +298,7 @@ def _supervisor(desk: Desk, home: Home, venue: Venue, wanted: Wanted) -> Supervi
         heartbeat_seconds=usual.heartbeat_seconds * venue.speed, clock_skew_seconds=usual.clock_skew_seconds * venue.speed,
     )  # fmt: skip
     notifier = home.notifier(list(wanted.channels))
-    return Supervisor(desk, Watch(silence, thresholds), venue.clock, notifier, home.artifacts())
+    return Supervisor(desk, Watch(silence, thresholds), venue.clock, notifier, home.artifacts(), wanted.habits)
 
 
 async def _go(runner: Runner, supervisor: Supervisor, venue: Venue, wanted: Wanted, tasks: Any) -> None:

@@ -35,7 +35,10 @@ _SECOND_NS = 1_000_000_000
 
 @dataclass
 class Venue:
-    """Where orders go and events come from; `stepper` is there when the exchange waits for us."""
+    """Where orders go and events come from; `stepper` is there when the exchange waits for us.
+
+    `is_real_time`: its time is this machine's, so that the two clocks can be compared; a replay's is its own.
+    """
 
     broker: AlpacaBroker
     feed: AlpacaFeed
@@ -44,6 +47,7 @@ class Venue:
     account: str
     stepper: Stepper | None = None
     speed: float = 1.0
+    is_real_time: bool = False
 
 
 class PacedClock:
@@ -141,6 +145,7 @@ def alpaca_venue(home: Home, keys: str, span: str, *, live: bool) -> Venue:
     access = Access(key, secret, LIVE_TRADING_URL, LIVE_STREAM_URL) if live else Access(key, secret)
     made = _alpaca(access, Network(), Clock(), span, requests_per_minute=200)
     made.account = f"{keys}-live" if live else keys
+    made.is_real_time = True
     return made
 
 

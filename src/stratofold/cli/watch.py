@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratofold.cli.home import Home, HomePath, stamp
-from stratofold.cli.job import split
+from stratofold.cli.job import ConfigPath, split
 from stratofold.cli.output import Debug, Json, verb
+from stratofold.cli.run import alert_settings
 
 if TYPE_CHECKING:
     from stratofold.adapters.ports import Alert
@@ -22,6 +23,7 @@ def watch(
     notify: Annotated[str | None, typer.Option(help="Channels to alert, with commas.")] = None,
     every: Annotated[float, typer.Option(help="Seconds between looks.")] = 5.0,
     home: HomePath = None,
+    config: ConfigPath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
@@ -29,7 +31,8 @@ def watch(
     from stratofold.live.watchman import Watchman
 
     place = Home(home)
-    watchman = Watchman(place.journal(), place.notifier(split(notify)), artifacts=place.artifacts())
+    thresholds, habits = alert_settings(config)
+    watchman = Watchman(place.journal(), place.notifier(split(notify)), thresholds, place.artifacts(), habits)
     asyncio.run(_watch(watchman, every, json=json))
 
 

@@ -197,6 +197,17 @@ async def cancel_everything(broker: Broker, account: str) -> tuple[list[str], li
     return asked, [order.venue_id for order in await broker.orders()]
 
 
+def note_cancel(
+    journal: Journal, account: str, asked: Sequence[str], left: Sequence[str], by: str, now: int, envelope: bytes
+) -> None:
+    """Write down in every book of an account that everything was to be cancelled: what was asked, and what is open still."""
+    reason = f"asked to cancel {len(asked)}: {' '.join(asked)}; open still {len(left)}: {' '.join(left)}"
+    said = Control("account", account, "cancel", reason, by, now)
+    for head in journal.books():
+        if head.account == account:
+            journal.note(head.book, [Entry("control", control_body(said), envelope)])
+
+
 def _concerns(control: Control, book: str) -> bool:
     """Whether a control is about a book: only one of the scope `book` may be about another."""
     scope, name = control.scope, control.name

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.ports import CLAIMED, READY, Entry, NoAnswer
 from stratofold.errors import Retry, Stop
 from stratofold.events import Bar
-from stratofold.live.alerts import CRITICAL, WARNING, Alerts, Condition, alert_body, deliver_alerts, owed, take_over
+from stratofold.live.alerts import (
+    CRITICAL,
+    WARNING,
+    Alerts,
+    Condition,
+    Habits,
+    alert_body,
+    deliver_alerts,
+    owed,
+    take_over,
+)
 from stratofold.live.archive import seal
 from stratofold.live.poison import TRIES_MAX
 from stratofold.live.risk.verdict import ACTION_NAMES, NOTE, Breach, reason_name
@@ -59,15 +69,16 @@ class Supervisor:
     """Watches one book; `say` is told each line as it comes."""
 
     def __init__(
-        self, desk: Desk, watch: Watch, clock: Clock, notifier: Notifier | None, artifacts: Artifacts | None
-    ) -> None:
+        self, desk: Desk, watch: Watch, clock: Clock, notifier: Notifier | None, artifacts: Artifacts | None,
+        habits: Habits | None = None,
+    ) -> None:  # fmt: skip
         """Nothing was seen."""
         self.desk = desk
         self.watch = watch
         self.clock = clock
         self.notifier = notifier
         self.artifacts = artifacts
-        self.alerts = Alerts()
+        self.alerts = Alerts(habits or Habits())
         self.picture = Picture()
         self.differences: Sequence[str] = ()
         self.happened: list[Condition] = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import CLAIMED, READY, UNKNOWN, Entry
-from stratofold.live.alerts import Alerts, alert_body, deliver_alerts
+from stratofold.live.alerts import Alerts, Habits, alert_body, deliver_alerts
 from stratofold.live.archive import seal
 from stratofold.live.watch import Figures, Thresholds, Watch
 from stratofold.wire import pack
@@ -75,20 +75,23 @@ class Watchman:
 
     def __init__(
         self, journal: Journal, notifier: Notifier | None = None, thresholds: Thresholds | None = None,
-        artifacts: Artifacts | None = None,
+        artifacts: Artifacts | None = None, habits: Habits | None = None,
     ) -> None:  # fmt: skip
         """Nothing was looked at yet; with `artifacts` whole segments are sealed that a busy run has left."""
         self.artifacts = artifacts
         self.journal = journal
         self.notifier = notifier
         self.thresholds = thresholds or Thresholds()
+        self.habits = habits or Habits()
         self.posts: dict[str, _Post] = {}
 
     async def look(self, now: int, envelope: bytes = b"") -> list[tuple[str, Alert]]:
         """Look once at everything; returns the alerts that are told, each with its book."""
         told: list[tuple[str, Alert]] = []
         for head in self.journal.books():
-            post = self.posts.setdefault(head.book, _Post(Watch(None, self.thresholds), UnknownSince(), Alerts()))
+            post = self.posts.setdefault(
+                head.book, _Post(Watch(None, self.thresholds), UnknownSince(), Alerts(self.habits))
+            )
             alerts = post.alerts.update(now, post.watch.tick(now, self._figures(head.book, post, now)))
             if alerts:
                 stamp = envelope or pack({"wall": now, "by": "watch"})

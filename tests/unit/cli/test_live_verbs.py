@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from stratofold.adapters.embedded.journal import Journal
 from stratofold.cli.app import run
+from stratofold.wire import unpack
 
 LIMITS = """
 [limits]
@@ -171,6 +173,41 @@ def test_a_halt_is_seen_and_lifted_in_two_steps(traded, capsys):
     said(capsys, "reconcile", *home(traded), *venue(traded))
     assert said(capsys, "resume", *home(traded), "--confirm", asked["code"])["state"] == "active"
     assert said(capsys, "status", *home(traded))["books"][0]["state"] == "active"
+
+
+@pytest.mark.parametrize(
+    "name", ["Crossover", "stratofold.strategies.crossover:Crossover", "crossover:Crossover", "crossover"]
+)
+def test_a_strategy_is_halted_by_as_much_of_its_name_as_tells_it(traded, capsys, name):
+    held = said(capsys, "halt", name, "--scope", "strategy", *home(traded))
+    assert (held["scope"], held["state"]) == ("strategy", "halted")
+    full = said(capsys, "halt", "Crossover", "--scope", "strategy", *home(traded))["name"]
+    assert held["name"] == full
+    asked = said(capsys, "resume", name, "--scope", "strategy", *home(traded))
+    said(capsys, "reconcile", *home(traded), *venue(traded))
+    lifted = said(capsys, "resume", name, "--scope", "strategy", "--confirm", asked["code"], *home(traded))
+    assert (lifted["name"], lifted["state"]) == (full, "active")
+
+
+def test_a_book_is_halted_by_its_name_and_one_that_is_not_there_is_an_error(traded, capsys):
+    held = said(capsys, "halt", "--book", "main", *home(traded))
+    assert (held["scope"], held["name"]) == ("book", "main")
+    asked = said(capsys, "resume", "--book", "main", *home(traded))
+    said(capsys, "reconcile", *home(traded), *venue(traded))
+    assert said(capsys, "resume", "--book", "main", "--confirm", asked["code"], *home(traded))["state"] == "active"
+    for words in (["--book", "mian"], ["Corssover", "--scope", "strategy"]):
+        wrong = said(capsys, "halt", *words, *home(traded), code=2)["errors"][0]
+        assert wrong["code"] == "SF962"
+        assert "main" in wrong["why"] or "Crossover" in wrong["why"]
+
+
+def test_breaking_the_glass_is_written_down(traded, capsys):
+    said(capsys, "cancel", *home(traded), *venue(traded))
+    journal = Journal(traded / "home" / "journal.db")
+    controls = [unpack(record.body) for record in journal.records("main") if record.kind == "control"]
+    journal.close()
+    assert controls[-1][0] == "account"
+    assert controls[-1][2:4] == ["cancel", "asked to cancel 0: ; open still 0: "]
 
 
 def test_flatten_is_rehearsed_before_it_is_asked_for(traded, capsys):
