@@ -208,7 +208,7 @@ class Places:
             before = self.reload(book)
             refuse(before.head, epoch, step)
         was = before.head
-        after, rows = _linked(before._replace(head=replace(was, step=was.step + steps)), entries)
+        after, rows = _linked(before, entries, steps)
         if snapshot is not None and self._hot is not None:
             after = self._warm(transaction, after, snapshot)
             snapshot = snapshot if _is_due(after) else None
@@ -327,12 +327,15 @@ def _is_due(place: Place) -> bool:
     return place.head.step // DURABLE_STEPS != last // DURABLE_STEPS
 
 
-def _linked(place: Place, entries: Sequence[Entry]) -> tuple[Place, list[Row]]:
-    """The place after some records, and their rows."""
-    sequence, chain = place.head.sequence, place.head.chain
+def _linked(place: Place, entries: Sequence[Entry], steps: int = 0) -> tuple[Place, list[Row]]:
+    """The place after some records and steps, and the records' rows."""
+    was = place.head
+    sequence, chain = was.sequence, was.chain
     rows = []
     for entry in entries:
         sequence += 1
         chain = link(chain, sequence, entry.kind, entry.body, entry.envelope)
         rows.append((entry.kind, entry.body, entry.envelope, chain))
-    return place._replace(head=replace(place.head, sequence=sequence, chain=chain)), rows
+    # Written out, since `dataclasses.replace` costs more than the rest of this.
+    head = Head(was.book, was.account, was.generation, was.epoch, sequence, was.step + steps, chain, was.holder)
+    return Place(head, place.snapshots, place.hot), rows
