@@ -85,11 +85,11 @@ class MarginRules:
 
     def update(self, symbol: int, book: Book) -> None:
         """The position or the price of a symbol may have changed."""
+        price = _last(symbol, book)
         if self.equities[symbol]:
             held = book.ledger.holdings[symbol].quantity
-            self.maintenance[symbol] = _money(maintenance_of(held, _last(symbol, book)), symbol, book) if held else 0.0
-        part = self._part(symbol, _last(symbol, book), book)
-        self.combined[symbol], self.ordered[symbol], self.cost[symbol] = part
+            self.maintenance[symbol] = _money(maintenance_of(held, price), symbol, book) if held else 0.0
+        self.combined[symbol], self.ordered[symbol], self.cost[symbol] = self._part(symbol, price, book)
 
     def worst(self, book: Book, symbols: Iterable[int] | None = None) -> Worst:
         """The book as it stands with its working orders, at the last prices; only what works of `symbols` is different.
@@ -112,24 +112,31 @@ class MarginRules:
             self.moved[found[-1]] = 0
         return found
 
-    def _part(self, symbol: int, price: float, book: Book) -> Worst:
+    def _part(self, symbol: int, price: float, book: Book) -> tuple[float, float, float]:
         """One symbol's part of `worst`, at a price."""
-        held, buys, sells = book.ledger.holdings[symbol].quantity, book.working_buy[symbol], book.working_sell[symbol]
-        units = buys - min(sells, max(held, 0.0))
-        cost = _money(units * price, symbol, book) if units else 0.0
+        holding = book.ledger.holdings[symbol]
+        multiplier, rate = holding.multiplier, book.ledger.rate[holding.currency]
+        held, buys, sells = holding.quantity, book.working_buy[symbol], book.working_sell[symbol]
+        units = buys - min(sells, max(held, 0.0)) if sells else buys
+        cost = units * price * multiplier * rate if units else 0.0
         if not self.equities[symbol]:
-            return Worst(0.0, 0.0, cost)
+            return 0.0, 0.0, cost
         combined = initial_of(held + buys - sells, price)
         ordered = max(maintenance_of(held + buys, price), maintenance_of(held - sells, price))
-        return Worst(_money(combined, symbol, book), _money(ordered, symbol, book), cost)
+        return combined * multiplier * rate, ordered * multiplier * rate, cost
 
     def _with(self, wish: Wish, worst: Worst, book: Book) -> Worst:
-        """The same with the wish's own symbol at the price that the wish is weighed at."""
-        last, weighed = _last(wish.symbol, book), weighed_at(wish, book)
-        if last == weighed:
+        """The same with the wish's own symbol, whose part `worst` has kept, at the price that the wish is weighed at."""
+        symbol = wish.symbol
+        weighed = weighed_at(wish, book)
+        if weighed == _last(symbol, book):
             return worst
-        there, here = self._part(wish.symbol, weighed, book), self._part(wish.symbol, last, book)
-        return Worst(*(total + new - old for total, new, old in zip(worst, there, here, strict=True)))
+        initial, moment, cost = self._part(symbol, weighed, book)
+        return Worst(
+            worst.initial + initial - self.combined[symbol],
+            worst.moment + moment - self.ordered[symbol],
+            worst.cost + cost - self.cost[symbol],
+        )
 
     def verdict(self, now: int, wish: Wish, worst: Worst, book: Book, *, intraday: bool) -> Verdict:
         """Refuses what opens an equity and is not covered: by 2,000 dollars, by half, and (`intraday`) at every moment."""
