@@ -35,7 +35,7 @@ class Home:
         """Nothing is opened or made yet."""
         self.path = path or Path(os.environ.get("STRATOFOLD_HOME", ".stratofold"))
 
-    def journal(self, *, make: bool = False) -> Journal:
+    def journal(self, *, make: bool = False, glance_seconds: float = 0.0) -> Journal:
         """The journal; raises Setup SF941 when there is none and it should not be made."""
         from stratofold.adapters.embedded.journal import Journal
 
@@ -49,7 +49,7 @@ class Home:
                 fix="give the folder with --home, or start one: stratofold run",
             )
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Journal(file)
+        return Journal(file, glance_seconds=glance_seconds)
 
     def artifacts(self) -> Artifacts:
         """The archive's segments, models and reports."""

@@ -25,14 +25,13 @@ class Desks:
     def __init__(self, store: Store) -> None:
         """Nothing is read yet."""
         self._store = store
-        self._version = -1
         self._accounts: dict[str, Account] = {}
         self._controls: dict[str, list[Control]] = {}
         store.forgets.append(self._forget)
 
     def account(self, name: str) -> Account:
         """One account as the file has it now; to be called inside a transaction."""
-        self._look()
+        self._store.look()
         found = self._accounts.get(name)
         if found is None:
             found = self._accounts[name] = self._load(name)
@@ -41,13 +40,6 @@ class Desks:
     def _forget(self) -> None:
         self._accounts.clear()
         self._controls.clear()
-
-    def _look(self) -> None:
-        """Forget what was remembered when another process has committed."""
-        version = self._store.version()
-        if version != self._version:
-            self._forget()
-            self._version = version
 
     def _load(self, name: str) -> Account:
         rows = self._store.execute(
@@ -121,7 +113,7 @@ class Desks:
 
     def controls(self, account: str) -> list[Control]:
         """What was said last of each scope, oldest first."""
-        self._look()
+        self._store.look()
         found = self._controls.get(account)
         if found is None:
             rows = self._store.read(

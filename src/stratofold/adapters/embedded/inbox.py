@@ -27,7 +27,6 @@ class Inbox:
     def __init__(self, store: Store) -> None:
         """Of one store."""
         self._store = store
-        self._version = -1
         self._waiting: dict[int, dict[int, Offer]] = {}  # by book, then by number, in order
         store.forgets.append(self._waiting.clear)
 
@@ -72,10 +71,7 @@ class Inbox:
 
     def waiting(self, book: int, limit: int) -> list[Offer]:
         """What nobody has handled."""
-        version = self._store.version()
-        if version != self._version:
-            self._waiting.clear()
-            self._version = version
+        self._store.look()
         if book not in self._waiting:
             self._waiting[book] = self._load(book)
         return list(islice(self._waiting[book].values(), limit))

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+MARKS_MAX = 100_000  # remembered
+
 
 class Journal:
     """See `ports.Journal`; it keeps no views, since whoever may read the file can fold it."""
@@ -39,16 +41,20 @@ class Journal:
     keeps_views = False
 
     def __init__(
-        self, path: str | Path = MEMORY, *, fault: Fault | None = None, busy_seconds: float = BUSY_SECONDS
-    ) -> None:
+        self, path: str | Path = MEMORY, *, fault: Fault | None = None, busy_seconds: float = BUSY_SECONDS,
+        glance_seconds: float = 0.0,
+    ) -> None:  # fmt: skip
         """Open or create the file at `path`; raises Stop SF803, SF806, SF807, Setup SF808, SF816, Retry SF814.
 
         `fault` is called with the verb and "before" or "after", around every commit; another process's commit is waited
-        for `busy_seconds` long.
+        for `busy_seconds` long.  What controls, marks and the inbox say may be `glance_seconds` old where another process
+        has committed since; nothing is claimed on what is old.
         """
         self.fault = fault
         self.mine = 0
-        self._store = Store(path, busy_seconds)
+        self._store = Store(path, busy_seconds, glance_seconds)
+        self._marks: dict[tuple[str, str], str | None] = {}
+        self._store.forgets.append(self._marks.clear)
         self._places = Places(self._store)
         self._outbox = Outbox(self._store)
         self._inbox = Inbox(self._store)
@@ -279,12 +285,21 @@ class Journal:
         if value is not None:
             self._write("mark", self._mark, book, {name: value})
             return value
-        rows = self._store.read("SELECT value FROM marks WHERE book = ? AND name = ?", (book, name))
-        return str(rows[0][0]) if rows else None
+        self._store.look()
+        if (book, name) not in self._marks:
+            rows = self._store.read("SELECT value FROM marks WHERE book = ? AND name = ?", (book, name))
+            self._remember(book, name, str(rows[0][0]) if rows else None)
+        return self._marks[book, name]
 
     def _mark(self, book: str, marks: Mapping[str, str]) -> None:
         for name, value in marks.items():
             self._store.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (book, name, value))
+            self._remember(book, name, value)
+
+    def _remember(self, book: str, name: str, value: str | None) -> None:
+        if len(self._marks) >= MARKS_MAX:
+            self._marks.clear()
+        self._marks[book, name] = value
 
     def nonce(self, key: str, least: int = 0) -> int:
         """See `ports.Journal`; the first is `least`, or 1."""

@@ -42,11 +42,18 @@ LOG_PAGES_MAX = 4_096
 class Store:
     """A connection and its transactions; shared by the views of one process, one connection a process."""
 
-    def __init__(self, path: str | Path, busy_seconds: float = BUSY_SECONDS) -> None:
-        """Open or create; raises Stop SF803, SF806, SF807, Setup SF808, SF816, Retry SF814."""
+    def __init__(self, path: str | Path, busy_seconds: float = BUSY_SECONDS, glance_seconds: float = 0.0) -> None:
+        """Open or create; raises Stop SF803, SF806, SF807, Setup SF808, SF816, Retry SF814.
+
+        `glance_seconds` is how long what is remembered of the file may be told without asking whether another process has
+        committed since; a transaction always asks.
+        """
         self.path = str(path)
         self.commits = 0
         self.forgets: list[Callable[[], None]] = []
+        self._glance_seconds = glance_seconds
+        self._looked = 0.0
+        self._version = 0
         self._lock = RLock()
         self._busy_seconds = busy_seconds
         if self.path != MEMORY:
@@ -152,6 +159,7 @@ class Store:
         with self._lock:
             try:
                 self.execute("BEGIN IMMEDIATE")
+                self._look()
                 result = work(*arguments, **named)
                 if fault is not None:
                     fault(verb, "before")
@@ -174,8 +182,27 @@ class Store:
         with contextlib.suppress(sqlite3.Error):
             if self.connection.in_transaction:
                 self.execute("ROLLBACK")
+        self._forget()
+
+    def _forget(self) -> None:
         for forget in self.forgets:
             forget()
+
+    def look(self) -> None:
+        """Forget what is remembered of the file if another process has committed; to be called before it is told."""
+        if self.connection.in_transaction or time.monotonic() < self._looked + self._glance_seconds:
+            return
+        try:
+            self._look()
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        version = self.version()
+        if version != self._version:
+            self._version = version
+            self._forget()
 
     def read(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a question, as of one moment; raises as `write` does."""
@@ -185,8 +212,8 @@ class Store:
             raise translated(error, self.path) from error
 
     def version(self) -> int:
-        """A number that changes when another process has committed."""
-        return int(self.execute("PRAGMA data_version").fetchone()[0])
+        """A number that changes when another process has committed; in memory there is none."""
+        return 0 if self.path == MEMORY else int(self.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""
