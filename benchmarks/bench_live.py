@@ -22,10 +22,12 @@ from live_strategies import BasketQuoter, MinuteMomentum, WideQuoter
 from live_venue import Market, ReplayClock, Venue
 from stratofold.adapters.brokers.alpaca import AlpacaBroker
 from stratofold.adapters.brokers.alpaca_access import Access
+from stratofold.adapters.embedded.collector import undisturbed
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.ports import AccountLimits
 from stratofold.events import Bar, Timer
+from stratofold.cli.running import GLANCE_SECONDS
 from stratofold.fold.risk import Limits, Unlimited
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import open_desk
@@ -105,7 +107,7 @@ def desk_of(folder, strategy, symbol_count):
         calendar="XNYS", currency="USD", capital=1e6, limits=LIMITS, span_ns=MINUTE_NS, opened=SESSIONS[0] - MINUTE_NS,
         code="benchmark", bounds=bounds, native_brackets=True, message_age_seconds=86_400.0,
     )  # fmt: skip
-    journal = Journal(folder / f"{strategy.__name__}.db")
+    journal = Journal(folder / f"{strategy.__name__}.db", glance_seconds=GLANCE_SECONDS)
     journal.limit("account", EVERYTHING)
     open_book(journal, manifest, OPEN)
     return open_desk(journal, "bench", strategy, "benchmark", OPEN)
@@ -219,9 +221,10 @@ async def trade(desk, events, rate):
 
         runner.feed = Market(events, rate, came, runner.stop)
         watch.wrap(runner, "hear", "hear: everything below, and words")
-        started = time.process_time()
-        await runner.run()
-        spent = time.process_time() - started
+        with undisturbed():
+            started = time.process_time()
+            await runner.run()
+            spent = time.process_time() - started
     return latencies, watch, spent
 
 

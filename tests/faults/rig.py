@@ -13,7 +13,6 @@ from stratofold.adapters.feeds.alpaca import AlpacaFeed
 from stratofold.adapters.ports import ACTIVE, HALTED, REDUCING, AccountLimits, Control
 from stratofold.errors import Retry, Stop
 from stratofold.fold.risk import Limits, Unlimited
-from stratofold.live import decide
 from stratofold.live.desk import open_desk, restore_fold
 from stratofold.live.manifest import Manifest, instrument_rows
 from stratofold.live.open import open_book
@@ -35,7 +34,7 @@ ACCESS = Access("key", "secret", "http://broker", "ws://broker/stream", "http://
 CALM_SECONDS = 130  # the oldest message has expired (90 s) and the venue has had its 30 s
 EVENTS_MAX = 60_000  # twenty times what a seed has
 SPIN_COMMITS = 2_000  # at one moment
-decide.SNAPSHOT_STEPS = 25  # so that a few minutes see many snapshots
+SNAPSHOT_STEPS = 25  # so that a few minutes see many snapshots
 WIDE = {name: getattr(Unlimited(), name) for name in Limits.__slots__}
 
 
@@ -217,6 +216,7 @@ class Rig:
 
         async def work():
             desk = open_desk(store, "sim", Restless, process.name, process.now())
+            desk.snapshot_every = SNAPSHOT_STEPS
             self.laws.taken(desk.head.epoch)
             broker = AlpacaBroker(ACCESS, net, net, process, chance, requests_per_minute=0, lookup_settle_seconds=30.0)
             feed = AlpacaFeed(

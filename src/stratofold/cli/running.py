@@ -44,7 +44,7 @@ OPENING = "opening"  # the mark of a book whose opening has begun and not ended
 _DAY_NS = 86_400_000_000_000
 _SKEW_SECONDS_MAX = 5.0
 _SECOND_NS = 1_000_000_000
-_GLANCE_SECONDS = 0.02  # how old what another process has written may be when nothing depends on it
+GLANCE_SECONDS = 0.02  # how old what another process has written may be when nothing depends on it
 _WAY_SECONDS = 5.0  # what a message may take to a replay, in our seconds
 
 
@@ -75,13 +75,14 @@ class Wanted:
 
 async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Runner, Supervisor], Any]) -> Supervisor:
     """Run a book until it is stopped, its time is over, or a lock-step exchange has nothing left."""
+    from stratofold.adapters.embedded.collector import collect_when_quiet, undisturbed
     from stratofold.adapters.embedded.presence import Presence
     from stratofold.adapters.embedded.tasks import Tasks
 
     if venue.speed > 1.0 and not wanted.message_age_seconds:
         wanted = replace(wanted, message_age_seconds=max(_age_seconds(wanted), _WAY_SECONDS * venue.speed))
     began = venue.clock.monotonic()
-    journal = home.journal(make=True, glance_seconds=_GLANCE_SECONDS)
+    journal = home.journal(make=True, glance_seconds=GLANCE_SECONDS)
     presence = Presence(home.path, wanted.book)
     try:
         async with Tasks() as tasks:
@@ -108,7 +109,10 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             shown = show(runner, supervisor)
             if shown is not None:
                 tasks.spawn("view", shown)
-            await _go(runner, supervisor, venue, wanted, tasks)
+            if venue.stepper is None:
+                tasks.spawn("collector", collect_when_quiet(venue.clock, lambda: supervisor.picture.events))
+            with undisturbed():
+                await _go(runner, supervisor, venue, wanted, tasks)
             supervisor.close()
             return supervisor
     finally:

@@ -8,13 +8,19 @@ the same classes, lengthening or shortening tables as they were.
 from __future__ import annotations
 
 from array import array
-from math import isnan, nan
+from math import nan
+from operator import attrgetter
 from typing import Any
 
 from stratofold.errors import Setup
 
 _WORD = 8
-_slots_of: dict[type, tuple[str, ...]] = {}
+_getters: dict[tuple[str, ...], Any] = {}  # the values of so many fields at once
+_LETTERS = {float: ord("f"), int: ord("i"), bool: ord("b")}
+_HELD = ord("x")
+_names_of: dict[tuple[Any, ...], tuple[str, ...]] = {}  # by class and own attributes
+_plans: dict[tuple[type, ...], _Plan] = {}
+_objects: set[type] = set()  # the classes that are known to be plain
 
 
 def fields(thing: object) -> tuple[str, ...]:
@@ -23,12 +29,15 @@ def fields(thing: object) -> tuple[str, ...]:
     What a class names in `CONTENT` is an artefact's: immutable, given anew by `setup`, and in no snapshot (contract 8).
     """
     kind = type(thing)
-    slots = _slots_of.get(kind)
-    if slots is None:
-        every = (name for base in reversed(kind.__mro__) for name in base.__dict__.get("__slots__", ()))
-        _slots_of[kind] = slots = tuple(name for name in every if name != "__dict__" and _is_state(kind, name))
-    own = getattr(thing, "__dict__", None)
-    return (*slots, *(name for name in own if _is_state(kind, name))) if own else slots
+    own = getattr(thing, "__dict__", None) or ()
+    names = _names_of.get((kind, *own))
+    if names is None:
+        slots = (name for base in reversed(kind.__mro__) for name in base.__dict__.get("__slots__", ()))
+        every = (*(name for name in slots if name != "__dict__"), *own)
+        names = _names_of[kind, *own] = tuple(name for name in every if _is_state(kind, name))
+        if len(names) > 1:
+            _getters[names] = attrgetter(*names)
+    return names
 
 
 def _is_state(kind: type, name: str) -> bool:
@@ -43,56 +52,72 @@ def save(thing: object) -> bytes:
     return bytes(out)
 
 
+class _Plan:
+    """How objects whose fields are of these types are written: the letters, and where ints, floats and the rest stand."""
+
+    __slots__ = ("floats", "held", "ints", "letters")
+
+    def __init__(self, kinds: tuple[type, ...]) -> None:
+        """One type a field."""
+        letters = bytes(_LETTERS.get(kind, _HELD) for kind in kinds)
+        self.letters = len(letters).to_bytes(_WORD, "little") + letters
+        self.ints = [place for place, kind in enumerate(kinds) if kind is int or kind is bool]
+        self.floats = [place for place, kind in enumerate(kinds) if kind is float]
+        self.held = [place for place, letter in enumerate(letters) if letter == _HELD]
+
+
 def _write_object(thing: Any, out: bytearray) -> None:
     """An object: a letter a field, its ints and bools, its floats, then what it holds."""
-    letters, ints, floats, held = bytearray(), array("q"), array("d"), []
-    for name in fields(thing):
-        value = getattr(thing, name)
-        kind = type(value)
-        if kind is float:
-            letters += b"f"
-            floats.append(value if value == value else nan)  # the sign of a NaN is the processor's whim
-        elif kind is int or kind is bool:
-            letters += b"i" if kind is int else b"b"
-            ints.append(value)
-        else:
-            letters += b"x"
-            held.append((name, value))
-    out += len(letters).to_bytes(_WORD, "little") + letters + ints.tobytes() + floats.tobytes()
-    for name, value in held:
-        _write_held(value, out, f"{type(thing).__name__}.{name}")
+    names = fields(thing)
+    values = _getters[names](thing) if len(names) > 1 else [getattr(thing, name) for name in names]
+    kinds = tuple(map(type, values))
+    plan = _plans.get(kinds)
+    if plan is None:
+        plan = _plans[kinds] = _Plan(kinds)
+    out += plan.letters
+    if plan.ints:
+        out += array("q", [values[place] for place in plan.ints]).tobytes()
+    if plan.floats:
+        out += _one_nan(array("d", [values[place] for place in plan.floats])).tobytes()
+    for place in plan.held:
+        _write_held(values[place], out, thing, names[place])
 
 
-def _write_held(value: Any, out: bytearray, place: str) -> None:
-    """An array, a list of objects, or an object."""
+def _write_held(value: Any, out: bytearray, owner: Any, name: str) -> None:
+    """An array, a list of objects, or an object; `name` is the owner's field."""
     if type(value) is array:
-        if value.typecode == "d" and any(map(isnan, value)):
-            value = array("d", [number if number == number else nan for number in value])
         out += value.typecode.encode() + len(value).to_bytes(_WORD, "little") + _one_nan(value).tobytes()
     elif type(value) is list:
         out += b"l" + len(value).to_bytes(_WORD, "little")
         for item in value:
-            _only_objects(item, place)
+            _only_objects(item, owner, name)
             _write_object(item, out)
     else:
-        _only_objects(value, place)
+        _only_objects(value, owner, name)
         out += b"o"
         _write_object(value, out)
 
 
 def _one_nan(values: Any) -> Any:
     """The array with every NaN the same: which sign one has depends on the processor and on how warm Python is."""
-    if values.typecode != "d" or sum(values) == sum(values):
+    if values.typecode != "d":
+        return values
+    total = sum(values)  # NaN if one of them is
+    if total == total:
         return values
     return array("d", [value if value == value else nan for value in values])
 
 
-def _only_objects(value: Any, place: str) -> None:
+def _only_objects(value: Any, owner: Any, name: str) -> None:
     """Raise Setup for what is neither number, array nor plain object."""
-    module = type(value).__module__.partition(".")[0]
+    kind = type(value)
+    if kind in _objects:
+        return
+    module = kind.__module__.partition(".")[0]
     if module == "builtins" or module in ("numpy", "pandas", "polars", "pyarrow", "collections"):
-        what = f"a {type(value).__name__} is no state"
+        what, place = f"a {kind.__name__} is no state", f"{type(owner).__name__}.{name}"
         raise Setup("SF110", what, place=place, why="state is numbers and arrays", fix='keep numbers, or array("d")')
+    _objects.add(kind)
 
 
 def restore(thing: object, state: bytes) -> None:

@@ -94,9 +94,7 @@ def decide(
             entries += [request_entry(message, envelope) for message in messages if claim]
             break
     said = [one.offer for one in batch[: len(steps)] if one.offer is not None]
-    due = desk.fold.steps - desk.snapshot_step >= desk.snapshot_every or (
-        at_rest and desk.fold.steps > desk.snapshot_step
-    )
+    due = is_snapshot_due(desk, desk.snapshot_every) or (at_rest and is_snapshot_due(desk, 1))
     head, claimed = desk.journal.append(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
@@ -107,6 +105,11 @@ def decide(
     if due:
         desk.snapshot_step = desk.fold.steps
     return Decided(len(steps), claimed if claim else messages, steps)
+
+
+def is_snapshot_due(desk: Desk, steps: int = SNAPSHOT_STEPS) -> bool:
+    """Whether the last snapshot is so many steps old: time for one, should there be a quiet moment."""
+    return desk.fold.steps - desk.snapshot_step >= steps
 
 
 def _settled(answers: Sequence[Answered], heard: Sequence[Offer]) -> list[Settlement]:
@@ -176,5 +179,5 @@ def settle_apart(desk: Desk, answers: Sequence[Answered]) -> None:
 
 def rest(desk: Desk, now: int) -> None:
     """Nothing is going on: keep a snapshot, so that the next start folds little."""
-    if desk.fold.steps > desk.snapshot_step:
+    if is_snapshot_due(desk, 1):
         decide(desk, (), now, claim=False, at_rest=True)

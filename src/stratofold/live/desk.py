@@ -42,7 +42,7 @@ class Desk:
     region: str = "local"
     artifacts: Mapping[str, object] = field(default_factory=dict)
     snapshot_step: int = 0
-    snapshot_every: int = SNAPSHOT_STEPS  # how many steps a restart folds again at most
+    snapshot_every: int = 2 * SNAPSHOT_STEPS  # as many steps a restart folds again at most: no quiet moment came before
     poison: Poison | None = None  # what the book could not hear when it ran last
     dead: list[str] = field(default_factory=list)  # what was written down as dead, for whoever watches to tell
     deaf: bool = False  # whether the venue's stream of reports was open, and is not
@@ -102,7 +102,7 @@ def open_desk(
             why="the journal is damaged, or another process writes to it", fix=f"stratofold audit verify {book}",
         )  # fmt: skip
     return Desk(
-        journal, manifest, strategy, fold, head, artifacts=artifacts or {}, snapshot_step=fold.steps,
+        journal, manifest, strategy, fold, head, artifacts=artifacts or {}, snapshot_step=fold.restored_step,
         poison=known_poison(journal, book),
     )  # fmt: skip
 

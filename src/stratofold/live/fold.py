@@ -164,6 +164,7 @@ class Fold:
         self.names = names
         self.handles = {name: handle for handle, name in enumerate(names)}
         self.steps = 0
+        self.restored_step = 0  # where the state was that this fold began with
         self._feed = _one_row()
 
     def hear(self, event: Event) -> Step:
@@ -371,7 +372,7 @@ class Fold:
         keep_limits(self.engine.risk, limits)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))
-        self.steps = steps
+        self.steps = self.restored_step = steps
 
 
 def keep_limits(risk: Risk, limits: Limits) -> None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
 from stratofold.errors import Retry
-from stratofold.live.decide import Answered, PoisonedError, decide, rest, settle_apart
+from stratofold.live.decide import Answered, PoisonedError, decide, is_snapshot_due, rest, settle_apart
 from stratofold.live.deliver import answer_entry, asked, judged_again, orphans, settlement
+from stratofold.live.desk import SNAPSHOT_STEPS
 from stratofold.live.hold import hold_again, hold_broken, hold_deaf, hold_spared
 from stratofold.live.ingest import Ingest
 from stratofold.live.poison import bury
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 _SECOND_NS = 1_000_000_000
 _OVERLAP_NS = 600 * _SECOND_NS  # asked again before what was asked: a history may have a bar late
+
+
+QUIET_STEPS = SNAPSHOT_STEPS // 4  # a start folds no more again, when nothing has happened for a while
 
 
 class Watcher(Protocol):
@@ -148,8 +152,10 @@ class Runner:
         self.tasks.spawn("reports", self._follow_reports())
         self.tasks.spawn("reconcile", self._reconcile_often())
         while not self.stopping:
-            await self.wake.wait(self.pace.inbox_seconds)
+            woken = await self.wake.wait(self.pace.inbox_seconds)
             await self.pump()
+            if not self.busy_lanes and is_snapshot_due(self.desk, SNAPSHOT_STEPS if woken else QUIET_STEPS):
+                rest(self.desk, self.clock.now())
         await self._finish()
         rest(self.desk, self.clock.now())
 

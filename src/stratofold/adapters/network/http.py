@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -53,25 +54,44 @@ class Address:
 
 def address_of(url: str) -> Address:
     """The address of a URL; raises ValueError for what is none."""
+    server, target = _parted(url)
+    host, port, secure = _server_of(server)
+    if not host or not port or not _is_plain(target) or " " in target:
+        raise ValueError(f"{url!r} is no address of a server")
+    return Address(host, port, secure, target)
+
+
+def _parted(url: str) -> tuple[str, str]:
+    """A URL up to its path, and from there on without its fragment."""
+    start = url.find("/", url.find("://") + 3)
+    if start > 0 and "#" not in url and "?" not in url[:start]:
+        return url[:start], url[start:]
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}", (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+@lru_cache(maxsize=256)
+def _server_of(url: str) -> tuple[str, int, bool]:
+    """Host, port and whether it is secure, of a URL without a path; a run asks few servers, and each of them often."""
     parts = urlsplit(url)
     port = PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not parts.hostname or not port or not _is_plain(target) or " " in target:
-        raise ValueError(f"{url!r} is no address of a server")
-    return Address(parts.hostname, port, parts.scheme in SECURE, target)
+    return parts.hostname or "", port, parts.scheme in SECURE
 
 
 def request_bytes(method: str, address: Address, headers: Mapping[str, str], body: bytes = b"") -> bytes:
     """A whole request; raises ValueError for a header that would be two."""
-    lines = [f"{method} {address.target} HTTP/1.1", f"Host: {address.authority}"]
-    for name, value in headers.items():
+    length = f"Content-Length: {len(body)}\r\n" if body or method in {"POST", "PUT", "PATCH"} else ""
+    head = f"{method} {address.target} HTTP/1.1\r\nHost: {address.authority}\r\n{_lines(tuple(headers.items()))}{length}\r\n"
+    return head.encode("ascii") + body
+
+
+@lru_cache(maxsize=64)
+def _lines(headers: tuple[tuple[str, str], ...]) -> str:
+    """Headers as they stand in a request: those of one server are the same each time."""
+    for name, value in headers:
         if not _is_plain(name) or not _is_plain(value):
             raise ValueError(f"the header {name!r} holds what a header cannot")
-        lines.append(f"{name}: {value}")
-    if body or method in {"POST", "PUT", "PATCH"}:
-        lines.append(f"Content-Length: {len(body)}")
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("ascii") + body
+    return "".join(f"{name}: {value}\r\n" for name, value in headers)
 
 
 def _is_plain(text: str) -> bool:
