@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
-from stratofold.live.desk import Desk, step_body
+from stratofold.live.desk import SNAPSHOT_STEPS, Desk, step_body
 from stratofold.live.poison import spare, spared
 from stratofold.live.protection import entry_of, is_protected
 from stratofold.live.views import views_of

@@ -63,6 +63,7 @@ class Ingest:
     def __post_init__(self) -> None:
         """Nothing was taken in; the operator's last word is what the fold has heard."""
         fold = self.desk.fold
+        self.controls: list[Control] | None = None  # as they were when the operator's word was last looked at
         self.stride = BATCH_MAX  # how many market events a batch takes: an append ends where something wants to be sent
         self.admitted = [0] * len(fold.names)  # the time of each symbol's newest bar that was taken in
         self.state = STATE_NAMES[fold.engine.book.state]
@@ -201,6 +202,9 @@ class Ingest:
     def _commands(self) -> list[Heard]:
         """The operator's word, when it has changed since the fold last heard it."""
         controls = self.desk.journal.controls(self.desk.manifest.account)
+        if controls is self.controls:
+            return []  # a journal that remembers says the same thing until another was said
+        self.controls = controls
         wanted = max(
             (control.state for control in controls if self._is_ours(control.scope, control.name)),
             key=_STRICTNESS.__getitem__, default="active",

@@ -15,8 +15,9 @@ from stratofold.adapters.account import Account, Reservation
 from stratofold.adapters.nouns import HALTED, REDUCING, AccountLimits, Control
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stratofold.adapters.embedded.store import Store
-    from stratofold.adapters.nouns import Message
 
 
 class Desks:
@@ -59,19 +60,21 @@ class Desks:
             account.put(client_id, Reservation(book, symbol, side, nan if price is None else price, exposure))
         return account
 
-    def reserve(self, message: Message, account: Account, book: str, time: int) -> None:
-        """Count a message that is sent now, and reserve what its order may do; a replace keeps the larger of both."""
-        taken = account.take(message, book, time)
-        if taken is None:
+    def reserve(self, taken: Mapping[str, Reservation], account: Account) -> None:
+        """Write down what messages that are sent now have taken of their account, by client id, and their count."""
+        if not taken:
             return
         self._store.execute(
             "INSERT INTO accounts (name, second, sent) VALUES (?1, ?2, ?3)"
             " ON CONFLICT (name) DO UPDATE SET second = ?2, sent = ?3",
             (account.name, account.second, account.sent),
         )
-        self._store.execute(
+        self._store.connection.executemany(
             "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (account.name, message.client_id, book, taken.symbol, taken.side, taken.price, taken.exposure),
+            [
+                (account.name, client_id, one.book, one.symbol, one.side, one.price, one.exposure)
+                for client_id, one in taken.items()
+            ],
         )
 
     def release(self, account: str, client_id: str, exposure: float) -> None:
@@ -121,4 +124,4 @@ class Desks:
                 (account,),
             )
             found = self._controls[account] = [Control(*row) for row in rows]
-        return found.copy()
+        return found

@@ -17,7 +17,7 @@ from stratofold.adapters.embedded.inbox import Inbox
 from stratofold.adapters.embedded.outbox import Outbox
 from stratofold.adapters.embedded.places import Place, Places
 from stratofold.adapters.embedded.store import BUSY_SECONDS, MEMORY, Store
-from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message, Settlement
+from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, REJECTED, Message, Settlement
 from stratofold.adapters.rules import settled, was_never_written
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import ParamSpec
 
+    from stratofold.adapters.account import Reservation
     from stratofold.adapters.embedded.store import Fault
     from stratofold.adapters.ports import AccountLimits, Control, Entry, Head, Offer, Record
 
@@ -167,13 +168,20 @@ class Journal:
     def _judge(self, place: Place, messages: Sequence[Message], time: int) -> list[Message]:
         """Messages as claimed, their reservations taken, or as dropped; each counts against the next."""
         account = self._desks.account(place.head.account)
-        return [self._judge_one(place.head, account, each, time) for each in messages]
+        taken: dict[str, Reservation] = {}
+        judged = [self._judge_one(place.head, account, each, time, taken) for each in messages]
+        self._desks.reserve(taken, account)
+        return judged
 
-    def _judge_one(self, head: Head, account: Account, message: Message, time: int) -> Message:
+    def _judge_one(
+        self, head: Head, account: Account, message: Message, time: int, taken: dict[str, Reservation]
+    ) -> Message:
         reason = verdict(message, account, head.book, time)
         if reason:
             return settled(message, DROPPED, head.epoch, reason)
-        self._desks.reserve(message, account, head.book, time)
+        reservation = account.take(message, head.book, time)
+        if reservation is not None:
+            taken[message.client_id] = reservation
         return settled(message, CLAIMED, head.epoch, "")
 
     def note(self, book: str, entries: Sequence[Entry]) -> Head:
@@ -225,12 +233,13 @@ class Journal:
 
     def _answer(self, place: Place, answer: Settlement) -> None:
         book = place.head.book
-        message = self._outbox.message(place.number, answer.key)
-        if message is None:
-            raise was_never_written(book, answer.key)
-        moved = self._outbox.settle(message, answer.state, answer.answer)
-        if moved and answer.state == REJECTED and message.action == "submit":
-            self._desks.release(place.head.account, message.client_id, 0)
+        moved = self._outbox.settle(place.number, answer.key, answer.state, answer.answer)
+        if not moved or answer.state != ACCEPTED:
+            message = self._outbox.message(place.number, answer.key)
+            if message is None:
+                raise was_never_written(book, answer.key)
+            if moved and answer.state == REJECTED and message.action == "submit":
+                self._desks.release(place.head.account, message.client_id, 0)
         self._inbox.add(place.number, answer.offers)
         self._mark(book, answer.marks)
 

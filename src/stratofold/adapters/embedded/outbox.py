@@ -24,6 +24,11 @@ _COLUMNS = (
     "key, action, client_id, symbol, side, quantity, price, exposure, reduces, expires_at, body, state, epoch, answer,"
     " strategy"
 )
+_SETTLE = {
+    state: f"UPDATE outbox SET state = '{state}', answer = ? WHERE key = ? AND book = ?"  # noqa: S608
+    f" AND state IN ({', '.join(map(repr, before))})"
+    for state, before in BEFORE.items()
+}
 _INSERT = f"INSERT INTO outbox (book, {_COLUMNS}) VALUES ({', '.join('?' * 16)})"  # noqa: S608
 
 
@@ -44,18 +49,18 @@ class Outbox:
 
     def add(self, book: int, messages: Iterable[Message]) -> None:
         """Write messages in the state they have; raises Bug SF810 for a key that was written before."""
+        rows = [
+            (
+                book, each.key, each.action, each.client_id, each.symbol, each.side, each.quantity, each.price,
+                each.exposure, each.reduces, each.expires_at, each.body, each.state, each.epoch, each.answer,
+                each.strategy,
+            )
+            for each in messages
+        ]  # fmt: skip
         try:
-            for each in messages:
-                self._store.execute(
-                    _INSERT,
-                    (
-                        book, each.key, each.action, each.client_id, each.symbol, each.side, each.quantity, each.price,
-                        each.exposure, each.reduces, each.expires_at, each.body, each.state, each.epoch, each.answer,
-                        each.strategy,
-                    ),
-                )  # fmt: skip
+            self._store.connection.executemany(_INSERT, rows)
         except sqlite3.IntegrityError as error:
-            raise was_written(each.key) from error
+            raise was_written(" or ".join(row[1] for row in rows)) from error
 
     def change(self, key: str, state: str, epoch: int, answer: str) -> None:
         """Bring a message to a state."""
@@ -63,12 +68,9 @@ class Outbox:
             "UPDATE outbox SET state = ?, epoch = ?, answer = ? WHERE key = ?", (state, epoch, answer, key)
         )
 
-    def settle(self, message: Message, state: str, answer: str) -> bool:
+    def settle(self, book: int, key: str, state: str, answer: str) -> bool:
         """Write an answer where the table of states allows it; whether it did."""
-        allowed = message.state in BEFORE[state]
-        if allowed:
-            self.change(message.key, state, message.epoch, answer)
-        return allowed
+        return self._store.execute(_SETTLE[state], (answer, key, book)).rowcount > 0
 
     def ready(self, book: int, keys: Iterable[str]) -> list[Message]:
         """Those of some messages that nobody has claimed or dropped."""
