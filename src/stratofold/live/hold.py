@@ -17,7 +17,6 @@ from stratofold.fold import account as state
 from stratofold.live.account_limits import share_limits
 from stratofold.live.halt import halt, note_controls
 from stratofold.live.poison import told_spared
-from stratofold.live.risk.limits_config import Difference, digest, require_acknowledged
 from stratofold.live.risk.verdict import HALT, NOTE, REDUCE, REDUCING_ONLY, Breach, reason_name
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from stratofold.live.decide import Heard
     from stratofold.live.desk import Desk
     from stratofold.live.fold import Step
-    from stratofold.live.risk.limits_config import Stated
+    from stratofold.live.risk.limits_config import Difference, Stated
 
 GUARD, LIMITS, STREAM = "guard", "limits", "stream"
 _PASSING = (LIMITS, STREAM)  # what a clean reconcile lifts; anything else waits for a person
@@ -94,6 +93,8 @@ def hold_again(desk: Desk, now: int) -> list[Control]:
 
 def changed_limits(journal: Journal, book: str, stated: Stated, *, acknowledged: bool) -> list[Difference]:
     """What of a book's limits is not what it was at its last run; raises Setup SF894 when nobody acknowledged it."""
+    from stratofold.live.risk.limits_config import require_acknowledged  # noqa: PLC0415  it reads files, and a function none
+
     known = journal.mark(book, LIMITS_MARK)
     return require_acknowledged(json.loads(known), stated.rows(), acknowledged=acknowledged) if known else []
 
@@ -109,6 +110,8 @@ def take_up_limits(
     after = stated.rows()
     changed = changed_limits(journal, manifest.book, stated, acknowledged=acknowledged)
     if changed:
+        from stratofold.live.risk.limits_config import digest  # noqa: PLC0415  as above
+
         reason = f"limits {digest(after)}: " + "; ".join(map(str, changed))
         _hold(desk, "book", manifest.book, REDUCING, reason, LIMITS, now)
     share_limits(journal, manifest.book, manifest.account, stated.account, alone=alone)
