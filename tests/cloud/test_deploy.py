@@ -5,6 +5,7 @@ import json
 import boto3
 import pytest
 
+from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import Entry
 from stratofold.cli.app import run
 from stratofold.cli.cloud_settings import journal_of
@@ -178,6 +179,23 @@ def test_the_book_in_the_cloud_is_halted_from_here(stands, capsys):
     books = {one["book"]: one for one in told(capsys, "cloud", "status", "--stack", stands)[0]["books"]}
     assert books["stops"]["controls"] == ["account *: halted"]
     assert journal.head("stops").sequence == books["stops"]["records"]
+
+
+def test_a_book_is_handed_over_and_taken_home(stands, capsys, tmp_path):
+    home = Journal(tmp_path / "journal.db")
+    home.create("goes", "ofgoes", "g1", [Entry("opened", b"x", b"")])
+    home.append("goes", home.take("goes", "a runner", 1).epoch, 0, [Entry("event", b"y", b"")], steps=1)
+    where = ("--stack", stands, "--home", str(tmp_path))
+    said, code = told(capsys, "move", "goes", "--to", "cloud", *where)
+    assert (code, said["records"], said["holder"]) == (0, 2, f"cloud:{stands}")
+    books = {one["book"]: one for one in told(capsys, "cloud", "status", "--stack", stands)[0]["books"]}
+    assert (books["goes"]["holder"], books["goes"]["steps"]) == (f"cloud:{stands}", 1)
+    said, code = told(capsys, "move", "goes", "--to", "laptop", *where)
+    assert (code, said["records"]) == (0, 0)
+    assert home.head("goes").holder.startswith("laptop:")
+    refused, code = told(capsys, "move", "goes", "--to", "moon", *where)
+    assert (code, refused["errors"][0]["code"]) == (2, "SFA31")
+    home.close()
 
 
 def test_what_is_destroyed_leaves_the_archive_with_every_record_and_nothing_else(at, capsys):

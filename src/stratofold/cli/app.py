@@ -27,6 +27,7 @@ from stratofold.cli import (
     freeze,
     halt,
     init,
+    move,
     reconcile,
     report,
     resume,
@@ -67,6 +68,7 @@ cloud.app.command("local")(cloud_local.local)
 app.add_typer(cloud.app, name="cloud")
 app.command(name="deploy")(deploy.deploy)
 app.command(name="destroy")(deploy.destroy)
+app.command(name="move")(move.move)
 app.command(name="demo")(demo.demo)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="exchange")(exchange.exchange)

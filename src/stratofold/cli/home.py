@@ -16,6 +16,7 @@ from stratofold.cli.folders import settings_folder
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
+    from stratofold.adapters import ports
     from stratofold.adapters.embedded.artifacts import Artifacts
     from stratofold.adapters.embedded.journal import Journal
     from stratofold.adapters.embedded.notifier import Notifier
@@ -70,7 +71,7 @@ class Home:
         return Notifier(self.secrets(), channels) if channels else None
 
 
-def head_of(journal: Journal, book: str | None) -> Head:
+def head_of(journal: ports.Journal, book: str | None) -> Head:
     """The book that is meant; raises Setup SF942 when that is not clear, SF805 when it is not there."""
     if book is not None:
         return journal.head(book)

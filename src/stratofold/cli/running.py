@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.cli.home import strategy_as_run
 from stratofold.cli.venue import refuse_other_account
+from stratofold.cloud.move import refuse_elsewhere
 from stratofold.errors import Setup, Stop
 from stratofold.live.account_limits import stricter_elsewhere
 from stratofold.live.alerts import Habits
@@ -142,6 +143,7 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
     now = venue.clock.now()
     if wanted.book not in [head.book for head in journal.books()]:
         return await _new_desk(wanted, journal, venue, account, now)
+    refuse_elsewhere(journal.head(wanted.book))
     refuse_other_account(wanted.book, manifest_of(journal, wanted.book).account, venue)
     if journal.mark(wanted.book, OPENING):
         await _open_on(wanted, journal, venue, account, now)

@@ -26,7 +26,8 @@ def state_key(account: str) -> Key:
     return Key(f"account/{account}", "state")
 
 
-def _reservation_key(account: str, client_id: str) -> Key:
+def reservation_key(account: str, client_id: str) -> Key:
+    """Where what an order reserves is."""
     return Key(f"account/{account}", f"reservation/{client_id}")
 
 
@@ -105,7 +106,7 @@ class Desks:
         for sk, item in items.items():
             kind, _, client_id = sk.partition("/")
             if kind == "reservation":
-                account.put(client_id, _reservation_of(item))
+                account.put(client_id, reservation_of(item))
         return Desk(state.get("version", 0), account)
 
     def judge(self, transaction: Transaction, before: Desk, after: Account) -> None:
@@ -125,7 +126,7 @@ class Desks:
         transaction.moves[state_key(name)] = 1
 
     def _write(self, transaction: Transaction, account: str, client_id: str, held: Reservation | None) -> None:
-        key = _reservation_key(account, client_id)
+        key = reservation_key(account, client_id)
         if held is None:
             transaction.delete(key)
             return
@@ -139,7 +140,7 @@ class Desks:
         """Orders that are done reserve nothing any more; no judgement, so nothing is read."""
         ended = list(client_ids)
         for client_id in ended:
-            transaction.delete(_reservation_key(account, client_id))
+            transaction.delete(reservation_key(account, client_id))
         if ended:
             transaction.change(state_key(account), {"by": transaction.by}, plus={"version": 1})
             transaction.done.append(lambda: self.forget(account))
@@ -198,5 +199,6 @@ def _sequence(control: Control) -> int:
     return control.sequence
 
 
-def _reservation_of(item: Item) -> Reservation:
+def reservation_of(item: Item) -> Reservation:
+    """An item's reservation."""
     return Reservation(item["book"], item["symbol"], item["side"], amount(item["price"]), amount(item["exposure"]))

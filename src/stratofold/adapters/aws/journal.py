@@ -76,6 +76,11 @@ class Journal:
         self._moved: dict[Key, int] = {}
         self._others = 0
 
+    @property
+    def table(self) -> Table:
+        """The table behind it, for what is no journal's business: moving a book to another store."""
+        return self._table
+
     def beside(self, fault: Fault | None = None) -> Journal:
         """The same table as another process would see it."""
         return Journal(

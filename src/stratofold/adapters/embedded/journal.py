@@ -61,6 +61,11 @@ class Journal:
         self._inbox = Inbox(self._store)
         self._desks = Desks(self._store)
 
+    @property
+    def store(self) -> Store:
+        """The file behind it, for what is no journal's business: moving a book to another store."""
+        return self._store
+
     def beside(self, fault: Fault | None = None) -> Journal:
         """The same store as another process would see it: the simulation's processes share one store in memory."""
         other = copy(self)

@@ -1,0 +1,57 @@
+"""`stratofold move`: a running book from this folder to a stack on AWS, or back."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from stratofold.cli.cloud_settings import Region, StackName, journal_of, stack_of
+from stratofold.cli.home import Home, HomePath, head_of, whoami
+from stratofold.cli.output import Debug, Json, show_json, verb, working
+from stratofold.errors import Setup
+
+
+@verb
+def move(
+    book: Annotated[str | None, typer.Argument(help="Which book; default: the only one there is.")] = None,
+    *,
+    to: Annotated[str, typer.Option(help="cloud or laptop.")],
+    stack: StackName = None,
+    region: Region = None,
+    home: HomePath = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Hand a book over: its writer here is fenced off first, every record is carried, and the other side goes on."""
+    from stratofold.adapters.aws import carry as in_cloud
+    from stratofold.adapters.embedded import carry as at_home
+    from stratofold.cloud.move import Side
+    from stratofold.cloud.move import move as hand_over
+
+    if to not in {"cloud", "laptop"}:
+        raise Setup("SFA31", f"there is no {to!r} to move to", place="--to", fix="cloud, or laptop")
+    place = stack_of(stack, region)
+    cloud, laptop = Side(journal_of(place), in_cloud), Side(Home(home).journal(make=to == "laptop"), at_home)
+    source, target = (laptop, cloud) if to == "cloud" else (cloud, laptop)
+    holder = f"cloud:{place.name}" if to == "cloud" else f"laptop:{whoami()}"
+    name = head_of(source.journal, book).book
+    with working(f"moving {name}"):
+        moved = hand_over(source, target, name, holder, time.time_ns())
+    if json:
+        show_json(
+            {
+                "book": name,
+                "to": to,
+                "holder": holder,
+                "step": moved.head.step,
+                "records": moved.records,
+                "messages": moved.messages,
+            }
+        )
+        return
+    after = (
+        f"stratofold cloud status --stack {place.name}" if to == "cloud" else f"stratofold run --book {name}, as before"
+    )
+    typer.echo(
+        f"{name} is in the {to} now: {moved.records:,} records carried, {moved.head.step:,} steps; next: {after}"
+    )

@@ -1,0 +1,196 @@
+"""`move`: a book from the laptop's journal to the cloud's, or back; one of the two may write it, never both.
+
+What comes in: two journals, a book, and under which name its next writer writes.  What goes out: the same book in the other
+journal, record for record, so that its chain is the same chain.
+Why it is shaped so: first the book is taken from whoever writes it, under a new epoch, so that a process which runs on is
+refused at its next append; then it is copied; and only at the end does the other side's holder stand in its head.  Dying
+in between leaves a book that nobody writes, and the same command goes on: what is there already is not copied again.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from stratofold.adapters.nouns import Entry, Offer
+from stratofold.errors import Retry, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import TypeVar
+
+    from stratofold.adapters.account import Reservation
+    from stratofold.adapters.carry import Luggage
+    from stratofold.adapters.nouns import Head, Record
+    from stratofold.adapters.ports import Journal
+
+    Thing = TypeVar("Thing")
+
+RECORDS_TOGETHER = 1_000
+THINGS_TOGETHER = 40
+
+
+class Carrier(Protocol):
+    """How one kind of store packs and unpacks what the port does not show: `adapters.embedded.carry`, `adapters.aws.carry`."""
+
+    def packed(self, journal: Any, book: str) -> Luggage:
+        """What a book takes along."""
+
+    def reserve(self, journal: Any, account: str, reserved: dict[str, Reservation]) -> None:
+        """Write reservations."""
+
+
+class Side(NamedTuple):
+    """A journal and its carrier."""
+
+    journal: Journal
+    carrier: Carrier
+
+
+class Moved(NamedTuple):
+    """The book's head on the other side, and how many records and messages were copied."""
+
+    head: Head
+    records: int
+    messages: int
+
+
+def is_elsewhere(head: Head, own: str = "") -> bool:
+    """Whether a book is held by the other side: by a stack, seen from a laptop; by none of ours, seen from a stack."""
+    return head.holder.startswith(("cloud:", "laptop:")) and head.holder != own
+
+
+def refuse_elsewhere(head: Head) -> None:
+    """Raise Stop SFA29 for a book that a stack has, seen from a laptop."""
+    if head.holder.startswith("cloud:"):
+        stack = head.holder.partition(":")[2]
+        raise Stop(
+            "SFA29", f"book {head.book} is in the cloud, in stack {stack}", why="two writers would both trade it",
+            fix=f"look at it there (stratofold cloud status --stack {stack}), or take it home: stratofold move {head.book} --to laptop --stack {stack}",
+        )  # fmt: skip
+
+
+def move(source: Side, target: Side, book: str, holder: str, now: int) -> Moved:
+    """Move a book; raises Retry SFA27 while messages are on the wire, Stop SFA28 where the two have gone apart."""
+    refuse_busy(source.journal, book)
+    head = source.journal.head(book)
+    if head.holder != holder:
+        head = source.journal.take(book, holder, now)
+    refuse_busy(source.journal, book)
+    before = _target_head(target.journal, head)
+    refuse_fork(source.journal, before, head)
+    if before is None:
+        (first,) = source.journal.records(book, 0, 1)
+        target.journal.create(book, head.account, head.generation, [entry_of(first)])
+    count = _copy_records(source.journal, target.journal, head, now)
+    messages = _copy_messages(source.journal, target.journal, book)
+    _copy_luggage(source, target, head)
+    _copy_account(source.journal, target.journal, head.account)
+    target.journal.offer(book, source.journal.inbox(book, 10_000))
+    return Moved(target.journal.take(book, holder, now), count + (before is None), messages)
+
+
+def refuse_busy(journal: Journal, book: str) -> None:
+    """Raise Retry SFA27 while a message may be on the wire: its answer would come to the wrong journal."""
+    under_way = journal.outbox(book, "ready", "claimed")
+    if under_way:
+        raise Retry(
+            "SFA27", f"{len(under_way)} messages of {book} are under way", why="their answers would come to the wrong journal",
+            fix="wait a minute and move again; what a dead process left, stratofold reconcile resolves",
+        )  # fmt: skip
+
+
+def _target_head(target: Journal, head: Head) -> Head | None:
+    """The book on the other side, None when it was never there."""
+    return next((one for one in target.books() if one.book == head.book), None)
+
+
+def refuse_fork(source: Journal, before: Head | None, head: Head) -> None:
+    """Raise Stop SFA28 where the other side holds records of its own that this side does not have."""
+    if before is None:
+        return
+    same = (before.account, before.generation) == (head.account, head.generation) and before.sequence <= head.sequence
+    if same:
+        (last,) = source.records(head.book, before.sequence - 1, 1)
+        same = last.chain == before.chain
+    if not same:
+        raise Stop(
+            "SFA28", f"book {head.book} is on both sides, and they are not the same book", why="each has records that the other has not",
+            fix="keep the one that the venue agrees with; put the other aside (mv .stratofold, or another stack), and move again",
+        )  # fmt: skip
+
+
+def entry_of(record: Record) -> Entry:
+    """A record as it was before it was written; written in the same place it has the same chain."""
+    return Entry(record.kind, record.body, record.envelope)
+
+
+def _copy_records(source: Journal, target: Journal, head: Head, now: int) -> int:
+    """Every record that is not there yet; the last snapshot stands where it was taken."""
+    there = target.take(head.book, "moving", now)
+    kept = source.snapshot(head.book)
+    count = 0
+    stops = sorted({head.sequence, *([kept[1]] if kept and kept[1] > there.sequence else [])})
+    for stop in stops:
+        while there.sequence < stop:
+            rows = list(islice(source.records(head.book, there.sequence), min(RECORDS_TOGETHER, stop - there.sequence)))
+            at_end = there.sequence + len(rows) == stop
+            step = (kept[0] if kept and stop == kept[1] else head.step) if at_end else there.step
+            snapshot = kept[2] if kept and at_end and stop == kept[1] else None
+            there, _ = target.append(
+                head.book,
+                there.epoch,
+                there.step,
+                [entry_of(row) for row in rows],
+                steps=step - there.step,
+                snapshot=snapshot,
+            )
+            count += len(rows)
+    if there.step < head.step:
+        target.append(head.book, there.epoch, there.step, [], steps=head.step - there.step)
+    return count
+
+
+def _copy_messages(source: Journal, target: Journal, book: str) -> int:
+    """Every message that is not there yet, in the state it has."""
+    known = {one.key: one.state for one in target.outbox(book)}
+    fresh = [one for one in source.outbox(book) if one.key not in known]
+    for some in together(fresh):
+        head = target.head(book)
+        target.append(book, head.epoch, head.step, [], messages=some)
+    for one in source.outbox(book):
+        if known.get(one.key, one.state) != one.state:
+            target.settle(book, one.key, one.state, one.answer, [], [])
+    return len(fresh)
+
+
+def _copy_luggage(source: Side, target: Side, head: Head) -> None:
+    """Small facts, identities that are known for ever, reservations."""
+    book = head.book
+    luggage, there = source.carrier.packed(source.journal, book), target.carrier.packed(target.journal, book)
+    for some in together([(name, value) for name, value in luggage.marks.items() if there.marks.get(name) != value]):
+        stands = target.journal.head(book)
+        target.journal.append(book, stands.epoch, stands.step, [], marks=dict(some))
+    waiting = {(one.source, one.identity) for one in source.journal.inbox(book, 10_000)}
+    known = {*there.seen, *waiting}
+    for heard in together([Offer(0, *one, b"") for one in luggage.seen if one not in known]):
+        stands = target.journal.head(book)
+        target.journal.append(book, stands.epoch, stands.step, [], heard=heard)
+    for client_id in there.reserved.keys() - luggage.reserved.keys():
+        target.journal.release(head.account, client_id, 0.0)
+    target.carrier.reserve(target.journal, head.account, luggage.reserved)
+
+
+def _copy_account(source: Journal, target: Journal, account: str) -> None:
+    """What holds of the account; a control that is newer on the other side stays."""
+    there = {(one.scope, one.name): one for one in target.controls(account)}
+    for one in source.controls(account):
+        known = there.get((one.scope, one.name))
+        if known is None or known.time < one.time:
+            target.control(account, one)
+
+
+def together(things: Sequence[Thing]) -> Iterator[list[Thing]]:
+    """Things, as many at a time as one transaction of the cloud's table takes."""
+    for first in range(0, len(things), THINGS_TOGETHER):
+        yield list(things[first : first + THINGS_TOGETHER])

@@ -1,0 +1,195 @@
+"""A book moves from the laptop's journal to the cloud's and back: the same records, one writer at any time."""
+
+from dataclasses import replace
+
+import pytest
+
+from stratofold.adapters.aws import carry as in_cloud
+from stratofold.adapters.embedded import carry as at_home
+from stratofold.adapters.ports import HALTED, AccountLimits
+from stratofold.chain import link
+from stratofold.cloud.move import Side, is_elsewhere, move, refuse_elsewhere
+from stratofold.errors import Retry, Stop
+from tests.contracts.journals import NOW, File, Tables, control, entry, message, offer
+
+CLOUD, LAPTOP = "cloud:momentum", "laptop:me"
+LIMITS = AccountLimits(exposure_max=1e6, orders_max=100, symbol_exposure_max=1e6, orders_per_second_max=100)
+
+
+@pytest.fixture
+def laptop():
+    journal = File()
+    yield Side(journal, at_home)
+    journal.close()
+
+
+@pytest.fixture
+def cloud():
+    return Side(Tables(), in_cloud)
+
+
+def lived(journal, steps=2_500):
+    """A book that has traded: many records, a snapshot, one order filled, one at work, one unknown, things in its inbox."""
+    journal.create("B", "account", "1", [entry("the beginning", "opened")])
+    journal.limit("account", LIMITS)
+    head = journal.take("B", "a runner", NOW)
+    head, _ = journal.append(
+        "B", head.epoch, 0, [entry(f"bar {k}") for k in range(steps)], steps=steps, snapshot=b"a state"
+    )
+    keys = ["B-1-1", "B-1-2", "B-1-3"]
+    head, _ = journal.append(
+        "B", head.epoch, head.step, [entry("orders")], steps=1, messages=[message(key, symbol=name) for key, name in zip(keys, ("SPY", "QQQ", "IWM"), strict=True)],
+        claim_at=NOW,
+    )  # fmt: skip
+    for key, state, answer in (
+        ("B-1-1", "accepted", "v1"),
+        ("B-1-2", "accepted", "v2"),
+        ("B-1-3", "unknown", "no answer"),
+    ):
+        journal.settle("B", key, state, answer, [entry(key, "answer")], [])
+    journal.release("account", "B-1-1", 0.0)
+    journal.offer("B", [offer("fill:v1:10"), offer("fill:v2:3")])
+    (first, second) = journal.inbox("B")
+    journal.append(
+        "B", head.epoch, head.step, [entry("a fill")], steps=1, handled=[first.number], marks={"venue:B-1-2": "v2b"}
+    )
+    journal.control("account", control("symbol", "QQQ", HALTED))
+    return second
+
+
+def everything(side, book="B"):
+    """What of a book must be the same on both sides."""
+    journal = side.journal
+    head = journal.head(book)
+    return {
+        "head": replace(head, epoch=0, holder=""),
+        "records": list(journal.records(book)),
+        "messages": sorted(
+            (one.key, one.state, one.answer, one.epoch, one.symbol, one.quantity, one.body)
+            for one in journal.outbox(book)
+        ),
+        "inbox": sorted((one.source, one.identity, one.body) for one in journal.inbox(book)),
+        "reserved": journal.reserved("account"),
+        "controls": sorted((one.scope, one.name, one.state, one.reason) for one in journal.controls("account")),
+        "luggage": (side.carrier.packed(journal, book).marks, sorted(side.carrier.packed(journal, book).seen)),
+        "snapshot": journal.snapshot(book),
+    }
+
+
+def test_everything_is_the_same_on_the_other_side(laptop, cloud):
+    lived(laptop.journal)
+    before = everything(laptop)
+    moved = move(laptop, cloud, "B", CLOUD, NOW)
+    assert everything(cloud) == before == everything(laptop)
+    assert (moved.records, moved.messages) == (len(before["records"]), 3)
+    assert moved.head.holder == laptop.journal.head("B").holder == CLOUD
+
+
+def test_the_chain_is_the_chain(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    move(laptop, cloud, "B", CLOUD, NOW)
+    chain = bytes(32)
+    for one in cloud.journal.records("B"):
+        chain = link(chain, one.sequence, one.kind, one.body, one.envelope)
+        assert chain == one.chain
+    assert chain == cloud.journal.head("B").chain
+
+
+def test_who_wrote_the_book_before_is_refused(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    stale = laptop.journal.head("B")
+    move(laptop, cloud, "B", CLOUD, NOW)
+    with pytest.raises(Stop) as caught:
+        laptop.journal.append("B", stale.epoch, stale.step, [entry("too late")], steps=1)
+    assert caught.value.code == "SF801"
+
+
+def test_a_fact_that_was_heard_here_is_not_heard_again_there(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    move(laptop, cloud, "B", CLOUD, NOW)
+    assert cloud.journal.offer("B", [offer("fill:v1:10"), offer("fill:v2:3"), offer("fill:v2:10")]) == 1
+
+
+def test_there_and_back_with_a_life_on_each_side(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    head = move(laptop, cloud, "B", CLOUD, NOW).head
+    cloud.journal.settle("B", "B-1-3", "rejected", "it never came", [entry("resolved", "answer")], [])
+    head = cloud.journal.head("B")
+    (waiting,) = cloud.journal.inbox("B")
+    head, _ = cloud.journal.append(
+        "B",
+        head.epoch,
+        head.step,
+        [entry("in the cloud")],
+        steps=1,
+        handled=[waiting.number],
+        messages=[message("B-1-4")],
+        claim_at=NOW,
+    )
+    cloud.journal.settle("B", "B-1-4", "accepted", "v4", [entry("answer", "answer")], [])
+    before = everything(cloud)
+    moved = move(cloud, laptop, "B", LAPTOP, NOW)
+    after = everything(laptop)
+    assert {**after, "inbox": []} == {**before, "inbox": []}
+    assert moved.head.holder == LAPTOP
+    assert move(laptop, cloud, "B", CLOUD, NOW).records == 0
+
+
+def test_messages_under_way_are_waited_for(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    head = laptop.journal.head("B")
+    laptop.journal.append(
+        "B", head.epoch, head.step, [entry("one more")], steps=1, messages=[message("B-1-9")], claim_at=NOW
+    )
+    with pytest.raises(Retry) as caught:
+        move(laptop, cloud, "B", CLOUD, NOW)
+    assert caught.value.code == "SFA27"
+    assert (laptop.journal.head("B").epoch, cloud.journal.books()) == (head.epoch, [])
+
+
+def test_two_books_of_one_name_are_kept_apart(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    cloud.journal.create("B", "account", "another", [entry("other", "opened")])
+    with pytest.raises(Stop) as caught:
+        move(laptop, cloud, "B", CLOUD, NOW)
+    assert caught.value.code == "SFA28"
+
+
+def test_a_side_that_went_on_by_itself_is_refused(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    move(laptop, cloud, "B", CLOUD, NOW)
+    cloud.journal.note("B", [entry("there", "alert")])
+    laptop.journal.note("B", [entry("here", "alert"), entry("and here", "alert")])
+    with pytest.raises(Stop, match="not the same book"):
+        move(cloud, laptop, "B", LAPTOP, NOW)
+
+
+@pytest.mark.parametrize("crash", range(1, 12))
+def test_dying_at_any_commit_and_moving_again_ends_the_same(laptop, cloud, crash):
+    lived(laptop.journal, steps=20)
+    left = [crash]
+
+    def dies(verb, when):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    wounded = Side(cloud.journal.beside(dies), in_cloud)
+    try:
+        move(laptop, wounded, "B", CLOUD, NOW)
+    except KeyboardInterrupt:
+        move(laptop, Side(cloud.journal.beside(), in_cloud), "B", CLOUD, NOW)
+    whole = Side(cloud.journal.beside(), in_cloud)
+    assert {**everything(whole), "snapshot": None} == {**everything(laptop), "snapshot": None}
+
+
+def test_a_laptop_leaves_a_book_that_is_in_the_cloud_alone(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    refuse_elsewhere(laptop.journal.head("B"))
+    move(laptop, cloud, "B", CLOUD, NOW)
+    head = laptop.journal.head("B")
+    assert is_elsewhere(head)
+    with pytest.raises(Stop) as caught:
+        refuse_elsewhere(head)
+    assert caught.value.code == "SFA29"
+    assert "--to laptop --stack momentum" in caught.value.fix
