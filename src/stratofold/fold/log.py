@@ -268,6 +268,14 @@ class Logs:
             or self.equity.crowded
         )
 
+    def written(self) -> "Logs":
+        """The rows that were written, in logs of their own."""
+        rows = object.__new__(Logs)
+        for name in ("equity", "fills", "orders", "refusals", "trades"):
+            setattr(rows, name, getattr(self, name).written())
+        rows.curve = self.curve
+        return rows
+
     @leaves_kernel
     def make_room(self) -> None:
         """Lengthen every crowded log."""

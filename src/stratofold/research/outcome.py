@@ -15,6 +15,7 @@ from stratofold.fold.grid import to_grid
 from stratofold.fold.risk import REASON_NAMES
 from stratofold.fold.tally import statistics
 from stratofold.research.result import Result
+from stratofold.research.seats import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,7 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
         executed.execution,
         data.symbols,
         figures(engine, data, options),
-        frames(engine, data),
+        frames(run, data),
         bars=data,
         names={"reason": REASON_NAMES},
         assumed=assumed(options),
@@ -68,21 +69,19 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
     )
 
 
-def frames(engine: Engine, data: MarketData) -> dict[str, Callable[[], Columns]]:
-    """What makes each frame when somebody looks; the rows are copies, because the engine may run again."""
-    logs = engine.logs
-    orders, trades, fills, refusals, equity = (
-        log.written() for log in (logs.orders, logs.trades, logs.fills, logs.refusals, logs.equity)
-    )
+def frames(run: Run, data: MarketData) -> dict[str, Callable[[], Columns]]:
+    """What makes each frame when somebody looks."""
+    engine = run.engine
+    rows = run.rows = Rows(engine.logs)
     scale = engine.book.ledger.scale[0]
     working = [_row(order) for order in engine.book.orders]
     positions = _positions(engine.book.ledger)
     return {
-        "trades": lambda: _trades(trades, data),
-        "orders": lambda: _orders(orders, working),
-        "fills": lambda: _log(fills, _FILL_COLUMNS),
-        "refusals": lambda: _log(refusals, _REFUSAL_COLUMNS),
-        "equity": lambda: _equity(equity, scale, logs.curve, data),
+        "trades": lambda: _trades(rows.logs.trades, data),
+        "orders": lambda: _orders(rows.logs.orders, working),
+        "fills": lambda: _log(rows.logs.fills, _FILL_COLUMNS),
+        "refusals": lambda: _log(rows.logs.refusals, _REFUSAL_COLUMNS),
+        "equity": lambda: _equity(rows.logs.equity, scale, rows.logs.curve, data),
         "positions": lambda: positions,
     }
 

@@ -70,6 +70,7 @@ class Run:
     feed: Feed
     events: int
     seat: seats.Seat | None = None  # where it is laid out for machine code
+    rows: seats.Rows | None = None  # what its result looks at
 
 
 def prepare(

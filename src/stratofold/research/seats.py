@@ -4,14 +4,14 @@ What comes in: a run that machine code has carried to its end.  What goes out: t
 data, costs and limits are the same, with another strategy in it.
 Why so: before its first event an engine depends on the data and the assumptions alone, and to build one and lay it out
 takes longer than to hear five years of daily bars.  Machine code writes to that memory, not to the objects, so one copy
-brings the state of the entry back.
+brings the state of the entry back.  What a result shows of the logs is copied only if it still lives by then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.risk import Limits
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from stratofold.fold.engine import Engine, Feed
+    from stratofold.fold.log import Logs
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Kernel, Program
     from stratofold.market.data import MarketData
@@ -36,6 +37,21 @@ class Seat:
     program: Program
     engine: Engine
     feed: Feed
+    reader: ref[Rows] | None = None  # of the run before
+
+
+class Rows:
+    """The logs of a run that is over: its engine's own, until that engine runs again."""
+
+    __slots__ = ("__weakref__", "logs")
+
+    def __init__(self, logs: Logs) -> None:
+        """`logs` as the run has left them."""
+        self.logs = logs
+
+    def keep(self) -> None:
+        """The engine is to run again: take copies of the rows."""
+        self.logs = self.logs.written()
 
 
 _free: WeakKeyDictionary[MarketData, dict[Hashable, Seat]] = WeakKeyDictionary()
@@ -50,6 +66,9 @@ def take(data: MarketData, wanted: Hashable, feed: Feed, strategy: Strategy, opt
     if not seats:
         return None
     seat = seats.pop(_key(wanted, strategy, options), None)
+    rows = seat.reader() if seat is not None and seat.reader is not None else None
+    if rows is not None:
+        rows.keep()
     if seat is None or seat.feed is not feed or not seat.kernel.seats(seat.program, strategy):
         return None
     return seat
@@ -61,6 +80,7 @@ def leave(run: Run, data: MarketData, options: Options, wanted: Hashable) -> Non
     if run.seat is None or key is None or not run.seat.program.is_reusable:
         return
     run.seat.program.vacate()
+    run.seat.reader = None if run.rows is None else ref(run.rows)
     seats = _free.setdefault(data, {})
     while len(seats) >= _SEATS_MAX:
         del seats[next(iter(seats))]
