@@ -2,10 +2,11 @@
 
 import pytest
 
-from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, AccountLimits
+from stratofold.adapters.aws.answers import AwsError
+from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, HALTED, READY, AccountLimits
 from stratofold.errors import Bug, Retry
 from tests.cloud.tables import new_journal
-from tests.contracts.journals import NOW, entry, message
+from tests.contracts.journals import NOW, control, entry, message
 from tests.contracts.test_journal_faults import CrashError
 
 pytestmark = pytest.mark.cloud
@@ -91,12 +92,38 @@ def test_who_comes_next_does_what_is_left(journal, after):
         lambda one: one.message("B", KEYS[-1]).key == KEYS[-1],
         lambda one: one.claim("B", 1, [KEYS[-1]], NOW)[0].state == CLAIMED,
         lambda one: one.append("B", 1, 1, [], steps=1)[0].step == 2,
-        lambda one: one.take("B", "other", NOW).epoch == 2,
+        lambda one: one.append("B", one.take("B", "other", NOW).epoch, 1, [], steps=1)[0].epoch == 2,
     ]
     assert readers[after % len(readers)](journal.beside())
     assert rest_of(journal) == []
     assert len(journal.outbox("B")) == MANY
     assert journal.views("B", "order/") == VIEWS
+
+
+def test_a_halt_and_a_note_do_not_wait_for_it_and_need_no_right_to_the_outbox(journal):
+    with pytest.raises(CrashError):
+        send_many(dying(journal, 2))
+    halting = journal.beside()
+    ask = halting._table.aws
+
+    class Narrow:
+        def json(self, service, operation, payload):
+            if any(
+                "Put" in each and each["Put"]["Item"]["pk"]["S"] == "outbox/B"
+                for each in payload.get("TransactItems", [])
+            ):
+                raise AwsError("AccessDeniedException", "no right to the outbox", 400)
+            return ask.json(service, operation, payload)
+
+    halting._table.aws = Narrow()
+    halting.control("paper", control("book", "B", HALTED))
+    assert halting.note("B", [entry("halted", "control")]).step == 1
+    assert halting.take("B", "laptop", NOW).epoch == 2
+    assert len(halting.outbox("B", READY)) < MANY
+    assert rest_of(journal) != []
+    assert len(journal.outbox("B", READY)) == MANY
+    assert rest_of(journal) == []
+    assert [each.answer for each in journal.claim("B", 2, KEYS[:1], NOW)] == ["halted book B"]
 
 
 def test_what_was_sent_meanwhile_is_not_written_again(journal):

@@ -21,7 +21,7 @@ from stratofold.adapters.aws.spill import Spill
 from stratofold.adapters.aws.table import EXPIRES, NEW, Key, Table, Transaction
 from stratofold.adapters.nouns import CLAIMED, DROPPED, REJECTED, Message, Settlement
 from stratofold.adapters.rules import settled as brought
-from stratofold.errors import Retry
+from stratofold.errors import Retry, Setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +41,7 @@ Result = TypeVar("Result")
 # How often a transaction is built again because others were first.
 TURNS = 40
 SECOND = 1_000_000_000
+FORBIDDEN = "SF763"
 
 
 class Journal:
@@ -268,9 +269,18 @@ class Journal:
         if state:
             self._desks.learn(account, state[0])
         self._places.learn(book, head)
-        if head is not None and "pending" in head:
+        if self._finished(book):
             found = self._table.get_many(places)
         return list(found.values())
+
+    def _finished(self, book: str) -> bool:
+        """Whether something was pending of a step and is done now; who may not do it reads what is there."""
+        try:
+            return self._places.finished(book)
+        except Setup as error:
+            if error.code != FORBIDDEN:
+                raise
+            return False
 
     def settle(
         self,
@@ -314,6 +324,7 @@ class Journal:
     def outbox(self, book: str, *states: str) -> list[Message]:
         """See `ports.Journal`; every message when no state is named."""
         self._places.reload(book)
+        self._finished(book)
         return self._outbox.messages(book, states)
 
     def message(self, book: str, key: str) -> Message | None:

@@ -47,12 +47,14 @@ _rows = msgspec.msgpack.Decoder(list[Row])
 class Place(NamedTuple):
     """A book as remembered: its head, the steps of which there are snapshots, and what the hot store has of it.
 
-    `hot` is a step, the sequence then, and the hash of the state.
+    `hot` is a step, the sequence then, and the hash of the state.  `pending` is the sequence of an append of which a part
+    is still to be put where it belongs (0: none).
     """
 
     head: Head
     snapshots: tuple[int, ...] = ()
     hot: tuple[int, int, str] | None = None
+    pending: int = 0
 
 
 def head_key(book: str) -> Key:
@@ -88,7 +90,7 @@ def place_of(item: Item) -> Place:
         item["pk"].partition("/")[2], item["account"], item["generation"], item["epoch"], item["sequence"],
         item["step"], item["chain"], item["holder"],
     )  # fmt: skip
-    return Place(head, tuple(item["snapshots"]), tuple(item["hot"]) if "hot" in item else None)
+    return Place(head, tuple(item["snapshots"]), tuple(item["hot"]) if "hot" in item else None, item.get("pending", 0))
 
 
 class Places:
@@ -153,14 +155,16 @@ class Places:
         """A book as its head's item says, remembered."""
         if item is None:
             raise is_missing(book, self._table.name)
-        place = place_of(item)
-        if "pending" in item:
-            self._finish(book, item["pending"])
-        return self._remember(place)
+        return self._remember(place_of(item))
 
-    def _finish(self, book: str, sequence: int) -> None:
-        """Do what an append has left for later."""
-        finish(self._table, self._spill, head_key(book), pending_key(book, sequence))
+    def finished(self, book: str) -> bool:
+        """Do what an append has left for later, if anything; whether there was.  Raises as `Table.commit` does."""
+        place = self.place(book)
+        if not place.pending:
+            return False
+        finish(self._table, self._spill, head_key(book), pending_key(book, place.pending))
+        self._remember(place._replace(pending=0))
+        return True
 
     def _remember(self, place: Place) -> Place:
         self._places[place.head.book] = place
@@ -179,7 +183,7 @@ class Places:
         head = replace(place.head, epoch=place.head.epoch + 1, holder=holder)
         values = {"epoch": head.epoch, "holder": holder, "taken": time, "by": transaction.by}
         # Records may come in between, but not another writer.
-        where = {"epoch": place.head.epoch, "pending": None}
+        where = {"epoch": place.head.epoch}
         transaction.change(head_key(book), values, where, self._learner(book))
         transaction.done.append(lambda: self._remember(place._replace(head=head)))
         transaction.moves[head_key(book)] = 1
@@ -203,10 +207,13 @@ class Places:
     ) -> Head:
         """Append records; under `epoch` and at `step` when they are given, and `steps` further then; the head after it."""
         before = self.place(book)
-        if epoch is not None and (before.head.epoch != epoch or (step is not None and before.head.step != step)):
-            # What was remembered is old, or the writer is.
-            before = self.reload(book)
-            refuse(before.head, epoch, step)
+        if epoch is not None:
+            if before.head.epoch != epoch or (step is not None and before.head.step != step):
+                # What was remembered is old, or the writer is.
+                refuse(self.reload(book).head, epoch, step)
+            # A note may come in between; a step, or a claim, may not.
+            self.finished(book)
+            before = self.place(book)
         was = before.head
         after, rows = _linked(before, entries, steps)
         if snapshot is not None and self._hot is not None:
@@ -224,16 +231,18 @@ class Places:
             values["snapshots"] = list(after.snapshots)
         if after.hot is not None and after.hot != before.hot:
             values["hot"] = list(after.hot)
-        where = {"epoch": was.epoch, "step": was.step, "sequence": was.sequence, "pending": None}
+        where = {"epoch": was.epoch, "step": was.step, "sequence": was.sequence, "pending": before.pending or None}
         if transaction.defers:
-            values["pending"] = after.head.sequence
-            transaction.rest = pending_key(book, after.head.sequence)
-            transaction.done.append(lambda: self._finish(book, after.head.sequence))
+            after = after._replace(pending=after.head.sequence)
+            values["pending"] = after.pending
+            transaction.rest = pending_key(book, after.pending)
         transaction.change(head_key(book), values, where, self._learner(book))
         self._write(transaction, after.head, rows)
         if snapshot is not None:
             self._keep(transaction, after.head, snapshot, set(before.snapshots) - set(after.snapshots))
         transaction.done.append(lambda: self._remember(after))
+        if transaction.defers:
+            transaction.done.append(lambda: self.finished(book))
         transaction.moves[head_key(book)] = after.head.sequence - was.sequence + steps
         return after.head
 
@@ -338,4 +347,4 @@ def _linked(place: Place, entries: Sequence[Entry], steps: int = 0) -> tuple[Pla
         rows.append((entry.kind, entry.body, entry.envelope, chain))
     # Written out, since `dataclasses.replace` costs more than the rest of this.
     head = Head(was.book, was.account, was.generation, was.epoch, sequence, was.step + steps, chain, was.holder)
-    return Place(head, place.snapshots, place.hot), rows
+    return Place(head, place.snapshots, place.hot, place.pending), rows
