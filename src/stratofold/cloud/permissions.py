@@ -59,9 +59,8 @@ def finishes_steps() -> tuple[Right, ...]:
     """A step of more than a hundred items is finished by who finds it unfinished."""
     why = "finishes a step that one transaction did not hold"
     return (
-        *table(why, rarely=True, DeleteItem="pending"),
-        *table(why, rarely=True, GetItem="pending"),
-        *table(why, rarely=True, ConditionCheckItem="book"),
+        *table(why, rarely=True, ConditionCheckItem="book", DeleteItem="book", GetItem="book"),
+        *table(why, rarely=True, PutItem="book outbox"),
     )
 
 
@@ -130,7 +129,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         ),
         *after_faults("account inbox outbox records"),
         *table("answers that came before the step", rarely=True, UpdateItem="outbox", BatchGetItem="book inbox outbox seen"),
-        *table("what it heard itself", rarely=True, PutItem="inbox pending seen"),
+        *table("what it heard itself", rarely=True, PutItem="inbox seen"),
         *finishes_steps(),
         lists_open(),
         keeps_large(),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from zlib import compress, decompress
 
 from stratofold.adapters.aws.table import ITEMS_MAX, Key, Words, wrapped_key
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.aws.spill import Spill
     from stratofold.adapters.aws.table import Table, Transaction
 
+BYTES_MAX = 350_000
 PART = ITEMS_MAX - 1  # beside the head, which every part is held to
 
 
@@ -31,8 +33,10 @@ def defer(transaction: Transaction, spill: Spill, key: Key) -> None:
     """Move what may come later out of a transaction, into one item of it."""
     later = [place for place, write in transaction.writes.items() if write.later]
     rest = [transaction.writes.pop(place) for place in later]
-    data = json.dumps([{each.verb: each.request} for each in rest], separators=(",", ":")).encode()
-    transaction.put(key, {"count": len(rest), **spill.keep(data)})
+    data = compress(json.dumps([{each.verb: each.request} for each in rest]).encode())
+    # It is gone in a moment, so it may be as large as an item can be; and who sends needs no right to the bucket then.
+    held = {"data": data} if len(data) <= BYTES_MAX else spill.keep(data)
+    transaction.put(key, {"count": len(rest), **held})
 
 
 def finish(table: Table, spill: Spill, head: Key, key: Key) -> None:
@@ -40,7 +44,7 @@ def finish(table: Table, spill: Spill, head: Key, key: Key) -> None:
     item = table.get(key)
     if item is None:
         return
-    rest: list[dict[str, Any]] = json.loads(spill.read(item))
+    rest: list[dict[str, Any]] = json.loads(decompress(spill.read(item)))
     sequence = int(key.sk.partition("/")[2])
     for first in range(0, len(rest), PART):
         # A part that is refused was written by another, or nothing is pending any more.
