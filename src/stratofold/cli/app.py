@@ -22,6 +22,7 @@ from stratofold.cli import (
     deploy,
     doctor,
     exchange,
+    feed,
     flatten,
     fork,
     freeze,
@@ -69,6 +70,7 @@ app.add_typer(cloud.app, name="cloud")
 app.command(name="deploy")(deploy.deploy)
 app.command(name="destroy")(deploy.destroy)
 app.command(name="move")(move.move)
+app.command(name="feed")(feed.feed)
 app.command(name="demo")(demo.demo)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="exchange")(exchange.exchange)

@@ -1,0 +1,108 @@
+"""A feeder that is replaced while the market goes on: no gap, and nothing heard twice."""
+
+import asyncio
+
+import pytest
+
+import stratofold
+from stratofold.adapters.embedded.clock import Clock
+from stratofold.adapters.embedded.tasks import Tasks
+from stratofold.cloud.feeder import Feeder, is_open
+from stratofold.events import Bar
+from stratofold.fold.strategy import Strategy
+from stratofold.live.desk import event_in
+from tests.cloud.stage import Stage, spec_of
+from tests.live_tools import paper
+
+DAY_NS = 86_400_000_000_000
+MINUTE_NS = 60_000_000_000
+
+
+class Listens(Strategy):
+    """Does nothing."""
+
+    def on_bar(self, bar, book):
+        """Hear it."""
+
+
+class Market:
+    """A market that goes on, with a history and any number of streams; a stream has what comes while it is open."""
+
+    def __init__(self):
+        self.past, self.streams = [], []
+
+    def happens(self, time):
+        made = Bar()
+        made.time = made.known = time
+        made.span = DAY_NS
+        made.open = made.high = made.low = made.close = made.volume = 100.0
+        self.past.append(("SPY", made))
+        for stream in self.streams:
+            stream.put_nowait(("SPY", made))
+
+    async def history(self, symbols, after, until):
+        return [item for item in self.past if after < item[1].time]
+
+    async def stream(self, symbols):
+        mine = asyncio.Queue()
+        self.streams.append(mine)
+        yield None
+        while True:
+            yield await mine.get()
+
+
+class Silent:
+    """A venue that reports nothing."""
+
+    async def reports(self):
+        yield None
+        await asyncio.sleep(3600)
+
+
+@pytest.fixture
+def stage(ministack, tmp_path):
+    days = stratofold.sample("us14").subset(["SPY"], start="2020-06-01", end="2020-06-12")
+    run = paper(Listens, days, DAY_NS)
+    return Stage(ministack, run, tmp_path, STRATOFOLD_STRATEGY=spec_of(Listens)).open()
+
+
+def times(stage):
+    records = [one for one in stage.journal.records("paper") if one.kind == "event"]
+    return [event_in(one.body).time for one in records if isinstance(event_in(one.body), Bar)]
+
+
+def test_a_successor_takes_over_without_gap_or_double(stage, monkeypatch):
+    monkeypatch.setattr("stratofold.cloud.feeder.LOOK_SECONDS", 0.02)
+    begin, market = stage.run.clock.time, Market()
+
+    def made(tasks):
+        place = stage.fresh_place()
+        return Feeder(place.journal, place.market, market, Silent(), Clock(), tasks, "paper")
+
+    async def go():
+        async with Tasks() as tasks:
+            feeders, runs = [], []
+            for number in range(60):
+                if number % 20 == 0:
+                    feeders.append(made(tasks))
+                    runs.append(asyncio.create_task(feeders[-1].run()))
+                market.happens(begin + (number + 1) * MINUTE_NS)
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.5)
+            assert [one.stopping for one in feeders] == [True, True, False]
+            feeders[-1].stop()
+            await asyncio.gather(*runs)
+
+    asyncio.run(go())
+    stage.settle()
+    assert times(stage) == [begin + (number + 1) * MINUTE_NS for number in range(60)]
+
+
+def test_it_says_what_time_it_is_in_sessions_only():
+    opened = 1_591_018_200 * 1_000_000_000  # 2020-06-01 09:30 in New York
+    assert [is_open("XNYS", opened + minutes * MINUTE_NS) for minutes in (-1, 0, 390, 391)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
