@@ -67,6 +67,7 @@ class Outcome:
     spent_ms: float = 0.0
     init_ms: float = 0.0
     memory_mb: int = 0
+    cpu_ms: float = 0.0  # of the processor, since the process began
 
     @property
     def ok(self) -> bool:
@@ -142,6 +143,7 @@ class Sandbox:
         outcome.spent_ms = (time.perf_counter() - begin) * 1e3
         outcome.cold, outcome.init_ms = first, self.ready_ms if first else 0.0
         outcome.memory_mb = self._memory_mb()
+        outcome.cpu_ms = self._cpu_ms()
         self.used_at = time.monotonic()
         if outcome.memory_mb > self.function.memory_mb:
             self.close()
@@ -262,6 +264,14 @@ class Sandbox:
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
+
+    def _cpu_ms(self) -> float:
+        """What the process's first thread has had of the processor; 0 where the system does not say."""
+        try:
+            text = Path(f"/proc/{self._process.pid}/schedstat").read_text(encoding="ascii")
+        except OSError:
+            return 0.0
+        return int(text.split()[0]) / 1e6
 
     def _memory_mb(self) -> int:
         """The most that the process has held; 0 when it is gone, or where the system does not say."""
