@@ -76,6 +76,8 @@ def test_a_command_that_is_written_down_exists(line):
     else:
         assert words[0] in GROUP.commands, f"there is no command {words[0]}"
         command, options = GROUP.commands[words[0]], words[1:]
+        while hasattr(command, "commands") and options and options[0] in command.commands:
+            command, options = command.commands[options[0]], options[1:]
     known = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
     free = command.context_settings.get("ignore_unknown_options", False)
     assert free or {word.partition("=")[0] for word in options if word.startswith("-")} <= known

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stratofold.cli.cloud_settings import Region, StackName, journal_of, parameters_of, stack_of
+from stratofold.cli.home import BookName, head_of
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 from stratofold.errors import Setup
 
@@ -257,6 +258,30 @@ def rollback(
         show_json({"versions": moves})
     else:
         typer.echo("\n".join(f"{function} runs version {version}" for function, version in moves.items()))
+
+
+@app.command("take")
+@verb
+def take(
+    book: BookName = None,
+    *,
+    stack: StackName = None,
+    region: Region = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Give a book that a resident process ran back to the functions; that process is refused from then on."""
+    from stratofold.cloud.move import refuse_busy
+
+    place = stack_of(stack, region)
+    journal = journal_of(place)
+    head = head_of(journal, book)
+    refuse_busy(journal, head.book)
+    taken = journal.take(head.book, f"cloud:{place.name}", time.time_ns())
+    if json:
+        show_json({"book": taken.book, "holder": taken.holder, "epoch": taken.epoch})
+    else:
+        typer.echo(f"{taken.book} is run by the functions of {place.name}")
 
 
 @app.command("secret")

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stratofold.cli.config import FILE_NAME
+from stratofold.cli.home import Home
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stratofold.adapters.aws.client import Client
-    from stratofold.adapters.ports import Artifacts, Journal
+    from stratofold.adapters.ports import Artifacts, Head, Journal
     from stratofold.cloud.stack import Stack
 
 StackName = Annotated[str | None, typer.Option("--stack", help="Which stack; default: [cloud] stack, else stratofold.")]
@@ -106,6 +107,27 @@ def artifacts_of(stack: Stack) -> Artifacts:
     from stratofold.adapters.aws.artifacts import Artifacts
 
     return Artifacts(client_of(stack), stack.outputs()["ArchiveBucket"])
+
+
+class StackHome(Home):
+    """A folder whose books are a stack's: a process that stays, beside the functions' table (secrets and presence are the folder's)."""
+
+    def __init__(self, path: Path | None, stack: Stack) -> None:
+        """Nothing is asked yet."""
+        super().__init__(path)
+        self._stack = stack
+
+    def journal(self, *, make: bool = False, glance_seconds: float = 0.0) -> Any:  # noqa: ARG002  a table is looked at anew
+        """The stack's journal; raises Setup SFA10 where there is none."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return journal_of(self._stack)
+
+    def artifacts(self) -> Any:
+        """The stack's archive."""
+        return artifacts_of(self._stack)
+
+    def refuse_elsewhere(self, head: Head) -> None:
+        """A stack's book is taken by whoever runs it; the functions leave it alone then."""
 
 
 def either(home: Any, *, cloud: bool, stack: str | None, region: str | None) -> Any:

@@ -42,6 +42,8 @@ def deploy(
     ignore_drift: Annotated[
         bool, typer.Option("--ignore-drift", help="What somebody changed by hand may be taken back.")
     ] = False,
+    acknowledge: Annotated[bool, typer.Option("--acknowledge", help="A running book may get other code.")] = False,
+    state: Annotated[str, typer.Option(help="What becomes of its state then: keep, migrate or rebuild.")] = "keep",
     config: Annotated[
         Path | None, typer.Option("--config", help="Another configuration than ./stratofold.toml.")
     ] = None,
@@ -68,8 +70,10 @@ def deploy(
         rehearse(wanted, json=json)
         return
     place = stack_of(stack, region, section)
+    changed = changes_for_books(place, wanted.strategy, acknowledged=acknowledge)
     if code_only:
         quickly(place, wanted.strategy, wanted.extra, json=json)
+        record_changes(place, changed, wanted.strategy, state)
         return
     with working(f"building the package and asking AWS what {place.name} would become"):
         plan = prepare(place, wanted)
@@ -81,20 +85,56 @@ def deploy(
             show_json({"stack": place.name, "deployed": False, **plan_facts(plan)})
         return
     with working(f"deploying {place.name}"):
-        state = carry_out(place, plan)
+        stands = carry_out(place, plan)
+        record_changes(place, changed, wanted.strategy, state)
     if json:
         show_json(
             {
                 "stack": place.name,
                 "deployed": bool(plan.change_set),
-                "status": state.status,
-                "outputs": state.outputs,
+                "status": stands.status,
+                "outputs": stands.outputs,
                 **plan_facts(plan),
             }
         )
     else:
         typer.echo(f"{place.name} stands in {place.region}" if plan.change_set else "nothing changes")
-        typer.echo(next_text(state.outputs, plan))
+        typer.echo(next_text(stands.outputs, plan))
+
+
+def changes_for_books(place: Stack, strategy: str, *, acknowledged: bool) -> list[str]:
+    """The running books that would get other code; raises Stop SFA32 where nobody said that it is meant."""
+    from stratofold.cli.cloud_settings import journal_of
+    from stratofold.cli.load import load_strategy
+    from stratofold.cloud.changed import changed_books, refuse_unsaid
+
+    if not strategy or "Table" not in place.state().outputs:
+        return []
+    found = changed_books(journal_of(place), f"cloud:{place.name}", load_strategy(strategy))
+    refuse_unsaid(found, acknowledged=acknowledged)
+    return found
+
+
+def record_changes(place: Stack, books: Sequence[str], strategy: str, chosen: str) -> None:
+    """Write down that books go on with other code; until that is done their events wait."""
+    import time
+
+    from stratofold.cli.cloud_settings import journal_of
+    from stratofold.cli.home import strategy_as_run
+    from stratofold.cli.load import load_strategy
+    from stratofold.cloud.changed import record
+
+    for book in books:
+        journal = journal_of(place)
+        record(
+            journal,
+            book,
+            f"cloud:{place.name}",
+            strategy_as_run(journal, book),
+            load_strategy(strategy),
+            chosen,
+            time.time_ns,
+        )
 
 
 def named_strategy(config: Path | None) -> str:

@@ -52,6 +52,12 @@ class Home:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Journal(file, glance_seconds=glance_seconds)
 
+    def refuse_elsewhere(self, head: Head) -> None:
+        """Raise Stop SFA29 for a book of this folder that is in the cloud now."""
+        from stratofold.cloud.move import refuse_elsewhere
+
+        refuse_elsewhere(head)
+
     def artifacts(self) -> Artifacts:
         """The archive's segments, models and reports."""
         from stratofold.adapters.embedded.artifacts import Artifacts
@@ -106,7 +112,7 @@ def strategy_of(spec: str) -> type[Any]:
     return load_strategy(spec)
 
 
-def strategy_as_run(journal: Journal, book: str) -> type[Any]:
+def strategy_as_run(journal: ports.Journal, book: str) -> type[Any]:
     """The strategy that a book's records were made with: as its file is now, or as the journal kept it where that is other.
 
     Folding records with other code would give another book; raises Setup when neither can be had.

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from stratofold.cli import job as jobs
+from stratofold.cli.cloud_settings import Region, StackHome, stack_of
 from stratofold.cli.config import FILE_NAME
 from stratofold.cli.home import Home, HomePath, spec_of
 from stratofold.cli.output import Debug, Json, show_json, verb
@@ -50,6 +51,10 @@ def run(
     ] = False,
     wait: Wait = None,
     home: HomePath = None,
+    stack: Annotated[
+        str | None, typer.Option(help="Run a stack's book, resident: on its table, with its functions standing by.")
+    ] = None,
+    region: Region = None,
     config: jobs.ConfigPath = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and stop.")] = False,
     json: Json = False,
@@ -82,7 +87,7 @@ def run(
     if dry_run:
         show_json(plan(wanted, ready, keys, live=live))
         return
-    place = Home(home)
+    place = Home(home) if stack is None else StackHome(home, stack_of(stack, region))
     supervisor = asyncio.run(_run(wanted, place, ready, keys, bars, shower(json=json), live=live))
     if json:
         show_json(summary(supervisor))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.cli.home import strategy_as_run
 from stratofold.cli.venue import refuse_other_account
-from stratofold.cloud.move import refuse_elsewhere
 from stratofold.errors import Setup, Stop
 from stratofold.live.account_limits import stricter_elsewhere
 from stratofold.live.alerts import Habits
@@ -84,6 +83,9 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
         wanted = replace(wanted, message_age_seconds=max(_age_seconds(wanted), _WAY_SECONDS * venue.speed))
     began = venue.clock.monotonic()
     journal = home.journal(make=True, glance_seconds=GLANCE_SECONDS)
+    for head in journal.books():
+        if head.book == wanted.book:
+            home.refuse_elsewhere(head)
     presence = Presence(home.path, wanted.book)
     try:
         async with Tasks() as tasks:
@@ -143,7 +145,6 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
     now = venue.clock.now()
     if wanted.book not in [head.book for head in journal.books()]:
         return await _new_desk(wanted, journal, venue, account, now)
-    refuse_elsewhere(journal.head(wanted.book))
     refuse_other_account(wanted.book, manifest_of(journal, wanted.book).account, venue)
     if journal.mark(wanted.book, OPENING):
         await _open_on(wanted, journal, venue, account, now)

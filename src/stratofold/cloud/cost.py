@@ -87,10 +87,12 @@ OWN_METRICS = 7
 SECRETS = 4
 CACHE_GB_MIN = Decimal("0.1")
 
-# What one of each costs in the journal: write units of its transactions, read units, as docs/cloud.md has them measured.
-WRITES_EVENT, WRITES_ORDER, WRITES_FACT = 8, 26, 8
+# What one of each costs in the journal, in write units as benchmarks/bench_cloud_journal.py has them measured: an append's head,
+# a kilobyte of records, an order (written down, claimed, answered, heard of), a fill (offered, heard, with its views).
+WRITES_HEAD, WRITES_KILOBYTE, WRITES_ORDER, WRITES_FACT = 2, 2, 40, 24
 READS_ORDER, READS_RUN = 8, 20
 RECORD_BYTES = 700
+EVENTS_TOGETHER = 64  # at most, in one append
 LOG_BYTES = 1_000
 MEMORY_MB = {
     "decide": 1769,
@@ -207,7 +209,9 @@ def working(parameters: Mapping[str, str], load: Workload, *, free: bool = True)
     calls = calls_of(load)
     seconds = sum(Decimal(calls[verb] * USUAL_MS[verb] * MEMORY_MB[verb]) / 1_024_000 for verb in calls)
     total = sum(calls.values())
-    writes = load.events * WRITES_EVENT + load.orders * WRITES_ORDER + load.fills * WRITES_FACT
+    together = min(load.batch, EVENTS_TOGETHER)
+    each = WRITES_HEAD + WRITES_KILOBYTE * ceil(together * RECORD_BYTES / 1_024)
+    writes = ceil(load.events / together) * each + load.orders * WRITES_ORDER + load.fills * WRITES_FACT
     reads = load.orders * READS_ORDER + load.runs * READS_RUN + total
     gigabytes = Decimal((load.events + 4 * load.orders + load.fills) * RECORD_BYTES) / 10**9
     shown = [

@@ -35,7 +35,8 @@ ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 RUNTIMES = ("3.11", "3.12", "3.13")
 # What only a laptop needs; a name stands for a file or a folder of the package.
 AT_HOME = (
-    "__main__.py", "adapters/embedded", "cli", "cloud/cost.py", "cloud/deploy.py", "cloud/local", "cloud/move.py", "cloud/package.py",
+    "__main__.py", "adapters/carry.py", "adapters/aws/carry.py", "adapters/embedded", "cli", "cloud/changed.py", "cloud/clock.py", "cloud/cost.py", "cloud/deploy.py",
+    "cloud/destroy.py", "cloud/local", "cloud/move.py", "cloud/package.py", "cloud/resident",
     "cloud/permissions.py", "cloud/stack.py", "exchange", "kernel", "market/samples", "research",
 )  # fmt: skip
 KEPT = (".py", ".table", ".typed")

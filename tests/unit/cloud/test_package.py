@@ -129,3 +129,14 @@ def test_a_wheel_that_cannot_be_had_is_said(tmp_path, monkeypatch):
         package.wheels(("msgspec==0",), "3.13", "arm64", tmp_path)
     assert caught.value.code == "SFA02"
     assert "No matching distribution" in caught.value.why
+
+
+@pytest.mark.usefixtures("no_wheels")
+def test_every_function_starts_from_what_is_in_it(strategy, tmp_path):
+    folder = tmp_path / "task"
+    with zipfile.ZipFile(io.BytesIO(built(strategy).data)) as archive:
+        archive.extractall(folder)
+    verbs = "archive decide deliver halt ingest reconcile warm watch webhook"
+    code = f"import importlib\nfor verb in {verbs.split()}:\n    assert importlib.import_module('stratofold.cloud.functions.' + verb).handler"
+    script = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
+    subprocess.run([sys.executable, "-ISc", script], check=True, timeout=60)
