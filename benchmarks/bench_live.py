@@ -1,8 +1,9 @@
 """The live path, durable, in one process: from a market event to the bytes of an order on a socket, and each stage's share.
 
 The production runner, guard, fold, journal (on the disk of the working folder) and Alpaca adapter, against a venue that
-answers a millisecond later.  The latency is that of the first message that an event leads to.  A machine that others use
-too adds its own to each; the processor's time beside it does not depend on them.
+answers a millisecond later, and fills what comes to the market.  The latency is that of the first message that an event
+leads to; that of the last stands beside it, which waits for the answer to one before it where both are of one symbol.
+A machine that others use too adds its own to each; the processor's time beside it does not depend on them.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -135,6 +136,16 @@ class Stopwatch:
         setattr(owner, name, timed)
 
 
+@dataclass
+class Sent:
+    """The messages of one event: when it came in (wall, processor's time, ns), how many there are, how many have left."""
+
+    wall: int
+    own: int
+    count: int
+    gone: int = 0
+
+
 class Latencies:
     """A `Watcher` and the venue's other end: from each event's coming in to its first bytes out."""
 
@@ -142,6 +153,7 @@ class Latencies:
         self.came = {}
         self.waiting = {}
         self.whole = []
+        self.last = []
         self.own = []
         self.decided_ns = []
         self.events = 0
@@ -152,7 +164,20 @@ class Latencies:
             self.decided_ns.append(taken_ns)
             came = self.came.get(id(heard[-1].event))
             if came is not None:
-                self.waiting[decided.messages[0].key] = came
+                sent = Sent(*came, len(decided.messages))
+                self.waiting |= {message.key: sent for message in decided.messages}
+
+    def left(self, key, wall, own):
+        """A message's bytes have left, at these times."""
+        sent = self.waiting.pop(key, None)
+        if sent is None:
+            return
+        if not sent.gone:
+            self.whole.append(wall - sent.wall)
+            self.own.append(own - sent.own)
+        sent.gone += 1
+        if sent.gone == sent.count:
+            self.last.append(wall - sent.wall)
 
     def answered(self, message, answer, taken_ns):
         assert answer.state == "accepted", answer
@@ -187,16 +212,13 @@ class Marked:
         """Run it; its request is the next that leaves, since nothing is awaited before it."""
         at = len(self.venue.left)
         answer = await work
-        came = self.latencies.waiting.pop(message.key, None)
-        if came is not None:
-            self.latencies.whole.append(self.venue.left[at][0] - came[0])
-            self.latencies.own.append(self.venue.left[at][1] - came[1])
+        self.latencies.left(message.key, *self.venue.left[at])
         return answer
 
     async def reports(self):
-        """A stream on which nothing comes: what is accepted is said in the answer."""
-        await asyncio.Event().wait()
-        yield None
+        """The stream: fills of what came to the market; what is accepted is said in the answer."""
+        while True:
+            yield await self.venue.fills.get()
 
 
 async def trade(desk, events, rate):
@@ -217,6 +239,8 @@ async def trade(desk, events, rate):
 
         def came(event):
             clock.time = max(clock.time, event.time)
+            if isinstance(event, Bar):
+                venue.seen(f"S{event.symbol}", event.close, event.time)
             latencies.came[id(event)] = time.perf_counter_ns(), time.thread_time_ns()
 
         runner.feed = Market(events, rate, came, runner.stop)
@@ -237,6 +261,8 @@ def report(name, latencies, watch, spent, floors):
         ).say()
         own = percentile([value / 1e6 for value in latencies.own], share)
         Figure(f"{name}: of it our own processor's time", own, f"ms p{share * 100:g}", better="less").say()
+    last = percentile([value / 1e6 for value in latencies.last], 0.5)
+    Figure(f"{name}: event in, all its orders' bytes out", last, "ms p50", better="less").say()
     count = latencies.events
     Figure(f"{name}: messages timed", len(whole), "events").say()
     Figure(f"{name}: processor", spent / count * 1e6, "CPU µs/event", better="less").say()

@@ -1,7 +1,8 @@
 """What `bench_live.py` trades against: a venue that takes everything at once, and a market that comes on time.
 
 The venue stands behind the port `Http`: each request is made into the bytes of HTTP and given to the kernel on a socket,
-which is where a latency ends; its answer comes a millisecond later, as from a server near by.
+which is where a latency ends; its answer comes a millisecond later, as from a server near by.  What comes to the market is
+filled at the last price, and told on the stream after its answer.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 
 from stratofold.adapters.network.http import address_of, request_bytes
-from stratofold.adapters.ports import Response
+from stratofold.adapters.ports import Response, VenueReport
 
 ANSWER_SECONDS = 0.001
 _EMPTY = {"/v2/account": {"cash": "1000000", "currency": "USD"}}
@@ -23,6 +24,9 @@ class Venue:
 
     left: list = field(default_factory=list)
     orders: dict = field(default_factory=dict)
+    prices: dict = field(default_factory=dict)
+    fills: asyncio.Queue = field(default_factory=asyncio.Queue)
+    time: int = 0
 
     def __post_init__(self):
         self.out, self.into = socket.socketpair()
@@ -33,7 +37,23 @@ class Venue:
         self.left.append((time.perf_counter_ns(), time.thread_time_ns()))
         self.into.recv(1 << 16)
         await asyncio.sleep(ANSWER_SECONDS)
-        return Response(200, {"x-request-id": "0123456789abcdef"}, json.dumps(self.answer(method, url, body)).encode())
+        order = self.answer(method, url, body)
+        if method == "POST" and order["type"] == "market":
+            asyncio.get_running_loop().call_later(ANSWER_SECONDS, self.fills.put_nowait, self.filled(order))
+        return Response(200, {"x-request-id": "0123456789abcdef"}, json.dumps(order).encode())
+
+    def seen(self, symbol, price, time):
+        """The last price of a symbol, at a time (ns UTC)."""
+        self.prices[symbol] = price
+        self.time = time
+
+    def filled(self, order):
+        """The whole of an order, filled."""
+        quantity = float(order["qty"])
+        return VenueReport(
+            f"fill:{order['id']}:{order['qty']}", "filled", order["client_order_id"], order["id"], order["symbol"],
+            1 if order["side"] == "buy" else -1, self.time, quantity, self.prices[order["symbol"]], cumulative=quantity, leaves=0.0,
+        )  # fmt: skip
 
     def answer(self, method, url, body):
         """An order as taken, or as replaced by another; nothing is ever filled."""
