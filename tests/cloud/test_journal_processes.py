@@ -55,7 +55,7 @@ def test_a_writer_that_is_killed_loses_and_doubles_nothing(ministack, opened):
 def test_a_hundred_who_decide_the_same_step_are_one_writer(opened):
     # Every one writes under the same epoch, as the environments of one function do.
     epoch = opened().take("B", "cloud:test", NOW).epoch
-    steps, together = 3, Barrier(100)
+    steps, together = 2, Barrier(100)
 
     def decide(name):
         journal, won = opened(), []
@@ -84,11 +84,11 @@ def test_notes_of_many_at_once_are_all_written(opened):
             journal.note("B", [entry(f"{name}:{number}")])
         journal.close()
 
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(write, range(20)))
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(write, range(10)))
     written = [record.body.decode() for record in verified(opened())]
-    assert sorted(written) == sorted(f"{name}:{number}" for name in range(20) for number in range(3))
-    for name in range(20):
+    assert sorted(written) == sorted(f"{name}:{number}" for name in range(10) for number in range(3))
+    for name in range(10):
         assert [text for text in written if text.startswith(f"{name}:")] == [f"{name}:{number}" for number in range(3)]
 
 
