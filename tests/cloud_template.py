@@ -1,11 +1,13 @@
 """The stack's template as data, for tests: CloudFormation's short tags are read into their long forms."""
 
+from functools import cache
+
 import yaml
 
 from stratofold.cloud.deploy import template_text
 
 
-class Loader(yaml.SafeLoader):
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML with CloudFormation's tags."""
 
 
@@ -26,6 +28,7 @@ def _construct(loader, suffix, node):
 Loader.add_multi_constructor("!", _construct)
 
 
+@cache
 def loaded(text=""):
     return yaml.load(text or template_text(), Loader)  # noqa: S506 -- a safe loader with more tags
 

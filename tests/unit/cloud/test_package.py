@@ -16,7 +16,12 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @pytest.fixture
 def no_wheels(monkeypatch):
-    """The wheels are this environment's own msgspec: what pip would fetch is not asked for."""
+    """What pip would fetch is not asked for."""
+    own_wheels(monkeypatch)
+
+
+def own_wheels(monkeypatch):
+    """The wheels are this environment's own msgspec."""
     import msgspec
 
     folder = Path(msgspec.__file__).parent
@@ -35,30 +40,41 @@ class Mine(stratofold.Strategy):
 """
 
 
+FILES = {"mine.py": STRATEGY, "helper.py": "RATE = 0.5\n", "other.py": "raise SystemExit\n"}
+
+
 @pytest.fixture
 def strategy(tmp_path):
-    (tmp_path / "mine.py").write_text(STRATEGY, encoding="utf-8")
-    (tmp_path / "helper.py").write_text("RATE = 0.5\n", encoding="utf-8")
-    (tmp_path / "other.py").write_text("raise SystemExit\n", encoding="utf-8")
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     return f"{tmp_path / 'mine.py'}:Mine"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """One package, for who only looks into it."""
+    folder = tmp_path_factory.mktemp("strategy")
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        own_wheels(patch)
+        return built(f"{folder / 'mine.py'}:Mine")
 
 
 def built(strategy, **terms):
     return package.build(strategy, python=HERE, architecture="x86_64", **terms)
 
 
-@pytest.mark.usefixtures("no_wheels")
-def test_what_is_in_it_is_what_a_function_needs(strategy):
-    files = built(strategy).files
+def test_what_is_in_it_is_what_a_function_needs(whole):
+    files = whole.files
     assert {"mine.py", "helper.py", "stratofold/live/decide.py", "stratofold/market/sessions_xnys.table"} <= set(files)
     assert "other.py" not in files
     away = ("kernel/", "research/", "cli/", "exchange/", "adapters/embedded/", "market/samples/", "cloud/local/")
     assert not [name for name in files if name.startswith(tuple(f"stratofold/{one}" for one in away))]
 
 
-@pytest.mark.usefixtures("no_wheels")
-def test_it_is_well_below_what_a_live_package_may_have(strategy):
-    assert built(strategy).unzipped_bytes < 30e6
+def test_it_is_well_below_what_a_live_package_may_have(whole):
+    assert whole.unzipped_bytes < 30e6
 
 
 @pytest.mark.usefixtures("no_wheels")
@@ -75,10 +91,9 @@ def test_other_code_is_another_zip(strategy, tmp_path):
     assert built(strategy).digest != first.digest
 
 
-@pytest.mark.usefixtures("no_wheels")
-def test_unpacked_it_imports_by_itself_from_its_own_bytecode(strategy, tmp_path):
+def test_unpacked_it_imports_by_itself_from_its_own_bytecode(whole, tmp_path):
     folder = tmp_path / "task"
-    with zipfile.ZipFile(io.BytesIO(built(strategy).data)) as archive:
+    with zipfile.ZipFile(io.BytesIO(whole.data)) as archive:
         archive.extractall(folder)
     code = "import sys, mine, stratofold.live.decide, msgspec; print(mine.Mine.__name__, stratofold.live.decide.__cached__, 'numpy' in sys.modules)"
     ran = subprocess.run(
@@ -131,10 +146,9 @@ def test_a_wheel_that_cannot_be_had_is_said(tmp_path, monkeypatch):
     assert "No matching distribution" in caught.value.why
 
 
-@pytest.mark.usefixtures("no_wheels")
-def test_every_function_starts_from_what_is_in_it(strategy, tmp_path):
+def test_every_function_starts_from_what_is_in_it(whole, tmp_path):
     folder = tmp_path / "task"
-    with zipfile.ZipFile(io.BytesIO(built(strategy).data)) as archive:
+    with zipfile.ZipFile(io.BytesIO(whole.data)) as archive:
         archive.extractall(folder)
     verbs = "archive decide deliver halt ingest reconcile warm watch webhook"
     code = f"import importlib\nfor verb in {verbs.split()}:\n    assert importlib.import_module('stratofold.cloud.functions.' + verb).handler"
