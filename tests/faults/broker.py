@@ -21,6 +21,13 @@ def text_of(time):
     return (EPOCH + timedelta(microseconds=time // 1000)).strftime("%Y-%m-%dT%H:%M:%S.%f") + f"{time % 1000:03d}Z"
 
 
+@lru_cache(maxsize=10_000)
+def asked_for(url):
+    """The path of an address, and what it asks for; not to be changed."""
+    parts = urlsplit(url)
+    return parts.path, dict(parse_qsl(parts.query))
+
+
 def cents(text):
     """A price in whole cents."""
     return round(float(text) * 100)
@@ -51,9 +58,7 @@ class Broker:
 
     def answer(self, method, url, body):
         """Status and body for one request; what changes is changed."""
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query))
-        path = parts.path
+        path, query = asked_for(url)
         if path == "/v2/orders" and method == "POST":
             return self._submit(msgspec.json.decode(body))
         if path == "/v2/orders":

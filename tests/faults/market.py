@@ -4,11 +4,10 @@ What comes in: a world.  What goes out: bars for whoever listens or asks, and th
 """
 
 import struct
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from .broker import text_of
+from .broker import asked_for, text_of
 from .world import SECOND
 
 MINUTE = 60 * SECOND
@@ -53,7 +52,7 @@ class Market:
 
     def answer(self, method, url, body):
         """History of bars, all on one page."""
-        query = dict(parse_qsl(urlsplit(url).query))
+        _, query = asked_for(url)
         found = {}
         for symbol, start, *prices in self.bars:
             moment = text_of(start)

@@ -11,6 +11,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from random import Random
 
 SECOND = 1_000_000_000
+NOTES = 1_000  # that are folded into the trace together
 
 
 class Crash(BaseException):
@@ -46,6 +47,7 @@ class World:
         self._heap = []
         self._order = 0
         self._trace = hashlib.sha256()
+        self._notes = []
         self.works = []  # every coroutine: one that is forgotten half-way would be run to its end whenever memory is tidied
 
     def at(self, time, what, *arguments):
@@ -60,7 +62,14 @@ class World:
     def note(self, text):
         """Fold something that happened into the trace, and count it."""
         self.events += 1
-        self._trace.update(f"{self.now}|{text}\n".encode())
+        self._notes.append(f"{self.now}|{text}\n")
+        if len(self._notes) == NOTES:
+            self._hash()
+
+    def _hash(self):
+        """Many notes at once: the hash is that of all of them in a row."""
+        self._trace.update("".join(self._notes).encode())
+        self._notes.clear()
 
     def stop(self):
         """Nothing happens any more."""
@@ -75,6 +84,7 @@ class World:
     @property
     def trace(self):
         """The hash of everything that happened."""
+        self._hash()
         return self._trace.hexdigest()
 
     def run(self, until, each, events_max):
