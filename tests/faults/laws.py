@@ -5,7 +5,7 @@ the chain and the rebuild, I7 no end without evidence, I11 fills within the orde
 """
 
 from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
-from stratofold.events import Bar
+from stratofold.events import Bar, Timer
 from stratofold.live.audit import audit_verify
 from stratofold.live.desk import event_in
 from stratofold.live.words import client_id, number_of
@@ -14,9 +14,12 @@ from stratofold.wire import unpack
 from .broker import OPEN
 from .market import MINUTE
 from .strategy import TOTAL
+from .world import SECOND
 
 SYMBOLS = ("AAA", "BBB")
 CYCLES_MAX = 3
+STRICTNESS = ("active", "reducing", "halted")
+TIMER_SECONDS = 30  # by when a timer that was due is heard, however the clock was set
 
 
 def name_of(order):
@@ -55,13 +58,11 @@ class Laws:
     def claimed(self, messages, epoch, time):
         """At a claim: nothing that a control forbids, nothing that has expired, nobody but the last writer (I4, I8, I9)."""
         journal = self.rig.journal
-        state = "active"
-        for control in journal.controls("account"):
-            if control.scope == "book":
-                state = control.state
+        held = {control.name: control.state for control in journal.controls("account")}
         for message in messages:
             if message.state != CLAIMED or message.action == "cancel":
                 continue
+            state = max((held.get(name, "active") for name in ("sim", message.symbol)), key=STRICTNESS.index)
             if state == "halted" or (state == "reducing" and not message.reduces):
                 self.broken(f"I4: {message.key} was claimed while {state}")
             if time is not None and message.expires_at < time:
@@ -127,6 +128,7 @@ class Laws:
             self.broken("I13: the inbox is not empty")
         fold = rig.rebuilt()[1]
         self._heard()
+        self._timed(fold)
         self._reserved(fold)
         self._filled()
         if rig.cycles_to_clean is None or rig.cycles_to_clean > CYCLES_MAX:
@@ -162,6 +164,22 @@ class Laws:
                 or len(mine) < len(told) // 2 - 1
             ):
                 self.broken(f"I14: of {name} {len(mine)} bars were heard, {len(told) // 2} were told")
+
+    def _timed(self, fold):
+        """Every timer that was due was heard, once, and none before its time by the clock of who heard it (I14)."""
+        book = fold.engine.book
+        late = [due for due in book.timer_due[: book.timer_count] if due < self.rig.end - TIMER_SECONDS * SECOND]
+        if late:
+            self.broken(f"I14: {len(late)} timers were due and not heard")
+        heard = 0
+        for record in self.rig.journal.records("sim"):
+            event = event_in(record.body) if record.kind == "event" else None
+            if isinstance(event, Timer) and event.schedule < 0:
+                heard += 1
+                if event.time > unpack(record.envelope)["wall"]:
+                    self.broken(f"I14: a timer of {event.time} was heard before its time")
+        if heard + book.timer_count != book.timer_spent:
+            self.broken(f"I14: of {book.timer_spent} timers {heard} were heard and {book.timer_count} wait")
 
     def _filled(self):
         """Order by order, the book has filled what the broker has (I2)."""

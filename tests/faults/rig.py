@@ -33,6 +33,7 @@ SYMBOLS = ("AAA", "BBB")
 ACCESS = Access("key", "secret", "http://broker", "ws://broker/stream", "http://broker", "ws://data")
 CALM_SECONDS = 130  # the oldest message has expired (90 s) and the venue has had its 30 s
 EVENTS_MAX = 60_000  # twenty times what a seed has
+JUMP_SECONDS = 4.0  # how far a clock that somebody sets is from the venue's at most
 SPIN_COMMITS = 2_000  # at one moment
 SNAPSHOT_STEPS = 25  # so that a few minutes see many snapshots
 WIDE = {name: getattr(Unlimited(), name) for name in Limits.__slots__}
@@ -144,6 +145,8 @@ class Rig:
             self.world.after(30 + chance.random() * minutes * 50, self.usurp)
         for _ in range(chance.randrange(3)):
             self.world.after(chance.random() * minutes * 60, self.halt)
+        for _ in range(chance.randrange(3)):
+            self.world.after(chance.random() * minutes * 60, self.jump)
 
     def meddle(self):
         """Between what ours has read and what it commits, another process acts."""
@@ -151,16 +154,24 @@ class Rig:
             self.halt()
 
     def halt(self):
-        """The operator stops the book from another process, and lifts it later, or not before the end."""
+        """The operator stops the book or a symbol from another process, and lifts it later, or not before the end."""
         if self.world.now >= self.until:
             return
-        self._control(self.world.random.choice((HALTED, REDUCING)))
-        if self.world.random.random() < 0.8:
-            self.world.after(5.0 + self.world.random.random() * 120, self._control, ACTIVE)
+        chance = self.world.random
+        scope, name = chance.choice((("book", "sim"), ("book", "sim"), ("symbol", "AAA"), ("symbol", "BBB")))
+        self._control(scope, name, chance.choice((HALTED, REDUCING)))
+        if chance.random() < 0.8:
+            self.world.after(5.0 + chance.random() * 120, self._control, scope, name, ACTIVE)
 
-    def _control(self, state):
-        self.journal.control("account", Control("book", "sim", state, "operator", "test", self.world.now))
-        self.world.note(f"control {state}")
+    def _control(self, scope, name, state):
+        self.journal.control("account", Control(scope, name, state, "operator", "test", self.world.now))
+        self.world.note(f"control {scope} {name} {state}")
+
+    def jump(self):
+        """Somebody sets the clock of the machine that runs the book."""
+        if self.process is not None and self.world.now < self.until:
+            self.process.skew_ns = int((self.world.random.random() * 2.0 - 1.0) * JUMP_SECONDS * SECOND)
+            self.world.note(f"clock {self.process.skew_ns}")
 
     def run(self, *, stops_early=False):
         """To the end, or to the first law broken; returns the verdict."""

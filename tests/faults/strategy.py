@@ -11,6 +11,7 @@ class Restless(Strategy):
     def setup(self):
         """Nothing was ordered."""
         self.last = 0
+        self.timed = 0
 
     def on_bar(self, bar, book):
         """One thing a bar."""
@@ -28,3 +29,10 @@ class Restless(Strategy):
             book.replace(self.last, quantity=TOTAL)
         elif digit == 6:
             book.target_quantity(bar.symbol, 0.0)
+            self.timed = book.after(7.5 + digit)
+
+    def on_timer(self, timer, book):
+        """A little later, one more thing: what was ordered last goes, and something small comes."""
+        if timer.number == self.timed:
+            book.cancel(self.last)
+            book.buy(timer.number % 2, 1.0)
