@@ -314,7 +314,7 @@ BUGS = (
     Bug(
         "what was halted by its symbol may leave",
         "F19 hummingbot 2534: the switch of another scope",
-        ADAPTERS + "rules:controlled",
+        ADAPTERS + "account:controlled",
         '"symbol": message.symbol',
         '"symbol": ""',
     ),
@@ -332,6 +332,14 @@ BUGS = (
         "claim=self.ready",
         "claim=True",
         CRASHY,
+    ),
+    Bug(
+        "a fill is heard before the word on its replace",
+        "F9 alpacahq/Alpaca-API 165: of which total it is a part",
+        LIVE + "ingest:Ingest._awaits_replace",
+        "return report.kind == FILLED or not offer.identity",
+        "return False and not offer.identity",
+        {"haste": 0.8, "drop": 0.2},
     ),
     Bug(
         "message keys begin anew",

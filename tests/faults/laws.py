@@ -6,6 +6,7 @@ the chain and the rebuild, I7 no end without evidence, I11 fills within the orde
 
 from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
 from stratofold.events import Bar, Timer
+from stratofold.fold.lifecycle import UNSURE
 from stratofold.live.audit import audit_verify
 from stratofold.live.desk import event_in
 from stratofold.live.words import client_id, number_of
@@ -67,6 +68,8 @@ class Laws:
                 self.broken(f"I4: {message.key} was claimed while {state}")
             if time is not None and message.expires_at < time:
                 self.broken(f"I9: {message.key} was claimed after it had expired")
+            if not self.rig.runner.ready and epoch == journal.head("sim").epoch:
+                self.broken(f"I10: {message.key} was claimed before the venue was asked")
             if epoch != journal.head("sim").epoch:
                 self.broken(f"I8: {message.key} was claimed by a writer that is fenced")
 
@@ -127,6 +130,9 @@ class Laws:
         if rig.journal.inbox("sim"):
             self.broken("I13: the inbox is not empty")
         fold = rig.rebuilt()[1]
+        unsure = [order.number for order in fold.engine.book.orders if order.state == UNSURE]
+        if unsure:
+            self.broken(f"I13: the book still does not know of {unsure}")
         self._heard()
         self._timed(fold)
         self._reserved(fold)
