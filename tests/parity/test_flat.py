@@ -61,13 +61,13 @@ def everything(run):
     return save(run.engine) + save(run.strategy)
 
 
-def heard(run, is_flat, *, is_whole=True, stops=()):
+def heard(run, is_flat, stops=()):
     """The run to its end, with breaks; flat or as the fold is."""
     feed = plain(run.feed)
     for stop in (*stops, run.events):
         with plain_state(run.engine, run.strategy):
             if is_flat:
-                hear = program.written(run.engine, run.strategy, feed, is_whole=is_whole)
+                hear = program.flat_run(run.engine, run.strategy, feed)
                 assert hear is not None
             else:
 
@@ -84,7 +84,6 @@ def heard(run, is_flat, *, is_whole=True, stops=()):
 def test_flat_ends_in_the_same_bytes(strategy, market, changes):
     expected = everything(heard(prepare(strategy, market, busy(**changes), {}), is_flat=False))
     assert everything(heard(prepare(strategy, market, busy(**changes), {}), is_flat=True)) == expected
-    assert everything(heard(prepare(strategy, market, busy(**changes), {}), is_flat=True, is_whole=False)) == expected
 
 
 @shipped
@@ -104,7 +103,7 @@ def test_broken_off_and_restored_into_fresh_objects(strategy, market):
 def test_hooks_are_written_and_not_only_called(market):
     run = prepare(strategies.Crossover, market, busy(**QUIET), {})
     heard(run, is_flat=True)
-    written = [kept for key, kept in program._programs.items() if key[0] is strategies.Crossover.on_bar]
+    written = [kept for key, kept in program._hooks.items() if key[0] is strategies.Crossover.on_bar]
     assert [kept is not None for kept in written] == [True] * len(written) != []
 
 
@@ -248,9 +247,10 @@ def test_a_function_that_was_exchanged_is_not_the_old_one(market, monkeypatch):
 def test_what_is_heard_often_is_flat_through_the_front_door(monkeypatch):
     data = sample("SPY", start="2013-06-03", end="2015-05-29")
     expected = backtest(Wanders, data, execution="interpreted")
-    monkeypatch.setattr(program, "_WORTH_WRITING", 0)
+    monkeypatch.setattr(program, "_WORTH_A_HOOK", 0)
+    monkeypatch.setattr(program, "_WORTH_A_LOOP", 0)
     asked = []
-    monkeypatch.setattr(program, "written", lambda *run, **how: asked.append(run) or WRITTEN(*run, **how))
+    monkeypatch.setattr(program, "flat_run", lambda *run, **how: asked.append(run) or WRITTEN(*run, **how))
     found = backtest(
         Wanders,
         data,
@@ -260,7 +260,7 @@ def test_what_is_heard_often_is_flat_through_the_front_door(monkeypatch):
     assert found.fills.to_polars().equals(expected.fills.to_polars())
 
 
-WRITTEN = program.written
+WRITTEN = program.flat_run
 
 
 def test_nothing_of_the_folds_exchanges_an_object_that_it_holds(market):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _LONG = 220  # nodes of a tree: beyond, a function is written once and called
 _DEEP = 12  # functions written into one another
 _SHORT = 25  # nodes of a property or function that may stand where no line can be put before
-_EACH_SESSION = ("attend", "refresh")  # of those that are marked `seldom`: a bar a day needs them every time
 _INDICATORS = "stratofold.fold.indicators"
 
 _sources: dict[CodeType, Source | Unfit] = {}
@@ -44,10 +43,9 @@ def member(w: Writer, cls: type, name: str) -> Any:
     if name in w.graph.stored:
         return None
     for base in cls.__mro__:
-        found = base.__dict__.get(name)
-        w.rely(base, name, found)
-        if found is not None:
-            return found
+        if name in base.__dict__:
+            w.rely(cls, name)
+            return base.__dict__[name]
     return None
 
 
@@ -108,8 +106,6 @@ def write_out(
     """A call of a known function: its lines here, a call of its own text, or None for an ordinary call."""
     source = source_of(function)
     if source is None or function in w.stack or hasattr(function, "leaves_kernel"):
-        return None
-    if not w.is_whole and hasattr(function, "seldom") and function.__name__ not in _EACH_SESSION:
         return None
     if source.is_users and function.__code__.co_filename != w.file:  # its lines would be another file's
         return None

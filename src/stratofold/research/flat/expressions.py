@@ -72,10 +72,10 @@ def _name(w: Writer, node: ast.Name, frame: Frame) -> Value:
         return Value(name, is_stable=True)
     value = frame.scope[name]
     if isinstance(value, (int, float)) and not frame.source.is_users:
-        w.rely(frame.scope, name, value)
+        w.rely(frame.scope, name)
         return w.number(value)
     if isinstance(value, (FunctionType, BuiltinFunctionType, type)):
-        w.rely(frame.scope, name, value)
+        w.rely(frame.scope, name)
         return Value(w.alias(value, name), is_stable=True)
     return Value(f"{w.alias(frame.scope, 'module')}[{name!r}]")  # the user's own, and may change
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 NOTHING = object()
 Line = tuple[int, str, "list[Line] | None"]  # the line it came from, its text, and the block below it
-Fact = tuple[Any, str, object]  # a class or a namespace, a name, and what it meant
 
 
 class Value(NamedTuple):
@@ -56,22 +55,20 @@ class Writer:
         constants: dict[tuple[str, str], Any],
         roots: list[str],
         function: FunctionType,
-        *,
-        is_whole: bool = True,
     ) -> None:
         """For `function`, of things at the paths `roots`.
 
-        `constants` are attributes, by path and name, whose value is the same through the whole run.  Unless it
-        `is_whole`, what few events need is called as it is.
+        `constants` are attributes, by path and name, whose value is the same through the whole run.
         """
         self.graph = graph
-        self.is_whole = is_whole
         self.constants = constants
         self.roots = roots
         self.paths: dict[str, str] = {path: f"{path}_" for path in roots}
         self.file = function.__code__.co_filename
         self.names: dict[str, Any] = {"__builtins__": builtins}
-        self.facts: dict[tuple[int, str], Fact] = {}
+        self.facts: dict[
+            int, tuple[Any, dict[str, None]]
+        ] = {}  # classes and namespaces, and names that were read there
         self.codes: dict[FunctionType, CodeType] = {}
         self.hooks: dict[str, list[str]] = {}  # and what each is given
         self.functions: list[Line] = []
@@ -83,9 +80,9 @@ class Writer:
         self._count = 0
         self._aliases: dict[int, str] = {}
 
-    def rely(self, scope: Any, name: str, value: object) -> None:
-        """Note what a name of a class or a namespace means here."""
-        self.facts[id(scope), name] = (vars(scope) if isinstance(scope, type) else scope, name, value)
+    def rely(self, scope: Any, name: str) -> None:
+        """Note that the text stands on what a name of a class or a namespace means now."""
+        self.facts.setdefault(id(scope), (scope, {}))[1][name] = None
 
     # Names.
 

@@ -1,0 +1,128 @@
+"""The fold's loop for one kind of engine, kept between processes: writing it takes longer than most runs.
+
+What comes in: an engine and a feed.  What goes out: a `Loop`, from this process, from the cache folder, or written now
+where that is worth its while.  It depends on the fold's source and on what the engine is made of, and on no strategy.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import linecache
+import marshal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stratofold.fold.run import run
+from stratofold.kernel import cache
+from stratofold.kernel.sources import engine_hash
+from stratofold.research.flat.kinds import Graph, Thing, names_of, value_at
+from stratofold.research.flat.writing import Constants, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratofold.fold.engine import Engine, Feed
+
+# Numbers that nobody stores to after an engine was made.
+_CONSTANTS = (
+    ("engine", "hears"), ("engine", "thorough"), ("engine.book.ledger", "currency_count"),
+    ("engine.book.ledger", "lends"), ("engine.tally", "is_dated"), ("engine.venue", "watches_margin"),
+)  # fmt: skip
+_OF_THE_ONLY_SYMBOL = ("currency", "multiplier", "money_scale")
+
+
+class Loop(NamedTuple):
+    """A factory of the loop, to be given engine, feed and hooks; by hook, what is handed to it."""
+
+    factory: Callable[..., Callable[[int], int]]
+    hooks: dict[str, list[str]]
+
+
+_loops: dict[str, Loop | None] = {}
+
+
+def loop_of(engine: Engine, feed: Feed, *, may_write: bool) -> Loop | None:
+    """The loop for such an engine; None where there is none yet and it may not be written, or cannot be."""
+    roots = {"engine": engine, "feed": feed}
+    constants, shape = _constants(roots), _shape(engine)
+    key = f"{constants!r} {shape!r}"
+    if key not in _loops:
+        if not all(cls.__module__.startswith(("stratofold.", "builtins", "array")) for cls in shape):
+            return None
+        name = f"flat loop {_source_hash()} {sys.version} {key}"
+        if not may_write and not cache.holds(name):
+            return None
+        _loops[key] = _read(cache.cached(name, lambda: _write(roots, constants)))
+    return _loops[key]
+
+
+def _constants(roots: dict[str, Any]) -> Constants:
+    """Numbers that stay what they are; where there is one symbol, that too."""
+    constants: Constants = {(path, name): getattr(value_at(roots, path), name) for path, name in _CONSTANTS}
+    symbols = roots["feed"].symbol
+    constants["feed.symbol", "len"] = len(symbols)
+    if len(symbols) == 1 and roots["engine"].book.symbol_count == 1:
+        constants["engine.bar", "symbol"] = symbols[0]
+        for path in ("engine.book.ledger.holdings.0", "engine.venue.ledger.holdings.0"):
+            constants |= {(path, name): getattr(value_at(roots, path), name) for name in _OF_THE_ONLY_SYMBOL}
+    return constants
+
+
+def _shape(engine: Engine) -> tuple[type, ...]:
+    """The classes of what an engine was made of."""
+    parts = (engine, engine.venue, engine.venue.costs, engine.risk, engine.book)
+    return tuple([type(getattr(part, name)) for part in parts for name in names_of(type(part))])
+
+
+@functools.cache
+def _source_hash() -> str:
+    """The hash of the fold, and of what writes it."""
+    total = hashlib.sha256(engine_hash().encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _write(roots: dict[str, Any], constants: Constants) -> bytes:
+    """The loop's code, and what its names mean; empty where it cannot be written."""
+    given = {**{name: Thing(type(root), name) for name, root in roots.items()}, "strategy": Thing(object, "strategy")}
+    function: Any = run
+    found = written(Graph(roots), constants, function, given)
+    if found is None:
+        return b""
+    w, answer = found
+    text, _ = w.text(answer)
+    meanings = {name: _home(value) for name, value in w.names.items() if name != "__builtins__"}
+    return marshal.dumps((compile(text, _file(), "exec", dont_inherit=True), meanings, w.hooks, text))
+
+
+def _file() -> str:
+    """The name under which a traceback finds the text."""
+    return f"{run.__code__.co_filename}, flat"
+
+
+def _home(value: Any) -> Any:
+    """Where a function or class is at home; a number is itself."""
+    return value if isinstance(value, float) else (value.__module__, value.__qualname__)
+
+
+def _read(kept: bytes) -> Loop | None:
+    """The loop, ready to be given a run."""
+    if not kept:
+        return None
+    code, meanings, hooks, text = marshal.loads(kept)  # noqa: S302  an entry of our own cache, which holds code anyway
+    names = {name: _at_home(home) for name, home in meanings.items()}
+    exec(code, names)  # noqa: S102  the text that we wrote from the fold's own
+    linecache.cache[_file()] = (len(text), None, text.splitlines(keepends=True), _file())
+    return Loop(names["factory"], hooks)
+
+
+def _at_home(home: Any) -> Any:
+    """The function or class of that module and name."""
+    if isinstance(home, float):
+        return home
+    module, name = home
+    return functools.reduce(getattr, name.split("."), importlib.import_module(module))
