@@ -12,17 +12,18 @@ import importlib
 import linecache
 import marshal
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.fold.run import run
 from stratofold.kernel import cache
 from stratofold.kernel.sources import engine_hash
-from stratofold.research.flat.kinds import Graph, Thing, names_of, value_at
+from stratofold.research.flat.kinds import Graph, Thing, names_of
 from stratofold.research.flat.writing import Constants, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from stratofold.fold.engine import Engine, Feed
 
@@ -32,6 +33,9 @@ _CONSTANTS = (
     ("engine.book.ledger", "lends"), ("engine.tally", "is_dated"), ("engine.venue", "watches_margin"),
 )  # fmt: skip
 _OF_THE_ONLY_SYMBOL = ("currency", "multiplier", "money_scale")
+_numbers = attrgetter(*(f"{path}.{name}".removeprefix("engine.") for path, name in _CONSTANTS))
+_numbers_of = attrgetter(*_OF_THE_ONLY_SYMBOL)
+_parts = attrgetter("venue", "venue.costs", "risk", "book")
 
 
 class Loop(NamedTuple):
@@ -41,40 +45,45 @@ class Loop(NamedTuple):
     hooks: dict[str, list[str]]
 
 
-_loops: dict[str, Loop | None] = {}
+_loops: dict[Hashable, Loop | None] = {}
 
 
 def loop_of(engine: Engine, feed: Feed, *, may_write: bool) -> Loop | None:
     """The loop for such an engine; None where there is none yet and it may not be written, or cannot be."""
-    roots = {"engine": engine, "feed": feed}
-    constants, shape = _constants(roots), _shape(engine)
-    key = f"{constants!r} {shape!r}"
+    constants, shape = _constants(engine, feed), _shape(engine)
+    key = (*constants.items(), shape)
     if key not in _loops:
         if not all(cls.__module__.startswith(("stratofold.", "builtins", "array")) for cls in shape):
             return None
-        name = f"flat loop {_source_hash()} {sys.version} {key}"
+        name = f"flat loop {_source_hash()} {sys.version} {key!r}"
         if not may_write and not cache.holds(name):
             return None
-        _loops[key] = _read(cache.cached(name, lambda: _write(roots, constants)))
+        _loops[key] = _read(cache.cached(name, lambda: _write({"engine": engine, "feed": feed}, constants)))
     return _loops[key]
 
 
-def _constants(roots: dict[str, Any]) -> Constants:
+def _constants(engine: Engine, feed: Feed) -> Constants:
     """Numbers that stay what they are; where there is one symbol, that too."""
-    constants: Constants = {(path, name): getattr(value_at(roots, path), name) for path, name in _CONSTANTS}
-    symbols = roots["feed"].symbol
-    constants["feed.symbol", "len"] = len(symbols)
-    if len(symbols) == 1 and roots["engine"].book.symbol_count == 1:
-        constants["engine.bar", "symbol"] = symbols[0]
-        for path in ("engine.book.ledger.holdings.0", "engine.venue.ledger.holdings.0"):
-            constants |= {(path, name): getattr(value_at(roots, path), name) for name in _OF_THE_ONLY_SYMBOL}
+    constants: Constants = dict(zip(_CONSTANTS, _numbers(engine), strict=True))
+    constants["feed.symbol", "len"] = len(feed.symbol)
+    if len(feed.symbol) == 1 and engine.book.symbol_count == 1:
+        constants["engine.bar", "symbol"] = feed.symbol[0]
+        for path, ledger in (("engine.book.ledger", engine.book.ledger), ("engine.venue.ledger", engine.venue.ledger)):
+            for name, value in zip(_OF_THE_ONLY_SYMBOL, _numbers_of(ledger.holdings[0]), strict=True):
+                constants[f"{path}.holdings.0", name] = value
     return constants
 
 
 def _shape(engine: Engine) -> tuple[type, ...]:
     """The classes of what an engine was made of."""
-    parts = (engine, engine.venue, engine.venue.costs, engine.risk, engine.book)
-    return tuple([type(getattr(part, name)) for part in parts for name in names_of(type(part))])
+    parts: list[Any] = [engine, *_parts(engine)]
+    return tuple([type(value) for part in parts for value in _held(part.__class__)(part)])
+
+
+@functools.cache
+def _held(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """What reads every attribute of an object of a class."""
+    return attrgetter(*names_of(cls))
 
 
 @functools.cache
