@@ -80,11 +80,13 @@ def pay(engine: Engine, symbol: int, steps: float) -> None:
 
 @often
 def pass_time(engine: Engine, symbol: int) -> None:
-    """Time moves on from what was heard last; `symbol` is the one that is likely to have moved equity."""
+    """Time moves on from what was heard last; `symbol` is the one that is likely to have moved equity.
+
+    Done again before the next event, as after a break of the run, it changes nothing.
+    """
     if engine.unobserved:
         observe(engine, symbol)
-    else:
-        engine.book.ledger.note(symbol)
+    engine.book.ledger.note(symbol)
 
 
 @often
