@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LONG = 220  # nodes of a tree: beyond, a function is written once and called
 _DEEP = 12  # functions written into one another
 _SHORT = 25  # nodes of a property or function that may stand where no line can be put before
+_BETTER = {"min": "<", "max": ">"}
 _INDICATORS = "stratofold.fold.indicators"
 
 _sources: dict[CodeType, Source | Unfit] = {}
@@ -70,10 +71,28 @@ def call(w: Writer, node: ast.Call, frame: Frame, wanted: str) -> Value:
         got = write_out(w, target, [*first, *given[:count]], keywords, frame, wanted)
         if got is not None:
             return got
-    if function == "len" and isinstance(given[0].kind, Many) and (given[0].kind.path, "len") in w.constants:
-        return w.number(w.constants[given[0].kind.path, "len"])
+    known = _builtin(w, function, given) if _is_builtin(node.func, frame) and not keywords else None
+    if known is not None:
+        return known
     texts = [value.text for value in given[:count]] + [f"{name}={value.text}" for name, value in keywords.items()]
     return Value(f"{function}({', '.join(texts)})")
+
+
+def _is_builtin(node: ast.expr, frame: Frame) -> bool:
+    """Whether a name is neither local nor of the module, and so Python's own."""
+    return isinstance(node, ast.Name) and not any(
+        node.id in names for names in (frame.bound, frame.source.locals, frame.scope)
+    )
+
+
+def _builtin(w: Writer, function: str, given: list[Value]) -> Value | None:
+    """A length that is known, and the less or greater of two as Python itself tells it, without a call."""
+    if function == "len" and isinstance(given[0].kind, Many) and (given[0].kind.path, "len") in w.constants:
+        return w.number(w.constants[given[0].kind.path, "len"])
+    if function not in _BETTER or len(given) != 2 or w.held:
+        return None
+    one, other = (value if value.is_stable else w.keep(value) for value in given)
+    return Value(f"({other.text} if {other.text} {_BETTER[function]} {one.text} else {one.text})")
 
 
 def _hook(w: Writer, name: str, given: list[Value]) -> Value:
