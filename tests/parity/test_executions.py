@@ -9,7 +9,7 @@ from array import array
 from math import exp, hypot, log, sqrt, tanh
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stratofold import Fees, Limits, Setup, Slippage, Strategy, backtest, kernel, param, sample, strategies
@@ -254,6 +254,7 @@ bounds = st.sampled_from((
 
 
 @settings(max_examples=40)
+@example(seed=267, stops=[], limits=None)  # a table grows after a bar that moved equity: time passes twice
 @given(seed=seeds, stops=breaks, limits=bounds)
 def test_random_scripts_agree(frozen, seed, stops, limits):
     agree_on(case(seed), frozen, stops, limits)
