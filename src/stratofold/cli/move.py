@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli.cloud_settings import Region, StackName, journal_of, stack_of
+from stratofold.cli.cloud_settings import Region, StackName, artifacts_of, journal_of, stack_of
 from stratofold.cli.home import Home, HomePath, head_of, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb, working
 from stratofold.errors import Setup
@@ -25,7 +25,7 @@ def move(
     """Hand a book over: its writer here is fenced off first, every record is carried, and the other side goes on."""
     from stratofold.adapters.aws import carry as in_cloud
     from stratofold.adapters.embedded import carry as at_home
-    from stratofold.cloud.move import Side
+    from stratofold.cloud.move import Side, copy_segments
     from stratofold.cloud.move import move as hand_over
 
     if to not in {"cloud", "laptop"}:
@@ -35,7 +35,10 @@ def move(
     source, target = (laptop, cloud) if to == "cloud" else (cloud, laptop)
     holder = f"cloud:{place.name}" if to == "cloud" else f"laptop:{whoami()}"
     name = head_of(source.journal, book).book
+    here, there = Home(home).artifacts(), artifacts_of(place)
+    kept, wanted = (here, there) if to == "cloud" else (there, here)
     with working(f"moving {name}"):
+        copy_segments(kept, wanted, name)
         moved = hand_over(source, target, name, holder, time.time_ns())
     if json:
         show_json(

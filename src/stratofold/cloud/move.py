@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from stratofold.adapters.nouns import Entry, Offer
 from stratofold.errors import Retry, Stop
+from stratofold.live.archive import prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.account import Reservation
     from stratofold.adapters.carry import Luggage
     from stratofold.adapters.nouns import Head, Record
-    from stratofold.adapters.ports import Journal
+    from stratofold.adapters.ports import Artifacts, Journal
 
     Thing = TypeVar("Thing")
 
@@ -188,6 +189,15 @@ def _copy_account(source: Journal, target: Journal, account: str) -> None:
         known = there.get((one.scope, one.name))
         if known is None or known.time < one.time:
             target.control(account, one)
+
+
+def copy_segments(source: Artifacts, target: Artifacts, book: str) -> int:
+    """The book's sealed segments that are not there yet; a record that names one can be verified on either side then."""
+    there = set(target.names(prefix_of(book)))
+    fresh = [name for name in source.names(prefix_of(book)) if name not in there]
+    for name in fresh:
+        target.put(name, source.get(name))
+    return len(fresh)
 
 
 def together(things: Sequence[Thing]) -> Iterator[list[Thing]]:

@@ -6,10 +6,12 @@ import pytest
 
 from stratofold.adapters.aws import carry as in_cloud
 from stratofold.adapters.embedded import carry as at_home
+from stratofold.adapters.embedded.artifacts import Artifacts
 from stratofold.adapters.ports import HALTED, AccountLimits
 from stratofold.chain import link
-from stratofold.cloud.move import Side, is_elsewhere, move, refuse_elsewhere
+from stratofold.cloud.move import Side, copy_segments, is_elsewhere, move, refuse_elsewhere
 from stratofold.errors import Retry, Stop
+from stratofold.live.archive import seal
 from tests.contracts.journals import NOW, File, Tables, control, entry, message, offer
 
 CLOUD, LAPTOP = "cloud:momentum", "laptop:me"
@@ -193,3 +195,12 @@ def test_a_laptop_leaves_a_book_that_is_in_the_cloud_alone(laptop, cloud):
         refuse_elsewhere(head)
     assert caught.value.code == "SFA29"
     assert "--to laptop --stack momentum" in caught.value.fix
+
+
+def test_what_was_sealed_goes_along_once(laptop, tmp_path):
+    lived(laptop.journal, steps=20)
+    here, there = Artifacts(tmp_path / "here"), Artifacts(tmp_path / "there")
+    (one,) = seal(laptop.journal, here, "B", rest=True)
+    assert [copy_segments(here, there, "B"), copy_segments(here, there, "B")] == [1, 0]
+    (name,) = there.names("archive/B/")
+    assert (there.get(name), one.number) == (here.get(name), 1)
