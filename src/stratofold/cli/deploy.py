@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stratofold.cloud.cost import Line, Workload
     from stratofold.cloud.deploy import Plan
     from stratofold.cloud.package import Package
-    from stratofold.cloud.stack import Change, Stack
+    from stratofold.cloud.stack import Change, Stack, State
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -87,6 +87,7 @@ def deploy(
     with working(f"deploying {place.name}"):
         stands = carry_out(place, plan)
         record_changes(place, changed, wanted.strategy, state)
+        hold_limits(place, stands)
     if json:
         show_json(
             {
@@ -113,6 +114,15 @@ def changes_for_books(place: Stack, strategy: str, *, acknowledged: bool) -> lis
     found = changed_books(journal_of(place), f"cloud:{place.name}", load_strategy(strategy))
     refuse_unsaid(found, acknowledged=acknowledged)
     return found
+
+
+def hold_limits(place: Stack, stands: State) -> None:
+    """Hold the accounts of the stack's books to its parameters as they are now."""
+    from stratofold.cli.cloud_settings import journal_of
+    from stratofold.cloud.limits import hold_books
+
+    if "Table" in stands.outputs:
+        hold_books(journal_of(place), f"cloud:{place.name}", stands.parameters)
 
 
 def record_changes(place: Stack, books: Sequence[str], strategy: str, chosen: str) -> None:

@@ -25,6 +25,7 @@ def move(
     """Hand a book over: its writer here is fenced off first, every record is carried, and the other side goes on."""
     from stratofold.adapters.aws import carry as in_cloud
     from stratofold.adapters.embedded import carry as at_home
+    from stratofold.cloud.limits import limits_of
     from stratofold.cloud.move import Side, copy_segments
     from stratofold.cloud.move import move as hand_over
 
@@ -39,7 +40,8 @@ def move(
     kept, wanted = (here, there) if to == "cloud" else (there, here)
     with working(f"moving {name}"):
         copy_segments(kept, wanted, name)
-        moved = hand_over(source, target, name, holder, time.time_ns())
+        most = limits_of(place.state().parameters) if to == "cloud" else None
+        moved = hand_over(source, target, name, holder, time.time_ns(), most)
     if json:
         show_json(
             {

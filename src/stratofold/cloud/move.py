@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from stratofold.adapters.nouns import Entry, Offer
 from stratofold.errors import Retry, Stop
+from stratofold.live.account_limits import cap_limits
 from stratofold.live.archive import prefix_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.account import Reservation
     from stratofold.adapters.carry import Luggage
-    from stratofold.adapters.nouns import Head, Record
+    from stratofold.adapters.nouns import AccountLimits, Head, Record
     from stratofold.adapters.ports import Artifacts, Journal
 
     Thing = TypeVar("Thing")
@@ -71,8 +72,11 @@ def refuse_elsewhere(head: Head) -> None:
         )  # fmt: skip
 
 
-def move(source: Side, target: Side, book: str, holder: str, now: int) -> Moved:
-    """Move a book; raises Retry SFA27 while messages are on the wire, Stop SFA28 where the two have gone apart."""
+def move(source: Side, target: Side, book: str, holder: str, now: int, most: AccountLimits | None = None) -> Moved:
+    """Move a book to where its account may have `most` (None: what its books state).
+
+    Raises Retry SFA27 while messages are on the wire, Stop SFA28 where the two have gone apart.
+    """
     refuse_busy(source.journal, book)
     head = source.journal.head(book)
     if head.holder != holder:
@@ -87,6 +91,7 @@ def move(source: Side, target: Side, book: str, holder: str, now: int) -> Moved:
     messages = _copy_messages(source.journal, target.journal, book)
     _copy_luggage(source, target, head)
     _copy_account(source.journal, target.journal, head.account)
+    cap_limits(target.journal, book, head.account, most)
     target.journal.offer(book, source.journal.inbox(book, 10_000))
     return Moved(target.journal.take(book, holder, now), count + (before is None), messages)
 

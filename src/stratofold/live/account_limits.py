@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.ports import Journal
 
 ACCOUNT_MARK = "account_limits"  # what a book states of its account, as JSON
+PLACE_MARK = "account_limits_of_place"  # the same of where the book runs: a stack's parameters
 
 
 def share_limits(journal: Journal, book: str, account: str, stated: AccountLimits, *, alone: bool = False) -> None:
@@ -30,10 +31,24 @@ def share_limits(journal: Journal, book: str, account: str, stated: AccountLimit
     text = json.dumps(asdict(stated))
     for name in _books(journal, account) if alone else [book]:
         journal.mark(name, ACCOUNT_MARK, text)
-    while True:
-        told = _told(journal, account)
+    hold_limits(journal, account)
+
+
+def cap_limits(journal: Journal, book: str, account: str, most: AccountLimits | None) -> None:
+    """Hold the account to what its books state, and to no more than the place where this one runs allows (None: all)."""
+    text = json.dumps(asdict(most)) if most is not None else ""
+    if (journal.mark(book, PLACE_MARK) or "") != text:
+        journal.mark(book, PLACE_MARK, text)
+    hold_limits(journal, account)
+
+
+def hold_limits(journal: Journal, account: str) -> None:
+    """Hold the account to the strictest that was stated of it; where nothing was, what holds stays."""
+    told = _told(journal, account)
+    while told:
         journal.limit(account, strictest(told.values()))
-        if _told(journal, account) == told:  # nobody has stated anything between our look and our word
+        before, told = told, _told(journal, account)
+        if before == told:  # nobody has stated anything between our look and our word
             return
 
 
@@ -54,8 +69,12 @@ def strictest(limits: Iterable[AccountLimits]) -> AccountLimits:
 
 
 def _told(journal: Journal, account: str) -> dict[str, AccountLimits]:
-    """What each book of the account has stated, where it has."""
-    marks = {name: journal.mark(name, ACCOUNT_MARK) for name in _books(journal, account)}
+    """What was stated of the account, by whom."""
+    marks = {
+        f"{whose} {name}": journal.mark(name, mark)
+        for name in _books(journal, account)
+        for whose, mark in (("book", ACCOUNT_MARK), ("the stack of", PLACE_MARK))
+    }
     return {name: AccountLimits(**json.loads(text)) for name, text in marks.items() if text}
 
 
@@ -65,5 +84,5 @@ def _books(journal: Journal, account: str) -> list[str]:
 
 
 def _whose(name: str, value: float, told: dict[str, AccountLimits]) -> str:
-    """The first book that states a value."""
-    return f"book {next(book for book, limits in told.items() if getattr(limits, name) == value)}"
+    """Who is the first that states a value."""
+    return next(whose for whose, limits in told.items() if getattr(limits, name) == value)

@@ -7,10 +7,12 @@ import pytest
 from stratofold.adapters.aws import carry as in_cloud
 from stratofold.adapters.embedded import carry as at_home
 from stratofold.adapters.embedded.artifacts import Artifacts
-from stratofold.adapters.ports import HALTED, AccountLimits
+from stratofold.adapters.ports import CLAIMED, DROPPED, HALTED, AccountLimits
 from stratofold.chain import link
+from stratofold.cloud.limits import hold_books, limits_of
 from stratofold.cloud.move import Side, copy_segments, is_elsewhere, move, refuse_elsewhere
 from stratofold.errors import Retry, Stop
+from stratofold.live.account_limits import share_limits
 from stratofold.live.archive import seal
 from tests.contracts.journals import NOW, File, Tables, control, entry, message, offer
 
@@ -204,3 +206,34 @@ def test_what_was_sealed_goes_along_once(laptop, tmp_path):
     assert [copy_segments(here, there, "B"), copy_segments(here, there, "B")] == [1, 0]
     (name,) = there.names("archive/B/")
     assert (there.get(name), one.number) == (here.get(name), 1)
+
+
+def claimed(journal, exposure, key):
+    """What becomes of an order of so much exposure when it is to be sent."""
+    head = journal.head("B")
+    wish = message(key, symbol="SPY", exposure=exposure)
+    (judged,) = journal.append("B", head.epoch, head.step, [], messages=[wish], claim_at=NOW)[1]
+    return judged.state
+
+
+def test_an_accounts_limits_go_along(laptop, cloud):
+    lived(laptop.journal, steps=3)
+    share_limits(laptop.journal, "B", "account", LIMITS)
+    move(laptop, cloud, "B", CLOUD, NOW)
+    assert claimed(cloud.journal, 10_000.0, "B-1-7") == CLAIMED
+    assert claimed(cloud.journal, 2e6, "B-1-8") == DROPPED
+
+
+def test_a_stacks_limits_are_a_lid_that_can_be_lifted(laptop, cloud):
+    lived(laptop.journal, steps=3)
+    share_limits(laptop.journal, "B", "account", LIMITS)
+    move(laptop, cloud, "B", CLOUD, NOW, limits_of({"ExposureMax": "15000", "OrdersMax": "0"}))
+    assert claimed(cloud.journal, 20_000.0, "B-1-7") == DROPPED
+    assert hold_books(cloud.journal, CLOUD, {"ExposureMax": "0"}) == ["B"]
+    assert claimed(cloud.journal, 20_000.0, "B-1-8") == CLAIMED
+
+
+def test_parameters_that_state_nothing_leave_it_to_the_books():
+    assert limits_of({"ExposureMax": "0"}) is None
+    assert limits_of({}) is None
+    assert limits_of({"OrdersMax": "3"}).orders_max == 3
