@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLD = ROOT / "src" / "stratofold" / "fold"
-FOLD_MAY_IMPORT = {"math", "array", "enum", "typing", "dataclasses", "__future__"}
+FOLD_MAY_IMPORT = {"math", "array", "enum", "typing", "dataclasses", "operator", "__future__"}
 WEIGHTY = {
     "numpy",
     "numba",
@@ -52,7 +52,7 @@ def test_an_import_is_cheap_and_brings_nothing_of_weight(name):
 
 
 @pytest.mark.parametrize("path", sorted(FOLD.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLD)))
-def test_the_fold_imports_five_modules_of_the_standard_library_and_itself(path):
+def test_the_fold_imports_six_modules_of_the_standard_library_and_itself(path):
     for module in imported(path):
         head = module.partition(".")[0]
         own = module.startswith(("stratofold.fold", "stratofold.events", "stratofold.errors"))
