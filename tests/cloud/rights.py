@@ -102,7 +102,9 @@ def _heard(recorder, name, method):
         elif name == "rest":
             recorder.note("lambda", "InvokeFunction", given[2].split("/")[3])
         elif len(given) < 3 or not given[2]:
-            recorder.note("s3", "ListBucket", given[1])
+            recorder.note(
+                "s3", "ListBucketVersions" if "versions" in (named.get("query") or {}) else "ListBucket", given[1]
+            )
         else:
             recorder.note("s3", OBJECTS[given[0]], given[1])
         return method(client, *given, **named)

@@ -113,11 +113,16 @@ def switched(stack):
 
 def test_a_switch_is_turned_while_the_book_stands(stands, capsys):
     before = booked(stands, "turns").head("turns")
+    versions = told(capsys, "cloud", "status", "--stack", stands)[0]["versions"]
     assert switched(stands) == (False, False, False)
     said, code = deployed(capsys, stands, "--set", "Stream=on-demand", "--set", "Dashboard=on")
     assert (code, said["status"]) == (0, "UPDATE_COMPLETE")
     assert not [one for one in said["changes"] if one["replaces"] and one["name"] in {"Journal", "Archive"}]
     assert switched(stands) == (True, True, True)
+    turned = told(capsys, "cloud", "status", "--stack", stands)[0]["versions"]
+    assert not [verb for verb, version in turned.items() if version == versions[verb]]  # each has the new settings
+    live = boto3.client("lambda").get_function_configuration(FunctionName=f"{stands}-ingest", Qualifier="live")
+    assert live["Environment"]["Variables"]["STRATOFOLD_STREAM"] == f"{stands}-market"
     assert journal_of(Stack(stands, "us-east-1")).head("turns") == before
     deployed(capsys, stands, "--set", "Stream=off", "--set", "Dashboard=off")
     assert switched(stands) == (False, False, False)

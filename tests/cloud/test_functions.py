@@ -1,13 +1,13 @@
 """The verbs as functions, one trigger a test, on a table, a queue and a stream that are really there."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pytest
 
 import stratofold
-from stratofold.adapters.ports import CLAIMED, HALTED, REDUCING, UNKNOWN, Control
+from stratofold.adapters.ports import CLAIMED, HALTED, REDUCING, UNKNOWN, Control, Entry
 from stratofold.cloud import latency
 from stratofold.cloud.functions import archive, decide, deliver, halt, ingest, reconcile, warm, watch, webhook
 from stratofold.cloud.market import line_of
@@ -197,6 +197,19 @@ class TestDeliver:
             stage.ask(stage.run.stepper.step())
         stage.reconcile()
         assert [one.state for one in stage.journal.outbox("paper")] == ["rejected"]
+
+    def test_the_book_hears_of_a_cancel_that_nobody_delivered_in_time(self, ordered):
+        stage, changes = ordered
+        stage.call(deliver, {"Records": changes})
+        (order,) = stage.journal.outbox("paper")
+        cancel = replace(order, key=f"{order.key}-c1", action="cancel", state="ready", answer="")
+        head = stage.journal.head("paper")
+        stage.journal.append("paper", head.epoch, head.step, [Entry("decided", b"x", b"")], messages=[cancel])
+        while stage.ask(stage.place.venue.now()) < cancel.expires_at:
+            stage.ask(stage.run.stepper.step())
+        stage.reconcile()
+        assert stage.journal.message("paper", cancel.key).state == "rejected"
+        assert f"cancel_rejected:{cancel.key}" in {one.identity for one in stage.journal.inbox("paper")}
 
 
 class TestIngest:

@@ -142,6 +142,18 @@ class TestCloud:
         now[0] += 2.0
         assert secrets.get("key") == "new"
 
+    def test_that_there_is_none_is_believed_for_less_long(self, ministack, place):
+        now = [100.0]
+        client = ministack.client()
+        secrets = CloudSecrets(client, place, monotonic=lambda: now[0])
+        for _ in range(3):
+            with pytest.raises(Setup, match="SF821"):
+                secrets.get("key")
+        assert sum(client.calls.values()) == 1
+        CloudSecrets(ministack.client(), place).put("key", "new")
+        now[0] += 31.0
+        assert secrets.get("key") == "new"
+
     def test_a_refused_key_is_asked_for_at_once(self, ministack, place):
         secrets = CloudSecrets(ministack.client(), place)
         CloudSecrets(ministack.client(), place).put("key", "old")

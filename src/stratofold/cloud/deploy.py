@@ -14,6 +14,7 @@ import re
 import time
 import zipfile
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parent / "template.yaml"
 CODE = "CodeUri: code/"
+RELEASE = "STRATOFOLD_RELEASE: unset"
 KEPT = ("Journal", "Archive")  # never replaced, whatever a change set says
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _PARAMETER = re.compile(r"^  (?P<name>[A-Z]\w+):(?P<body>.*(?:\n    .*)*)", re.MULTILINE)
@@ -100,8 +102,7 @@ def prepare(stack: Stack, wanted: Wanted) -> Plan:
         wanted.strategy or parameters["Strategy"], python=parameters["Runtime"].removeprefix("python"), architecture=parameters["Architecture"], extra=wanted.extra
     )  # fmt: skip
     parameters["Strategy"] = package.strategy
-    code, template = upload(stack, account, package)
-    del code
+    _, template = upload(stack, account, package, release_of(package, parameters))
     change_set = make_change_set(stack, state, template, parameters)
     changes = changes_of(stack, change_set) if change_set else []
     refuse_loss(stack, changes, change_set)
@@ -154,13 +155,29 @@ def deploy_bucket(account: str, region: str) -> str:
     return f"stratofold-deploy-{account}-{region}"
 
 
-def upload(stack: Stack, account: str, package: Package) -> tuple[str, str]:
+def release_of(package: Package, parameters: Mapping[str, str]) -> str:
+    """A word for code and settings together, which the functions' environment has.
+
+    The transform publishes a version where the template's own words change, and a parameter's value is none of them: under
+    the same words the alias would stay on a version with the settings of before.
+    """
+    told = "\n".join(f"{name}={value}" for name, value in sorted(parameters.items()))
+    return sha256(f"{package.digest}\n{told}".encode()).hexdigest()[:16]
+
+
+def released(text: str, release: str) -> str:
+    """The template with that word in it."""
+    return text.replace(RELEASE, f"STRATOFOLD_RELEASE: r{release}")
+
+
+def upload(stack: Stack, account: str, package: Package, release: str) -> tuple[str, str]:
     """Put package and template where CloudFormation finds them; returns the key of the code and the template's address."""
     bucket = deploy_bucket(account, stack.region)
-    ensure_bucket(stack, bucket)
+    ensure_bucket(stack, bucket, account)
     code = f"{stack.name}/code/{package.digest[:32]}.zip"
     put_once(stack, bucket, code, package.data)
     text = with_sessions(template_text(), int(time.time())).replace(CODE, f"CodeUri: s3://{bucket}/{code}")
+    text = released(text, release)
     key = f"{stack.name}/template/{package.digest[:32]}-{int(time.time())}.yaml"
     stack.call("s3", "put_object", Bucket=bucket, Key=key, Body=text.encode())
     host = stack.client("s3").meta.endpoint_url
@@ -170,12 +187,16 @@ def upload(stack: Stack, account: str, package: Package) -> tuple[str, str]:
     return code, address
 
 
-def ensure_bucket(stack: Stack, bucket: str) -> None:
-    """A bucket for packages: private, encrypted, emptied of what is old."""
+def ensure_bucket(stack: Stack, bucket: str, account: str) -> None:
+    """A bucket for packages: private, encrypted, and this account's.
+
+    Its name can be guessed, so somebody else may have made it: then we are refused, and run no code that others can change.
+    What is in it stays until `destroy`, because AWS fetches the code of before when it takes a failed deploy back.
+    """
     s3 = stack.client("s3")
     with told(stack.region):
         try:
-            s3.head_bucket(Bucket=bucket)
+            s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
         except s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
                 raise
@@ -187,8 +208,6 @@ def ensure_bucket(stack: Stack, bucket: str) -> None:
             ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
         )
         s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=closed)
-        old = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 365}}
-        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [old]})
 
 
 def put_once(stack: Stack, bucket: str, key: str, data: bytes) -> None:
@@ -310,7 +329,7 @@ def replace_code(stack: Stack, strategy: str, extra: Sequence[str] = ()) -> tupl
             why="another strategy is another configuration", fix="stratofold deploy, without --code-only",
         )  # fmt: skip
     account = stack.account()
-    code, _ = upload(stack, account, package)
+    code, _ = upload(stack, account, package, release_of(package, state.parameters))
     bucket = deploy_bucket(account, stack.region)
     versions = {
         verb: str(stack.call("lambda", "update_function_code", FunctionName=stack.function(verb), S3Bucket=bucket, S3Key=code, Publish=True)["Version"])
@@ -367,6 +386,7 @@ def write_folder(strategy: str, folder: Path, given: Mapping[str, str], python: 
     own = python or ".".join(platform.python_version_tuple()[:2])
     chosen = {"Strategy": package.strategy, "Runtime": f"python{own}", "Architecture": architecture, **given}
     text = with_defaults(with_sessions(template_text(), int(time.time())), chosen)
+    text = released(text, release_of(package, chosen))
     code = folder / "code"
     with zipfile.ZipFile(io.BytesIO(package.data)) as archive:
         archive.extractall(code)

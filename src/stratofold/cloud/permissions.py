@@ -71,7 +71,12 @@ def lists_open() -> Right:
 
 def hears_table() -> Right:
     """The poller of a function reads the table's stream."""
-    actions = ("DescribeStream", "GetRecords", "GetShardIterator")
+    actions = (
+        "DescribeStream",
+        "GetRecords",
+        "GetShardIterator",
+        "ListStreams",
+    )  # AWS wants all four of a mapping's role
     return Right("dynamodb", actions, TABLE_STREAM, "is woken by the table")
 
 
@@ -182,7 +187,8 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         *table("seals records", GetItem="book", Query="records", PutItem="book records", UpdateItem="book"),
         *after_faults("records"),
         Right("s3", ("PutObject",), '!Sub "${Archive.Arn}/archive/*"', "segments, each put once"),
-        Right("s3", ("GetObject",), '!Sub "${Archive.Arn}/archive/*"', "a segment that is there already", rarely=True),
+        Right("s3", ("GetObject", "GetObjectVersion"), '!Sub "${Archive.Arn}/archive/*"', "a segment that is there already", rarely=True),
+        Right("s3", ("ListBucketVersions",), "!GetAtt Archive.Arn", "which version of a segment was put first", rarely=True),
         reads_large(),
         buries(),
     ),
@@ -211,7 +217,10 @@ def common(verb: str) -> tuple[Right, ...]:
         Right("kms", ("Decrypt", "GenerateDataKey"), "!Ref KeyArn", "the key of your own", when="UseOwnKey"),
     ]
     if verb == "decide":
-        actions = ("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets")
+        actions = (
+            "AssignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces",
+            "DescribeSubnets", "UnassignPrivateIpAddresses",
+        )  # fmt: skip
         rights.append(Right("ec2", actions, '"*"', "Lambda makes its interface", when="UseNetwork"))
     return tuple(rights)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from stratofold.adapters.aws.table import definition
+from stratofold.cloud.deploy import release_of, released, template_text
+from stratofold.cloud.package import Package
 from stratofold.cloud.permissions import RIGHTS, rights_of
 from stratofold.cloud.stack import FUNCTIONS, SCHEMA
 from tests.cloud_template import loaded, resources, statements
@@ -26,6 +28,8 @@ UNSCOPED = {
     "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
 }
 
 
@@ -52,6 +56,24 @@ def test_no_action_is_a_wildcard_and_no_resource_is_everything():
             assert not [action for action in one["Action"] if "*" in action]
             if one["Resource"] == "*":
                 assert set(one["Action"]) <= UNSCOPED
+
+
+def test_what_the_bus_could_not_hand_over_may_be_kept():
+    """AWS gives the bus no role: without this statement its dead letters would be lost, and nobody would hear of it."""
+    said = TEMPLATE["Resources"]["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    allowed = [one for one in said if one["Effect"] == "Allow"]
+    assert [one["Principal"] for one in allowed] == [{"Service": "events.amazonaws.com"}]
+    assert "IngestBus" in str(allowed[0]["Condition"]["ArnEquals"]["aws:SourceArn"])
+
+
+def test_other_settings_are_another_release():
+    """An alias moves where the template's words change, which a parameter's value is not."""
+    package = Package(b"", "0" * 64, 0, "mine:Mine", {})
+    now = {"Symbols": "SPY", "Stream": "off"}
+    releases = [release_of(package, now | other) for other in ({}, {"Symbols": "QQQ"}, {"Stream": "on-demand"}, {})]
+    assert len(set(releases)) == 3
+    assert releases[0] == releases[3]
+    assert f"STRATOFOLD_RELEASE: r{releases[0]} " in released(template_text(), releases[0])
 
 
 def test_every_right_on_the_journal_names_its_partitions():
@@ -95,8 +117,9 @@ def test_the_table_is_the_one_that_the_journal_is_written_for():
 
 def test_the_journal_is_never_replaced_and_the_archive_never_deleted():
     assert TEMPLATE["Resources"]["Journal"]["UpdateReplacePolicy"] == "Retain"
-    assert TEMPLATE["Resources"]["Archive"]["DeletionPolicy"] == "Retain"
-    kept = {name for name, one in TEMPLATE["Resources"].items() if one.get("DeletionPolicy") == "Retain"}
+    assert TEMPLATE["Resources"]["Archive"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert TEMPLATE["Resources"]["ArchivePolicy"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    kept = {name for name, one in TEMPLATE["Resources"].items() if one.get("DeletionPolicy", "").startswith("Retain")}
     assert kept == {"Archive", "ArchivePolicy"}
 
 

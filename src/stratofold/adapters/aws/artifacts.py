@@ -11,7 +11,6 @@ Source: S3 User Guide, "Conditional writes", "Checking object integrity", "Using
 
 from __future__ import annotations
 
-import base64
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from urllib.parse import unquote
 
 from stratofold.adapters.artifact_names import check
 from stratofold.adapters.aws.answers import AwsError, explained, field, fields, parts
+from stratofold.adapters.aws.spill import checked
 from stratofold.errors import Setup, Stop
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ class Artifacts:
         """See `ports.Artifacts`; raises Setup SF818 for a name that is none."""
         key = self._prefix + check(name)
         digest = sha256(data)
-        headers = {
-            "If-None-Match": "*",
-            "x-amz-sdk-checksum-algorithm": "SHA256",
-            "x-amz-checksum-sha256": base64.b64encode(digest.digest()).decode(),
-            DIGEST: digest.hexdigest(),
-        }
+        headers = {"If-None-Match": "*", DIGEST: digest.hexdigest()} | checked(digest.hexdigest())
         if self._hold_days:
             until = time.gmtime(time.time() + self._hold_days * _DAY_SECONDS)
             headers["x-amz-object-lock-mode"] = "COMPLIANCE"

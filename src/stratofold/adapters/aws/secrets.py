@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from stratofold.adapters.aws.client import Client
 
 KEEP_SECONDS = 300.0
+ABSENT_SECONDS = (
+    30.0  # that there is no key is believed for less long; Parameter Store answers forty times a second, and no more
+)
 _NONE = frozenset({"ParameterNotFound", "ResourceNotFoundException"})
 
 
@@ -43,6 +46,7 @@ class Secrets:
         self._keep_seconds = keep_seconds
         self._monotonic = monotonic
         self._kept: dict[str, tuple[float, str]] = {}
+        self._absent: dict[str, float] = {}
 
     def __repr__(self) -> str:
         """Where they are, and none of them."""
@@ -54,27 +58,32 @@ class Secrets:
         asked, value = self._kept.get(name, (-self._keep_seconds, ""))
         if now - asked < self._keep_seconds:
             return value
+        if now - self._absent.get(name, -ABSENT_SECONDS) < ABSENT_SECONDS:
+            raise self._missing(name)
         try:
             value = self._parameter(name) if self._kind == "ssm" else self._secret(name)
         except AwsError as error:
             if error.code not in _NONE:
                 raise explained(error, f"the secret {name} could not be read") from None
-            raise Setup(
-                "SF821",
-                f"there is no secret {name}",
-                why=f"it is not at {self._kind}:{self._prefix}",
-                fix=f"put it there: stratofold cloud secret {name}",
-            ) from None
+            self._absent[name] = now
+            raise self._missing(name) from None
         self._kept[name] = now, value
         return value
+
+    def _missing(self, name: str) -> Setup:
+        """There is none of that name."""
+        why, fix = f"it is not at {self._kind}:{self._prefix}", f"put it there: stratofold cloud secret {name}"
+        return Setup("SF821", f"there is no secret {name}", why=why, fix=fix)
 
     def forget(self) -> None:
         """Ask anew for each: a venue has refused what was known."""
         self._kept.clear()
+        self._absent.clear()
 
     def put(self, name: str, value: str) -> None:
         """See `ports.Secrets`; the last value counts."""
         self._kept.pop(name, None)
+        self._absent.pop(name, None)
         try:
             self._write(self._prefix + name, value)
         except AwsError as error:

@@ -8,6 +8,7 @@ An item costs by the kilobyte: 64 of them in one transaction cost as much as six
 
 from __future__ import annotations
 
+from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 # A partition of records has 65,536 numbers and, because of the local index, may have 10 GB: so an item has at most this.
 INLINE_BYTES_MAX = 65_536
 PREFIX = "journal/"
+
+
+def checked(digest: str) -> dict[str, str]:
+    """The headers of a put that say its SHA-256 (hexadecimal); a bucket that holds for a time takes no put without."""
+    encoded = b64encode(bytes.fromhex(digest)).decode()
+    return {"x-amz-sdk-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": encoded}
 
 
 class Spill:
@@ -43,7 +50,7 @@ class Spill:
             )
         digest = sha256(data).hexdigest()
         try:
-            self._aws.s3("PUT", self.bucket, PREFIX + digest, data, {"If-None-Match": "*"})
+            self._aws.s3("PUT", self.bucket, PREFIX + digest, data, {"If-None-Match": "*"} | checked(digest))
         except AwsError as error:
             if error.code == "PreconditionFailed":
                 return {"object": digest}  # it is there: its name is its content

@@ -75,7 +75,7 @@ def give_up(desk: Desk, now: int) -> None:
 async def refuse_late(place: Place, desk: Desk, now: int) -> None:
     """What nobody delivered before it was too old is claimed, which drops it, and the book hears that it was refused."""
     journal, book = desk.journal, desk.manifest.book
-    late = [one.key for one in journal.outbox(book, READY) if one.action != "cancel" and now >= one.expires_at]
+    late = [one.key for one in journal.outbox(book, READY) if now >= one.expires_at]
     dropped = journal.claim(book, desk.head.epoch, late, now) if late else []
     for message in [*dropped, *journal.outbox(book, DROPPED)]:
         await deliver(journal, place.venue.broker, place.venue.clock, book, message, _stamp(desk))
