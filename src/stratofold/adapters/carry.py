@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from stratofold.adapters.account import Reservation
+    from stratofold.adapters.nouns import Offer
 
 SOURCES = ("venue", "operator", "signal", "watch")  # of what an inbox takes in
 
 
 class Luggage(NamedTuple):
-    """Small facts by name, identities that were seen as (source, identity), reservations by client id."""
+    """Small facts by name, identities that were seen as (source, identity), reservations by client id, all that waits to be heard."""
 
     marks: dict[str, str]
     seen: list[tuple[str, str]]
     reserved: dict[str, Reservation]
+    waiting: list[Offer]

@@ -89,10 +89,11 @@ def move(source: Side, target: Side, book: str, holder: str, now: int, most: Acc
         target.journal.create(book, head.account, head.generation, [entry_of(first)])
     count = _copy_records(source.journal, target.journal, head, now)
     messages = _copy_messages(source.journal, target.journal, book)
-    _copy_luggage(source, target, head)
+    waiting = _copy_luggage(source, target, head)
     _copy_account(source.journal, target.journal, head.account)
     cap_limits(target.journal, book, head.account, most)
-    target.journal.offer(book, source.journal.inbox(book, 10_000))
+    for some in together(waiting):
+        target.journal.offer(book, some)
     return Moved(target.journal.take(book, holder, now), count + (before is None), messages)
 
 
@@ -170,21 +171,21 @@ def _copy_messages(source: Journal, target: Journal, book: str) -> int:
     return len(fresh)
 
 
-def _copy_luggage(source: Side, target: Side, head: Head) -> None:
-    """Small facts, identities that are known for ever, reservations."""
+def _copy_luggage(source: Side, target: Side, head: Head) -> list[Offer]:
+    """Small facts, identities that are known for ever, reservations; returns what waits to be heard, which is not known yet."""
     book = head.book
     luggage, there = source.carrier.packed(source.journal, book), target.carrier.packed(target.journal, book)
     for some in together([(name, value) for name, value in luggage.marks.items() if there.marks.get(name) != value]):
         stands = target.journal.head(book)
         target.journal.append(book, stands.epoch, stands.step, [], marks=dict(some))
-    waiting = {(one.source, one.identity) for one in source.journal.inbox(book, 10_000)}
-    known = {*there.seen, *waiting}
+    known = {*there.seen, *((one.source, one.identity) for one in luggage.waiting)}
     for heard in together([Offer(0, *one, b"") for one in luggage.seen if one not in known]):
         stands = target.journal.head(book)
         target.journal.append(book, stands.epoch, stands.step, [], heard=heard)
     for client_id in there.reserved.keys() - luggage.reserved.keys():
         target.journal.release(head.account, client_id, 0.0)
     target.carrier.reserve(target.journal, head.account, luggage.reserved)
+    return luggage.waiting
 
 
 def _copy_account(source: Journal, target: Journal, account: str) -> None:

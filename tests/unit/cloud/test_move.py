@@ -80,6 +80,20 @@ def everything(side, book="B"):
     }
 
 
+def test_all_that_waits_moves_even_more_than_one_append_can_hear(laptop, cloud):
+    booked(cloud.journal)
+    names = [f"fill:v9:{number}" for number in range(130)]
+    cloud.journal.offer("B", [offer(name) for name in names])
+    assert len(cloud.journal.inbox("B", 1_000)) < len(names)
+    move(cloud, laptop, "B", LAPTOP, NOW)
+    assert [one.identity for one in laptop.journal.inbox("B", 1_000)] == names
+
+
+def booked(journal):
+    """A book that has only begun."""
+    journal.create("B", "account", "1", [entry("the beginning", "opened")])
+
+
 def test_everything_is_the_same_on_the_other_side(laptop, cloud):
     lived(laptop.journal)
     before = everything(laptop)

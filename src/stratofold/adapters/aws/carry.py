@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.aws.desk import reservation_key, reservation_of
+from stratofold.adapters.aws.inbox import everything_waiting
 from stratofold.adapters.aws.table import NEW, Key
 from stratofold.adapters.carry import SOURCES, Luggage
 
@@ -27,7 +28,7 @@ def packed(journal: Journal, book: str) -> Luggage:
     ]
     items = table.begins(f"account/{account}", "reservation/")
     held = {item["sk"].partition("/")[2]: reservation_of(item) for item in items if item["book"] == book}
-    return Luggage(marks, seen, held)
+    return Luggage(marks, seen, held, everything_waiting(table, book))
 
 
 def reserve(journal: Journal, account: str, reserved: dict[str, Reservation]) -> None:

@@ -45,6 +45,16 @@ def seen_key(book: str, source: str, identity: str) -> Key:
     return Key(f"seen/{book}/{source}", f"={identity}")
 
 
+def everything_waiting(table: Table, book: str) -> list[Offer]:
+    """All that nobody has handled, in the order it came: more than one append can handle, for a book that moves."""
+    return [_offer(item) for item in table.between(f"inbox/{book}", digits(0), digits(10**16 - 1))]
+
+
+def _offer(item: Item) -> Offer:
+    """A thing that waits."""
+    return Offer(int(item["sk"]), item["source"], item["identity"], item["body"])
+
+
 class Inbox:
     """The inboxes of a table's books."""
 
@@ -155,4 +165,4 @@ class Inbox:
     def waiting(self, book: str, limit: int) -> list[Offer]:
         """What nobody has handled: never more at once than one append can handle."""
         items = self._table.between(f"inbox/{book}", digits(0), digits(10**16 - 1), min(limit, TOGETHER_MAX))
-        return [Offer(int(item["sk"]), item["source"], item["identity"], item["body"]) for item in items]
+        return [_offer(item) for item in items]

@@ -11,6 +11,8 @@ from stratofold.adapters.carry import Luggage
 if TYPE_CHECKING:
     from stratofold.adapters.embedded.journal import Journal
 
+INBOX_MAX = 2**31  # all of it
+
 
 def packed(journal: Journal, book: str) -> Luggage:
     """What a book has that its records do not say."""
@@ -24,7 +26,7 @@ def packed(journal: Journal, book: str) -> Luggage:
         (account, book),
     )
     held = {row[0]: Reservation(row[1], row[2], row[3], nan if row[4] is None else row[4], row[5]) for row in reserved}
-    return Luggage(dict(marks), list(seen), held)
+    return Luggage(dict(marks), list(seen), held, journal.inbox(book, INBOX_MAX))
 
 
 def reserve(journal: Journal, account: str, reserved: dict[str, Reservation]) -> None:
