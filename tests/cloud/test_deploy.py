@@ -220,6 +220,8 @@ def test_what_is_destroyed_leaves_the_archive_with_every_record_and_nothing_else
     assert buckets == ["ends-archive-000000000000-us-east-1"]
     refused, code = told(capsys, "destroy", "--stack", "ends", "--yes")
     assert (code, refused["errors"][0]["code"]) == (2, "SFA10")
+    refused, code = deployed(capsys, "ends")
+    assert (code, refused["errors"][0]["code"]) == (2, "SFA33")
 
 
 def test_a_region_that_is_not_allowed_is_refused_by_the_template_too(at, capsys, monkeypatch):

@@ -96,6 +96,8 @@ def prepare(stack: Stack, wanted: Wanted) -> Plan:
     refuse_newer(state)
     parameters = chosen_parameters(wanted, state)
     refuse_region(stack.region, parameters)
+    if not state.outputs:
+        refuse_left(stack, account)
     if state.outputs and not wanted.ignore_drift:
         refuse_drift(stack)
     package = build(
@@ -137,6 +139,20 @@ def refuse_region(region: str, parameters: Mapping[str, str]) -> None:
             "SFA07", f"{region} is not an allowed region", why=f"data may be in {', '.join(allowed)}",
             fix=f"--region {allowed[0]}, or allow it: --set AllowedRegions={parameters['AllowedRegions']},{region}",
         )  # fmt: skip
+
+
+def refuse_left(stack: Stack, account: str) -> None:
+    """Raise Setup SFA33 for a new stack whose archive's name is taken: by what `destroy` left, since it is written once."""
+    s3, bucket = stack.client("s3"), f"{stack.name}-archive-{account}-{stack.region}"
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
+            return
+    raise Setup(
+        "SFA33", f"there is a bucket {bucket} already", why="it is the archive of a stack of this name that was destroyed, and AWS makes no second one",
+        fix="give the new stack another name: --stack NAME",
+    )  # fmt: skip
 
 
 def refuse_drift(stack: Stack) -> None:
