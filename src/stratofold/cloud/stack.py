@@ -195,17 +195,25 @@ class Stack:
         return f"{self.name}-{verb}"
 
 
+# What moves by itself, by kind of resource: the version behind an alias by a quick deploy, and by the clock how many
+# environments are kept warm, which is none outside of sessions.
+_MOVES = {
+    "AWS::Lambda::Alias": ("/FunctionVersion", "/ProvisionedConcurrencyConfig"),
+    "AWS::ApplicationAutoScaling::ScalableTarget": ("/MinCapacity", "/MaxCapacity"),
+}
+
+
 def drift_lines(drift: Mapping[str, Any]) -> list[str]:
-    """What is other about one thing, a line each; a version that a quick deploy has moved is as it should be."""
+    """What is other about one thing, a line each; what moves by itself is as it should be."""
     name = drift["LogicalResourceId"]
     if drift["StackResourceDriftStatus"] == "DELETED":
         return [f"{name} was deleted"]
     differences: Sequence[Mapping[str, str]] = drift.get("PropertyDifferences", [])
-    moved = drift["ResourceType"] == "AWS::Lambda::Alias"
+    moves = _MOVES.get(drift["ResourceType"], ())
     return [
         f"{name}{one['PropertyPath']} is {one['ActualValue']}, the template says {one['ExpectedValue']}"
         for one in differences
-        if not (moved and one["PropertyPath"] == "/FunctionVersion")
+        if not one["PropertyPath"].startswith(moves)
     ]
 
 
