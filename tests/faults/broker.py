@@ -112,6 +112,7 @@ class Broker:
             "id": f"v{self.count}", "client": client, "symbol": asked["symbol"], "side": 1 if asked["side"] == "buy" else -1,
             "type": asked["type"], "tif": asked["time_in_force"], "quantity": round(float(asked["qty"])), "filled": 0,
             "limit": cents(asked["limit_price"]) if asked.get("limit_price") else None, "status": "new", "value": 0,
+            "stop": cents(asked["stop_price"]) if asked.get("stop_price") else None,
             "time": self.world.now, "replaces": None, "replaced_by": None, "end": None,
         }  # fmt: skip
         self.orders[order["id"]] = self.working[order["id"]] = self.by_client[client] = order
@@ -161,6 +162,8 @@ class Broker:
         new["quantity"] = round(float(asked["qty"])) if asked.get("qty") else order["quantity"] - order["filled"]
         if asked.get("limit_price"):
             new["limit"] = cents(asked["limit_price"])
+        if asked.get("stop_price"):
+            new["stop"] = cents(asked["stop_price"])
         order["status"], order["replaced_by"], order["end"] = "replaced", new["id"], self.world.now
         self.orders[new["id"]] = self.working[new["id"]] = self.by_client[client] = new
         self._tell("replaced", order)
@@ -175,7 +178,9 @@ class Broker:
         if order["status"] not in OPEN:
             return
         price = self.prices[order["symbol"]]
-        if order["limit"] is not None and order["side"] * (price - order["limit"]) > 0:
+        if order["stop"] is not None and order["side"] * (price - order["stop"]) >= 0:
+            order["stop"] = None  # it is triggered
+        if order["stop"] is not None or (order["limit"] is not None and order["side"] * (price - order["limit"]) > 0):
             self.world.after(5.0, self.trade, order)
             return
         left = order["quantity"] - order["filled"]
@@ -219,6 +224,7 @@ class Broker:
             "type": order["type"], "time_in_force": order["tif"], "status": order["status"], "qty": str(order["quantity"]),
             "filled_qty": str(order["filled"]), "filled_avg_price": average, "order_class": "simple",
             "limit_price": f"{order['limit'] / 100:.2f}" if order["limit"] is not None else None,
+            "stop_price": f"{order['stop'] / 100:.2f}" if order["stop"] is not None else None,
             "submitted_at": text_of(order["time"]), "created_at": text_of(order["time"]), "updated_at": text_of(self.world.now),
             "replaced_by": order["replaced_by"], "replaces": order["replaces"],
             "canceled_at": text_of(order["end"]) if order["end"] else None,

@@ -356,6 +356,13 @@ BUGS = (
         "()",
         {"crash": 0.03, "meddle": 0.1},
     ),
+    Bug(
+        "a bracket's leg is what was asked of it, before the venue has said so",
+        "found here: a ghost leg counts as working when its replace is refused",
+        LIVE + "fold:Fold._hear_fill",
+        "lent = lend(book, report.number)",
+        "lent = []",
+    ),
 )
 
 

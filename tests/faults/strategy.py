@@ -21,6 +21,9 @@ class Restless(Strategy):
             self.last = book.buy(bar.symbol, 10.0 + digit)
         elif digit == 2 and held > -300.0:
             self.last = book.sell(bar.symbol, 15.0)
+        elif digit == 3 and book.equity % 2.0 < 1.0:
+            near, far = bar.close + 0.15, bar.close - 0.25
+            book.buy(bar.symbol, 12.0, limit=bar.close, take_profit=near, stop_loss=far)
         elif digit == 3:
             self.last = book.buy(bar.symbol, 20.0, limit=bar.close - 0.05)
         elif digit == 4 and self.last > 0:

@@ -125,7 +125,8 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
                 order.trail = to_grid(order.trail / ratio, contract.price_scale)
             order.carried = to_lot(order.carried * ratio, contract.lot, contract.quantity_scale)
             order.asked = to_lot(order.asked * ratio, contract.lot, contract.quantity_scale)
-            order.wanted = to_lot(order.wanted * ratio, contract.lot, contract.quantity_scale)
+            if order.wanted == order.wanted:
+                order.wanted = to_lot(order.wanted * ratio, contract.lot, contract.quantity_scale)
             if order.sought == order.sought:
                 order.sought = to_lot(order.sought * ratio, contract.lot, contract.quantity_scale)
             if order.state != 0:

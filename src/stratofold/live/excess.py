@@ -1,7 +1,7 @@
-"""What a replace made too much of is taken back.
+"""What a replace made too much of is taken back, and what was refused to a leg is asked for again.
 
-What comes in: a book, and what the venue has just said of an order.  What goes out: a replace or a cancel, when more of
-the order works than is wanted.
+What comes in: a book, and what the venue has just said of an order, or a bar.  What goes out: a replace or a cancel, when
+more of the order works than is wanted, or less of a protective leg.
 Why it is shaped so: a venue that makes a new order of a replace counts it from 0, so what the old one fills while the
 replace is under way comes on top.  No request could prevent that and leave the order at work meanwhile: to cancel first
 and to submit then would leave a position without its stop for two round trips, or for good if the second fails.  So it is
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.events import FILLED, PARTIAL, REPLACED
 from stratofold.fold.grid import to_grid
+from stratofold.fold.lifecycle import PART_FILLED, WORKING
 
 if TYPE_CHECKING:
     from stratofold.events import Report
@@ -43,14 +44,35 @@ def count_forerunner(book: Book, report: Report) -> None:
 
 
 def take_back(book: Book, number: int) -> None:
-    """Ask for the wanted total where order `number` is for more; while a replace is under way nobody knows yet."""
+    """Ask for the wanted total where order `number` is for more, or a leg for less; nobody knows amid a replace."""
     place = book.orders.index(number)
     if place < 0:
         return
     order = book.orders[place]
-    if order.parent or order.replacing or order.cancelling or not order.quantity > order.wanted:
+    if order.replacing or order.cancelling or not _is_amiss(order):
         return
     if order.filled >= order.wanted:
         book.request_cancel(order)
-    else:
-        book.change(order, order.wanted, nan, nan)
+        return
+    scale = book.ledger.contracts[order.symbol].quantity_scale
+    more = to_grid(order.wanted - order.quantity - order.asked, scale)
+    if more > 0.0:
+        order.asked = to_grid(order.asked + more, scale)
+        book.reserve(order, more)
+    book.change(order, order.wanted, nan, nan)
+
+
+def _is_amiss(order: Order) -> bool:
+    """Whether the order is for another total than is wanted; a leg is asked of only while it works."""
+    if order.parent == 0 and order.sibling == 0:
+        return order.quantity > order.wanted
+    if order.state not in (WORKING, PART_FILLED):
+        return False
+    return order.quantity > order.wanted or (order.parent != 0 and order.quantity < order.wanted)
+
+
+def ask_again(book: Book, symbol: int) -> None:
+    """At a bar: what was refused to a leg or a linked order of `symbol` is asked for once more."""
+    for order in book.orders:
+        if order.symbol == symbol and (order.parent or order.sibling):
+            take_back(book, order.number)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.errors import Bug
 from stratofold.events import (
+    ACCEPTED,
     ACTION,
     CANCEL_REJECTED,
     COMMAND,
     COMMAND_FLATTEN,
+    FILLED,
     LEFT_OUT,
     PARTIAL,
     RATE,
@@ -48,7 +50,8 @@ from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.state import restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
-from stratofold.live.excess import count_forerunner, take_back
+from stratofold.live.excess import ask_again, count_forerunner, take_back
+from stratofold.live.legs import give_back, leave_to_venue, leaving, lend, succeed, the_venues
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
 from stratofold.live.risk.guard import Guard, screen
@@ -154,11 +157,13 @@ class Fold:
     """One book: a strategy, an account, limits; `names` are the symbols by handle."""
 
     def __init__(
-        self, engine: Engine, strategy: Strategy, names: tuple[str, ...], progress: Progress, guard: Guard | Unguarded
-    ) -> None:
-        """Before the first event; the engine's venue must be `Outside`."""
+        self, engine: Engine, strategy: Strategy, names: tuple[str, ...], progress: Progress, guard: Guard | Unguarded,
+        *, native_brackets: bool = False,
+    ) -> None:  # fmt: skip
+        """Before the first event; the engine's venue must be `Outside`, `native_brackets` whether it runs brackets."""
         self.engine = engine
         self.guard = guard
+        self.native_brackets = native_brackets
         self.progress = progress
         self.strategy = strategy
         self.names = names
@@ -217,6 +222,7 @@ class Fold:
         own.volume = bar.volume
         arrive(self.engine, self.strategy, own.time)
         trade_bar(self.engine, self.strategy, own)
+        ask_again(self.engine.book, own.symbol)
         self.engine.bar_index += 1
         deliver(self.engine, self.strategy)
 
@@ -229,10 +235,25 @@ class Fold:
         else:
             engine.book.ledger.note(report.symbol)
         count_forerunner(engine.book, report)
-        hear_report(engine, self.strategy, report)
-        if report.kind in (REPLACED, PARTIAL):
+        if report.kind in (PARTIAL, FILLED):
+            self._hear_fill(report)
+        else:
+            hear_report(engine, self.strategy, report)
+        if report.kind in (ACCEPTED, REPLACED, PARTIAL):
             take_back(engine.book, report.number)
         deliver(engine, self.strategy)
+
+    def _hear_fill(self, report: Report) -> None:
+        """A fill: what hangs on its order is as wanted while it is heard, and as confirmed afterwards."""
+        book = self.engine.book
+        theirs = the_venues(book, report.number) if self.native_brackets else []
+        leave_to_venue(book, theirs)
+        lent = lend(book, report.number)
+        left = leaving(book, report)
+        hear_report(self.engine, self.strategy, report)
+        give_back(book, lent)
+        leave_to_venue(book, theirs)
+        succeed(book, left)
 
     def _hear_observation(self, observation: Observation) -> None:
         """A value from outside, when it was known: what it leads to is decided then, however old it is."""

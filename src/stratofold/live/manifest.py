@@ -184,4 +184,7 @@ def build_fold(manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[
         ledger(), ledger(), Limits(**manifest.limits), sessions_of(sessions), hooks_of(fold), free,
         int(manifest.grace_seconds * 1e9),
     )  # fmt: skip
-    return Fold(engine, fold, manifest.symbols, Progress(len(instruments), len(strategy.schedule)), guard_of(manifest))
+    return Fold(
+        engine, fold, manifest.symbols, Progress(len(instruments), len(strategy.schedule)), guard_of(manifest),
+        native_brackets=manifest.native_brackets,
+    )  # fmt: skip

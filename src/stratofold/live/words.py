@@ -96,7 +96,7 @@ def _still_wanted(fold: Fold, number: int, quantity: float) -> float:
         return quantity
     order = fold.engine.book.orders[place]
     scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
-    return to_grid(_or(quantity, order.sought) - order.filled, scale)
+    return to_grid(_or(_or(quantity, order.sought), order.quantity) - order.filled, scale)
 
 
 def request_entry(message: Message, envelope: bytes) -> Entry:
