@@ -141,3 +141,7 @@ def test_legs_that_the_venue_runs_are_heard_only():
     assert desk.at(bar(3)) == []
     assert desk.fill(LOSS, 7.0) == []
     assert desk.order(LOSS) is None
+
+
+def test_a_replace_that_was_claimed_when_its_order_had_ended_reserves_nothing_when_it_is_refused():
+    assert Rig(2, minutes=66, outage_minutes=(3.02, 63.0)).run().violations == []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
+from stratofold.events import REPLACE_REJECTED, Report
 from stratofold.live.desk import SNAPSHOT_STEPS, Desk, step_body
 from stratofold.live.poison import spare, spared
 from stratofold.live.protection import entry_of, is_protected
@@ -98,7 +99,7 @@ def decide(
     head, claimed = desk.journal.append(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
-        released=_done(desk, steps), settled=_settled(answers, said), heard=said, views=_views(desk, batch, steps),
+        released=_done(desk, batch[: len(steps)], steps), settled=_settled(answers, said), heard=said, views=_views(desk, batch, steps),
         marks=spared(desk, batch[: len(steps)]),
     )  # fmt: skip
     desk.head = head
@@ -136,10 +137,17 @@ def _hear(desk: Desk, heard: Heard) -> Step:
         raise PoisonedError(heard, error) from error
 
 
-def _done(desk: Desk, steps: Sequence[Step]) -> dict[str, float]:
-    """The orders that are done reserve nothing any more; said in the append itself, so that no crash comes between."""
-    manifest = desk.manifest
-    return {client_id(manifest.book, manifest.generation, row[0]): 0.0 for step in steps for row in step.orders}
+def _done(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[str, float]:
+    """The orders that are done reserve nothing any more; said in the append itself, so that no crash comes between.
+
+    A replace that was claimed when its order had ended reserves for it anew, until it is refused.
+    """
+    manifest, orders = desk.manifest, desk.fold.engine.book.orders
+    done = [row[0] for step in steps for row in step.orders]
+    events = [one.event for one in batch]
+    late = [one.number for one in events if isinstance(one, Report) and one.kind == REPLACE_REJECTED]
+    done += [number for number in late if number > 0 and orders.index(number) < 0]
+    return {client_id(manifest.book, manifest.generation, number): 0.0 for number in done}
 
 
 def _messages(desk: Desk, step: Step) -> list[Message]:
