@@ -54,7 +54,6 @@ def meant(journal: Any, account: str, scope: str, name: str, book: str | None) -
     Raises Setup SF962 where a name tells no strategy, or several, and for a book that is not there.
     """
     from stratofold.errors import Setup
-    from stratofold.live.desk import manifest_of
 
     if book is not None:
         scope, name = "book", book
@@ -63,12 +62,30 @@ def meant(journal: Any, account: str, scope: str, name: str, book: str | None) -
         raise Setup("SF962", f"there is no book {name} on {account}", why=f"there are: {', '.join(books) or 'none'}")
     if scope != "strategy" or name == "*":
         return scope, name
-    specs = sorted({manifest_of(journal, one).strategy for one in books})
+    specs = sorted({_strategy_of(journal, one) for one in books})
+    if "" in specs:
+        return (
+            scope,
+            name,
+        )  # a book that cannot be read must not stand in the way of a halt: the name holds as it is given
     found = [spec for spec in specs if spec == name] or [spec for spec in specs if _is_called(spec, name)]
     if len(found) != 1:
         what = f"{name} is {'the name of several strategies' if found else 'no strategy of a book'}"
         raise Setup("SF962", what, why=f"there are: {', '.join(specs) or 'none'}", fix="give more of the name")
     return scope, found[0]
+
+
+def _strategy_of(journal: Any, book: str) -> str:
+    """The strategy of a book, by its opening record; empty where that cannot be read."""
+    from msgspec import DecodeError
+
+    from stratofold.errors import Error
+    from stratofold.live.desk import manifest_of
+
+    try:
+        return manifest_of(journal, book).strategy
+    except (Error, DecodeError):
+        return ""
 
 
 def _is_called(spec: str, name: str) -> bool:

@@ -382,7 +382,11 @@ class Fold:
         self.steps = other.steps
 
     def save(self) -> bytes:
-        """The state as bytes; equal bytes are equal states."""
+        """The state as bytes; equal bytes are equal states.
+
+        What is worked out when somebody asks for it is worked out first: a state does not depend on who has looked at it.
+        """
+        self.engine.book.ledger.refresh()
         return save(_State(self))
 
     def restore(self, state: bytes, steps: int) -> None:

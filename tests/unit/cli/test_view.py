@@ -20,7 +20,7 @@ def drawn(picture, equity=100_250.5):
     manifest = SimpleNamespace(book="main", capital=100_000.0)
     fold = SimpleNamespace(engine=SimpleNamespace(book=book), names=("SPY",))
     supervisor = SimpleNamespace(desk=SimpleNamespace(fold=fold, manifest=manifest), picture=picture)
-    runner = SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW), state="active")
+    runner = SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW), ingest=SimpleNamespace(state="active"))
     out = io.StringIO()
     Console(file=out, width=140).print(picture_of(runner, supervisor))
     return out.getvalue()
