@@ -19,6 +19,7 @@ def answer(status=200, body=b"{}", headers=()):
 class Scripted:
     def __init__(self, answers):
         self.answers, self.requests, self.connections = list(answers), [], 0
+        self.hung_up = threading.Event()  # a connection that had its last answer is closed
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -34,18 +35,22 @@ class Scripted:
 
     def serve(self, connection):
         with connection, connection.makefile("rb") as file:
-            while self.answers:
-                request = self.read(file)
-                if request is None:
-                    return
-                self.requests.append(request)
-                given = self.answers.pop(0)
-                if given is CLOSE:
-                    return
-                if given is CUT:
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
-                    return
-                connection.sendall(given)
+            self.converse(connection, file)
+        self.hung_up.set()
+
+    def converse(self, connection, file):
+        while self.answers:
+            request = self.read(file)
+            if request is None:
+                return
+            self.requests.append(request)
+            given = self.answers.pop(0)
+            if given is CLOSE:
+                return
+            if given is CUT:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+                return
+            connection.sendall(given)
 
     @staticmethod
     def read(file):

@@ -49,7 +49,8 @@ def test_a_connection_serves_many_requests():
 def test_a_connection_that_the_server_closed_meanwhile_is_not_used():
     with scripted(answer()) as server, client(server) as aws:
         aws.json("sqs", "ListQueues", {})
-        server.answers.append(answer())  # the first connection ended when its answers had
+        assert server.hung_up.wait(5)
+        server.answers.append(answer())
         aws.json("dynamodb", "PutItem", PUT)
     assert (len(server.requests), server.connections) == (2, 2)
 
