@@ -63,6 +63,13 @@ def judged_again(journal: Journal, account: str, book: str, message: Message) ->
         reason = f"{held.state} {held.scope} {held.name}"
     else:
         return message
+    return withdrawn(message, reason)
+
+
+def withdrawn(message: Message, reason: str) -> Message:
+    """A claimed message that is not sent after all, and why; a cancel and what was dropped before stay as they are."""
+    if message.state == DROPPED or message.action == "cancel":
+        return message
     return replace(message, state=DROPPED, answer=reason)
 
 

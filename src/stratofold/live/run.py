@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
 from stratofold.errors import Retry
 from stratofold.live.decide import Answered, PoisonedError, decide, is_snapshot_due, rest, settle_apart
-from stratofold.live.deliver import answer_entry, asked, judged_again, orphans, settlement
+from stratofold.live.deliver import answer_entry, asked, judged_again, orphans, settlement, withdrawn
 from stratofold.live.desk import SNAPSHOT_STEPS
 from stratofold.live.hold import hold_again, hold_broken, hold_deaf, hold_spared
 from stratofold.live.ingest import Ingest
@@ -265,6 +265,8 @@ class Runner:
             if waited:
                 message = judged_again(self.desk.journal, manifest.account, manifest.book, message)
             waited = True
+            if self.failure is not None:
+                message = withdrawn(message, "not sent: the run is ending")
             began = self.clock.monotonic()
             answer = await asked(self.desk.journal, self.broker, self.clock, manifest.book, message)
             self.watcher.answered(message, answer, self.clock.monotonic() - began)
@@ -275,7 +277,7 @@ class Runner:
             except Exception:
                 if self.failure is None:
                     raise
-                # It ends the run; what waits in this lane is told first that it is not sent.
+                # It ends the run; what waits in a lane is first told that it is not sent, so that it reserves nothing.
             lane.popleft()
             self.wake.set()
         self.busy_lanes -= 1
