@@ -35,21 +35,28 @@ def market():
 COSTS = {"fees": Fees(per_share=0.005), "slippage": Slippage(spread=0.0004)}
 
 
-def interpreted(run):
-    rest(run.engine, run.strategy, run.feed, run.events)
+STOPS = 40, 333, 334, 501  # amid the day's work of two symbols, and between days
 
 
-def compiled(run):
-    drive(run.engine, run.strategy, run.feed, run.events)
+def interpreted(run, stop):
+    rest(run.engine, run.strategy, run.feed, stop)
 
 
-def ended(market, execution, looks):
-    """The state of a run at its end, what is lazy worked out as the live path does before it saves."""
+def compiled(run, stop):
+    drive(run.engine, run.strategy, run.feed, stop)
+
+
+def states(market, execution, looks, watched=False):
+    """The states at the stops and at the end, what is lazy worked out as the live path does before it saves."""
     run = prepare(Trades, market, Options(**COSTS, equity_curve=True, borrow_rate=0.02), {"looks": looks})
-    execution(run)
-    for ledger in (run.engine.book.ledger, run.engine.venue.ledger):
-        ledger.refresh()
-    return save(run.engine)
+    for stop in (*STOPS, run.events):
+        execution(run, stop)
+        if watched:  # as a terminal's view does between two events
+            assert run.engine.book.equity > 0
+            assert run.engine.book.buying_power > 0
+        for ledger in (run.engine.book.ledger, run.engine.venue.ledger):
+            ledger.refresh()
+        yield save(run.engine)
 
 
 @pytest.mark.parametrize("looks", [1, 7])
@@ -60,6 +67,8 @@ def test_a_strategy_that_looks_has_the_results_of_one_that_does_not(market, look
 
 
 @pytest.mark.parametrize("execution", [interpreted, compiled])
-def test_the_state_at_the_end_does_not_say_who_has_looked(market, execution):
-    expected = ended(market, interpreted, 0)
-    assert [ended(market, execution, looks) for looks in (0, 1, 7)] == [expected] * 3
+def test_a_state_does_not_say_who_has_looked(market, execution):
+    expected = list(states(market, interpreted, 0))
+    assert len(set(expected)) == len(STOPS) + 1
+    for looks, watched in [(0, False), (0, True), (1, False), (7, True)]:
+        assert list(states(market, execution, looks, watched)) == expected
