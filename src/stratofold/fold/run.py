@@ -14,7 +14,7 @@ from stratofold.fold.step import gather, hear_bar
 from stratofold.fold.strategy import Strategy
 
 DONE, CROWDED = 0, 1
-_READY, _HEARD = 2, 3  # besides: nothing stands before the next bar, or an event was heard and something else may
+READY, HEARD = 2, 3  # besides: nothing stands before the next bar, or an event was heard and something else may
 
 
 @often
@@ -58,7 +58,7 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             or (has_many and len(symbols) < end)
         ):
             raise ValueError("the feed's columns differ in length")
-        found = _READY
+        found = READY
         while index < end:
             if has_many:
                 bar.symbol = symbols[index]
@@ -70,7 +70,7 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             time = times[index] + shift
             if time > engine.quiet_until:
                 found = attend(engine, strategy, feed, time)
-                if found != _READY:
+                if found != READY:
                     break
             bar.time = time
             trade_bar(engine, strategy, bar)
@@ -80,13 +80,13 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             if index + engine.event_index >= stop:
                 return DONE
             found = attend(engine, strategy, feed, FOREVER)
-        if found != _HEARD:
+        if found != HEARD:
             return found
 
 
 @seldom
 def attend(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> int:
-    """What stands before the bar of `time` (`FOREVER`: there is none): `CROWDED`, `_HEARD`, `_READY` or `DONE`."""
+    """What stands before the bar of `time` (`FOREVER`: there is none): `CROWDED`, `HEARD`, `READY` or `DONE`."""
     book = engine.book
     if book.busy:
         if engine.logs.crowded:
@@ -94,7 +94,7 @@ def attend(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> int:
         book.busy = False
     if time > engine.calm_until or time == FOREVER:
         if hear_sparse(engine, strategy, feed, time):
-            return _HEARD
+            return HEARD
         if time == FOREVER:
             return DONE
         arrive(engine, strategy, time)
@@ -103,7 +103,7 @@ def attend(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> int:
         turn_session(engine, strategy, time)
     close = engine.sessions.close
     engine.quiet_until = close if close < engine.calm_until else engine.calm_until  # noqa: FURB136  `min` is slow here
-    return _READY
+    return READY
 
 
 def calm_until(engine: Engine, feed: Feed) -> int:

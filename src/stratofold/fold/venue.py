@@ -90,11 +90,11 @@ class Venue(Desk):
         if (order.kind == STOP or order.kind == STOP_LIMIT) and not order.triggered:
             order.triggered = order.side * (bar.open - order.stop) >= 0.0
         if order.kind == MARKET or (order.kind == STOP and order.triggered):
-            self._fill(order, index, bar, bar.open, False, True)
+            self._fill(order, index, bar.open, bar.volume, False, True)
         elif (order.kind == LIMIT or (order.kind == STOP_LIMIT and order.triggered)) and order.side * (
             order.limit - bar.open
         ) >= 0.0:
-            self._fill(order, index, bar, bar.open, False, False)
+            self._fill(order, index, bar.open, bar.volume, False, False)
         if hasty:
             left = self.orders.index(number)
             if left >= 0:
@@ -108,9 +108,9 @@ class Venue(Desk):
             return
         order.triggered = True
         if order.kind == STOP:
-            self._fill(order, index, bar, self._worse(order, bar.open), False, True)
+            self._fill(order, index, self._worse(order, bar.open), bar.volume, False, True)
         elif order.side * (order.limit - order.stop) >= 0.0:
-            self._fill(order, index, bar, order.stop, False, False)
+            self._fill(order, index, order.stop, bar.volume, False, False)
         else:
             order.bar_filled = self.bar_index
 
@@ -135,15 +135,15 @@ class Venue(Desk):
         else:
             touched = bar.high >= order.limit
         if touched:
-            self._fill(order, index, bar, order.limit, True, False)
+            self._fill(order, index, order.limit, bar.volume, True, False)
 
     def _at_close(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 4: orders for the close; what does not fill expires."""
         number = order.number
         if order.kind == MARKET:
-            self._fill(order, index, bar, bar.close, False, True)
+            self._fill(order, index, bar.close, bar.volume, False, True)
         elif order.side * (order.limit - bar.close) >= 0.0:
-            self._fill(order, index, bar, bar.close, False, False)
+            self._fill(order, index, bar.close, bar.volume, False, False)
         left = self.orders.index(number)
         if left >= 0:
             self._end(EXPIRED, left, -1)
@@ -157,12 +157,12 @@ class Venue(Desk):
         leg = self.orders[index]
         if self._reached(leg, bar):
             leg.triggered = True
-            self._fill(leg, index, bar, self._worse(leg, entry_price), False, True)
+            self._fill(leg, index, self._worse(leg, entry_price), bar.volume, False, True)
 
     # One fill.
 
-    def _fill(self, order: Resting, index: int, bar: Bar, price: float, maker: bool, slips: bool) -> None:
-        """Fill what the volume and the account allow, and report it."""
+    def _fill(self, order: Resting, index: int, price: float, volume: float, maker: bool, slips: bool) -> None:
+        """Fill what is available and the account allows, and report it; `volume` is what slippage is a share of."""
         contract = self.ledger.contracts[order.symbol]
         remaining = order.remaining_on(contract.quantity_scale)
         quantity = min(remaining, self.available)
@@ -172,7 +172,7 @@ class Venue(Desk):
             return
         self.raw_price = price
         if slips:
-            price = self.costs.slippage.price(order.side, price, quantity, bar.volume, contract.price_scale)
+            price = self.costs.slippage.price(order.side, price, quantity, volume, contract.price_scale)
         else:
             price = to_grid(price, contract.price_scale)
         steps = self.ledger.value_steps(order.symbol, quantity, price)
