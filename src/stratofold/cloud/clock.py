@@ -13,20 +13,19 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo
 
 from stratofold.market.sessions import calendar
+from stratofold.market.zones import NEW_YORK, local, midnight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-ZONE = "America/New_York"
+ZONE = NEW_YORK
 BEGIN, END = "  # sessions: begin\n", "  # sessions: end\n"
 MONTHS_AHEAD = 13
 EVERY_MINUTES = 5
 WARM_MINUTES_BEFORE = 5
 ARCHIVE_MINUTES_AFTER = 10
-_NS = 1_000_000_000
 
 
 class Hours(NamedTuple):
@@ -54,13 +53,10 @@ ARCHIVE = Trigger("archive", "Archiver", 3_600)
 def sessions(first: date, last: date) -> list[Hours]:
     """The regular sessions from one day to another, both included."""
     table = calendar("XNYS")
-    zone = ZoneInfo(ZONE)
-    begin = int(datetime(first.year, first.month, first.day, tzinfo=zone).timestamp()) * _NS
-    end = int(datetime(last.year, last.month, last.day, 23, 59, tzinfo=zone).timestamp()) * _NS
-    near = table.slice(begin, end)
+    near = table.slice(midnight(first, ZONE), midnight(last + timedelta(days=1), ZONE))
     found = []
     for opens, closes in zip(near.opens, near.closes, strict=True):
-        at, until = (datetime.fromtimestamp(one // _NS, zone) for one in (opens, closes))
+        at, until = (local(one, ZONE) for one in (opens, closes))
         if first <= at.date() <= last:
             found.append(Hours(at.date(), at.hour * 60 + at.minute, until.hour * 60 + until.minute))
     return found

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.events import DIVIDEND, SPLIT
 from stratofold.exchange.dialect import malformed
-from stratofold.exchange.market import NEW_YORK, Candle
-from stratofold.exchange.moments import midnight
+from stratofold.market.zones import NEW_YORK, midnight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratofold.exchange.market import Market
+    from stratofold.exchange.market import Candle, Market
 
 _MINUTE_NS = 60_000_000_000
 _WRITTEN = re.compile(r"(\d+)(Min|T|Hour|H|Day|D|Week|W|Month|M)")

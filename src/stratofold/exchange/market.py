@@ -17,17 +17,16 @@ import numpy as np
 
 from stratofold.errors import Setup
 from stratofold.events import ACTION, EXPIRY, MARKET, RATE, SPLIT, STATUS, Action, Bar
-from stratofold.exchange.moments import midnight
 from stratofold.fold.engine import Feed
 from stratofold.market.data import moment_text, time_bounds
 from stratofold.market.sessions import DAY_NS, calendar
+from stratofold.market.zones import NEW_YORK, midnight
 
 if TYPE_CHECKING:
     from stratofold.events import Event
     from stratofold.market.data import MarketData, Moment
     from stratofold.market.sessions import Calendar
 
-NEW_YORK = "America/New_York"
 _FOREVER = 9223372036854775807
 
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-SECOND_NS = 1_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from stratofold.market.zones import EPOCH, NEW_YORK, SECOND_NS, midnight, nanoseconds
+
 _WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?)?")
 
 
 @lru_cache(maxsize=4096)
 def _second(second: int) -> str:
     """A whole second of UTC without its zone."""
-    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
+    return (EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def stamp(time: int) -> str:
@@ -39,9 +38,9 @@ def read_moment(text: str) -> int:
         raise ValueError(f"{text!r} is no time")
     day, clock, fraction, zone = found.groups()
     if clock is None:
-        return midnight(date.fromisoformat(day), "America/New_York")
+        return midnight(date.fromisoformat(day), NEW_YORK)
     moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=_zone(zone))
-    return _nanoseconds(moment) + int((fraction or "0").ljust(9, "0"))
+    return nanoseconds(moment) + int((fraction or "0").ljust(9, "0"))
 
 
 def _zone(text: str | None) -> timezone:
@@ -51,21 +50,3 @@ def _zone(text: str | None) -> timezone:
     digits = text[1:].replace(":", "")
     gap = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return timezone(-gap if text[0] == "-" else gap)
-
-
-def _nanoseconds(moment: datetime) -> int:
-    """An aware moment on a whole second."""
-    gap = moment - _EPOCH
-    return (gap.days * 86_400 + gap.seconds) * SECOND_NS
-
-
-@lru_cache(maxsize=16_384)
-def midnight(day: date, zone: str) -> int:
-    """The first nanosecond of a date in a zone."""
-    return _nanoseconds(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC))
-
-
-def wall_clock(time: int, zone: str) -> str:
-    """Hour and minute of a time in a zone, "09:30"."""
-    moment = (_EPOCH + timedelta(seconds=time // SECOND_NS)).astimezone(ZoneInfo(zone))
-    return f"{moment.hour:02d}:{moment.minute:02d}"

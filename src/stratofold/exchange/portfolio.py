@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from stratofold.exchange.activities import PAGE_SIZE_MAX
 from stratofold.exchange.dialect import Json, amount, malformed, not_found
 from stratofold.exchange.limits import buying_power
-from stratofold.exchange.market import NEW_YORK
-from stratofold.exchange.moments import SECOND_NS, stamp, wall_clock
+from stratofold.exchange.moments import stamp
 from stratofold.exchange.trading import handle_of
 from stratofold.market.sessions import calendar as calendar_of
+from stratofold.market.zones import NEW_YORK, SECOND_NS, wall_clock
 
 if TYPE_CHECKING:
     from stratofold.exchange.api import Asked

@@ -16,7 +16,7 @@ import numpy as np
 
 from stratofold.errors import Setup
 from stratofold.market.data import moment_text
-from stratofold.market.sessions import CALENDARS, DAY_NS, EPOCH_ORDINAL, MINUTE_NS, Calendar, calendar
+from stratofold.market.sessions import CALENDARS, DAY_NS, EPOCH_ORDINAL, MINUTE_NS, TABLES, Calendar, calendar
 
 if TYPE_CHECKING:
     from array import array
@@ -206,7 +206,7 @@ def _settle_instants(parts: list[Read], clock: Clock, gap: int, notes: list[str]
     closes = [times.values + span if stamped == "start" else times.values for _, times, _ in parts]
     name = _calendar_of_instants(closes, span) if clock.calendar == "auto" else clock.calendar
     whole = calendar(name)
-    if name == "XNYS":
+    if name in TABLES:
         name = _inside(parts, closes, whole, clock, notes)
         whole = calendar(name)
     return _closed(closes, span, whole)
@@ -255,11 +255,11 @@ def _inside(parts: list[Read], closes: list[Ints], whole: Calendar, clock: Clock
             first, last = date.fromordinal(whole.days[0]), date.fromordinal(whole.days[-1])
             raise Setup(
                 "SF252",
-                f"XNYS is known from {first} to {last}",
+                f"{whole.name} is known from {first} to {last}",
                 place=parts[0][0],
                 fix='ask for less, or say calendar="24/5"',
             )
-        notes.append("calendar 24/5: the data reach beyond the sessions known of XNYS")
+        notes.append(f"calendar 24/5: the data reach beyond the sessions known of {whole.name}")
         return "24/5"
     some = whole.slice(low, high)
     session_closes, session_opens = _view(some.closes), _view(some.opens)
@@ -269,7 +269,7 @@ def _inside(parts: list[Read], closes: list[Ints], whole: Calendar, clock: Clock
     )
     if outside:
         notes.append(f"{outside:,} bars are outside regular sessions; they belong to the next one")
-    return "XNYS"
+    return whole.name
 
 
 def _outside(column: Ints, opens: Ints, closes: Ints, ascending: bool) -> int:

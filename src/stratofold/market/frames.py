@@ -79,7 +79,7 @@ def read(
     column to array, a path to a CSV, Parquet or Arrow file, to a folder of them or to one of `.npy` columns (which is mapped
     into memory), a catalogue, or `MarketData` itself.
     `symbols` chooses and orders (or names a table that does not say); `start` and `end` as in `MarketData.subset`.
-    `calendar`: "XNYS", "24/7", "24/5" or "auto".  `span`: how long a bar lasts; otherwise the most frequent gap.
+    `calendar`: one of `sessions.CALENDARS` or "auto".  `span`: how long a bar lasts; otherwise the most frequent gap.
     `stamped`: whether a bar carries its "start" or its "close"; "auto" takes dates as sessions and intraday times as starts.
     `timezone`: the zone of naive times.
     `actions`, `rates` and `statuses`: see `actions.read_actions`, `rates.read_rates` and `rates.read_statuses`.

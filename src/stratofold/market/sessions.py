@@ -6,8 +6,9 @@ Why it is shaped so: the fold may compute neither holidays nor time zones, so bo
 made by `scripts/build_session_table.py` from exchange-calendars.  The table is read with the standard library alone,
 because the live path starts cold and NumPy is not there.
 
-Three calendars are known.  `XNYS` is the shipped table, 1990-2035, half days and daylight saving included; `24/7` has a
-session a UTC day; `24/5` a session a UTC weekday.  The last two are computed.
+Shipped as tables to 2035, half days, lunch breaks and daylight saving included: `XNYS` and `XNAS` (one table, for their
+sessions are the same), `CMES` (a session begins on the evening before its date) and `XLON`, all from 1990, and `XTKS` from
+1997, which is as far back as exchange-calendars knows.  Computed: `24/7`, a session a UTC day, and `24/5`, one a UTC weekday.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 from array import array
 from bisect import bisect_left, bisect_right
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from itertools import accumulate, compress, cycle
@@ -24,16 +25,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from stratofold.errors import Setup
 from stratofold.fold.strategy import AT_CLOSE_OF_SESSION, AT_OPEN, EVERY, MONTH_END, MONTH_START, WEEK_START
+from stratofold.market.zones import at_wall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from zoneinfo import ZoneInfo
 
 DAY_NS = 86_400_000_000_000
 MINUTE_NS = 60_000_000_000
 EPOCH_ORDINAL = 719_163  # date(1970, 1, 1).toordinal()
 
-CALENDARS = ("XNYS", "24/7", "24/5")
+# Whose table a calendar reads; NASDAQ keeps the sessions of the New York Stock Exchange.
+TABLES = {"XNYS": "xnys", "XNAS": "xnys", "CMES": "cmes", "XLON": "xlon", "XTKS": "xtks"}
+CALENDARS = (*TABLES, "24/7", "24/5")
 
 # A schedule kind beside those of `fold.strategy`: a wall time of each session's date, in the entry's `zone`.
 DAILY = 6
@@ -59,7 +62,8 @@ class Calendar:
 
     `opens` and `closes` are nanoseconds UTC, `days` proleptic ordinals of the session's date (1 is 0001-01-01),
     `weekday` 0 on Monday, `month` 1 in January; `first` is the number of the first session here in the whole
-    calendar, so that a slice keeps its sessions' numbers.
+    calendar, so that a slice keeps its sessions' numbers.  `pause` is the break for lunch, from and to (ns after the
+    open; both 0 without one); `early` holds the numbers, in the whole calendar, of the sessions that close early.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class Calendar:
         closes: array[int],
         days: array[int],
         first: int = 0,
+        pause: tuple[int, int] = (0, 0),
+        early: frozenset[int] = frozenset(),
     ) -> None:
         """Columns of one length, sorted."""
         self.name = name
@@ -78,6 +84,8 @@ class Calendar:
         self.closes = closes
         self.days = days
         self.first = first
+        self.pause = pause
+        self.early = early
 
     @cached_property
     def weekday(self) -> array[int]:
@@ -119,12 +127,22 @@ class Calendar:
         k = bisect_left(self.days, ordinal)
         return k if k < len(self.days) and self.days[k] == ordinal else -1
 
+    def is_early(self, index: int) -> bool:
+        """Whether the session of this index here closes early."""
+        return self.first + index in self.early
+
+    def holidays(self, start: date, end: date) -> list[date]:
+        """The days from `start` to `end`, both included, on which the market is open in other weeks and is not in these."""
+        open_weekdays = set(self.weekday)
+        days = (start + timedelta(days=k) for k in range((end - start).days + 1))
+        return [day for day in days if day.weekday() in open_weekdays and self.index_of(day) < 0]
+
 
 @lru_cache(maxsize=8)
 def calendar(name: str) -> Calendar:
-    """The whole calendar `XNYS`, `24/7` or `24/5`; raises Setup for another name."""
-    if name == "XNYS":
-        return _read_table((Path(__file__).parent / "sessions_xnys.table").read_bytes())
+    """The whole calendar of one of `CALENDARS`; raises Setup for another name."""
+    if name in TABLES:
+        return _read_table(name, (Path(__file__).parent / f"sessions_{TABLES[name]}.table").read_bytes())
     if name == "24/7":
         return _computed(name, 365, 7)
     if name == "24/5":
@@ -141,10 +159,12 @@ def calendar(name: str) -> Calendar:
 def _part(whole: Calendar, low: int, high: int) -> Calendar:
     """Sessions `low` to `high` of a calendar; remembered, because backtests ask for the same ones again and again."""
     columns = (whole.opens[low:high], whole.closes[low:high], whole.days[low:high])
-    return Calendar(whole.name, whole.sessions_per_year, *columns, first=whole.first + low)
+    return Calendar(
+        whole.name, whole.sessions_per_year, *columns, first=whole.first + low, pause=whole.pause, early=whole.early
+    )
 
 
-def _read_table(content: bytes) -> Calendar:
+def _read_table(name: str, content: bytes) -> Calendar:
     """A shipped table: a line of JSON, then for each column one byte a session: which of its gaps led to it.
 
     The gaps of a column (from one session to the next) take a few dozen values, so a byte says which, and the whole
@@ -161,7 +181,9 @@ def _read_table(content: bytes) -> Calendar:
             array("q", list(accumulate(map(gaps.__getitem__, steps), initial=column["first"] * column["unit"])))
         )
     days, opens, closes = columns
-    return Calendar(head["calendar"], head["sessions_per_year"], opens, closes, days)
+    start, end = (minutes * MINUTE_NS for minutes in head["pause"])
+    early = frozenset(head["early"])
+    return Calendar(name, head["sessions_per_year"], opens, closes, days, pause=(start, end), early=early)
 
 
 def _computed(name: str, sessions_per_year: int, days_a_week: int) -> Calendar:
@@ -242,20 +264,4 @@ def _every(sessions: Calendar, step: int) -> Iterator[int]:
 
 def _daily(sessions: Calendar, minutes: int, zone: str) -> Iterator[int]:
     """A wall time of every session's date; in the hour that a clock change repeats, the earlier of the two."""
-    midnight = datetime.min.replace(tzinfo=time_zone(zone))
-    for day in sessions.days:
-        wall = midnight.replace(hour=minutes // 60, minute=minutes % 60) + timedelta(days=day - 1)
-        since = wall.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-        yield (since.days * 86_400 + since.seconds) * 1_000_000_000
-
-
-def time_zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name; raises Setup if there is none."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # here, because only schedules and the door need it
-
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
-        raise Setup(
-            "SF214", f"the time zone {name!r} is not known", fix='use an IANA name: "America/New_York", "UTC"'
-        ) from unknown
+    return (at_wall(date.fromordinal(day), minutes, zone) for day in sessions.days)

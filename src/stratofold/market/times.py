@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stratofold.errors import Setup
-from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL, time_zone
+from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL
+from stratofold.market.zones import time_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

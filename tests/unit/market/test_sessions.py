@@ -2,7 +2,8 @@
 
 from array import array
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 import pytest
 from hypothesis import given
@@ -31,20 +32,48 @@ def texts(times):
     return [f"{datetime.fromtimestamp(time // 1_000_000_000, UTC):%Y-%m-%d %H:%M}" for time in times]
 
 
-@pytest.fixture(scope="module")
-def oracle():
+PER_YEAR = {"XNYS": 252, "XNAS": 252, "CMES": 258, "XLON": 253, "XTKS": 245}
+each_table = pytest.mark.parametrize("name", PER_YEAR)
+
+
+@lru_cache
+def oracle(name):
     source = pytest.importorskip("exchange_calendars", reason="exchange-calendars is a development dependency")
-    return source.get_calendar("XNYS", start="1990-01-01", end="2035-12-31")
+    return source.get_calendar(name, start="1997-01-01" if name == "XTKS" else "1990-01-01", end="2035-12-31")
 
 
-def test_every_session_of_the_table_is_the_oracles(oracle):
-    ours = calendar("XNYS")
-    assert [date.fromordinal(day) for day in ours.days] == list(oracle.sessions.date)
-    assert ours.opens.tolist() == [opens.value for opens in oracle.opens.dt.as_unit("ns")]
-    assert ours.closes.tolist() == [closes.value for closes in oracle.closes.dt.as_unit("ns")]
-    assert ours.weekday.tolist() == oracle.sessions.day_of_week.tolist()
-    assert ours.month.tolist() == oracle.sessions.month.tolist()
-    assert ours.sessions_per_year == 252
+@each_table
+def test_every_session_of_the_table_is_the_oracles(name):
+    ours, source = calendar(name), oracle(name)
+    assert ours.name == name
+    assert [date.fromordinal(day) for day in ours.days] == list(source.sessions.date)
+    assert ours.opens.tolist() == [opens.value for opens in source.opens.dt.as_unit("ns")]
+    assert ours.closes.tolist() == [closes.value for closes in source.closes.dt.as_unit("ns")]
+    assert ours.weekday.tolist() == source.sessions.day_of_week.tolist()
+    assert ours.month.tolist() == source.sessions.month.tolist()
+    assert ours.sessions_per_year == PER_YEAR[name]
+
+
+@each_table
+def test_early_closes_breaks_and_holidays_are_the_oracles(name):
+    ours, source = calendar(name), oracle(name)
+    early = {day.date() for day in source.early_closes}
+    assert {date.fromordinal(day) for k, day in enumerate(ours.days) if ours.is_early(k)} == early
+    some = ours.slice(moment("2024-01-01"), moment("2024-12-31"))
+    assert [some.is_early(k) for k in range(len(some))] == [date.fromordinal(day) in early for day in some.days]
+    start, end = ours.pause
+    if source.has_break:
+        assert {(at - opens).value for at, opens in zip(source.break_starts, source.opens, strict=True)} == {start}
+        assert {(at - opens).value for at, opens in zip(source.break_ends, source.opens, strict=True)} == {end}
+    else:
+        assert (start, end) == (0, 0)
+    open_days = {day.date() for day in source.sessions}
+    year = [date(2024, 1, 1) + timedelta(days=k) for k in range(366)]
+    assert ours.holidays(year[0], year[-1]) == [day for day in year if day.weekday() < 5 and day not in open_days]
+
+
+def test_a_calendar_that_never_closes_has_no_holidays():
+    assert calendar("24/7").holidays(date(2024, 1, 1), date(2024, 12, 31)) == []
 
 
 # date        | open UTC | close UTC
