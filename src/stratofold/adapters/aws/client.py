@@ -9,13 +9,14 @@ Loading an SDK and making one client of it costs a function 180 ms (docs/cloud.m
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import quote
 from zlib import crc32
+
+import msgspec
 
 from stratofold.adapters.aws.answers import NO_ANSWER, AwsError, error_of
 from stratofold.adapters.aws.connection import Connections
@@ -115,7 +116,7 @@ class Client:
             "X-Amz-Target": f"{dialect.target}.{operation}",
         }
         self.calls[service, operation, _resource(payload)] += 1
-        body = json.dumps(payload, separators=(",", ":")).encode()
+        body = msgspec.json.encode(payload)
         request = Request("POST", self._address(service).authority, "/", (), headers, body)
         again = operation.startswith(READING) or operation in REPEATABLE or "ClientRequestToken" in payload
         return _decoded(self._ask(service, request, again=again, timeout_seconds=timeout_seconds).body)
@@ -203,9 +204,9 @@ class Client:
         headers = signed(request, keys, SERVICES[service].signs, self.region, moment)
         query = query_text(request.query)
         target = f"{request.path}?{query}" if query else request.path
-        data = request_bytes(
-            request.method, Address(address.host, address.port, address.secure, target), headers, request.body
-        )
+        if target != address.target:
+            address = Address(address.host, address.port, address.secure, target)
+        data = request_bytes(request.method, address, headers, request.body)
         try:
             response = self._connections.ask(request.method, address, data, timeout_seconds or self._timeout_seconds)
         except NoAnswer as error:
@@ -253,7 +254,7 @@ def _check(response: Response) -> None:
 
 def _decoded(body: bytes) -> dict[str, Any]:
     """What a JSON answer holds."""
-    held: dict[str, Any] = json.loads(body or b"{}")
+    held: dict[str, Any] = msgspec.json.decode(body or b"{}")
     return held
 
 

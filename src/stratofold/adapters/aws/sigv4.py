@@ -57,16 +57,14 @@ def signed(request: Request, keys: Keys, service: str, region: str, moment: str)
         headers["X-Amz-Content-SHA256"] = digest
     if keys.token:
         headers["X-Amz-Security-Token"] = keys.token
-    signable = sorted(
-        (name.lower(), " ".join(value.split())) for name, value in {**headers, "Host": request.host}.items()
-    )
-    names = ";".join(name for name, _ in signable)
-    path = request.path if service == "s3" else quote(request.path, safe="/~")
+    ordered, names = _order((*headers, "Host"))
+    given = {**headers, "Host": request.host}
+    path = request.path if service == "s3" or request.path == "/" else quote(request.path, safe="/~")
     lines = [request.method, path, query_text(request.query)]
-    lines += [f"{name}:{value}" for name, value in signable]
+    lines += [_line(name, given[name]) for name in ordered]
     lines += ["", names, digest]
     scope = f"{moment[:8]}/{region}/{service}/aws4_request"
-    message = "\n".join([ALGORITHM, moment, scope, sha256("\n".join(lines).encode()).hexdigest()])
+    message = "\n".join((ALGORITHM, moment, scope, sha256("\n".join(lines).encode()).hexdigest()))
     signature = hmac.digest(_signing_key(keys.secret, moment[:8], region, service), message.encode(), "sha256").hex()
     headers["Authorization"] = (
         f"{ALGORITHM} Credential={keys.access}/{scope}, SignedHeaders={names}, Signature={signature}"
@@ -76,8 +74,23 @@ def signed(request: Request, keys: Keys, service: str, region: str, moment: str)
 
 def query_text(pairs: Sequence[tuple[str, str]]) -> str:
     """Pairs as they stand after the question mark, encoded and ordered the one way that signatures know."""
+    if not pairs:
+        return ""
     encoded = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in pairs)
     return "&".join(f"{name}={value}" for name, value in encoded)
+
+
+@lru_cache(maxsize=64)
+def _order(names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Header names in the order of signing, and as they are listed; a process asks with few sets of them."""
+    ordered = sorted(names, key=str.lower)
+    return tuple(ordered), ";".join(name.lower() for name in ordered)
+
+
+@lru_cache(maxsize=256)
+def _line(name: str, value: str) -> str:
+    """A header as it is signed; all but the date are the same from one request to the next."""
+    return f"{name.lower()}:{' '.join(value.split())}"
 
 
 @lru_cache(maxsize=16)
