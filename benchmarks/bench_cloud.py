@@ -42,7 +42,7 @@ LEAST = {
     "ingest": {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": ""}]},
     "reconcile": {"trigger": "reconcile"},
     "warm": {"trigger": "none"},
-    "watch": {"Records": []},
+    "watch": {"trigger": "fills", "books": {}},
     "webhook": {"headers": {}, "body": "", "requestContext": {"http": {}}},
 }
 

@@ -15,6 +15,7 @@ TARGETS = {
     "MarketQueue": "market queue",
     "MarketStream": "market stream",
     "Alerts": "alerts",
+    "GivenUp": "given up",
     "DeadLetters": "dead letters",
 }
 SWITCHED = {
@@ -54,16 +55,22 @@ def arrows(text):
         if f"Target: {{Arn: !Ref {name}.Alias" in text:
             rows.append(f"  clock --> {verb}")
     for verb, rights in RIGHTS.items():
+        if any("GivenUp" in one.on for one in rights):
+            rows.append(f"  {verb} -. gave up .-> watch")
         written = {
             one.on
             for one in rights
             if {"PutItem", "SendMessage", "Publish", "PutObject", "PutRecords"} & set(one.actions)
         }
         for target, label in TARGETS.items():
-            if target not in {"DeadLetters", "MarketStream"} and any(
+            if target not in {"DeadLetters", "MarketStream", "GivenUp"} and any(
                 re.search(rf"\b{target}\b", one) for one in written
             ):
                 rows.append(f"  {verb} --> {key(label)}")
+        called = [
+            name.lower() for one in rights if one.service == "lambda" for name in re.findall(r"!Ref (\w+)\.", one.on)
+        ]
+        rows += [f"  {verb} --> {name}" for name in called]
         if any("alpaca" in one.on for one in rights):
             rows.append(f"  {verb} <--> venue")
     return rows

@@ -21,6 +21,7 @@ from stratofold.live.open import open_book
 from tests.live_tools import EVERYTHING
 
 MINUTE_MS = 60_000
+VERBS = {"decide": decide, "deliver": deliver, "watch": watch}
 
 
 class Told:
@@ -46,6 +47,16 @@ class Kept:
         if name not in self.held:
             raise Setup("SF821", f"there is no secret {name}", fix="put it there")
         return self.held[name]
+
+
+class Calls:
+    """The other functions of a stage, as `cloud.calling.Calls` reaches them: what is told is done when the stage settles."""
+
+    def __init__(self, stage):
+        self.stage = stage
+
+    def tell(self, verb, event):
+        self.stage.told.append((verb, json.loads(json.dumps(event))))
 
 
 class ExchangeVenue:
@@ -89,6 +100,7 @@ class Stage:
         self.notifier = Told()
         self.secrets = Kept(webhook="a key of at least thirty-two bytes, for the tests")
         self.calls = []
+        self.told = []
         self.place = self.fresh_place()
         self.iterators = None
 
@@ -104,6 +116,7 @@ class Stage:
         place.secrets = self.secrets
         place.notifier = self.notifier
         place.venue = ExchangeVenue(self.run)
+        place.calls = Calls(self)
         return place
 
     @property
@@ -164,12 +177,15 @@ class Stage:
                     if name not in failed:
                         self.aws.json("sqs", "DeleteMessage", {"QueueUrl": self.queue, "ReceiptHandle": receipt})
             changes = self.changes()
-            woken = False
-            for verb, wanted in ((decide, "inbox/"), (deliver, "outbox/"), (watch, "book/")):
+            woken = bool(self.told)
+            for verb, wanted in ((decide, ("inbox/", "book/")), (deliver, ("outbox/",))):
                 batch = [one for one in changes if wakes(one, wanted)]
                 if batch:
                     woken = True
                     assert self.call(verb, {"Records": batch}) == set()
+            while self.told:
+                verb, event = self.told.pop(0)
+                self.call(VERBS[verb], event)
             if not records and not woken:
                 return
 
@@ -177,7 +193,7 @@ class Stage:
         """One invocation; the names of what must come again."""
         self.calls.append(verb.__name__.rpartition(".")[2])
         answer = verb.respond(self.place, event, lambda: MINUTE_MS)
-        return {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+        return {one["itemIdentifier"] for one in answer.get("batchItemFailures", [])}
 
     def put(self, *lines):
         QueueOutlet(self.aws, self.queue).put(self.run.book, list(lines))
@@ -242,10 +258,11 @@ class Stage:
             self.settle()
 
 
-def wakes(record, prefix):
+def wakes(record, prefixes):
     """What the template's filters let through."""
     keys = record["dynamodb"]["Keys"]
-    fits = keys["pk"]["S"].startswith(prefix) and (prefix != "book/" or keys["sk"]["S"].startswith("view/trade/"))
+    of_book = keys["pk"]["S"].startswith("book/")
+    fits = keys["pk"]["S"].startswith(prefixes) and (not of_book or keys["sk"]["S"].startswith("view/trade/"))
     return record["eventName"] == "INSERT" and fits
 
 

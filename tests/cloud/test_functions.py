@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 import stratofold
+from stratofold.adapters.aws.answers import AwsError
 from stratofold.adapters.ports import CLAIMED, HALTED, REDUCING, UNKNOWN, Control, Entry
 from stratofold.cloud import latency
 from stratofold.cloud.functions import archive, decide, deliver, halt, ingest, reconcile, warm, watch, webhook
@@ -16,7 +17,9 @@ from stratofold.events import Bar
 from stratofold.fold.strategy import Strategy
 from stratofold.live.desk import restore_fold
 from stratofold.live.webhook import SIGNATURE, TIMESTAMP, sign
-from tests.cloud.stage import MINUTE_MS, Stage, ingested, kinesis, spec_of
+from stratofold.wire import terms_of
+from tests.cloud.deployed import put, stream
+from tests.cloud.stage import MINUTE_MS, Stage, ingested, kinesis, spec_of, wakes
 from tests.live_tools import paper
 from tests.unit.live.risk.scene import lifted
 
@@ -47,6 +50,10 @@ def days():
 def stage(ministack, days, tmp_path):
     run = paper(Buys, days, DAY_NS)
     return Stage(ministack, run, tmp_path, STRATOFOLD_STRATEGY="tests.cloud.test_functions:Buys").open()
+
+
+def unanswered(*_):
+    raise AwsError("ServiceException", "the service does not answer", 500)
 
 
 def spy(time, close=300.0, **other):
@@ -137,6 +144,31 @@ class TestDecide:
         assert steps(stage) == 0
         assert [json.loads(one["line"])["book"] for one in stage.dead_letters()] == ["no"]
 
+    def test_a_fact_that_its_reader_gave_up_is_heard_when_reconcile_has_seen_it(self, stage):
+        stage.call(decide, kinesis(spy(at(stage, 1))))
+        assert TestWebhook().post(stage, TestWebhook().fill()) == 202
+        stage.changes()  # nobody is woken
+        stage.reconcile()
+        assert stage.told == [("decide", {"trigger": "wake", "book": "paper"})]
+        stage.settle()
+        assert stage.journal.inbox("paper") == []
+        assert stage.journal.views("paper")["position/SPY"]["quantity"] == "10"
+        stage.reconcile()
+        assert stage.told == []
+
+    def test_a_trade_comes_again_until_watch_is_told_of_it(self, stage, monkeypatch):
+        stage.call(decide, kinesis(spy(at(stage, 1))))
+        TestWebhook().post(stage, TestWebhook().fill())
+        facts = [one for one in stage.changes() if wakes(one, ("inbox/",))]
+        stage.call(decide, {"Records": facts})
+        trades = [one for one in stage.changes() if wakes(one, ("book/",))]
+        with monkeypatch.context() as patch:
+            patch.setattr(stage.place.calls, "tell", unanswered)
+            names = {one["dynamodb"]["SequenceNumber"] for one in trades}
+            assert stage.call(decide, {"Records": [*facts, *trades]}) == names != set()
+        assert stage.call(decide, {"Records": [*facts, *trades]}) == set()
+        assert stage.told == [("watch", {"trigger": "fills", "books": {"paper": 1}})]
+
     def test_environments_that_take_turns_write_one_book(self, stage):
         others = [stage.place, stage.fresh_place(), stage.fresh_place()]
         for day in range(1, 10):
@@ -177,6 +209,29 @@ class TestDeliver:
         stage.call(deliver, {"Records": changes})
         assert [one.state for one in stage.journal.outbox("paper")] == ["rejected"]
         assert stage.ask(stage.run.broker.orders(only_open=False)) == []
+
+    def test_what_its_reader_gave_up_is_sent_when_reconcile_has_seen_it(self, ordered):
+        stage, _ = ordered
+        (message,) = stage.journal.outbox("paper")
+        stage.reconcile()
+        assert stage.told == []  # somebody may be at it
+        decided = terms_of(message.body).decided
+        while stage.ask(stage.place.venue.now()) < decided:
+            stage.ask(stage.run.stepper.step())
+        stage.ask(stage.run.stepper.wait(decided + reconcile.IDLE_NS))
+        for _ in range(2):
+            stage.reconcile()
+        assert stage.told == [("deliver", {"trigger": "wake", "book": "paper", "keys": [message.key]})] * 2
+        stage.settle()
+        assert [one.state for one in stage.journal.outbox("paper")] == ["accepted"]
+        assert len(stage.ask(stage.run.broker.orders(only_open=False))) == 1
+
+    def test_woken_without_time_it_claims_nothing(self, ordered):
+        stage, _ = ordered
+        (message,) = stage.journal.outbox("paper")
+        event = {"trigger": "wake", "book": "paper", "keys": [message.key]}
+        assert deliver.respond(stage.place, event, lambda: deliver.BUDGET_MS) == {"sent": 0}
+        assert [one.state for one in stage.journal.outbox("paper")] == ["ready"]
 
     def test_a_claim_whose_function_died_is_unknown_after_a_while_and_then_resolved(self, ordered):
         stage, changes = ordered
@@ -314,6 +369,51 @@ class TestWatch:
         (message,) = stage.journal.outbox("paper")
         assert (message.side, message.quantity, message.state) == (-1, 7.0, "accepted")
         assert "stop_loss:SPY" in [alert.key for alert in stage.notifier.alerts]
+
+
+class TestGivenUp:
+    """AWS says where the records of a batch stood; the dead letters are to hold what they were."""
+
+    def told(self, verb, kind, **batch):
+        context = {
+            "functionArn": f"arn:aws:lambda:r:1:function:my-stack-{verb}:live",
+            "condition": "RetryAttemptsExhausted",
+        }
+        message = json.dumps({"requestContext": context, kind: batch})
+        return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": message}}]}
+
+    def test_lines_of_the_stream_are_kept_as_they_came(self, stage):
+        name, arn = stream(stage.aws)
+        for text in ("one", "two", "three", "four"):
+            put(stage.aws, name, text)
+        (shard,) = stage.aws.json("kinesis", "ListShards", {"StreamName": name})["Shards"]
+        asked = {"StreamName": name, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        place = stage.aws.json("kinesis", "GetShardIterator", asked)["ShardIterator"]
+        numbers = [
+            one["SequenceNumber"]
+            for one in stage.aws.json("kinesis", "GetRecords", {"ShardIterator": place})["Records"]
+        ]
+        batch = {"shardId": shard["ShardId"], "startSequenceNumber": numbers[1], "endSequenceNumber": numbers[2]}
+        event = self.told("decide", "KinesisBatchInfo", streamArn=arn, **batch)
+        assert watch.respond(stage.place, event, lambda: MINUTE_MS) == {"kept": 2}
+        why = "decide: RetryAttemptsExhausted"
+        assert stage.dead_letters() == [{"line": text, "why": why} for text in ("two", "three")]
+
+    def test_of_the_table_what_the_function_was_to_hear_is_kept(self, stage):
+        stage.replay(limit=1)
+        stage.changes()
+        stage.put(spy(at(stage, 1)))
+        stage.call(decide, {"Records": stage.lines()[0]})
+        changes = stage.changes()
+        shards = stage.aws.json("dynamodbstreams", "DescribeStream", {"StreamArn": stage.stream})
+        (shard,) = shards["StreamDescription"]["Shards"]
+        first, last = (changes[place]["dynamodb"]["SequenceNumber"] for place in (0, -1))
+        batch = {"shardId": shard["ShardId"], "startSequenceNumber": first, "endSequenceNumber": last}
+        event = self.told("deliver", "DDBStreamBatchInfo", streamArn=stage.stream, **batch)
+        assert watch.respond(stage.place, event, lambda: MINUTE_MS) == {"kept": 1}
+        (letter,) = stage.dead_letters()
+        (message,) = stage.journal.outbox("paper")
+        assert (letter["row"]["pk"]["S"], letter["row"]["sk"]["S"]) == ("outbox/paper", message.key)
 
 
 class TestOthers:

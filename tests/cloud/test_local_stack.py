@@ -127,6 +127,17 @@ def test_the_webhook_hears_who_has_the_key_and_nobody_else(stage):
     assert posted(url, body, **right) not in {401, 403, 500, 502}
 
 
+def test_what_a_function_dies_on_is_kept_whole_in_the_dead_letters(stage):
+    """A row that no release of ours writes: `deliver` raises on it each time, and AWS says only where it stood."""
+    row = {"pk": {"S": "outbox/paper"}, "sk": {"S": "nonsense"}, "state": {"S": "ready"}}
+    stage.aws.json("dynamodb", "PutItem", {"TableName": stage.outputs["Table"], "Item": row})
+    (letter,) = until(stage.dead_letters, 30.0)
+    assert letter == {"row": row, "why": "deliver: RetryAttemptsExhausted"}
+    stage.aws.json(
+        "dynamodb", "DeleteItem", {"TableName": stage.outputs["Table"], "Key": {"pk": row["pk"], "sk": row["sk"]}}
+    )
+
+
 def test_warming_leaves_no_trace_in_what_trades(stage):
     before = stage.journal.head("paper")
     outcome = stage.function("warm", {})

@@ -14,10 +14,11 @@ from stratofold.adapters.aws.notifier import Notifier
 from stratofold.adapters.aws.secrets import Secrets
 from stratofold.cloud import permissions
 from stratofold.cloud import venue as venues
+from stratofold.cloud.calling import Calls as RealCalls
 from stratofold.cloud.functions import archive, decide, reconcile, warm
 from tests.cloud import test_functions as stories
 from tests.cloud.rights import recorded, shown
-from tests.cloud.stage import MINUTE_MS, Stage
+from tests.cloud.stage import MINUTE_MS, Calls, Stage
 from tests.live_tools import paper
 from tests.unit.live.risk.scene import lifted
 
@@ -53,6 +54,22 @@ class KeyedVenue:
         return self._inner.feed(span_ns)
 
 
+class AskingCalls(Calls):
+    """What is told is asked of the service too, which has no functions here, and then done."""
+
+    def __init__(self, stage, client):
+        super().__init__(stage)
+        self._asked = RealCalls(client, "stack")
+
+    def tell(self, verb, event):
+        with suppress(AwsError):
+            self._asked.tell(verb, event)
+        super().tell(verb, event)
+
+    def ask(self, verb, event):
+        return self._asked.ask(verb, event)
+
+
 class WholeStage(Stage):
     """A stage where every adapter is the one of AWS."""
 
@@ -67,6 +84,7 @@ class WholeStage(Stage):
         place.secrets = Secrets(place.client, where)
         place.notifier = Notifier(place.client, topic.partition("<TopicArn>")[2].partition("<")[0])
         place.venue = KeyedVenue(place.venue, place.secrets)
+        place.calls = AskingCalls(self, place.client)
         return place
 
 
@@ -162,8 +180,10 @@ def of_right(rights):
     return {(verb, action, where if action.startswith(("dynamodb", "ssm")) else "") for verb, action, where in rights}
 
 
-# Of what AWS itself does for a function: an asynchronous call that failed is put into the dead letters under its role.
+# What AWS itself does for a function under its role: an asynchronous call that failed is put into the dead letters, and
+# what the reader of a stream gave up is told to a topic.
 BY_AWS = {(verb, "sqs:SendMessage", "") for verb in permissions.RIGHTS}
+BY_AWS |= {(verb, "sns:Publish", "") for verb in ("decide", "deliver")}
 
 
 def unused(used):

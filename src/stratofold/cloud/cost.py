@@ -248,7 +248,7 @@ def _carried(parameters: Mapping[str, str], load: Workload, *, free: bool) -> li
 def calls_of(load: Workload) -> dict[str, int]:
     """How often each function is called in a month."""
     return {
-        "ingest": load.runs, "decide": ceil(load.events / load.batch) + load.orders + load.fills, "deliver": load.orders,
+        "ingest": load.runs, "decide": ceil(load.events / load.batch) + load.orders + 2 * load.fills, "deliver": load.orders,
         "webhook": load.webhooks, "reconcile": load.runs, "watch": load.fills, "archive": load.sessions,
     }  # fmt: skip
 

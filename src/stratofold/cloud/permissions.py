@@ -101,6 +101,16 @@ def reads_large() -> Right:
     return Right("s3", ("GetObject",), '!Sub "${Archive.Arn}/journal/*"', "large bodies", rarely=True)
 
 
+def calls(*functions: str, why: str) -> Right:
+    """Calls other functions, by their alias."""
+    return Right("lambda", ("InvokeFunction",), "[" + ", ".join(f"!Ref {one}.Alias" for one in functions) + "]", why)
+
+
+def gives_up() -> Right:
+    """The poller of a function says what of a stream it gave up."""
+    return Right("sns", ("Publish",), "!Ref GivenUp", "says what it gave up")
+
+
 def knows(*names: str) -> tuple[Right, Right]:
     """The secrets that a function may read, by name, in whichever store they are."""
     parameter = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}"
@@ -141,6 +151,8 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         hears_table(),
         hears_queue("MarketQueue"),
         Right("kinesis", ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"), "!GetAtt MarketStream.Arn", "is woken by the stream", when="UseStream"),
+        gives_up(),
+        calls("Watch", why="tells it of fills"),
         buries(),
     ),
     "deliver": (
@@ -153,6 +165,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         *finishes_steps(),
         *knows(*BROKER_KEYS),
         hears_table(),
+        gives_up(),
         buries(),
     ),
     "webhook": (
@@ -172,6 +185,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         reads_large(),
         *knows(*BROKER_KEYS),
         Right("sns", ("Publish",), "!Ref Alerts", "tells people"),
+        calls("Decide", "Deliver", why="wakes who gave up"),
         buries(),
     ),
     "watch": (
@@ -180,7 +194,8 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         *after_faults("account inbox records seen"),
         reads_large(),
         Right("sns", ("Publish",), "!Ref Alerts", "tells people"),
-        hears_table(),
+        Right("dynamodb", ("GetRecords", "GetShardIterator"), TABLE_STREAM, "reads again what was given up"),
+        Right("kinesis", ("GetRecords", "GetShardIterator"), "!GetAtt MarketStream.Arn", "reads again what was given up", when="UseStream"),
         buries(),
     ),
     "archive": (
@@ -200,7 +215,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         *after_faults("inbox records seen"),
     ),
     "warm": (
-        Right("lambda", ("InvokeFunction",), "[!Ref Decide.Alias, !Ref Deliver.Alias]", "warms them"),
+        calls("Decide", "Deliver", why="warms them"),
         buries(),
     ),
 }  # fmt: skip

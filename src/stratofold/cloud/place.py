@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.aws.hot import Hot
     from stratofold.adapters.aws.metrics import Metrics
     from stratofold.adapters.ports import Artifacts, Journal, Notifier, Secrets
+    from stratofold.cloud.calling import Calls
     from stratofold.cloud.seat import Seat
     from stratofold.cloud.venue import Venue
     from stratofold.fold.strategy import Strategy
@@ -109,6 +110,13 @@ class Place:
         from stratofold.adapters.aws.client import Client
 
         return Client(environment=self.names)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """The other functions of the stack."""
+        from stratofold.cloud.calling import Calls
+
+        return Calls(self.client, self.stack)
 
     @cached_property
     def journal(self) -> Journal:

@@ -44,10 +44,10 @@ class Request(NamedTuple):
 
 
 def origin(event: Payload) -> str:
-    """Who woke us: sqs, kinesis, dynamodb, s3, http, socket, bus, or direct (a schedule, a person)."""
+    """Who woke us: sqs, kinesis, dynamodb, s3, sns, http, socket, bus, or direct (a schedule, a person, another function)."""
     records = event.get("Records")
     if records:
-        return str(records[0].get("eventSource", "")).removeprefix("aws:")
+        return str(records[0].get("eventSource") or records[0].get("EventSource", "")).removeprefix("aws:")
     context = event.get("requestContext") or {}
     if "connectionId" in context:
         return "socket"
@@ -77,6 +77,11 @@ def _row(record: Payload) -> Row:
     return Row(
         held["SequenceNumber"], record["eventName"], keys["pk"]["S"], keys["sk"]["S"], held.get("NewImage") or {}
     )
+
+
+def notices(event: Payload) -> list[str]:
+    """What a topic tells."""
+    return [record["Sns"]["Message"] for record in event["Records"]]
 
 
 def files(event: Payload) -> Iterator[tuple[str, str]]:

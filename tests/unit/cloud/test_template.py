@@ -86,7 +86,7 @@ def test_every_right_on_the_journal_names_its_partitions():
 
 # function | service | whether it may
 MATRIX = [
-    ("decide", "ssm", False), ("decide", "secretsmanager", False), ("decide", "sns", False), ("deliver", "s3", False),
+    ("decide", "ssm", False), ("decide", "secretsmanager", False), ("archive", "sns", False), ("deliver", "s3", False),
     ("deliver", "ssm", True), ("webhook", "s3", False), ("webhook", "sqs", False), ("halt", "ssm", False), ("archive", "ssm", False),
     ("warm", "dynamodb", False), ("warm", "lambda", True), ("watch", "ssm", False), ("watch", "sns", True),
 ]  # fmt: skip
@@ -95,6 +95,11 @@ MATRIX = [
 @pytest.mark.parametrize(("verb", "service", "may"), MATRIX)
 def test_who_may_reach_what(verb, service, may):
     assert (service in {action.partition(":")[0] for action in actions(verb)}) is may
+
+
+@pytest.mark.parametrize("verb", ["decide", "deliver"])
+def test_who_reads_a_stream_tells_people_nothing(verb):
+    assert [right.on for right in RIGHTS[verb] if right.service == "sns"] == ["!Ref GivenUp"]
 
 
 def test_who_decides_reads_no_key_and_who_sends_no_record():
@@ -159,8 +164,8 @@ def test_every_function_has_a_log_that_ends_and_a_place_for_what_it_cannot_handl
             for event in events
             if event["Type"] in {"SQS", "DynamoDB"}
         )
-        sync = {"Halt", "Webhook"} | ({name} if streams or "Market" in one["Properties"].get("Events", {}) else set())
-        assert name in sync or "DeadLetterQueue" in one["Properties"], name
+        assert all(event["DestinationConfig"]["OnFailure"]["Destination"] == {"Ref": "GivenUp"} for event in streams)
+        assert name in {"Halt", "Webhook"} or "DeadLetterQueue" in one["Properties"], name
 
 
 def test_a_queue_waits_six_times_as_long_as_who_reads_it():
@@ -169,14 +174,15 @@ def test_a_queue_waits_six_times_as_long_as_who_reads_it():
         assert queues[name]["Properties"]["VisibilityTimeout"] >= 6 * LAMBDAS[function]["Properties"]["Timeout"]
 
 
-def test_at_most_two_functions_read_a_partition_of_the_tables_stream_unless_it_is_said():
+def test_at_most_two_functions_read_a_partition_of_the_tables_stream():
+    """AWS throttles a shard that more than two read."""
     readers = [
         name
         for name, one in LAMBDAS.items()
         for event in one["Properties"].get("Events", {}).values()
         if event["Type"] == "DynamoDB"
     ]
-    assert sorted(readers) == ["Decide", "Deliver", "Watch"]
+    assert sorted(readers) == ["Decide", "Deliver"]
 
 
 def test_the_environment_holds_names_and_no_keys():

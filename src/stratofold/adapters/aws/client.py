@@ -130,10 +130,16 @@ class Client:
         return self._ask(service, request, again=operation.startswith(READING)).body.decode()
 
     def rest(
-        self, service: str, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes = b""
+        self,
+        service: str,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """One operation of a service whose operations are paths (Lambda, Scheduler); raises AwsError."""
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **(headers or {})}
         self.calls[service, method, path] += 1
         pairs = list((query or {}).items())
         request = Request(method, self._address(service).authority, path, pairs, headers, body)

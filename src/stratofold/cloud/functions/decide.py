@@ -1,17 +1,20 @@
 """`decide`: lines of the market's queue or stream, and facts in a book's inbox, become one append each time.
 
 It can reach no venue and read no key: what it wants sent it writes down, and the table's stream wakes `deliver`.
+A trade that it wrote down comes by the same stream, and is told to `watch`: AWS advises two readers of a table's stream at
+most, and these are `decide` and `deliver`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stratofold.adapters.aws.answers import AwsError
 from stratofold.cloud import sources
 from stratofold.cloud.hearing import Part, hear, warm
 from stratofold.cloud.latency import CRITICAL
 from stratofold.cloud.market import read
-from stratofold.cloud.place import invoke
+from stratofold.cloud.place import invoke, say
 from stratofold.cloud.unread import bury_line
 from stratofold.errors import Setup
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 LATENCY = CRITICAL
 MARGIN_MS = 2_000  # with less time than this nothing new is begun
+TRADE = "view/trade/"
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -33,20 +37,42 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     """Hear a batch; returns what of it must come again."""
     if event.get("trigger") == "warm":
         return {"warmed": warm(place)}
+    if event.get("trigger") == "wake":
+        hear(place, str(event["book"]), [], lambda: remaining_ms() > MARGIN_MS)
+        return {"woken": event["book"]}
     left: list[str] = []
     for book, parts in parts_of(place, event).items():
         left += hear(place, book, parts, lambda: remaining_ms() > MARGIN_MS)
         bars = [one.time for part in parts for one in part.told if one.event is not None]
         if bars and not place.replays:
             place.metrics.add("data_age_seconds", (place.clock.now() - max(bars)) / 1e9)
-    return sources.failed(left)
+    return sources.failed([*left, *pass_on(place, event)])
+
+
+def pass_on(place: Place, event: dict[str, Any]) -> list[str]:
+    """Tell `watch` of the trades in a batch of the table's stream; those that must come again because it was not told."""
+    if sources.origin(event) != "dynamodb":
+        return []
+    trades = [row for row in sources.rows(event) if row.sk.startswith(TRADE)]
+    if not trades:
+        return []
+    books: dict[str, int] = {}
+    for row in trades:
+        book = row.pk.partition("/")[2]
+        books[book] = books.get(book, 0) + 1
+    try:
+        place.calls.tell("watch", {"trigger": "fills", "books": books})
+    except AwsError as error:
+        say(verb="decide", untold=len(trades), why=error.code)
+        return [row.name for row in trades]
+    return []
 
 
 def parts_of(place: Place, event: dict[str, Any]) -> dict[str, list[Part]]:
     """The parts of a batch by book, in their order; a line that says nothing goes to the dead letters."""
     books: dict[str, list[Part]] = {}
     if sources.origin(event) == "dynamodb":
-        for row in sources.rows(event):
+        for row in (one for one in sources.rows(event) if not one.sk.startswith(TRADE)):
             books.setdefault(row.pk.partition("/")[2], []).append(Part(row.name, []))
         return books
     for item in sources.items(event):

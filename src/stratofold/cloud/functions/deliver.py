@@ -38,6 +38,8 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     """Send what a batch of the table's changes has brought; returns the first that must come again, and with it the rest."""
     if event.get("trigger") == "warm":
         return {"warmed": place.venue.broker is not None}
+    if event.get("trigger") == "wake":
+        return {"sent": sent_late(place, str(event["book"]), event["keys"], remaining_ms)}
     for row in sources.rows(event):
         if row.change != "INSERT":
             continue
@@ -49,6 +51,19 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
             say(verb="deliver", key=row.sk, later=later.code)
             return sources.failed([row.name])
     return sources.failed([])
+
+
+def sent_late(place: Place, book: str, keys: list[str], remaining_ms: Callable[[], int]) -> int:
+    """Send what nobody took up, in its order, as far as the time goes: what is left is found again.  How many were looked at."""
+    for count, key in enumerate(keys):
+        if remaining_ms() <= BUDGET_MS:
+            return count
+        try:
+            place.run(send(place, book, key))
+        except Retry as later:
+            say(verb="deliver", key=key, later=later.code)
+            return count
+    return len(keys)
 
 
 async def send(place: Place, book: str, key: str) -> None:

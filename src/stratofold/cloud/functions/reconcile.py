@@ -1,7 +1,8 @@
 """`reconcile`: asks the venue what is so, as the guarantee behind webhooks: fills, ends of orders, what became of the unknown.
 
 It writes records and offers and sends no order.  What was claimed a while ago by a function that is gone is unknown from
-then on, and what nobody delivered in time is refused, so that the book knows.
+then on, and what nobody delivered in time is refused, so that the book knows.  What a stream's reader gave up after its
+tries is still to be sent, or to be heard: who should have is woken again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from stratofold.live.alerts import CRITICAL, WARNING, Condition
 from stratofold.live.deliver import deliver, settle
 from stratofold.live.desk import read_desk
 from stratofold.live.reconcile import reconcile
+from stratofold.wire import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 LATENCY = PROMPT
 CLAIMED_SINCE = "claimed_since"  # the mark of when each claimed message was first seen to be one, ns UTC
 GONE_NS = 60_000_000_000  # twice the time-out of `deliver`: whoever claimed it is not at work any more
+IDLE_NS = 30_000_000_000  # the time-out of `deliver`: what was decided before that and is ready was left by somebody
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -52,6 +55,7 @@ async def compare(place: Place, book: str) -> Findings:
     desk = read_desk(place.journal, book, place.strategy)
     give_up(desk, now)
     await refuse_late(place, desk, now)
+    wake_again(place, desk, now)
     found = await reconcile(desk, place.venue.broker, now)
     await tell(place, book, now, "reconcile", conditions(found))
     return found
@@ -79,6 +83,19 @@ async def refuse_late(place: Place, desk: Desk, now: int) -> None:
     dropped = journal.claim(book, desk.head.epoch, late, now) if late else []
     for message in [*dropped, *journal.outbox(book, DROPPED)]:
         await deliver(journal, place.venue.broker, place.venue.clock, book, message, _stamp(desk))
+
+
+def wake_again(place: Place, desk: Desk, now: int) -> None:
+    """Wake `deliver` for what is ready and nobody takes up, and `decide` for what waits in the inbox; twice is once."""
+    journal, book = desk.journal, desk.manifest.book
+    left = [one.key for one in journal.outbox(book, READY) if now - terms_of(one.body).decided >= IDLE_NS]
+    if left:
+        place.calls.tell("deliver", {"trigger": "wake", "book": book, "keys": left})
+    waits = len(journal.inbox(book))
+    if waits:
+        place.calls.tell("decide", {"trigger": "wake", "book": book})
+    if left or waits:
+        say(verb="reconcile", book=book, ready=len(left), inbox=waits)
 
 
 def conditions(found: Findings) -> list[Condition]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from stratofold.cloud.latency import BATCH
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
 LATENCY = BATCH
 WARMED = ("decide", "deliver")
-BODY = json.dumps({"trigger": "warm"}).encode()
 
 
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -25,10 +23,4 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001
     """Call each with an event that does nothing."""
-    return {verb: call(place, verb) for verb in WARMED}
-
-
-def call(place: Place, verb: str) -> Any:
-    """Invoke the live version of a function."""
-    path = f"/2015-03-31/functions/{place.stack}-{verb}:live/invocations"
-    return place.client.rest("lambda", "POST", path, body=BODY)
+    return {verb: place.calls.ask(verb, {"trigger": "warm"}) for verb in WARMED}

@@ -1,18 +1,21 @@
-"""`watch`: after a fill, and after nothing else, the book is looked at with fresh eyes.
+"""`watch`: after a fill the book is looked at with fresh eyes; no market event and no clock wakes it.
 
 What a bound of the guard has broken is held back for every process; a position that is beyond its stop or its target at
 the price it was filled at, or at the last one known, is to be closed: that is offered to the book, `decide` hears it and
-`deliver` sends it, whether anybody's laptop is on or not.
+`deliver` sends it, whether anybody's laptop is on or not.  And what a stream's reader has given up is read again by it,
+so that the dead letters hold the records themselves.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from stratofold.adapters.ports import Offer
 from stratofold.cloud import sources
 from stratofold.cloud.latency import PROMPT
 from stratofold.cloud.place import invoke, say
+from stratofold.cloud.recovered import letters
 from stratofold.cloud.telling import tell
 from stratofold.live.alerts import CRITICAL, Condition
 from stratofold.live.desk import read_desk
@@ -36,14 +39,24 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]) -> dict[str, Any]:  # noqa: ARG001
-    """Look at each book that had a fill, once a batch: every fill is a view that is written once."""
-    fills = [row for row in sources.rows(event) if row.sk.startswith("view/trade/")]
-    books = {row.pk.partition("/")[2] for row in fills}
-    place.metrics.add("orders_filled", len(fills))
+    """Look at each book that had a fill, once a batch, and keep what was given up: `decide` tells of the one, a topic of the other."""
+    if sources.origin(event) == "sns":
+        return {"kept": sum(keep(place, told) for told in sources.notices(event))}
+    books: dict[str, int] = event["books"]
+    place.metrics.add("orders_filled", sum(books.values()))
     for book in sorted(books):
         if place.journal.head(book).holder == place.holder:
             place.run(look(place, book))
-    return sources.failed([])
+    return {"looked": sorted(books)}
+
+
+def keep(place: Place, told: str) -> int:
+    """Put the records of a batch that was given up into the dead letters; how many there were."""
+    found = list(letters(place.client, json.loads(told)))
+    for letter in found:
+        place.dead.put(place.book, [letter])
+    say(verb="watch", kept=len(found))
+    return len(found)
 
 
 async def look(place: Place, book: str) -> None:

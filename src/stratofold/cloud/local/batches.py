@@ -27,12 +27,13 @@ EXHAUSTED, TOO_OLD = "RetryAttemptsExhausted", "RecordAgeExceeded"
 
 
 class Item(NamedTuple):
-    """A record as the function sees it, with its name in a partial answer, when it was written, and its partition's key."""
+    """A record as the function sees it, with its name in a partial answer, when it was written, its partition's key and its shard."""
 
     name: str
     written: float
     key: str
     record: dict[str, Any]
+    shard: str = ""
 
 
 @dataclass

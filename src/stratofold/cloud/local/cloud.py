@@ -115,17 +115,21 @@ class LocalCloud:
         """Wait until nothing wakes anybody any more; False when the time is over before that.
 
         Everybody looks and finds nothing, and no function was at anything meanwhile: so nobody has anything to write.
+        That is to be so twice, because a call that nobody waits for is on its way for a moment when its caller has ended.
         """
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             begun = self.pool.begun
-            wakes = tuple(self._running.values())
-            for wake in wakes:
-                wake.set()  # they look side by side
-            found = [wake.quiet(left) for wake in wakes]
-            if all(found) and not self.pool.busy and self.pool.begun == begun:
+            if self._quiet(left) and self._quiet(left) and self.pool.begun == begun:
                 return True
         return False
+
+    def _quiet(self, seconds: float) -> bool:
+        """Whether everybody looked and found nothing, and no function is at anything."""
+        wakes = tuple(self._running.values())
+        for wake in wakes:
+            wake.set()  # they look side by side
+        return all(wake.quiet(seconds) for wake in wakes) and not self.pool.busy
 
     def _watch(self) -> None:
         """Look again and again."""

@@ -157,7 +157,7 @@ class StreamSource:
             key = json.dumps(
                 record["dynamodb"].get("Keys", {}).get("pk", record["dynamodb"].get("Keys")), sort_keys=True
             )
-            return Item(sequence, written, key, {**record, "awsRegion": region, "eventSourceARN": source})
+            return Item(sequence, written, key, {**record, "awsRegion": region, "eventSourceARN": source}, shard)
         written = float(record.get("ApproximateArrivalTimestamp", time.time()))
         inside = {
             "kinesisSchemaVersion": "1.0",
@@ -175,7 +175,7 @@ class StreamSource:
             "awsRegion": region,
             "eventSourceARN": source,
         }
-        return Item(sequence, written, record["PartitionKey"], whole)
+        return Item(sequence, written, record["PartitionKey"], whole, shard)
 
     def _wants(self, item: Item) -> bool:
         """Whether the function wants a record."""
@@ -197,7 +197,6 @@ class StreamSource:
         if not self._mapping.failed_to:
             return
         kind = "DDBStreamBatchInfo" if self._table else "KinesisBatchInfo"
-        shard = items[0].record["eventID"].partition(":")[0]
         told = {
             "requestContext": {
                 "functionArn": self._mapping.function,
@@ -207,7 +206,7 @@ class StreamSource:
             "version": "1.0",
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
             kind: {
-                "shardId": shard,
+                "shardId": items[0].shard,
                 "startSequenceNumber": items[0].name,
                 "endSequenceNumber": items[-1].name,
                 "approximateArrivalOfFirstRecord": _moment(items[0].written),
