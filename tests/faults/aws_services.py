@@ -129,5 +129,9 @@ class Simulated(Client):
         if service == "sns":
             self.services.published.append(request.body.decode())
             return Response(200, {}, b"<PublishResponse><MessageId>1</MessageId></PublishResponse>")
+        if service == "lambda":
+            assert request.headers["X-Amz-Invocation-Type"] == "Event"
+            self.services.others["lambda"](request.path.split("/")[3], json.loads(request.body))
+            return Response(202, {}, b"")
         answer = self.services.json(service, operation, json.loads(request.body))
         return Response(200, {}, json.dumps(answer).encode())

@@ -51,7 +51,7 @@ WEBHOOK_KEY = "a key for the webhook of the simulation"
 ACCESS = Access("key", "secret", "http://broker", "ws://broker/stream", "http://broker", "ws://data")
 WIDE = {name: getattr(Unlimited(), name) for name in Limits.__slots__}
 NAMES = {
-    "STRATOFOLD_STACK": STACK, "STRATOFOLD_BOOK": BOOK, "STRATOFOLD_STRATEGY": "tests:Steady", "STRATOFOLD_SYMBOLS": "AAA",
+    "STRATOFOLD_STACK": STACK, "STRATOFOLD_BOOK": BOOK, "STRATOFOLD_STRATEGY": "tests:Steady",
     "STRATOFOLD_TABLE": "journal", "STRATOFOLD_BUCKET": "archive", "STRATOFOLD_QUEUE": "market.fifo",
     "STRATOFOLD_DEAD": "dead", "STRATOFOLD_TOPIC": "arn:topic", "STRATOFOLD_SECRETS": "ssm:/stack/", "AWS_REGION": "eu-central-1",
 }  # fmt: skip
@@ -253,7 +253,7 @@ class Stack:
         self.stream = Stream(world, self.market_poller, again=lambda: self.strikes(weather.producer_again))
         self.queue = Fifo(world, receives_max=5 if self.make is product else 10**9)
         QueuePoller(world, self.queue, self.functions["decide"])
-        self.services = Services(self.table, sqs=_Queues(self), kinesis=self.stream)
+        self.services = Services(self.table, sqs=_Queues(self), kinesis=self.stream, **{"lambda": self._told})
         every = [START + number * 60 * SECOND for number in range(1, BARS + 2 + CALM_SECONDS // 60)]
         Schedule(
             world, self.functions["reconcile"], every, again=lambda: self.strikes(weather.call_twice),
@@ -293,6 +293,21 @@ class Stack:
     def serves(self, url):
         """No market data is asked for here."""
         return False
+
+    def _told(self, function, event):
+        """An asynchronous call: AWS keeps the event, and tries three times, a minute and two apart."""
+        verb = function.partition(":")[0].rpartition("-")[2]
+        self.world.after(0.01, self._try, verb, event, [60.0, 120.0])
+
+    def _try(self, verb, event, pauses):
+        """One of those tries; a throttle is none."""
+
+        def done(_, error):
+            if error is not None and pauses:
+                self.world.after(pauses[0], self._try, verb, event, pauses[1:])
+
+        if not self.functions[verb].invoke(event, done):
+            self.world.after(1.0, self._try, verb, event, pauses)
 
     def _hook(self, frame):
         """The broker tells what happened, by a signed request; or a forger does."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from stratofold.adapters.aws.answers import AwsError
 from stratofold.adapters.ports import CLAIMED, DROPPED, READY, UNKNOWN, Answer
 from stratofold.cloud.latency import PROMPT
 from stratofold.cloud.place import invoke, say
@@ -89,11 +90,14 @@ def wake_again(place: Place, desk: Desk, now: int) -> None:
     """Wake `deliver` for what is ready and nobody takes up, and `decide` for what waits in the inbox; twice is once."""
     journal, book = desk.journal, desk.manifest.book
     left = [one.key for one in journal.outbox(book, READY) if now - terms_of(one.body).decided >= IDLE_NS]
-    if left:
-        place.calls.tell("deliver", {"trigger": "wake", "book": book, "keys": left})
     waits = len(journal.inbox(book))
-    if waits:
-        place.calls.tell("decide", {"trigger": "wake", "book": book})
+    try:
+        if left:
+            place.calls.tell("deliver", {"trigger": "wake", "book": book, "keys": left})
+        if waits:
+            place.calls.tell("decide", {"trigger": "wake", "book": book})
+    except AwsError as error:  # the next run sees it again, and the venue is to be asked now
+        say(verb="reconcile", book=book, untold=error.code)
     if left or waits:
         say(verb="reconcile", book=book, ready=len(left), inbox=waits)
 
