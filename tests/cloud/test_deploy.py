@@ -144,6 +144,62 @@ def test_code_alone_is_replaced_in_seconds_and_taken_back(stands, capsys, folder
     assert (code, said["errors"][0]["code"]) == (2, "SFA21")
 
 
+def code_of(stack, qualifier="live"):
+    """The hash of the code behind each function."""
+    functions = boto3.client("lambda")
+    return {
+        functions.get_function_configuration(FunctionName=f"{stack}-{verb}", Qualifier=qualifier)["CodeSha256"]
+        for verb in FUNCTIONS
+    }
+
+
+def test_a_deploy_after_other_code_was_put_in_brings_back_its_own(stands, capsys, folder):
+    """`--code-only` changes no template, so to CloudFormation nothing has changed since."""
+    own, mine = code_of(stands), folder / "mine.py"
+    for word, more in (("RATE = 4", ()), ("RATE = 5", ("--set", "LogDays=7"))):
+        mine.write_text(f"{STRATEGY}\n{word}\n", encoding="utf-8")
+        assert told(capsys, "deploy", "mine.py:Mine", "--stack", stands, "--code-only")[1] == 0
+        mine.write_text(STRATEGY, encoding="utf-8")
+        assert code_of(stands) != own
+        said, code = deployed(capsys, stands, *more)
+        assert (code, said["deployed"], said["status"]) == (0, True, "UPDATE_COMPLETE")
+        assert code_of(stands) == code_of(stands, "$LATEST") == own
+    assert not deployed(capsys, stands)[0]["deployed"]
+    told(capsys, "cloud", "rollback", "--stack", stands)
+    assert code_of(stands) != own
+    assert deployed(capsys, stands)[0]["deployed"]
+    assert code_of(stands) == own
+
+
+def test_other_parameters_alone_are_other_versions(stands, at):
+    """What `sam deploy --parameter-overrides` does: the same template, and CloudFormation compares values."""
+    formation, functions = boto3.client("cloudformation"), boto3.client("lambda")
+    before = formation.describe_stacks(StackName=stands)["Stacks"][0]["Parameters"]
+    was = functions.get_alias(FunctionName=f"{stands}-deliver", Name="live")["FunctionVersion"]
+    for url in (
+        "https://other.example",
+        next(one["ParameterValue"] for one in before if one["ParameterKey"] == "DataUrl"),
+    ):
+        given = [
+            {"ParameterKey": one["ParameterKey"], "ParameterValue": url}
+            if one["ParameterKey"] == "DataUrl"
+            else {"ParameterKey": one["ParameterKey"], "UsePreviousValue": True}
+            for one in before
+        ]
+        formation.update_stack(
+            StackName=stands,
+            UsePreviousTemplate=True,
+            Parameters=given,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        assert Stack(stands, "us-east-1").wait().status == "UPDATE_COMPLETE"
+        live = functions.get_function_configuration(FunctionName=f"{stands}-deliver", Qualifier="live")
+        assert live["Environment"]["Variables"]["STRATOFOLD_DATA_URL"] == url
+        assert int(live["Version"]) > int(was)
+    kept = functions.list_versions_by_function(FunctionName=f"{stands}-deliver")["Versions"]
+    assert was in {one["Version"] for one in kept}
+
+
 def test_a_deploy_that_fails_leaves_the_running_book_as_it_was(stands, capsys, folder, monkeypatch):
     before = told(capsys, "cloud", "status", "--stack", stands)[0]["versions"]
     journal = booked(stands, "runs")

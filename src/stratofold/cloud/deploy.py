@@ -24,13 +24,14 @@ from stratofold.cloud.stack import ALIAS, FUNCTIONS, SCHEMA, Change, Stack, Stat
 from stratofold.errors import Setup, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from stratofold.cloud.package import Package
 
 TEMPLATE = Path(__file__).parent / "template.yaml"
 CODE = "CodeUri: code/"
-RELEASE = "STRATOFOLD_RELEASE: unset"
+RELEASE = '"unset '
+PACKAGE = "Package: {Value: unset,"
 KEPT = ("Journal", "Archive")  # never replaced, whatever a change set says
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _PARAMETER = re.compile(r"^  (?P<name>[A-Z]\w+):(?P<body>.*(?:\n    .*)*)", re.MULTILINE)
@@ -104,7 +105,9 @@ def prepare(stack: Stack, wanted: Wanted) -> Plan:
         wanted.strategy or parameters["Strategy"], python=parameters["Runtime"].removeprefix("python"), architecture=parameters["Architecture"], extra=wanted.extra
     )  # fmt: skip
     parameters["Strategy"] = package.strategy
-    _, template = upload(stack, account, package, release_of(package, parameters))
+    code = code_key(stack, package, state)
+    put_code(stack, account, package, code)
+    template = put_template(stack, account, code, parameters)
     change_set = make_change_set(stack, state, template, parameters)
     changes = changes_of(stack, change_set) if change_set else []
     refuse_loss(stack, changes, change_set)
@@ -171,36 +174,67 @@ def deploy_bucket(account: str, region: str) -> str:
     return f"stratofold-deploy-{account}-{region}"
 
 
-def release_of(package: Package, parameters: Mapping[str, str]) -> str:
+def release_of(code: str, parameters: Mapping[str, str]) -> str:
     """A word for code and settings together, which the functions' environment has.
 
-    The transform publishes a version where the template's own words change, and a parameter's value is none of them: under
-    the same words the alias would stay on a version with the settings of before.
+    The transform publishes a version where the template's own words change, and a parameter's value is none of them.
     """
     told = "\n".join(f"{name}={value}" for name, value in sorted(parameters.items()))
-    return sha256(f"{package.digest}\n{told}".encode()).hexdigest()[:16]
+    return sha256(f"{code}\n{told}".encode()).hexdigest()[:16]
 
 
-def released(text: str, release: str) -> str:
-    """The template with that word in it."""
-    return text.replace(RELEASE, f"STRATOFOLD_RELEASE: r{release}")
+def released(text: str, code: str, parameters: Mapping[str, str]) -> str:
+    """The template with that word in it, and with where its code is."""
+    text = text.replace(RELEASE, f'"r{release_of(code, parameters)} ')
+    return text.replace(PACKAGE, f"Package: {{Value: {code},")
 
 
-def upload(stack: Stack, account: str, package: Package, release: str) -> tuple[str, str]:
-    """Put package and template where CloudFormation finds them; returns the key of the code and the template's address."""
+def code_key(stack: Stack, package: Package, state: State) -> str:
+    """Where the code of a package is put: under its hash, and under another name where the functions were given other code since.
+
+    `--code-only` and `cloud rollback` change functions and no template.  Under the name that the template has already
+    CloudFormation would see no change, and leave the functions with code that is not this.
+    """
+    plain = f"{stack.name}/code/{package.digest[:32]}"
+    before = state.outputs.get("Package", "")
+    if not before.startswith(plain):
+        return f"{plain}.zip"
+    if all(code == package.code_sha256 for code in codes(stack)):
+        return before
+    count = int(before.removeprefix(plain).removesuffix(".zip").removeprefix("-") or 0)
+    return f"{plain}-{count + 1}.zip"
+
+
+def codes(stack: Stack) -> Iterator[str]:
+    """The hash of the code that each function has: behind its alias, and for the version that is published next."""
+    for verb in FUNCTIONS:
+        for qualifier in (ALIAS, "$LATEST"):
+            held = stack.call(
+                "lambda", "get_function_configuration", FunctionName=stack.function(verb), Qualifier=qualifier
+            )
+            yield str(held["CodeSha256"])
+
+
+def put_code(stack: Stack, account: str, package: Package, code: str) -> str:
+    """Put a package where functions find it, unless it is there; returns the bucket."""
     bucket = deploy_bucket(account, stack.region)
     ensure_bucket(stack, bucket, account)
-    code = f"{stack.name}/code/{package.digest[:32]}.zip"
     put_once(stack, bucket, code, package.data)
+    return bucket
+
+
+def put_template(stack: Stack, account: str, code: str, parameters: Mapping[str, str]) -> str:
+    """Put the template for some code and parameters where CloudFormation finds it; returns its address."""
+    bucket = deploy_bucket(account, stack.region)
     text = with_sessions(template_text(), int(time.time())).replace(CODE, f"CodeUri: s3://{bucket}/{code}")
-    text = released(text, release)
-    key = f"{stack.name}/template/{package.digest[:32]}-{int(time.time())}.yaml"
+    text = released(text, code, parameters)
+    key = f"{code.replace('/code/', '/template/').removesuffix('.zip')}-{int(time.time())}.yaml"
     stack.call("s3", "put_object", Bucket=bucket, Key=key, Body=text.encode())
     host = stack.client("s3").meta.endpoint_url
     address = f"{host}/{bucket}/{key}"
     if host.endswith(".amazonaws.com"):
         address = f"https://{bucket}.s3.{stack.region}.amazonaws.com/{key}"
-    return code, address
+    return address
 
 
 def ensure_bucket(stack: Stack, bucket: str, account: str) -> None:
@@ -344,9 +378,8 @@ def replace_code(stack: Stack, strategy: str, extra: Sequence[str] = ()) -> tupl
             "SFA20", f"the stack runs {state.parameters['Strategy']}, this is {package.strategy}",
             why="another strategy is another configuration", fix="stratofold deploy, without --code-only",
         )  # fmt: skip
-    account = stack.account()
-    code, _ = upload(stack, account, package, release_of(package, state.parameters))
-    bucket = deploy_bucket(account, stack.region)
+    code = f"{stack.name}/code/{package.digest[:32]}.zip"
+    bucket = put_code(stack, stack.account(), package, code)
     versions = {
         verb: str(stack.call("lambda", "update_function_code", FunctionName=stack.function(verb), S3Bucket=bucket, S3Key=code, Publish=True)["Version"])
         for verb in FUNCTIONS
@@ -402,7 +435,7 @@ def write_folder(strategy: str, folder: Path, given: Mapping[str, str], python: 
     own = python or ".".join(platform.python_version_tuple()[:2])
     chosen = {"Strategy": package.strategy, "Runtime": f"python{own}", "Architecture": architecture, **given}
     text = with_defaults(with_sessions(template_text(), int(time.time())), chosen)
-    text = released(text, release_of(package, chosen))
+    text = released(text, package.digest[:32], chosen)
     code = folder / "code"
     with zipfile.ZipFile(io.BytesIO(package.data)) as archive:
         archive.extractall(code)

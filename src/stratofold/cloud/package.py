@@ -10,6 +10,7 @@ bytecode is in the zip, valid by the hash of its source and never checked again.
 from __future__ import annotations
 
 import ast
+import base64
 import importlib.util
 import io
 import marshal
@@ -52,6 +53,11 @@ class Package:
     unzipped_bytes: int
     strategy: str
     files: Mapping[str, int]
+
+    @property
+    def code_sha256(self) -> str:
+        """The hash of the zip as AWS tells it of a function."""
+        return base64.b64encode(bytes.fromhex(self.digest)).decode()
 
 
 def build(

@@ -11,7 +11,6 @@ import pytest
 
 from stratofold.adapters.aws.table import definition
 from stratofold.cloud.deploy import release_of, released, template_text
-from stratofold.cloud.package import Package
 from stratofold.cloud.permissions import RIGHTS, rights_of
 from stratofold.cloud.stack import FUNCTIONS, SCHEMA
 from tests.cloud_template import loaded, resources, statements
@@ -68,12 +67,60 @@ def test_what_the_bus_could_not_hand_over_may_be_kept():
 
 def test_other_settings_are_another_release():
     """An alias moves where the template's words change, which a parameter's value is not."""
-    package = Package(b"", "0" * 64, 0, "mine:Mine", {})
     now = {"Symbols": "SPY", "Stream": "off"}
-    releases = [release_of(package, now | other) for other in ({}, {"Symbols": "QQQ"}, {"Stream": "on-demand"}, {})]
+    releases = [release_of("code.zip", now | other) for other in ({}, {"Symbols": "QQQ"}, {"Stream": "on-demand"}, {})]
     assert len(set(releases)) == 3
-    assert releases[0] == releases[3]
-    assert f"STRATOFOLD_RELEASE: r{releases[0]} " in released(template_text(), releases[0])
+    assert releases[0] == releases[3] != release_of("other.zip", now)
+    text = released(template_text(), "code.zip", now)
+    assert loaded(text)["Outputs"]["Package"]["Value"] == "code.zip"
+    said = loaded(text)["Globals"]["Function"]["Environment"]["Variables"]["STRATOFOLD_RELEASE"]["Fn::Sub"][0]
+    assert said.startswith(f"r{releases[0]} ")
+
+
+def parameters_in(part, seen=()):
+    """The parameters that a part of the template reads, itself and by the conditions that it asks."""
+    if isinstance(part, list):
+        return set().union(*(parameters_in(one, seen) for one in part), set())
+    if isinstance(part, str) or not isinstance(part, dict):
+        return set()
+    found = set().union(*(parameters_in(one, seen) for one in part.values()), set())
+    found |= {part["Ref"]} & set(TEMPLATE["Parameters"]) if "Ref" in part else set()
+    if "Fn::Sub" in part:
+        text = part["Fn::Sub"] if isinstance(part["Fn::Sub"], str) else part["Fn::Sub"][0]
+        found |= set(re.findall(r"\$\{(\w+)\}", text)) & set(TEMPLATE["Parameters"])
+    asked = part["Fn::If"][0] if "Fn::If" in part else part.get("Condition")
+    if isinstance(asked, str) and asked not in seen:
+        found |= parameters_in(TEMPLATE["Conditions"][asked], (*seen, asked))
+    return found
+
+
+# What belongs to the code (a package is built for them) or to the alias (how many are warm), not to a version's settings.
+NOT_OF_A_VERSION = {"Runtime", "Architecture", "ProvisionedDecides"}
+
+
+def test_every_setting_of_a_version_is_in_its_description():
+    """CloudFormation makes a version for another description; AWS refuses one without another function."""
+    common = TEMPLATE["Globals"]["Function"]
+    release = common["Environment"]["Variables"]["STRATOFOLD_RELEASE"]
+    for name, one in LAMBDAS.items():
+        given = {key: value for key, value in one["Properties"].items() if key != "Events"}
+        described = given.pop("VersionDescription")
+        assert described["Fn::Sub"] == [release["Fn::Sub"][0].removeprefix("unset "), release["Fn::Sub"][1]], name
+        assert parameters_in([given, common]) - NOT_OF_A_VERSION == parameters_in(described), name
+        assert one["UpdateReplacePolicy"] == "Retain"
+
+
+def test_a_description_has_room_for_the_longest_settings():
+    text, more = resources("AWS::Serverless::Function")["Decide"]["Properties"]["VersionDescription"]["Fn::Sub"]
+    longest = {"Key": 36, "Book": 12}
+    for name in re.findall(r"\$\{(\w+)\}", text):
+        if name not in longest:
+            stated = TEMPLATE["Parameters"][name]
+            longest[name] = max(map(len, stated["AllowedValues"])) if "AllowedValues" in stated else stated["MaxLength"]
+        text = text.replace(f"${{{name}}}", "x" * longest[name])
+    assert set(more) == {"Key"}
+    assert "$" not in text
+    assert len(text) <= 256
 
 
 def test_every_right_on_the_journal_names_its_partitions():
