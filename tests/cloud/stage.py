@@ -162,7 +162,8 @@ class Stage:
         asked = {"QueueUrl": self.queue, "MaxNumberOfMessages": 10, "AttributeNames": ["All"]}
         messages = self.aws.json("sqs", "ReceiveMessage", asked).get("Messages", [])
         records = [
-            {"messageId": one["MessageId"], "body": one["Body"], "eventSource": "aws:sqs", "attributes": one.get("Attributes", {})}
+            {"messageId": one["MessageId"], "body": one["Body"], "eventSource": "aws:sqs", "receiptHandle": one["ReceiptHandle"],
+             "attributes": one.get("Attributes", {})}
             for one in messages
         ]  # fmt: skip
         return records, {one["MessageId"]: one["ReceiptHandle"] for one in messages}

@@ -9,7 +9,7 @@ import pytest
 import stratofold
 from stratofold.adapters.aws.answers import AwsError
 from stratofold.adapters.ports import CLAIMED, HALTED, REDUCING, UNKNOWN, Control, Entry
-from stratofold.cloud import latency
+from stratofold.cloud import latency, seat
 from stratofold.cloud.functions import archive, decide, deliver, halt, ingest, reconcile, warm, watch, webhook
 from stratofold.cloud.market import line_of
 from stratofold.errors import Setup, Stop
@@ -92,11 +92,29 @@ class TestDecide:
         assert steps(stage) == 2
 
     def test_what_there_was_no_time_for_comes_again(self, stage):
-        left = iter([60_000, 60_000, 100, 100])
+        left = iter([60_000, 60_000, 1_500, 1_500])
         event = kinesis(*[spy(at(stage, day)) for day in (1, 2, 3)])
         answer = decide.respond(stage.place, event, lambda: next(left))
         assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}
         assert steps(stage) == 2
+
+    def test_a_part_that_there_is_no_time_for_to_its_end_is_begun_again_where_it_was(self, stage, monkeypatch):
+        """Appends stop while there is time to answer; what was appended is not heard twice, and nothing is left out."""
+        monkeypatch.setattr(seat, "EVENTS_MAX", 2)
+        stage.put(*[spy(at(stage, day)) for day in range(1, 4)])
+        stage.put(*[spy(at(stage, day)) for day in range(4, 8)])
+        records, receipts = stage.lines()
+        hurried = lambda: 500 if steps(stage) >= 4 else MINUTE_MS  # noqa: E731
+        answer = decide.respond(stage.place, {"Records": records}, hurried)
+        assert answer == {"batchItemFailures": [{"itemIdentifier": records[1]["messageId"]}]}
+        assert steps(stage) == 4
+        stage.aws.json(
+            "sqs", "DeleteMessage", {"QueueUrl": stage.queue, "ReceiptHandle": receipts[records[0]["messageId"]]}
+        )
+        again, _ = stage.lines()  # nobody has waited for its visibility to be over
+        assert [one["body"] for one in again] == [records[1]["body"]]
+        assert stage.call(decide, {"Records": again}) == set()
+        assert [bar.time for bar in events_of(stage)] == [at(stage, day) for day in range(1, 8)]
 
     def test_what_cannot_be_read_goes_to_the_dead_letters_as_it_came(self, stage):
         lines = [

@@ -78,9 +78,17 @@ class Fifo:
             letter.gone = True
 
     def show(self, letters):
-        """What failed is visible again at once, and comes before what followed it."""
+        """What was taken is visible again, and comes before what followed it."""
         for letter in letters:
             letter.hidden_until = self.world.now
+
+    def ChangeMessageVisibility(self, request):  # noqa: N802
+        """By the receipt of the last time that it was received; an older one does nothing."""
+        for letter in self.letters:
+            if request["ReceiptHandle"] == f"{letter.identity}-{letter.received}" and not letter.gone:
+                letter.hidden_until = self.world.now + int(request["VisibilityTimeout"] * SECOND)
+        self.wake()
+        return {}
 
 
 class QueuePoller:
@@ -130,14 +138,11 @@ class QueuePoller:
         }  # fmt: skip
 
     def _done(self, letters, answer, error):
-        # A time-out leaves the messages hidden: they come back when their visibility is over, not when the call failed.
-        if isinstance(error, TimeoutError):
-            self.soon(self.queue.visibility_seconds + 0.1)
-            return
+        # What failed stays hidden: it comes back when its visibility is over, unless somebody asks for it sooner.
         failed = failed_of(answer, [each.identity for each in letters], error)
         self.queue.delete([each for each in letters if each.identity not in failed])
-        self.queue.show([each for each in letters if each.identity in failed])
-        self.soon(5.0 if failed else 0.1)  # it is slowed down by what fails
+        back = [each.hidden_until for each in letters if each.identity in failed]
+        self.soon(max(0.1, (min(back) - self.world.now) / SECOND + 0.1) if back else 0.1)
 
 
 def failed_of(answer, identities, error):

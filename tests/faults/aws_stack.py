@@ -251,7 +251,7 @@ class Stack:
             identity=lambda record: record["kinesis"]["sequenceNumber"],
         )  # fmt: skip
         self.stream = Stream(world, self.market_poller, again=lambda: self.strikes(weather.producer_again))
-        self.queue = Fifo(world, receives_max=5 if self.make is product else 10**9)
+        self.queue = Fifo(world, receives_max=20 if self.make is product else 10**9)
         QueuePoller(world, self.queue, self.functions["decide"])
         self.services = Services(self.table, sqs=_Queues(self), kinesis=self.stream, **{"lambda": self._told})
         every = [START + number * 60 * SECOND for number in range(1, BARS + 2 + CALM_SECONDS // 60)]
@@ -417,6 +417,9 @@ class _Queues:
             self.dead.append(request["MessageBody"])
             return {"MessageId": "dead"}
         return self.stack.queue.SendMessage(request)
+
+    def ChangeMessageVisibility(self, request):  # noqa: N802
+        return self.stack.queue.ChangeMessageVisibility(request)
 
 
 def bar_of(number):

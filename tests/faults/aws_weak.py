@@ -44,7 +44,7 @@ WEAKNESSES = [
              Weather(faults={"lost answer": 0.45}, by_stream=True)),
     Weakness("a read is not the newest", _DYNAMODB + "read consistency", Weather(stale=True, concurrency=2, by_stream=True)),
     Weakness("a call dies at a request and comes again", _LAMBDA + "stream retries after errors", Weather(crash={"decide": 0.04}, refuses=True, by_stream=True)),
-    Weakness("a queue's call dies at a request and comes again", _LAMBDA + "SQS: visibility time-out", Weather(crash={"decide": 0.04})),
+    Weakness("a queue's call dies at a request and comes again", _LAMBDA + "SQS: visibility time-out", Weather(crash={"decide": 0.04}, refuses=True)),
     Weakness("deliver dies between the venue and its answer", _LAMBDA + "retries run the whole handler again",
              Weather(crash={"deliver": 0.15}, refuses=True)),
     Weakness("deliver times out while it waits, and its batch comes again", _LAMBDA + "time-outs",

@@ -232,6 +232,28 @@ def test_what_fails_too_often_is_put_aside_and_the_rest_goes_on():
     assert [letter.body for letter in queue.dead] == ["bad"]
 
 
+@pytest.mark.parametrize(("asks", "seconds"), [(False, 180), (True, 0)], ids=["left alone", "asked for"])
+def test_what_failed_comes_again_when_its_visibility_is_over_or_somebody_asks(asks, seconds):
+    heard = []
+
+    def handler(event, context):
+        (record,) = event["Records"]
+        heard.append(world.now)
+        if len(heard) > 1:
+            return {"batchItemFailures": []}
+        if asks:
+            queue.ChangeMessageVisibility({"ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": 0})
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+
+    world, function = world_of(handler)
+    queue = Fifo(world)
+    QueuePoller(world, queue, function)
+    queue.SendMessage({"MessageGroupId": "b", "MessageDeduplicationId": "1", "MessageBody": "one"})
+    run(world, function)
+    first, second = heard
+    assert seconds <= (second - first) / SECOND < seconds + 2
+
+
 def test_a_stream_bisects_to_the_record_that_fails():
     heard = []
 

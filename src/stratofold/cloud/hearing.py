@@ -2,7 +2,8 @@
 
 What comes in: parts of a batch, each with the name under which it comes again.  What goes out: appends, and those names.
 Why it is shaped so: a part is done when it is written down, and hearing it again is nothing; so after whatever goes wrong
-the seat is thrown away and everything is heard again on a fresh one.
+the seat is thrown away and everything is heard again on a fresh one.  The time that is left is looked at before each append:
+a function that AWS ends in its midst loses nothing, but its batch would come again only when its queue thinks it dead.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stratofold.adapters.aws.clock import StandingClock
 from stratofold.cloud.market import line_told
 from stratofold.cloud.place import say
-from stratofold.cloud.seat import SNAPSHOT_STEPS, Seat, take_seat
+from stratofold.cloud.seat import SNAPSHOT_STEPS, LateError, Seat, take_seat
 from stratofold.cloud.unread import bury_event, bury_line
 from stratofold.errors import Error, Retry, Setup, Stop
 from stratofold.live.decide import PoisonedError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 RACES_MAX = 12
 PAUSE_SECONDS_MAX = 0.2
+PART_MS = 2_000  # with less time than this no further part is begun
+APPEND_MS = 1_000  # and with less than this nothing is appended any more
 
 
 class Part(NamedTuple):
@@ -36,7 +39,7 @@ class Part(NamedTuple):
     told: list[Told]
 
 
-def hear(place: Place, book: str, parts: Sequence[Part], in_time: Callable[[], bool]) -> list[str]:
+def hear(place: Place, book: str, parts: Sequence[Part], remaining_ms: Callable[[], int]) -> list[str]:
     """Hear the parts of one book; returns the names of those that must come again.
 
     What comes for a book that a laptop holds is done: it has its own feed, and the inbox waits for it.
@@ -44,7 +47,7 @@ def hear(place: Place, book: str, parts: Sequence[Part], in_time: Callable[[], b
     barred: set[str] = set()
     for attempt in range(RACES_MAX):
         try:
-            return _heard(seat_of(place, book), parts, barred, in_time)
+            return _heard(place, seat_of(place, book), parts, barred, remaining_ms)
         except Retry as lost:  # somebody else has written this book meanwhile
             leave(place, book)
             say(verb="decide", book=book, lost=lost.code, attempt=attempt)
@@ -68,16 +71,23 @@ def hear(place: Place, book: str, parts: Sequence[Part], in_time: Callable[[], b
     return [part.name for part in parts]
 
 
-def _heard(seat: Seat, parts: Sequence[Part], barred: set[str], in_time: Callable[[], bool]) -> list[str]:
-    """Hear one part after another while there is time; the names of those for which there was none."""
-    seat.barred = barred
-    for place, part in enumerate(parts):
-        if not in_time():
-            seat.pump()
-            return [one.name for one in parts[place:]]
-        seat.take(part.told)
-    seat.pump()
-    return []
+def _heard(
+    place: Place, seat: Seat, parts: Sequence[Part], barred: set[str], remaining_ms: Callable[[], int]
+) -> list[str]:
+    """Hear one part after another while there is time; the names of those for which there was none, or not enough."""
+    seat.barred, seat.in_time = barred, lambda: remaining_ms() > APPEND_MS
+    ends: list[int] = []  # how often everything had been written down when a part was at its end
+    try:
+        while len(ends) < len(parts) and remaining_ms() > PART_MS:
+            seat.take(parts[len(ends)].told)
+            ends.append(seat.pumped)
+        seat.pump()
+        written = len(ends)
+    except LateError:
+        written = sum(end < seat.pumped for end in ends)
+        leave(place, seat.desk.manifest.book)
+        say(verb="decide", book=seat.desk.manifest.book, late=len(parts) - written)
+    return [one.name for one in parts[written:]]
 
 
 def seat_of(place: Place, book: str) -> Seat:

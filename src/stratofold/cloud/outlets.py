@@ -37,6 +37,12 @@ class QueueOutlet:
                 payload |= {"MessageGroupId": book, "MessageDeduplicationId": identity}
             self._client.json("sqs", "SendMessage", payload)
 
+    def show(self, receipts: Sequence[str]) -> None:
+        """Have messages that were received be there again now, in their order; raises AwsError."""
+        for receipt in receipts:
+            payload = {"QueueUrl": self._url, "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+            self._client.json("sqs", "ChangeMessageVisibility", payload)
+
 
 class StreamOutlet:
     """A stream by its name; the partition is the book."""

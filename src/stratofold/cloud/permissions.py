@@ -150,6 +150,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
         keeps_large(),
         hears_table(),
         hears_queue("MarketQueue"),
+        Right("sqs", ("ChangeMessageVisibility",), "!GetAtt MarketQueue.Arn", "has come again what it had no time for", rarely=True),
         Right("kinesis", ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"), "!GetAtt MarketStream.Arn", "is woken by the stream", when="UseStream"),
         gives_up(),
         calls("Watch", why="tells it of fills"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.aws.metrics import Metrics
     from stratofold.adapters.ports import Artifacts, Journal, Notifier, Secrets
     from stratofold.cloud.calling import Calls
+    from stratofold.cloud.outlets import QueueOutlet
     from stratofold.cloud.seat import Seat
     from stratofold.cloud.venue import Venue
     from stratofold.fold.strategy import Strategy
@@ -164,14 +165,19 @@ class Place:
         return Metrics({"stack": self.stack})
 
     @cached_property
+    def queue(self) -> QueueOutlet:
+        """The market's queue."""
+        from stratofold.cloud.outlets import QueueOutlet
+
+        return QueueOutlet(self.client, self.name("STRATOFOLD_QUEUE"))
+
+    @cached_property
     def market(self) -> Outlet:
         """Where market events go: the stream where there is one, else the queue."""
-        from stratofold.cloud.outlets import QueueOutlet, StreamOutlet
+        from stratofold.cloud.outlets import StreamOutlet
 
         stream = self.names.get("STRATOFOLD_STREAM", "")
-        if stream:
-            return StreamOutlet(self.client, stream)
-        return QueueOutlet(self.client, self.name("STRATOFOLD_QUEUE"))
+        return StreamOutlet(self.client, stream) if stream else self.queue
 
     @cached_property
     def dead(self) -> Outlet:

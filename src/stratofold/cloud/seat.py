@@ -27,7 +27,7 @@ from stratofold.live.timers import Timers
 from stratofold.market.sessions import calendar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from stratofold.adapters.ports import Clock, Head, Journal
     from stratofold.cloud.market import Told
@@ -47,14 +47,23 @@ def refuse_other_holder(head: Head, holder: str) -> None:
         )  # fmt: skip
 
 
+class LateError(Exception):
+    """The invocation has no time left for another append; what was appended stays."""
+
+
 @dataclass
 class Seat:
-    """One book in one environment; `barred` are the names of events that the strategy raised on."""
+    """One book in one environment; `barred` are the names of events that the strategy raised on.
+
+    `in_time` is asked before each append; `pumped` counts how often everything that was taken had been written down.
+    """
 
     desk: Desk
     clock: Clock
     timers: Timers
     barred: set[str] = field(default_factory=set)
+    in_time: Callable[[], bool] = lambda: True
+    pumped: int = 0
     ingest: Ingest = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +77,7 @@ class Seat:
             self.clock.time = max(self.clock.time, time)
 
     def take(self, told: Iterable[Told]) -> None:
-        """Hear lines in their order, and before each what its time brings."""
+        """Hear lines in their order, and before each what its time brings; raises LateError."""
         for one in told:
             self._time(one.time)
             self._timers_until(one.time, one.rank if one.event is None else -1)
@@ -95,22 +104,24 @@ class Seat:
             self._hear([Heard(due)])
 
     def pump(self) -> None:
-        """Hear everything that waits: the operator, the venue, the market.
+        """Hear everything that waits: the operator, the venue, the market; raises LateError.
 
         The store is asked again only after something that it held was heard; what comes meanwhile wakes somebody itself.
         """
         while True:
             batch = self.ingest.gather()
-            if not batch:
-                return
-            self._hear(batch)
-            if not self.ingest.market and not any(one.inbox for one in batch):
+            if batch:
+                self._hear(batch)
+            if not batch or (not self.ingest.market and not any(one.inbox for one in batch)):
+                self.pumped += 1
                 return
 
     def _hear(self, batch: Sequence[Heard]) -> None:
         """One append after another until the batch is heard; what is to be sent wakes `deliver` by itself."""
         at = 0
         while at < len(batch):
+            if not self.in_time():
+                raise LateError
             now = self.clock.now()
             decided = decide(self.desk, batch[at : at + EVENTS_MAX], now, claim=False)
             at += decided.count

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Payload = dict[str, Any]
 
@@ -63,6 +63,14 @@ def items(event: Payload) -> list[Item]:
         if "kinesis" in record else Item(record["messageId"], record["body"])
         for record in event["Records"]
     ]  # fmt: skip
+
+
+def receipts(event: Payload, names: Iterable[str]) -> list[str]:
+    """The receipts of some messages of a queue's batch; none of a stream's."""
+    wanted = set(names)
+    return [
+        one["receiptHandle"] for one in event["Records"] if one.get("messageId") in wanted and "receiptHandle" in one
+    ]
 
 
 def rows(event: Payload) -> list[Row]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from stratofold.cloud.place import Context, Place
 
 LATENCY = CRITICAL
-MARGIN_MS = 2_000  # with less time than this nothing new is begun
 TRADE = "view/trade/"
 
 
@@ -38,15 +37,26 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     if event.get("trigger") == "warm":
         return {"warmed": warm(place)}
     if event.get("trigger") == "wake":
-        hear(place, str(event["book"]), [], lambda: remaining_ms() > MARGIN_MS)
+        hear(place, str(event["book"]), [], remaining_ms)
         return {"woken": event["book"]}
     left: list[str] = []
     for book, parts in parts_of(place, event).items():
-        left += hear(place, book, parts, lambda: remaining_ms() > MARGIN_MS)
+        left += hear(place, book, parts, remaining_ms)
         bars = [one.time for part in parts for one in part.told if one.event is not None]
         if bars and not place.replays:
             place.metrics.add("data_age_seconds", (place.clock.now() - max(bars)) / 1e9)
+    ask_again(place, event, left)
     return sources.failed([*left, *pass_on(place, event)])
+
+
+def ask_again(place: Place, event: dict[str, Any], left: list[str]) -> None:
+    """Have what a queue's batch had no time for come again now: by itself it comes when its visibility is over."""
+    receipts = sources.receipts(event, left)
+    if receipts:
+        try:
+            place.queue.show(receipts)
+        except AwsError as error:
+            say(verb="decide", hidden=len(receipts), why=error.code)
 
 
 def pass_on(place: Place, event: dict[str, Any]) -> list[str]:
