@@ -6,7 +6,7 @@
 import sys
 from pathlib import Path
 
-from stratofold.cloud.clock import between, weekdays
+from stratofold.cloud.clock import WARM_BEGIN, WARM_END, between, provisioned_weekdays, weekdays
 from stratofold.cloud.permissions import roles_text
 
 TEMPLATE = Path(__file__).parents[1] / "src" / "stratofold" / "cloud" / "template.yaml"
@@ -14,6 +14,7 @@ TEMPLATE = Path(__file__).parents[1] / "src" / "stratofold" / "cloud" / "templat
 
 def generated(template: str) -> str:
     template = between(template, roles_text(), "  # roles: begin\n", "  # roles: end\n")
+    template = between(template, provisioned_weekdays(), WARM_BEGIN, WARM_END)
     return between(template, weekdays())
 
 

@@ -2,11 +2,18 @@
 
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 import stratofold
 from stratofold.adapters.aws.hot import ANSWER_BYTES_MAX, Hot
@@ -63,6 +70,62 @@ def server(tmp_path_factory):
     made = Server(tmp_path_factory.mktemp("redis"))
     yield made
     made.end()
+
+
+def certified(folder):
+    """The files of a certificate for `localhost` that nobody but its reader trusts, and of its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1)
+    )
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    form, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (folder / "certificate").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(form))
+    (folder / "key").write_bytes(key.private_bytes(form, serialization.PrivateFormat.PKCS8, plain))
+    return folder / "certificate", folder / "key"
+
+
+@contextmanager
+def behind_tls(server, certificate, key):
+    """The server as one that speaks TLS; the port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        threading.Thread(target=_pass_all, args=(listens, context, server.port), daemon=True).start()
+        yield listens.getsockname()[1]
+
+
+def _pass_all(listens, context, port):
+    """Pass on one question and its answer at a time, of one caller after another, until nobody listens."""
+    while True:
+        try:
+            came = listens.accept()[0]
+        except OSError:
+            return
+        with (
+            suppress(OSError),
+            context.wrap_socket(came, server_side=True) as caller,
+            socket.create_connection(("127.0.0.1", port)) as inner,
+        ):
+            while asked := caller.recv(1 << 16):
+                inner.sendall(asked)
+                caller.sendall(inner.recv(1 << 16))
+
+
+def test_what_a_server_in_the_cloud_speaks_is_tls_by_a_certificate_that_is_checked(server, tmp_path, monkeypatch):
+    certificate, key = certified(tmp_path)
+    with behind_tls(server, certificate, key) as port:
+        unknown = Hot(f"rediss://localhost:{port}", timeout_seconds=PATIENT)
+        assert (unknown.put("a", b"1"), unknown.get("a")) == (False, None)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        known = Hot(f"rediss://localhost:{port}", timeout_seconds=PATIENT)
+        assert (known.put("a", b"1"), known.get("a")) == (True, b"1")
+        misnamed = Hot(f"rediss://127.0.0.1:{port}", timeout_seconds=PATIENT)
+        assert misnamed.get("a") is None
+        for one in (unknown, known, misnamed):
+            one.close()
 
 
 @pytest.fixture

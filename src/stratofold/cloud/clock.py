@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 ZONE = NEW_YORK
 BEGIN, END = "  # sessions: begin\n", "  # sessions: end\n"
+WARM_BEGIN, WARM_END = "        # warm: begin\n", "        # warm: end\n"
 MONTHS_AHEAD = 13
 EVERY_MINUTES = 5
 WARM_MINUTES_BEFORE = 5
 ARCHIVE_MINUTES_AFTER = 10
+PROVISIONED_MINUTES = 15  # before the opening, and after the close
 
 
 class Hours(NamedTuple):
@@ -37,14 +39,16 @@ class Hours(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """What a schedule calls: the name of the trigger, the function's logical name, how late it may still come, seconds."""
+    """What a schedule calls: the name of the trigger, the function's logical name, how late it may still come, seconds, and where."""
 
     name: str
     function: str
     late_seconds: int
+    condition: str = "InSessions"
 
 
 FETCH = Trigger("fetch", "Ingest", 240)
+CLOSE = Trigger("close", "Ingest", 90, "BeforeClose")
 RECONCILE = Trigger("reconcile", "Reconcile", 240)
 WARM = Trigger("warm", "Warm", 240)
 ARCHIVE = Trigger("archive", "Archiver", 3_600)
@@ -80,6 +84,36 @@ def once_a_session(hours: Iterable[Hours], *, before_open: int = 0, after_close:
     return sorted(set(expressions))
 
 
+def before_close(hours: Iterable[Hours]) -> list[str]:
+    """Once a session, as many minutes before its close as the stack's parameter says: `${Minute}` of the hour before.
+
+    Every close of the table is on a full hour; raises ValueError for one that is not.
+    """
+    expressions = []
+    for (year, month, _, closes), days in _by_month(hours).items():
+        if closes % 60:
+            raise ValueError(f"a session of {year}-{month:02} closes at {closes // 60}:{closes % 60:02}")
+        expressions.append(f"cron(${{Minute}} {closes // 60 - 1} {days} {month} ? {year})")
+    return sorted(set(expressions))
+
+
+def provisioned(hours: Sequence[Hours]) -> str:
+    """When environments are kept warm, as template text: from before each opening until after the close, and on no other day."""
+    up = once_a_session(hours, before_open=PROVISIONED_MINUTES)
+    down = once_a_session(hours, after_close=PROVISIONED_MINUTES)
+    rows = [_action(f"up{number}", expression, "!Ref ProvisionedDecides") for number, expression in enumerate(up, 1)]
+    rows += [_action(f"down{number}", expression, "0") for number, expression in enumerate(down, 1)]
+    return "".join(f"{row}\n" for row in rows)
+
+
+def _action(name: str, expression: str, count: str) -> str:
+    """One change of how many environments are kept warm."""
+    return (
+        f'        - {{ScheduledActionName: {name}, Schedule: "{expression}", Timezone: {ZONE}, '
+        f"ScalableTargetAction: {{MinCapacity: {count}, MaxCapacity: {count}}}}}"
+    )
+
+
 def _by_month(hours: Iterable[Hours]) -> dict[tuple[int, int, int, int], str]:
     """The days of each month that have the same hours."""
     days = defaultdict(list)
@@ -108,6 +142,7 @@ def schedules(hours: Sequence[Hours]) -> str:
     rows = [
         *_rows(WARM, once_a_session(hours, before_open=WARM_MINUTES_BEFORE)),
         *_rows(FETCH, every_five(hours)),
+        *_rows(CLOSE, before_close(hours)),
         *_rows(RECONCILE, every_five(hours)),
         *_rows(ARCHIVE, once_a_session(hours, after_close=ARCHIVE_MINUTES_AFTER)),
     ]
@@ -129,9 +164,12 @@ def _rows(trigger: Trigger, expressions: Sequence[str]) -> list[str]:
 def _row(trigger: Trigger, name: str, expression: str) -> str:
     """One schedule."""
     told = f'{{"trigger": "{trigger.name}", "time": "<aws.scheduler.scheduled-time>"}}'
+    when = f'"{expression}"'
+    if "${Minute}" in expression:
+        when = f"!Sub [{when}, {{Minute: !FindInMap [MinuteBeforeClose, !Ref CloseMinutes, Minute]}}]"
     return (
-        f"  {name}: {{Type: AWS::Scheduler::Schedule, Condition: InSessions, Properties: {{GroupName: !Ref Clock, "
-        f'ScheduleExpression: "{expression}", ScheduleExpressionTimezone: {ZONE}, FlexibleTimeWindow: {{Mode: "OFF"}}, '
+        f"  {name}: {{Type: AWS::Scheduler::Schedule, Condition: {trigger.condition}, Properties: {{GroupName: !Ref Clock, "
+        f'ScheduleExpression: {when}, ScheduleExpressionTimezone: {ZONE}, FlexibleTimeWindow: {{Mode: "OFF"}}, '
         f"Target: {{Arn: !Ref {trigger.function}.Alias, RoleArn: !GetAtt ClockRole.Arn, Input: '{told}', "
         f"RetryPolicy: {{MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: {trigger.late_seconds}}}}}}}}}"
     )
@@ -147,8 +185,15 @@ def weekdays() -> str:
             _row(trigger, f"{trigger.name.capitalize()}Weekdays{k}", f"cron({minutes} {at} {hours})")
             for k, (minutes, at) in enumerate(steps, 1)
         ]
+    rows.append(_row(CLOSE, "CloseWeekdays", f"cron(${{Minute}} 15 {hours})"))
     rows.append(_row(ARCHIVE, "ArchiveWeekdays", f"cron(10 16 {hours})"))
     return "".join(f"{row}\n" for row in rows)
+
+
+def provisioned_weekdays() -> str:
+    """The same of what is kept warm."""
+    up, down = "cron(15 9 ? * MON-FRI *)", "cron(15 16 ? * MON-FRI *)"
+    return f"{_action('up', up, '!Ref ProvisionedDecides')}\n{_action('down', down, '0')}\n"
 
 
 def with_sessions(template: str, now_seconds: int, months: int = MONTHS_AHEAD) -> str:
@@ -159,7 +204,8 @@ def with_sessions(template: str, now_seconds: int, months: int = MONTHS_AHEAD) -
     first = datetime.fromtimestamp(now_seconds, UTC).date().replace(day=1)
     after = first.month - 1 + months
     last = date(first.year + after // 12, after % 12 + 1, 1) - timedelta(days=1)
-    return between(template, schedules(sessions(first, last)))
+    hours = sessions(first, last)
+    return between(between(template, schedules(hours)), provisioned(hours), WARM_BEGIN, WARM_END)
 
 
 def between(template: str, text: str, begin: str = BEGIN, end: str = END) -> str:

@@ -223,7 +223,7 @@ def working(parameters: Mapping[str, str], load: Workload, *, free: bool = True)
         line("journal, recovery to any second", "table recovery", gigabytes),
         line("archive, a month's records", "archive storage", gigabytes),
         line("archive, segments", "archive puts", load.sessions * 4),
-        line("schedules", "schedules", load.runs * 2 + load.sessions * 2, free=free),
+        line("schedules", "schedules", load.runs * 2 + load.sessions * 3, free=free),
         line("logs", "logs in", Decimal(total * LOG_BYTES) / 10**9, free=free),
         line("alerts", "notices", load.sessions, free=free),
         *_carried(parameters, load, free=free),

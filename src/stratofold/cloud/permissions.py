@@ -233,12 +233,28 @@ def common(verb: str) -> tuple[Right, ...]:
         Right("kms", ("Decrypt", "GenerateDataKey"), "!Ref KeyArn", "the key of your own", when="UseOwnKey"),
     ]
     if verb == "decide":
-        actions = (
-            "AssignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces",
-            "DescribeSubnets", "UnassignPrivateIpAddresses",
-        )  # fmt: skip
-        rights.append(Right("ec2", actions, '"*"', "Lambda makes its interface", when="UseNetwork"))
+        rights.append(
+            Right("ec2", LOOKS, '"*"', "Lambda looks where; EC2 knows no resources for it", when="UseNetwork")
+        )
+        rights.append(Right("ec2", MAKES, INTERFACES, "Lambda makes its interface", when="UseNetwork"))
     return tuple(rights)
+
+
+# What Lambda does to put a function into a network, under the function's own role: so the function could do it as well, and
+# is forbidden to (`_inside_only`).  The interface has no name before it is made, so the rest is narrowed to account and region.
+# Source: AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC", its security practices.
+LOOKS = ("DescribeNetworkInterfaces", "DescribeSubnets")
+MAKES = ("AssignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface", "UnassignPrivateIpAddresses")
+INTERFACES = '!Sub "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*"'
+
+
+def _inside_only(verb: str) -> str:
+    """The statement that keeps to Lambda itself what a role has to allow for it."""
+    actions = ", ".join(f'"ec2:{action}"' for action in (*LOOKS, *MAKES))
+    function = f'!Sub "arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:${{AWS::StackName}}-{verb}"'
+    only = f'Condition: {{ArnEquals: {{"lambda:SourceFunctionArn": {function}}}}}'
+    body = f'{{Effect: Deny, Action: [{actions}], Resource: "*", {only}}}'
+    return f'              - !If [UseNetwork, {body}, !Ref "AWS::NoValue"]  # the function itself may not'
 
 
 def rights_of(verb: str) -> tuple[Right, ...]:
@@ -254,6 +270,8 @@ def roles_text() -> str:
 def _role(verb: str) -> str:
     """One role."""
     statements = "\n".join(_statement(right) for right in rights_of(verb))
+    if any(right.service == "ec2" for right in rights_of(verb)):
+        statements += f"\n{_inside_only(verb)}"
     return f"""\
   {verb.capitalize()}Role:
     Type: AWS::IAM::Role

@@ -134,7 +134,7 @@ class Place:
             return None
         from stratofold.adapters.aws.hot import Hot
 
-        return Hot(address if "://" in address else f"rediss://{address}")
+        return Hot(address)
 
     @cached_property
     def artifacts(self) -> Artifacts:

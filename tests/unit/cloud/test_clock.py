@@ -1,13 +1,24 @@
 """The clock of a stack against the session table: every moment of a year, and none outside it."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import exchange_calendars
 import pytest
+import yaml
 
-from stratofold.cloud.clock import ZONE, every_five, once_a_session, sessions, with_sessions
+from stratofold.cloud.clock import (
+    ZONE,
+    Hours,
+    before_close,
+    every_five,
+    once_a_session,
+    provisioned,
+    sessions,
+    with_sessions,
+)
 from stratofold.cloud.deploy import template_text
+from tests.cloud_template import Loader, loaded
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 NEW_YORK = ZoneInfo(ZONE)
@@ -99,6 +110,71 @@ def test_the_end_of_the_day_is_some_minutes_after_each_close(oracle):
     assert found == {day: closes + timedelta(minutes=10) for day, (_, closes) in oracle.items()}
 
 
+@pytest.mark.parametrize("minutes", [1, 2, 14])
+def test_the_last_look_is_some_minutes_before_each_close(oracle, minutes):
+    found = [
+        moment
+        for one in before_close(sessions(FIRST, LAST))
+        for moment in moments(one.replace("${Minute}", minute_of(minutes)))
+    ]
+    assert sorted(found) == [closes - timedelta(minutes=minutes) for _, closes in oracle.values()]
+
+
+def minute_of(minutes):
+    """As the template's table says."""
+    return loaded()["Mappings"]["MinuteBeforeClose"][str(minutes)]["Minute"]
+
+
+@pytest.mark.parametrize(
+    ("day", "utc"),
+    [
+        (date(2026, 3, 6), "20:58"),  # before the clocks go forward
+        (date(2026, 3, 9), "19:58"),
+        (date(2026, 10, 30), "19:58"),  # before they go back
+        (date(2026, 11, 2), "20:58"),
+        (date(2026, 11, 27), "17:58"),  # half days
+        (date(2026, 12, 24), "17:58"),
+        (date(2026, 11, 26), None),
+    ],
+)
+def test_the_last_look_of_a_day_in_utc(day, utc):
+    found = [
+        moment.astimezone(UTC).strftime("%H:%M")
+        for one in before_close(sessions(FIRST, LAST))
+        for moment in moments(one.replace("${Minute}", minute_of(2)))
+        if moment.date() == day
+    ]
+    assert found == ([utc] if utc else [])
+
+
+def test_a_close_within_an_hour_has_no_place_in_the_table():
+    with pytest.raises(ValueError, match="15:30"):
+        before_close([Hours(date(2026, 6, 1), 570, 930)])
+
+
+def test_every_number_of_minutes_that_may_be_asked_for_is_in_the_table():
+    allowed = loaded()["Parameters"]["CloseMinutes"]["AllowedValues"]
+    assert {str(one) for one in allowed} == set(loaded()["Mappings"]["MinuteBeforeClose"])
+    assert all(minute_of(one) == str(60 - one) for one in allowed if one)
+    assert not [one for one in allowed if one and one % 5 == 0]  # there is a run already
+
+
+def test_environments_are_kept_warm_in_sessions_and_on_no_holiday(oracle):
+    rows = yaml.load(provisioned(sessions(FIRST, LAST)), Loader)  # noqa: S506 -- a safe loader with more tags
+    up, down = (
+        {
+            moment.date(): moment
+            for one in rows
+            if one["ScalableTargetAction"]["MaxCapacity"] == count
+            for moment in moments(one["Schedule"])
+        }
+        for count in ({"Ref": "ProvisionedDecides"}, 0)
+    )
+    assert up == {day: opens - timedelta(minutes=15) for day, (opens, _) in oracle.items()}
+    assert down == {day: closes + timedelta(minutes=15) for day, (_, closes) in oracle.items()}
+    assert len({one["ScheduledActionName"] for one in rows}) == len(rows) < 200  # AWS takes no more
+
+
 def test_functions_are_warmed_some_minutes_before_each_opening(oracle):
     found = {m.date(): m for one in once_a_session(sessions(FIRST, LAST), before_open=5) for m in moments(one)}
     assert found == {day: opens - timedelta(minutes=5) for day, (opens, _) in oracle.items()}
@@ -109,3 +185,4 @@ def test_two_templates_of_one_month_have_the_same_clock():
     first, later = datetime(2026, 11, 2, tzinfo=NEW_YORK), datetime(2026, 11, 29, tzinfo=NEW_YORK)
     assert with_sessions(text, int(first.timestamp())) == with_sessions(text, int(later.timestamp()))
     assert "Weekdays" not in with_sessions(text, int(first.timestamp()))
+    assert "MON-FRI" not in with_sessions(text, int(first.timestamp()))

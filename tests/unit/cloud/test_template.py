@@ -23,12 +23,8 @@ LAMBDAS = resources("AWS::Serverless::Function")
 UNSCOPED = {
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:UnassignPrivateIpAddresses",
 }
 
 
@@ -53,8 +49,18 @@ def test_no_action_is_a_wildcard_and_no_resource_is_everything():
     for role in ROLES.values():
         for one in statements(role):
             assert not [action for action in one["Action"] if "*" in action]
-            if one["Resource"] == "*":
+            if one["Resource"] == "*" and one["Effect"] == "Allow":
                 assert set(one["Action"]) <= UNSCOPED
+
+
+def test_what_lambda_may_do_in_the_network_the_function_itself_may_not():
+    """Lambda makes a function's interface under the function's role; the condition is there only when its code asks."""
+    held = [one for one in statements(ROLES["DecideRole"]) if one["Action"][0].startswith("ec2:")]
+    allowed = {action for one in held if one["Effect"] == "Allow" for action in one["Action"]}
+    (denied,) = [one for one in held if one["Effect"] == "Deny"]
+    assert (set(denied["Action"]), denied["Resource"]) == (allowed, "*")
+    assert denied["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]["Fn::Sub"].endswith("-decide")
+    assert not [name for name, role in ROLES.items() if name != "DecideRole" and "ec2:" in str(role)]
 
 
 def test_what_the_bus_could_not_hand_over_may_be_kept():
