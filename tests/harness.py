@@ -43,7 +43,7 @@ from stratofold.fold.tally import Tally
 from stratofold.fold.venue import Venue
 from tests.reference.scenario import Outcome, Scenario, Script, Word
 
-_TIFS = {"GTC": 0, "DAY": 1, "IOC": 2, "FOK": 3, "AT_CLOSE": 4}
+_TIFS = {"GTC": 0, "DAY": 1, "IOC": 2, "FOK": 3, "AT_CLOSE": 4, "POST_ONLY": 5}
 _NAMES = (
     "buy", "sell", "cancel", "replace", "one_cancels_other", "close", "target_quantity", "target_value",
     "target_weight",

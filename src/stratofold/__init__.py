@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stratofold.errors import Bug, Error, Retry, Setup, Stop
     from stratofold.fold.costs import Fees, Latency, Slippage
-    from stratofold.fold.order import AT_CLOSE, DAY, FOK, GTC, IOC
+    from stratofold.fold.order import AT_CLOSE, DAY, FOK, GTC, IOC, POST_ONLY
     from stratofold.fold.risk import Limits, Unlimited
     from stratofold.fold.strategy import (
         Strategy,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stratofold.market.frames import read
     from stratofold.market.instruments import ETF, Crypto, Equity, Future, Instrument, Perpetual
     from stratofold.market.sample import sample
+    from stratofold.market.tick_frames import read_ticks
     from stratofold.research.backtest import backtest
     from stratofold.research.check import check
     from stratofold.research.freezing import freeze
@@ -37,7 +38,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "stratofold.errors": ("Bug", "Error", "Retry", "Setup", "Stop"),
     "stratofold.fold.costs": ("Fees", "Latency", "Slippage"),
-    "stratofold.fold.order": ("AT_CLOSE", "DAY", "FOK", "GTC", "IOC"),
+    "stratofold.fold.order": ("AT_CLOSE", "DAY", "FOK", "GTC", "IOC", "POST_ONLY"),
     "stratofold.fold.risk": ("Limits", "Unlimited"),
     "stratofold.fold.strategy": (
         "Strategy", "at_close", "at_open", "every", "month_end", "month_start", "param", "week_start",
@@ -45,6 +46,7 @@ _HOMES = {
     "stratofold.market.frames": ("read",),
     "stratofold.market.instruments": ("Crypto", "ETF", "Equity", "Future", "Instrument", "Perpetual"),
     "stratofold.market.sample": ("sample",),
+    "stratofold.market.tick_frames": ("read_ticks",),
     "stratofold.research.backtest": ("backtest",),
     "stratofold.research.check": ("check",),
     "stratofold.research.freezing": ("freeze",),
@@ -59,6 +61,7 @@ __all__ = [
     "FOK",
     "GTC",
     "IOC",
+    "POST_ONLY",
     "Bug",
     "Crypto",
     "Equity",
@@ -87,6 +90,7 @@ __all__ = [
     "month_start",
     "param",
     "read",
+    "read_ticks",
     "sample",
     "week_start",
 ]

@@ -165,9 +165,12 @@ class Trade(Event):
 
 
 class Depth(Event):
-    """One change of one price level: `size` 0 removes it; `side` is 1 for bids, -1 for offers."""
+    """One change of one price level: `size` 0 removes it; `side` is 1 for bids, -1 for offers.
 
-    __slots__ = ("price", "side", "size", "snapshot", "symbol")
+    A venue's message changes several levels: with its `last` one the book is whole again.
+    """
+
+    __slots__ = ("last", "price", "side", "size", "snapshot", "symbol")
 
     def __init__(self) -> None:
         """A level of no symbol."""
@@ -177,6 +180,7 @@ class Depth(Event):
         self.price: float = nan
         self.size: float = nan
         self.snapshot: bool = False
+        self.last: bool = True
 
 
 class Observation(Event):

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from stratofold.errors import Setup
-from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_FILL, HEARS_OBSERVATION, HEARS_TIMER
+from stratofold.fold.engine import (
+    HEARS_BAR,
+    HEARS_BARS,
+    HEARS_DEPTH,
+    HEARS_FILL,
+    HEARS_OBSERVATION,
+    HEARS_QUOTE,
+    HEARS_TIMER,
+    HEARS_TRADE,
+)
 from stratofold.fold.strategy import Strategy
 from stratofold.routing import route
 from stratofold.sharing import refuse_shared
@@ -25,6 +34,9 @@ _HOOKS = {
     "on_timer": HEARS_TIMER,
     "on_fill": HEARS_FILL,
     "on_observation": HEARS_OBSERVATION,
+    "on_quote": HEARS_QUOTE,
+    "on_trade": HEARS_TRADE,
+    "on_depth": HEARS_DEPTH,
 }
 _routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs more than a short run
 

@@ -28,7 +28,7 @@ FIELDS: dict[type[Event], tuple[str, ...]] = {
     Bar: (*_COMMON, "symbol", "span", "revision", "open", "high", "low", "close", "volume"),
     Quote: (*_COMMON, "symbol", "bid", "bid_size", "ask", "ask_size"),
     Trade: (*_COMMON, "symbol", "price", "size", "aggressor"),
-    Depth: (*_COMMON, "symbol", "side", "price", "size", "snapshot"),
+    Depth: (*_COMMON, "symbol", "side", "price", "size", "snapshot", "last"),
     Observation: (*_COMMON, "series", "symbol", "value"),
     Timer: (*_COMMON, "schedule", "number", "session"),
     Report: (

@@ -203,7 +203,7 @@ class Desk:
         kept = self.inbox[self.inbox_count]
         self.inbox_arrival[self.inbox_count] = arrival
         self.inbox_count += 1
-        _copy(message, kept)
+        copy_message(message, kept)
 
     def _amend(self, message: Message) -> None:
         """A cancel or replace is here."""
@@ -238,7 +238,7 @@ class Desk:
                 self._amend(message)
             else:
                 if kept != k:
-                    _copy(message, self.inbox[kept])
+                    copy_message(message, self.inbox[kept])
                     self.inbox_arrival[kept] = self.inbox_arrival[k]
                 kept += 1
         self.inbox_count = kept
@@ -268,7 +268,7 @@ def phases_of(kind: int, tif: int) -> int:
     return OPEN | STOPS | LIMITS
 
 
-def _copy(source: Message, to: Message) -> None:
+def copy_message(source: Message, to: Message) -> None:
     """Copy a message's numbers."""
     to.action = source.action
     to.number = source.number

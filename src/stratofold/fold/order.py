@@ -20,7 +20,7 @@ BUY, SELL = 1, -1
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)
 
 # Times in force.
-GTC, DAY, IOC, FOK, AT_CLOSE = range(5)
+GTC, DAY, IOC, FOK, AT_CLOSE, POST_ONLY = range(6)  # POST_ONLY is GTC that never takes; quotes and depth know it
 
 # What an order is for.
 PLAIN, TARGET, TAKE_PROFIT, STOP_LOSS = range(4)
@@ -29,7 +29,7 @@ PLAIN, TARGET, TAKE_PROFIT, STOP_LOSS = range(4)
 SUBMIT, CANCEL, REPLACE = range(3)
 
 KIND_NAMES = ("market", "limit", "stop", "stop_limit", "trailing_stop")
-TIF_NAMES = ("gtc", "day", "ioc", "fok", "at_close")
+TIF_NAMES = ("gtc", "day", "ioc", "fok", "at_close", "post_only")
 ROLE_NAMES = ("plain", "target", "take_profit", "stop_loss")
 
 
@@ -170,7 +170,7 @@ class Resting:
         return self.quantity if self.filled == 0.0 else to_grid(self.quantity - self.filled, scale)
 
 
-Each = TypeVar("Each", Order, Resting)
+Each = TypeVar("Each", bound="Order | Resting")
 
 
 class Orders(Generic[Each]):

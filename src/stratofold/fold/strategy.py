@@ -15,8 +15,9 @@ from stratofold.errors import Setup
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stratofold.events import Bar, Bars, Fill, Observation, Timer
+    from stratofold.events import Bar, Bars, Depth, Fill, Observation, Quote, Timer, Trade
     from stratofold.fold.book import Book
+    from stratofold.fold.ticks.book import TickBook
     from stratofold.fold.universe import Universe
 
 Value = TypeVar("Value", int, float, bool)
@@ -181,6 +182,15 @@ class Strategy:
 
     def on_bars(self, bars: Bars, book: Book) -> None:
         """The bars of one time, all symbols, are complete."""
+
+    def on_quote(self, quote: Quote, book: TickBook) -> None:
+        """The best bid and offer of one symbol, on data that have quotes."""
+
+    def on_trade(self, trade: Trade, book: TickBook) -> None:
+        """A trade in the market, on data that have trades."""
+
+    def on_depth(self, depth: Depth, book: TickBook) -> None:
+        """A level of one symbol has changed, on data that have depth; with `depth.last` its message is complete."""
 
     def on_timer(self, timer: Timer, book: Book) -> None:
         """A timer of the schedule, or of `book.after`, is due."""

@@ -26,6 +26,7 @@ from stratofold.kernel.refused import Changed, Refused
 from stratofold.kernel.sources import engine_hash, source_hash
 
 if TYPE_CHECKING:
+    from stratofold.fold.engine import Feed
     from stratofold.routing import Fact
 
 ENTRY = "stratofold_run"
@@ -195,7 +196,7 @@ class Program:
 def build(
     engine: object,
     strategy: object,
-    feed: object,
+    feed: "Feed",
     *,
     target: str = "native",
     progress: Callable[[str], None] | None = None,
@@ -209,14 +210,16 @@ def build(
         for known in _built.get(type(strategy), ()):
             if known.offer(objects):
                 return known
-    from stratofold.fold.run import run
+    from stratofold.fold.drive import driver_of
     from stratofold.kernel import cache
 
     key, source = _key(objects, target)
     if key in _refused:
         raise _refused[key]
     try:
-        file = cache.cached(key, lambda: compile_file(cast("FunctionType", run), objects, source, target, progress))
+        file = cache.cached(
+            key, lambda: compile_file(cast("FunctionType", driver_of(feed)), objects, source, target, progress)
+        )
     except Refused as refused:
         _refused[key] = refused
         raise
@@ -294,7 +297,7 @@ def compile_file(
 
 
 def freeze(
-    engine: object, strategy: object, feed: object, path: str | PathLike[str], *, target: str = "x86-64-v2"
+    engine: object, strategy: object, feed: "Feed", path: str | PathLike[str], *, target: str = "x86-64-v2"
 ) -> Path:
     """Write the kernel for these objects to a file that runs without a compiler on any machine of `target`."""
     kernel = build(engine, strategy, feed, target=target)

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from stratofold.market.frames import read
     from stratofold.market.instruments import ETF, Crypto, Equity, Future, Instrument, Perpetual
     from stratofold.market.sessions import Calendar, calendar, expand
+    from stratofold.market.tick_data import TickData
+    from stratofold.market.tick_frames import read_ticks
 
 __all__ = [
     "ETF", "Actions", "Calendar", "Crypto", "Equity", "Future", "Instrument", "MarketData", "Perpetual", "Rates",
-    "Statuses", "calendar", "expand", "read",
+    "Statuses", "TickData", "calendar", "expand", "read", "read_ticks",
 ]  # fmt: skip
 
 _HOMES = {
@@ -27,6 +29,8 @@ _HOMES = {
     "frames": ("read",),
     "instruments": ("ETF", "Crypto", "Equity", "Future", "Instrument", "Perpetual"),
     "sessions": ("Calendar", "calendar", "expand"),
+    "tick_data": ("TickData",),
+    "tick_frames": ("read_ticks",),
 }
 
 

@@ -86,11 +86,12 @@ def read(
     Raises Setup for anything that is wrong with the data (docs: the data door).
     """
     wanted = (symbols,) if isinstance(symbols, str) else None if symbols is None else tuple(symbols)
-    if isinstance(data, MarketData):
+    if isinstance(data, MarketData) or type(data).__name__ == "TickData":
         _nothing_else(
             instruments=instruments, actions=actions, rates=rates, statuses=statuses, span=span, timezone=timezone
         )
-        return data.subset(wanted, start, end)
+        read_before: MarketData = data.subset(wanted, start, end)
+        return read_before
     if _is_catalogue(data):
         _nothing_else(
             instruments=instruments, actions=actions, rates=rates, statuses=statuses, span=span, timezone=timezone

@@ -45,6 +45,7 @@ def backtest(
     equity_curve: bool = False,
     grace_seconds: float = 0.0,
     base: str = "USD",
+    queue: str = "back",
     artifacts: Mapping[str, object] | None = None,
     progress: Any = None,
     **parameters: Any,
@@ -56,7 +57,8 @@ def backtest(
     Without `limits` the run is unlimited, without `fees` and `slippage` free of costs, and the result says so first.
     `volume_cap` is the fraction of a bar's volume that fills may take; `borrow_rate` a year on shorts; `risk_free` a
     yearly rate, or yearly rates by date; `latency` from decision to venue; `equity_curve` keeps the equity of every
-    bar; `kernel` is the path of a frozen kernel for `execution="frozen"`; `artifacts` are models by name.
+    bar; `kernel` is the path of a frozen kernel for `execution="frozen"`; `artifacts` are models by name; `queue`
+    is the queue model of depth ("through", "back", "proportional", "squared" or "front").
     Everything else is a parameter of the strategy.
 
     Raises Setup for what the user can mend, and the strategy's own exception, with its place, symbol and time.
@@ -74,6 +76,7 @@ def backtest(
         equity_curve=equity_curve,
         grace_seconds=grace_seconds,
         base=base,
+        queue=queue,
         artifacts=artifacts or {},
     )
     from stratofold.market.frames import read

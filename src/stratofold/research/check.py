@@ -12,8 +12,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from stratofold.errors import Setup
+from stratofold.fold.drive import driver_of
 from stratofold.fold.run import CROWDED
-from stratofold.fold.run import run as fold_run
 from stratofold.fold.state import restore, save
 from stratofold.instance import build_strategy
 from stratofold.research.backtest import check_cash, check_strategy
@@ -156,7 +156,8 @@ class Case:
 
 def advance(run: Run, stop: int) -> None:
     """Hear events up to number `stop`."""
-    while fold_run(run.engine, run.strategy, run.feed, stop) == CROWDED:
+    hear = driver_of(run.feed)
+    while hear(run.engine, run.strategy, run.feed, stop) == CROWDED:
         run.engine.logs.make_room()
 
 

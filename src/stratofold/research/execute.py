@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Error, Setup
 from stratofold.fold.book import Book
+from stratofold.fold.drive import driver_of
 from stratofold.fold.order import OrderError
 from stratofold.fold.run import CROWDED, finish_run
-from stratofold.fold.run import run as fold_run
 from stratofold.research.flat.program import flat
 from stratofold.research.plain import plain, plain_feed, plain_sessions, plain_state
 from stratofold.research.seats import Seat
@@ -178,7 +178,7 @@ def carry(
             program.restore()
             program.run(heard)
             program.unpack()
-            fold_run(engine, strategy, plain(feed, lists=False), heard + 1)
+            driver_of(feed)(engine, strategy, plain(feed, lists=False), heard + 1)
         try:
             program.restore()
         except Changed:  # a number that machine code cannot hold: the rest is Python's
@@ -190,7 +190,9 @@ def rest(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> None:
     """Hear what is left interpreted: flat where that is worth its while."""
     columns = plain(feed)
     with plain_state(engine, strategy):
-        hear = flat(engine, strategy, columns, stop - engine.done) or partial(fold_run, engine, strategy, columns)
+        hear = flat(engine, strategy, columns, stop - engine.done) or partial(
+            driver_of(columns), engine, strategy, columns
+        )
         while hear(stop) == CROWDED:
             engine.logs.make_room()
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from stratofold.fold.indicators.window import WindowTotal
+from stratofold.fold.state import fields
 from stratofold.research.flat.kinds import names_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,23 @@ if TYPE_CHECKING:
     from stratofold.market.data import MarketData
     from stratofold.market.sessions import Calendar
 
-_COLUMNS = ("time", "symbol", "open", "high", "low", "close", "volume")
+_COLUMNS = (
+    "time",
+    "symbol",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "kind",
+    "side",
+    "level",
+    "flags",
+    "price",
+    "size",
+    "ask",
+    "ask_size",
+)
 _TABLE = ("opens", "closes", "days", "weekdays", "months")
 _LIST_MAX = 2_000_000  # bars: beyond, lists would take more memory than they save time
 _KEPT_MAX = 10_000  # bars: so short a feed is kept as lists for the next run
@@ -37,7 +54,7 @@ _tables: WeakKeyDictionary[Calendar, list[list[int]]] = WeakKeyDictionary()
 def plain(feed: Feed, *, lists: bool = True) -> Feed:
     """The feed with columns of plain Python numbers."""
     out = type(feed)()
-    for name in feed.__slots__:
+    for name in fields(feed):
         column = getattr(feed, name)
         if name in _COLUMNS and hasattr(column, "tolist"):
             column = column.tolist() if lists and len(column) <= _LIST_MAX else memoryview(column)
@@ -85,7 +102,7 @@ def plain_state(engine: Engine, strategy: Strategy) -> Iterator[None]:
 
 def _counters(engine: Engine, strategy: Strategy) -> Iterator[Any]:
     """The book, both ledgers, and the strategy's own windows."""
-    yield from (engine.book, engine.book.ledger, engine.venue.ledger)
+    yield from (engine.book, engine.book.ledger, engine.venue.ledger, *getattr(engine.book, "ladders", ()))
     for name in names_of(type(strategy)):
         value = getattr(strategy, name, None)
         yield from (each for each in (value if type(value) is list else (value,)) if isinstance(each, WindowTotal))

@@ -17,7 +17,7 @@ from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, TIMER
 from stratofold.fold.book import Book
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.desk import Costs
-from stratofold.fold.engine import Engine, Feed
+from stratofold.fold.engine import HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE, Engine, Feed
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import Logs
 from stratofold.fold.risk import Limits, Risk, Unlimited
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stratofold.market.data import MarketData
     from stratofold.market.sessions import Calendar
 
+_OF_TICKS = HEARS_QUOTE | HEARS_TRADE | HEARS_DEPTH
 _CAPACITY_MIN, _CAPACITY_MAX = 4, 64
 _LOG_ROWS = 256
 _BARS_A_ROW = 32  # a log that is long enough at once saves leaving machine code to lengthen it
@@ -56,6 +57,7 @@ class Options:
     equity_curve: bool = False
     grace_seconds: float = 0.0
     base: str = "USD"
+    queue: str = "back"
     artifacts: Mapping[str, object] = field(default_factory=dict)
     capacity: int = 0  # room in the tables of orders and messages; 0: by the number of symbols
     log_rows: int = _LOG_ROWS
@@ -85,10 +87,24 @@ def prepare(
     `wanted` names a kernel: an engine that it has run already serves again, if one is free (`seats`).
     """
     fold = build_strategy(strategy, data.symbols, parameters, options.artifacts)
+    _check_hooks(fold, data)
     feed = build_feed(data, strategy, options)
     seat = seats.take(data, wanted, feed, fold, options)
     engine = seat.engine if seat is not None else build_engine(fold, data, options)
     return Run(engine, fold, feed, len(feed.time) + len(feed.event_key), seat)
+
+
+def _check_hooks(fold: Strategy, data: Any) -> None:
+    """Raise Setup SF968 for hooks that these data never call: ticks call none of bars', bars none of ticks'."""
+    if is_ticks(data):
+        from stratofold.research.prepare_ticks import check_hooks
+
+        check_hooks(type(fold).__name__, hooks_of(fold), data)
+    elif (hears := hooks_of(fold)) and not hears & ~_OF_TICKS:
+        what = f"{type(fold).__name__} hears quotes, trades or depth, and these data are bars"
+        raise Setup(
+            "SF968", what, why="no hook of it would ever be called", fix="read ticks: stratofold.read_ticks(...)"
+        )
 
 
 def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
@@ -96,22 +112,42 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     currencies = _currencies(data, options.base)
     scales = array("d", [10.0 ** currency_decimals(name) for name in currencies])
     capacity = options.capacity or min(max(_CAPACITY_MIN, 2 * len(data.symbols)), _CAPACITY_MAX)
-    book = Book(Ledger(_contracts(data, currencies, options), scales, options.cash), capacity)
+    ledger, other = (Ledger(_contracts(data, currencies, options), scales, options.cash) for _ in range(2))
     costs = Costs(
         _fresh_fees(options.fees),
         options.slippage or Slippage(),
         _fresh_latency(options.latency),
         options.volume_cap,
     )
-    venue = Venue(Ledger(_contracts(data, currencies, options), scales, options.cash), costs, capacity)
     sessions = sessions_of(data.calendar)
-    tally = Tally(len(data.symbols), book.ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
+    tally = Tally(len(data.symbols), ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
     curve = len(data.time) if options.equity_curve else 0
     rows = len(data.calendar) * 8 // 7 + 8  # so many that it is never crowded
     logs = Logs(max(options.log_rows, len(data.time) // _BARS_A_ROW), rows, curve)
-    engine = Engine(book, Risk(_plain(options.limits), len(data.symbols)), venue, tally, sessions, logs, hooks_of(fold))
+    rest = (tally, sessions, logs, hooks_of(fold))
+    risk = Risk(_plain(options.limits), len(data.symbols))
+    if is_ticks(data):
+        return _tick_engine(data, options, (ledger, other), costs, capacity, risk, *rest)
+    engine = Engine(Book(ledger, capacity), risk, Venue(other, costs, capacity), *rest)
     engine.grace = int(options.grace_seconds * 1e9)
     return engine
+
+
+def is_ticks(data: object) -> bool:
+    """Whether these are ticks, not bars; asked without importing what ticks need."""
+    return type(data).__name__ == "TickData"
+
+
+def _tick_engine(
+    data: Any, options: Options, ledgers: tuple[Ledger, Ledger], costs: Costs, capacity: int, *rest: Any
+) -> Engine:
+    """An engine on ticks."""
+    from stratofold.fold.ticks.engine import TickEngine
+    from stratofold.research.prepare_ticks import tick_book, tick_venue
+
+    risk, *others = rest
+    book = tick_book(ledgers[0], data, capacity)
+    return TickEngine(book, risk, tick_venue(ledgers[1], costs, options.queue, capacity), *others)
 
 
 def _plain(limits: Limits | None) -> Limits:
@@ -199,10 +235,7 @@ def build_feed(data: MarketData, strategy: type[Strategy], options: Options) -> 
 
 def _new_feed(data: MarketData, strategy: type[Strategy], options: Options) -> Feed:
     """The columns of the bars as they are, and every sparse event in its place."""
-    feed = Feed()
-    feed.time, feed.symbol = data.time, data.symbol  # type: ignore[assignment]  # NumPy columns serve as arrays
-    feed.open, feed.high, feed.low = data.open, data.high, data.low  # type: ignore[assignment]
-    feed.close, feed.volume = data.close, data.volume  # type: ignore[assignment]
+    feed = _tick_rows(data) if is_ticks(data) else _bar_rows(data)
     feed.span = data.span_ns
     rows = sorted(_sparse(data, strategy, options))
     for time, rank, symbol, _, kind, currency, value in rows:
@@ -213,6 +246,25 @@ def _new_feed(data: MarketData, strategy: type[Strategy], options: Options) -> F
         feed.event_symbol.append(symbol)
         feed.event_currency.append(currency)
         feed.event_value.append(value)
+    return feed
+
+
+def _bar_rows(data: MarketData) -> Feed:
+    """The columns of bars."""
+    feed = Feed()
+    feed.time, feed.symbol = data.time, data.symbol  # type: ignore[assignment]  # NumPy columns serve as arrays
+    feed.open, feed.high, feed.low = data.open, data.high, data.low  # type: ignore[assignment]
+    feed.close, feed.volume = data.close, data.volume  # type: ignore[assignment]
+    return feed
+
+
+def _tick_rows(data: Any) -> Feed:
+    """The columns of ticks."""
+    from stratofold.fold.ticks.engine import TickFeed
+    from stratofold.research.prepare_ticks import fill_rows
+
+    feed = TickFeed()
+    fill_rows(feed, data)
     return feed
 
 

@@ -98,7 +98,7 @@ def _key(wanted: Hashable, strategy: Strategy, options: Options) -> Hashable:
         _numbers(options.latency, Latency),
     )
     assumed = (
-        options.cash, options.volume_cap, options.borrow_rate, options.risk_free, options.grace_seconds, options.base,
+        options.cash, options.volume_cap, options.borrow_rate, options.risk_free, options.grace_seconds, options.base, options.queue,
         options.capacity, options.log_rows,
     )  # fmt: skip
     return (wanted, type(strategy), costs, assumed)

@@ -15,6 +15,7 @@ from operator import attrgetter, itemgetter
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from stratofold.fold.engine import Feed
 from stratofold.fold.strategy import Strategy
 from stratofold.research.flat import calls
 from stratofold.research.flat.habits import Habits, habits_of
@@ -25,7 +26,7 @@ from stratofold.research.flat.writing import Constants, written
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from stratofold.fold.engine import Engine, Feed
+    from stratofold.fold.engine import Engine
     from stratofold.research.flat.writer import Writer
 
 # Events: what comes before them costs about what it saves on so many.
@@ -41,7 +42,7 @@ def flat(engine: Engine, strategy: Strategy, feed: Feed, events: int) -> Callabl
 
     `events` is how many there are.
     """
-    if events < _FEW:
+    if events < _FEW or type(feed) is not Feed:
         return None
     _heard[type(strategy)] += events
     if _heard[type(strategy)] < _WORTH_A_HOOK:
