@@ -229,10 +229,10 @@ def _framed(data: Any, symbol: str | None, source: str) -> Iterator[Table]:
     elif _has(data, "keys") and not _has(data, "columns"):
         yield ArrayTable(data, source, symbol)
     else:
-        yield PolarsTable(_as_polars(data, source), source, symbol)
+        yield PolarsTable(as_polars(data, source), source, symbol)
 
 
-def _as_polars(data: Any, source: str) -> Any:
+def as_polars(data: Any, source: str) -> Any:
     """Arrow tables without a copy; lazy frames and other libraries through narwhals."""
     import narwhals
     import polars as pl

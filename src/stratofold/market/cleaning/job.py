@@ -1,0 +1,113 @@
+"""Cleaning as a job: a file comes in, four files go out beside each other, and the file itself is left as it is.
+
+What comes in: the path of a file, or a folder into which files are dropped.
+What goes out: `NAME.clean.parquet`, `NAME.changes.parquet`, `NAME.report.json` and `NAME.report.html`.
+Why it is shaped so: the clean table is written last, under its name by one rename, so whoever sees it sees all of it; a job
+that was killed has left nothing that looks finished, and doing it again gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from stratofold.errors import Setup, Stop
+from stratofold.market.cleaning.change import SOURCE_ROW, Cleaned, clean, undo
+from stratofold.market.cleaning.page import page
+from stratofold.market.files import READABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stratofold.market.cleaning.report import Report
+
+CLEAN, CHANGES = ".clean.parquet", ".changes.parquet"
+_OURS = (CLEAN, CHANGES, ".report.json", ".report.html")
+
+
+class Done(NamedTuple):
+    """A file that was cleaned."""
+
+    source: Path
+    clean: Path
+    changes: Path
+    report: Report
+    changed: int
+
+
+def clean_file(source: Path, folder: Path, report: Report) -> Done:
+    """Write what cleaning makes of a file; raises Stop SF946 when the disk does not take it, and nothing looks finished."""
+    cleaned = clean(report)
+    stem = stem_of(source)
+    texts = {
+        ".report.json": json.dumps(report.as_dict(), indent=1, default=str).encode(),
+        ".report.html": page(report).encode(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending, text in texts.items():
+            _put(folder / f"{stem}{ending}", text)
+        for ending, table in ((CHANGES, cleaned.changes), (CLEAN, cleaned.table)):
+            _put(folder / f"{stem}{ending}", table)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise Stop(
+            "SF946",
+            "the clean file could not be written",
+            place=str(folder),
+            why=str(error),
+            fix="make room, then run it again",
+        ) from error
+    return Done(source, folder / f"{stem}{CLEAN}", folder / f"{stem}{CHANGES}", report, len(cleaned.changes))
+
+
+def undo_file(clean_path: Path, changes_path: Path, target: Path) -> int:
+    """Write the source again out of a clean file and its changes; returns its rows.  Raises Setup for other files."""
+    tables = []
+    for path in (clean_path, changes_path):
+        try:
+            tables.append(pl.read_parquet(path))
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise Setup("SF945", "not a file that cleaning wrote", place=str(path), why=str(error)) from error
+        if SOURCE_ROW not in tables[-1].columns:
+            raise Setup(
+                "SF945", "not a file that cleaning wrote", place=str(path), why=f"it has no column {SOURCE_ROW}",
+                fix=f"give NAME{CLEAN} and the NAME{CHANGES} beside it",
+            )  # fmt: skip
+    source = undo(Cleaned(*tables))
+    _put(target, source)
+    return len(source)
+
+
+def dropped(folder: Path, sizes: dict[Path, int]) -> Iterator[Path]:
+    """Files in a folder that are not cleaned yet and no longer grow; `sizes` remembers them from look to look."""
+    for path in sorted(folder.iterdir()):
+        name = path.name.lower()
+        if not name.endswith(READABLE) or name.endswith(_OURS) or (folder / f"{stem_of(path)}{CLEAN}").exists():
+            continue
+        size = path.stat().st_size
+        if sizes.get(path) == size:
+            yield path
+        sizes[path] = size
+
+
+def stem_of(path: Path) -> str:
+    """A file's name without the ending that says what it is."""
+    ending = next((one for one in READABLE if path.name.lower().endswith(one)), "")
+    return path.name[: len(path.name) - len(ending)]
+
+
+def _put(path: Path, content: bytes | pl.DataFrame) -> None:
+    """Write a file aside, then give it its name."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if isinstance(content, bytes):
+            aside.write_bytes(content)
+        else:
+            content.write_parquet(aside, compression="zstd")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
