@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from stratofold.adapters.brokers.alpaca import AlpacaBroker
 from stratofold.adapters.brokers.alpaca_access import Access
+from stratofold.adapters.clock import StandingClock
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.feeds.alpaca import AlpacaFeed
@@ -17,7 +18,7 @@ from stratofold.exchange.core import Exchange, Rules
 from stratofold.exchange.desk import Terms
 from stratofold.fold.risk import Limits, Unlimited
 from stratofold.live.desk import open_desk
-from stratofold.live.lockstep import SteppedClock, run_in_step
+from stratofold.live.lockstep import run_in_step
 from stratofold.live.manifest import Manifest, code_hash, instrument_rows
 from stratofold.live.open import open_book
 from stratofold.live.run import Pace, Runner
@@ -92,7 +93,7 @@ class Paper:
         account = next(iter(self.exchange.accounts.values()))
         self.access = Access(account.key_id, account.secret_key, trading_url="http://x", data_url="http://x")
         self.http = InProcessHttp(self.exchange)
-        self.clock = SteppedClock(0)
+        self.clock = StandingClock(0)
         self.stepper = ExchangeStepper(self.access, self.http)
         self.broker = AlpacaBroker(self.access, self.http, None, self.clock, Random(1), requests_per_minute=0)
         self.feed = AlpacaFeed(

@@ -8,9 +8,9 @@ import base64
 import json
 from uuid import uuid4
 
-from stratofold.adapters.aws.clock import StandingClock
 from stratofold.adapters.aws.journal import Journal
 from stratofold.adapters.aws.table import definition
+from stratofold.adapters.clock import StandingClock
 from stratofold.adapters.embedded.artifacts import Artifacts
 from stratofold.cloud.functions import decide, deliver, ingest, reconcile, watch
 from stratofold.cloud.market import line_of, rank_of, tick_of

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 import stratofold
-from stratofold.adapters.embedded.clock import Clock
+from stratofold.adapters.clock import Clock
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.cloud.feeder import Feeder, is_open
 from stratofold.events import Bar

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from stratofold.adapters import ports
-from stratofold.adapters.embedded.clock import Clock
+from stratofold.adapters.clock import Clock
 from stratofold.adapters.embedded.tasks import Tasks
 
 

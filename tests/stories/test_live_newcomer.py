@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from stratofold.adapters.embedded.clock import Clock
+from stratofold.adapters.clock import Clock
 from stratofold.adapters.embedded.schema import VERSION
 from stratofold.cli.app import run
 from stratofold.cli.running import _asked

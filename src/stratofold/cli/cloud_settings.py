@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from stratofold.adapters.ports import Artifacts, Head, Journal
     from stratofold.cloud.stack import Stack
 
-StackName = Annotated[str | None, typer.Option("--stack", help="Which stack; default: [cloud] stack, else stratofold.")]
+StackName = Annotated[
+    str | None, typer.Option("--stack", help="Which stack; default: cloud.stack of the configuration, else stratofold.")
+]
 Region = Annotated[
-    str | None, typer.Option("--region", help="Which AWS region; default: [cloud] region, else AWS's own.")
+    str | None,
+    typer.Option("--region", help="Which AWS region; default: cloud.region of the configuration, else AWS's own."),
 ]
 Cloud = Annotated[bool, typer.Option("--cloud", help="The book in the cloud, not this folder's.")]
 OWN_KEYS = ("stack", "region")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stratofold.cloud.cost import Line, Workload
-    from stratofold.cloud.deploy import Plan
+    from stratofold.cloud.deploy import Plan, Wanted
     from stratofold.cloud.package import Package
     from stratofold.cloud.stack import Change, Stack, State
 
@@ -25,7 +25,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 @verb
 def deploy(
     strategy: Annotated[
-        str | None, typer.Argument(help="strategy.py:Class; default: what the stack runs, or [backtest] strategy.")
+        str | None,
+        typer.Argument(
+            help="strategy.py:Class; default: what the stack runs, or backtest.strategy of the configuration."
+        ),
     ] = None,
     *,
     stack: StackName = None,
@@ -53,7 +56,7 @@ def deploy(
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Put a strategy onto AWS: shows what would change and what it costs a month, then asks."""
-    from stratofold.cloud.deploy import Wanted, carry_out, forget, prepare
+    from stratofold.cloud.deploy import Wanted
 
     section = cloud_section(config)
     parameters = parameters_of(section, set_ or [])
@@ -75,6 +78,13 @@ def deploy(
         quickly(place, wanted.strategy, wanted.extra, json=json)
         record_changes(place, changed, wanted.strategy, state)
         return
+    fully(place, wanted, changed, state, yes=yes, json=json)
+
+
+def fully(place: Stack, wanted: Wanted, changed: Sequence[str], state: str, *, yes: bool, json: bool) -> None:
+    """Show what would change, ask, and do it; books that get other code go on with what becomes of their `state`."""
+    from stratofold.cloud.deploy import carry_out, forget, prepare
+
     with working(f"building the package and asking AWS what {place.name} would become"):
         plan = prepare(place, wanted)
     if not json:

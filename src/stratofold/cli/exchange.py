@@ -94,7 +94,7 @@ def _feed(follow: str, made: Any, seed: int) -> Any:
     from random import Random
 
     from stratofold.adapters.brokers.alpaca_access import Access
-    from stratofold.adapters.embedded.clock import Clock
+    from stratofold.adapters.clock import Clock
     from stratofold.adapters.feeds.alpaca import AlpacaFeed
     from stratofold.adapters.network.client import Network
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from stratofold.adapters.clock import StandingClock
 from stratofold.adapters.ports import NoAnswer
 from stratofold.errors import Retry, Setup
-from stratofold.live.lockstep import SteppedClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +126,7 @@ async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:
     now = (await stepper.now()).time
     steps = ready["speed"] == "step"
     speed = 1.0 if steps else _speed(ready["speed"])
-    clock: Clock = SteppedClock(now) if steps else PacedClock(now, speed)
+    clock: Clock = StandingClock(now) if steps else PacedClock(now, speed)
     made = _alpaca(access, network, clock, span, requests_per_minute=0, days_from_stream=True)
     made.speed = speed
     made.account = f"paper{ready['key_id'][-6:]}"
@@ -137,7 +137,7 @@ async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:
 def alpaca_venue(home: Home, keys: str, span: str, *, live: bool) -> Venue:
     """Alpaca with the keys kept as `KEYS-key-id` and `KEYS-secret-key`: its paper account, or the one with real money."""
     from stratofold.adapters.brokers.alpaca_access import LIVE_STREAM_URL, LIVE_TRADING_URL, Access
-    from stratofold.adapters.embedded.clock import Clock
+    from stratofold.adapters.clock import Clock
     from stratofold.adapters.network.client import Network
 
     secrets = home.secrets()

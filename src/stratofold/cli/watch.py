@@ -38,7 +38,7 @@ def watch(
 
 async def _watch(watchman: "Watchman", every: float, *, json: bool) -> None:
     """Look again and again."""
-    from stratofold.adapters.embedded.clock import Clock
+    from stratofold.adapters.clock import Clock
 
     clock, stopped = Clock(), asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -12,7 +12,7 @@ import time
 from random import random
 from typing import TYPE_CHECKING, NamedTuple
 
-from stratofold.adapters.aws.clock import StandingClock
+from stratofold.adapters.clock import StandingClock
 from stratofold.cloud.market import line_told
 from stratofold.cloud.place import say
 from stratofold.cloud.seat import SNAPSHOT_STEPS, LateError, Seat, take_seat

@@ -14,7 +14,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from stratofold.adapters.aws.clock import Clock
+from stratofold.adapters.clock import Clock
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:

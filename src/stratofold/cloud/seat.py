@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.aws.clock import StandingClock
+from stratofold.adapters.clock import StandingClock
 from stratofold.cloud.market import identity_of, rank_of
 from stratofold.errors import Retry, Stop
 from stratofold.events import Bar

@@ -12,7 +12,7 @@ from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.aws.clock import StandingClock
+from stratofold.adapters.clock import StandingClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

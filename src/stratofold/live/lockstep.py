@@ -16,30 +16,12 @@ from stratofold.live.reconcile import poll
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stratofold.adapters.clock import StandingClock
     from stratofold.adapters.ports import Released, Stepper
     from stratofold.live.run import Runner
 
 
-class SteppedClock:
-    """The exchange's time; nothing waits."""
-
-    def __init__(self, time: int) -> None:
-        """It is `time` (ns UTC)."""
-        self.time = time
-
-    def now(self) -> int:
-        """See `ports.Clock`."""
-        return self.time
-
-    def monotonic(self) -> int:
-        """See `ports.Clock`."""
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        """See `ports.Clock`: the time goes on when the exchange says so."""
-
-
-async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, progress: Callable[[int], None]) -> int:
+async def run_in_step(runner: Runner, stepper: Stepper, clock: StandingClock, progress: Callable[[int], None]) -> int:
     """Run until the exchange has nothing left; returns how many events it released."""
     runner.ingest.keeps_time = False
     released = await stepper.now()
@@ -61,7 +43,7 @@ async def run_in_step(runner: Runner, stepper: Stepper, clock: SteppedClock, pro
     return count
 
 
-async def _hear_timers(runner: Runner, stepper: Stepper, clock: SteppedClock, released: Released) -> Released:
+async def _hear_timers(runner: Runner, stepper: Stepper, clock: StandingClock, released: Released) -> Released:
     """The timers that are due before the exchange goes on; what they want is sent at their time.  Where it stands then."""
     while (timer := runner.timers.next(runner.desk.fold)) is not None:
         if timer.time >= released.next if released.next is not None else timer.time > released.time:

@@ -272,7 +272,8 @@ def test_the_installed_command(folder):
     assert "Traceback" not in wrong.stderr
 
 
-def test_every_verb_takes_json_and_debug():
+def commands():
+    """Every command of the program."""
     import typer
 
     from stratofold.cli.app import app
@@ -281,5 +282,20 @@ def test_every_verb_takes_json_and_debug():
         for command in group.commands.values():
             yield from leaves(command) if hasattr(command, "commands") else [command]
 
-    for command in leaves(typer.main.get_command(app)):
+    return list(leaves(typer.main.get_command(app)))
+
+
+def test_every_verb_takes_json_and_debug():
+    for command in commands():
         assert {"--json", "--debug"} <= {name for one in command.params for name in one.opts}
+
+
+def test_no_word_of_a_help_is_taken_for_markup():
+    """`[cloud] stack` would be shown as ` stack`."""
+    from rich.markup import render
+
+    texts = [
+        text for command in commands() for text in (command.help, *(getattr(one, "help", "") for one in command.params))
+    ]
+    assert len(texts) > 200
+    assert [text for text in texts if text and render(text).plain != text] == []

@@ -1,6 +1,7 @@
-"""The clocks of a function: the machine's, and one that stands where it was put.
+"""The clocks: the machine's, and one that stands where it was put.
 
-What comes in: nothing, or a time.  What goes out: `ports.Clock`.
+What comes in: nothing, or a time.  What goes out: `ports.Clock`, the same under every part of the live path, on a laptop and
+in a function, so that the simulation can put its own in its place.
 Why it is shaped so: a function that only reads the time must not pay for loading asyncio.
 """
 
@@ -13,7 +14,7 @@ class Clock:
     """See `ports.Clock`."""
 
     def now(self) -> int:
-        """See `ports.Clock`: the time service of the platform keeps it."""
+        """See `ports.Clock`: the operating system's time, which a service of its own keeps right."""
         return time.time_ns()
 
     def monotonic(self) -> int:
@@ -21,14 +22,14 @@ class Clock:
         return time.monotonic_ns()
 
     async def sleep(self, seconds: float) -> None:
-        """See `ports.Clock`."""
+        """See `ports.Clock`; no time at all lets others run."""
         import asyncio
 
         await asyncio.sleep(max(seconds, 0.0))
 
 
 class StandingClock:
-    """The time of a replay: it goes on when somebody has heard or asked what time it is there."""
+    """The time of a replay, or of an exchange in lock-step: it goes on when somebody has heard or asked what time it is there."""
 
     def __init__(self, time_ns: int = 0) -> None:
         """It is `time_ns` (ns UTC)."""
