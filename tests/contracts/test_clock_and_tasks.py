@@ -112,3 +112,75 @@ def test_an_error_in_the_body_comes_out_as_it_is():
 
     with pytest.raises(ValueError, match="body"):
         asyncio.run(fail())
+
+
+def test_what_is_begun_has_made_its_first_steps():
+    told = []
+
+    async def work(gate):
+        told.append("first")
+        told.append(await gate)
+        await asyncio.sleep(0)
+        told.append("last")
+
+    async def begin():
+        async with Tasks() as tasks:
+            gate = asyncio.get_running_loop().create_future()
+            tasks.begin("work", work(gate))
+            told.append("begun")
+            gate.set_result("answered")
+            while told[-1] != "last":
+                await asyncio.sleep(0)
+
+    asyncio.run(begin())
+    assert told == ["first", "begun", "answered", "last"]
+
+
+def test_what_is_begun_may_have_nothing_to_wait_for():
+    told = []
+
+    async def work():
+        told.append("done")
+
+    async def begin():
+        async with Tasks() as tasks:
+            tasks.begin("work", work())
+
+    asyncio.run(begin())
+    assert told == ["done"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_is_begun_fails_for_all(waits):
+    async def work():
+        if waits:
+            await asyncio.sleep(0)
+        raise KeyError("mine")
+
+    async def begin():
+        async with Tasks() as tasks:
+            tasks.begin("work", work())
+            await asyncio.sleep(60)
+
+    with pytest.raises(KeyError, match="mine"):
+        asyncio.run(begin())
+
+
+def test_what_is_begun_is_ended_with_the_others():
+    ended = []
+
+    async def work():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("work")
+
+    async def begin(turns):
+        async with Tasks() as tasks:
+            tasks.begin("work", work())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    for turns in (0, 1, 3):
+        asyncio.run(begin(turns))
+    assert ended == ["work"] * 3

@@ -126,6 +126,11 @@ class Process:
         self.world.works.append(work)
         self.world.at(self.world.now, self._step, _Task(name, work), None)
 
+    def begin(self, name, work):
+        self._step(_Task(name, work), None)
+        if not self.alive:
+            raise Crash  # it died of what it did first, and with it whoever began it
+
     def signal(self):
         return Signal(self)
 

@@ -288,6 +288,12 @@ class Tasks(Protocol):
     def spawn(self, name: str, work: Coroutine[object, object, None]) -> None:
         """Run a coroutine beside the others; what it raises ends the whole group."""
 
+    def begin(self, name: str, work: Coroutine[object, object, None]) -> None:
+        """As `spawn`, but what it does before its first wait is done before this returns, and raised here.
+
+        Until then it is no task of its own: it must not ask which one it is.
+        """
+
     def signal(self) -> Signal:
         """A fresh signal."""
 

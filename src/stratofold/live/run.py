@@ -231,10 +231,11 @@ class Runner:
                     self._poisoned(error)
                 raise
             heard, left = batch[: decided.count], batch[decided.count :]
-            self.watcher.decided(heard, decided, self.clock.monotonic() - began)
+            taken = self.clock.monotonic() - began
+            self._deliver(decided.messages)
+            self.watcher.decided(heard, decided, taken)
             hold_broken(self.desk, decided.steps, self.clock.now())
             hold_spared(self.desk, heard, self.clock.now())
-            self._deliver(decided.messages)
             if answers:  # what they say and is left was put into the inbox
                 answers, left = (), [one for one in left if one.offer is None]
             batch = self.ingest.decided(decided.count, left, sends=bool(decided.messages))
@@ -246,7 +247,7 @@ class Runner:
     # Deliver.
 
     def _deliver(self, messages: Sequence[Message]) -> None:
-        """Hand messages to the lane of their symbol."""
+        """Hand messages to the lane of their symbol; the first of a lane that was empty leaves before this returns."""
         for message in messages:
             if message.state not in (CLAIMED, DROPPED):
                 continue
@@ -255,7 +256,7 @@ class Runner:
             lane.append(message)
             if len(lane) == 1:
                 self.busy_lanes += 1
-                self.tasks.spawn(f"deliver {name}", self._work(lane))
+                self.tasks.begin(f"deliver {name}", self._work(lane))
 
     async def _work(self, lane: deque[Message]) -> None:
         """Send a lane's messages, one after another; what has waited is looked at again, its claim is no news any more."""

@@ -8,10 +8,11 @@ and leaving the group raises what it raised, not a group of exceptions around it
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from types import coroutine
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Generator
     from types import TracebackType
 
 
@@ -84,9 +85,32 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    def begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """See `ports.Tasks`: a task of its own costs as much as what it does before its first wait, so it comes after."""
+        try:
+            waited_for = work.send(None)
+        except StopIteration:
+            return
+        self.spawn(name, _rest(work, waited_for))
+
     def signal(self) -> Signal:
         """See `ports.Tasks`."""
         return Signal()
+
+
+@coroutine
+def _rest(work: Coroutine[Any, Any, None], waited_for: Any) -> Generator[Any, Any, None]:
+    """What is left of a coroutine that waits for something already."""
+    while True:
+        got, error = None, None
+        try:
+            got = yield waited_for
+        except BaseException as raised:  # noqa: BLE001  it is the coroutine's to handle
+            error = raised
+        try:
+            waited_for = work.send(got) if error is None else work.throw(error)
+        except StopIteration:
+            return
 
 
 def _first(error: BaseException) -> BaseException:

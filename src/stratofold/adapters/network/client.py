@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from stratofold.adapters.network import websocket
 from stratofold.adapters.network.http import Address, AnswerReader, Broken, address_of, request_bytes
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
     from types import TracebackType
+
+Done = TypeVar("Done")
 
 KEEP_SECONDS = 30.0  # shorter than servers keep a connection, so that a dead one is seldom picked
 KEPT_MAX = 8
@@ -110,15 +112,17 @@ class Network:
         """A fresh connection; raises NoAnswer, and nothing was sent."""
         loop = asyncio.get_running_loop()
         limit = min(CONNECT_SECONDS, timeout_seconds)
+        opening = loop.create_task(
+            loop.create_connection(
+                Exchange,
+                address.host,
+                address.port,
+                ssl=self._context() if address.secure else None,
+                happy_eyeballs_delay=0.25,
+            )
+        )
         try:
-            async with asyncio.timeout(limit):
-                _, connection = await loop.create_connection(
-                    Exchange,
-                    address.host,
-                    address.port,
-                    ssl=self._context() if address.secure else None,
-                    happy_eyeballs_delay=0.25,
-                )
+            _, connection = await _within(limit, opening)
         except TimeoutError as error:
             raise NoAnswer(f"no connection to {address.authority} within {limit:g} s", sent=False) from error
         except (OSError, ValueError) as error:
@@ -152,6 +156,20 @@ class Network:
     ) -> None:
         """Close every connection."""
         await self.close()
+
+
+async def _within(seconds: float, work: asyncio.Task[Done]) -> Done:
+    """What a task comes to; raises TimeoutError when it takes longer, and ends it then.
+
+    `asyncio.timeout` would end the task that it finds itself in, which need not be that of who asks (`Tasks.begin`).
+    """
+    try:
+        await asyncio.wait((work,), timeout=seconds)
+    finally:
+        work.cancel()
+    if work.cancelled() or not work.done():
+        raise TimeoutError
+    return work.result()
 
 
 class Exchange(asyncio.Protocol):
