@@ -8,6 +8,11 @@ Why it is shaped so: a function that only reads the time must not pay for loadin
 from __future__ import annotations
 
 import time
+from types import coroutine
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
 class Clock:
@@ -44,4 +49,11 @@ class StandingClock:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
-        """See `ports.Clock`: nothing is waited for."""
+        """See `ports.Clock`: nothing is waited for, but others have their turn."""
+        await _turn_of_others()
+
+
+@coroutine
+def _turn_of_others() -> Generator[None, None, None]:
+    """Wait for nothing: whatever runs coroutines goes on with the next one."""
+    yield

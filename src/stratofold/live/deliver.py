@@ -46,7 +46,7 @@ async def deliver(journal: Journal, broker: Broker, clock: Clock, book: str, mes
 async def asked(journal: Journal, broker: Broker, clock: Clock, book: str, message: Message) -> Answer:
     """Send one claimed message, once; returns what came of it, which must be settled.  A dropped one is only reported."""
     if message.state == DROPPED:
-        return Answer(REJECTED, reason=message.answer)
+        return not_sent(message)
     if message.action != "cancel" and clock.now() >= message.expires_at:
         return Answer(REJECTED, reason="not sent: it expired while it waited")
     return await _ask(journal, broker, book, message)
@@ -64,6 +64,11 @@ def judged_again(journal: Journal, account: str, book: str, message: Message) ->
     else:
         return message
     return withdrawn(message, reason)
+
+
+def not_sent(message: Message) -> Answer:
+    """What a dropped message is told."""
+    return Answer(REJECTED, reason=message.answer)
 
 
 def withdrawn(message: Message, reason: str) -> Message:

@@ -9,13 +9,14 @@ events to the one that decides.  It knows no event loop: the same coroutines run
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
-from stratofold.errors import Retry
+from stratofold.errors import Error, Retry
 from stratofold.live.decide import Answered, PoisonedError, decide, is_snapshot_due, rest, settle_apart
-from stratofold.live.deliver import answer_entry, asked, judged_again, orphans, settlement, withdrawn
+from stratofold.live.deliver import answer_entry, asked, judged_again, not_sent, orphans, settlement, withdrawn
 from stratofold.live.desk import SNAPSHOT_STEPS
 from stratofold.live.hold import hold_again, hold_broken, hold_deaf, hold_spared
 from stratofold.live.ingest import Ingest
@@ -207,10 +208,13 @@ class Runner:
         """The answers that came, as they are written down."""
         now, answers = self.clock.now(), []
         while self.answers:
-            message, answer = self.answers.popleft()
-            entry = answer_entry(message, answer, self._stamp("deliver", now, answer.request_id))
-            answers.append(Answered(entry, settlement(message, answer, now)))
+            answers.append(self._written(*self.answers.popleft(), now))
         return answers
+
+    def _written(self, message: Message, answer: Answer, now: int) -> Answered:
+        """An answer with its record."""
+        entry = answer_entry(message, answer, self._stamp("deliver", now, answer.request_id))
+        return Answered(entry, settlement(message, answer, now))
 
     def _listen(self) -> None:
         """A stream of reports that was open and is not holds the book to reducing: a poll may tell of a fill too late."""
@@ -226,7 +230,7 @@ class Runner:
                 decided = decide(self.desk, batch, self.clock.now(), claim=self.ready, answers=answers)
             except Exception as error:
                 self.failure = error
-                settle_apart(self.desk, answers)
+                settle_apart(self.desk, [*answers, *self._unsent()])
                 if isinstance(error, PoisonedError):
                     self._poisoned(error)
                 raise
@@ -243,6 +247,20 @@ class Runner:
     def _poisoned(self, poisoned: PoisonedError) -> None:
         """Keep the evidence; the fold in memory is spoilt, so the run ends and a restart folds the records again."""
         poisoned.tries = bury(self.desk, poisoned, self.clock.now())
+
+    def _unsent(self) -> list[Answered]:
+        """The run ends: what waits in a lane behind another is answered for, so that it reserves nothing; cancels stay."""
+        manifest, now, answers = self.desk.manifest, self.clock.now(), []
+        for lane in self.lanes.values():
+            for message in list(lane)[1:]:
+                told = message
+                with suppress(Error):  # a journal that cannot be read has failed before
+                    told = judged_again(self.desk.journal, manifest.account, manifest.book, message)
+                told = withdrawn(told, "not sent: the run is ending")
+                if told.state == DROPPED:
+                    lane.remove(message)
+                    answers.append(self._written(told, not_sent(told), now))
+        return answers
 
     # Deliver.
 
@@ -266,19 +284,12 @@ class Runner:
             if waited:
                 message = judged_again(self.desk.journal, manifest.account, manifest.book, message)
             waited = True
-            if self.failure is not None:
-                message = withdrawn(message, "not sent: the run is ending")
             began = self.clock.monotonic()
             answer = await asked(self.desk.journal, self.broker, self.clock, manifest.book, message)
             self.watcher.answered(message, answer, self.clock.monotonic() - began)
             self.answers.append((message, answer))
             await self.clock.sleep(0.0)  # answers that come together are written down together
-            try:
-                self._turn()
-            except Exception:
-                if self.failure is None:
-                    raise
-                # It ends the run; what waits in a lane is first told that it is not sent, so that it reserves nothing.
+            self._turn()
             lane.popleft()
             self.wake.set()
         self.busy_lanes -= 1
