@@ -1,10 +1,11 @@
 """The verbs as functions, one trigger a test, on a table, a queue and a stream that are really there."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 
 import stratofold
 from stratofold.adapters.aws.answers import AwsError
@@ -275,7 +276,7 @@ class TestDeliver:
         stage, changes = ordered
         stage.call(deliver, {"Records": changes})
         (order,) = stage.journal.outbox("paper")
-        cancel = replace(order, key=f"{order.key}-c1", action="cancel", state="ready", answer="")
+        cancel = structs.replace(order, key=f"{order.key}-c1", action="cancel", state="ready", answer="")
         head = stage.journal.head("paper")
         stage.journal.append("paper", head.epoch, head.step, [Entry("decided", b"x", b"")], messages=[cancel])
         while stage.ask(stage.place.venue.now()) < cancel.expires_at:

@@ -5,11 +5,11 @@ import email
 import json
 import socket
 import time
-from dataclasses import replace
 from email import policy
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from stratofold.adapters import ports
 from stratofold.adapters.aws.answers import field
@@ -191,7 +191,7 @@ class TestTopic:
     def test_any_title_is_a_subject(self, server):
         topic, heard = self.topic(server)
         title = "Verlust überschritten:\n" + "x" * 200
-        assert Topics(server.client(), topic).tell(replace(ALERT, title=title)) == []
+        assert Topics(server.client(), topic).tell(structs.replace(ALERT, title=title)) == []
         (letter,) = heard()
         assert letter["Subject"] == ("Verlust ?berschritten: " + "x" * 200)[:99]
 

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import asdict, replace
 
 import pytest
+from msgspec import structs
 
 import stratofold
 from stratofold.adapters.embedded.tasks import Tasks
@@ -85,10 +86,12 @@ def test_a_control_that_a_crash_has_swallowed_is_written_at_the_next_start(fall)
     run, desk = book_of(fall, TIGHT)
     now = run.clock.time
     assert hold_again(desk, now) == []
-    run.journal.control("account", replace(standing_of(run.journal, "account", "book", "paper"), state=ACTIVE, time=1))
+    run.journal.control(
+        "account", structs.replace(standing_of(run.journal, "account", "book", "paper"), state=ACTIVE, time=1)
+    )
     assert [control.state for control in hold_again(desk, now)] == [REDUCING]
     run.journal.control(
-        "account", replace(standing_of(run.journal, "account", "book", "paper"), state=ACTIVE, time=now)
+        "account", structs.replace(standing_of(run.journal, "account", "book", "paper"), state=ACTIVE, time=now)
     )
     assert hold_again(desk, now) == []
 

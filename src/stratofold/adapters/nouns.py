@@ -1,13 +1,17 @@
 """The small records that cross the ports: what is written down, what is asked of a venue, what it says.
 
 What comes in: nothing; these are shapes.  What goes out: frozen records, the same for every adapter.
+Why it is shaped so: some twenty of them are made between an event and its order, and each process begins by making their
+classes; a `Struct` takes a fifteenth of a frozen dataclass's time for the one, and a hundredth for the other.
 Amounts are floats on their decimal grid; their text form is decimal (`wire.decimal`); times are ns UTC.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +23,7 @@ READY, CLAIMED, ACCEPTED, REJECTED, UNKNOWN, DROPPED = "ready", "claimed", "acce
 ACTIVE, REDUCING, HALTED = "active", "reducing", "halted"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A record before it is written: `body` is its decision part, `envelope` what else is known (contract 9)."""
 
     kind: str
@@ -39,8 +42,7 @@ class Record(NamedTuple):
     chain: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where a book stands: `sequence` and `chain` of its last record, `step` the events folded.
 
     `epoch` is its writer, and `holder` the name that writer gave when it took the book.
@@ -56,8 +58,7 @@ class Head:
     holder: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message for the venue: `key` is unique for ever; `action` is submit, cancel or replace.
 
     `client_id` names the order (contract 6).  `body` is the venue message in wire form.  `expires_at` (ns UTC) is when
@@ -83,8 +84,7 @@ class Message:
     strategy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """One thing in a book's inbox: (`source`, `identity`) is accepted once, for ever; `number` is its place."""
 
     number: int
@@ -93,8 +93,7 @@ class Offer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """An answer to a claimed message as it is written: the state it brings, its words, what it offers, what it renames."""
 
     key: str
@@ -104,8 +103,7 @@ class Settlement:
     marks: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(Struct, frozen=True):
     """What the operator or a breach says of a scope: account, book, strategy or symbol (`*`: everything)."""
 
     scope: str
@@ -128,8 +126,7 @@ class AccountLimits:
     self_match: bool = False  # whether opposite orders of two books may meet
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """What a person must hear: `key` is what makes two of them the same; `level` info, warning or critical."""
 
     key: str
@@ -140,8 +137,7 @@ class Alert:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """What a server answered."""
 
     status: int
@@ -159,8 +155,7 @@ class NoAnswer(Exception):
         self.sent = sent
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True):
     """What a venue can do; what it cannot is done by the fold, or refused."""
 
     dedupes_client_id: bool = False
@@ -177,8 +172,7 @@ class Capabilities:
     requests_per_minute: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class VenueReport:
+class VenueReport(Struct, frozen=True):
     """One fact a venue states of an order, before it has a handle: `identity` is the same on every channel that says it.
 
     `kind` is a name of `fold.lifecycle.REPORT_NAMES`; amounts are floats on their grid, NaN for not said.  `cumulative` is
@@ -202,8 +196,7 @@ class VenueReport:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VenueOrder:
+class VenueOrder(Struct, frozen=True):
     """An order as the venue shows it when asked; `state` is a name of `fold.lifecycle.STATE_NAMES`."""
 
     client_id: str
@@ -222,8 +215,7 @@ class VenueOrder:
     replaced_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
+class AccountState(Struct, frozen=True):
     """Money and positions as the venue shows them; positions are signed units and average prices by symbol."""
 
     account: str
@@ -235,8 +227,7 @@ class AccountState:
     blocked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came of one request: accepted, rejected (with the venue's code and text) or unknown."""
 
     state: str
@@ -246,8 +237,7 @@ class Answer:
     reports: tuple[VenueReport, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(Struct, frozen=True):
     """What a paper exchange in lock-step let go: its time, what comes next (None: nothing), updates of our orders.
 
     `symbol` is the one that the event was of, empty where it was none's.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec import structs
+
 from stratofold.adapters.nouns import ACCEPTED, CLAIMED, DROPPED, REJECTED, UNKNOWN, Head, Message
 from stratofold.errors import Bug, Error, Retry, Setup, Stop
 
@@ -48,11 +50,8 @@ def is_kept(step: int, newest: int) -> bool:
 
 
 def settled(message: Message, state: str, epoch: int, answer: str) -> Message:
-    """The same message in another state; written out, since `dataclasses.replace` costs thrice as much."""
-    return Message(
-        message.key, message.action, message.client_id, message.symbol, message.side, message.quantity, message.price,
-        message.exposure, message.reduces, message.expires_at, message.body, state, epoch, answer, message.strategy,
-    )  # fmt: skip
+    """The same message in another state."""
+    return structs.replace(message, state=state, epoch=epoch, answer=answer)
 
 
 def refuse(head: Head, epoch: int, step: int | None) -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import structs
 
 from stratofold.adapters.ports import Alert
 from stratofold.wire import pack
@@ -135,7 +137,9 @@ class Alerts:
         level = max(one.alert.level, condition.level, key=(INFO, WARNING, CRITICAL).index)
         facts: Mapping[str, str] = dict(condition.facts)
         louder, before = self._louder(one, level, now), one.alert.level
-        one.alert = replace(one.alert, level=louder, title=condition.title, text=condition.text, time=now, facts=facts)
+        one.alert = structs.replace(
+            one.alert, level=louder, title=condition.title, text=condition.text, time=now, facts=facts
+        )
         again = now - one.told >= self.habits.repeat_seconds * _SECOND_NS
         if one.momentary or one.acknowledged or not (again or louder != before):
             return []
@@ -158,7 +162,9 @@ class Alerts:
             return []
         seconds = (one.seen - one.since) // _SECOND_NS
         text = f"over after {seconds} s; it was: {one.alert.text}"
-        return self._queue(replace(one.alert, level=INFO, title=f"Over: {one.alert.title}", text=text, time=now), now)
+        return self._queue(
+            structs.replace(one.alert, level=INFO, title=f"Over: {one.alert.title}", text=text, time=now), now
+        )
 
     def _queue(self, alert: Alert, now: int) -> list[Alert]:
         """Put an alert on its way, or fold it into the storm's when too many different ones come at once."""
@@ -188,7 +194,9 @@ class Alerts:
 
 def owed(alerts: Alerts) -> str:
     """The alerts that have not reached everybody, as text that outlives the process."""
-    return json.dumps([[asdict(one.alert), one.only] for one in alerts.waiting.values()]) if alerts.waiting else ""
+    return (
+        json.dumps([[structs.asdict(one.alert), one.only] for one in alerts.waiting.values()]) if alerts.waiting else ""
+    )
 
 
 def take_over(alerts: Alerts, text: str, now: int) -> None:

@@ -9,8 +9,9 @@ refused the desk is thrown away, because it knows what is not written down.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
 
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Error
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from stratofold.live.outside import Sent
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """An event, and where it comes from: the number under which the inbox holds it (0: it is not there), or an answer.
 
     `offer` is what an answer says that is written down with the step that hears it, so that it never waits in the inbox.
@@ -43,16 +43,14 @@ class Heard:
     offer: Offer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """A venue's answer, to be written down with the next step: its record, and what the journal makes of it."""
 
     entry: Entry
     settlement: Settlement
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True):
     """What came of some events: how many were heard, the messages (claimed or dropped), and each one's step."""
 
     count: int
@@ -118,7 +116,7 @@ def _settled(answers: Sequence[Answered], heard: Sequence[Offer]) -> list[Settle
     settled = [answer.settlement for answer in answers]
     if not heard:
         return settled
-    return [replace(one, offers=[offer for offer in one.offers if offer not in heard]) for one in settled]
+    return [structs.replace(one, offers=[offer for offer in one.offers if offer not in heard]) for one in settled]
 
 
 def _views(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[str, dict[str, str] | None] | None:

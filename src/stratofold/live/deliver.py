@@ -7,9 +7,10 @@ Why it is shaped so: a request is made once.  What is not certainly an answer is
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import nan
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from stratofold.adapters.ports import (
     ACCEPTED,
@@ -75,7 +76,7 @@ def withdrawn(message: Message, reason: str) -> Message:
     """A claimed message that is not sent after all, and why; a cancel and what was dropped before stay as they are."""
     if message.state == DROPPED or message.action == "cancel":
         return message
-    return replace(message, state=DROPPED, answer=reason)
+    return structs.replace(message, state=DROPPED, answer=reason)
 
 
 async def _ask(journal: Journal, broker: Broker, book: str, message: Message) -> Answer:

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import hmac
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from stratofold.adapters.ports import Offer, VenueReport
 from stratofold.errors import Setup
@@ -196,7 +197,7 @@ def offers_of(said: Body, now: int) -> list[Offer]:
     """What a body offers to its book's inbox: a venue's fact, or a signal; neither happened later than it came."""
     if isinstance(said, FillBody):
         report = fill_report(said)
-        return [offer_of(replace(report, time=min(report.time, now)))]
+        return [offer_of(structs.replace(report, time=min(report.time, now)))]
     value, time = float(amount(said.value)), nanoseconds(said.time)
     return [Offer(0, "signal", f"{said.sender}:{said.id}", pack([said.series, said.symbol, value, time, now]))]
 

@@ -1,8 +1,7 @@
 """A book moves from the laptop's journal to the cloud's and back: the same records, one writer at any time."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from stratofold.adapters.aws import carry as in_cloud
 from stratofold.adapters.embedded import carry as at_home
@@ -66,7 +65,7 @@ def everything(side, book="B"):
     journal = side.journal
     head = journal.head(book)
     return {
-        "head": replace(head, epoch=0, holder=""),
+        "head": structs.replace(head, epoch=0, holder=""),
         "records": list(journal.records(book)),
         "messages": sorted(
             (one.key, one.state, one.answer, one.epoch, one.symbol, one.quantity, one.body)

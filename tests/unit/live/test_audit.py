@@ -1,9 +1,9 @@
 """`audit verify` finds any change, removal, insertion or reorder, in the rows and in the segments, and says where."""
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from stratofold.chain import GENESIS, link
 from stratofold.live import archive
@@ -201,7 +201,7 @@ def tampered(history, seed, how):
     if (rows, files) == (history[0], history[1]):
         return None  # two equal things were swapped
     if rows and how in (rewrite, renumber_removed):
-        head = replace(head, sequence=rows[-1].sequence, chain=rows[-1].chain)
+        head = structs.replace(head, sequence=rows[-1].sequence, chain=rows[-1].chain)
     return verify(rows, files, head)
 
 
@@ -243,7 +243,7 @@ def test_what_was_rewritten_from_end_to_end_is_found_by_an_anchor(history):
         changed[k] = made(chain, row.sequence, row, row.body)
         chain = changed[k].chain
     left = [*left[:4], *changed]
-    new_head = replace(head, chain=left[-1].chain)
+    new_head = structs.replace(head, chain=left[-1].chain)
     assert verify(left, None, new_head).ok  # nothing left of the old history to hold against it
     audit = verify(left, None, new_head, anchors=anchor)
     assert [(finding.place, finding.what) for finding in audit.findings] == [
@@ -255,7 +255,7 @@ def test_a_tail_cut_off_with_its_head_and_segments_is_found_by_an_anchor(history
     rows, _, head = history
     anchor = {"momo": (rows[-1].sequence, rows[-1].chain)}
     left = rows[:10]
-    new_head = replace(head, sequence=10, chain=left[-1].chain)
+    new_head = structs.replace(head, sequence=10, chain=left[-1].chain)
     assert verify(left, None, new_head).ok
     audit = verify(left, None, new_head, anchors=anchor)
     assert [finding.place for finding in audit.findings] == ["anchor"]

@@ -9,13 +9,13 @@ The records of one append are one item: an item costs by the kilobyte, and a rec
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from stratofold.adapters.aws.pending import finish, pending_key
 from stratofold.adapters.aws.table import NEW, SCHEMA, Key
@@ -180,7 +180,7 @@ class Places:
     def take(self, transaction: Transaction, book: str, holder: str, time: int) -> Head:
         """Raise the epoch."""
         place = self.reload(book)
-        head = replace(place.head, epoch=place.head.epoch + 1, holder=holder)
+        head = structs.replace(place.head, epoch=place.head.epoch + 1, holder=holder)
         values = {"epoch": head.epoch, "holder": holder, "taken": time, "by": transaction.by}
         # Records may come in between, but not another writer.
         where = {"epoch": place.head.epoch}
@@ -345,6 +345,5 @@ def _linked(place: Place, entries: Sequence[Entry], steps: int = 0) -> tuple[Pla
         sequence += 1
         chain = link(chain, sequence, entry.kind, entry.body, entry.envelope)
         rows.append((entry.kind, entry.body, entry.envelope, chain))
-    # Written out, since `dataclasses.replace` costs more than the rest of this.
-    head = Head(was.book, was.account, was.generation, was.epoch, sequence, was.step + steps, chain, was.holder)
+    head = structs.replace(was, sequence=sequence, step=was.step + steps, chain=chain)
     return Place(head, place.snapshots, place.hot, place.pending), rows

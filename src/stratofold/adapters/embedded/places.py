@@ -12,6 +12,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from stratofold.adapters.embedded.schema import BITS
 from stratofold.adapters.ports import Entry, Head, Record
 from stratofold.adapters.rules import check_names, is_kept, is_missing, refuse, was_there
@@ -131,9 +133,7 @@ class Places:
         )
         if not moved.rowcount:
             return None
-        place.head = Head(
-            head.book, head.account, head.generation, head.epoch, sequence, head.step + steps, chain, head.holder
-        )
+        place.head = structs.replace(head, sequence=sequence, step=head.step + steps, chain=chain)
         return rows
 
     def keep(self, place: Place, state: bytes) -> None:
