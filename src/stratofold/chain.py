@@ -9,12 +9,19 @@ decision part can be shown to somebody, and proved, without what is around it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
 
 GENESIS = bytes(32)
 _sequence_and_kind = Struct(">QH").pack
 _length = Struct(">Q").pack
+
+
+@lru_cache(maxsize=4)
+def _digest(envelope: bytes) -> bytes:
+    """The digest of an envelope, which the records of one step share."""
+    return sha256(envelope).digest()
 
 
 def link(previous: bytes, sequence: int, kind: str, body: bytes, envelope: bytes) -> bytes:
@@ -28,7 +35,7 @@ def link(previous: bytes, sequence: int, kind: str, body: bytes, envelope: bytes
                 name,
                 _length(len(body)),
                 body,
-                sha256(envelope).digest(),
+                _digest(envelope),
             )
         )
     ).digest()

@@ -20,13 +20,18 @@ UNITS = 100_000_000
 
 @dataclass(slots=True)
 class Reservation:
-    """What one order may still do at the venue; `price` NaN crosses at any."""
+    """What one order may still do at the venue; `price` NaN crosses at any, `units` is the exposure in `UNITS`."""
 
     book: str
     symbol: str
     side: int
     price: float
     exposure: float
+    units: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Totals are asked for more often than an order changes."""
+        self.units = units(self.exposure)
 
 
 @dataclass(slots=True)
@@ -53,7 +58,7 @@ class Account:
     def put(self, client_id: str, reservation: Reservation) -> None:
         """An order reserves this from now on."""
         self.drop(client_id)
-        self.total += units(reservation.exposure)
+        self.total += reservation.units
         self.open[client_id] = reservation
         self.symbols.setdefault(reservation.symbol, {})[client_id] = reservation
 
@@ -61,7 +66,7 @@ class Account:
         """An order reserves nothing any more."""
         gone = self.open.pop(client_id, None)
         if gone is not None:
-            self.total -= units(gone.exposure)
+            self.total -= gone.units
             del self.symbols[gone.symbol][client_id]
 
     def take(self, message: Message, book: str, time: int) -> Reservation | None:
@@ -106,7 +111,7 @@ def crosses(side: int, price: float, other: Reservation) -> bool:
 
 def controlled(message: Message, account: Account, book: str) -> str:
     """The control that forbids a message, or "": halted lets cancels pass, reducing also what reduces."""
-    if message.action == "cancel":
+    if message.action == "cancel" or not account.controls:
         return ""
     names = {"account": account.name, "book": book, "strategy": message.strategy, "symbol": message.symbol}
     found = ""
@@ -121,8 +126,8 @@ def controlled(message: Message, account: Account, book: str) -> str:
 
 
 def over(name: str, limit: float, observed: float) -> str:
-    """A limit's name with its numbers when the observation is above it, else ""."""
-    return f"{name} limit={limit} observed={observed}" if not observed <= limit else ""
+    """A limit's name with its numbers."""
+    return f"{name} limit={limit} observed={observed}"
 
 
 def limited(message: Message, account: Account, second: int) -> str:
@@ -133,16 +138,20 @@ def limited(message: Message, account: Account, second: int) -> str:
     before = account.open.get(message.client_id)
     if not isfinite(message.exposure):
         return over("account_exposure", limits.exposure_max, nan)
-    more = units(message.exposure) - (units(before.exposure) if before else 0)
-    total = account.total + more
-    same = sum(units(each.exposure) for each in account.symbols.get(message.symbol, {}).values()) + more
+    more = units(message.exposure) - (before.units if before else 0)
     sent = account.sent + 1 if second <= account.second else 1
-    return (
-        over("account_orders_per_second", limits.orders_per_second_max, sent)
-        or over("account_orders", limits.orders_max, len(account.open) + (before is None))
-        or over("account_exposure", limits.exposure_max, total / UNITS)
-        or over("account_symbol_exposure", limits.symbol_exposure_max, same / UNITS)
-    )
+    if not sent <= limits.orders_per_second_max:
+        return over("account_orders_per_second", limits.orders_per_second_max, sent)
+    orders = len(account.open) + (before is None)
+    if not orders <= limits.orders_max:
+        return over("account_orders", limits.orders_max, orders)
+    total = (account.total + more) / UNITS
+    if not total <= limits.exposure_max:
+        return over("account_exposure", limits.exposure_max, total)
+    same = (sum([each.units for each in account.symbols.get(message.symbol, {}).values()]) + more) / UNITS
+    if not same <= limits.symbol_exposure_max:
+        return over("account_symbol_exposure", limits.symbol_exposure_max, same)
+    return ""
 
 
 def matched(message: Message, account: Account, book: str) -> str:

@@ -97,8 +97,8 @@ def decide(
     head, claimed = desk.journal.append(
         desk.manifest.book, desk.head.epoch, desk.head.step, entries, steps=len(steps), messages=messages, handled=handled,
         snapshot=desk.fold.save() if due else None, claim_at=now if claim and messages else None,
-        released=_done(desk, batch[: len(steps)], steps), settled=_settled(answers, said), heard=said, views=_views(desk, batch, steps),
-        marks=spared(desk, batch[: len(steps)]),
+        released=_done(desk, batch[: len(steps)], steps), settled=_settled(answers, said) if answers else (), heard=said,
+        views=_views(desk, batch, steps), marks=spared(desk, batch[: len(steps)]) if desk.poison is not None else None,
     )  # fmt: skip
     desk.head = head
     if due:
@@ -142,10 +142,12 @@ def _done(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[str
     """
     manifest, orders = desk.manifest, desk.fold.engine.book.orders
     done = [row[0] for step in steps for row in step.orders]
-    events = [one.event for one in batch]
-    late = [one.number for one in events if isinstance(one, Report) and one.kind == REPLACE_REJECTED]
-    done += [number for number in late if number > 0 and orders.index(number) < 0]
-    return {client_id(manifest.book, manifest.generation, number): 0.0 for number in done}
+    for one in batch:
+        event = one.event
+        if isinstance(event, Report) and event.kind == REPLACE_REJECTED and event.number > 0:
+            if orders.index(event.number) < 0:
+                done.append(event.number)
+    return {client_id(manifest.book, manifest.generation, number): 0.0 for number in done} if done else {}
 
 
 def _messages(desk: Desk, step: Step) -> list[Message]:
@@ -159,17 +161,14 @@ def _messages(desk: Desk, step: Step) -> list[Message]:
             protects=manifest.native_brackets, strategy=manifest.strategy,
         )
         for place, sent in enumerate(step.messages)
-        if not _is_the_venues(desk, sent)
+        if not (sent[-1] and manifest.native_brackets and _is_the_venues(desk, sent))
     ]  # fmt: skip
 
 
 def _is_the_venues(desk: Desk, sent: Sent) -> bool:
-    """Whether the venue does by itself what the book's bracket rule asks for, because it holds the bracket."""
+    """Whether the venue does by itself what the book's bracket rule asks for (`prompt`), because it holds the bracket."""
     manifest = desk.manifest
-    number, prompt = sent[1], sent[-1]
-    if not prompt or not manifest.native_brackets:
-        return False
-    entry = client_id(manifest.book, manifest.generation, entry_of(desk.fold, number))
+    entry = client_id(manifest.book, manifest.generation, entry_of(desk.fold, sent[1]))
     return is_protected(desk.journal.message(manifest.book, entry))
 
 

@@ -47,15 +47,17 @@ class Desk:
     dead: list[str] = field(default_factory=list)  # what was written down as dead, for whoever watches to tell
     deaf: bool = False  # whether the venue's stream of reports was open, and is not
     configuration: str = field(init=False)
+    process: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """The configuration's hash is the same for every record."""
+        """What is the same for every record is worked out once."""
         self.configuration = configuration_hash(self.manifest)
+        self.process = os.getpid()
 
     def envelope(self, verb: str, wall: int, **more: Any) -> bytes:
         """Who writes, when, and with what code: what every record carries beside its decision part."""
         return pack({
-            "wall": wall, "by": verb, "process": os.getpid(), "version": stratofold.__version__, "epoch": self.head.epoch,
+            "wall": wall, "by": verb, "process": self.process, "version": stratofold.__version__, "epoch": self.head.epoch,
             "region": self.region, "code": self.manifest.code, "configuration": self.configuration, **more,
         })  # fmt: skip
 

@@ -6,6 +6,7 @@ Pure, and one way each, so that both can be read against contract 6.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from math import isnan, nan
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ FOREIGN = 0
 _KEY_PARTS = 4  # of a cancel's or replace's key: book, generation, number, and which message it is
 
 
+@lru_cache(maxsize=4_096)
 def client_id(book: str, generation: str, number: int) -> str:
     """The name an order has at the venue (contract 6): at most 36 of `[A-Za-z0-9-]`."""
     return f"{book}-{generation}-{base36(number)}"

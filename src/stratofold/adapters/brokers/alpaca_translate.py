@@ -12,6 +12,7 @@ Sources: Alpaca's Trading API reference (orders, account activities, trade updat
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -106,6 +107,7 @@ def later_name(name: str, places: int) -> str:
     return f"{book}-{generation}-{digits}" if digits else ""
 
 
+@lru_cache(maxsize=1_024)
 def order_path(venue_id: str) -> str:
     """Where one order is."""
     return f"/v2/orders/{quote(venue_id, safe='')}"
@@ -161,7 +163,9 @@ def replacement(message: Message) -> bytes:
 
 def _add_figures(body: dict[str, Any], figures: Sequence[tuple[str, float]]) -> None:
     """The figures that are stated."""
-    body.update((name, decimal(figure)) for name, figure in figures if isfinite(figure))
+    for name, figure in figures:
+        if isfinite(figure):
+            body[name] = decimal(figure)
 
 
 # What an answer means.

@@ -12,6 +12,8 @@ import sqlite3
 from math import nan
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import astuple
+
 from stratofold.adapters.nouns import READY, Message
 from stratofold.adapters.rules import BEFORE, was_written
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.embedded.store import Store
 
-_COLUMNS = (
+_COLUMNS = (  # the fields of a message, in their order
     "key, action, client_id, symbol, side, quantity, price, exposure, reduces, expires_at, body, state, epoch, answer,"
     " strategy"
 )
@@ -49,14 +51,7 @@ class Outbox:
 
     def add(self, book: int, messages: Iterable[Message]) -> None:
         """Write messages in the state they have; raises Bug SF810 for a key that was written before."""
-        rows = [
-            (
-                book, each.key, each.action, each.client_id, each.symbol, each.side, each.quantity, each.price,
-                each.exposure, each.reduces, each.expires_at, each.body, each.state, each.epoch, each.answer,
-                each.strategy,
-            )
-            for each in messages
-        ]  # fmt: skip
+        rows = [(book, *astuple(each)) for each in messages]
         try:
             self._store.connection.executemany(_INSERT, rows)
         except sqlite3.IntegrityError as error:

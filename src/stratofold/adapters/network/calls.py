@@ -80,7 +80,7 @@ class Calls:
         """
         if not insist and (wait := self.breaker.wait_seconds()):
             raise NoAnswer(f"{self.server} does not answer; next try in {wait:.1f} s", sent=False)
-        if not await self.budget.take(order=True, deadline=deadline):
+        if self.budget.wait_ns(order=True) and not await self.budget.take(order=True, deadline=deadline):
             raise NoAnswer("no place in the budget of requests before it expires", sent=False)
         return await self._once(method, path, body)
 

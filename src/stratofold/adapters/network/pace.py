@@ -35,7 +35,7 @@ class Budget:
 
     async def take(self, *, order: bool = False, deadline: int | None = None) -> bool:
         """Wait for a place and take it; False, at once, where there is none before `deadline` (ns UTC)."""
-        while wait := self._wait_ns(order=order):
+        while wait := self.wait_ns(order=order):
             if deadline is not None and self.clock.now() + wait > deadline:
                 return False
             before = self.clock.monotonic()
@@ -44,7 +44,7 @@ class Budget:
                 return True  # a clock that stands while we sleep is a replay's: there is no minute to wait for
         return True
 
-    def _wait_ns(self, *, order: bool) -> int:
+    def wait_ns(self, *, order: bool) -> int:
         """How long until there is a place; 0 has taken it."""
         now = self.clock.monotonic()
         if now < self.held_until:
