@@ -142,11 +142,8 @@ def _done(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[str
     """
     manifest, orders = desk.manifest, desk.fold.engine.book.orders
     done = [row[0] for step in steps for row in step.orders]
-    for one in batch:
-        event = one.event
-        if isinstance(event, Report) and event.kind == REPLACE_REJECTED and event.number > 0:
-            if orders.index(event.number) < 0:
-                done.append(event.number)
+    late = [one.event for one in batch if isinstance(one.event, Report) and one.event.kind == REPLACE_REJECTED]
+    done += [event.number for event in late if event.number > 0 and orders.index(event.number) < 0]
     return {client_id(manifest.book, manifest.generation, number): 0.0 for number in done} if done else {}
 
 
