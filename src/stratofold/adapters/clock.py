@@ -48,7 +48,7 @@ class StandingClock:
         """See `ports.Clock`."""
         return self.time
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:  # noqa: ARG002  nothing takes time here
         """See `ports.Clock`: nothing is waited for, but others have their turn."""
         await _turn_of_others()
 
