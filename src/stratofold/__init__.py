@@ -9,6 +9,7 @@ for frames, compilers or reports.  The table below is the whole public surface.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stratofold.adapters.embedded.catalogue import catalogue
     from stratofold.errors import Bug, Error, Retry, Setup, Stop
     from stratofold.fold.costs import Fees, Latency, Slippage
     from stratofold.fold.order import AT_CLOSE, DAY, FOK, GTC, IOC, POST_ONLY
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives; tests/project holds it equal to the imports above.
 _HOMES = {
+    "stratofold.adapters.embedded.catalogue": ("catalogue",),
     "stratofold.errors": ("Bug", "Error", "Retry", "Setup", "Stop"),
     "stratofold.fold.costs": ("Fees", "Latency", "Slippage"),
     "stratofold.fold.order": ("AT_CLOSE", "DAY", "FOK", "GTC", "IOC", "POST_ONLY"),
@@ -83,6 +85,7 @@ __all__ = [
     "at_close",
     "at_open",
     "backtest",
+    "catalogue",
     "check",
     "every",
     "freeze",

@@ -43,6 +43,8 @@ from stratofold.adapters.nouns import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from stratofold.events import Event
     from stratofold.market.data import Actions, MarketData, Moment
@@ -81,6 +83,7 @@ __all__ = [
     "Response",
     "Secrets",
     "Settlement",
+    "Shelf",
     "Signal",
     "Socket",
     "Sockets",
@@ -406,3 +409,36 @@ class Catalogue(Protocol):
 
     def actions(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> Actions:
         """Only the actions; `symbol` numbers the symbols asked for, in their order."""
+
+
+@runtime_checkable
+class Shelf(Protocol):
+    """Where a catalogue's files lie: bytes by path, and one manifest that is exchanged whole.
+
+    Files are written once, under names that begin with the hash of their bytes; only the manifest changes.
+    """
+
+    @property
+    def place(self) -> str:
+        """What an error calls it."""
+
+    def read(self) -> bytes | None:
+        """The manifest's text as it stands; None before the first."""
+
+    def draft(self) -> AbstractContextManager[str]:
+        """A folder of this machine in which the files of one change are written, by the paths they will have; gone afterwards."""
+
+    def swap(self, expected: bytes | None, text: bytes, name: str, change: bytes, draft: Path | None) -> bool:
+        """Exchange the manifest for `text` with the draft's files in place, or nothing; False when it is not `expected` any more.
+
+        `name` is the hash of `text`, under which `change` is kept; a file that the text does not name any more can still be read.
+        """
+
+    def change(self, name: str) -> bytes | None:
+        """What led to the manifest of a hash; None for one that never was."""
+
+    def path(self, name: str) -> str:
+        """A file on this machine with the bytes of a path; raises Stop SF909 when it is not there any more."""
+
+    def cache(self) -> Path | None:
+        """A folder of this machine for what can be made again; None where there is no room for one."""

@@ -18,6 +18,7 @@ from stratofold.cli import (
     check,
     cloud,
     cloud_local,
+    data,
     demo,
     deploy,
     doctor,
@@ -65,6 +66,7 @@ for one in (
 ):  # fmt: skip
     app.command(name=one.__name__)(one)
 app.add_typer(audit.app, name="audit")
+app.add_typer(data.app, name="data")
 cloud.app.command("local")(cloud_local.local)
 app.add_typer(cloud.app, name="cloud")
 app.command(name="deploy")(deploy.deploy)

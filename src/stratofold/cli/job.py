@@ -4,6 +4,7 @@ What comes in: options as typed.
 What goes out: a `Job`: a strategy class, market data, and the keywords of `stratofold.backtest`.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,7 +22,9 @@ Strategy = Annotated[
 ]
 Data = Annotated[
     str | None,
-    typer.Option(help="A CSV or Parquet path, a folder of them, or sample:NAME. Default: the shipped sample."),
+    typer.Option(
+        help="A CSV or Parquet path, a folder of them, a catalogue (FOLDER#SOURCE/SPAN), or sample:NAME. Default: the shipped sample."
+    ),
 ]
 Symbols = Annotated[str | None, typer.Option(help="Which symbols, with commas: SPY,AAPL. Default: all there are.")]
 Start = Annotated[str | None, typer.Option(help="First day: 2015-01-01.")]
@@ -134,14 +137,37 @@ def market(text: str, symbols: list[str] | None) -> Any:
     kind, _, names = text.partition(":")
     if kind == "sample":
         return stratofold.sample(*split(names))
+    if is_catalogue(text):
+        return chosen_catalogue(text)
     if not Path(text).exists():
         raise Setup(
             "SF722",
             f"there is no data at {text!r}",
             place=str(Path.cwd()),
-            fix="give a CSV or Parquet path, a folder of them, or sample:us14",
+            fix="give a CSV or Parquet path, a folder of them, a catalogue, or sample:us14",
         )
     return stratofold.read(text, symbols=symbols)
+
+
+def is_catalogue(text: str) -> bool:
+    """Whether data are named by a catalogue's folder, with or without what to choose of it."""
+    from stratofold.adapters.embedded.catalogue import MANIFEST
+
+    return "#" in text or (Path(text) / MANIFEST).is_file()
+
+
+def chosen_catalogue(text: str) -> Any:
+    """`FOLDER#SOURCE/SPAN`, `FOLDER#SOURCE` or `FOLDER` as a catalogue; raises errors.Setup when there is none."""
+    import stratofold
+
+    folder, _, choice = text.partition("#")
+    source, _, span = choice.partition("/")
+    return stratofold.catalogue(folder or default_catalogue(), source=source or None, span=span or None)
+
+
+def default_catalogue() -> Path:
+    """The catalogue that serves when none is named: `STRATOFOLD_CATALOGUE`, else `catalogue` here."""
+    return Path(os.environ.get("STRATOFOLD_CATALOGUE") or "catalogue")
 
 
 def _sorted_words(words: Iterable[str]) -> tuple[str | None, dict[str, Any]]:

@@ -130,6 +130,7 @@ class MarketData:
     rates: Rates = field(default_factory=no_rates)
     statuses: Statuses = field(default_factory=no_statuses)
     notes: tuple[str, ...] = ()
+    provenance: tuple[tuple[str, str], ...] = ()  # what a catalogue calls the bytes these were read from: name and hash
 
     def __len__(self) -> int:
         """Bars, of all symbols together."""

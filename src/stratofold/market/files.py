@@ -25,17 +25,24 @@ READABLE = _CSV + _PARQUET + _ARROW
 
 def frames(path: str | Path) -> Iterator[tuple[str, str, Any]]:
     """Source, symbol by file name, and frame of each file; raises Setup for what cannot be read."""
-    place = Path(path)
-    if place.is_dir():
-        files = sorted(file for file in place.iterdir() if _suffix(file))
-        if not files:
-            raise Setup(
-                "SF224", "no bars in the folder", place=str(place), fix=f"put files there: {', '.join(READABLE)}"
-            )
-    else:
-        files = [place]
-    for file in files:
+    for file in _listed(Path(path)):
         yield str(file), file.name.removesuffix(_suffix(file)), _frame(file)
+
+
+def lazy_frames(path: str | Path) -> Iterator[tuple[str, str, Any]]:
+    """The same, each not read yet and its text not yet taken for times; raises Setup for what cannot be read."""
+    for file in _listed(Path(path)):
+        yield str(file), file.name.removesuffix(_suffix(file)), _frame(file, lazy=True)
+
+
+def _listed(place: Path) -> list[Path]:
+    """The file, or the readable files of a folder."""
+    if not place.is_dir():
+        return [place]
+    files = sorted(file for file in place.iterdir() if _suffix(file))
+    if not files:
+        raise Setup("SF224", "no bars in the folder", place=str(place), fix=f"put files there: {', '.join(READABLE)}")
+    return files
 
 
 def mapped_columns(folder: Path) -> dict[str, Any]:
@@ -56,7 +63,7 @@ def _suffix(file: Path) -> str:
     return next((ending for ending in READABLE if file.name.lower().endswith(ending)), "")
 
 
-def _frame(file: Path) -> Any:
+def _frame(file: Path, *, lazy: bool = False) -> Any:
     """One file; whatever the reader has to say becomes one line of an error."""
     import polars as pl
 
@@ -68,6 +75,8 @@ def _frame(file: Path) -> Any:
             "SF224", "no reader for this kind of file", place=str(file), fix=f"use one of {', '.join(READABLE)}"
         )
     try:
+        if lazy:
+            return _lazy(file, suffix)
         if suffix in _PARQUET:
             return pl.read_parquet(file)
         if suffix in _ARROW:
@@ -76,6 +85,22 @@ def _frame(file: Path) -> Any:
         return pl.read_csv(file, separator=separator, try_parse_dates=True, infer_schema_length=None)
     except (pl.exceptions.PolarsError, OSError, ValueError) as wrong:
         raise _broken(file, suffix, wrong) from wrong
+
+
+def _lazy(file: Path, suffix: str) -> Any:
+    """A file whose columns are known and whose rows are not read; a few thousand rows of text say its types."""
+    import polars as pl
+
+    if suffix in _PARQUET:
+        frame = pl.scan_parquet(file, glob=False, hive_partitioning=False)
+    elif suffix in _ARROW:
+        frame = pl.read_ipc(file).lazy()
+    elif suffix == ".csv.gz":
+        frame = pl.read_csv(file, infer_schema_length=10_000).lazy()
+    else:
+        frame = pl.scan_csv(file, separator="\t" if suffix == ".tsv" else ",", infer_schema_length=10_000, glob=False)
+    frame.collect_schema()
+    return frame
 
 
 def _absent(file: Path) -> Setup:

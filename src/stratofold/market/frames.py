@@ -98,16 +98,13 @@ def read(
         )
         market: MarketData = data.bars(wanted, start, end)
         return market
-    if stamped not in ("auto", "start", "close"):
-        raise Setup("SF225", f"stamped is {stamped!r}", fix='use "start", "close" or "auto"')
     notes: list[str] = []
     known = _instruments(instruments)
-    parts = _parts(data, wanted, timezone, notes)
-    names = wanted or tuple(dict.fromkeys(name for part in parts for name in part.symbols))
-    clock = Clock(_stated_calendar(calendar, names, known), _span_ns(span), stamped)
-    closed = settle([(part.source, part.times, part.code) for part in parts], clock, notes)
+    parts, names, closed = closed_parts(
+        data, wanted, notes, known, calendar=calendar, span=span, stamped=stamped, timezone=timezone
+    )
     blocks = [_block(part, time) for part, time in zip(parts, closed.times, strict=True)]
-    market = _assembled(blocks, names, closed, known, notes)
+    market = assembled(blocks, names, closed, known, notes)
     if actions is not None:
         market = read_actions(market, actions, timezone)
     if rates:
@@ -115,6 +112,26 @@ def read(
     if statuses is not None:
         market = read_statuses(market, statuses, timezone)
     return market if start is None and end is None else market.subset(None, start, end)
+
+
+def closed_parts(
+    data: Any,
+    wanted: tuple[str, ...] | None,
+    notes: list[str],
+    known: Mapping[str, Instrument],
+    *,
+    calendar: str = "auto",
+    span: timedelta | str | int | None = None,
+    stamped: str = "auto",
+    timezone: str | None = None,
+) -> tuple[list[Part], tuple[str, ...], Closed]:
+    """Every table of `data` as it is, the symbols, and the closes of its bars; nothing about order or prices is checked."""
+    if stamped not in ("auto", "start", "close"):
+        raise Setup("SF225", f"stamped is {stamped!r}", fix='use "start", "close" or "auto"')
+    parts = _parts(data, wanted, timezone, notes)
+    names = wanted or tuple(dict.fromkeys(name for part in parts for name in part.symbols))
+    clock = Clock(_stated_calendar(calendar, names, known), _span_ns(span), stamped)
+    return parts, names, settle([(part.source, part.times, part.code) for part in parts], clock, notes)
 
 
 def _nothing_else(**given: object) -> None:
@@ -142,7 +159,7 @@ def _instruments(given: Mapping[str, Instrument] | Iterable[Instrument] | Instru
     return {instrument.symbol: instrument for instrument in listed}
 
 
-def _stated_calendar(calendar: str, names: tuple[str, ...], known: dict[str, Instrument]) -> str:
+def _stated_calendar(calendar: str, names: tuple[str, ...], known: Mapping[str, Instrument]) -> str:
     """The calendar asked for, or the one that the instruments state; the widest, if they differ."""
     stated = {known[name].calendar for name in names if name in known} - {None}
     if calendar != "auto" or not stated:
@@ -351,7 +368,7 @@ def _block(part: Part, time: Ints) -> Block:
     return check_prices(block)
 
 
-def _assembled(
+def assembled(
     blocks: list[Block], names: tuple[str, ...], closed: Closed, known: dict[str, Instrument], notes: list[str]
 ) -> MarketData:
     """One set of columns out of all blocks, sorted by time and symbol."""

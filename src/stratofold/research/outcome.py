@@ -217,6 +217,7 @@ def _position(symbol: int, holding: Holding) -> tuple[float, ...]:
 def hashes(run: Run, data: MarketData, parameters: dict[str, Any], executed: Executed) -> dict[str, str]:
     """What pins the run: parameters, artefacts, kernel; the data's hash is worked out when it is asked for."""
     found = Hashes(data)
+    found.update(data.provenance)
     found["parameters"] = parameters_hash(tuple(sorted(parameters.items())))
     if executed.kernel_hash:
         found["kernel"] = executed.kernel_hash

@@ -1,16 +1,16 @@
-"""The catalogue port, and what every catalogue promises, on the embedded one."""
+"""The catalogue port, and what every catalogue promises, on the shipped sample."""
 
 import numpy as np
 import pytest
 
 from stratofold.adapters import ports
-from stratofold.adapters.embedded.catalogue import Catalogue
 from stratofold.errors import Setup
+from stratofold.market.sample_catalogue import SampleCatalogue
 
 
 @pytest.fixture(params=["us14", "spy_minutes", "btcusd_minutes"])
 def catalogue(request):
-    return Catalogue(request.param)
+    return SampleCatalogue(request.param)
 
 
 def test_it_fulfils_the_port(catalogue):
@@ -51,4 +51,4 @@ def test_actions_are_those_of_the_bars(catalogue):
 
 def test_an_unknown_set():
     with pytest.raises(Setup, match="did you mean 'spy_minutes'"):
-        Catalogue("spy_minute")
+        SampleCatalogue("spy_minute")

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratofold.adapters.embedded.catalogue import Catalogue
 from stratofold.errors import Setup
 from stratofold.market.frames import read
 from stratofold.market.instruments import Crypto, Equity, Future
 from stratofold.market.sample import sample
+from stratofold.market.sample_catalogue import SampleCatalogue
 
 NEW_YORK = ZoneInfo("America/New_York")
 WORDS = ("open", "high", "low", "close", "volume")
@@ -390,7 +390,7 @@ def test_market_data_and_catalogues_pass_through(spy):
     market = read(spy, symbols="SPY")
     assert read(market) is market
     assert len(read(market, start="2020-03-01", end="2020-03-31")) == 22
-    assert read(Catalogue(), symbols=["AAPL", "SPY"]).symbols == ("AAPL", "SPY")
+    assert read(SampleCatalogue(), symbols=["AAPL", "SPY"]).symbols == ("AAPL", "SPY")
     with pytest.raises(Setup, match="instruments cannot change data"):
         read(market, instruments=Equity("SPY"))
 

@@ -1,0 +1,136 @@
+"""Rows of a catalogue as `MarketData`, and back.
+
+What comes in: frames of bars and actions of each symbol, in order.
+What goes out: checked, merged columns with instruments, calendar and actions, or adjusted prices without actions.
+Why it is shaped so: what a catalogue keeps is raw, mistakes included; before anything is computed from it, it passes the
+same checks as every other table, and an error names the row by symbol and time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from stratofold.errors import Setup
+from stratofold.market.actions import KINDS, RawAction, build
+from stratofold.market.catalogue import adjust as adjusting
+from stratofold.market.catalogue.rows import times_of
+from stratofold.market.checks import Block, check_order, check_prices
+from stratofold.market.closes import Closed
+from stratofold.market.data import Actions, Columns, MarketData
+from stratofold.market.frames import assembled
+from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL, calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from stratofold.market.instruments import Instrument
+
+_WORDS = {number: word for word, number in KINDS.items()}
+
+
+def decoded(
+    frames: Mapping[str, list[pl.DataFrame]],
+    actions: Mapping[str, list[pl.DataFrame]],
+    *,
+    span_ns: int,
+    calendars: set[str],
+    place: str,
+    known: Mapping[str, Instrument],
+    adjust: str,
+    as_of: date | None,
+) -> MarketData:
+    """Bars and actions of all symbols as one `MarketData`; raises Setup for bars that cannot be."""
+    notes = [f"{place}: {'raw prices' if adjust == adjusting.RAW else f'prices adjusted by {adjust}'}"]
+    blocks = [_block(place, symbol, parts) for symbol, parts in frames.items()]
+    named = calendars - {""}
+    whole = calendar(named.pop() if len(named) == 1 else "24/7")
+    first = min(int(block.time[0]) for block in blocks) - span_ns
+    last = max(int(block.time[-1]) for block in blocks)
+    closed = Closed([block.time for block in blocks], span_ns, whole.slice(first, last))
+    market = assembled(blocks, tuple(frames), closed, dict(known), notes)
+    market = replace(market, actions=build(market, _raw(actions)))
+    if adjust == adjusting.RAW:
+        return _known_actions(market, as_of)
+    return _adjusted(market, blocks, closed, known, adjust, as_of)
+
+
+def _block(place: str, symbol: str, parts: list[pl.DataFrame]) -> Block:
+    """The bars of one symbol, checked."""
+    rows = pl.concat(parts)
+    if not len(rows):
+        raise Setup(
+            "SF210", "no bars in the range asked for", place=f"{place}, {symbol}", fix="ask for a range inside the data"
+        )
+    columns = (
+        np.ascontiguousarray(rows[name].fill_null(0.0 if name == "volume" else np.nan).to_numpy())
+        for name in Columns._fields[1:]
+    )
+    block = Block(place, (symbol,), np.zeros(1, np.int64), times_of(rows), *columns)
+    check_order(block)
+    return check_prices(block)
+
+
+def _raw(actions: Mapping[str, list[pl.DataFrame]]) -> list[tuple[str, RawAction]]:
+    """Actions by symbol and ex-date."""
+    return [
+        (symbol, RawAction(time.toordinal(), KINDS[word], float("nan") if value is None else value))
+        for symbol, frames in actions.items()
+        for frame in frames
+        for time, word, value in frame.select("time", "action", "value").iter_rows()
+    ]
+
+
+def _known_actions(market: MarketData, as_of: date | None) -> MarketData:
+    """The actions that took effect between the first bar and the last, and by the day that is asked for."""
+    low, high = int(market.time[0]) - market.span_ns, _until(as_of)
+    rows = (market.actions.time >= low) & (market.actions.time < (2**63 - 1 if high is None else high))
+    return replace(market, actions=Actions._make(column[rows] for column in market.actions))
+
+
+def _until(as_of: date | None) -> int | None:
+    return None if as_of is None else (as_of.toordinal() + 1 - EPOCH_ORDINAL) * DAY_NS
+
+
+def _adjusted(
+    market: MarketData,
+    blocks: list[Block],
+    closed: Closed,
+    known: Mapping[str, Instrument],
+    mode: str,
+    as_of: date | None,
+) -> MarketData:
+    """The same bars at adjusted prices; their actions are in the prices now."""
+    changed = []
+    for handle, block in enumerate(blocks):
+        rows = market.actions.symbol == handle
+        own = Actions._make(column[rows] for column in market.actions)
+        bars = Columns(block.time, block.open, block.high, block.low, block.close, block.volume)
+        changed.append(block._replace(**adjusting.adjusted(bars, own, mode, _until(as_of))._asdict()))
+    return assembled(changed, market.symbols, closed, dict(known), list(market.notes))
+
+
+def bar_frame(market: MarketData) -> pl.DataFrame:
+    """The bars of `MarketData` as rows for a catalogue."""
+    symbol = market.symbol if len(market.symbols) > 1 else np.zeros(len(market), np.int64)
+    columns: dict[str, Any] = {name: getattr(market, name) for name in Columns._fields}
+    return pl.DataFrame({"symbol": _named(symbol, market.symbols), **columns})
+
+
+def action_frame(market: MarketData) -> pl.DataFrame:
+    """The actions of `MarketData` as rows for a catalogue: at the midnight of their day; the account's own are left out."""
+    rows = market.actions.symbol >= 0
+    time, kind, symbol, _, value = (column[rows] for column in market.actions)
+    words = [_WORDS[int(number)] for number in kind]
+    midnight = time // DAY_NS * DAY_NS
+    return pl.DataFrame({"symbol": _named(symbol, market.symbols), "time": midnight, "action": words, "value": value})
+
+
+def _named(handles: np.ndarray, symbols: tuple[str, ...]) -> pl.Series:
+    return pl.Series(handles, dtype=pl.Int64).replace_strict(
+        list(range(len(symbols))), list(symbols), return_dtype=pl.String
+    )

@@ -1,0 +1,249 @@
+"""Files on their way into a catalogue: what kind of rows they hold, and those rows in our words.
+
+What comes in: a path to files that polars reads, and what the user states of them.
+What goes out: rows of series in their one form, and notes of what was understood.
+Why it is shaped so: a file is taken as it is, mistakes included, because raw is what a later cleaning starts from; only
+what a row *is* must be clear: its kind, its symbol, its moment.  Ticks are read lazily, so that text is parsed once, on all
+cores, and only the columns that are wanted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from stratofold.errors import Setup
+from stratofold.market.catalogue.kinds import (
+    ACTIONS,
+    BARS,
+    DEPTH,
+    KINDS,
+    NAMES,
+    OBSERVATIONS,
+    QUOTES,
+    TRADES,
+    kind_of,
+    polars_schema,
+)
+from stratofold.market.catalogue.layout import series_of, span_text
+from stratofold.market.catalogue.moments import time_expression
+from stratofold.market.catalogue.rows import normal
+from stratofold.market.files import lazy_frames
+from stratofold.market.frames import closed_parts
+from stratofold.market.spelling import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stratofold.market.catalogue.append import Rows
+
+# What columns are called elsewhere, compared in lower case without punctuation, in order of preference.
+SPELLINGS = {
+    "time": ("time", "timestamp", "ts", "datetime", "tsevent", "tradems", "eventms", "eventtime", "date", "t", "transacttime", "siptimestamp",
+             "participanttimestamp", "recvns", "tsrecv"),
+    "symbol": ("symbol", "ticker", "sym", "instrument", "productid"),
+    "price": ("price", "px", "p", "tradeprice"),
+    "size": ("size", "qty", "quantity", "volume", "amount", "s", "tradesize"),
+    "aggressor": ("aggressor", "side", "buyerismaker", "isbuyermaker", "takerside"),
+    "id": ("id", "tradeid", "updateid", "aggtradeid", "i"),
+    "exchange": ("exchange", "venue", "x"),
+    "condition": ("condition", "conditions"),
+    "suspicious": ("suspicious",),
+    "received_ns": ("receivedns", "recvns", "tsrecv", "receivetime"),
+    "bid": ("bid", "bidprice", "bp", "bestbid"),
+    "bid_size": ("bidsize", "bidqty", "bs", "bidvolume"),
+    "ask": ("ask", "askprice", "ap", "offer", "bestask"),
+    "ask_size": ("asksize", "askqty", "as", "askvolume"),
+    "side": ("side",),
+    "snapshot": ("snapshot", "issnapshot"),
+    "first_id": ("firstid", "firstupdateid"),
+    "final_id": ("finalid", "lastid", "lastupdateid"),
+    "prev_final_id": ("prevfinalid", "previousfinalid"),
+    "series": ("series", "name", "indicator"),
+    "about": ("about", "period", "observationdate"),
+    "value": ("value", "amount", "ratio"),
+    "text": ("text", "headline", "title"),
+    "action": ("action", "kind", "type"),
+}  # fmt: skip
+_BUYER_IS_MAKER = ("buyerismaker", "isbuyermaker")
+
+
+class Stated(NamedTuple):
+    """What a user says of files, beyond what they say themselves."""
+
+    source: str
+    kind: str | None = None
+    symbol: str | None = None
+    span: str | None = None
+    calendar: str = "auto"
+    stamped: str = "auto"
+    timezone: str | None = None
+
+
+def rows_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
+    """The rows of a file or a folder of files; raises Setup where it is not clear what they are."""
+    if stated.kind is not None:
+        kind_of(stated.kind)
+    tables = [(source, stem, frame, _kind_of(source, frame, stated)) for source, stem, frame in lazy_frames(path)]
+    batch: list[Rows] = []
+    if any(kind == BARS for *_, kind in tables):
+        batch += bars_of(path, stated, notes)
+    for source, stem, frame, kind in tables:
+        if kind in ("factors", NAMES):
+            from stratofold.market.catalogue import reference
+
+            batch += reference.rows_of(kind, frame.collect(), source, stated)
+        elif kind != BARS:
+            batch += ticks_of(frame, kind, source, stem, stated)
+    return _joined(batch)
+
+
+def _kind_of(source: str, frame: pl.LazyFrame, stated: Stated) -> str:
+    """What a table holds, by what its columns are called."""
+    names = frame.collect_schema().names()
+    if {"pricefactor", "splitfactor"} <= {plain(name) for name in names}:
+        return "factors"
+    if {"mapfile", "ticker"} & {plain(name) for name in names} and {"lastday", "mapfile"} & {
+        plain(name) for name in names
+    }:
+        return NAMES
+    return stated.kind or kind_by_columns(source, names)
+
+
+def kind_by_columns(source: str, names: list[str]) -> str:
+    """The kind of a table by its columns; raises Setup SF914 where none or nothing fits."""
+    has = found_columns(names)
+    plain_names = {plain(name) for name in names}
+    if {"close", "c", "adjclose"} & plain_names and {"open", "o"} & plain_names:
+        return BARS
+    for kind, needed in (
+        (QUOTES, {"bid", "ask"}), (DEPTH, {"side", "price", "size", "final_id"}), (DEPTH, {"side", "price", "size", "snapshot"}),
+        (TRADES, {"price", "size"}), (OBSERVATIONS, {"series", "value"}), (ACTIONS, {"action", "value", "symbol"}),
+    ):  # fmt: skip
+        if needed <= set(has):
+            return kind
+    raise Setup(
+        "SF914", "it is not clear what these rows are", place=source, why=f"the columns are {', '.join(names)}",
+        fix=f"say it: --kind {', '.join(KINDS)}, or rename the columns",
+    )  # fmt: skip
+
+
+def found_columns(names: list[str]) -> dict[str, str]:
+    """Our word to the column that carries it."""
+    by_plain: dict[str, str] = {}
+    for name in names:
+        by_plain.setdefault(plain(name), name)
+    found = {}
+    for word, spellings in SPELLINGS.items():
+        spelt = next((by_plain[spelling] for spelling in spellings if spelling in by_plain), None)
+        if spelt is not None:
+            found[word] = spelt
+    return found
+
+
+def bars_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
+    """Bars through the door: their times as closes, everything else as it is."""
+    wanted = None if stated.symbol is None else (stated.symbol,)
+    parts, _, closed = closed_parts(
+        path,
+        wanted,
+        notes,
+        {},
+        calendar=stated.calendar,
+        span=stated.span,
+        stamped=stated.stamped,
+        timezone=stated.timezone,
+    )
+    span = span_text(closed.span_ns)
+    batch: list[Rows] = []
+    for part, time in zip(parts, closed.times, strict=True):
+        columns = dict(zip(("open", "high", "low", "close", "volume"), part.columns, strict=True))
+        for number, symbol in enumerate(part.symbols):
+            rows = slice(None) if len(part.symbols) == 1 else np.flatnonzero(part.code == number)
+            frame = pl.DataFrame({"time": time[rows], **{name: column[rows] for name, column in columns.items()}})
+            batch.append(
+                (series_of(BARS, stated.source, symbol, span), normal(BARS, frame, part.source), closed.calendar.name)
+            )
+    return batch
+
+
+def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Stated) -> list[Rows]:
+    """Rows of any other kind, by symbol."""
+    schema = frame.collect_schema()
+    has = found_columns(schema.names())
+    if "time" not in has:
+        raise Setup(
+            "SF908",
+            "there is no column time",
+            place=source,
+            why=f"the columns are {', '.join(schema.names())}",
+            fix="rename the column of times",
+        )
+    wanted = polars_schema(kind)
+    columns = [time_expression(frame, time_column(frame, schema.names()), source, stated.timezone)]
+    words = [word for word in list(wanted)[2:] if word in has]
+    columns += [_translated(word, has[word], schema[has[word]]).alias(word) for word in words]
+    by_column = stated.symbol is None and "symbol" in has
+    if by_column:
+        columns.append(pl.col(has["symbol"]).cast(pl.String).alias("symbol"))
+    try:
+        whole = frame.select(columns).collect()
+    except pl.exceptions.PolarsError as error:
+        raise Setup(
+            "SF908", f"the rows cannot be read as {kind}", place=source, why=str(error).partition("\n")[0],
+            fix="correct the file, or say what it holds: --kind",
+        ) from None  # fmt: skip
+    if not len(whole):
+        raise Setup("SF915", "there are no rows", place=source, fix="check the file")
+    parts: dict[str, Any] = {stated.symbol or stem: whole}
+    if by_column:
+        parts = {
+            str(key[0]): part
+            for key, part in whole.partition_by("symbol", as_dict=True, include_key=False, maintain_order=True).items()
+        }
+    return [(series_of(kind, stated.source, name), normal(kind, part, source), "") for name, part in parts.items()]
+
+
+def time_column(frame: pl.LazyFrame, names: list[str]) -> str:
+    """The column of times; a vendor that does not say a moment writes 0 in its column, and then another one is meant."""
+    by_plain = {plain(name): name for name in reversed(names)}
+    spelt = [by_plain[spelling] for spelling in SPELLINGS["time"] if spelling in by_plain]
+    if len(spelt) > 1:
+        some = frame.select(spelt).head(1).collect()
+        said = [
+            name for name in spelt if not some.schema[name].is_numeric() or (len(some) and (some[name][0] or 0) > 0)
+        ]
+        return (said or spelt)[0]
+    return spelt[0]
+
+
+def _translated(word: str, name: str, stored: pl.DataType) -> pl.Expr:
+    """A column's values in our terms: 1 for a buyer or a bid, -1 for a seller or an offer."""
+    column = pl.col(name)
+    if word in ("aggressor", "side"):
+        if plain(name) in _BUYER_IS_MAKER:
+            return pl.when(column).then(-1).otherwise(1)
+        if stored == pl.String:
+            first = column.str.to_lowercase().str.slice(0, 1)
+            return pl.when(first.is_in(["b"])).then(1).when(first.is_in(["s", "a", "o"])).then(-1).otherwise(0)
+    if word == "suspicious":
+        return column.cast(pl.Boolean)
+    return column
+
+
+def _joined(batch: list[Rows]) -> list[Rows]:
+    """One entry a series."""
+    by_series: dict[Any, list[Rows]] = {}
+    for one in batch:
+        by_series.setdefault(one[0], []).append(one)
+    joined: list[Rows] = []
+    for series, parts in by_series.items():
+        frame = (
+            parts[0][1]
+            if len(parts) == 1
+            else normal(series.kind, pl.concat([part for _, part, _ in parts]), str(series))
+        )
+        joined.append((series, frame, parts[0][2]))
+    return joined
