@@ -82,7 +82,7 @@ def main():
     spec = f"{Path(__file__).parent / 'cloud_strategies.py'}:Once"
     with (
         tempfile.TemporaryDirectory() as folder,
-        LocalCloud(log=Path(folder) / "log", show=lambda *a: print(*a, file=sys.stderr)) as cloud,
+        LocalCloud(log=Path(folder) / "log") as cloud,
         staged(cloud, Once, data, MINUTE, name="burst", spec=spec) as stage,
     ):
         begin, rounds = burst(stage, names)

@@ -180,4 +180,5 @@ def main():
         orders(decide, begin(table, environment), begin(table, environment), body, envelope)
 
 
-main()
+if __name__ == "__main__":
+    main()

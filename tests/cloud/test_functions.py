@@ -93,7 +93,7 @@ class TestDecide:
         assert steps(stage) == 2
 
     def test_what_there_was_no_time_for_comes_again(self, stage):
-        left = iter([60_000, 60_000, 1_500, 1_500])
+        left = iter([60_000, 60_000, 2_500, 2_500])
         event = kinesis(*[spy(at(stage, day)) for day in (1, 2, 3)])
         answer = decide.respond(stage.place, event, lambda: next(left))
         assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}

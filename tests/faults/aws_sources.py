@@ -88,7 +88,11 @@ class Fifo:
             if request["ReceiptHandle"] == f"{letter.identity}-{letter.received}" and not letter.gone:
                 letter.hidden_until = self.world.now + int(request["VisibilityTimeout"] * SECOND)
         self.wake()
-        return {}
+
+    def ChangeMessageVisibilityBatch(self, request):  # noqa: N802
+        for entry in request["Entries"]:
+            self.ChangeMessageVisibility(entry)
+        return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
 
 
 class QueuePoller:

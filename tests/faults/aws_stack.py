@@ -418,8 +418,8 @@ class _Queues:
             return {"MessageId": "dead"}
         return self.stack.queue.SendMessage(request)
 
-    def ChangeMessageVisibility(self, request):  # noqa: N802
-        return self.stack.queue.ChangeMessageVisibility(request)
+    def ChangeMessageVisibilityBatch(self, request):  # noqa: N802
+        return self.stack.queue.ChangeMessageVisibilityBatch(request)
 
 
 def bar_of(number):

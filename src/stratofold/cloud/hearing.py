@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 RACES_MAX = 12
 PAUSE_SECONDS_MAX = 0.2
-PART_MS = 2_000  # with less time than this no further part is begun
-APPEND_MS = 1_000  # and with less than this nothing is appended any more
+PART_MS = 3_000  # with less time than this no further part is begun
+APPEND_MS = 2_000  # and with less than this nothing is appended any more
 
 
 class Part(NamedTuple):

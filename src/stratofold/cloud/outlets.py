@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.aws.client import Client
 
+BATCH_MAX = 10  # that one request speaks of
 MESSAGE_BYTES_MAX = 200_000  # SQS takes 256 KiB, Kinesis a mebibyte
 
 
@@ -39,9 +40,12 @@ class QueueOutlet:
 
     def show(self, receipts: Sequence[str]) -> None:
         """Have messages that were received be there again now, in their order; raises AwsError."""
-        for receipt in receipts:
-            payload = {"QueueUrl": self._url, "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-            self._client.json("sqs", "ChangeMessageVisibility", payload)
+        for begin in range(0, len(receipts), BATCH_MAX):
+            entries = [
+                {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for place, receipt in enumerate(receipts[begin : begin + BATCH_MAX])
+            ]
+            self._client.json("sqs", "ChangeMessageVisibilityBatch", {"QueueUrl": self._url, "Entries": entries})
 
 
 class StreamOutlet:
