@@ -8,6 +8,7 @@ SVG in the file itself, so that a report can be mailed and kept.
 from __future__ import annotations
 
 from html import escape
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -23,19 +24,6 @@ if TYPE_CHECKING:
 PICTURES = 4  # a rule
 _AROUND = 40  # rows on each side of a finding
 _WIDTH, _HEIGHT, _MARGIN = 420, 120, 8
-_STYLE = """
-:root { color-scheme: light dark; --line: #2a6fdb; --bad: #d22; --rule: #8884; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-td.number, th.number { text-align: right; }
-.wide { overflow-x: auto; }
-figure { display: inline-block; margin: .5rem 1rem .5rem 0; }
-figcaption { font-size: 13px; max-width: 26rem; }
-svg { background: #8881; width: 100%; max-width: 420px; height: auto; }
-svg path { fill: none; stroke: var(--line); stroke-width: 1.2; }
-svg circle { fill: var(--bad); }
-"""
 
 
 def page(report: Report) -> str:
@@ -54,9 +42,13 @@ def page(report: Report) -> str:
     head = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><style>{_STYLE}</style></head><body>'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><style>{_style()}</style></head><body>'
     )
     return head + "\n".join(parts) + "</body></html>\n"
+
+
+def _style() -> str:
+    return (files(__package__) / "page.css").read_text(encoding="utf-8")
 
 
 def _table(frame: pl.DataFrame, numbers: Sequence[str]) -> str:
