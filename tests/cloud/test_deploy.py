@@ -231,6 +231,11 @@ def test_a_key_is_kept_where_functions_find_it_and_nowhere_else(stands, capsys, 
     assert "canary" not in template + json.dumps(environments)
 
 
+def test_an_event_that_is_no_json_is_refused_before_anything_is_called(stands, capsys):
+    said, code = told(capsys, "cloud", "invoke", "halt", "{state: halted}", "--stack", stands)
+    assert (code, said["errors"][0]["code"]) == (2, "SFA26")
+
+
 def test_the_book_in_the_cloud_is_halted_from_here(stands, capsys):
     journal = booked(stands, "stops")
     said, code = told(capsys, "halt", "--cloud", "--stack", stands, "--account", "ofstops")

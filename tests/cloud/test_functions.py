@@ -3,12 +3,15 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from msgspec import structs
 
 import stratofold
 from stratofold.adapters.aws.answers import AwsError
+from stratofold.adapters.brokers.alpaca import AlpacaBroker
+from stratofold.adapters.brokers.alpaca_access import Access
 from stratofold.adapters.ports import CLAIMED, HALTED, REDUCING, UNKNOWN, Control, Entry
 from stratofold.cloud import latency, seat
 from stratofold.cloud.functions import archive, decide, deliver, halt, ingest, reconcile, warm, watch, webhook
@@ -228,6 +231,24 @@ class TestDeliver:
         stage.call(deliver, {"Records": changes})
         assert [one.state for one in stage.journal.outbox("paper")] == ["rejected"]
         assert stage.ask(stage.run.broker.orders(only_open=False)) == []
+
+    def test_a_key_that_was_revoked_refuses_the_order_and_is_said_until_there_is_another(self, ordered):
+        """Nothing is sent again by itself, what is held stays as it was, and whoever asks is told what to do."""
+        stage, changes = ordered
+        known, run = stage.place.venue.broker, stage.run
+        gone = Access("revoked", "revoked", run.access.trading_url)
+        stage.place.venue.broker = AlpacaBroker(gone, run.http, None, run.clock, Random(1), requests_per_minute=0)
+        assert stage.call(deliver, {"Records": changes}) == set()
+        (message,) = stage.journal.outbox("paper")
+        assert message.state == "rejected"
+        assert "not authorized" in message.answer
+        with pytest.raises(Stop, match="SF870") as caught:
+            stage.reconcile()
+        assert "store the key" in caught.value.fix
+        stage.place.venue.broker = known
+        assert stage.call(deliver, {"Records": changes}) == set()
+        assert stage.ask(stage.run.broker.orders(only_open=False)) == []
+        assert stage.reconcile()["breaks"] == []
 
     def test_what_its_reader_gave_up_is_sent_when_reconcile_has_seen_it(self, ordered):
         stage, _ = ordered

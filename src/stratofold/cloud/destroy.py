@@ -1,9 +1,9 @@
 """`destroy`: a stack off AWS, and nothing of its books lost.
 
 What comes in: a stack.  What goes out: what was left, which is the archive.
-Why it is shaped so: before the table goes, every record that is not sealed yet is sealed, so that what stays can be read
-and verified without anything else; a book with orders at the venue is refused, because nobody would be there to hear of
-their fills.
+Why it is shaped so: before the table goes, the books are taken from the functions and every record that is not sealed yet is
+sealed, so that none is written behind the seal, and what stays can be read and verified without anything else; a book with
+orders at the venue is refused, because nobody would be there to hear of their fills.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def refuse_busy(journal: Journal) -> None:
 
 def destroy(stack: Stack, found: Inventory, journal: Journal | None, artifacts: Artifacts | None) -> Left:
     """Seal, empty, delete; raises Stop SFA24 where AWS keeps something."""
-    sealed = _seal(journal, artifacts) if journal is not None and artifacts is not None else 0
+    sealed = _seal(stack, journal, artifacts) if journal is not None and artifacts is not None else 0
     if found.drop:
         _empty(stack, found.drop)
     stack.call("cloudformation", "delete_stack", StackName=stack.name)
@@ -72,20 +72,25 @@ def destroy(stack: Stack, found: Inventory, journal: Journal | None, artifacts: 
     if state.status:
         raise Stop(
             "SFA24", f"AWS keeps a part of {stack.name} ({state.status})", why=state.reason or stack.failure(0.0),
-            fix="take away what is in the way, then: stratofold destroy",
+            fix="take away what is in the way, then: stratofold destroy; to go on with it instead: stratofold cloud take",
         )  # fmt: skip
     _forget_secrets(stack)
     _empty(stack, deploy_bucket(stack.account(), stack.region), f"{stack.name}/")
     return Left(found.archive, _count(stack, found.archive), sealed)
 
 
-def _seal(journal: Journal, artifacts: Artifacts) -> int:
-    """Put every record that is in no segment yet into one; how many segments that made."""
+def _seal(stack: Stack, journal: Journal, artifacts: Artifacts) -> int:
+    """Take the stack's books, and put every record that is in no segment yet into one; how many segments that made."""
     from stratofold.live.archive import seal
 
     now = time.time_ns()
     envelope = pack({"wall": now, "by": "destroy", "region": "cloud"})
-    return sum(len(seal(journal, artifacts, head.book, envelope, rest=True)) for head in journal.books())
+    sealed = 0
+    for head in journal.books():
+        if head.holder == f"cloud:{stack.name}":
+            journal.take(head.book, f"destroyed:{stack.name}", now)
+        sealed += len(seal(journal, artifacts, head.book, envelope, rest=True))
+    return sealed
 
 
 def _empty(stack: Stack, bucket: str, prefix: str = "") -> None:
