@@ -19,6 +19,8 @@ from stratofold.cli import (
     cloud,
     cloud_local,
     data,
+    data_show,
+    data_sql,
     demo,
     deploy,
     doctor,
@@ -66,6 +68,8 @@ for one in (
 ):  # fmt: skip
     app.command(name=one.__name__)(one)
 app.add_typer(audit.app, name="audit")
+for one in (data_show.show, data_sql.sql, data_sql.ddl, data_show.export):
+    data.app.command(name=one.__name__)(one)
 app.add_typer(data.app, name="data")
 cloud.app.command("local")(cloud_local.local)
 app.add_typer(cloud.app, name="cloud")

@@ -45,8 +45,13 @@ def default_path(strategy: str) -> Path:
 
 def write(result: "Result", path: Path) -> Path:
     """Write the page to `path`; returns the full path. Raises Setup SF502 if it can not be written."""
+    return save(page(result), path)
+
+
+def save(html: str, path: Path) -> Path:
+    """Write a page to `path`; returns the full path. Raises Setup SF502 if it can not be written."""
     try:
-        path.write_text(page(result), encoding="utf-8", newline="\n")
+        path.write_text(html, encoding="utf-8", newline="\n")
     except OSError as error:
         raise Setup(
             "SF502",
@@ -126,12 +131,12 @@ def _number(column: str, value: float) -> float | int | None:
 
 def _assemble(result: "Result", data: dict[str, Any]) -> str:
     """The template with its parts put in."""
-    scripts = [_asset(name) for name in SCRIPTS]
+    scripts = [asset(name) for name in SCRIPTS]
     days, equity = result.session_equity()
     parts = {
-        "policy": _policy(scripts),
+        "policy": policy(scripts),
         "title": escape(f"{result.strategy}: backtest report"),
-        "styles": "\n".join(f"<style>{_asset(name)}</style>" for name in STYLES),
+        "styles": "\n".join(f"<style>{asset(name)}</style>" for name in STYLES),
         "strategy": escape(result.strategy),
         "scope": escape(_scope(result)),
         "assumed": tables.assumed(result),
@@ -147,7 +152,7 @@ def _assemble(result: "Result", data: dict[str, Any]) -> str:
         "data": _packed(data),
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("report.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], asset("report.html"))
 
 
 def _scope(result: "Result") -> str:
@@ -160,12 +165,12 @@ def _scope(result: "Result") -> str:
     return " · ".join([symbols, *period, *sessions])
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     """The text of one file beside this module."""
     return (files("stratofold.research") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _policy(scripts: list[str]) -> str:
+def policy(scripts: list[str]) -> str:
     """The content security policy: only these scripts run, and nothing is fetched from anywhere."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts

@@ -181,6 +181,8 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
             why=f"the columns are {', '.join(schema.names())}",
             fix="rename the column of times",
         )
+    if not len(frame.head(1).collect()):
+        raise Setup("SF915", "there are no rows", place=source, fix="check the file")
     wanted = polars_schema(kind)
     columns = [time_expression(frame, time_column(frame, schema.names()), source, stated.timezone)]
     words = [word for word in list(wanted)[2:] if word in has]
@@ -195,8 +197,6 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
             "SF908", f"the rows cannot be read as {kind}", place=source, why=str(error).partition("\n")[0],
             fix="correct the file, or say what it holds: --kind",
         ) from None  # fmt: skip
-    if not len(whole):
-        raise Setup("SF915", "there are no rows", place=source, fix="check the file")
     parts: dict[str, Any] = {stated.symbol or stem: whole}
     if by_column:
         parts = {

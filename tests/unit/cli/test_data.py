@@ -1,0 +1,131 @@
+"""`stratofold data`: what a person types and reads."""
+
+import json
+
+import polars as pl
+import pytest
+
+import stratofold
+from stratofold.cli.app import run
+from stratofold.cli.data_show import sparkline
+from tests.unit.catalogue.conftest import bars, trades
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Commands run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STRATOFOLD_CATALOGUE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def csv(here):
+    frame = bars(40).with_columns(pl.from_epoch("time", "ns").dt.date())
+    frame.write_csv(here / "SPY.csv")
+    return "SPY.csv"
+
+
+def said(capsys):
+    return capsys.readouterr().out
+
+
+def test_import_ls_show_backtest(csv, capsys, here):
+    assert run(["data", "import", csv, "--source", "vendor"]) == 0
+    assert "40 rows added to catalogue" in said(capsys)
+    assert run(["data", "import", csv, "--source", "vendor"]) == 0
+    assert "0 rows added to catalogue, 40 were there already" in said(capsys)
+    assert run(["data", "ls", "--verify"]) == 0
+    assert "vendor  1d    SPY       40  2020-01-03" in said(capsys)
+    assert run(["data", "show", "SPY", "--html", "chart.html"]) == 0
+    assert "▁" in said(capsys)
+    page = (here / "chart.html").read_text()
+    assert "SPY" in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "").partition("<script")[0]
+    (here / "s.py").write_text("from stratofold.strategies import Crossover\n")
+    assert run(["backtest", "s.py", "--data", "catalogue", "--symbols", "SPY", "--json"]) == 0
+    assert json.loads(said(capsys))["hashes"]["catalogue"] == stratofold.catalogue("catalogue").hash
+    assert run(["backtest", "s.py", "--data", "catalogue#vendor/1d", "--symbols", "SPY", "--json"]) == 0
+
+
+def test_sql_and_ddl(csv, capsys, here):
+    run(["data", "import", csv])
+    capsys.readouterr()
+    assert run(["data", "sql", "select symbol, count(*) as n from bars group by 1"]) == 0
+    assert said(capsys) == "symbol  n\nSPY     40\n"
+    assert run(["data", "sql", "select * from bars", "--output", "o.csv"]) == 0
+    assert len(pl.read_csv(here / "o.csv")) == 40
+    capsys.readouterr()
+    assert run(["data", "ddl", "athena", "--location", "s3://bucket/lake", "--json"]) == 0
+    assert len(json.loads(said(capsys))["statements"]) == 2
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.arrow"])
+def test_what_is_exported_is_imported_again(csv, here, name):
+    run(["data", "import", csv, "--source", "vendor"])
+    assert run(["data", "export", name]) == 0
+    assert run(["data", "import", name, "--source", "again"]) == 0
+    place = stratofold.catalogue("catalogue")
+    one, other = (place.choose(source=source).frame("bars", "SPY") for source in ("vendor", "again"))
+    assert one.equals(other)
+
+
+def test_an_adjusted_export_has_the_split_in_its_prices(here):
+    place = stratofold.catalogue("catalogue", make=True)
+    place.add(stratofold.sample("AAPL", start="2014-06-02", end="2014-06-13"), "sample")
+    assert run(["data", "export", "out.parquet", "--adjust", "splits"]) == 0
+    assert pl.read_parquet(here / "out.parquet")["close"].max() < 100
+
+
+def test_what_a_file_holds_is_seen_by_its_columns(here, capsys):
+    trades([5, 6]).with_columns(side=pl.Series(["buy", "sell"])).write_parquet(here / "T.parquet")
+    pl.DataFrame({"ts": [5_000_000_000], "symbol": ["Q"], "bid": [1.0], "ask": [2.0]}).write_parquet(here / "q.parquet")
+    assert run(["data", "import", "T.parquet", "q.parquet"]) == 0
+    place = stratofold.catalogue("catalogue")
+    assert place.frame("trades", "T")["aggressor"].to_list() == [1, -1]
+    assert place.frame("quotes", "Q")["ask"].to_list() == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["data", "ls"], "SF910"),
+        (["data", "import", "absent.csv"], "SF223"),
+        (["data", "import", "odd.csv"], "SF914"),
+        (["data", "import", "naive.csv"], "SF211"),
+        (["data", "import", "empty.csv", "--kind", "trades"], "SF915"),
+        (["data", "import", "cut.parquet"], "SF221"),
+        (["data", "import", "naive.csv", "--kind", "ticks"], "SF900"),
+        (["data", "show", "NOPE", "--catalogue", "full"], "SF209"),
+        (["data", "show", "SPY", "--start", "1990-01-01", "--end", "1990-02-01", "--catalogue", "full"], "SF210"),
+        (["data", "export", "x.xlsx", "--catalogue", "full"], "SF919"),
+        (["backtest", "s.py", "--data", "full#nobody"], "SF911"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_code(csv, command, code, capsys, here):
+    (here / "odd.csv").write_text("a,b\n1,2\n")
+    (here / "naive.csv").write_text("time,price,size\n2020-01-02 10:00:00,1,2\n")
+    (here / "empty.csv").write_text("time,price,size\n")
+    (here / "cut.parquet").write_bytes(b"PAR1xxxx")
+    (here / "s.py").write_text("from stratofold.strategies import Crossover\n")
+    run(["data", "import", csv, "--catalogue", "full"])
+    capsys.readouterr()
+    assert run([*command, "--json"]) == 2
+    errors = json.loads(said(capsys))["errors"]
+    assert errors[0]["code"].startswith(code)
+    assert errors[0]["fix"]
+    assert not (here / "catalogue").exists()
+
+
+def test_damage_has_an_exit_code(csv, here, capsys):
+    run(["data", "import", csv])
+    file = next(here.glob("catalogue/kind=bars/**/*.parquet"))
+    file.write_bytes(file.read_bytes() + b"?")
+    assert run(["data", "ls", "--verify"]) == 3
+    assert "damaged: kind=bars" in said(capsys)
+
+
+def test_a_line_of_sparks():
+    assert sparkline([1.0, 2.0, 3.0, 8.0]) == "▁▂▃█"
+    assert sparkline([5.0]) == "▁"
+    assert len(sparkline([float(k) for k in range(1000)])) == 64
