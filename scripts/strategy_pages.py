@@ -114,14 +114,20 @@ SLIPPAGE = {"proportional": 0.0001}
 
 def pages(note: str) -> dict[str, str]:
     """The text of every page by its path under docs/."""
+    import quoter_page  # it writes with what is here
+
     written = {f"strategies/{page.file}.md": text(name, page, note) for name, page in PAGES.items()}
+    written[f"strategies/{quoter_page.FILE}.md"] = quoter_page.page(note)
     return {"strategies/index.md": index(note), **written}
 
 
 def index(note: str) -> str:
     """The list of strategies."""
+    import quoter_page
+
     rows = [f"| [{page.title}]({page.file}.md) | {first_sentence(kind(name))} |" for name, page in PAGES.items()]
-    head = "Ready-made, to start from; do not expect to grow rich with them.\nEach page says what its strategy did on the shipped sample."
+    rows.append(f"| [{quoter_page.TITLE}]({quoter_page.FILE}.md) | {first_sentence(strategies.TwoSidedQuoter)} |")
+    head = "Ready-made, to start from; do not expect to grow rich with them.\nEach page says what its strategy did on the shipped sample, or on a market that it makes."
     return "\n".join(["# Strategies", "", note, "", head, "", "| | |", "|---|---|", *rows, ""])
 
 

@@ -239,7 +239,7 @@ def timers_of(strategy: Strategy, scene: Scenario) -> list[tuple[int, int]]:
 def of_strategies() -> dict[str, str]:
     """Each shipped strategy over daily bars: fills, last equity, and a hash over fills and equity."""
     found, scene = {}, daily_scenario()
-    for name in strategies.__all__:
+    for name in strategies.ON_BARS:
         made = getattr(strategies, name)()
         made.symbol_count = len(scene.instruments)
         made._edge_symbols = ("ONE", "TWO")

@@ -18,7 +18,7 @@ from stratofold.research.flat.kinds import Graph
 from stratofold.research.plain import plain, plain_state
 from stratofold.research.prepare import Options, prepare
 
-SHIPPED = [getattr(strategies, name) for name in strategies.__all__]
+SHIPPED = [getattr(strategies, name) for name in strategies.ON_BARS]
 HOUR = 3_600_000_000_000
 
 

@@ -252,25 +252,27 @@ class TickSimulator:
             if order.tif != "FOK" or sum(self.offered(size) for _, size in levels) >= order.left:
                 for price, size in levels:
                     self.fill(order, price, self.offered(size), is_maker=False)
-        self.leave(order, market)
+            self.hasten(order)
+        else:
+            self.hasten(order)
+            self.take_place(order, market)
 
     def within(self, order, market):
         """What the other side shows within the order's limit, best first."""
         shown = market.sides[-order.side]
         return [(price, shown[price]) for price in sorted(shown, reverse=order.side < 0) if order.accepts(price)]
 
-    def leave(self, order, market):
-        """What is left of an order that has taken."""
-        if order.state != WORKING:
-            return
-        if order.tif in ("IOC", "FOK"):
+    def hasten(self, order):
+        """What a hasty order leaves is cancelled."""
+        if order.state == WORKING and order.tif in ("IOC", "FOK"):
             order.state = CANCELLED
-        elif order.has_limit:
-            order.place, order.traded, order.ahead = "in place", 0.0, inf
-            if self.case.queue == "front":
-                order.ahead = 0.0
-            elif market.kind == "depth" and self.case.queue != "through":
-                order.ahead = market.sides[order.side].get(order.limit, 0.0)
+
+    def take_place(self, order, market):
+        order.place, order.traded, order.ahead = "in place", 0.0, inf
+        if self.case.queue == "front":
+            order.ahead = 0.0
+        elif market.kind == "depth" and self.case.queue != "through":
+            order.ahead = market.sides[order.side].get(order.limit, 0.0)
 
     def offered(self, size):
         return inf if size is None else float(floor(size * min(self.case.cap, 1.0) + 1e-9))
@@ -356,24 +358,25 @@ class TickSimulator:
                 continue
             if order.place == "at the market":
                 if market.kind == "trades":
-                    offered = self.meet_first_trade(order, row, market, offered)
+                    offered = self.meet_trade(order, row, market, offered)
             elif not order.triggered:
                 if order.stop_reached(row.price):
                     self.come(order)
             elif row.aggressor != order.side:
                 offered -= self.make(order, row, offered)
 
-    def meet_first_trade(self, order, row, market, offered):
+    def meet_trade(self, order, row, market, offered):
         """With trades alone: an order takes at a trade's price, if that is beyond its limit; returns what it leaves."""
         if order.has_limit and order.side * (order.limit - row.price) <= 0:
-            self.leave(order, market)
+            self.hasten(order)
+            self.take_place(order, market)
             return offered
         if order.tif == POST_ONLY:
             order.state = CANCELLED
             return offered
         if order.tif != "FOK" or offered >= order.left:
             offered -= self.fill(order, row.price, offered, is_maker=False)
-        self.leave(order, market)
+        self.hasten(order)
         return offered
 
     def make(self, order, row, offered):

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from stratofold.errors import Setup
-from stratofold.fold.ticks.engine import DEPTH, FIRST, QUOTE, TRADE
+from stratofold.fold.ticks.engine import DEPTH, FIRST, LAST, QUOTE, SNAPSHOT, TRADE
 from stratofold.market.data import (
     Actions,
     Columns,
@@ -46,6 +46,8 @@ class TickData:
     Columns as `fold.ticks.engine.TickFeed` has them; `levels` are the prices of each symbol's depth, ascending, empty
     where it has none; `symbol` the handle of each row, or a single 0 where there is one symbol only.
     """
+
+    NUMBERS: ClassVar[tuple[str, ...]] = ("price", "size", "ask", "ask_size")
 
     symbols: tuple[str, ...]
     instruments: tuple[Instrument, ...]
@@ -144,9 +146,9 @@ class TickData:
         rows = self._shown_before(first), slice(first, last)
         part: dict[str, Any] = {name: self._joined(name, *rows) for name in ("time", *_VALUES)}
         part["time"][: len(rows[0])] = self.time[first]
-        part["flags"][: len(rows[0])] = 0
+        part["flags"][: len(rows[0])] = SNAPSHOT
         if len(rows[0]):
-            part["flags"][0] = FIRST
+            part["flags"][len(rows[0]) - 1] |= LAST
         part["symbol"] = self.symbol if len(self.symbol) == 1 else self._joined("symbol", *rows)
         calendar = self.calendar.slice(int(self.time[first]), int(self.time[last - 1]))
         return replace(self, calendar=calendar, **part)
@@ -172,6 +174,36 @@ class TickData:
         kept = np.sort(rows[len(rows) - 1 - back])
         shown: Ints = kept[self.size[kept] > 0.0]
         return shown
+
+
+def with_other_future(data: TickData, factor: Floats, stop: int) -> TickData:
+    """The same ticks with every price and size from row `stop` on another: times `factor`, by row, on the price grid."""
+    import numpy as np
+
+    scales = np.array([instrument.price_scale for instrument in data.instruments])
+    grid = scales[data.symbol[stop:]] if len(data.symbol) > 1 else scales[data.symbol[0]]
+    columns = {name: getattr(data, name).copy() for name in data.NUMBERS}
+    for name in ("price", "ask"):
+        columns[name][stop:] = np.maximum(np.rint(columns[name][stop:] * factor * grid), 1.0) / grid
+    for name in ("size", "ask_size"):
+        columns[name][stop:] = np.rint(columns[name][stop:] * factor)
+    handles = data.symbol if len(data.symbol) > 1 else np.zeros(len(data.time), np.int64)
+    levels, level = levels_of(len(data.symbols), handles, data.kind, columns["price"])
+    return replace(data, levels=levels, level=level, **columns)
+
+
+def levels_of(count: int, code: Ints, kind: Ints, price: Floats) -> tuple[tuple[Floats, ...], Ints]:
+    """The prices of each symbol's depth, ascending, and each row's place among them (-1: it is no depth)."""
+    import numpy as np
+
+    level = np.full(len(kind), -1, np.int64)
+    levels = []
+    for symbol in range(count):
+        mine = np.flatnonzero((kind == DEPTH) & (code == symbol))
+        prices, places = np.unique(price[mine], return_inverse=True)
+        level[mine] = places
+        levels.append(prices)
+    return tuple(levels), level
 
 
 _KIND_NAMES = {QUOTE: "quotes", TRADE: "trades", DEPTH: "changes of depth"}

@@ -22,7 +22,7 @@ from stratofold.market.frames import tables
 from stratofold.market.instruments import CRYPTO, PERPETUAL, Instrument
 from stratofold.market.rates import read_rates, read_statuses
 from stratofold.market.sessions import calendar as calendar_named
-from stratofold.market.tick_data import TickData
+from stratofold.market.tick_data import TickData, levels_of
 from stratofold.market.times import read_times
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ def _assembled(
     time, code, side, flags, price, size, ask, ask_size, _ = (column[order] for column in columns)
     kind = kind[order]
     items = _instruments(names, instruments, code, price, ask, notes)
-    levels, level = _levels(len(names), code, kind, price)
+    levels, level = levels_of(len(names), code, kind, price)
     flags = flags | _completes(code, kind, time)
     whole = calendar_named(_calendar(items, calendar))
     return TickData(
@@ -294,18 +294,6 @@ def _completes(code: Ints, kind: Ints, time: Ints) -> Ints:
     out = np.zeros(len(kind), np.int64)
     out[rows[last]] = LAST
     return out
-
-
-def _levels(count: int, code: Ints, kind: Ints, price: Floats) -> tuple[tuple[Floats, ...], Ints]:
-    """The prices of each symbol's depth, ascending, and each row's place among them (-1: it is no depth)."""
-    level = np.full(len(kind), -1, np.int64)
-    levels = []
-    for symbol in range(count):
-        mine = np.flatnonzero((kind == DEPTH) & (code == symbol))
-        prices, places = np.unique(price[mine], return_inverse=True)
-        level[mine] = places
-        levels.append(prices)
-    return tuple(levels), level
 
 
 def _instruments(

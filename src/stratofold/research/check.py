@@ -20,7 +20,7 @@ from stratofold.research.backtest import check_cash, check_strategy
 from stratofold.research.execute import told
 from stratofold.research.outside import Change, OtherFuture, OtherOrder, Outside
 from stratofold.research.plain import plain
-from stratofold.research.prepare import Options, Run, build_engine, prepare
+from stratofold.research.prepare import Options, Run, build_engine, is_ticks, prepare
 from stratofold.routing import is_plain
 
 if TYPE_CHECKING:
@@ -342,6 +342,11 @@ def changed_after(market: MarketData, stop: int) -> MarketData:
     for k in range(len(factor)):
         seed = seed * _MULTIPLIER % _MODULUS
         factor[k] = 0.4 + 1.4 * seed / _MODULUS
+    if is_ticks(market):
+        from stratofold.market.tick_data import with_other_future
+
+        other: MarketData = with_other_future(market, factor, stop)  # type: ignore[assignment, arg-type]
+        return other
     scales = np.array([instrument.price_scale for instrument in market.instruments])
     grid = scales[market.symbol[stop:]] if len(market.symbol) > 1 else scales[market.symbol[0]]
     columns = {name: getattr(market, name).copy() for name in ("open", "high", "low", "close", "volume")}

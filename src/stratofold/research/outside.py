@@ -308,13 +308,14 @@ class OtherFuture(Change):
         super().__init__()
         self.of_value: dict[float, float] = {}
         past: set[float] = {0.0}
-        for name in _COLUMNS:
+        names = getattr(market, "NUMBERS", _COLUMNS)
+        for name in names:
             past.update(getattr(market, name)[:stop].tolist())
-        for name in _COLUMNS:
+        for name in names:
             for old, new in zip(
                 getattr(market, name)[stop:].tolist(), getattr(changed, name)[stop:].tolist(), strict=True
             ):
-                if old not in past:
+                if old == old and old not in past:  # noqa: PLR0124  NaN is no number of the future
                     self.of_value.setdefault(old, new)
                     self.of_value.setdefault(float(np.float32(old)), new)
 

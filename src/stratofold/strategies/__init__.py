@@ -5,6 +5,21 @@ from stratofold.strategies.buy_and_hold import BuyAndHold
 from stratofold.strategies.crossover import Crossover
 from stratofold.strategies.momentum import Momentum
 from stratofold.strategies.pairs import Pairs
+from stratofold.strategies.quoter import TwoSidedQuoter
 from stratofold.strategies.reversion import RsiMeanReversion
 
-__all__ = ["BuyAndHold", "Crossover", "DonchianBreakout", "Momentum", "Pairs", "RsiMeanReversion"]
+# By what they hear.
+ON_BARS = ("BuyAndHold", "Crossover", "DonchianBreakout", "Momentum", "Pairs", "RsiMeanReversion")
+ON_TICKS = ("TwoSidedQuoter",)
+
+__all__ = [
+    "ON_BARS",
+    "ON_TICKS",
+    "BuyAndHold",
+    "Crossover",
+    "DonchianBreakout",
+    "Momentum",
+    "Pairs",
+    "RsiMeanReversion",
+    "TwoSidedQuoter",
+]

@@ -10,7 +10,7 @@ from stratofold.fold.strategy import month_start
 from stratofold.indicators import SMA
 from stratofold.research import execute
 
-SHIPPED = [getattr(strategies, name) for name in strategies.__all__]
+SHIPPED = [getattr(strategies, name) for name in strategies.ON_BARS]
 
 
 @pytest.fixture(scope="module")

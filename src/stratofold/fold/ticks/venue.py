@@ -53,18 +53,17 @@ class TickVenue(Arrivals):
                 return
             if order.tif != FOK or self._fits(order, ladder):
                 self._take(order, ladder)
-        self._leave(number, ladder)
-
-    def _leave(self, number: int, ladder: Ladder) -> None:
-        """What is left of an order that took: a hasty one is cancelled, one with a limit queues, others wait."""
-        index = self.orders.index(number)
-        if index < 0:
-            return
-        order = self.orders[index]
-        if order.tif == IOC or order.tif == FOK:
-            self._end(CANCELLED, index, -1)
-        elif _makes(order):
+            self._hasten(number)
+        elif not self._hasten(number):
             self._queue(order, ladder)
+
+    def _hasten(self, number: int) -> bool:
+        """What a hasty order leaves is cancelled; returns whether order `number` is gone."""
+        index = self.orders.index(number)
+        if index >= 0 and (self.orders[index].tif == IOC or self.orders[index].tif == FOK):
+            self._end(CANCELLED, index, -1)
+            return True
+        return index < 0
 
     def _queue(self, order: Queued, ladder: Ladder) -> None:
         """The order takes its place at its limit."""
@@ -255,16 +254,16 @@ class TickVenue(Arrivals):
         self.available = to_grid(offered - (share - self.available), scale)
 
     def _at_tape(self, order: Queued, index: int, trade: Trade, ladder: Ladder) -> None:
-        """An order meets its first trade where nothing but trades is known: it takes at that price if its limit is beyond."""
+        """An order meets a trade where nothing else is known: it takes at that price if its limit is beyond."""
         number = order.number
-        if not _makes(order):
-            self._fill(order, index, trade.price, trade.size, False, True)
-        elif order.side * (order.limit - trade.price) > 0.0:
+        if not _makes(order) or order.side * (order.limit - trade.price) > 0.0:
             if order.tif == POST_ONLY:
                 self._end(CANCELLED, index, -1)
                 return
-            self._fill(order, index, trade.price, trade.size, False, False)
-        self._leave(number, ladder)
+            self._fill(order, index, trade.price, trade.size, False, not _makes(order))
+            self._hasten(number)
+        elif not self._hasten(number):
+            self._queue(order, ladder)
 
     # A level changes.
 
