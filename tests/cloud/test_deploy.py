@@ -124,7 +124,12 @@ def test_a_switch_is_turned_while_the_book_stands(stands, capsys):
     live = boto3.client("lambda").get_function_configuration(FunctionName=f"{stands}-ingest", Qualifier="live")
     assert live["Environment"]["Variables"]["STRATOFOLD_STREAM"] == f"{stands}-market"
     assert journal_of(Stack(stands, "us-east-1")).head("turns") == before
-    deployed(capsys, stands, "--set", "Stream=off", "--set", "Dashboard=off")
+    refused, code = deployed(capsys, stands, "--set", "Stream=off")
+    assert (code, refused["errors"][0]["code"]) == (6, "SFA34")
+    deployed(capsys, stands, "--set", "Drain=on", "--set", "Dashboard=off")
+    live = boto3.client("lambda").get_function_configuration(FunctionName=f"{stands}-ingest", Qualifier="live")
+    assert (live["Environment"]["Variables"]["STRATOFOLD_STREAM"], switched(stands)[:2]) == ("", (True, True))
+    deployed(capsys, stands, "--set", "Stream=off", "--set", "Drain=off")
     assert switched(stands) == (False, False, False)
     assert journal_of(Stack(stands, "us-east-1")).head("turns") == before
 

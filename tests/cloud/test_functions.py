@@ -13,7 +13,7 @@ from stratofold.adapters.aws.answers import AwsError
 from stratofold.adapters.brokers.alpaca import AlpacaBroker
 from stratofold.adapters.brokers.alpaca_access import Access
 from stratofold.adapters.ports import CLAIMED, HALTED, REDUCING, UNKNOWN, Control, Entry
-from stratofold.cloud import latency, seat
+from stratofold.cloud import latency, outlets, seat
 from stratofold.cloud.functions import archive, decide, deliver, halt, ingest, reconcile, warm, watch, webhook
 from stratofold.cloud.market import line_of
 from stratofold.errors import Setup, Stop
@@ -54,6 +54,17 @@ def days():
 def stage(ministack, days, tmp_path):
     run = paper(Buys, days, DAY_NS)
     return Stage(ministack, run, tmp_path, STRATOFOLD_STRATEGY="tests.cloud.test_functions:Buys").open()
+
+
+class Way:
+    """An outlet that says that it was used."""
+
+    def __init__(self, name, sent):
+        self.name, self.sent = name, sent
+
+    def put(self, book, lines):
+        assert (book, lines) in (("paper", ["line"]), ("nobody", ["line"]))
+        self.sent.append(self.name)
 
 
 def unanswered(*_):
@@ -316,6 +327,23 @@ class TestIngest:
         answer = ingested(stage, {"httpMethod": "POST", "path": "/events", "headers": {}, "body": body})
         assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"taken": 2})
         assert len(self.sent(stage)) == 2
+
+    def test_what_went_the_other_way_is_heard_before_the_first_line_of_this_one(self, stage):
+        waits, sent = [], []
+        queue, stream = (
+            outlets.Route(Way(way, sent), way, stage.fresh_place().journal, waits.append)
+            for way in (outlets.QUEUE, outlets.STREAM)
+        )
+        for one in (queue, stream, stream):
+            one.put("paper", ["line"])
+        assert waits == [outlets.HAND_OVER_SECONDS]
+        back = outlets.Route(Way(outlets.QUEUE, sent), outlets.QUEUE, stage.fresh_place().journal, waits.append)
+        for _ in range(2):
+            back.put("paper", ["line"])
+        assert waits == [outlets.HAND_OVER_SECONDS] * 2
+        stream.put("nobody", ["line"])
+        assert (len(waits), stage.journal.mark("nobody", outlets.ROUTE)) == (2, None)
+        assert sent == ["queue", "stream", "stream", "queue", "queue", "stream"]
 
     def test_http_takes_all_or_nothing(self, stage):
         answer = ingested(stage, {"httpMethod": "POST", "body": spy(at(stage, 1)) + "\n{}"})

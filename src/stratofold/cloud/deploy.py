@@ -97,6 +97,7 @@ def prepare(stack: Stack, wanted: Wanted) -> Plan:
     refuse_newer(state)
     parameters = chosen_parameters(wanted, state)
     refuse_region(stack.region, parameters)
+    refuse_unheard(state, parameters)
     if not state.outputs:
         refuse_left(stack, account)
     if state.outputs and not wanted.ignore_drift:
@@ -141,6 +142,17 @@ def refuse_region(region: str, parameters: Mapping[str, str]) -> None:
         raise Setup(
             "SFA07", f"{region} is not an allowed region", why=f"data may be in {', '.join(allowed)}",
             fix=f"--region {allowed[0]}, or allow it: --set AllowedRegions={parameters['AllowedRegions']},{region}",
+        )  # fmt: skip
+
+
+def refuse_unheard(state: State, parameters: Mapping[str, str]) -> None:
+    """Raise Stop SFA34 where a stream would be taken away into which lines are still put: the last ones would be lost with it."""
+    before = state.parameters
+    if before.get("Stream", "off") != "off" and parameters["Stream"] == "off" and before.get("Drain", "off") != "on":
+        raise Stop(
+            "SFA34", "lines are put into the stream until it is gone, and the last ones would be lost with it",
+            why="it is heard to its end first; nothing was changed",
+            fix="stratofold deploy --set Drain=on, and a minute later stratofold deploy --set Stream=off --set Drain=off",
         )  # fmt: skip
 
 

@@ -174,10 +174,12 @@ class Place:
     @cached_property
     def market(self) -> Outlet:
         """Where market events go: the stream where there is one, else the queue."""
-        from stratofold.cloud.outlets import StreamOutlet
+        from stratofold.cloud.outlets import QUEUE, STREAM, Route, StreamOutlet
 
         stream = self.names.get("STRATOFOLD_STREAM", "")
-        return StreamOutlet(self.client, stream) if stream else self.queue
+        if stream:
+            return Route(StreamOutlet(self.client, stream), STREAM, self.journal)
+        return Route(self.queue, QUEUE, self.journal)
 
     @cached_property
     def dead(self) -> Outlet:

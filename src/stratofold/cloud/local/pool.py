@@ -74,10 +74,13 @@ class Pool:
         finally:
             with self._lock:
                 self._busy[function.name] -= 1
-                if sandbox is not None and sandbox.usable:
+                kept = sandbox is not None and sandbox.usable and key in self._free
+                if kept and sandbox is not None:
                     self._free[key].append(sandbox)
                 else:
                     self._all -= 1
+            if sandbox is not None and not kept:
+                sandbox.close()  # closed meanwhile, or no use any more
         return outcome
 
     def forget(self, name: str) -> int:
