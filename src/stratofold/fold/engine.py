@@ -64,6 +64,7 @@ class Engine:
         "event_index", "fill", "grace", "hears", "logs", "quiet_until", "risk",
         "sessions", "tally", "thorough", "timer", "unobserved", "venue",
     )  # fmt: skip
+    FIXED_BY_STRATEGY = ("hears",)  # machine code for a strategy has nothing in it for hooks that the strategy lacks
 
     def __init__(
         self, book: Book, risk: Risk, venue: Venue, tally: Tally, sessions: Sessions, logs: Logs, hears: int

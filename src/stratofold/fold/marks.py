@@ -1,9 +1,11 @@
-"""Marks for the compiler: what machine code must not do itself, and what it seldom does.
+"""Marks for the compiler: what machine code must not do itself, what it seldom does, and what it will want soon.
 
 `leaves_kernel` says that a function needs the interpreter (it lengthens a table, or writes a sentence).  In machine
 code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
+`soon` is called, and only machine code makes anything of it.
 """
 
+from array import array
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Any)
@@ -25,3 +27,7 @@ def seldom(function: Function) -> Function:
     """Mark `function` as one that few events need: its code stays out of the way of what every bar does."""
     function.seldom = True
     return function
+
+
+def soon(numbers: "array[float]", index: int) -> None:
+    """Say that `numbers[index]`, which need not exist, is wanted soon: machine code has it fetched from memory."""

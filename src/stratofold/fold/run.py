@@ -7,13 +7,14 @@ a log wants lengthening (`CROWDED`): Python does that, and calls again.
 from stratofold.events import Bar
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
-from stratofold.fold.marks import often, seldom
+from stratofold.fold.marks import often, seldom, soon
 from stratofold.fold.passing import arrive, close_session, deliver, pass_time, turn_session
 from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
 from stratofold.fold.strategy import Strategy
 
 DONE, CROWDED = 0, 1
+_AHEAD = 32  # bars: four lines of memory, some 300 ns
 READY, HEARD = 2, 3  # besides: nothing stands before the next bar, or an event was heard and something else may
 
 
@@ -24,7 +25,6 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     if len(feed.symbol) > 1:
         ended = hear_feed(engine, strategy, feed, stop, True)
     else:
-        engine.bar.symbol = feed.symbol[0]
         ended = hear_feed(engine, strategy, feed, stop, False)
     look_up(engine)  # in the next run, so that no state depends on where a run breaks off
     return ended
@@ -45,6 +45,7 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
     closes = feed.close
     volumes = feed.volume
     shift = feed.shift
+    symbol = symbols[0]
     index = engine.bar_index
     while True:
         end = min(len(times), stop - engine.event_index)
@@ -56,12 +57,17 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             or len(closes) < end
             or len(volumes) < end
             or (has_many and len(symbols) < end)
+            or not 0 <= symbol < len(engine.venue.places)
+            or symbol >= len(engine.book.ledger.holdings)
         ):
-            raise ValueError("the feed's columns differ in length")
+            raise ValueError("the feed's columns differ in length, or its symbol is none of the book's")
         found = READY
         while index < end:
             if has_many:
-                bar.symbol = symbols[index]
+                symbol = symbols[index]
+            bar.symbol = symbol
+            if index & 7 == 0:
+                look_ahead(feed, index + _AHEAD)
             bar.open = opens[index]
             bar.high = highs[index]
             bar.low = lows[index]
@@ -82,6 +88,15 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             found = attend(engine, strategy, feed, FOREVER)
         if found != HEARD:
             return found
+
+
+@often
+def look_ahead(feed: Feed, index: int) -> None:
+    """Bars with an order read these columns, and others do not: the processor would not fetch them by itself in time."""
+    soon(feed.open, index)
+    soon(feed.high, index)
+    soon(feed.low, index)
+    soon(feed.volume, index)
 
 
 @seldom

@@ -6,6 +6,7 @@ C's exact `fmod`; int and float are compared exactly; the quotient of two ints i
 """
 
 import ast
+from operator import and_, or_, xor
 
 from stratofold.kernel import calls
 from stratofold.kernel.body import ARITHMETIC, Body
@@ -52,6 +53,7 @@ def binary(body: Body, operator: ast.operator, left: Value, right: Value, node: 
 
 
 _BITS = {"&": "and", "|": "or", "^": "xor"}
+_KNOWN_BITS = {"&": and_, "|": or_, "^": xor}
 _FLOAT = {"+": "fadd", "-": "fsub", "*": "fmul"}
 
 
@@ -62,11 +64,23 @@ def _float(body: Body, sign: str, left: Value, right: Value, node: ast.AST) -> V
     if sign not in ("/", "//", "%"):
         raise body.refuse(node, f"{sign} on floats means nothing in Python")
     if right.constant is None or right.constant == 0.0:
-        body.fail_when(body.value(f"fcmp oeq double {right.text}, 0.0"), ARITHMETIC)
+        _check_divisor(body, right)
     if sign == "/":
         return Value(FLOAT, body.value(f"fdiv double {left.text}, {right.text}"))
     name = body.unit.support("floor_divide" if sign == "//" else "remainder")
     return Value(FLOAT, body.value(f"call double {name}(double {left.text}, double {right.text})"))
+
+
+def _check_divisor(body: Body, value: Value) -> None:
+    """Leave where a double is 0 or -0: one jump asks for that or NaN, and hardly any number comes to the second."""
+    doubtful, good = body.label(), body.label()
+    is_doubtful = body.value(f"fcmp ueq double {value.text}, 0.0")
+    body.emit(f"br i1 {is_doubtful}, label %{doubtful}, label %{good}, !prof !1")
+    body.start(doubtful)
+    is_number = body.value(f"fcmp ord double {value.text}, 0.0")
+    body.codes.add(ARITHMETIC)
+    body.emit(f"br i1 {is_number}, label %fail.{ARITHMETIC}, label %{good}")
+    body.start(good)
 
 
 def _int(body: Body, sign: str, left: Value, right: Value, node: ast.AST) -> Value:
@@ -74,6 +88,8 @@ def _int(body: Body, sign: str, left: Value, right: Value, node: ast.AST) -> Val
     if sign in ("+", "-", "*"):
         name = {"+": "sadd", "-": "ssub", "*": "smul"}[sign]
         return _checked(body, f"{name}.with.overflow", left, right)
+    if sign in _BITS and isinstance(left.constant, int) and isinstance(right.constant, int):
+        return number_value(_KNOWN_BITS[sign](left.constant, right.constant))
     if sign in _BITS:
         return Value(INT, body.value(f"{_BITS[sign]} i64 {left.text}, {right.text}"))
     if sign == "/":

@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import Any
 
 from stratofold import routing
-from stratofold.fold import maths
+from stratofold.fold import marks, maths
 from stratofold.kernel import arithmetic, expressions, memory
 from stratofold.kernel import written as written_functions
 from stratofold.kernel.body import ARITHMETIC, LEFT, RAISED, Body
@@ -58,6 +58,8 @@ def call(body: Body, node: ast.Call) -> Value:
         keywords[each.arg] = expressions.lower(body, each.value)
     if isinstance(callee, Bound):
         return function(body, callee.function, [callee.owner, *arguments], keywords, node)
+    if callee is marks.soon:
+        return _soon(body, arguments)
     if isinstance(callee, FunctionType):
         return function(body, callee, arguments, keywords, node)
     return _builtin(body, callee, arguments, keywords, node)
@@ -184,6 +186,14 @@ def _builtin(body: Body, callee: Any, arguments: list[Value], keywords: dict[str
             raise body.refuse(node, f"a {name} made inside a hook has no machine code", "make it in setup")
         raise body.refuse(node, f"{name} has no machine code", "do it in setup, or write it out with numbers")
     return writer(body, arguments, node)
+
+
+def _soon(body: Body, arguments: list[Value]) -> Value:
+    """`marks.soon(numbers, index)`: the processor is told; an address outside is no error to it."""
+    numbers, index = arguments
+    at = body.value(f"getelementptr i64, ptr {memory.beginning(body, numbers)}, i64 {index.text}")
+    body.emit(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 3, i32 1)")
+    return Value(NOTHING)
 
 
 def _numbers(body: Body, arguments: list[Value], count: int, node: ast.AST) -> list[Value]:

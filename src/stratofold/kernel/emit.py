@@ -135,8 +135,10 @@ def _initialise() -> None:
     llvm.set_option("stratofold", "-capture-tracking-max-uses-to-explore=10000")
     if loader.ARCHITECTURE == "x86-64":
         # Intel's processors from Skylake to Cascade Lake do not keep decoded code with a jump across 32 bytes (Intel
-        # 341810, "Jump Conditional Code Erratum"); a bar has twenty jumps.  Elsewhere this costs a few bytes.
+        # 341810, "Jump Conditional Code Erratum"); a bar has twenty jumps.  Elsewhere this costs a few bytes.  Prefixes
+        # move what has to move: they take no time, and instructions that do nothing do.
         llvm.set_option("stratofold", "-x86-branches-within-32B-boundaries")
+        llvm.set_option("stratofold", "-x86-pad-max-prefix-size=5")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
 
@@ -254,6 +256,11 @@ def _builder(machine: llvm.TargetMachine, level: int) -> llvm.PassBuilder:
     # Small functions are what a bar needs written out; LLVM's own bound of 250 costs a tenth of the time to compile and
     # makes nothing quicker.
     options.inlining_threshold = 100
+    # What could be vectorised has few turns (the orders of a table), and nearly every loop can leave in its middle: it
+    # would make a kernel a twenty-fifth larger for nothing.
+    options.loop_vectorization = False
+    options.loop_interleaving = False
+    options.slp_vectorization = False
     return llvm.create_pass_builder(machine, options)
 
 

@@ -212,16 +212,22 @@ def test(body: Body, node: ast.expr) -> str:
     return truth(body, lower(body, node), node)
 
 
-def branch(body: Body, node: ast.expr, yes: str, no: str) -> None:
-    """Jump to `yes` where the expression is true, else to `no`."""
+def branch(body: Body, node: ast.expr, yes: str, no: str) -> bool | None:
+    """Jump to `yes` where the expression is true, else to `no`; returns which it is where that is known already."""
     if isinstance(node, ast.BoolOp):
         _branch_both(body, node, yes, no)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        branch(body, node.operand, no, yes)
+        turned = branch(body, node.operand, no, yes)
+        return None if turned is None else not turned
     elif isinstance(node, ast.Compare):
         _branch_compare(body, node, yes, no)
     else:
-        body.emit(f"br i1 {truth(body, lower(body, node), node)}, label %{yes}, label %{no}")
+        value = lower(body, node)
+        if value.kind in NUMBERS and value.constant is not None:
+            body.emit(f"br label %{yes if value.constant else no}")
+            return bool(value.constant)
+        body.emit(f"br i1 {truth(body, value, node)}, label %{yes}, label %{no}")
+    return None
 
 
 def _branch_both(body: Body, node: ast.BoolOp, yes: str, no: str) -> None:

@@ -28,6 +28,7 @@ class Field:
 
     `kind` is int, float, bool, object, reference, array, frozen array, list, empty or shut; `reason` and
     `fix` say why it is shut.  `group` names the attributes that share one array with this one (usually just itself).
+    `fixed` is the number that the attribute has in every run of the strategy, where its class says so.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Field:
     fix: str = ""
     offset: int = 0
     group: str = ""
+    fixed: int | None = None
 
     @property
     def size(self) -> int:
@@ -49,7 +51,8 @@ class Field:
     def text(self) -> str:
         """What a signature says of the field."""
         leads = f" {self.layout.number}" if self.layout is not None else ""
-        return f"{self.name}:{self.kind}{self.code}{leads}@{self.offset}{self.group}"
+        value = "" if self.fixed is None else f"={self.fixed}"
+        return f"{self.name}:{self.kind}{self.code}{leads}@{self.offset}{self.group}{value}"
 
 
 @dataclass(eq=False)
@@ -65,7 +68,8 @@ class Layout:
     def key(self) -> tuple[Any, ...]:
         """What two layouts must share to be the same one."""
         rows = tuple(
-            (row.name, row.kind, row.code, id(row.layout) if row.layout else 0) for row in self.fields.values()
+            (row.name, row.kind, row.code, id(row.layout) if row.layout else 0, row.fixed)
+            for row in self.fields.values()
         )
         return (self.cls, rows)
 
@@ -150,7 +154,8 @@ class Survey:
         if isinstance(value, bool):
             return Field(name, "bool")
         if isinstance(value, int):
-            return Field(name, "float" if self._is_widened(type(owner), name) else "int")
+            fixed = value if name in getattr(owner, "FIXED_BY_STRATEGY", ()) else None
+            return Field(name, "float" if self._is_widened(type(owner), name) else "int", fixed=fixed)
         if isinstance(value, float):
             return Field(name, "float")
         if isinstance(value, array | memoryview) or (frozen and hasattr(value, "__array_interface__")):

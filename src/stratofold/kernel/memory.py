@@ -20,6 +20,7 @@ from stratofold.kernel.kinds import (
     ListKind,
     ObjectKind,
     Value,
+    number_value,
 )
 from stratofold.kernel.layout import Field, Layout
 
@@ -44,6 +45,8 @@ def load_field(body: Body, owner: Value, row: Field, node: ast.AST) -> Value:
     layout = owner.kind.layout
     if row.kind == "shut":
         raise body.refuse(node, f"{layout.cls.__name__}.{row.name} is {row.reason}", row.fix)
+    if row.fixed is not None:
+        return number_value(row.fixed)
     at = _field_address(body, owner, row)
     if row.kind == "object":
         return Value(field_kind(body, row), at)
@@ -86,6 +89,8 @@ def store_attribute(body: Body, owner: Value, name: str, value: Value, node: ast
     what = f"{layout.cls.__name__}.{name}"
     if row is None:
         raise body.refuse(node, f"{what} is not there when setup is done", f"set self.{name} in setup")
+    if row.fixed is not None:
+        raise body.refuse(node, f"{what} is the same in every run", "leave it alone")
     if row.kind not in _NUMBER_KINDS:
         raise body.refuse(node, *_why_not_kept(what, row, value))
     kind = _NUMBER_KINDS[row.kind]
@@ -136,14 +141,14 @@ def length(body: Body, value: Value) -> str:
     return value.parts[1].text if value.parts else body.value(f"extractvalue {{ptr, i64}} {value.text}, 1")
 
 
-def _start(body: Body, value: Value) -> str:
+def beginning(body: Body, value: Value) -> str:
     """Where the elements of an array or a list begin."""
     return value.parts[0].text if value.parts else body.value(f"extractvalue {{ptr, i64}} {value.text}, 0")
 
 
 def element_at(body: Body, owner: Value, index: str) -> Value:
     """An element at an index that is known to be inside."""
-    start = _start(body, owner)
+    start = beginning(body, owner)
     if isinstance(owner.kind, ListKind) and owner.kind.layout is not None:
         offset = body.value(f"mul nuw nsw i64 {index}, {owner.kind.layout.size}")
         return Value(ObjectKind(owner.kind.layout), body.value(f"getelementptr inbounds i8, ptr {start}, i64 {offset}"))
@@ -175,7 +180,7 @@ def store_element(body: Body, owner: Value, index: Value, value: Value, node: as
         value = body.convert(value, INT)
     body.unit.note_store(owner.kind.group or f"any {owner.kind.code}")
     place = _inside(body, owner, index, node)
-    start = _start(body, owner)
+    start = beginning(body, owner)
     at = body.value(f"getelementptr inbounds i64, ptr {start}, i64 {place}")
     _store_number(body, _as_element(body, value, kind), at, body.unit.element_alias(owner.kind))
 

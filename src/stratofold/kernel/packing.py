@@ -299,6 +299,8 @@ class _Plan:
     def _field(self, layout: Layout, row: Field, local: str, at: int, path: str) -> None:
         """Add one attribute."""
         name = f"{local}.{row.name}"
+        if row.fixed is not None:
+            self.checks.append(f"    if {name} != {row.fixed}: raise Changed({name!r})")
         if row.kind in _CODES:
             if f"{layout.number}.{row.name}" in self.stored:
                 self.back.append((name, self._values))

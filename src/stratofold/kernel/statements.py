@@ -127,12 +127,14 @@ def leave(body: Body, value: Value, node: ast.AST) -> None:
 
 
 def _if(body: Body, node: ast.If) -> None:
-    """`if … elif … else`."""
+    """`if … elif … else`; what can never run is not written."""
     yes, no, after = body.label(), body.label(), body.label()
-    expressions.branch(body, node.test, yes, no)
+    known = expressions.branch(body, node.test, yes, no)
     before = dict(body.environment)
     ways = []
-    for label, nodes in ((yes, node.body), (no, node.orelse)):
+    for label, nodes, goes_here in ((yes, node.body, True), (no, node.orelse, False)):
+        if known is (not goes_here):
+            continue
         body.start(label)
         body.environment = dict(before)
         if block(body, nodes):

@@ -1,0 +1,133 @@
+"""What the front end writes: divisors, memory that is wanted soon, and what can never run in a kernel."""
+
+from array import array
+from math import inf, isnan, nan
+
+import numpy as np
+import pytest
+
+from stratofold.fold.marks import soon
+from stratofold.fold.run import run
+from stratofold.fold.strategy import Strategy
+from stratofold.kernel.kinds import INT, ObjectKind
+from stratofold.kernel.layout import Survey
+from stratofold.kernel.refused import Changed, Refused
+from stratofold.kernel.unit import compile_text
+from stratofold.market.frames import read
+from stratofold.research.prepare import Options, prepare
+from tests.parity.machine import Machine
+
+
+class Owner:
+    """A column, and a number that every run of the strategy shares."""
+
+    FIXED_BY_STRATEGY = ("hears",)
+
+    def __init__(self, hears: int = 3) -> None:
+        """Two numbers in the column."""
+        self.hears = hears
+        self.column = array("d", [1.5, 2.5])
+        self.text = "not for machines"
+        self.total = 0.0
+
+    def divide(self, one: float, other: float) -> float:
+        """A quotient."""
+        return one / other
+
+    def glance(self, index: int) -> float:
+        """Ask for a place, inside or not, and read another."""
+        soon(self.column, index)
+        return self.column[1]
+
+    def hear(self) -> float:
+        """Something for each bit of `hears`; text has no machine code."""
+        if self.hears & 1:
+            self.total += 1.0
+        if not self.hears & 4:
+            self.total += 10.0
+        else:
+            self.total = len(self.text)
+        if self.hears & 8:
+            self.total = len(self.text)
+        return self.total
+
+    def change(self) -> None:
+        """What is fixed is changed."""
+        self.hears = 1
+
+
+def test_a_divisor_of_zero_leaves_and_nan_does_not() -> None:
+    """-0 is a zero too; the smallest number and the infinite are not."""
+    machine = Machine(Owner(), Owner.divide, (float, float))
+    assert machine(1.0, 0.0)[0] != 0
+    assert machine(1.0, -0.0)[0] != 0
+    assert machine(nan, 0.0)[0] != 0
+    status, result = machine(1.0, nan)
+    assert (status, isnan(result)) == (0, True)
+    assert [machine(1.0, other) for other in (inf, 4.0, -1e-308)] == [(0, 0.0), (0, 0.25), (0, -1e308)]
+
+
+def test_what_is_wanted_soon_need_not_exist() -> None:
+    """The processor is told of a place, and an address outside is no error."""
+    machine = Machine(Owner(), Owner.glance, (int,))
+    assert "call void @llvm.prefetch" in machine.text
+    assert [machine(index) for index in (0, 1, 2, 10**15, -(10**15))] == [(0, 2.5)] * 5
+    assert Owner().glance(7) == 2.5
+
+
+def test_a_fixed_number_is_part_of_the_layout_and_what_it_rules_out_is_not_written() -> None:
+    """So code that no run of this strategy reaches need not even be in the subset."""
+    assert Machine(Owner(3), Owner.hear, ())() == (0, 11.0)
+    assert Survey([Owner(3)], set(), set()).signature != Survey([Owner(2)], set(), set()).signature
+    with pytest.raises(Refused, match="text"):
+        Machine(Owner(8), Owner.hear, ())
+    with pytest.raises(Refused, match="the same in every run"):
+        Machine(Owner(), Owner.change, ())
+
+
+def test_an_object_with_another_fixed_number_does_not_fit() -> None:
+    """Its code would do what this object asks not to."""
+    owner = Owner(3)
+    machine = Machine(owner, Owner.hear, ())
+    owner.hears = 1
+    with pytest.raises(Changed, match="hears"):
+        machine()
+
+
+class Deaf(Strategy):
+    """Hears bars and nothing else."""
+
+    def setup(self) -> None:
+        """No state."""
+
+    def on_bar(self, bar, book) -> None:
+        """Nothing."""
+
+
+class Listening(Deaf):
+    """Hears fills and groups too."""
+
+    def on_fill(self, fill, book) -> None:
+        """Nothing."""
+
+    def on_bars(self, bars, book) -> None:
+        """Nothing."""
+
+
+def kernel_text(strategy: type[Strategy]) -> str:
+    """The LLVM text of a run of `strategy`."""
+    times = np.arange(3) * 60_000_000_000 + 1_700_000_000_000_000_000
+    prices = np.array([1.0, 2.0, 3.0])
+    columns = dict.fromkeys(("open", "high", "low", "close", "volume"), prices)
+    made = prepare(strategy, read({"X": {"time": times, **columns}}), Options(), {})
+    survey = Survey([made.engine, made.strategy, made.feed], {2}, set())
+    return compile_text(run, survey, (*(ObjectKind(root) for root in survey.roots), INT))[0]
+
+
+def test_a_kernel_has_nothing_for_hooks_that_its_strategy_lacks() -> None:
+    """Groups of bars are gathered only for a strategy that hears them."""
+    deaf, listening = kernel_text(Deaf), kernel_text(Listening)
+    assert ".gather(" not in deaf
+    assert "on_5f_fill(" not in deaf
+    assert ".gather(" in listening
+    assert "on_5f_fill(" in listening
