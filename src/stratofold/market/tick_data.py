@@ -68,6 +68,7 @@ class TickData:
     statuses: Statuses = field(default_factory=no_statuses)
     notes: tuple[str, ...] = ()
     span_ns: int = 0
+    provenance: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         """Rows, of all symbols and kinds together."""

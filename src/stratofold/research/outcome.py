@@ -10,10 +10,11 @@ from functools import lru_cache
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from stratofold.events import Bar, Bars, Fill, Timer
+from stratofold.events import Bar, Bars, Depth, Fill, Quote, Timer, Trade
 from stratofold.fold.grid import to_grid
 from stratofold.fold.risk import REASON_NAMES
 from stratofold.fold.tally import statistics
+from stratofold.research.prepare import is_ticks
 from stratofold.research.result import Result
 from stratofold.research.seats import Rows
 
@@ -47,6 +48,13 @@ _IGNORES = (
 )
 
 
+_EVENTS = (Bar, Bars, Quote, Trade, Depth, Timer, Fill)
+_IGNORES_ON_TICKS = (
+    "what our orders do to the market: nothing that they take is gone, and nobody reacts",
+    "hidden and iceberg quantity, auctions, and the way of a tick from the venue to us",
+)
+
+
 def outcome(run: Run, data: MarketData, options: Options, executed: Executed) -> Result:
     """The result of a run that has heard its last event."""
     engine, strategy = run.engine, run.strategy
@@ -61,7 +69,7 @@ def outcome(run: Run, data: MarketData, options: Options, executed: Executed) ->
         bars=data,
         names={"reason": REASON_NAMES},
         assumed=assumed(options),
-        ignores=_IGNORES,
+        ignores=ignored(data, options),
         notices=[*data.notes, *executed.notices],
         warnings=_warnings(run, data),
         hashes=hashes(run, data, parameters, executed),
@@ -106,6 +114,15 @@ def _day(time: int) -> Any:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(time // 1_000_000_000, UTC).date()
+
+
+def ignored(data: MarketData, options: Options) -> tuple[str, ...]:
+    """What the simulation leaves out; on ticks the queue model says what it does."""
+    if not is_ticks(data):
+        return _IGNORES
+    from stratofold.fold.ticks.queue import ignores
+
+    return (*_IGNORES_ON_TICKS, f"queue {options.queue!r}: {ignores(options.queue)}", *_IGNORES[2:])
 
 
 def assumed(options: Options) -> tuple[str, ...]:
@@ -153,7 +170,7 @@ def _refused(engine: Engine) -> list[str]:
 
 def _kept(run: Run) -> list[str]:
     """Attributes that keep an event: the engine writes the next one over it, so it never is the last one's."""
-    kept = [name for name, value in vars(run.strategy).items() if isinstance(value, (Bar, Bars, Timer, Fill))]
+    kept = [name for name, value in vars(run.strategy).items() if isinstance(value, _EVENTS)]
     return [
         f"self.{name} keeps a {type(getattr(run.strategy, name)).__name__.lower()}, which the next one is written over: "
         f"keep its numbers (self.last_close = bar.close)"

@@ -101,7 +101,7 @@ STATISTICS = tuple(
         ("end", "End", "date", "Run", "The last event."),
         ("sessions", "Sessions", "count", "Run", "Trading days in the run."),
         ("sessions_per_year", "Sessions a year", "count", "Run", "What a year means in the figures above."),
-        ("bars", "Bars", "count", "Run", "Bars that the strategy could hear."),
+        ("bars", "Bars", "count", "Run", "Bars, or ticks, that the strategy could hear."),
         ("risk_free", "Risk-free rate", "share", "Run", "A year; subtracted before the Sharpe and Sortino ratios."),
     )
 )

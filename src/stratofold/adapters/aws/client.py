@@ -65,7 +65,9 @@ SERVICES = {
 }
 # Operations that change nothing, or the same when done twice.
 READING = ("BatchGet", "Describe", "Get", "List", "Query", "Receive", "Scan", "TransactGet")
-REPEATABLE = frozenset({"DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch"})
+REPEATABLE = frozenset(
+    {"DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch"}
+)
 
 
 class Client:
