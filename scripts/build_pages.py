@@ -2,7 +2,8 @@
 
 What comes in: the typer application, every `Error(code, what, ...)` in the sources, the table of an order's
 life, the shipped strategies.
-What goes out: docs/commands.md, docs/errors.md, docs/lifecycle.md and its diagram, docs/strategies/.
+What goes out: docs/commands.md, docs/errors.md, docs/lifecycle.md and its diagram, docs/strategies/; tables in
+docs/cloud.md and docs/data-quality.md.
 """
 
 import ast
@@ -18,9 +19,11 @@ import lifecycle_page
 import strategy_pages
 from stratofold.cli.app import FREE_OPTIONS, app
 from stratofold.cli.output import Exit
+from stratofold.market.cleaning import RULES
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "stratofold"
+RULES_BEGIN, RULES_END = "<!-- rules: begin -->\n", "\n<!-- rules: end -->"
 NOTE = "<!-- Written by scripts/build_pages.py; change the code, then run it. -->"
 WHO = {"Setup": "you, before a run", "Retry": "nobody: run again", "Stop": "the operator", "Bug": "us"}
 EXIT_WORDS = {
@@ -145,12 +148,22 @@ def cell(texts: list[str]) -> str:
     return "<br>".join(text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ") for text in texts)
 
 
+def quality_page() -> str:
+    """The page on the quality of data, its table of rules written anew."""
+    page = (ROOT / "docs" / "data-quality.md").read_text(encoding="utf-8")
+    rows = [f"| {rule.name} | {', '.join(rule.kinds)} | {rule.level} | {rule.action} | {rule.says} |" for rule in RULES]
+    head = "| rule | of | level | cleaning | what it means |\n|---|---|---|---|---|\n"
+    before, _, rest = page.partition(RULES_BEGIN)
+    return before + RULES_BEGIN + head + "\n".join(rows) + RULES_END + rest.partition(RULES_END)[2]
+
+
 def main() -> int:
     """Write the pages, or say which are not current."""
     pages = {
         "commands.md": commands_page(),
         "errors.md": errors_page(),
         "cloud.md": cloud_page.cloud_page(),
+        "data-quality.md": quality_page(),
         "lifecycle.md": lifecycle_page.page(NOTE),
         "lifecycle.svg": lifecycle_page.diagram(),
         **strategy_pages.pages(NOTE),

@@ -28,6 +28,7 @@ __all__ = ["RULES", "Cleaned", "Report", "Rule", "Subject", "Tolerance", "check"
 def check(
     data: Any,
     *,
+    source: str | None = None,
     kind: str | None = None,
     tolerance: Tolerance | None = None,
     rules: Iterable[Rule] = RULES,
@@ -38,14 +39,14 @@ def check(
 ) -> Report:
     """Examine a frame, or the file of a path, by the rules.
 
-    `kind`: "bars", "trades" or "quotes", otherwise told by the columns.  `names`: a map of tickers to companies (see
+    `source` is what the report calls it.  `kind`: "bars", "trades" or "quotes", otherwise told by the columns.  `names`: a map of tickers to companies (see
     `companies`).  `splits`: symbol and date or time of the splits that are known.  Raises Setup for what is no such table.
     """
-    frame, source = _frame(data)
+    frame, known = _frame(data)
     subject = understand(
         frame,
         tolerance or Tolerance(),
-        source=source,
+        source=source or known,
         kind=kind,
         timezone=timezone,
         calendar_name=calendar,

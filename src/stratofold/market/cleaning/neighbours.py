@@ -151,4 +151,4 @@ def ticker_reuse(subject: Subject) -> pl.DataFrame:
         days=(time - time.shift(1).over("symbol")) // DAY_NS,
         count=pl.len().over("symbol", "part"),
     ).filter(pl.col("new"))
-    return found(begun, "days since", value=pl.col("days"), count=pl.col("count"))
+    return found(begun, "days since the row before", value=pl.col("days"), count=pl.col("count"))

@@ -75,7 +75,7 @@ def _section(report: Report, row: dict[str, Any]) -> str:
     figures = "".join(_figure(report, one) for one in findings.head(PICTURES).iter_rows(named=True))
     return (
         f"<h3>{escape(row['level'])}: {escape(row['rule'])}</h3>"
-        f"<p>{len(findings):,} times: {escape(row['says'])}.</p>{figures}"
+        f"<p>{len(findings):,} time{'s' * (len(findings) > 1)}: {escape(row['says'])}.</p>{figures}"
     )
 
 

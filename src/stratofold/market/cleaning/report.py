@@ -78,7 +78,10 @@ class Report:
     def lines(self) -> list[str]:
         """The report in words."""
         subject = self.subject
-        head = f"{self.rows:,} {subject.kind} of {subject.frame['symbol'].n_unique()} symbols, sessions of {subject.calendar.name}"
+        count = subject.frame["symbol"].n_unique()
+        head = (
+            f"{self.rows:,} {subject.kind} of {count:,} symbol{'s' * (count > 1)}, sessions of {subject.calendar.name}"
+        )
         if not len(self.findings):
             return [head, "nothing is wrong with them that the rules know of"]
         return [head, *(line for row in self.table().iter_rows(named=True) for line in self._of_rule(row))]
@@ -88,7 +91,7 @@ class Report:
         examples = self.findings.filter(pl.col("rule") == row["rule"]).head(_SHOWN)
         more = f" (and {row['findings'] - _SHOWN:,} more)" if row["findings"] > _SHOWN else ""
         return [
-            f"{row['level']}: {row['rule']}, {row['findings']:,} times: {row['says']}",
+            f"{row['level']}: {row['rule']}, {row['findings']:,} time{'s' * (row['findings'] > 1)}: {row['says']}",
             *(f"  {self.sentence(example)}" for example in examples.iter_rows(named=True)),
             *([f"  ...{more}"] if more else []),
         ]
