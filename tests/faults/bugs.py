@@ -17,6 +17,8 @@ from importlib import import_module
 from inspect import getsource, unwrap
 from textwrap import dedent
 
+from .strategy import Follows
+
 
 @dataclass(frozen=True)
 class Bug:
@@ -31,6 +33,8 @@ class Bug:
 
 
 LIVE, ADAPTERS, EMBEDDED = "stratofold.live.", "stratofold.adapters.", "stratofold.adapters.embedded."
+SLOW = {"strategy": Follows, "delay": 4.0, "deaf_seconds": 60, "drop": 0.0, "loss": 0.0, "error": 0.0, "crash": 0.0}
+QUOTES = {"strategy": Follows, "haste": 0.5}
 CRASHY = {"crash": 0.02}
 DEAF = {"deaf": 0.5}
 
@@ -295,6 +299,7 @@ BUGS = (
         LIVE + "excess:is_forerunners",
         "order.venue not in (0, report.source_sequence)",
         "False",
+        {"haste": 0.8, "deaf": 0.5},
     ),
     Bug(
         "a refused replace is counted for ever",
@@ -337,9 +342,25 @@ BUGS = (
         "a fill is heard before the word on its replace",
         "F9 alpacahq/Alpaca-API 165: of which total it is a part",
         LIVE + "ingest:Ingest._awaits_replace",
-        "return report.kind == FILLED or not offer.identity",
-        "return False and not offer.identity",
-        {"haste": 0.8, "drop": 0.2},
+        'return (report.kind == FILLED and fact["leaves"] != 0.0) or',
+        "return False and",
+        QUOTES,
+    ),
+    Bug(
+        "a last fill waits for every replace that has no answer",
+        "found here: a quoter that always moves its orders never hears that they have filled",
+        LIVE + "ingest:Ingest._awaits_replace",
+        'and fact["leaves"] != 0.0',
+        "",
+        SLOW,
+    ),
+    Bug(
+        "of several replaces whose answer was lost each is taken to have made the order that is there",
+        "found here: what was wanted stays reserved for good",
+        LIVE + "reconcile:_took_effect",
+        "if order.made_by:",
+        "if False:",
+        QUOTES,
     ),
     Bug(
         "message keys begin anew",

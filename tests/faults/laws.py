@@ -35,7 +35,7 @@ class Laws:
         self.rig = rig
         self.violations = []
         self._seen = 0
-        self._fills = 0
+        self._waiting = {}  # since when a fill is in the inbox of a process that could hear it
 
     def broken(self, what):
         """A law does not hold."""
@@ -109,6 +109,7 @@ class Laws:
 
     def crashed(self):
         """At a crash: the chain, and the state rebuilt."""
+        self._waiting.clear()
         audit = audit_verify(self.rig.journal)
         if not audit.ok:
             self.broken(f"I5: {audit.findings[0]}")
@@ -205,6 +206,14 @@ class Laws:
         for name, filled in ended.items():
             if ours.get(name, 0) != theirs.get(name, 0) or filled > ours.get(name, 0):
                 self.broken(f"I2: {name} ended with {ours.get(name, 0)} filled, the broker has {theirs.get(name, 0)}")
+
+    def listened(self):
+        """When the venue was asked: no fill waits in the inbox for longer than a message may be unknown (I14)."""
+        now = self.rig.world.now
+        fills = [one.identity for one in self.rig.journal.inbox("sim") if one.identity.startswith("fill:")]
+        self._waiting = {name: self._waiting.get(name, now) for name in fills}
+        if min(self._waiting.values(), default=now) < now - self.rig.deaf_seconds * SECOND:
+            self.broken(f"I14: {min(self._waiting, key=self._waiting.get)} is not heard")
 
     def agreed(self):
         """When book and venue have just agreed: no order is open for more than was wanted, unless less was refused (I6)."""

@@ -18,12 +18,13 @@ class Faults:
     """How often each thing goes wrong, as a fraction of 1; all of it stops at `until` (ns)."""
 
     def __init__(self, world, *, loss=0.03, drop=0.06, error=0.03, throttle=0.01, deaf=0.1, twice=0.1, cut=0.01, crash=0.002,
-                 meddle=0.01, mute=None, outage=(0, 0), until=0):  # fmt: skip
+                 meddle=0.01, mute=None, outage=(0, 0), delay=0.05, until=0):  # fmt: skip
         self.world = world
         self.loss, self.drop, self.error, self.throttle = loss, drop, error, throttle
         self.deaf, self.twice, self.cut, self.crash, self.until = deaf, twice, cut, crash, until
         self.mute = deaf if mute is None else mute  # the same of the trade stream, if it is another
         self.meddle = meddle  # that another process acts just before ours commits
+        self.delay = delay  # seconds that a request takes at most, and its answer again
         self.outage = outage  # from when to when (ns) no question is answered
 
     def is_out(self):
@@ -55,7 +56,9 @@ class Net:
         if self.faults.strikes(self.faults.loss) or (method == "GET" and self.faults.is_out()):
             world.after(timeout_seconds, self.process.resolve, later, None, "lost", NoAnswer("timed out"))
         else:
-            world.after(world.random.random() * 0.05, self._arrive, later, method, url, body, timeout_seconds)
+            world.after(
+                world.random.random() * self.faults.delay, self._arrive, later, method, url, body, timeout_seconds
+            )
         return await later
 
     def _arrive(self, later, method, url, body, timeout_seconds):
@@ -67,7 +70,7 @@ class Net:
         else:
             status, said = (self.market if self.market.serves(url) else self.broker).answer(method, url, body)
         data = b"" if said is None else msgspec.json.encode(said)
-        delay = world.random.random() * 0.05
+        delay = world.random.random() * faults.delay
         if faults.strikes(faults.drop) or (method == "POST" and faults.is_going_out()):
             world.after(timeout_seconds, self.process.resolve, later, None, "cut", NoAnswer("the answer was lost"))
         elif faults.strikes(faults.error):

@@ -35,6 +35,7 @@ CALM_SECONDS = 130  # the oldest message has expired (90 s) and the venue has ha
 EVENTS_MAX = 60_000  # twenty times what a seed has
 JUMP_SECONDS = 4.0  # how far a clock that somebody sets is from the venue's at most
 SPIN_COMMITS = 2_000  # at one moment
+DEAF_SECONDS = 240  # twice as long as a message is unknown at most
 SNAPSHOT_STEPS = 25  # so that a few minutes see many snapshots
 WIDE = {name: getattr(Unlimited(), name) for name in Limits.__slots__}
 
@@ -66,6 +67,7 @@ class Listener:
 
     def reconciled(self, found):
         rig = self.rig
+        rig.laws.listened()
         if found.clean:
             rig.laws.agreed()
         if rig.world.now < rig.until + CALM_SECONDS * SECOND or rig.cycles_to_clean is not None:
@@ -107,8 +109,11 @@ def watched(store, rig):
 class Rig:
     """Everything of one seed."""
 
-    def __init__(self, seed, *, minutes=12, heal_minutes=4, outage_minutes=(0, 0), haste=None, **faults):
+    def __init__(self, seed, *, minutes=12, heal_minutes=4, outage_minutes=(0, 0), haste=None, strategy=Restless,
+                 deaf_seconds=DEAF_SECONDS, **faults):  # fmt: skip
         self.seed = seed
+        self.strategy = strategy
+        self.deaf_seconds = deaf_seconds
         self.world = World(seed, START)
         self.until = START + minutes * 60 * SECOND
         self.end = self.until + heal_minutes * 60 * SECOND
@@ -124,7 +129,7 @@ class Rig:
         self.journal = Journal()
         self.journal.limit("account", AccountLimits(1e12, 10_000, 1e12, 100_000, self_match=True))
         self.manifest = Manifest(
-            book="sim", account="account", generation="g1", strategy="Restless", parameters={},
+            book="sim", account="account", generation="g1", strategy=strategy.__name__, parameters={},
             instruments=instrument_rows([Instrument(name, price_decimals=2, quantity_decimals=0) for name in SYMBOLS]),
             calendar="24/7", currency="USD", capital=1_000_000.0, limits=WIDE, span_ns=60 * SECOND, opened=START, code="x",
             message_age_seconds=90.0,
@@ -226,7 +231,7 @@ class Rig:
         self.process = process
 
         async def work():
-            desk = open_desk(store, "sim", Restless, process.name, process.now())
+            desk = open_desk(store, "sim", self.strategy, process.name, process.now())
             desk.snapshot_every = SNAPSHOT_STEPS
             self.laws.taken(desk.head.epoch)
             broker = AlpacaBroker(ACCESS, net, net, process, chance, requests_per_minute=0, lookup_settle_seconds=30.0)
@@ -254,5 +259,5 @@ class Rig:
 
     def rebuilt(self):
         """The state from every record, and from the snapshot on."""
-        whole = restore_fold(self.journal, "sim", Restless, use_snapshot=False)
-        return whole, restore_fold(self.journal, "sim", Restless)
+        whole = restore_fold(self.journal, "sim", self.strategy, use_snapshot=False)
+        return whole, restore_fold(self.journal, "sim", self.strategy)

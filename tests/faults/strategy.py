@@ -1,8 +1,14 @@
-"""A strategy that never rests: market and limit orders, cancels and replaces, decided by the prices alone."""
+"""Strategies for the simulation: one that never rests, decided by the prices alone, and one that quotes.
+
+Market and limit orders, brackets, cancels, replaces and timers; bids that follow the market at every bar.
+"""
+
+from array import array
 
 from stratofold.fold.strategy import Strategy
 
 TOTAL = 40.0  # what every replace wants in all
+PAUSE_SECONDS, MOVES = 2.0, 300
 
 
 class Restless(Strategy):
@@ -39,3 +45,30 @@ class Restless(Strategy):
         if timer.number == self.timed:
             book.cancel(self.last)
             book.buy(timer.number % 2, 1.0)
+
+
+class Follows(Strategy):
+    """A bid of 12 that is moved every few seconds, so that a replace is always under way, and a new one when it is done."""
+
+    def setup(self):
+        """Nothing was ordered."""
+        self.bid = array("q", [0]) * self.symbol_count
+        self.close = array("d", [0.0]) * self.symbol_count
+        self.timed = 0
+
+    def on_bar(self, bar, book):
+        """Bid where no bid works, and begin to follow the market."""
+        k = bar.symbol
+        self.close[k] = bar.close
+        if not book.is_working(self.bid[k]):
+            self.bid[k] = book.buy(k, 12.0, limit=bar.close - 0.10)
+        if self.timed == 0:
+            self.timed = book.after(PAUSE_SECONDS)
+
+    def on_timer(self, timer, book):
+        """Move the bids, again and again, until it is enough."""
+        for k in range(self.symbol_count):
+            if book.is_working(self.bid[k]):
+                book.replace(self.bid[k], limit=self.close[k] - 0.10 - 0.01 * (timer.number % 2))
+        if timer.number < MOVES:
+            book.after(PAUSE_SECONDS)

@@ -9,6 +9,7 @@ from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import open_desk
 from stratofold.live.words import cumulative_of, offer_of, report_of
 
+from .bugs import QUOTES, SLOW
 from .rig import START, Rig
 from .world import SECOND
 
@@ -82,6 +83,14 @@ def test_an_end_says_how_much_it_counts():
     told = VenueReport("cancelled:v1", "cancelled", "sim-g1-1", "v1", "AAA", 1, START, nan, cumulative=4.0)
     silent = VenueReport("cancelled:v1", "cancelled", "sim-g1-1", "v1", "AAA", 1, START)
     assert [cumulative_of(offer_of(one).body) for one in (told, silent)] == [4.0, 0.0]
+
+
+def test_of_several_replaces_whose_answer_was_lost_the_one_that_made_the_order_is_found():
+    assert Rig(10, **QUOTES).run().violations == []
+
+
+def test_a_fill_is_heard_at_once_while_replaces_queue():
+    assert Rig(1, **SLOW).run().violations == []
 
 
 class Grows(Shrinks):

@@ -176,7 +176,8 @@ class VenueReport(Struct, frozen=True):
     """One fact a venue states of an order, before it has a handle: `identity` is the same on every channel that says it.
 
     `kind` is a name of `fold.lifecycle.REPORT_NAMES`; amounts are floats on their grid, NaN for not said.  `cumulative` is
-    what the order has filled by then.  `client_id` is empty for an order that is not ours.
+    what the order has filled by then.  `client_id` is empty for an order that is not ours; of a fill, `made_by` is the key
+    of our message that made the venue's order (a submit or a replace), empty where the venue does not say.
     """
 
     identity: str
@@ -194,10 +195,14 @@ class VenueReport(Struct, frozen=True):
     limit: float = float("nan")
     stop: float = float("nan")
     reason: str = ""
+    made_by: str = ""
 
 
 class VenueOrder(Struct, frozen=True):
-    """An order as the venue shows it when asked; `state` is a name of `fold.lifecycle.STATE_NAMES`."""
+    """An order as the venue shows it when asked; `state` is a name of `fold.lifecycle.STATE_NAMES`.
+
+    `made_by` is the key of our message that made it, empty where the venue does not say.
+    """
 
     client_id: str
     venue_id: str
@@ -213,6 +218,7 @@ class VenueOrder(Struct, frozen=True):
     stop: float
     time: int
     replaced_by: str = ""
+    made_by: str = ""
 
 
 class AccountState(Struct, frozen=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stratofold.adapters.ports import CLAIMED, UNKNOWN
 from stratofold.events import (
@@ -30,7 +30,7 @@ from stratofold.live.decide import Heard
 from stratofold.live.deliver import venue_id_of
 from stratofold.live.hold import STATE_NAMES
 from stratofold.live.protection import is_early
-from stratofold.live.words import client_id, cumulative_of, observation_of, report_of
+from stratofold.live.words import client_id, cumulative_of, fact_of, observation_of, report_of
 from stratofold.wire import unpack
 
 if TYPE_CHECKING:
@@ -159,16 +159,26 @@ class Ingest:
         """Whether a fill is heard after the word on a replace: until then nobody knows of which total it is a part.
 
         Else an order could be done for the book, and what the replace has made of it work with nobody to mind it.
+        What a venue's order leaves nothing of cannot be replaced any more, so its last fill waits for no answer: a strategy
+        that always has a replace under way would never hear of it.
         """
-        manifest, journal = self.desk.manifest, self.desk.journal
-        if any(other.identity.startswith("replaced:") for other in offers):
-            return True
+        manifest = self.desk.manifest
         name = client_id(manifest.book, manifest.generation, report.number)
-        unanswered = journal.outbox(manifest.book, CLAIMED, UNKNOWN)
-        if not any(message.action == "replace" and message.client_id == name for message in unanswered):
+        if any(other.identity.startswith("replaced:") and fact_of(other.body)["client_id"] == name for other in offers):
+            return True
+        unanswered = self.desk.journal.outbox(manifest.book, CLAIMED, UNKNOWN)
+        replaces = {one.key for one in unanswered if one.action == "replace" and one.client_id == name}
+        if not replaces:
             return False
-        known = venue_id_of(journal, manifest.book, name)
-        return report.kind == FILLED or not offer.identity.startswith(f"fill:{known}:")
+        fact = fact_of(offer.body)
+        return (report.kind == FILLED and fact["leaves"] != 0.0) or self._is_of_later(fact, replaces)
+
+    def _is_of_later(self, fact: dict[str, Any], replaces: set[str]) -> bool:
+        """Whether a fill may be of what one of these replaces, which have no answer, has made of its order."""
+        if fact.get("made_by"):
+            return fact["made_by"] in replaces
+        known = venue_id_of(self.desk.journal, self.desk.manifest.book, fact["client_id"])
+        return bool(fact["venue_id"] != known)
 
     def _read(self, source: str, body: bytes, number: int) -> Heard | None:
         """An offer as an event; what cannot be one is written down as dead and taken out."""

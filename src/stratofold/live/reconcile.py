@@ -127,6 +127,8 @@ def _took_effect(desk: Desk, message: Message, order: VenueOrder | None) -> bool
         return True
     if message.action == "cancel":
         return order.state == "cancelled" and not order.replaced_by
+    if order.made_by:
+        return order.made_by == message.key  # of several whose answer nobody knows, the one that did it
     known = venue_id_of(desk.journal, desk.manifest.book, message.client_id)
     return order.venue_id != known and not order.replaced_by
 

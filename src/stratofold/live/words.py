@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 from math import isnan, nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stratofold.adapters.ports import Entry, Message, Offer
 from stratofold.events import (
@@ -149,18 +149,23 @@ def observation_of(fold: Fold, body: bytes) -> Observation | None:
 
 _REPORT_FIELDS = (
     "identity", "kind", "client_id", "venue_id", "symbol", "side", "time", "quantity", "price", "fee", "cumulative",
-    "leaves", "limit", "stop", "reason",
+    "leaves", "limit", "stop", "reason", "made_by",
 )  # fmt: skip
 
 
 def cumulative_of(body: bytes) -> float:
     """How much of its order a fact counts as filled; 0 where it does not say."""
-    return _or(unpack(body)[_REPORT_FIELDS.index("cumulative")], 0.0)
+    return _or(fact_of(body)["cumulative"], 0.0)
+
+
+def fact_of(body: bytes) -> dict[str, Any]:
+    """The fields of a `VenueReport` in an offer's body; those that an older release did not write are not there."""
+    return dict(zip(_REPORT_FIELDS, unpack(body), strict=False))
 
 
 def report_of(fold: Fold, book: str, generation: str, body: bytes) -> Report | None:
     """The report in an offer's body, None when its symbol is not one of the book's."""
-    fact = dict(zip(_REPORT_FIELDS, unpack(body), strict=False))
+    fact = fact_of(body)
     symbol = fold.handles.get(fact["symbol"], -1)
     number = number_of(book, generation, fact["client_id"])
     place = fold.engine.book.orders.index(number) if number != FOREIGN else -1

@@ -80,6 +80,11 @@ def name_of(client_id: str) -> str:
     return match[1] if match else ""
 
 
+def made_by(client_id: str) -> str:
+    """The message of ours that made an order; "" for one that is not ours."""
+    return client_id if name_of(client_id) else ""
+
+
 def is_nameless(order: WireOrder) -> bool:
     """Whether it may be a protective leg of ours under an id that Alpaca chose."""
     return order.order_class in PROTECTED and not name_of(order.client_order_id)
@@ -321,6 +326,7 @@ def shown(order: WireOrder) -> VenueOrder:
         amount(order.stop_price),
         nanoseconds_of(time) if time else 0,
         order.replaced_by or "",
+        made_by(order.client_order_id),
     )
 
 
@@ -371,6 +377,7 @@ def _fill(
         fee=fee,
         cumulative=cumulative,
         leaves=leaves,
+        made_by=made_by(client_id),
     )
 
 
