@@ -18,10 +18,12 @@ pytestmark = pytest.mark.cloud
 
 def test_it_says_where_it_is_serves_and_ends_whole(tmp_path):
     command = [sys.executable, "-m", "stratofold", "cloud", "local", "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path, text=True) as process:
+    proxied = os.environ | {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "example.com"}  # is for what is elsewhere
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path, text=True, env=proxied) as process:
         told = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
         with Client(environment=told["environment"]) as aws:
             assert aws.json("dynamodb", "ListTables", {}) == {"TableNames": []}
+        assert told["environment"]["no_proxy"] == "example.com,127.0.0.1"
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
     port = int(told["url"].rpartition(":")[2])

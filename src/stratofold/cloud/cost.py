@@ -56,9 +56,7 @@ PRICES = {
     "table reads": _price("0.000000125", "read unit", _DYNAMODB),
     "table storage": _price("0.25", "GB-month", _DYNAMODB, "25"),
     "table recovery": _price("0.20", "GB-month", _LIST),
-    "stream reads": _price("0.0000002", "read", _LIST, "2500000"),
     "fifo requests": _price("0.0000005", "request", _LIST, "1000000"),
-    "queue requests": _price("0.0000004", "request", _LIST, "1000000"),
     "archive storage": _price("0.023", "GB-month", _LIST),
     "archive puts": _price("0.000005", "put", _LIST),
     "api requests": _price("0.0000035", "request", _LIST),
@@ -83,7 +81,7 @@ PRICES = {
 }
 
 ALARM_METRICS = {"none": 0, "free": 10, "all": 18}
-OWN_METRICS = 7
+OWN_METRICS = 7  # names that the functions count under, each billed for the hours in which it is told of
 SECRETS = 4
 CACHE_GB_MIN = Decimal("0.1")
 
@@ -226,10 +224,15 @@ def working(parameters: Mapping[str, str], load: Workload, *, free: bool = True)
         line("schedules", "schedules", load.runs * 2 + load.sessions * 3, free=free),
         line("logs", "logs in", Decimal(total * LOG_BYTES) / 10**9, free=free),
         line("alerts", "notices", load.sessions, free=free),
+        line(
+            "our own metrics, in sessions", "own metrics", Decimal(OWN_METRICS * 7 * load.sessions) / HOURS, free=free
+        ),
         *_carried(parameters, load, free=free),
     ]
     if load.webhooks:
         shown.append(line("webhooks", "api requests", load.webhooks))
+    if load.webhooks and parameters["Waf"] == "on":
+        shown.append(line("webhooks at the firewall", "firewall requests", load.webhooks))
     if parameters["Tracing"] == "Active":
         shown.append(line("traces", "traces", Decimal(total) / 20, free=free))
     return shown

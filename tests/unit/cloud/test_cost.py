@@ -1,6 +1,8 @@
 """The bill: at rest it is nothing, its laws hold, and its figures are those that were worked out by hand."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -93,6 +95,24 @@ def test_more_work_never_costs_less(load, more):
 
 def test_every_price_has_a_source_with_its_date():
     assert all(any(char.isdigit() for char in price.source) for price in cost.PRICES.values())
+
+
+def test_every_price_is_on_some_bill():
+    every = [USUAL, *(USUAL | {name: value} for name, value in SWITCHES.items())]
+    every += [USUAL | {"Stream": "provisioned"}, USUAL | {"Architecture": "x86_64", "ProvisionedDecides": "1"}]
+    lines = [one for given in every for one in cost.resting(given)]
+    lines += [one for given in every for one in cost.working(given | {"Tracing": "Active"}, cost.WORKLOADS[1])]
+    shown = {one.price for one in lines}
+    assert [name for name, price in cost.PRICES.items() if price not in shown] == []
+
+
+def test_the_metrics_that_are_billed_are_those_that_the_functions_tell_of():
+    folder = Path(cost.__file__).parent
+    told = {name for file in folder.rglob("*.py") for name in re.findall(r'metrics\.add\("(\w+)"', file.read_text())}
+    assert len(told) == cost.OWN_METRICS
+    lines = cost.working(USUAL, cost.WORKLOADS[0], free=False)
+    (found,) = [one for one in lines if one.price == cost.PRICES["own metrics"]]
+    assert round(found.usd, 2) == Decimal("0.42")  # seven at 0.30, for 147 of 730 hours
 
 
 def test_an_old_price_book_says_so():

@@ -62,6 +62,7 @@ class LocalCloud:
         self._freeze = freeze
         self._wake = Wake()
         self._running: dict[Source, Wake] = {}
+        self._looking = threading.Lock()
         self.pool: Pool
         self.functions: Functions
 
@@ -94,8 +95,9 @@ class LocalCloud:
     def close(self) -> None:
         """End everything."""
         self._wake.end()
-        for wake in tuple(self._running.values()):
-            wake.end()
+        with self._looking:
+            for wake in self._running.values():
+                wake.end()
         self._telemetry.close()
         self.pool.close()
         self._door.close()
@@ -103,13 +105,16 @@ class LocalCloud:
         self._scratch.cleanup()
 
     def look(self) -> None:
-        """Take up what is deployed now, at once."""
-        found = set(mappings(self._aws))
-        for source in set(self._running) - found:
-            self._running.pop(source).end()
-        for source in found - set(self._running):
-            self._running[source] = wake = Wake()
-            threading.Thread(target=self._poll, args=(source, wake), daemon=True).start()
+        """Take up what is deployed now, at once; one at a time, or a source would be read by two."""
+        with self._looking:
+            found = set(mappings(self._aws))
+            if self._wake.ended:
+                return
+            for source in set(self._running) - found:
+                self._running.pop(source).end()
+            for source in found - set(self._running):
+                self._running[source] = wake = Wake()
+                threading.Thread(target=self._poll, args=(source, wake), daemon=True).start()
 
     def settle(self, seconds: float = 60.0) -> bool:
         """Wait until nothing wakes anybody any more; False when the time is over before that.

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 from stratofold.cloud.local.environment import python_with
 from stratofold.errors import Setup
@@ -32,6 +32,10 @@ REGION = "eu-central-1"
 ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 # What a client on this machine shows; the emulator looks at neither.
 KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": REGION}
+
+
+# A proxy that the user's shell names is for what is elsewhere.
+open_here = build_opener(ProxyHandler({})).open
 
 
 def free_port() -> int:
@@ -54,7 +58,9 @@ class Emulator:
 
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to find the services."""
-        return {**KEYS, "AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_DISABLED": "true"}
+        elsewhere = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        near = ",".join(dict.fromkeys([*filter(None, elsewhere.split(",")), HOST]))
+        return {**KEYS, "AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_DISABLED": "true", "no_proxy": near}
 
     def __enter__(self) -> Self:
         """Start it and wait until it answers; raises Setup SF771 when it does not."""
@@ -121,7 +127,7 @@ class Emulator:
         """Wait until it answers."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
-            with contextlib.suppress(URLError, OSError), urlopen(f"{self.url}/_ministack/health", timeout=1.0):  # noqa: S310
+            with contextlib.suppress(URLError, OSError), open_here(f"{self.url}/_ministack/health", timeout=1.0):
                 return
             time.sleep(0.05)
         said = Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]

@@ -15,8 +15,8 @@ import zipfile
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
-from urllib.request import urlopen
 
+from stratofold.cloud.local.emulator import open_here
 from stratofold.cloud.local.sandbox import Function, Outcome
 from stratofold.errors import Setup
 
@@ -110,7 +110,7 @@ class Functions:
                 why="the local cloud runs what was deployed to it, and nothing from elsewhere",
                 fix="deploy to the local cloud",
             )
-        with urlopen(location, timeout=30.0) as answer, zipfile.ZipFile(io.BytesIO(answer.read())) as packed:  # noqa: S310
+        with open_here(location, timeout=30.0) as answer, zipfile.ZipFile(io.BytesIO(answer.read())) as packed:
             packed.extractall(place)
         return place
 
