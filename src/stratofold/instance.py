@@ -6,7 +6,6 @@ Why it is shaped so: research and live begin with the same instance, and neither
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -26,7 +25,7 @@ from stratofold.routing import route
 from stratofold.sharing import refuse_shared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _HOOKS = {
     "on_bar": HEARS_BAR,
@@ -76,15 +75,22 @@ def _refuse_misspelt(strategy: type[Strategy]) -> None:
     for name in vars(strategy):
         if not name.startswith(("on_", "set")) or name in hooks or not callable(vars(strategy)[name]):
             continue
-        near = get_close_matches(name, hooks, n=1, cutoff=0.8)
+        near = _near(name, hooks, 0.8)
         if near:
             what = f"{strategy.__name__}.{name} is not a hook, and nothing would call it"
             raise Setup("SF114", what, why=f"the hooks are {', '.join(hooks)}", fix=f"did you mean {near[0]}?")
 
 
+def _near(name: str, known: Sequence[str], cutoff: float) -> list[str]:
+    """The name that was meant, if there is one like it; what finds it is loaded by who has made a mistake."""
+    from difflib import get_close_matches  # noqa: PLC0415 -- see above
+
+    return get_close_matches(name, known, n=1, cutoff=cutoff)
+
+
 def _unknown_parameter(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:
     """The error for a parameter that the strategy does not declare."""
-    near = get_close_matches(name, declared, n=1)
+    near = _near(name, declared, 0.6)
     what = f"{strategy.__name__} has no parameter {name!r}"
     why = f"its parameters are {', '.join(declared)}" if declared else "it declares none"
     fix = f"did you mean {near[0]!r}?" if near else f"declare it: {name} = param(...)"

@@ -9,7 +9,6 @@ a function that AWS ends in its midst loses nothing, but its batch would come ag
 from __future__ import annotations
 
 import time
-from random import random
 from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.adapters.clock import StandingClock
@@ -51,7 +50,7 @@ def hear(place: Place, book: str, parts: Sequence[Part], remaining_ms: Callable[
         except Retry as lost:  # somebody else has written this book meanwhile
             leave(place, book)
             say(verb="decide", book=book, lost=lost.code, attempt=attempt)
-            time.sleep(PAUSE_SECONDS_MAX * random() * attempt / RACES_MAX)  # noqa: S311  it spreads those who collided
+            pause(attempt)
         except PoisonedError as poisoned:
             leave(place, book)
             barred.add(bury_event(place, seat_of(place, book), poisoned))
@@ -69,6 +68,13 @@ def hear(place: Place, book: str, parts: Sequence[Part], remaining_ms: Callable[
             if stop.code != "SF801":  # somebody took the book: who has it now is read from its head
                 raise
     return [part.name for part in parts]
+
+
+def pause(attempt: int) -> None:
+    """Wait a little, by chance, so that those who collided part."""
+    from random import random  # it loads more than a batch that nobody disturbs needs
+
+    time.sleep(PAUSE_SECONDS_MAX * random() * attempt / RACES_MAX)  # noqa: S311
 
 
 def _heard(

@@ -7,7 +7,6 @@ for something that was done, so only what is the same when done twice is sent ag
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from typing import Any
@@ -145,6 +144,8 @@ def field(text: str, name: str) -> str:
 
 def fields(text: str, name: str) -> list[str]:
     """What stands in every element of a name that holds text alone."""
+    import html  # a table of all its entities: for who reads XML
+
     return [html.unescape(held) for held in re.findall(rf"<{name}>([^<]*)</{name}>", text)]
 
 
