@@ -5,12 +5,15 @@ from math import isnan
 import pytest
 from msgspec.structs import replace
 
+from stratofold.adapters.clock import StandingClock
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import VenueReport
 from stratofold.fold.strategy import Strategy
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import open_desk
 from stratofold.live.open import open_book
+from stratofold.live.supervise import Supervisor
+from stratofold.live.watch import Watch
 from stratofold.live.words import offer_of, report_of
 
 from .rig import START, Rig
@@ -48,7 +51,8 @@ class Desk:
 
     def at(self, event):
         """One event, and what was asked because of it, by order and total or action."""
-        self.sent = decide(self.desk, [Heard(event)], START + 9 * MINUTE).messages
+        self.decided = decide(self.desk, [Heard(event)], START + 9 * MINUTE)
+        self.sent = self.decided.messages
         return [(one.action, one.client_id[-1], one.quantity) for one in self.sent]
 
     def hear(self, number, kind, identity="", **more):
@@ -127,7 +131,28 @@ def test_a_leg_made_smaller_works_for_all_it_had_until_the_venue_says_so(desk):
 def test_a_leg_whose_cancel_is_refused_is_cancelled_again(desk):
     assert desk.fill(LOSS, 6.0) == [("cancel", "2", 6.0), ("cancel", "1", 12.0)]
     desk.refuse()
-    assert desk.at(bar(2)) == [("cancel", "2", 6.0)]
+    assert desk.at(bar(2)) == [("cancel", "1", 12.0), ("cancel", "2", 6.0)]
+
+
+def test_a_leg_that_is_refused_is_told(desk):
+    supervisor = Supervisor(desk.desk, Watch(), StandingClock(START), None, None)
+    desk.fill(ENTRY, 6.0)
+    desk.refuse()
+    desk.fill(LOSS, 6.0)
+    supervisor.decided([], desk.decided, 0)
+    assert supervisor.happened == []
+    desk.hear(NEXT, "rejected")
+    supervisor.decided([], desk.decided, 0)
+    assert [(one.key, one.level) for one in supervisor.happened] == [("unprotected:AAA", "critical")]
+
+
+def test_an_entry_whose_cancel_is_refused_after_its_leg_filled_is_cancelled_again(desk):
+    desk.fill(LOSS, 6.0)
+    desk.hear(PROFIT, "cancelled")
+    desk.hear(ENTRY, "cancel_rejected", "cancel_rejected:sim-g1-1-c1")
+    assert desk.at(bar(2)) == [("cancel", "1", 12.0)]
+    desk.hear(ENTRY, "cancelled", cumulative=6.0)
+    assert desk.at(bar(3)) == []
 
 
 def test_legs_that_the_venue_runs_are_heard_only():

@@ -72,7 +72,8 @@ def _is_amiss(order: Order) -> bool:
 
 
 def ask_again(book: Book, symbol: int) -> None:
-    """At a bar: what was refused to a leg or a linked order of `symbol` is asked for once more."""
+    """At a bar: what was refused to a leg, its entry or a linked order of `symbol` is asked for once more."""
     for order in book.orders:
-        if order.symbol == symbol and (order.parent or order.sibling):
+        linked = order.parent or order.sibling or order.take_profit_number or order.stop_loss_number
+        if order.symbol == symbol and linked:
             take_back(book, order.number)

@@ -51,7 +51,7 @@ from stratofold.fold.state import restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
 from stratofold.live.excess import ask_again, count_forerunner, take_back
-from stratofold.live.legs import give_back, leave_to_venue, leaving, lend, succeed, the_venues
+from stratofold.live.legs import entry_of_leg, give_back, leave_to_venue, leaving, lend, let_go, succeed, the_venues
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
 from stratofold.live.risk.guard import Guard, screen
@@ -249,9 +249,10 @@ class Fold:
         theirs = the_venues(book, report.number) if self.native_brackets else []
         leave_to_venue(book, theirs)
         lent = lend(book, report.number)
-        left = leaving(book, report)
+        left, entry = leaving(book, report), entry_of_leg(book, report.number)
         hear_report(self.engine, self.strategy, report)
         give_back(book, lent)
+        let_go(book, report.number, entry)
         leave_to_venue(book, theirs)
         succeed(book, left)
 

@@ -118,6 +118,22 @@ def give_back(book: Book, lent: list[Lent]) -> None:
         order.wanted, order.quantity = order.quantity, before.quantity
 
 
+def entry_of_leg(book: Book, number: int) -> int:
+    """The entry that leg `number` protects; 0 for any other order."""
+    place = book.orders.index(number)
+    return book.orders[place].parent if place >= 0 else 0
+
+
+def let_go(book: Book, leg: int, entry: int) -> None:
+    """After the last fill of `leg`: no more is wanted of its `entry`, so a cancel of it that is refused is asked again.
+
+    Else the entry would go on to fill with nothing to protect what it brings.
+    """
+    place = book.orders.index(entry) if entry else -1
+    if place >= 0 and book.orders[place].cancelling and book.orders.index(leg) < 0:
+        book.orders[place].wanted = book.orders[place].filled
+
+
 def leaving(book: Book, report: Report) -> Leaving | None:
     """The leg that a fill is of, as it will be; None for any other order and for a leg that the venue runs."""
     place = book.orders.index(report.number)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.ports import CLAIMED, READY, Entry, NoAnswer
 from stratofold.errors import Retry, Stop
 from stratofold.events import Bar
+from stratofold.fold.lifecycle import DONE_REJECTED
+from stratofold.fold.log import OrderLog
 from stratofold.live.alerts import (
     CRITICAL,
     WARNING,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.ports import Alert, Answer, Artifacts, Clock, Message, Notifier
     from stratofold.live.decide import Decided, Heard
     from stratofold.live.desk import Desk
+    from stratofold.live.fold import Row
     from stratofold.live.reconcile import Findings
     from stratofold.live.run import Runner
 
@@ -45,6 +48,7 @@ _LINES = 200
 _MS = 1e6
 _SECOND_NS = 1_000_000_000
 _CLOCK_SECONDS = 60
+_STATE, _PARENT = OrderLog.WHOLES.index("state"), OrderLog.WHOLES.index("parent")
 OWED = "alerts_owed"  # the mark of what an earlier process has not told everybody
 
 
@@ -116,6 +120,8 @@ class Supervisor:
             picture.refusals += len(step.refusals)
             for row in step.orders:
                 self.watch.ended(row[-2])
+                if row[_STATE] == DONE_REJECTED and row[_PARENT]:
+                    self.happened.append(_unprotected(row, self.desk.fold.names))
             for breach in step.breaches:
                 self.happened.append(_broken(Breach(*breach), self.desk.fold.names))
         self.peak = max(self.peak, self.desk.fold.engine.book.equity)
@@ -238,6 +244,13 @@ def _broken(breach: Breach, names: tuple[str, ...]) -> Condition:
     text = f"{reason} of {whose}: {breach.observed:.10g} against {breach.limit:.10g}; done about it: {action}"
     level = WARNING if breach.action == NOTE else CRITICAL
     return Condition(f"breach:{reason}:{whose}", level, "A limit is broken", text)
+
+
+def _unprotected(row: Row, names: tuple[str, ...]) -> Condition:
+    """A protective order that was refused; what the position has meanwhile become is for a person to see."""
+    number, name = row[0], names[row[1]]
+    text = f"order {number} was to protect order {row[_PARENT]} and was refused; it is not sent again"
+    return Condition(f"unprotected:{name}", CRITICAL, f"{name} lacks a protective order", text)
 
 
 def _dead(text: str) -> Condition:
