@@ -19,6 +19,7 @@ from stratofold.cli import (
     cloud,
     cloud_local,
     data,
+    data_get,
     data_quality,
     data_show,
     data_sql,
@@ -69,7 +70,9 @@ for one in (
 ):  # fmt: skip
     app.command(name=one.__name__)(one)
 app.add_typer(audit.app, name="audit")
-for one in (data_show.show, data_sql.sql, data_sql.ddl, data_show.export, data_quality.check, data_quality.clean):
+for one in (
+    data_get.get, data_show.show, data_sql.sql, data_sql.ddl, data_show.export, data_quality.check, data_quality.clean,
+):  # fmt: skip
     data.app.command(name=one.__name__)(one)
 app.add_typer(data.app, name="data")
 cloud.app.command("local")(cloud_local.local)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # What a body that is not what it should be does to its reader: it may lack, nest, overflow or be no text at all.
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
+THROTTLED = (418, 429)  # Binance says 418 to who did not listen to 429
+
 Asked = ParamSpec("Asked")
 Told = TypeVar("Told")
 
@@ -111,15 +113,15 @@ class Calls:
             self.breaker.failed()
         else:
             self.breaker.worked()
-        if answer.status == 429:
-            self.budget.hold(_seconds(answer.headers.get("retry-after", "")))
+        if answer.status in THROTTLED or (answer.status == 503 and "retry-after" in answer.headers):
+            self.budget.hold(self._pause_seconds(answer.headers.get("retry-after", "")))
         return answer
 
     def _refused(self, answer: Response, path: str) -> Retry | Stop:
         """Who must act on an answer that is not 200."""
         place = f"{self.server}{path}: HTTP {answer.status}"
         said = " ".join(answer.body[:200].decode("utf-8", "replace").split())
-        if answer.status == 429:
+        if answer.status in THROTTLED:
             return Retry("SF872", "the server asks for fewer requests", place=place, why=said)
         if answer.status >= 500 or answer.status == 408:
             return Retry("SF871", "the server is not well", place=place, why=said)
@@ -138,7 +140,15 @@ class Calls:
         """Host and port."""
         return urlsplit(self.url).netloc
 
+    def _pause_seconds(self, text: str) -> float:
+        """The Retry-After header (RFC 9110, 10.2.3: seconds, or a date) in seconds; one second where it says neither."""
+        if text.isascii() and text.isdigit():
+            return float(text)
+        if not text:
+            return 1.0
+        from email.utils import parsedate_to_datetime
 
-def _seconds(text: str) -> float:
-    """The Retry-After header in seconds; a second where it says none (a date counts as none)."""
-    return float(text) if text.isascii() and text.isdigit() else 1.0
+        try:
+            return max(0.0, parsedate_to_datetime(text).timestamp() - self.budget.clock.now() / 1e9)
+        except ValueError:
+            return 1.0

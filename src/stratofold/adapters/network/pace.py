@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SECOND_NS = 1_000_000_000
 WINDOW_NS = 60 * SECOND_NS
-HOLD_SECONDS_MAX = 60.0
+HOLD_SECONDS_MAX = 60.0  # who trades asks again, whatever the server says
 
 
 class Budget:
@@ -32,6 +32,7 @@ class Budget:
         self.kept = requests_per_minute // 5 if kept_for_orders is None else kept_for_orders
         self.sent: deque[int] = deque()
         self.held_until = 0
+        self.hold_seconds_max = HOLD_SECONDS_MAX
 
     async def take(self, *, order: bool = False, deadline: int | None = None) -> bool:
         """Wait for a place and take it; False, at once, where there is none before `deadline` (ns UTC)."""
@@ -61,8 +62,8 @@ class Budget:
         return 0
 
     def hold(self, seconds: float) -> None:
-        """The server has asked for silence (HTTP 429): nothing is sent for so long, at most a minute."""
-        pause = int(min(max(seconds, 0.0), HOLD_SECONDS_MAX) * SECOND_NS)
+        """The server has asked for silence (HTTP 429): nothing is sent for so long, at most `hold_seconds_max`."""
+        pause = int(min(max(seconds, 0.0), self.hold_seconds_max) * SECOND_NS)
         self.held_until = max(self.held_until, self.clock.monotonic() + pause)
 
 
