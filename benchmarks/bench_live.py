@@ -109,6 +109,7 @@ def desk_of(folder, strategy, symbol_count):
         code="benchmark", bounds=bounds, native_brackets=True, message_age_seconds=86_400.0,
     )  # fmt: skip
     journal = Journal(folder / f"{strategy.__name__}.db", glance_seconds=GLANCE_SECONDS)
+    journal.reserve_log()
     journal.limit("account", EVERYTHING)
     open_book(journal, manifest, OPEN)
     return open_desk(journal, "bench", strategy, "benchmark", OPEN)

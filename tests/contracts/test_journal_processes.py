@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from stratofold.adapters.embedded.journal import Journal
-from stratofold.adapters.ports import ACTIVE, CLAIMED, HALTED, READY, AccountLimits
+from stratofold.adapters.embedded.store import LOG_BYTES
+from stratofold.adapters.ports import ACTIVE, CLAIMED, HALTED, READY, AccountLimits, Entry
 from stratofold.chain import GENESIS, link
 from tests.contracts.journals import FAST, NOW, control, entry, message
 
@@ -199,3 +200,40 @@ def test_its_files_are_its_owners_alone(path):
     modes = {name.name: name.stat().st_mode & 0o777 for name in path.parent.iterdir()}
     assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
     assert path.stat().st_uid == os.getuid()
+
+
+def test_a_log_that_is_longer_than_it_must_be_holds_what_was_written_and_nothing_else(tmp_path):
+    """Another process's commits before and after stay, and a copy as a crash would leave it opens with all of them."""
+    one, other = Journal(tmp_path / "journal.db"), Journal(tmp_path / "journal.db")
+    one.create("B", "paper", "1", [])
+    other.note("B", [Entry("alert", b"before")])
+    size = (tmp_path / "journal.db-wal").stat().st_size
+    one.reserve_log()
+    assert (tmp_path / "journal.db-wal").stat().st_size == LOG_BYTES > size
+    one.reserve_log()
+    assert (tmp_path / "journal.db-wal").stat().st_size == LOG_BYTES
+    other.note("B", [Entry("alert", b"after")])
+    one.note("B", [Entry("alert", b"last")])
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for name in ("journal.db", "journal.db-wal"):
+        shutil.copy(tmp_path / name, crashed / name)
+    assert (crashed / "journal.db-wal").stat().st_size == LOG_BYTES
+    bodies = [
+        [each.body for each in Journal(crashed / "journal.db").records("B")],
+        [each.body for each in other.records("B")],
+    ]
+    assert bodies == [[b"before", b"after", b"last"]] * 2
+
+
+def test_a_log_that_cannot_be_made_longer_is_done_without(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "journal.db")
+    journal.create("B", "paper", "1", [])
+    monkeypatch.setattr("os.fsync", full)
+    journal.reserve_log()
+    journal.note("B", [Entry("alert", b"after")])
+    assert [each.body for each in journal.records("B")] == [b"after"]
+
+
+def full(_):
+    raise OSError(28, "No space left on device")

