@@ -102,6 +102,8 @@ class StaleData:
         bound = self.age_max_ns[symbol]
         if self.gap[symbol] or self.mute[symbol]:
             return refused(FEED_GAP, 0.0, 1.0)
+        if now - self.heard_at[symbol] <= bound and self.heard_at[symbol] != NEVER:
+            return ALLOWED  # no more of it was open time
         age = self.age_ns(symbol, now)
         return (
             ALLOWED if age <= bound or bound == LONGEST else refused(STALE_DATA, bound / NANOSECONDS, age / NANOSECONDS)
@@ -196,10 +198,8 @@ class MessageRate:
 
     def verdict(self, now: int, wish: Wish) -> Verdict:  # noqa: ARG002  gates have one signature
         """Refuses the message that is one too many for any stretch of a second or a minute."""
-        for window in (self.second, self.minute):
-            if window.full(now):
-                return refused(MESSAGE_RATE, window.most, window.most + 1.0)
-        return ALLOWED
+        full = self.second if self.second.full(now) else self.minute if self.minute.full(now) else None
+        return ALLOWED if full is None else refused(MESSAGE_RATE, full.most, full.most + 1.0)
 
     def sent(self, now: int) -> None:
         """A message leaves."""

@@ -84,15 +84,19 @@ class Guard:
         self.now = max(self.now, event.time, event.known)
         self._value(event, book)
         self.stale.hear(event)
-        self.halts.hear(event)
         self.regulation.hear(event, book)
-        self.closing.hear(event, book)
-        breaches = self.repeats.hear(event)
+        breaches = [] if isinstance(event, Bar) else self._sparse(event, book)
         breaches += self._money(event, book)
         breaches += self.price_stops.hear(event, book)
         if isinstance(event, Report) and event.kind in (PARTIAL, FILLED):
             breaches += self.exposure.judge(book, event.time)
         return breaches
+
+    def _sparse(self, event: Event, book: Book) -> list[Breach]:
+        """What halts, closes and counts: nothing of it is a bar's to do."""
+        self.halts.hear(event)
+        self.closing.hear(event, book)
+        return self.repeats.hear(event)
 
     def _value(self, event: Event, book: Book) -> None:
         """Bring what the event has touched up to date: a symbol, or, with a currency's rate, all of them."""

@@ -56,11 +56,15 @@ def maintenance_of(quantity: float, price: float) -> float:
 
 
 class Worst(NamedTuple):
-    """What a book would require were everything that works filled: together, and in the worst order; and what it costs."""
+    """What a book would require were everything that works filled: together, and in the worst order; and what it costs.
+
+    `equity` is what the book has: the messages of a step are judged against one and the same.
+    """
 
     initial: float
     moment: float
     cost: float
+    equity: float
 
 
 class MarginRules:
@@ -102,7 +106,7 @@ class MarginRules:
             self.update(symbol, book)
         for symbol in symbols or ():
             self.moved[symbol] = 1
-        return Worst(sum(self.combined), sum(self.ordered), sum(self.cost))
+        return Worst(sum(self.combined), sum(self.ordered), sum(self.cost), book.equity)
 
     def _last_moved(self) -> list[int]:
         """The symbols of the last messages, once."""
@@ -136,12 +140,13 @@ class MarginRules:
             worst.initial + initial - self.combined[symbol],
             worst.moment + moment - self.ordered[symbol],
             worst.cost + cost - self.cost[symbol],
+            worst.equity,
         )
 
     def verdict(self, now: int, wish: Wish, worst: Worst, book: Book, *, intraday: bool) -> Verdict:
         """Refuses what opens an equity and is not covered: by 2,000 dollars, by half, and (`intraday`) at every moment."""
         worst = self._with(wish, worst, book)
-        equity = book.equity
+        equity = worst.equity
         if wish.side < 0 or worst.cost > book.cash:
             if self.cash_only:
                 return refused(CASH_ACCOUNT, book.cash, worst.cost)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.events import FILLED, PARTIAL, Event, Report
 from stratofold.fold.ledger import integers
-from stratofold.live.risk.day_trades import DayTrades
+from stratofold.live.risk.day_trades import EQUITY_MIN, DayTrades
 from stratofold.live.risk.margin import MarginRules
 from stratofold.live.risk.rules import CASH, RULES, day_of, rules_on
 from stratofold.live.risk.shorts import ShortSales
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from stratofold.live.risk.verdict import Breach, Verdict, Wish
 
 _PLACES = {rule.name: place for place, rule in enumerate(RULES)}
+_INTRADAY_MARGIN, _DAY_TRADES = _PLACES["intraday_margin"], _PLACES["day_trades"]
+_LOCATE, _SHORT_SALE_RESTRICTION = _PLACES["locate"], _PLACES["short_sale_restriction"]
 
 
 class Regulation:
@@ -75,13 +77,9 @@ class Regulation:
             for place, rule in enumerate(RULES):
                 self.in_force[place] = int(rule.name in names)
 
-    def holds(self, name: str) -> bool:
-        """Whether the rule of this name is in force on the day of the last event."""
-        return bool(self.in_force[_PLACES[name]])
-
     def judge(self, book: Book, time: int) -> list[Breach]:
         """A complete moment: is the margin of every moment covered?"""
-        if not self.holds("intraday_margin"):
+        if not self.in_force[_INTRADAY_MARGIN]:
             return []
         return self.margin.judge(book, self.hours[0].session(time), time)
 
@@ -89,11 +87,12 @@ class Regulation:
         """The first rule that refuses; `worst` is the book with all that works, as `margin.worst` makes it."""
         if not self.margin.equities[wish.symbol]:
             return ALLOWED
-        verdict = self.margin.verdict(now, wish, worst, book, intraday=self.holds("intraday_margin"))
-        if verdict.allowed and self.holds("day_trades"):
+        holds = self.in_force
+        verdict = self.margin.verdict(now, wish, worst, book, intraday=bool(holds[_INTRADAY_MARGIN]))
+        if verdict.allowed and holds[_DAY_TRADES] and worst.equity < EQUITY_MIN:
             verdict = self.day_trades.verdict(book, self.hours[wish.symbol].session(now))
-        if verdict.allowed and wish.side < 0 and self.holds("locate"):
+        if verdict.allowed and wish.side < 0 and holds[_LOCATE]:
             verdict = self.shorts.located_verdict(wish, book)
-        if verdict.allowed and wish.side < 0 and self.holds("short_sale_restriction"):
+        if verdict.allowed and wish.side < 0 and holds[_SHORT_SALE_RESTRICTION]:
             verdict = self.shorts.price_verdict(now, wish)
         return verdict

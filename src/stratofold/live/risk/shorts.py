@@ -74,7 +74,8 @@ class ShortSales:
     def price_verdict(self, now: int, wish: Wish) -> Verdict:
         """Refuses, while restricted, to sell short without a limit above the bid (the last price where there is no bid)."""
         symbol = wish.symbol
-        if self.hours[symbol].session(now) > self.restricted_until[symbol]:
+        until = self.restricted_until[symbol]
+        if until < 0 or self.hours[symbol].session(now) > until:
             return ALLOWED
         bid = self.price[symbol] if isnan(self.bid[symbol]) else self.bid[symbol]
         return ALLOWED if wish.limit > bid else refused(SHORT_SALE_RESTRICTION, bid, wish.limit)

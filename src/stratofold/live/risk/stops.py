@@ -171,7 +171,8 @@ class PriceStops:
     def verdict(self, now: int, wish: Wish) -> Verdict:
         """Refuses to open again, in the same session, what a level has closed."""
         symbol = wish.symbol
-        if self.closed_in[symbol] != self.hours[symbol].session(now):
+        closed_in = self.closed_in[symbol]
+        if closed_in < 0 or closed_in != self.hours[symbol].session(now):
             return ALLOWED
         return refused(STOP_LOSS, 0.0, 1.0)
 

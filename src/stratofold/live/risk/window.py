@@ -15,40 +15,36 @@ _ROOM_MAX = 100_000
 class Window:
     """At most `most` in any stretch of `span` nanoseconds (open at its end): the moments of the last `most`."""
 
-    CONTENT = ("most", "span")
-    __slots__ = ("at", "most", "span", "times")
+    CONTENT = ("most", "room", "span")
+    __slots__ = ("at", "most", "room", "span", "times")
 
     def __init__(self, most: float, span: int) -> None:
         """Nothing has happened yet; `most` may be infinite, and 0 allows nothing."""
         self.most = most
         self.span = span
-        self.times = array("q", [_LONG_AGO]) * self._room
+        self.room = int(min(most, _ROOM_MAX)) if most < inf else 0  # how many moments are remembered
+        self.times = array("q", [_LONG_AGO]) * self.room
         self.at: int = 0
-
-    @property
-    def _room(self) -> int:
-        """How many moments are remembered."""
-        return int(min(self.most, _ROOM_MAX)) if self.most < inf else 0
 
     def full(self, now: int) -> bool:
         """Whether one more at `now` is one too many."""
         if self.most == inf:
             return False
-        self._fit()
+        if len(self.times) != self.room:
+            self._fit()
         return not self.times or now - self.times[self.at] < self.span
 
     def add(self, now: int) -> None:
         """One more has happened."""
-        self._fit()
+        if len(self.times) != self.room:
+            self._fit()
         if self.times:
             self.times[self.at] = now
             self.at = (self.at + 1) % len(self.times)
 
     def _fit(self) -> None:
         """The bound may have changed since this state was saved: keep the newest moments that it asks for."""
-        room = self._room
-        if len(self.times) == room:
-            return
+        room = self.room
         newest = [*self.times[self.at :], *self.times[: self.at]][-room:] if room else []
         self.times = array("q", [_LONG_AGO] * (room - len(newest)) + newest)
         self.at = 0

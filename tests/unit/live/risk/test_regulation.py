@@ -243,7 +243,7 @@ def test_margin_is_in_the_base_currency_and_in_units_of_the_contract():
     money = {"contracts": contracts, "scales": (100.0, 100.0), "rates": (1.5,)}
     scene = scene_of(start=OLD, cash=30_000.0, **money)
     scene.hold(1, +400)
-    assert scene.guard.regulation.margin.worst(scene.book) == (15_000.0, 7_500.0, 0.0)
+    assert scene.guard.regulation.margin.worst(scene.book) == (15_000.0, 7_500.0, 0.0, 30_000.0)
     assert order(scene, 0, +150) is None
     assert order(scene, 0, +1) == ("initial_margin", 30_000.0, 30_100.0)
 
