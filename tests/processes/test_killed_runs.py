@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from stratofold.wire import unpack
+from stratofold.live.words import requests_in
 from tests.processes.scene import CALM, FAULTS, SPEED, SYMBOLS, Scene
 
 RECOVERY_SECONDS_MAX = 0.5
@@ -44,7 +44,7 @@ def check(scene, said):
     at_venue = orders(scene)
     names = Counter(order["client_order_id"] for order in at_venue)
     records = list(journal.records("main"))
-    asked = Counter(unpack(record.body)["key"] for record in records if record.kind == "request")
+    asked = Counter(body["key"] for record in records if record.kind == "request" for body in requests_in(record.body))
     accepted = {message.key for message in journal.outbox("main", "accepted") if message.action == "submit"}
     assert not [name for name, count in names.items() if count > 1], "an order was there twice"
     assert set(names) <= set(asked), "an order was there that nobody had written down"

@@ -8,6 +8,7 @@ from stratofold.live import archive
 from stratofold.live.audit import audit_verify
 from stratofold.live.desk import begin_fold, fold_record, restore_fold
 from stratofold.live.manifest import read_beginning
+from stratofold.live.words import requests_in
 from stratofold.wire import unpack
 from tests.live_tools import paper
 
@@ -42,14 +43,20 @@ def run():
     return made
 
 
+def records(run, kind):
+    """The records of a kind."""
+    return [one for one in run.journal.records("paper") if one.kind == kind]
+
+
 def of_kind(run, kind):
     """Sequence, body and envelope of each record of a kind."""
-    records = run.journal.records("paper")
-    return [(one.sequence, unpack(one.body), unpack(one.envelope)) for one in records if one.kind == kind]
+    return [(one.sequence, unpack(one.body), unpack(one.envelope)) for one in records(run, kind)]
 
 
 def test_every_answer_has_its_request_before_it(run):
-    requests = {body["key"]: (sequence, body["action"]) for sequence, body, _ in of_kind(run, "request")}
+    made = [(one.sequence, body) for one in records(run, "request") for body in requests_in(one.body)]
+    requests = {body["key"]: (sequence, body["action"]) for sequence, body in made}
+    assert len(requests) == len(made)
     answers = of_kind(run, "answer")
     assert {action for _, action in requests.values()} == {"submit", "replace", "cancel"}
     assert all(requests[body["key"]][0] < sequence for sequence, body, _ in answers)

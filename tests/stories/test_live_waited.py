@@ -9,7 +9,8 @@ from stratofold import Strategy
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.ports import ACCEPTED, HALTED, REDUCING, REJECTED, NoAnswer
 from stratofold.live.halt import halt
-from stratofold.live.words import offer_of
+from stratofold.live.why import why
+from stratofold.live.words import offer_of, requests_in
 from tests.live_tools import paper
 from tests.stories.test_live_unknown import until_bar
 
@@ -107,6 +108,20 @@ def test_what_waited_is_sent_only_if_it_still_may_be(happens, state, reason):
     if reason:
         assert second.answer == reason
         assert list(run.journal.reserved("account")) == [first.key]
+
+
+def test_messages_that_leave_together_are_one_record_and_each_has_its_story():
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-04")
+    run = paper(BuysTwice, data, DAY_NS)
+    run.run()
+    records = [record for record in run.journal.records("paper") if record.kind == "request"]
+    assert [body["key"] for body in requests_in(records[0].body)] == ["paper-g1-1", "paper-g1-2"]
+    for number in ("1", "2"):
+        told = [
+            entry.what for entry in why(run.journal, "paper", number, BuysTwice).story if "request of" in entry.what
+        ]
+        assert told[0] == f"request of paper-g1-{number}: made"
+        assert not any(f"-{3 - int(number)}:" in text for text in told)
 
 
 def test_a_halt_of_a_strategy_holds_at_the_claim():

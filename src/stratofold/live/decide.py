@@ -90,7 +90,8 @@ def decide(
             handled.append(heard.inbox)
         if step.messages:
             messages = _messages(desk, step)
-            entries += [request_entry(message, envelope) for message in messages if claim]
+            if claim and messages:
+                entries.append(request_entry(messages, envelope))
             break
     said = [one.offer for one in batch[: len(steps)] if one.offer is not None]
     due = is_snapshot_due(desk, desk.snapshot_every) or (at_rest and is_snapshot_due(desk, 1))

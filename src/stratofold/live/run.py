@@ -129,7 +129,7 @@ class Runner:
         """Claim what was decided while nothing could be sent, if it may still go."""
         book, now = self.desk.manifest.book, self.clock.now()
         for message in self.desk.journal.outbox(book, READY):
-            request = request_entry(message, self._stamp("deliver", now))
+            request = request_entry([message], self._stamp("deliver", now))
             self._deliver(self.desk.journal.claim(book, self.desk.head.epoch, [message.key], now, [request]))
 
     async def catch_up(self) -> int:

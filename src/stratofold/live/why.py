@@ -23,7 +23,7 @@ from stratofold.fold.order import AT_CLOSE, KIND_NAMES, LIMIT, MARKET, STOP, SUB
 from stratofold.live.manifest import read_beginning
 from stratofold.live.refold import Change, Check, refold
 from stratofold.live.risk.verdict import reason_name
-from stratofold.live.words import FOREIGN, client_id, describe, number_of
+from stratofold.live.words import FOREIGN, client_id, describe, number_of, requests_in
 from stratofold.wire import FIELDS, KINDS, NUMBERS, decimal, event_of, unpack
 
 if TYPE_CHECKING:
@@ -252,13 +252,16 @@ def _other(trail: _Trail, record: Record, generation: str) -> None:
     """A request, an answer, evidence: whatever names one of the order's messages."""
     if record.kind not in ("request", "answer", "evidence"):
         return
-    body = unpack(record.body)
-    key = body.get("key", "") if isinstance(body, dict) else ""
-    if not key or number_of(trail.why.book, generation, key) != trail.why.number:
-        return
+    for body in requests_in(record.body):
+        if number_of(trail.why.book, generation, body.get("key", "")) == trail.why.number:
+            _named(trail, record, body)
+
+
+def _named(trail: _Trail, record: Record, body: dict[str, Any]) -> None:
+    """What a record says of one message of the order."""
     said = [f"{name} {body[name]}" for name in ("state", "venue_id", "reason") if body.get(name)]
     trail.why.story.append(
-        Entry(record.sequence, _wall(record), f"{record.kind} of {key}: {', '.join(said) or 'made'}")
+        Entry(record.sequence, _wall(record), f"{record.kind} of {body['key']}: {', '.join(said) or 'made'}")
     )
 
 

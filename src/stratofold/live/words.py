@@ -11,7 +11,9 @@ from hashlib import sha256
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from stratofold.adapters.ports import Entry, Message, Offer
+from msgspec.structs import astuple
+
+from stratofold.adapters.ports import Entry, Message, Offer, VenueReport
 from stratofold.events import (
     CANCEL_REJECTED,
     CANCELLED,
@@ -33,7 +35,8 @@ from stratofold.live.protection import prices_with
 from stratofold.wire import Terms, decimal, pack, unpack
 
 if TYPE_CHECKING:
-    from stratofold.adapters.ports import VenueReport
+    from collections.abc import Sequence
+
     from stratofold.live.fold import Fold
     from stratofold.live.outside import Sent
 
@@ -101,13 +104,22 @@ def _still_wanted(fold: Fold, number: int, quantity: float) -> float:
     return to_grid(_or(_or(quantity, order.sought), order.quantity) - order.filled, scale)
 
 
-def request_entry(message: Message, envelope: bytes) -> Entry:
-    """The record of a message that is claimed: what is asked for, written before the first byte leaves."""
-    body = {
-        "key": message.key, "action": message.action, "client_id": message.client_id, "symbol": message.symbol,
-        "side": message.side, "quantity": message.quantity, "price": message.price, "terms": message.body,
-    }  # fmt: skip
-    return Entry("request", pack(body), envelope)
+def request_entry(messages: Sequence[Message], envelope: bytes) -> Entry:
+    """The record of messages that are claimed together: what is asked for, written before the first byte leaves."""
+    bodies = [
+        {
+            "key": message.key, "action": message.action, "client_id": message.client_id, "symbol": message.symbol,
+            "side": message.side, "quantity": message.quantity, "price": message.price, "terms": message.body,
+        }
+        for message in messages
+    ]  # fmt: skip
+    return Entry("request", pack(bodies if len(bodies) > 1 else bodies[0]), envelope)
+
+
+def requests_in(body: bytes) -> list[dict[str, Any]]:
+    """What a `request` record asks for, a map each message; one that is alone stands without a list around it."""
+    found = unpack(body)
+    return found if isinstance(found, list) else [found]
 
 
 def _reduces(fold: Fold, symbol: int, side: int) -> bool:
@@ -128,8 +140,7 @@ def _exposure(fold: Fold, symbol: int, quantity: float, price: float) -> float:
 
 def offer_of(report: VenueReport) -> Offer:
     """A venue's fact as something for the inbox: its identity makes it once."""
-    fields = [getattr(report, name) for name in _REPORT_FIELDS]
-    return Offer(0, "venue", report.identity, pack(fields))
+    return Offer(0, "venue", report.identity, pack(astuple(report)))
 
 
 def observation_of(fold: Fold, body: bytes) -> Observation | None:
@@ -147,10 +158,7 @@ def observation_of(fold: Fold, body: bytes) -> Observation | None:
     return observation
 
 
-_REPORT_FIELDS = (
-    "identity", "kind", "client_id", "venue_id", "symbol", "side", "time", "quantity", "price", "fee", "cumulative",
-    "leaves", "limit", "stop", "reason", "made_by",
-)  # fmt: skip
+_REPORT_FIELDS = VenueReport.__struct_fields__  # their order is that of an offer's body
 
 
 def cumulative_of(body: bytes) -> float:

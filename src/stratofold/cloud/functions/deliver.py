@@ -75,7 +75,7 @@ async def send(place: Place, book: str, key: str) -> None:
         say(verb="deliver", key=key, passed=message.state if message is not None else "not there")
         return
     now = await venue.now()
-    request = request_entry(message, stamp(place, head.epoch)("deliver", now, ""))
+    request = request_entry([message], stamp(place, head.epoch)("deliver", now, ""))
     for claimed in journal.claim(book, head.epoch, [key], now, [request]):
         answer = await deliver(journal, venue.broker, venue.clock, book, claimed, stamp(place, head.epoch))
         say(verb="deliver", key=key, state=answer.state)
