@@ -1,18 +1,21 @@
 """The fold written flat is the fold: the same bytes at the end, wherever it is broken off, and the user's own lines."""
 
 import dis
+import functools
+import sys
 import traceback
 from array import array
 from types import FunctionType
 
 import pytest
 
-from stratofold import Fees, Slippage, Strategy, backtest, param, sample, strategies
+from stratofold import Fees, Slippage, Strategy, at_close, backtest, param, sample, strategies
 from stratofold.fold.costs import Latency
 from stratofold.fold.run import CROWDED
 from stratofold.fold.run import run as fold_run
 from stratofold.fold.state import restore, save
 from stratofold.indicators import SMA
+from stratofold.research import execute
 from stratofold.research.flat import program
 from stratofold.research.flat.kinds import Graph
 from stratofold.research.plain import plain, plain_state
@@ -61,13 +64,13 @@ def everything(run):
     return save(run.engine) + save(run.strategy)
 
 
-def heard(run, is_flat, stops=()):
-    """The run to its end, with breaks; flat or as the fold is."""
+def heard(run, is_flat, stops=(), may_tune=True):
+    """The run to its end, with breaks; flat, with the hook in the loop if it `may_tune`, or as the fold is."""
     feed = plain(run.feed)
     for stop in (*stops, run.events):
         with plain_state(run.engine, run.strategy):
             if is_flat:
-                hear = program.flat_run(run.engine, run.strategy, feed)
+                hear = program.flat_run(run.engine, run.strategy, feed, may_tune=may_tune)
                 assert hear is not None
             else:
 
@@ -100,11 +103,56 @@ def test_broken_off_and_restored_into_fresh_objects(strategy, market):
     assert everything(heard(prepare(strategy, market, busy(), {}), is_flat=True, stops=[1, 2, 57, 311])) == expected
 
 
-def test_hooks_are_written_and_not_only_called(market):
+@pytest.mark.parametrize("strategy", [strategies.Crossover, strategies.Momentum], ids=lambda each: each.__name__)
+def test_a_hook_that_does_not_stand_in_the_loop_does_the_same(strategy, market):
+    expected = everything(heard(prepare(strategy, market, busy(**QUIET), {}), is_flat=False))
+    assert everything(heard(prepare(strategy, market, busy(**QUIET), {}), is_flat=True, may_tune=False)) == expected
+
+
+@pytest.mark.parametrize("may_tune", [False, True], ids=["beside the loop", "in the loop"])
+def test_hooks_are_written_and_not_only_called(market, may_tune):
     run = prepare(strategies.Crossover, market, busy(**QUIET), {})
-    heard(run, is_flat=True)
-    written = [kept for key, kept in program._hooks.items() if key[0] is strategies.Crossover.on_bar]
-    assert [kept is not None for kept in written] == [True] * len(written) != []
+    heard(run, is_flat=True, may_tune=may_tune)
+    kept = program._tunings if may_tune else program._hooks
+    written = [each for key, each in kept.items() if strategies.Crossover.on_bar in key]
+    assert [each is not None for each in written] == [True] * len(written) != []
+
+
+def opcodes(run, hear):
+    """How many opcodes CPython takes for two hundred bars, the first hundred apart."""
+    counted = [0]
+
+    def trace(frame, *_):
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return count
+
+    def count(_, event, __):
+        counted[0] += event == "opcode"
+        return count
+
+    with plain_state(run.engine, run.strategy):
+        hear(100)
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            hear(300)
+        finally:
+            sys.settrace(before)
+    return counted[0]
+
+
+def test_each_step_towards_flat_takes_fewer_opcodes(market):
+    taken = []
+    for how in (None, False, True):
+        run = prepare(strategies.Crossover, market, busy(**QUIET), {})
+        if how is None:
+            hear = functools.partial(fold_run, run.engine, run.strategy, plain(run.feed))
+        else:
+            hear = program.flat_run(run.engine, run.strategy, plain(run.feed), may_tune=how)
+        taken.append(opcodes(run, hear))
+    plainly, beside, inside = taken
+    assert beside < 0.85 * plainly
+    assert inside < 0.97 * beside
 
 
 # What a user's code may do to what was taken for fixed.
@@ -235,6 +283,44 @@ def test_an_error_names_the_users_own_file_and_line(market):
         heard(prepare(Stumbles, market, busy(**QUIET), {}), is_flat=False)
     last = [traceback.extract_tb(each.value.__traceback__)[-1] for each in (flat, plainly)]
     assert (last[0].filename, last[0].lineno) == (last[1].filename, last[1].lineno) == (__file__, last[1].lineno)
+
+
+class RaisesLater(Strategy):
+    """Raises where it is told to, each time inside what another part of the fold began."""
+
+    schedule = (at_close(minutes=-30),)
+    where = param(0, low=0, high=3)
+
+    def setup(self) -> None:
+        self.seen = 0
+
+    def on_bar(self, bar, book):
+        self.seen += 1
+        if self.seen > 100:
+            book.buy(bar.symbol, 1.5 if self.where == 0 else 1.0)
+        if self.where == 1 and self.seen > 100:
+            raise ValueError("a bar")
+
+    def on_fill(self, fill, book):
+        if self.where == 2:
+            raise ValueError("a fill")
+
+    def on_timer(self, timer, book):
+        if self.where == 3 and self.seen > 100:
+            raise ValueError("a timer")
+
+
+@pytest.mark.parametrize("where", range(4), ids=["order", "bar", "fill", "timer"])
+def test_an_error_tells_the_same_place_and_time(market, where):
+    told = []
+    for is_flat in (False, True):
+        run = prepare(RaisesLater, market, busy(**QUIET), {"where": where})
+        with pytest.raises(Exception) as raised:  # noqa: PT011  whichever it is, told alike
+            heard(run, is_flat)
+        told.append(str(execute.told(raised.value, run, market)))
+    assert told[0] == told[1]
+    assert "2013-" in told[0]
+    assert __file__ in told[0]
 
 
 def test_a_function_that_was_exchanged_is_not_the_old_one(market, monkeypatch):

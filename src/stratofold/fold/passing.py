@@ -5,7 +5,7 @@ orders expired, late groups heard, and book and venue silent towards each other.
 events alike come at a time and end in a delivery, so both drivers of them stand on this.
 """
 
-from stratofold.fold.engine import Engine
+from stratofold.fold.engine import HEARS_BARS, Engine
 from stratofold.fold.marks import often, seldom
 from stratofold.fold.step import hear_group, hear_report
 from stratofold.fold.strategy import Strategy
@@ -17,19 +17,19 @@ def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
     if time > engine.book.time:
         pass_time(engine, engine.bar.symbol)
     if time > engine.sessions.close:
-        turn_session(engine, strategy, time)
+        turn_session(engine, time)
     if engine.venue.expiry < time:
         engine.book.time = time
         engine.venue.expire_before(time)
         deliver(engine, strategy)
-    if engine.bars.pending and time > engine.bars.time + engine.grace:
+    if engine.hears & HEARS_BARS and engine.bars.pending and time > engine.bars.time + engine.grace:
         engine.book.time = time
         hear_group(engine, strategy)
         deliver(engine, strategy)
 
 
-def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
-    """The session is over: sample its return, and charge for what was borrowed until this one."""
+def turn_session(engine: Engine, time: int) -> None:
+    """The session is over: sample its return, charge for what was borrowed until this one, and come to `time`."""
     pass_time(engine, engine.bar.symbol)
     sessions = engine.sessions
     begun = sessions.index >= 0
@@ -37,11 +37,12 @@ def turn_session(engine: Engine, strategy: Strategy, time: int) -> None:
         close_session(engine)
     else:
         engine.tally.begin(time - engine.bar.span)
-    before = sessions.day
+    before = sessions.index
     sessions.advance(time)
     sessions.stamp(engine.bar)
     if begun and engine.book.ledger.lends:
-        charge_borrowing(engine, sessions.day - before)
+        charge_borrowing(engine, sessions.day_of(sessions.index) - sessions.day_of(before))
+    engine.book.time = time
 
 
 def close_session(engine: Engine) -> None:

@@ -85,7 +85,7 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
         if index >= end:
             if index + engine.event_index >= stop:
                 return DONE
-            found = attend(engine, strategy, feed, FOREVER)
+            found = conclude(engine, strategy, feed)
         if found != HEARD:
             return found
 
@@ -101,24 +101,31 @@ def look_ahead(feed: Feed, index: int) -> None:
 
 @seldom
 def attend(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> int:
-    """What stands before the bar of `time` (`FOREVER`: there is none): `CROWDED`, `HEARD`, `READY` or `DONE`."""
+    """What stands before the bar of `time`: `CROWDED`, `HEARD` where it was an event, or `READY`."""
     book = engine.book
     if book.busy:
         if engine.logs.crowded:
             return CROWDED
         book.busy = False
-    if time > engine.calm_until or time == FOREVER:
+    if time > engine.calm_until:
         if hear_sparse(engine, strategy, feed, time):
             return HEARD
-        if time == FOREVER:
-            return DONE
         arrive(engine, strategy, time)
         engine.calm_until = calm_until(engine, feed)
     elif time > engine.sessions.close:
-        turn_session(engine, strategy, time)
+        turn_session(engine, time)
     close = engine.sessions.close
     engine.quiet_until = close if close < engine.calm_until else engine.calm_until  # noqa: FURB136  `min` is slow here
     return READY
+
+
+@seldom
+def conclude(engine: Engine, strategy: Strategy, feed: Feed) -> int:
+    """What comes after the last bar: `CROWDED`, `HEARD` where it was an event, or `DONE`."""
+    if engine.book.busy and engine.logs.crowded:
+        return CROWDED
+    engine.book.busy = False
+    return HEARD if hear_sparse(engine, strategy, feed, FOREVER) else DONE
 
 
 def calm_until(engine: Engine, feed: Feed) -> int:
@@ -128,7 +135,7 @@ def calm_until(engine: Engine, feed: Feed) -> int:
         until = min(until, (feed.event_key[engine.event_index] - 1) // 2)
     if engine.book.timer_count > 0:
         until = min(until, engine.book.timer_due[0])
-    if engine.bars.pending:
+    if engine.hears & HEARS_BARS and engine.bars.pending:
         until = min(until, engine.bars.time + engine.grace)
     return until
 

@@ -14,7 +14,7 @@ _FOREVER = 9223372036854775807
 class Sessions:
     """Opens, closes (ns UTC), dates (proleptic ordinals), weekdays and months, and where we are in them."""
 
-    __slots__ = ("close", "closes", "day", "days", "index", "month", "months", "open", "opens", "weekday", "weekdays")
+    __slots__ = ("close", "closes", "days", "index", "months", "opens", "weekdays")
     CONTENT = ("opens", "closes", "days", "weekdays", "months")  # the calendar's, and the same for ever
 
     def __init__(
@@ -32,11 +32,7 @@ class Sessions:
         self.weekdays = weekdays
         self.months = months
         self.index: int = -1
-        self.open: int = 0
         self.close: int = -1
-        self.day: int = 0
-        self.weekday: int = 0
-        self.month: int = 0
 
     def advance(self, time: int) -> None:
         """Walk to the session of `time`; past the table everything belongs to one endless session."""
@@ -48,14 +44,12 @@ class Sessions:
         while k < count and closes[k] < time:
             k += 1
         self.index = k
-        if k < count:
-            self.open = self.opens[k]
-            self.close = closes[k]
-            self.day = self.days[k]
-            self.weekday = self.weekdays[k]
-            self.month = self.months[k]
-        else:
-            self.close = _FOREVER
+        self.close = closes[k] if k < count else _FOREVER
+
+    def day_of(self, index: int) -> int:
+        """The date of a session, as an ordinal; before the first session its own, past the table the last one's."""
+        last = len(self.days) - 1
+        return self.days[min(max(index, 0), last)] if last >= 0 else 0
 
     def close_after(self, time: int) -> int:
         """The first close later than `time`, which is not before the current session's."""
@@ -67,17 +61,21 @@ class Sessions:
         return self.closes[k] if 0 <= k < len(self.closes) else _FOREVER
 
     def stamp(self, bar: Bar) -> None:
-        """Write the session's numbers on a bar."""
-        bar.session = self.index
-        bar.session_open = self.open
+        """Write the session's numbers on a bar; past the table it keeps those that it has."""
+        k = self.index
+        bar.session = k
         bar.session_close = self.close
-        bar.weekday = self.weekday
-        bar.month = self.month
+        if 0 <= k < len(self.opens):
+            bar.session_open = self.opens[k]
+            bar.weekday = self.weekdays[k]
+            bar.month = self.months[k]
 
     def stamp_group(self, bars: Bars) -> None:
-        """Write the session's numbers on a group of bars."""
-        bars.session = self.index
-        bars.session_open = self.open
+        """As `stamp`, on a group of bars."""
+        k = self.index
+        bars.session = k
         bars.session_close = self.close
-        bars.weekday = self.weekday
-        bars.month = self.month
+        if 0 <= k < len(self.opens):
+            bars.session_open = self.opens[k]
+            bars.weekday = self.weekdays[k]
+            bars.month = self.months[k]

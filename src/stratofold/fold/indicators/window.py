@@ -64,8 +64,7 @@ class WindowTotal:
         """Take the next value and return the result, NaN while the window is not full or holds a NaN."""
         wide = value * self._scale
         steps = wide + ROUNDER - ROUNDER
-        size = abs(wide)
-        if abs(wide - steps) <= size * DUST and size <= self._most:
+        if (steps == wide or abs(wide - steps) <= abs(wide) * DUST) and abs(wide) <= self._most:
             # The hot path of many strategies: a whole number of steps, no anchor, nothing to mend.
             index = self._index
             window = self._window

@@ -11,7 +11,7 @@ from stratofold.fold.emulated import trail
 from stratofold.fold.engine import FOREVER, HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE, LONG_AGO, Feed
 from stratofold.fold.marks import often, seldom
 from stratofold.fold.passing import deliver, pass_time
-from stratofold.fold.run import CROWDED, DONE, HEARD, READY, attend, look_up, rest, weigh
+from stratofold.fold.run import CROWDED, DONE, HEARD, READY, attend, conclude, look_up, rest, weigh
 from stratofold.fold.step import settle_intents
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.ticks.engine import DEPTH, FIRST, LAST, SNAPSHOT, TRADE, TickEngine, TickFeed
@@ -123,6 +123,8 @@ def attend_tick(engine: TickEngine, strategy: Strategy, feed: TickFeed, time: in
         if engine.book.busy and engine.logs.crowded:
             return CROWDED
         arrive_until(engine, strategy, until)
+    if time == FOREVER:
+        return conclude(engine, strategy, feed)
     if time > engine.quiet_until:
         return attend(engine, strategy, feed, time)
     return READY

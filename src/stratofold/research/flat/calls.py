@@ -23,6 +23,7 @@ _DEEP = 12  # functions written into one another
 _SHORT = 25  # nodes of a property or function that may stand where no line can be put before
 _BETTER = {"min": "<", "max": ">"}
 _INDICATORS = "stratofold.fold.indicators"
+_OFTEN_HERE = frozenset({"attend", "refresh"})  # of the seldom ones: daily bars need them each time
 
 _sources: dict[CodeType, Source | Unfit] = {}
 
@@ -138,7 +139,7 @@ def write_out(
     try:
         if _stands_alone(function, source, w):
             return alone(w, function, source, arguments)
-        return _inside(w, function, source, arguments, wanted)
+        return inside(w, function, source, arguments, wanted)
     except Unfit as no:
         if not no.is_blamed:
             _sources[function.__code__] = no
@@ -154,7 +155,8 @@ def _may_enter(function: FunctionType, arguments: dict[str, Value]) -> bool:
 
 def _stands_alone(function: FunctionType, source: Source, w: Writer) -> bool:
     """Whether a function is written once, to be called."""
-    return hasattr(function, "seldom") or source.returns_in_loop or source.size > _LONG or len(w.stack) > _DEEP
+    is_seldom = hasattr(function, "seldom") and function.__name__ not in _OFTEN_HERE
+    return is_seldom or source.returns_in_loop or source.size > _LONG or len(w.stack) > _DEEP
 
 
 def _bound(w: Writer, source: Source, given: list[Value], keywords: dict[str, Value]) -> dict[str, Value] | None:
@@ -184,8 +186,9 @@ def alone(w: Writer, function: FunctionType, source: Source, arguments: dict[str
         with w.apart(function, source.line) as lines:
             statements.write(w, source.body, frame)
         w.functions.append((source.line, f"def {name}({', '.join(rest)}):", lines))
+        w.answers[name] = frame.result_kind
     texts = [value.text for name, value in arguments.items() if name not in fixed]
-    return Value(f"{w.written[key]}({', '.join(texts)})")
+    return Value(f"{w.written[key]}({', '.join(texts)})", w.answers.get(w.written[key]))
 
 
 def _is_fixed(name: str, value: Value, source: Source) -> bool:
@@ -218,7 +221,7 @@ def _only_return(source: Source) -> ast.expr | None:
     return only.value if len(source.body) == 1 and isinstance(only, ast.Return) else None
 
 
-def _inside(w: Writer, function: FunctionType, source: Source, arguments: dict[str, Value], wanted: str) -> Value:
+def inside(w: Writer, function: FunctionType, source: Source, arguments: dict[str, Value], wanted: str) -> Value:
     """The function's lines, here."""
     frame = Frame(source, w.fresh(""), {})
     for name, value in arguments.items():
@@ -257,7 +260,7 @@ def _body(w: Writer, source: Source, frame: Frame, wanted: str) -> Value:
         statements.write(w, tidy, frame)
     else:
         _in_a_loop(w, source, frame)
-    return Value(frame.result or "None", is_stable=True)
+    return Value(frame.result or "None", frame.result_kind, is_stable=True)
 
 
 def _in_a_loop(w: Writer, source: Source, frame: Frame) -> None:
@@ -273,4 +276,4 @@ def _in_a_loop(w: Writer, source: Source, frame: Frame) -> None:
     w.emit("while True:", lines)
 
 
-__all__ = ["alone", "call", "member", "source_of", "write_out"]
+__all__ = ["alone", "call", "inside", "member", "source_of", "write_out"]

@@ -12,7 +12,7 @@ from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from stratofold.research.flat import calls
-from stratofold.research.flat.kinds import Many, Thing
+from stratofold.research.flat.kinds import Many, Thing, is_held
 from stratofold.research.flat.writer import NOTHING, Frame, Unfit, Value, Writer
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def _attribute(w: Writer, node: ast.Attribute, frame: Frame) -> Value:
     owner = read(w, node.value, frame)
     thing, name = owner.kind, node.attr
     if not isinstance(thing, Thing):
+        w.unclear.add(name)
         return Value(f"{owner.text}.{name}")
     known = w.constants.get((thing.path, name), NOTHING)
     if known is not NOTHING:
@@ -97,6 +98,8 @@ def _attribute(w: Writer, node: ast.Attribute, frame: Frame) -> Value:
         got = calls.write_out(w, member.fget, [owner], {}, frame, "")
         if got is not None:
             return got
+    if not is_held(thing.cls, name):
+        w.unclear.add(name)
     return Value(f"{owner.text}.{name}", kind)
 
 
@@ -104,8 +107,8 @@ def _subscript(w: Writer, node: ast.Subscript, frame: Frame) -> Value:
     """An element of a list or array, or what `__getitem__` says."""
     owner, index = read_all(w, [node.value, node.slice], frame)
     if isinstance(owner.kind, Many):
-        element = w.graph.element(owner.kind, index.constant)
-        return w.at(element) if element is not None and element.path else Value(f"{owner.text}[{index.text}]", element)
+        is_only = w.constants.get((owner.kind.path, "len")) == 1
+        return element_of(w, owner, index.text, 0 if is_only else index.constant)
     if isinstance(owner.kind, Thing):
         member = calls.member(w, owner.kind.cls, "__getitem__")
         if isinstance(member, FunctionType):
@@ -113,6 +116,12 @@ def _subscript(w: Writer, node: ast.Subscript, frame: Frame) -> Value:
             if got is not None:
                 return got
     return Value(f"{owner.text}[{index.text}]")
+
+
+def element_of(w: Writer, values: Value, text: str, index: object) -> Value:
+    """What lies at an index of a list, `index` where it is known."""
+    element = w.graph.element(values.kind, index) if isinstance(values.kind, Many) else None
+    return w.at(element) if element is not None and element.path else Value(f"{values.text}[{text}]", element)
 
 
 def _tuple(w: Writer, node: ast.Tuple, frame: Frame) -> Value:
@@ -144,6 +153,10 @@ def _folded(w: Writer, text: str, *parts: Value) -> Value:
 
 def _compare(w: Writer, node: ast.Compare, frame: Frame) -> Value:
     """`a < b`; in a chain nothing may be put before what may never be read."""
+    size = _size(w, node, frame)
+    if size is not None:
+        other = read(w, node.comparators[0], frame)
+        return Value(f"({size.text} {operator(node.ops[0])} {other.text})")
     first, second = read_all(w, [node.left, node.comparators[0]], frame)
     text = f"{first.text} {operator(node.ops[0])} {second.text}"
     if len(node.ops) == 1:
@@ -151,6 +164,20 @@ def _compare(w: Writer, node: ast.Compare, frame: Frame) -> Value:
     for operation, comparator in zip(node.ops[1:], node.comparators[1:], strict=True):
         text += f" {operator(operation)} {_alone(w, comparator, frame).text}"
     return Value(f"({text})")
+
+
+def _size(w: Writer, node: ast.Compare, frame: Frame) -> Value | None:
+    """The size of a name's number, if that is compared first: the sign of 0 does not matter then, so no call is needed."""
+    left = node.left
+    if not (isinstance(left, ast.Call) and isinstance(left.func, ast.Name) and left.func.id == "abs"):
+        return None
+    if not isinstance(left.args[0], ast.Name) or frame.source.is_users or len(node.ops) > 1:
+        return None
+    given = read(w, left.args[0], frame)
+    if not given.is_stable:
+        return None
+    name = given.text
+    return Value(f"({name} if {name} >= 0.0 else -{name})", is_stable=True)
 
 
 def _alone(w: Writer, node: ast.expr, frame: Frame) -> Value:
@@ -170,16 +197,29 @@ def _boolean(w: Writer, node: ast.BoolOp, frame: Frame) -> Value:
     return _rest_of_boolean(w, node.op, node.values, frame)
 
 
-def _rest_of_boolean(w: Writer, op: ast.boolop, nodes: list[ast.expr], frame: Frame) -> Value:
-    """The operands from one on."""
+def truth(w: Writer, node: ast.expr, frame: Frame) -> Value:
+    """An expression of which only the truth is asked."""
+    if isinstance(node, ast.BoolOp):
+        return _rest_of_boolean(w, node.op, node.values, frame, is_test=True)
+    return read(w, node, frame)
+
+
+def _rest_of_boolean(w: Writer, op: ast.boolop, nodes: list[ast.expr], frame: Frame, *, is_test: bool = False) -> Value:
+    """The operands from one on; `is_test` where only their truth is asked."""
     first = read(w, nodes[0], frame)
     is_last = len(nodes) == 1
     if first.constant is not NOTHING and not is_last:
         decided = bool(first.constant) == isinstance(op, ast.Or)
-        return first if decided else _rest_of_boolean(w, op, nodes[1:], frame)
+        return first if decided else _rest_of_boolean(w, op, nodes[1:], frame, is_test=is_test)
     if is_last:
         return first
-    lines, rest = w.block(lambda: _rest_of_boolean(w, op, nodes[1:], frame))
+    lines, rest = w.block(lambda: _rest_of_boolean(w, op, nodes[1:], frame, is_test=is_test))
+    if is_test and rest.constant is not NOTHING:
+        decides = bool(rest.constant) == isinstance(op, ast.Or)
+        if not decides:
+            return first
+        if first.is_stable:
+            return rest  # type: ignore[no-any-return]
     if not lines:
         return Value(f"({first.text} {operator(op)} {rest.text})")
     if w.held:

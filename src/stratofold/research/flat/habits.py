@@ -28,6 +28,7 @@ class Habits(NamedTuple):
     rebound: frozenset[str]
     relisted: frozenset[str]
     is_open: bool  # whether everything it does can be seen
+    has_operators: bool  # whether an operator or an index may lead to a function of its own
 
 
 _known: dict[frozenset[type], Habits] = {}
@@ -46,16 +47,20 @@ def _looked_at(classes: frozenset[type]) -> Habits:
     for cls in classes:
         reached.add(cls)
     stored, rebound, relisted, mentioned = set(), set(), set(), set()
+    names = {function.__name__ for function in reached.functions}
     for function in reached.functions:
         for code in _codes(function.__code__):
-            names, changes_elements = _stores(code)
-            stored |= names
+            attributes, changes_elements = _stores(code)
+            stored |= attributes
             mentioned |= {*code.co_names}
             if function.__name__ not in _BEFORE_THE_RUN:
-                rebound |= names
+                rebound |= attributes
                 if changes_elements:
                     relisted |= {*code.co_names}
-    return Habits(frozenset(stored), frozenset(rebound), frozenset(relisted), not mentioned & _BEHIND_THE_BACK)
+    has_operators = any(name.startswith("__") and name != "__init__" for name in names)
+    return Habits(
+        frozenset(stored), frozenset(rebound), frozenset(relisted), not mentioned & _BEHIND_THE_BACK, has_operators
+    )
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from types import FunctionType
+from types import FunctionType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.fold.strategy import Strategy
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from stratofold.research.flat.habits import Habits
 
-_NUMBERS = (int, float, bool)
+NUMBERS = (int, float, bool)
 
 
 class Thing(NamedTuple):
@@ -40,6 +40,13 @@ class Many(NamedTuple):
 
 
 Kind = Thing | Many | None
+
+
+def pathless(kind: Kind) -> Kind:
+    """The kind of something that may be reached by several ways."""
+    return kind._replace(path="") if kind is not None else None
+
+
 Found = tuple[bool, type | None] | None  # whether there are many, and of which class; None: not always the same
 
 
@@ -50,6 +57,8 @@ class Graph:
         """Walk from `roots`, each object once."""
         self.roots = dict(roots)
         self.found: dict[tuple[type, str], Found] = {}
+        self.mixed: set[tuple[type, str]] = set()  # objects of one class hold different things there
+        self.met: set[type] = set()
         self.stored: frozenset[str] = frozenset()
         waiting, seen = [*roots.values()], set()
         while waiting:
@@ -61,15 +70,17 @@ class Graph:
     def _look_at(self, thing: Any) -> list[Any]:
         """Note what the attributes of one object hold; returns the objects among it."""
         cls, inner = type(thing), []
+        self.met.add(cls)
         for name in names_of(cls):
             value = getattr(thing, name, None)
             kind: type = type(value)
-            if value is None or kind in _NUMBERS:
+            if value is None or kind in NUMBERS:
                 continue
             found, held = _found(cls, value, kind)
             inner += held
             if self.found.setdefault((cls, name), found) != found:
                 self.found[cls, name] = None
+                self.mixed.add((cls, name))
         return inner
 
     @property
@@ -81,12 +92,17 @@ class Graph:
         """Forget what a user's code changes while a run goes on."""
         self.stored = habits.stored
         for (cls, name), found in self.found.items():
-            if name in habits.rebound or (found is not None and found[0] and name in habits.relisted):
+            many = found is None or found[0]
+            if name in habits.rebound or (many and name in habits.relisted):
                 self.found[cls, name] = None
+                self.mixed.discard((cls, name))
 
     def holds(self, thing: Thing, name: str) -> Kind:
         """What attribute `name` of `thing` holds, None where that is a number or not always the same."""
         found = self.found.get((thing.cls, name))
+        if found is None and thing.path and (thing.cls, name) in self.mixed:
+            value = getattr(value_at(self.roots, thing.path), name)
+            found, _ = _found(thing.cls, value, type(value))
         if found is None:
             return None
         many, cls = found
@@ -116,7 +132,7 @@ def _found(cls: type, value: Any, kind: type) -> tuple[Found, list[Any]]:
 
 def _is_ours(cls: type) -> bool:
     """Whether objects of a class are state."""
-    return cls not in _NUMBERS and is_plain(cls)
+    return cls not in NUMBERS and is_plain(cls)
 
 
 def _is_fold(cls: type) -> bool:
@@ -155,6 +171,15 @@ def _mentioned(cls: type) -> Iterator[str]:
                 for name in function.__code__.co_names:
                     if not name.startswith("__") and not hasattr(cls, name):
                         yield name
+
+
+def is_held(cls: type, name: str) -> bool:
+    """Whether what an attribute says is held by the object itself, and not worked out by its class."""
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            member = base.__dict__[name]
+            return isinstance(member, MemberDescriptorType) or not hasattr(member, "__get__")
+    return True
 
 
 def value_at(roots: Mapping[str, Any], path: str) -> Any:

@@ -6,6 +6,7 @@ where that is worth its while.  It depends on the fold's source and on what the 
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import importlib
@@ -16,10 +17,12 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stratofold.fold.run import run
+from stratofold.fold.run import hear_feed, run
 from stratofold.kernel import cache
 from stratofold.kernel.sources import engine_hash
+from stratofold.research.flat.effects import Effects, Known, effects_by_name, methods_of
 from stratofold.research.flat.kinds import Graph, Thing, names_of
+from stratofold.research.flat.writer import Line, Writer, without_origins
 from stratofold.research.flat.writing import Constants, written
 
 if TYPE_CHECKING:
@@ -32,6 +35,12 @@ _CONSTANTS = (
     ("engine", "hears"), ("engine", "thorough"), ("engine.book.ledger", "currency_count"),
     ("engine.book.ledger", "lends"), ("engine.tally", "is_dated"), ("engine.venue", "watches_margin"),
 )  # fmt: skip
+_BY_SYMBOL = (
+    "engine.book.ledger.holdings",
+    "engine.venue.ledger.holdings",
+    "engine.venue.places",
+    "engine.tally.trips",
+)
 _OF_THE_ONLY_SYMBOL = ("currency", "multiplier", "money_scale")
 _numbers = attrgetter(*(f"{path}.{name}".removeprefix("engine.") for path, name in _CONSTANTS))
 _numbers_of = attrgetter(*_OF_THE_ONLY_SYMBOL)
@@ -39,10 +48,24 @@ _parts = attrgetter("venue", "venue.costs", "risk", "book")
 
 
 class Loop(NamedTuple):
-    """A factory of the loop, to be given engine, feed and hooks; by hook, what is handed to it."""
+    """A factory of the loop, to be given engine, feed, strategy, hooks and a tuner; by hook, what is handed to it.
 
+    The tuner is given every name of the text and the function that hears most bars, and returns the function to use.
+    """
+
+    name: str
     factory: Callable[..., Callable[[int], int]]
     hooks: dict[str, list[str]]
+    hot: Hot
+
+
+class Hot(NamedTuple):
+    """The function that hears most bars: its lines, the names of paths, what it calls, and what may be properties."""
+
+    lines: list[Line]
+    paths: dict[str, str]  # by path, the name in the text
+    effects: dict[str, Effects]
+    unclear: frozenset[str]
 
 
 _loops: dict[Hashable, Loop | None] = {}
@@ -58,7 +81,7 @@ def loop_of(engine: Engine, feed: Feed, *, may_write: bool) -> Loop | None:
         name = f"flat loop {_source_hash()} {sys.version} {key!r}"
         if not may_write and not cache.holds(name):
             return None
-        _loops[key] = _read(cache.cached(name, lambda: _write({"engine": engine, "feed": feed}, constants)))
+        _loops[key] = _read(name, cache.cached(name, lambda: _write({"engine": engine, "feed": feed}, constants)))
     return _loops[key]
 
 
@@ -68,6 +91,7 @@ def _constants(engine: Engine, feed: Feed) -> Constants:
     constants["feed.symbol", "len"] = len(feed.symbol)
     if len(feed.symbol) == 1 and engine.book.symbol_count == 1:
         constants["engine.bar", "symbol"] = feed.symbol[0]
+        constants.update(dict.fromkeys(((path, "len") for path in _BY_SYMBOL), 1))
         for path, ledger in (("engine.book.ledger", engine.book.ledger), ("engine.venue.ledger", engine.venue.ledger)):
             for name, value in zip(_OF_THE_ONLY_SYMBOL, _numbers_of(ledger.holdings[0]), strict=True):
                 constants[f"{path}.holdings.0", name] = value
@@ -96,16 +120,32 @@ def _source_hash() -> str:
 
 
 def _write(roots: dict[str, Any], constants: Constants) -> bytes:
-    """The loop's code, and what its names mean; empty where it cannot be written."""
+    """The loop's code, what its names mean, and what is known of them; empty where it cannot be written."""
     given = {**{name: Thing(type(root), name) for name, root in roots.items()}, "strategy": Thing(object, "strategy")}
     function: Any = run
     found = written(Graph(roots), constants, function, given)
     if found is None:
         return b""
     w, answer = found
-    text, _ = w.text(answer)
+    name = next(name for key, name in w.written.items() if key[0] is hear_feed)
+    lines = next(block for _, text, block in w.functions if text.startswith(f"def {name}(")) or []
+    w.functions.insert(-1, (0, f"{name} = tune_(locals(), {name})", None))
+    text, _ = w.text(answer, "tune_")
     meanings = {name: _home(value) for name, value in w.names.items() if name != "__builtins__"}
-    return marshal.dumps((compile(text, _file(), "exec", dont_inherit=True), meanings, w.hooks, text))
+    hot = (without_origins(lines), w.paths, _effects(w, text, name), frozenset(w.unclear))
+    return marshal.dumps((compile(text, _file(), "exec", dont_inherit=True), meanings, w.hooks, text, hot))
+
+
+def _effects(w: Writer, text: str, name: str) -> dict[str, tuple[Any, ...]]:
+    """Of each function that the one called `name` calls, what that does."""
+    factory: Any = ast.parse(text).body[0]
+    functions = {each.name: each for each in factory.body if isinstance(each, ast.FunctionDef)}
+    known = Known(
+        frozenset(w.paths.values()), frozenset(w.unclear), {}, methods_of(frozenset(w.graph.met)), frozenset(w.names)
+    )
+    effects = effects_by_name(functions, known)
+    mentioned = {node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)}
+    return {each: tuple(effects[each]) for each in mentioned if each in effects}
 
 
 def _file() -> str:
@@ -118,15 +158,17 @@ def _home(value: Any) -> Any:
     return value if isinstance(value, float) else (value.__module__, value.__qualname__)
 
 
-def _read(kept: bytes) -> Loop | None:
-    """The loop, ready to be given a run."""
+def _read(name: str, kept: bytes) -> Loop | None:
+    """The loop called `name`, ready to be given a run."""
     if not kept:
         return None
-    code, meanings, hooks, text = marshal.loads(kept)  # noqa: S302  an entry of our own cache, which holds code anyway
+    code, meanings, hooks, text, hot = marshal.loads(kept)  # noqa: S302  an entry of our own cache, which holds code anyway
     names = {name: _at_home(home) for name, home in meanings.items()}
     exec(code, names)  # noqa: S102  the text that we wrote from the fold's own
     linecache.cache[_file()] = (len(text), None, text.splitlines(keepends=True), _file())
-    return Loop(names["factory"], hooks)
+    lines, paths, effects, unclear = hot
+    known = {function: Effects(*each) for function, each in effects.items()}
+    return Loop(name, names["factory"], hooks, Hot(lines, paths, known, unclear))
 
 
 def _at_home(home: Any) -> Any:

@@ -8,11 +8,9 @@ exchanged.
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from functools import partial
-from operator import attrgetter, itemgetter
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from stratofold.fold.engine import Feed
@@ -21,16 +19,18 @@ from stratofold.research.flat import calls
 from stratofold.research.flat.habits import Habits, habits_of
 from stratofold.research.flat.kinds import Graph, Thing, value_at
 from stratofold.research.flat.loops import loop_of
+from stratofold.research.flat.tuned import HOOK, Hook, Tuned, renamed, tuned, with_origins
 from stratofold.research.flat.writing import Constants, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from stratofold.fold.engine import Engine
+    from stratofold.research.flat.loops import Loop
     from stratofold.research.flat.writer import Writer
 
 # Events: what comes before them costs about what it saves on so many.
-_FEW, _WORTH_A_HOOK, _WORTH_A_LOOP = 250, 15_000, 150_000
+_FEW, _WORTH_A_HOOK, _WORTH_A_TUNING, _WORTH_A_LOOP = 250, 15_000, 100_000, 150_000
 _OFTEN = ("on_bar", "on_bars")  # the hooks that are worth a text of their own
 _HOOKS_MAX = 64
 
@@ -44,61 +44,76 @@ def flat(engine: Engine, strategy: Strategy, feed: Feed, events: int) -> Callabl
     """
     if events < _FEW or type(feed) is not Feed:
         return None
-    _heard[type(strategy)] += events
-    if _heard[type(strategy)] < _WORTH_A_HOOK:
+    heard = _heard[type(strategy)] = _heard[type(strategy)] + events
+    if heard < _WORTH_A_HOOK:
         return None
-    return flat_run(engine, strategy, feed, may_write=_heard.total() >= _WORTH_A_LOOP)
+    may_write, may_tune = _heard.total() >= _WORTH_A_LOOP, heard >= _WORTH_A_TUNING
+    return flat_run(engine, strategy, feed, may_write=may_write, may_tune=may_tune)
 
 
-def flat_run(engine: Engine, strategy: Strategy, feed: Feed, *, may_write: bool = True) -> Callable[[int], int] | None:
-    """As `flat`, however few events there are; unless it `may_write`, only with a loop that is at hand."""
+def flat_run(
+    engine: Engine, strategy: Strategy, feed: Feed, *, may_write: bool = True, may_tune: bool = True
+) -> Callable[[int], int] | None:
+    """As `flat`, however few events there are; unless it `may_write`, only with a loop that is at hand.
+
+    Where it `may_tune`, the hook that hears bars is written into the loop.
+    """
     loop = loop_of(engine, feed, may_write=may_write)
     if loop is None:
         return None
-    roots = {"engine": engine, "feed": feed}
-    hooks = [_hook(name, [value_at(roots, path) for path in paths], strategy) for name, paths in loop.hooks.items()]
-    return loop.factory(engine, feed, strategy, *hooks)
+    roots = {"engine": engine, "feed": feed, "strategy": strategy}
+    graph = Graph({"strategy": strategy})
+    tune = _tuned(loop, roots, graph) if may_tune else None
+    hooks = [
+        None
+        if tune is not None and name == HOOK
+        else _hook(name, [value_at(roots, path) for path in paths], strategy, graph)
+        for name, paths in loop.hooks.items()
+    ]
+    return loop.factory(engine, feed, strategy, *hooks, tune or _untuned)
 
 
-class _Hook:
-    """A factory of a hook, and what must hold for it to mean the same as its source."""
-
-    def __init__(self, factory: Callable[..., Any], w: Writer) -> None:
-        """Keep what every name that went into the text meant."""
-        self.factory = factory
-        self._functions, self._codes = [*w.codes], [*w.codes.values()]
-        self._reads: list[tuple[Any, Callable[[Any], Any], Any]] = []
-        for scope, names in w.facts.values():
-            read = attrgetter(*names) if isinstance(scope, type) else itemgetter(*names)
-            self._reads.append((scope, read, read(scope)))
-
-    @property
-    def holds(self) -> bool:
-        """Whether every function that went into it is what it was."""
-        try:
-            return (
-                all(read(scope) == meant for scope, read, meant in self._reads)
-                and [function.__code__ for function in self._functions] == self._codes
-            )
-        except (AttributeError, KeyError):
-            return False
+def _untuned(_: dict[str, Any], function: Callable[[int], int]) -> Callable[[int], int]:
+    """The loop's function as it is."""
+    return function
 
 
-_hooks: dict[Hashable, _Hook | None] = {}
+def _tuned(loop: Loop, roots: dict[str, Any], graph: Graph) -> Callable[..., Callable[[int], int]] | None:
+    """What makes the loop's function anew, with the strategy's `on_bar` in it and numbers in names; None: it cannot be."""
+    strategy = roots["strategy"]
+    function = getattr(strategy.on_bar, "__func__", None)
+    if not isinstance(function, FunctionType):
+        return None
+    key = (loop.name, function, type(strategy), strategy.symbol_count == 1, frozenset(graph.found.items()))
+    known = _tunings.get(key)
+    if key not in _tunings or (known is not None and not known.holds):
+        _make_room()
+        habits = habits_of(graph.classes | {type(strategy)})
+        _tunings[key] = known = tuned(loop, roots, function, habits) if habits.is_open else None
+    return known.factory if known is not None and known.fits(roots) else None
 
 
-def _hook(name: str, given: list[Any], strategy: Strategy) -> Callable[[], Any]:
+def _make_room() -> None:
+    """Too many hooks are all forgotten."""
+    if len(_hooks) + len(_tunings) >= _HOOKS_MAX:
+        _hooks.clear()
+        _tunings.clear()
+
+
+_hooks: dict[Hashable, Hook | None] = {}
+_tunings: dict[Hashable, Tuned | None] = {}
+
+
+def _hook(name: str, given: list[Any], strategy: Strategy, graph: Graph) -> Callable[[], Any]:
     """A hook of the strategy with its arguments, flat where that can be."""
     plain = getattr(strategy, name)
     function = getattr(plain, "__func__", None)
     if name in _OFTEN and isinstance(function, FunctionType) and function is not getattr(Strategy, name):
-        graph = Graph({"strategy": strategy})
         is_alone = strategy.symbol_count == 1
         key = (function, type(strategy), is_alone, frozenset(graph.found.items()))
         known = _hooks.get(key)
         if key not in _hooks or (known is not None and not known.holds):
-            if len(_hooks) >= _HOOKS_MAX:
-                _hooks.clear()
+            _make_room()
             habits = habits_of(graph.classes | {type(strategy)})
             _hooks[key] = known = _written_hook(function, habits, [strategy, *given], is_alone=is_alone)
         if known is not None:
@@ -106,7 +121,7 @@ def _hook(name: str, given: list[Any], strategy: Strategy) -> Callable[[], Any]:
     return partial(plain, *given)
 
 
-def _written_hook(function: FunctionType, habits: Habits, things: list[Any], *, is_alone: bool) -> _Hook | None:
+def _written_hook(function: FunctionType, habits: Habits, things: list[Any], *, is_alone: bool) -> Hook | None:
     """The hook as a text; `is_alone` where every bar is of the same symbol."""
     source = calls.source_of(function)
     if source is None or len(source.parameters) != len(things) or not habits.is_open:
@@ -120,24 +135,12 @@ def _written_hook(function: FunctionType, habits: Habits, things: list[Any], *, 
     }
     constants: Constants = {("event", "symbol"): 0} if is_alone else {}
     found = written(graph, constants, function, given)
-    return None if found is None else _Hook(_factory(*found, function), found[0])
+    return None if found is None else Hook(_factory(*found, function), found[0])
 
 
 def _factory(w: Writer, answer: str, function: FunctionType) -> Any:
     """The factory that the text makes; its lines are those of the user's file."""
-    text, origins = w.text(answer)
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if hasattr(node, "lineno"):
-            node.lineno = node.end_lineno = origins[node.lineno - 1] or 1  # type: ignore[attr-defined]
+    tree = with_origins(*w.text(answer))
     code = compile(tree, function.__code__.co_filename, "exec", dont_inherit=True)
-    exec(_renamed(code, answer, function.__code__), w.names)  # noqa: S102  the text that we wrote from the user's own
+    exec(renamed(code, answer, function.__code__), w.names)  # noqa: S102  the text that we wrote from the user's own
     return w.names["factory"]
-
-
-def _renamed(code: CodeType, answer: str, original: CodeType) -> CodeType:
-    """The code, with the function called `answer` in it named as the user named it."""
-    if code.co_name == answer:
-        return code.replace(co_name=original.co_name, co_qualname=original.co_qualname)
-    inner = tuple(_renamed(each, answer, original) if isinstance(each, CodeType) else each for each in code.co_consts)
-    return code.replace(co_consts=inner)

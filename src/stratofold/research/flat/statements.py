@@ -10,7 +10,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from stratofold.research.flat import expressions
-from stratofold.research.flat.kinds import Many, Thing
+from stratofold.research.flat.kinds import Kind, Many, Thing, pathless
 from stratofold.research.flat.writer import NOTHING, Frame, Line, Unfit, Value, Writer
 
 if TYPE_CHECKING:
@@ -49,12 +49,16 @@ def _expression(w: Writer, node: ast.Expr, frame: Frame) -> None:
 def _return(w: Writer, node: ast.Return, frame: Frame) -> None:
     """A return; of a function that stands in another it is the end of its way."""
     if not frame.is_inner:
-        w.emit(f"return {expressions.read(w, node.value, frame).text}" if node.value else "return")
+        value = expressions.read(w, node.value, frame) if node.value else Value("")
+        frame.result_kinds.add(pathless(value.kind))
+        w.emit(f"return {value.text}".rstrip())
         return
     if frame.result:
         if node.value is None:
             raise Unfit("a result on some ways only")
-        _store(w, frame.result, expressions.read(w, node.value, frame, frame.result))
+        value = expressions.read(w, node.value, frame, frame.result)
+        frame.result_kinds.add(pathless(value.kind))
+        _store(w, frame.result, value)
     if frame.leaves_loop:
         w.emit("break")
 
@@ -157,7 +161,7 @@ def _augment(w: Writer, node: ast.AugAssign, frame: Frame) -> None:
 
 def _if(w: Writer, node: ast.If, frame: Frame) -> None:
     """A branch; only the one taken, where that is known."""
-    test = expressions.read(w, node.test, frame)
+    test = expressions.truth(w, node.test, frame)
     if test.constant is not NOTHING:
         write(w, node.body if test.constant else node.orelse, frame)
         return
@@ -179,11 +183,25 @@ def _while(w: Writer, node: ast.While, frame: Frame) -> None:
         w.emit(f"while {test.text}:", body)
 
 
+def _is_once(w: Writer, kind: Kind) -> bool:
+    """Whether a list is known to hold one thing."""
+    return isinstance(kind, Many) and kind.element is not None and w.constants.get((kind.path, "len")) == 1
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    """Whether a loop's body may leave or cut short a turn."""
+    return any(isinstance(node, (ast.Break, ast.Continue)) for statement in body for node in ast.walk(statement))
+
+
 def _for(w: Writer, node: ast.For, frame: Frame) -> None:
     """A loop over a range, an array or a list."""
     if node.orelse or not isinstance(node.target, ast.Name):
         raise Unfit("for")
     values = expressions.read(w, node.iter, frame)
+    if _is_once(w, values.kind) and frame.source.stores.get(node.target.id) == 1 and not _leaves(node.body):
+        frame.bound[node.target.id] = expressions.element_of(w, values, "0", 0)
+        write(w, node.body, frame)
+        return
     if isinstance(values.kind, Many) and values.kind.element and frame.source.stores.get(node.target.id) == 1:
         frame.kinds[node.target.id] = Thing(values.kind.element)
     w.emit(f"for {node.target.id}{frame.suffix} in {values.text}:", _block(w, node.body, frame))

@@ -16,7 +16,7 @@ from stratofold.research.flat.kinds import Graph, Kind, Many, Thing, path_text
 from stratofold.research.flat.sources import Source, Unfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
 NOTHING = object()
 Line = tuple[int, str, "list[Line] | None"]  # the line it came from, its text, and the block below it
@@ -42,8 +42,14 @@ class Frame:
         self.kinds: dict[str, Kind] = {}
         self.scope = source.function.__globals__
         self.result: str = ""  # the name that takes what is returned
+        self.result_kinds: set[Kind] = set()  # of what it takes
         self.is_inner = False  # written into another: a return is no return there
         self.leaves_loop = False  # each return leaves a loop that was put around
+
+    @property
+    def result_kind(self) -> Kind:
+        """What is returned, where that is always of one kind."""
+        return next(iter(self.result_kinds)) if len(self.result_kinds) == 1 else None
 
 
 class Writer:
@@ -55,28 +61,33 @@ class Writer:
         constants: dict[tuple[str, str], Any],
         roots: list[str],
         function: FunctionType,
+        mark: str = "",
     ) -> None:
         """For `function`, of things at the paths `roots`.
 
-        `constants` are attributes, by path and name, whose value is the same through the whole run.
+        `constants` are attributes, by path and name, whose value is the same through the whole run.  New names bear
+        `mark`.
         """
         self.graph = graph
         self.constants = constants
         self.roots = roots
-        self.paths: dict[str, str] = {path: f"{path}_" for path in roots}
+        self.paths: dict[str, str] = {path: _path_name(path) for path in roots}
         self.file = function.__code__.co_filename
         self.names: dict[str, Any] = {"__builtins__": builtins}
         self.facts: dict[
             int, tuple[Any, dict[str, None]]
         ] = {}  # classes and namespaces, and names that were read there
         self.codes: dict[FunctionType, CodeType] = {}
+        self.unclear: set[str] = set()  # attributes that were left as they stand and may be properties
         self.hooks: dict[str, list[str]] = {}  # and what each is given
         self.functions: list[Line] = []
         self.written: dict[Any, str] = {}
+        self.answers: dict[str, Kind] = {}  # what the functions written return, by name
         self.stack: list[FunctionType] = []
         self.out: list[Line] = []
         self.line = 0
         self.held = 0  # greater than 0: nothing may be put before the expression being read
+        self._mark = mark
         self._count = 0
         self._aliases: dict[int, str] = {}
 
@@ -89,11 +100,11 @@ class Writer:
     def fresh(self, name: str) -> str:
         """A name that is not in use."""
         self._count += 1
-        return f"{name}_{self._count}"
+        return f"{name}_{self._mark}{self._count}"
 
     def at(self, thing: Thing | Many) -> Value:
         """What lies at the end of a path, as the name that is given to it before the run."""
-        name = self.paths.setdefault(thing.path, thing.path.replace(".", "_") + "_")
+        name = self.paths.setdefault(thing.path, _path_name(thing.path))
         return Value(name, thing, is_stable=True)
 
     def alias(self, value: Any, name: str) -> str:
@@ -101,7 +112,7 @@ class Writer:
         if getattr(builtins, name, None) is value and isinstance(value, (type, BuiltinFunctionType)):
             return name
         if id(value) not in self._aliases:
-            self._aliases[id(value)] = alias = f"{name}__{len(self._aliases)}"
+            self._aliases[id(value)] = alias = f"{name}__{self._mark}{len(self._aliases)}"
             self.names[alias] = value
         return self._aliases[id(value)]
 
@@ -147,18 +158,16 @@ class Writer:
 
     # The factory.
 
-    def text(self, answer: str) -> tuple[str, list[int]]:
-        """The factory that returns `answer`, and of each line the one it came from."""
-        roots = ", ".join([*(self.paths[path] for path in self.roots), *(f"{name}_" for name in self.hooks)])
-        rows: list[Line] = [(0, f"def factory({roots}):", None)]
-        rows += [
-            (0, f"    {name} = {self._way(path)}", None) for path, name in self.paths.items() if path not in self.roots
-        ]
-        lines, origins = [], []
-        for line, text in _flat([*rows, *_indented(self.functions), (0, f"    return {answer}", None)], ""):
-            lines.append(text)
-            origins.append(line)
-        return "\n".join(lines) + "\n", origins
+    def text(self, answer: str, *more: str) -> tuple[str, list[int]]:
+        """The factory that returns `answer`, and of each line the one it came from; `more` are parameters of it."""
+        roots = ", ".join([*(self.paths[path] for path in self.roots), *(f"{name}_" for name in self.hooks), *more])
+        return joined(
+            [(0, f"def factory({roots}):", [*self.ways(self.roots), *self.functions, (0, f"return {answer}", None)])]
+        )
+
+    def ways(self, known: Container[str]) -> list[Line]:
+        """What gives every path its name; those `known` have theirs."""
+        return [(0, f"{name} = {self._way(path)}", None) for path, name in self.paths.items() if path not in known]
 
     def _way(self, path: str) -> str:
         """The attributes from a root to the end of a path."""
@@ -166,9 +175,20 @@ class Writer:
         return path_text(self.paths[root] + path[len(root) :])
 
 
-def _indented(functions: list[Line]) -> list[Line]:
-    """Functions inside the factory."""
-    return [(line, f"    {text}", block and _indented(block)) for line, text, block in functions]
+def _path_name(path: str) -> str:
+    """The name of what lies at the end of a path."""
+    return path.replace(".", "_") + "_"
+
+
+def joined(rows: list[Line]) -> tuple[str, list[int]]:
+    """Lines as one text, and of each the line it came from."""
+    pairs = [*_flat(rows, "")]
+    return "\n".join(text for _, text in pairs) + "\n", [line for line, _ in pairs]
+
+
+def without_origins(rows: list[Line]) -> list[Line]:
+    """The same lines, come from nowhere."""
+    return [(0, text, block and without_origins(block)) for _, text, block in rows]
 
 
 def _flat(rows: list[Line], indent: str) -> Iterator[tuple[int, str]]:
@@ -179,4 +199,4 @@ def _flat(rows: list[Line], indent: str) -> Iterator[tuple[int, str]]:
             yield from _flat(block or [(line, "    pass", None)], indent + "    ")
 
 
-__all__ = ["NOTHING", "Frame", "Line", "Source", "Unfit", "Value", "Writer"]
+__all__ = ["NOTHING", "Frame", "Line", "Source", "Unfit", "Value", "Writer", "joined", "without_origins"]
