@@ -2,6 +2,7 @@
 
 import dis
 import functools
+import math
 import sys
 import traceback
 from array import array
@@ -251,7 +252,42 @@ class Wanders(Strategy):
         book.target_quantity(bar.symbol, float(abs(total) % 40))
 
 
-CAREFUL = (Renews, Replaces, Mixes, Wanders)
+class Counts(Strategy):
+    """A word of `math`, a property of its own, a number that a call changes behind a name's back, and early returns."""
+
+    def setup(self) -> None:
+        self.seen = 0
+        self.level = 1.0
+        self.helper = Helper()
+
+    @property
+    def doubled(self):
+        self.level += 1.0
+        return self.level * 2.0
+
+    def on_bar(self, bar, book):
+        self.seen += 1
+        if self.seen < 20:
+            return
+        before = self.level
+        total = self.level + self.doubled + math.sqrt(bar.close)
+        self.level = before if total > 200.0 else self.level
+        self.helper.moves(self)
+        if self.seen % 5 == 0 and self.level > before - 1.0:
+            book.target_quantity(bar.symbol, float(int(total + self.seen) % 30))
+
+
+class Helper:
+    """Changes another object."""
+
+    def moves(self, other):
+        for _ in range(3):
+            other.level -= 0.25
+            if other.level < 0.0:
+                return
+
+
+CAREFUL = (Renews, Replaces, Mixes, Wanders, Counts)
 
 
 @pytest.mark.parametrize("strategy", CAREFUL, ids=lambda each: each.__name__)

@@ -103,7 +103,7 @@ class Known(NamedTuple):
     unclear: frozenset[str]  # attributes of which some may be properties
     functions: Mapping[str, Effects]
     methods: Methods  # of the engine's objects
-    harmless: frozenset[str] = frozenset()  # functions of numbers that only return something
+    harmless: frozenset[str] = frozenset()  # functions of numbers that only return something, and modules of such
     numbers: frozenset[Slot] = frozenset()  # slots that hold a number
 
 
@@ -146,10 +146,17 @@ def base_of(node: ast.Attribute, known: Known) -> str:
 def _of_attribute(node: ast.Attribute, known: Known) -> Effects:
     """A number or an object is read or stored; a property may do anything."""
     base = base_of(node, known)
+    if _is_harmless(node.value, known):
+        return Effects()
     if node.attr in known.unclear and (base, node.attr) not in known.numbers:
         return _of_member(base, node.attr, known)
     slots = frozenset({(base, node.attr)})
     return Effects(reads=slots) if isinstance(node.ctx, ast.Load) else Effects(reads=slots, stores=slots)
+
+
+def _is_harmless(node: ast.expr, known: Known) -> bool:
+    """Whether an expression is a module of nothing but harmless functions."""
+    return isinstance(node, ast.Name) and node.id in known.harmless
 
 
 def _of_member(base: str, name: str, known: Known) -> Effects:
@@ -160,6 +167,8 @@ def _of_member(base: str, name: str, known: Known) -> Effects:
 def _of_call(node: ast.Call, known: Known) -> Effects:
     """A call of a function by name, or of a method that was not written out."""
     if isinstance(node.func, ast.Attribute):
+        if _is_harmless(node.func.value, known):
+            return Effects()
         return _of_member(base_of(node.func, known), node.func.attr, known)
     if not isinstance(node.func, ast.Name):
         return Effects(reach=EVERYTHING)

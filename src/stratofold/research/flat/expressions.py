@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import math
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,9 @@ def _name(w: Writer, node: ast.Name, frame: Frame) -> Value:
     if isinstance(value, (FunctionType, BuiltinFunctionType, type)):
         w.rely(frame.scope, name)
         return Value(w.alias(value, name), is_stable=True)
+    if value is math:
+        w.rely(frame.scope, name)
+        return Value(w.alias(value, name), is_stable=True)
     return Value(f"{w.alias(frame.scope, 'module')}[{name!r}]")  # the user's own, and may change
 
 
@@ -85,7 +89,8 @@ def _attribute(w: Writer, node: ast.Attribute, frame: Frame) -> Value:
     owner = read(w, node.value, frame)
     thing, name = owner.kind, node.attr
     if not isinstance(thing, Thing):
-        w.unclear.add(name)
+        if w.names.get(owner.text) is not math:
+            w.unclear.add(name)
         return Value(f"{owner.text}.{name}")
     known = w.constants.get((thing.path, name), NOTHING)
     if known is not NOTHING:

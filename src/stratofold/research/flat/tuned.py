@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import math
 import operator
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from stratofold.research.flat import calls
 from stratofold.research.flat.copies import without_copies
-from stratofold.research.flat.effects import Known, effects_by_name, methods_of
+from stratofold.research.flat.effects import Known, effects_by_name, effects_of, methods_of
 from stratofold.research.flat.kinds import NUMBERS, Graph, Thing, value_at
 from stratofold.research.flat.registers import keep_in_names, numbers_in
 from stratofold.research.flat.writer import Line, joined
@@ -33,6 +34,7 @@ _NUMBERS_ONLY = (
     "stratofold.fold.grid",
     "stratofold.fold.maths",
 )  # modules whose functions take numbers and keep nothing
+_COST_MAX = 13  # slots: beyond, what is saved with every bar is spent again
 HOOK = "on_bar"
 
 
@@ -106,7 +108,9 @@ def tuned(loop: Loop, roots: dict[str, Any], function: FunctionType, habits: Hab
         return None
     w, lines = found
     paths = {**loop.hot.paths, **w.paths}
-    tree, slots = _program(loop, w, lines, paths, roots)
+    tree, slots, cost = _program(loop, w, lines, paths, roots)
+    if cost > _COST_MAX:
+        return None
     code = compile(tree, function.__code__.co_filename, "exec", dont_inherit=True)
     places = {name: path for path, name in paths.items()}
     own = [slot for slot in slots if places[slot[0]].startswith("strategy")]
@@ -115,8 +119,11 @@ def tuned(loop: Loop, roots: dict[str, Any], function: FunctionType, habits: Hab
 
 def _program(
     loop: Loop, w: Writer, lines: list[Line], paths: dict[str, str], roots: dict[str, Any]
-) -> tuple[ast.Module, Iterable[Slot]]:
-    """The text as a tree: ways to what only the hook needs, functions of its own, and the one that is wanted."""
+) -> tuple[ast.Module, Iterable[Slot], int]:
+    """The text as a tree: ways to what only the hook needs, functions of its own, and the one that is wanted.
+
+    Besides, the slots that are kept in it, and how many the hook has written and read again with each bar.
+    """
     whole = (0, f"def {HOOK}(stop):", _with_hook(loop.hot.lines, lines))
     tree = with_origins(*joined([*w.ways(loop.hot.paths), *w.functions, whole]))
     functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
@@ -128,10 +135,23 @@ def _program(
     slots = numbers_in(hot, known, paths, roots)
     known = known._replace(numbers=slots)
     known = known._replace(functions={**loop.hot.effects, **effects_by_name(functions, known)})
+    cost = _cost(lines, slots, known)
     keep_in_names(hot, slots, known)
     _bind(hot)
     without_copies(hot)
-    return tree, slots
+    return tree, slots, cost
+
+
+def _cost(lines: list[Line], slots: frozenset[Slot], known: Known) -> int:
+    """How often a slot is looked at by calls that a hook makes with most bars: those that hang on no test, or on `else`."""
+    cost = 0
+    for _, text, block in lines:
+        if block is not None and text in ("else:", "while True:"):
+            cost += _cost(block, slots, known)
+        else:
+            effects = effects_of([ast.parse(text if block is None else f"{text} pass")], known, slots)
+            cost += sum(effects.touches(slot) for slot in slots)
+    return cost
 
 
 def _with_hook(rows: list[Line], hook: list[Line]) -> list[Line]:
@@ -143,11 +163,12 @@ def _with_hook(rows: list[Line], hook: list[Line]) -> list[Line]:
 
 
 def _harmless(w: Writer) -> frozenset[str]:
-    """The names of functions that do nothing but return a number."""
+    """The names of functions that do nothing but return a number, and of their module."""
     return frozenset(
         name
         for name, value in w.names.items()
-        if (isinstance(value, BuiltinFunctionType) and value.__module__ == "math")
+        if value is math
+        or (isinstance(value, BuiltinFunctionType) and value.__module__ == "math")
         or (isinstance(value, FunctionType) and value.__module__ in _NUMBERS_ONLY)
     )
 
