@@ -20,41 +20,7 @@ SYMBOLS = ("S0", "S1")
 MINUTES = 390
 SPEED = 120
 SECONDS = 15.0
-LIMITS = """
-[limits]
-position_max = 1e6
-order_quantity_max = 1e6
-order_notional_max = 1e9
-gross_exposure_max = 1e9
-net_exposure_max = 1e9
-leverage_max = 100.0
-price_collar = 1.0
-orders_per_minute_max = 1e6
-duplicate_seconds = 0
-[risk.account]
-exposure_max = 1e9
-symbol_exposure_max = 1e9
-orders_max = 10_000
-orders_per_second_max = 10_000
-[risk.rate]
-messages_per_second_max = 1_000
-messages_per_minute_max = 10_000
-executions_max = 1_000
-[risk.data]
-age_seconds_max = 23_400
-[risk.stops]
-drawdown_max = 1.0
-daily_loss_max = 1e9
-daily_loss_fraction_max = 1.0
-[risk.exposure]
-gross_exposure_max = 1e9
-net_exposure_max = 1e9
-leverage_max = 100.0
-concentration_max = 100.0
-[risk.rules]
-account = "margin"
-shortable = ["*"]
-"""
+LIMITS = Path(__file__).parent / "wide_limits.toml"
 
 
 def prices():
@@ -71,7 +37,7 @@ def prices():
 def stage(folder):
     """Market, limits and strategy in a folder."""
     (folder / "market.csv").write_text("\n".join(prices()) + "\n", encoding="utf-8")
-    (folder / "stratofold.toml").write_text(LIMITS, encoding="utf-8")
+    shutil.copy(LIMITS, folder / "stratofold.toml")
     shutil.copy(Path(__file__).parent / "live_strategies.py", folder)
 
 

@@ -24,41 +24,7 @@ SOURCE = Path(stratofold.__file__).parents[1]
 SYMBOLS = {"A": 100.0, "B": 50.0, "C": 200.0}
 SPEED = 120
 SESSION_MINUTES = 390
-LIMITS = """
-[limits]
-position_max = 1e6
-order_quantity_max = 1e6
-order_notional_max = 1e9
-gross_exposure_max = 1e9
-net_exposure_max = 1e9
-leverage_max = 100.0
-price_collar = 1.0
-orders_per_minute_max = 1e6
-duplicate_seconds = 0
-[risk.account]
-exposure_max = 1e9
-symbol_exposure_max = 1e9
-orders_max = 10_000
-orders_per_second_max = 10_000
-[risk.data]
-age_seconds_max = 23_400
-[risk.rate]
-messages_per_second_max = 1e6
-messages_per_minute_max = 1e6
-executions_max = 1e6
-[risk.stops]
-drawdown_max = 1.0
-daily_loss_max = 1e9
-daily_loss_fraction_max = 1.0
-[risk.exposure]
-gross_exposure_max = 1e9
-net_exposure_max = 1e9
-leverage_max = 100.0
-concentration_max = 100.0
-[risk.rules]
-account = "margin"
-shortable = ["A", "B", "C"]
-"""
+LIMITS = (Path(__file__).parents[2] / "benchmarks" / "wide_limits.toml").read_text(encoding="utf-8")
 FAULTS = {
     "only_changes": True, "latency_ms": 4.0, "jitter_ms": 20.0, "drop_before": 0.03, "drop_after": 0.05,
     "cut_body": 0.03, "error_before": 0.03, "error_after": 0.05, "throttle": 0.01, "duplicate": 0.2, "reorder": 0.2,
@@ -137,19 +103,34 @@ class Scene:
         )  # fmt: skip
 
     def kill_one(self):
-        """A run that is killed at some moment: one in five while it starts, the others after they have taken the book."""
+        """A run that is killed at some moment: while it starts, after it has taken the book, or when it was ready.
+
+        Two in five are left until they are ready, so that how long that took is known of many.
+        """
         epoch = self.epoch()
         run = self.run()
-        if self.chance.random() < 0.2:
+        moment, said = self.chance.random(), ""
+        if moment < 0.2:
             time.sleep(self.chance.uniform(0.1, 0.6))
-        else:
+        elif moment < 0.6:
             while self.epoch() == epoch and run.poll() is None:
                 time.sleep(0.02)
             time.sleep(self.chance.uniform(0.0, 0.6))
+        else:
+            said = self.until_ready(run)
+            time.sleep(self.chance.uniform(0.0, 0.3))
         assert run.poll() is None, run.communicate()
         run.send_signal(signal.SIGKILL)
-        _, said = run.communicate()
-        self.note(said)
+        self.note(said + run.communicate()[1])
+
+    def until_ready(self, run):
+        """What a run says until it is ready, or ends."""
+        said = ""
+        for line in run.stderr:
+            said += line
+            if line.startswith("ready after"):
+                break
+        return said
 
     def note(self, said):
         """How long a run took to be ready, if it came to say so."""

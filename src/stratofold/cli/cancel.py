@@ -3,23 +3,19 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from stratofold.cli.home import Home, HomePath, stamp, whoami
+from stratofold.cli.home import Home, HomePath, KeysName, ReadyFile, RealMoney, stamp, whoami
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
-from stratofold.errors import Setup
 
 
 @verb
 def cancel(
     *,
-    exchange: Annotated[
-        Path | None, typer.Option(help="A file with the ready line of `stratofold exchange --json`.")
-    ] = None,
-    keys: Annotated[str | None, typer.Option(help="Alpaca: the name its keys are kept under.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="The account with real money.")] = False,
+    exchange: ReadyFile = None,
+    keys: KeysName = None,
+    live: RealMoney = False,
     home: HomePath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
@@ -55,16 +51,12 @@ async def _cancel(
     place: Home, exchange: Path | None, keys: str | None, *, live: bool
 ) -> tuple[str, list[str], list[str]]:
     """Ask, and ask again what is open."""
-    from stratofold.cli.venue import alpaca_venue, answering, exchange_venue, read_ready
+    from stratofold.cli.venue import answering, named_venue, read_ready
     from stratofold.live.halt import cancel_everything
 
-    if exchange is not None:
-        with answering(str(exchange)):
-            venue = await exchange_venue(read_ready(exchange), "1d")
-    elif keys is not None:
-        venue = alpaca_venue(place, keys, "1d", live=live)
-    else:
-        raise Setup("SF952", "no venue was named", place="the command line", fix="--exchange FILE, or --keys NAME")
+    ready = read_ready(exchange) if exchange is not None else None
+    with answering(str(exchange)):
+        venue = await named_venue(place, ready, keys, "1d", live=live)
     try:
         with answering("the venue"):
             return venue.account, *await cancel_everything(venue.broker, venue.account)

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 HomePath = Annotated[
     Path | None, typer.Option("--home", help="The folder of journal, archive and secrets. Default: .stratofold here.")
 ]
+ReadyFile = Annotated[
+    Path | None, typer.Option("--exchange", help="A file with the ready line of `stratofold exchange --json`.")
+]
+KeysName = Annotated[str | None, typer.Option("--keys", help="Alpaca: the name its keys are kept under.")]
+RealMoney = Annotated[bool, typer.Option("--live", help="The account with real money.")]
 BookName = Annotated[str | None, typer.Option("--book", help="Which book; default: the only one there is.")]
 
 

@@ -70,7 +70,7 @@ def _run(place: Path, data: Any, strategy: type[Any]) -> Any:
     from stratofold.fold.risk import Limits
     from stratofold.live.risk.limits_config import read_stated
 
-    stated = read_stated(_LIMITS, "the demo")
+    stated = read_stated(LIMITS, "the demo")
     assert set(stated.limits) == set(Limits.__slots__)  # noqa: S101  every limit is stated
     wanted = Wanted("demo", strategy, spec_of(strategy), data.symbols, {}, stated, span_ns("1d"), guarded=False)
 
@@ -155,7 +155,7 @@ def _fills(result: Any) -> Iterator[tuple[Any, ...]]:
 
 
 # Wide enough for the demo's 100,000 dollars, and stated all the same: what is not stated allows nothing.
-_LIMITS = """
+LIMITS = """
 [limits]
 position_max = 1_000_000
 order_quantity_max = 1_000_000

@@ -2,24 +2,21 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_as_run
+from stratofold.cli.home import BookName, Home, HomePath, KeysName, ReadyFile, RealMoney, head_of, strategy_as_run
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
-from stratofold.errors import Setup
 
 
 @verb
 def reconcile(
     book: BookName = None,
     *,
-    exchange: Annotated[
-        Path | None, typer.Option(help="A file with the ready line of `stratofold exchange --json`.")
-    ] = None,
-    keys: Annotated[str | None, typer.Option(help="Alpaca: the name its keys are kept under.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="The account with real money.")] = False,
+    exchange: ReadyFile = None,
+    keys: KeysName = None,
+    live: RealMoney = False,
     home: HomePath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
@@ -52,20 +49,16 @@ def reconcile(
 
 async def _ask(place: Home, book: str | None, exchange: Path | None, keys: str | None, *, live: bool) -> Any:
     """One reconciliation."""
-    from stratofold.cli.venue import alpaca_venue, answering, exchange_venue, read_ready, refuse_other_account
+    from stratofold.cli.venue import answering, named_venue, read_ready, refuse_other_account
     from stratofold.live.desk import read_desk
     from stratofold.live.reconcile import reconcile as ask
 
     journal = place.journal()
     name = head_of(journal, book).book
     desk = read_desk(journal, name, strategy_as_run(journal, name))
-    if exchange is not None:
-        with answering(str(exchange)):
-            venue = await exchange_venue(read_ready(exchange), "1d")
-    elif keys is not None:
-        venue = alpaca_venue(place, keys, "1d", live=live)
-    else:
-        raise Setup("SF952", "no venue was named", place="the command line", fix="--exchange FILE, or --keys NAME")
+    ready = read_ready(exchange) if exchange is not None else None
+    with answering(str(exchange)):
+        venue = await named_venue(place, ready, keys, "1d", live=live)
     try:
         refuse_other_account(name, desk.manifest.account, venue)
         with answering("the venue"):

@@ -13,7 +13,7 @@ import typer
 from stratofold.cli import job as jobs
 from stratofold.cli.cloud_settings import Region, StackHome, stack_of
 from stratofold.cli.config import FILE_NAME
-from stratofold.cli.home import Home, HomePath, spec_of
+from stratofold.cli.home import Home, HomePath, KeysName, ReadyFile, spec_of
 from stratofold.cli.output import Debug, Json, show_json, verb
 from stratofold.errors import Setup
 
@@ -27,10 +27,8 @@ def run(
     symbols: jobs.Symbols = None,
     *,
     book: Annotated[str, typer.Option(help="The book's name: 1 to 12 letters and digits.")] = "main",
-    exchange: Annotated[
-        Path | None, typer.Option(help="A file with the ready line of `stratofold exchange --json`.")
-    ] = None,
-    keys: Annotated[str | None, typer.Option(help="Alpaca: the name its keys are kept under.")] = None,
+    exchange: ReadyFile = None,
+    keys: KeysName = None,
     live: Annotated[bool, typer.Option("--live", help="Trade real money. Asks for a typed confirmation.")] = False,
     bars: Annotated[
         str | None, typer.Option(help="1min, 5min, 15min, 1h or 1d. Default: the exchange's own, else 1min.")
@@ -63,7 +61,6 @@ def run(
     """Run a strategy against a paper exchange or a broker until interrupted; start it again and it goes on."""
     from stratofold.cli.running import Wanted
     from stratofold.cli.venue import read_ready, span_ns
-    from stratofold.cli.view import shower
 
     ready = read_ready(exchange) if exchange is not None else None
     refuse_unguarded(ready, unguarded=unguarded)
@@ -88,11 +85,20 @@ def run(
         show_json(plan(wanted, ready, keys, live=live))
         return
     place = Home(home) if stack is None else StackHome(home, stack_of(stack, region))
-    supervisor = asyncio.run(_run(wanted, place, ready, keys, bars, shower(json=json), live=live))
+    trade(wanted, place, ready, keys, bars, live=live, json=json)
+
+
+def trade(
+    wanted: Any, place: Home, ready: dict[str, Any] | None, keys: str | None, bars: str, *, live: bool, json: bool
+) -> None:
+    """Run the book, and say what came of it."""
+    from stratofold.cli.view import shower
+
+    said = summary(asyncio.run(_run(wanted, place, ready, keys, bars, shower(json=json), live=live)))
     if json:
-        show_json(summary(supervisor))
+        show_json(said)
     else:
-        typer.echo(describe(summary(supervisor)))
+        typer.echo(describe(said))
 
 
 async def _run(
@@ -100,16 +106,10 @@ async def _run(
 ) -> Any:
     """Find the venue and run the book."""
     from stratofold.cli.running import run_book
-    from stratofold.cli.venue import alpaca_venue, answering, exchange_venue
+    from stratofold.cli.venue import answering, named_venue
 
     with answering(ready["url"] if ready is not None else f"Alpaca, keys {keys}"), told_of_strategy():
-        if ready is not None:
-            venue = await exchange_venue(ready, bars)
-        elif keys is not None:
-            venue = alpaca_venue(place, keys, bars, live=live)
-        else:
-            fix = "--exchange FILE for a paper exchange here, or --keys NAME for Alpaca"
-            raise Setup("SF952", "no venue was named", place="the command line", fix=fix)
+        venue = await named_venue(place, ready, keys, bars, live=live)
         return await run_book(wanted, place, venue, show)
 
 

@@ -113,6 +113,16 @@ def answering(where: str) -> Iterator[None]:
         ) from error
 
 
+async def named_venue(home: Home, ready: dict[str, Any] | None, keys: str | None, span: str, *, live: bool) -> Venue:
+    """The venue that a command line names; raises Setup SF952 when it names none."""
+    if ready is not None:
+        return await exchange_venue(ready, span)
+    if keys is not None:
+        return alpaca_venue(home, keys, span, live=live)
+    fix = "--exchange FILE for a paper exchange here, or --keys NAME for Alpaca"
+    raise Setup("SF952", "no venue was named", place="the command line", fix=fix)
+
+
 async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:
     """A paper exchange; the clock is its own.  Raises Setup SF957 for one that is too quick to be traded at."""
     from stratofold.adapters.brokers.alpaca_access import Access

@@ -10,25 +10,9 @@ import pytest
 
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.cli.app import run
+from stratofold.cli.paper_demo import LIMITS
 from stratofold.wire import unpack
 
-LIMITS = """
-[limits]
-position_max = 1_000_000
-order_quantity_max = 1_000_000
-order_notional_max = 1_000_000
-gross_exposure_max = 1_000_000
-net_exposure_max = 1_000_000
-leverage_max = 10.0
-price_collar = 1.0
-orders_per_minute_max = 1_000
-duplicate_seconds = 0.0
-[risk.account]
-exposure_max = 10_000_000
-symbol_exposure_max = 10_000_000
-orders_max = 1_000
-orders_per_second_max = 1_000
-"""
 SYMBOLS = ["--symbols", "SPY,AAPL"]
 CROSSOVER = ["stratofold.strategies:Crossover", *SYMBOLS]
 
