@@ -503,12 +503,16 @@ class TestOthers:
         assert archive.respond(stage.place, {"trigger": "archive"}, lambda: MINUTE_MS)["segments"] == 1
         assert archive.respond(stage.place, {"trigger": "archive"}, lambda: MINUTE_MS)["segments"] == 0
 
-    def test_warm_writes_nothing_and_keeps_the_seat(self, stage):
-        before = stage.journal.head("paper")
+    def test_warm_writes_nothing_and_keeps_the_seat(self, stage, capsys):
+        before, kept = stage.journal.head("paper"), list(stage.folder.rglob("*"))
         assert decide.respond(stage.place, {"trigger": "warm"}, lambda: MINUTE_MS) == {"warmed": True}
         assert deliver.respond(stage.place, {"trigger": "warm"}, lambda: MINUTE_MS) == {"warmed": True}
         assert (stage.journal.head("paper"), stage.changes()) == (before, [])
         assert "paper" in stage.place.seats
+        assert list(stage.folder.rglob("*")) == kept
+        capsys.readouterr()
+        stage.place.metrics.flush(verb="decide")
+        assert capsys.readouterr().out == ""
 
     def test_a_control_is_seen_by_the_next_claim(self, stage):
         stage.journal.control("account", Control("symbol", "SPY", HALTED, "a test", "me", 1))

@@ -138,9 +138,40 @@ def test_what_a_function_dies_on_is_kept_whole_in_the_dead_letters(stage):
     )
 
 
+def everything(stage):
+    """All that a stack keeps: the items of its table, and the versions in its archive."""
+    items = stage.aws.json("dynamodb", "Scan", {"TableName": stage.outputs["Table"]})["Items"]
+    archive = stage.aws.s3("GET", stage.outputs["ArchiveBucket"], query={"versions": ""}).body
+    return sorted(json.dumps(item, sort_keys=True) for item in items), archive
+
+
 def test_warming_leaves_no_trace_in_what_trades(stage):
-    before = stage.journal.head("paper")
+    before = everything(stage)
     outcome = stage.function("warm", {})
     assert outcome["decide"] == {"warmed": True}
     assert stage.cloud.settle()
-    assert stage.journal.head("paper") == before
+    assert everything(stage) == before
+
+
+@pytest.mark.nightly
+def test_every_event_in_a_process_of_its_own_is_the_same_run(cloud, march):
+    laptop = paper(Crossover, march, DAY_NS, parameters=QUICK, **SLIPPAGE)
+    laptop.run()
+    with staged(cloud, Crossover, march, DAY_NS, name="fresh", numbers=QUICK, **SLIPPAGE) as standing:
+        run, colds = cloud.functions.run, []
+
+        def alone(reference, payload):
+            outcome = run(reference, payload)
+            colds.append(outcome.cold)
+            cloud.pool.forget(reference.split(":")[6] if reference.startswith("arn") else reference.partition(":")[0])
+            return outcome
+
+        cloud.functions.run = alone
+        try:
+            assert standing.replay() >= 9
+        finally:
+            cloud.functions.run = run
+        assert all(colds)
+        assert len(colds) > 20
+        assert receipt(standing.journal) == receipt(laptop.journal)
+        assert messages(standing.journal) == messages(laptop.journal)
