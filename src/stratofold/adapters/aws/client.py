@@ -4,7 +4,7 @@ What comes in: a service, an operation and what it takes.  What goes out: its an
 Why it is shaped so: the services speak three dialects: JSON with the operation in a header, forms answered in XML, and S3
 with its paths; each is one method.  What was certainly not done is asked again, within bounds and at moments that chance
 picks; what may have been done is asked again only if doing it twice is doing it once.
-Loading an SDK and making one client of it costs a function 180 ms (docs/cloud.md).
+Loading an SDK and making one client of it costs a function more than twice what all of `decide` does (docs/cloud.md, 11).
 """
 
 from __future__ import annotations
