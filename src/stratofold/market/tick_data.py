@@ -105,6 +105,11 @@ class TickData:
         quoted = set(np.unique(handles[self.kind != TRADE]).tolist())
         return tuple(handle in quoted for handle in range(len(self.symbols)))
 
+    @cached_property
+    def kinds(self) -> frozenset[int]:
+        """Which kinds of rows there are."""
+        return frozenset(kind for kind in _KIND_NAMES if (self.kind == kind).any())
+
     def handle(self, symbol: str) -> int:
         """The handle of a symbol; raises Setup, with the nearest name, if it is not here."""
         try:

@@ -17,7 +17,16 @@ from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, TIMER
 from stratofold.fold.book import Book
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.desk import Costs
-from stratofold.fold.engine import HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE, Engine, Feed
+from stratofold.fold.engine import (
+    HEARS_BAR,
+    HEARS_BARS,
+    HEARS_DEPTH,
+    HEARS_QUOTE,
+    HEARS_TIMER,
+    HEARS_TRADE,
+    Engine,
+    Feed,
+)
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import Logs
 from stratofold.fold.risk import Limits, Risk, Unlimited
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
     from stratofold.market.sessions import Calendar
 
 _OF_TICKS = HEARS_QUOTE | HEARS_TRADE | HEARS_DEPTH
+_OF_BARS = HEARS_BAR | HEARS_BARS | HEARS_TIMER
 _CAPACITY_MIN, _CAPACITY_MAX = 4, 64
 _LOG_ROWS = 256
 _BARS_A_ROW = 32  # a log that is long enough at once saves leaving machine code to lengthen it
@@ -100,7 +110,7 @@ def _check_hooks(fold: Strategy, data: Any) -> None:
         from stratofold.research.prepare_ticks import check_hooks
 
         check_hooks(type(fold).__name__, hooks_of(fold), data)
-    elif (hears := hooks_of(fold)) and not hears & ~_OF_TICKS:
+    elif hooks_of(fold) & _OF_TICKS and not hooks_of(fold) & _OF_BARS:
         what = f"{type(fold).__name__} hears quotes, trades or depth, and these data are bars"
         raise Setup(
             "SF968", what, why="no hook of it would ever be called", fix="read ticks: stratofold.read_ticks(...)"
@@ -111,7 +121,8 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     """Book, risk, venue, tally and logs for these instruments."""
     currencies = _currencies(data, options.base)
     scales = array("d", [10.0 ** currency_decimals(name) for name in currencies])
-    capacity = options.capacity or min(max(_CAPACITY_MIN, 2 * len(data.symbols)), _CAPACITY_MAX)
+    least = _CAPACITY_MAX if is_ticks(data) else _CAPACITY_MIN  # on ticks many messages may be under way at once
+    capacity = options.capacity or min(max(least, 2 * len(data.symbols)), _CAPACITY_MAX)
     ledger, other = (Ledger(_contracts(data, currencies, options), scales, options.cash) for _ in range(2))
     costs = Costs(
         _fresh_fees(options.fees),

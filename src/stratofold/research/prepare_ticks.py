@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from stratofold.errors import Setup
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE
 from stratofold.fold.ticks.book import TickBook
@@ -47,8 +45,7 @@ def fill_rows(feed: TickFeed, data: TickData) -> None:
 
 def check_hooks(name: str, hears: int, data: TickData) -> None:
     """Raise Setup SF968 for a strategy that waits for what ticks never bring: bars, or a kind of tick that is not here."""
-    kinds = set(np.unique(data.kind).tolist())
-    here = [hook for kind, (hook, _) in _HOOK_OF.items() if kind in kinds]
+    here = [hook for kind, (hook, _) in _HOOK_OF.items() if kind in data.kinds]
     wanted = [hook for hook, flag in _HOOK_OF.values() if hears & flag]
     wanted += [hook for hook, flag in (("on_bar", HEARS_BAR), ("on_bars", HEARS_BARS)) if hears & flag]
     if wanted and not set(wanted) & set(here):

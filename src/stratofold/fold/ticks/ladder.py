@@ -10,7 +10,7 @@ from array import array
 from math import nan
 
 from stratofold.events import Quote
-from stratofold.fold.ledger import zeros
+from stratofold.fold.ledger import integers, zeros
 from stratofold.fold.marks import often
 
 
@@ -20,11 +20,12 @@ class Ladder:
     `prices` ascend; `bids` and `asks` are what is shown at each, 0 for nothing.  `bid_level` and `ask_level` are the
     places of the best ones, -1 and `len(prices)` where there is none.  `is_quoted` says that the data have a touch
     (quotes or depth), `is_deep` that they have levels: then quotes are heard and change nothing.
+    `marked` is not 0 where an order of ours has taken its place, until somebody has looked and it is gone.
     """
 
     __slots__ = (
-        "ask", "ask_level", "ask_size", "asks", "bid", "bid_level", "bid_size", "bids", "is_deep", "is_quoted", "prices",
-        "trade_price", "trade_size",
+        "ask", "ask_level", "ask_size", "asks", "bid", "bid_level", "bid_size", "bids", "is_deep", "is_quoted", "marked",
+        "prices", "trade_price", "trade_size",
     )  # fmt: skip
 
     def __init__(self, prices: "array[float] | list[float] | tuple[()]" = (), *, is_quoted: bool = True) -> None:
@@ -32,6 +33,7 @@ class Ladder:
         self.prices = array("d", prices)
         self.bids = zeros(len(self.prices))
         self.asks = zeros(len(self.prices))
+        self.marked = integers(len(self.prices))
         self.is_deep: bool = len(self.prices) > 0
         self.is_quoted: bool = is_quoted or self.is_deep
         self.bid: float = nan

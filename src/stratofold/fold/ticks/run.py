@@ -14,7 +14,7 @@ from stratofold.fold.passing import deliver, pass_time
 from stratofold.fold.run import CROWDED, DONE, HEARD, READY, attend, conclude, look_up, rest, weigh
 from stratofold.fold.step import settle_intents
 from stratofold.fold.strategy import Strategy
-from stratofold.fold.ticks.engine import DEPTH, FIRST, LAST, SNAPSHOT, TRADE, TickEngine, TickFeed
+from stratofold.fold.ticks.engine import DEPTH, FIRST, LAST, TRADE, TickEngine, TickFeed
 from stratofold.fold.ticks.ladder import Ladder
 
 __all__ = ["CROWDED", "DONE", "run_ticks"]
@@ -35,9 +35,15 @@ def run_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int)
 @often
 def hear_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int, has_many: bool) -> int:
     """The loop of a run; `has_many` says whether each row brings its symbol."""
+    book = engine.book
+    venue = engine.venue
+    depth = engine.depth
     times = feed.time
     kinds = feed.kind
     symbols = feed.symbol
+    sides = feed.side
+    levels = feed.level
+    flags = feed.flags
     prices = feed.price
     sizes = feed.size
     index = engine.bar_index
@@ -49,9 +55,9 @@ def hear_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int
             or len(kinds) < end
             or len(prices) < end
             or len(sizes) < end
-            or len(feed.side) < end
-            or len(feed.level) < end
-            or len(feed.flags) < end
+            or len(sides) < end
+            or len(levels) < end
+            or len(flags) < end
             or len(feed.ask) < end
             or len(feed.ask_size) < end
             or (has_many and len(symbols) < end)
@@ -60,50 +66,38 @@ def hear_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int
         found = READY
         while index < end:
             time = times[index]
-            if time > engine.quiet_until or time > engine.venue.due:
+            if time > engine.quiet_until or time > venue.due:
                 found = attend_tick(engine, strategy, feed, time)
                 if found != READY:
                     break
             if has_many:
                 symbol = symbols[index]
                 engine.bar.symbol = symbol
-            if time > engine.book.time:
-                pass_time(engine, symbol)
-            engine.book.time = time
-            engine.venue.time = time
+            if time > book.time:
+                move_on(engine, symbol, time)
             kind = kinds[index]
             if kind == DEPTH:
-                depth = engine.depth
-                flags = feed.flags[index]
-                depth.time = time
-                depth.known = time
                 depth.symbol = symbol
-                depth.side = feed.side[index]
+                depth.side = sides[index]
                 depth.price = prices[index]
                 depth.size = sizes[index]
-                depth.last = flags & LAST != 0
-                depth.snapshot = flags & SNAPSHOT != 0
-                hear_depth(engine, strategy, depth, feed.level[index], flags)
+                hear_depth(engine, strategy, depth, levels[index], flags[index])
             elif kind == TRADE:
                 trade = engine.trade
-                trade.time = time
-                trade.known = time
                 trade.symbol = symbol
                 trade.price = prices[index]
                 trade.size = sizes[index]
-                trade.aggressor = feed.side[index]
+                trade.aggressor = sides[index]
                 hear_trade(engine, strategy, trade)
             else:
                 quote = engine.quote
-                quote.time = time
-                quote.known = time
                 quote.symbol = symbol
                 quote.bid = prices[index]
                 quote.bid_size = sizes[index]
                 quote.ask = feed.ask[index]
                 quote.ask_size = feed.ask_size[index]
                 hear_quote(engine, strategy, quote)
-            if engine.book.busy or engine.thorough:
+            if book.busy or engine.thorough:
                 after_tick(engine, strategy)
             index += 1
             engine.bar_index = index
@@ -113,6 +107,20 @@ def hear_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int
             found = attend_tick(engine, strategy, feed, FOREVER)
         if found != HEARD:
             return found
+
+
+@often
+def move_on(engine: TickEngine, symbol: int, time: int) -> None:
+    """Time moves on to `time`: what was heard before it is observed, and what comes has it."""
+    pass_time(engine, symbol)
+    engine.book.time = time
+    engine.venue.time = time
+    engine.depth.time = time
+    engine.depth.known = time
+    engine.quote.time = time
+    engine.quote.known = time
+    engine.trade.time = time
+    engine.trade.known = time
 
 
 @seldom
@@ -167,17 +175,29 @@ def hear_depth(engine: TickEngine, strategy: Strategy, depth: Depth, level: int,
     book = engine.book
     symbol = depth.symbol
     ladder = book.ladders[symbol]
-    if flags & FIRST != 0:
-        ladder.clear()
-    if engine.venue.places[symbol].working > 0:
-        engine.venue.shift(symbol, depth.side, level, ladder.shown(depth.side, level), depth.size)
+    if flags > LAST:
+        begin_snapshot(ladder, depth, flags)
+    if ladder.marked[level] != 0:
+        engine.venue.shift(ladder, symbol, depth.side, level, depth.size)
     ladder.change(depth.side, level, depth.size)
-    if depth.last:
+    if flags & LAST != 0:
+        depth.last = True
         hear_touch(engine, strategy, ladder, symbol)
+    else:
+        depth.last = False
     if engine.hears & HEARS_DEPTH:
         strategy.on_depth(depth, book)
         if book.busy:
             settle_intents(engine)
+    depth.snapshot = False
+
+
+@seldom
+def begin_snapshot(ladder: Ladder, depth: Depth, flags: int) -> None:
+    """The level is of a snapshot; with its first one both sides are cleared."""
+    depth.snapshot = True
+    if flags & FIRST != 0:
+        ladder.clear()
 
 
 @often

@@ -71,6 +71,8 @@ class TickVenue(Arrivals):
         order.level = ladder.level_of(order.limit)
         order.traded = 0.0
         order.ahead = self.queue.joined(ladder.shown(order.side, order.level), ladder.is_deep)
+        if order.level >= 0:
+            ladder.marked[order.level] = 1
 
     def _is_triggered(self, order: Queued, price: float) -> bool:
         """Whether the order is no stop any more: it was none, or `price` has come to its stop."""
@@ -267,14 +269,19 @@ class TickVenue(Arrivals):
 
     # A level changes.
 
-    @often
-    def shift(self, symbol: int, side: int, level: int, before: float, after: float) -> None:
-        """What is shown at a level goes from `before` to `after`: the orders in place there may have moved up."""
+    @seldom
+    def shift(self, ladder: Ladder, symbol: int, side: int, level: int, after: float) -> None:
+        """What is shown at a marked level becomes `after`: the orders in place there may have moved up."""
+        before = ladder.shown(side, level)
+        marked = 0
         for index in range(self.orders.count):
             order = self.orders[index]
-            if order.level == level and order.symbol == symbol and order.side == side:
-                order.ahead = self.queue.moved(order.ahead, before, after, order.traded)
-                order.traded = 0.0
+            if order.level == level and order.symbol == symbol:
+                marked = 1
+                if order.side == side:
+                    order.ahead = self.queue.moved(order.ahead, before, after, order.traded)
+                    order.traded = 0.0
+        ladder.marked[level] = marked
 
 
 def _makes(order: Queued) -> bool:
