@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import stratofold
 from stratofold.adapters.ports import Entry, Head, Journal
-from stratofold.errors import Stop
-from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, read_beginning
+from stratofold.errors import Setup, Stop
+from stratofold.live.manifest import Beginning, Manifest, build_fold, code_hash, configuration_hash, read_beginning
 from stratofold.live.poison import Poison, known_poison
 from stratofold.wire import event_of, event_row, pack, unpack
 
@@ -144,19 +144,38 @@ def restore_fold(
     journal: Journal, book: str, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None,
     *, until: int | None = None, use_snapshot: bool = True,
 ) -> Fold:  # fmt: skip
-    """The fold of a book's records up to step `until` (all): the last snapshot, and the steps after it folded again."""
+    """The fold of a book's records up to step `until` (all): the last snapshot, and the steps after it folded again.
+
+    A snapshot of another release, whose state is laid out otherwise, is passed over: it is a cache of the records.
+    Raises Setup SF111 when the state does not fit because the strategy is another.
+    """
     after, beginning = beginning_of(journal, book)
     kept = journal.snapshot(book, until) if use_snapshot else None
+    fold = None
     if kept is not None and kept[0] >= beginning.step and kept[1] >= after:
-        step, after, state = kept
-        fold = build_fold(beginning.manifest, strategy, artifacts)
-        fold.restore(state, step)
+        fold = _fold_kept(beginning.manifest, strategy, artifacts, kept)
+    if fold is not None and kept is not None:
+        after = kept[1]
     else:
         fold = begin_fold(beginning, strategy, artifacts)
     for record in journal.records(book, after):
         if until is not None and fold.steps >= until:
             break
         fold_record(fold, record)
+    return fold
+
+
+def _fold_kept(
+    manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[str, object] | None, kept: tuple[int, int, bytes]
+) -> Fold | None:
+    """The fold of a snapshot; None where it does not fit although the strategy is the one that the book ran with."""
+    fold = build_fold(manifest, strategy, artifacts)
+    try:
+        fold.restore(kept[2], kept[0])
+    except Setup as error:
+        if error.code != "SF111" or code_hash(strategy) != manifest.code:
+            raise
+        return None
     return fold
 
 
