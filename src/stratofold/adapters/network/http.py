@@ -11,10 +11,11 @@ Source: RFC 9112 (HTTP/1.1), sections 2.2, 4, 5, 6 and 7; RFC 9110, section 15.2
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from stratofold.adapters.nouns import Response
 
@@ -36,8 +37,7 @@ class Broken(Exception):
     """What the server sent is no whole answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a URL leads: `target` is the path with its query."""
 
     host: str
