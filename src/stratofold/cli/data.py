@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratofold.cli.job import default_catalogue, split
+from stratofold.cli.catalogues import opened
+from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb, working
 from stratofold.errors import Setup
 
@@ -20,21 +21,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="A catalogue of market data: import it, look at it, query it.", no_args_is_help=True)
 Folder = Annotated[
-    Path | None,
-    typer.Option("--catalogue", help="The catalogue's folder. Default: STRATOFOLD_CATALOGUE, or catalogue here."),
+    str | None,
+    typer.Option(
+        "--catalogue",
+        help="The catalogue: a folder, or s3://BUCKET/PREFIX. Default: STRATOFOLD_CATALOGUE, or catalogue here.",
+    ),
 ]
 Source = Annotated[str | None, typer.Option(help="Which source. Default: the only one there is.")]
 Span = Annotated[str | None, typer.Option(help="Which bars: 1min, 1h, 1d. Default: the only ones there are.")]
 KindName = Annotated[
     str | None, typer.Option("--kind", help="bars, trades, quotes, depth, observations, actions or names.")
 ]
-
-
-def opened(folder: Path | None, *, make: bool = False, **choice: Any) -> "Catalogue":
-    """The catalogue that a command means."""
-    from stratofold.adapters.embedded.catalogue import catalogue
-
-    return catalogue(folder or default_catalogue(), make=make, **choice)
 
 
 @app.command("import")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratofold.cli.data import Folder, KindName, opened, refuse_unknown
+from stratofold.cli.catalogues import opened
+from stratofold.cli.data import Folder, KindName, refuse_unknown
 from stratofold.cli.folders import settings_folder
 from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Json, show_json, verb, working

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratofold.cli.data import Folder, opened
+from stratofold.cli.catalogues import opened
+from stratofold.cli.data import Folder
 from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb, working
 from stratofold.errors import Setup
@@ -140,7 +141,7 @@ def _checked(path: Path, options: Any) -> "Report":
         return cleaning.check(path, **options)
 
 
-def _stored(folder: Path | None, symbols: str | None, options: dict[str, Any]) -> list["Report"]:
+def _stored(folder: str | None, symbols: str | None, options: dict[str, Any]) -> list["Report"]:
     """Reports of what a catalogue holds."""
     from stratofold.market.cleaning.stored import check_catalogue
 

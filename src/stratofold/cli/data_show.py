@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratofold.cli.data import Folder, KindName, Source, Span, moment, opened
+from stratofold.cli.catalogues import opened
+from stratofold.cli.data import Folder, KindName, Source, Span, moment
 from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Json, show_json, verb
 from stratofold.errors import Setup

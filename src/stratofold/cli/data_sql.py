@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli.data import Folder, opened
+from stratofold.cli.catalogues import opened
+from stratofold.cli.data import Folder
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 ROWS_SHOWN = 200

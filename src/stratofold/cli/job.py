@@ -4,7 +4,6 @@ What comes in: options as typed.
 What goes out: a `Job`: a strategy class, market data, and the keywords of `stratofold.backtest`.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stratofold.cli.catalogues import chosen_catalogue, is_catalogue
 from stratofold.cli.config import FILE_NAME, Config, cost_problems, model, read_config
 from stratofold.cli.load import load_strategy
 from stratofold.errors import Setup
@@ -147,27 +147,6 @@ def market(text: str, symbols: list[str] | None) -> Any:
             fix="give a CSV or Parquet path, a folder of them, a catalogue, or sample:us14",
         )
     return stratofold.read(text, symbols=symbols)
-
-
-def is_catalogue(text: str) -> bool:
-    """Whether data are named by a catalogue's folder, with or without what to choose of it."""
-    from stratofold.adapters.embedded.catalogue import MANIFEST
-
-    return "#" in text or (Path(text) / MANIFEST).is_file()
-
-
-def chosen_catalogue(text: str) -> Any:
-    """`FOLDER#SOURCE/SPAN`, `FOLDER#SOURCE` or `FOLDER` as a catalogue; raises errors.Setup when there is none."""
-    import stratofold
-
-    folder, _, choice = text.partition("#")
-    source, _, span = choice.partition("/")
-    return stratofold.catalogue(folder or default_catalogue(), source=source or None, span=span or None)
-
-
-def default_catalogue() -> Path:
-    """The catalogue that serves when none is named: `STRATOFOLD_CATALOGUE`, else `catalogue` here."""
-    return Path(os.environ.get("STRATOFOLD_CATALOGUE") or "catalogue")
 
 
 def _sorted_words(words: Iterable[str]) -> tuple[str | None, dict[str, Any]]:

@@ -100,6 +100,7 @@ class Shelf:
     def swap(self, expected: bytes | None, text: bytes, name: str, change: bytes, draft: Path | None) -> bool:
         """See `ports.Shelf`; raises Stop SF905 when it cannot be written, and then nothing has changed."""
         try:
+            self._made()
             with self._locked():
                 self._tidied()
                 if self.read() != expected:
