@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from stratofold.fold.run import look_ahead
 from stratofold.research.flat import expressions
 from stratofold.research.flat.kinds import Kind, Many, Thing, pathless
 from stratofold.research.flat.writer import NOTHING, Frame, Line, Unfit, Value, Writer
@@ -159,8 +160,16 @@ def _augment(w: Writer, node: ast.AugAssign, frame: Frame) -> None:
         raise Unfit("where to add is read first")
 
 
+def _is_idle(node: ast.stmt) -> bool:
+    """Whether a statement only has machine code fetch ahead; Python has nothing to fetch with."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == look_ahead.__name__
+
+
 def _if(w: Writer, node: ast.If, frame: Frame) -> None:
-    """A branch; only the one taken, where that is known."""
+    """A branch; only the one taken, where that is known, and none that is idle here."""
+    if not node.orelse and not frame.source.is_users and all(_is_idle(each) for each in node.body):
+        return
     test = expressions.truth(w, node.test, frame)
     if test.constant is not NOTHING:
         write(w, node.body if test.constant else node.orelse, frame)
