@@ -18,6 +18,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from hashlib import sha256
@@ -96,13 +97,36 @@ def own_files() -> Iterable[tuple[str, bytes]]:
 
 
 def strategy_files(strategy: str) -> tuple[str, dict[str, bytes]]:
-    """How the class is named in the zip, and the user's files that it is written in: its own, and those beside it that it imports."""
+    """How the class is named in the zip, and the user's files that it is written in: its own, and what is beside it that it imports.
+
+    Raises Setup SFA04 for a file, a module or a class that is not there: a function would only find that out when it is called.
+    """
     source, _, wanted = strategy.partition(":")
     path = Path(source)
     if path.suffix != ".py":
         return strategy, _module_files(source)
-    files = {one.name: one.read_bytes() for one in _with_neighbours(path)}
-    return f"{path.stem}:{wanted}", files
+    if not path.is_file():
+        raise Setup("SFA04", f"there is no file {path}", fix="give the path of a Python file: strategy.py:Class")
+    files = {one.relative_to(path.parent).as_posix(): one.read_bytes() for one in _with_neighbours(path)}
+    return f"{path.stem}:{_class_of(path, wanted)}", files
+
+
+def _class_of(path: Path, wanted: str) -> str:
+    """The name of the class in a file: as asked, or the only strategy there; nothing of the file is run."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    own = [one.name for one in body if isinstance(one, ast.ClassDef) and any(map(_is_strategy, one.bases))]
+    brought = [each.asname or each.name for one in body if isinstance(one, ast.ImportFrom) for each in one.names]
+    others = [one.name for one in body if isinstance(one, ast.ClassDef)]
+    if wanted in {*own, *brought, *others} or (not wanted and len(own) == 1):
+        return wanted or own[0]
+    known = ", ".join(own) or "none"
+    what = f"{path} has no class {wanted}" if wanted else f"{path} does not say which strategy is meant"
+    raise Setup("SFA04", what, why=f"its strategies: {known}", fix=f"name one: {path}:{own[0] if own else 'Class'}")
+
+
+def _is_strategy(base: ast.expr) -> bool:
+    """Whether a class is written on `Strategy`, however it was imported."""
+    return (base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")) == "Strategy"
 
 
 def _module_files(module: str) -> dict[str, bytes]:
@@ -125,7 +149,7 @@ def _module_files(module: str) -> dict[str, bytes]:
 
 
 def _with_neighbours(path: Path) -> list[Path]:
-    """A file and the files of its folder that it imports, and they import."""
+    """A file, and the files and folders beside it that it imports, and they import."""
     seen: list[Path] = []
     wanted = [path]
     while wanted:
@@ -133,7 +157,8 @@ def _with_neighbours(path: Path) -> list[Path]:
         if one in seen or not one.is_file():
             continue
         seen.append(one)
-        wanted += [path.parent / f"{name}.py" for name in _imported(one)]
+        for name in _imported(one):
+            wanted += [path.parent / f"{name}.py", *(path.parent / name).rglob("*.py")]
     return sorted(seen)
 
 
@@ -160,16 +185,22 @@ def wheels(requirements: Sequence[str], python: str, architecture: str, cache: P
     found = sorted(folder.glob("*.whl"))
     if found:
         return found
-    folder.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
     machine = ARCHITECTURES[architecture]
     platforms = [word for tag in ("2014", "_2_17", "_2_28") for word in ("--platform", f"manylinux{tag}_{machine}")]
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
-        "--python-version", python, "--implementation", "cp", *platforms, "--dest", str(folder), *requirements,
+        "--python-version", python, "--implementation", "cp", *platforms, *requirements,
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603  our own words
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:  # what was broken off must not be taken for all of it
+        coming = Path(scratch) / "wheels"
+        command += ["--dest", str(coming)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603  our own words
+        if not done.returncode and coming.is_dir():
+            with contextlib.suppress(OSError):  # another process has just done the same
+                coming.rename(folder)
     found = sorted(folder.glob("*.whl"))
-    if done.returncode or not found:
+    if not found:
         raise Setup(
             "SFA02", f"no wheel of {', '.join(requirements)} for Python {python} on {architecture}",
             why=(done.stderr.strip().splitlines() or ["pip found none"])[-1],

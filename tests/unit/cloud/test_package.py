@@ -131,6 +131,68 @@ def test_a_platform_that_there_are_no_functions_of_is_refused(python, architectu
     assert caught.value.code == "SFA01"
 
 
+def test_a_folder_beside_the_strategy_goes_along_and_one_that_nobody_imports_does_not(tmp_path):
+    files = {
+        "mine.py": "from lib.signals import RATE\n" + STRATEGY,
+        "lib/__init__.py": "",
+        "lib/signals.py": "import far\n",
+    }
+    files |= {"helper.py": "RATE = 1\n", "far.py": "", "notes/__init__.py": "", "lib/data.csv": "1"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    spec, found = package.strategy_files(f"{tmp_path / 'mine.py'}:Mine")
+    assert (spec, sorted(found)) == (
+        "mine:Mine",
+        ["far.py", "helper.py", "lib/__init__.py", "lib/signals.py", "mine.py"],
+    )
+
+
+# what stands in the file | the class that is named | what it is taken for (empty: refused)
+NAMED = [
+    (STRATEGY, "Mine", "Mine"),
+    (STRATEGY, "", "Mine"),
+    (STRATEGY, "Mina", ""),
+    ("from stratofold.strategies import Momentum\n", "Momentum", "Momentum"),
+    ("from stratofold.strategies import Momentum\n", "", ""),
+    (STRATEGY + "class Other(stratofold.Strategy): ...\n", "", ""),
+    (STRATEGY + "class Other(Mine): ...\n", "Other", "Other"),
+    ("raise SystemExit\n" + STRATEGY, "Mine", "Mine"),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted", "taken"), NAMED)
+def test_the_class_is_looked_for_before_anything_is_deployed(tmp_path, text, wanted, taken):
+    file = tmp_path / "mine.py"
+    file.write_text(text, encoding="utf-8")
+    strategy = f"{file}:{wanted}" if wanted else str(file)
+    if taken:
+        assert package.strategy_files(strategy)[0] == f"mine:{taken}"
+        return
+    with pytest.raises(Setup, match="SFA04") as caught:
+        package.strategy_files(strategy)
+    assert "name one" in caught.value.fix
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(Setup, match="SFA04") as caught:
+        package.build(f"{tmp_path / 'none.py'}:Mine", python=HERE)
+    assert "strategy.py:Class" in caught.value.fix
+
+
+def test_wheels_that_were_broken_off_are_not_taken_for_all(tmp_path, monkeypatch):
+    def broken_off(command, **_):
+        coming = Path(command[command.index("--dest") + 1])
+        coming.mkdir()
+        (coming / "one-1-py3-none-any.whl").write_bytes(b"1")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(package.subprocess, "run", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        package.wheels(("one", "two"), HERE, "x86_64", tmp_path)
+    assert not list(tmp_path.rglob("*.whl"))
+
+
 def test_a_module_that_is_not_there_is_said():
     with pytest.raises(Setup, match="no_such_module") as caught:
         package.strategy_files("no_such_module:Mine")
