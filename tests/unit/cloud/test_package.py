@@ -181,16 +181,27 @@ def test_a_file_that_is_not_there_is_said(tmp_path):
 
 
 def test_wheels_that_were_broken_off_are_not_taken_for_all(tmp_path, monkeypatch):
-    def broken_off(command, **_):
-        coming = Path(command[command.index("--dest") + 1])
-        coming.mkdir()
-        (coming / "one-1-py3-none-any.whl").write_bytes(b"1")
-        raise KeyboardInterrupt
+    def download(*names):
+        def run(command, **_):
+            coming = Path(command[command.index("--dest") + 1])
+            coming.mkdir()
+            for name in names:
+                (coming / f"{name}-1-py3-none-any.whl").write_bytes(b"1")
+            if len(names) < 2:
+                raise KeyboardInterrupt
+            return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(package.subprocess, "run", broken_off)
+        return run
+
+    monkeypatch.setattr(package.subprocess, "run", download("one"))
     with pytest.raises(KeyboardInterrupt):
         package.wheels(("one", "two"), HERE, "x86_64", tmp_path)
     assert not list(tmp_path.rglob("*.whl"))
+    monkeypatch.setattr(package.subprocess, "run", download("one", "two"))
+    found = package.wheels(("one", "two"), HERE, "x86_64", tmp_path)
+    assert [one.name.partition("-")[0] for one in found] == ["one", "two"]
+    monkeypatch.setattr(package.subprocess, "run", download())  # would be broken off
+    assert package.wheels(("one", "two"), HERE, "x86_64", tmp_path) == found
 
 
 def test_a_module_that_is_not_there_is_said():
