@@ -24,6 +24,7 @@ def backtest(
     limits: jobs.Allowances = None,
     execution: jobs.Execution = None,
     kernel: jobs.Kernel = None,
+    queue: jobs.Queue = None,
     report: Annotated[str | None, typer.Option(help="Also write the HTML report to this path.")] = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
@@ -35,7 +36,8 @@ def backtest(
     """
     options = {
         "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "kernel": kernel, "report": report,
+        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "kernel": kernel, "queue": queue,
+        "report": report,
     }  # fmt: skip
     task = jobs.job(options, config, context.args)
     with working(f"running {task.strategy.__name__}") as progress:

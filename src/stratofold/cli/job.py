@@ -23,7 +23,7 @@ Strategy = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="A CSV or Parquet path, a folder of them, a catalogue (FOLDER#SOURCE/SPAN), or sample:NAME. Default: the shipped sample."
+        help="A CSV or Parquet path, a folder of them, a folder of ticks (quotes, trades, depth, snapshot), a catalogue (FOLDER#SOURCE/SPAN), or sample:NAME. Default: the shipped sample."
     ),
 ]
 Symbols = Annotated[str | None, typer.Option(help="Which symbols, with commas: SPY,AAPL. Default: all there are.")]
@@ -34,6 +34,7 @@ Charges = Annotated[str | None, typer.Option(help="per_share=0.005,minimum=1 ...
 Slips = Annotated[str | None, typer.Option(help="proportional=0.0002 ... Default: none.")]
 Allowances = Annotated[str | None, typer.Option(help="position_max=500,leverage_max=1 ... Default: unlimited.")]
 Execution = Annotated[str | None, typer.Option(help="auto, interpreted, compiled or frozen.")]
+Queue = Annotated[str | None, typer.Option(help="On depth: through, back (default), proportional, squared or front.")]
 Kernel = Annotated[Path | None, typer.Option(help="The frozen kernel, for --execution frozen.")]
 ConfigPath = Annotated[Path | None, typer.Option("--config", help=f"Default: {FILE_NAME} here, if there is one.")]
 
@@ -93,7 +94,7 @@ def _config(path: Path | None) -> Config:
 
 def _keywords(said: Mapping[str, Any], config: Config, symbols: list[str] | None) -> dict[str, Any]:
     """The keywords of `backtest` that were stated anywhere; the rest is left to its defaults."""
-    keywords: dict[str, Any] = {"symbols": symbols, "kernel": said.get("kernel")}
+    keywords: dict[str, Any] = {"symbols": symbols, "kernel": said.get("kernel"), "queue": said.get("queue")}
     for name in ("start", "end", "cash", "execution"):
         keywords[name] = said.get(name) if name in said else getattr(config, name)
     for name in ("fees", "slippage", "limits"):
@@ -146,6 +147,11 @@ def market(text: str, symbols: list[str] | None) -> Any:
             place=str(Path.cwd()),
             fix="give a CSV or Parquet path, a folder of them, a catalogue, or sample:us14",
         )
+    if Path(text).is_dir():
+        from stratofold.market.tick_frames import tick_files
+
+        if files := tick_files(Path(text)):
+            return stratofold.read_ticks(**files, symbols=symbols)
     return stratofold.read(text, symbols=symbols)
 
 

@@ -27,6 +27,7 @@ from stratofold.market.times import read_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from stratofold.market.data import Floats, Ints, Moment
     from stratofold.market.tables import Table
@@ -119,6 +120,11 @@ def read_ticks(
         out = read_statuses(out, statuses, timezone)
     read: TickData = out
     return read if start is None and end is None else read.subset(None, start, end)
+
+
+def tick_files(folder: Path) -> dict[str, Any]:
+    """The files of a folder that are named after a kind of tick (`quotes.parquet`, `depth.csv`), by kind."""
+    return {path.stem: str(path) for path in sorted(folder.glob("*.*")) if path.stem in _NEEDED}
 
 
 # One table.

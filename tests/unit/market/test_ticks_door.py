@@ -109,6 +109,15 @@ def test_instruments_calendar_and_grid_follow_what_is_known():
     assert (known.instruments[0].price_decimals, known.calendar.name) == (4, "XNYS")
 
 
+def test_the_command_line_reads_a_folder_of_files_named_after_their_kinds(tmp_path):
+    from stratofold.cli.job import market
+
+    trades().write_csv(tmp_path / "trades.csv")
+    frame(time=[T], bid=[10.0], ask=[10.02]).write_parquet(tmp_path / "quotes.parquet")
+    assert "1 quotes, 2 trades, 0 changes" in repr(market(str(tmp_path), None))
+    assert market(str(tmp_path), ["X"]).symbols == ("X",)
+
+
 REFUSED = {
     "SF963": lambda: read_ticks(),
     "SF964": lambda: read_ticks(trades=frame(time=["2024-01-02", "2024-01-03"], price=[1.0, 1.0], size=[1.0, 1.0])),
