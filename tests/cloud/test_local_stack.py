@@ -24,8 +24,14 @@ QUICK = {"fast": 2, "slow": 3}
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with LocalCloud(log=tmp_path_factory.mktemp("stack") / "log") as running:
+def lines():
+    """What the functions have printed, as (function, line)."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory, lines):
+    with LocalCloud(log=tmp_path_factory.mktemp("stack") / "log", show=lambda *one: lines.append(one)) as running:
         yield running
 
 
@@ -40,7 +46,7 @@ def stage(cloud, march):
         yield standing
 
 
-def test_a_stretch_through_real_processes_is_that_of_the_laptop(stage, march):
+def test_a_stretch_through_real_processes_is_that_of_the_laptop(stage, march, lines):
     laptop = paper(Crossover, march, DAY_NS, parameters=QUICK, **SLIPPAGE)
     laptop.run()
     assert stage.replay() >= 9
@@ -48,6 +54,8 @@ def test_a_stretch_through_real_processes_is_that_of_the_laptop(stage, march):
     assert messages(stage.journal) == messages(laptop.journal)
     assert len(laptop.witness.fills) > 3
     assert stage.dead_letters() == []
+    looked = [text for name, text in lines if name.endswith("-watch") and '"closes"' in text]
+    assert len(looked) >= len(stage.journal.views("paper", "trade/")) > 3  # `decide` told it of each trade
 
 
 @pytest.mark.nightly
