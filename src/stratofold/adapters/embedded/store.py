@@ -221,9 +221,11 @@ class Store:
         if self.path == MEMORY:
             return
         with contextlib.suppress(OSError), Path(f"{self.path}-wal").open("r+b") as log:
-            log.write(bytes(max(size_bytes - log.seek(0, os.SEEK_END), 0)))
-            log.flush()
-            os.fsync(log.fileno())
+            missing = size_bytes - log.seek(0, os.SEEK_END)
+            if missing > 0:
+                log.write(bytes(missing))
+                log.flush()
+                os.fsync(log.fileno())
 
     def version(self) -> int:
         """A number that changes when another process has committed; in memory there is none."""
