@@ -73,7 +73,7 @@ def hear_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int
             if has_many:
                 symbol = symbols[index]
                 engine.bar.symbol = symbol
-            if time > book.time:
+            if time > depth.time:
                 move_on(engine, symbol, time)
             kind = kinds[index]
             if kind == DEPTH:
