@@ -72,9 +72,9 @@ def orders(scene):
         after = f"&after={page[-1]['submitted_at']}"
 
 
-def recovered(scene):
+def recovered(times):
     """The longest a run took to be ready, but for the slowest in a hundred."""
-    times = sorted(scene.times)
+    times = sorted(times)
     print(f"{len(times)} recoveries: p50 {times[len(times) // 2]:.3f} s, p99 {times[int(0.99 * len(times))]:.3f} s")
     return times[min(int(0.99 * len(times)), len(times) - 1)]
 
@@ -90,13 +90,22 @@ def test_fifty_runs_are_killed(scene):
     said = killed(scene, 50)
     assert check(scene, said) > 100
     proven(scene)
-    recovered(scene)
+    assert recovered(scene.times) > 0.0
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("scene", range(2, 12), indirect=True)
-def test_five_hundred_runs_are_killed(scene):
-    said = killed(scene, 50)
-    assert check(scene, said) > 100
-    proven(scene)
-    assert recovered(scene) <= RECOVERY_SECONDS_MAX
+def test_five_hundred_runs_are_killed(tmp_path):
+    times = []
+    for seed in range(2, 12):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        scene = Scene(folder, seed)
+        try:
+            said = killed(scene, 50)
+            assert check(scene, said) > 100
+            proven(scene)
+        finally:
+            scene.close()
+        times += scene.times
+    assert len(times) >= 100
+    assert recovered(times) <= RECOVERY_SECONDS_MAX

@@ -49,15 +49,21 @@ def halt(
 
 
 def meant(journal: Any, account: str, scope: str, name: str, book: str | None) -> tuple[str, str]:
-    """The scope and name that a command line means: a book by its option, a strategy by as much of its name as tells it.
+    """The scope and name that a command line means: a book by its name alone, a strategy by as much of its as tells it.
 
-    Raises Setup SF962 where a name tells no strategy, or several, and for a book that is not there.
+    Raises Setup SF962 where a name tells no strategy, or several, and for an account or a book that is not there: a halt
+    that holds nothing must not look like one.
     """
     from stratofold.errors import Setup
 
     if book is not None:
         scope, name = "book", book
     books = [head.book for head in journal.books() if head.account == account]
+    if scope == "account" and name in books and name != account:
+        scope = "book"
+    if scope == "account" and name not in ("*", account):
+        why = f"the account is {account}, its books are: {', '.join(books) or 'none'}"
+        raise Setup("SF962", f"{name} is no account and no book", why=why, fix="leave the name out to stop everything")
     if scope == "book" and name != "*" and name not in books:
         raise Setup("SF962", f"there is no book {name} on {account}", why=f"there are: {', '.join(books) or 'none'}")
     if scope != "strategy" or name == "*":

@@ -174,6 +174,8 @@ def test_a_strategy_is_halted_by_as_much_of_its_name_as_tells_it(traded, capsys,
 
 
 def test_a_book_is_halted_by_its_name_and_one_that_is_not_there_is_an_error(traded, capsys):
+    assert said(capsys, "halt", "nobody", *home(traded), code=2)["errors"][0]["code"] == "SF962"
+    assert said(capsys, "halt", "main", *home(traded)) == said(capsys, "halt", "--book", "main", *home(traded))
     held = said(capsys, "halt", "--book", "main", *home(traded))
     assert (held["scope"], held["name"]) == ("book", "main")
     asked = said(capsys, "resume", "--book", "main", *home(traded))
