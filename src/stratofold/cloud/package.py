@@ -38,9 +38,11 @@ ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 RUNTIMES = ("3.11", "3.12", "3.13")
 # What only a laptop needs; a name stands for a file or a folder of the package.
 AT_HOME = (
-    "__main__.py", "adapters/carry.py", "adapters/aws/carry.py", "adapters/embedded", "cli", "cloud/changed.py", "cloud/clock.py", "cloud/cost.py", "cloud/deploy.py",
-    "cloud/destroy.py", "cloud/local", "cloud/move.py", "cloud/package.py", "cloud/resident",
-    "cloud/permissions.py", "cloud/stack.py", "exchange", "kernel", "market/samples", "research",
+    "__main__.py", "adapters/aws/carry.py", "adapters/aws/catalogue.py", "adapters/carry.py", "adapters/embedded", "adapters/network/webhook_server.py",
+    "adapters/sources", "cli", "cloud/changed.py", "cloud/clock.py", "cloud/cost.py", "cloud/deploy.py", "cloud/destroy.py", "cloud/local", "cloud/move.py",
+    "cloud/package.py", "cloud/permissions.py", "cloud/resident", "cloud/stack.py", "exchange", "kernel", "market/actions.py", "market/catalogue",
+    "market/checks.py", "market/cleaning", "market/closes.py", "market/frames.py", "market/normalise.py", "market/rates.py", "market/sample.py", "market/sample_catalogue.py", "market/samples",
+    "market/tables.py", "market/tick_bars.py", "market/tick_frames.py", "market/times.py", "research",
 )  # fmt: skip
 KEPT = (".py", ".table", ".typed")
 _STAMP = (1980, 1, 1, 0, 0, 0)

@@ -1,5 +1,6 @@
 """The zip that functions run: small, the same each time, for another platform than this, and it imports on its own."""
 
+import ast
 import io
 import subprocess
 import sys
@@ -75,6 +76,31 @@ def test_what_is_in_it_is_what_a_function_needs(whole):
 
 def test_it_is_well_below_what_a_live_package_may_have(whole):
     assert whole.unzipped_bytes < 30e6
+
+
+def test_every_file_in_it_could_be_imported_there():
+    """What needs a library that a function has not, or a file that stays at home, stays at home too."""
+    files = {name.removesuffix(".py"): body for name, body in package.own_files() if name.endswith(".py")}
+    known = {name.removesuffix("/__init__").replace("/", ".") for name in files}
+    wants = {
+        (name, one)
+        for name, body in files.items()
+        for one in imported(body)
+        if (one not in known if one.startswith("stratofold") else one.partition(".")[0] not in {*sys.stdlib_module_names, "msgspec"})
+    }  # fmt: skip
+    assert wants == set()
+
+
+def imported(body):
+    """The modules that a file imports as soon as it is imported itself, and those of ours that it may import later."""
+    tree = ast.parse(body)
+    typing = {id(each) for one in tree.body if isinstance(one, ast.If) for each in ast.walk(one)}  # if TYPE_CHECKING
+    for one in ast.walk(tree):
+        if isinstance(one, ast.Import) and one in tree.body:
+            yield from (each.name for each in one.names)
+        elif isinstance(one, ast.ImportFrom) and one.module and id(one) not in typing:
+            if one in tree.body or one.module.startswith("stratofold."):
+                yield one.module
 
 
 @pytest.mark.usefixtures("no_wheels")
