@@ -98,9 +98,10 @@ def imported(body):
     for one in ast.walk(tree):
         if isinstance(one, ast.Import) and one in tree.body:
             yield from (each.name for each in one.names)
-        elif isinstance(one, ast.ImportFrom) and one.module and id(one) not in typing:
-            if one in tree.body or one.module.startswith("stratofold."):
-                yield one.module
+        elif not isinstance(one, ast.ImportFrom) or not one.module or id(one) in typing:
+            continue
+        elif one in tree.body or one.module.startswith("stratofold."):
+            yield one.module
 
 
 @pytest.mark.usefixtures("no_wheels")
