@@ -9,7 +9,9 @@ import pytest
 import stratofold
 from stratofold.adapters import ports
 from stratofold.errors import Setup
+from stratofold.market.catalogue.intake import Stated
 from stratofold.market.catalogue.names import LAST_DAY, Stretch, from_valid_through, history
+from stratofold.research.prepare import Options, prepare
 from stratofold.strategies import Crossover
 from tests.unit.catalogue.conftest import DAY, FIRST, bars
 
@@ -194,3 +196,28 @@ def test_a_file_whose_bytes_changed_is_found(sampled, folder):
     file = next(path for path in folder.glob("kind=bars/**/*.parquet"))
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     assert sampled.damaged() == [str(file.relative_to(folder))]
+
+
+def test_the_kernel_reads_the_mapped_columns_themselves(sampled):
+    market = sampled.bars("AAPL")
+    run = prepare(Crossover, market, Options(), {})
+    assert all(
+        getattr(run.feed, name) is getattr(market, name) for name in ("time", "open", "high", "low", "close", "volume")
+    )
+
+
+def test_ticks_are_those_of_the_files(catalogue, shared_data):
+    place = shared_data / "l2"
+    names = {kind: place / f"binance_spot_btcusdt_20240808_{word}.parquet" for kind, word in
+             (("quotes", "bbo"), ("trades", "trades"), ("depth", "depth"), ("snapshot", "snapshot"))}  # fmt: skip
+    for path in names.values():
+        catalogue.take(path, Stated("binance"))
+    assert catalogue.frame("depth")["snapshot"].sum() == 2000
+    direct = stratofold.read_ticks(**names)
+    found = catalogue.ticks("BTCUSDT")
+    assert found.content_hash == direct.content_hash
+    assert dict(found.provenance)["catalogue"] == catalogue.hash
+    part = catalogue.ticks("BTCUSDT", kinds=["trades"])
+    assert len(part) == 9757
+    with pytest.raises(Setup, match="SF209"):
+        catalogue.ticks("ETHUSDT")

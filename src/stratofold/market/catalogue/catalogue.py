@@ -9,14 +9,14 @@ question has one answer; `at` opens an earlier state by its hash.  Bars come out
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import replace as dataclass_replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from stratofold.errors import Setup
 from stratofold.market.catalogue import adjust as adjusting
 from stratofold.market.catalogue.choice import chosen_series, missing
-from stratofold.market.catalogue.kinds import ACTIONS, BARS, NAMES, kind_of
+from stratofold.market.catalogue.kinds import ACTIONS, BARS, DEPTH, NAMES, QUOTES, TRADES, kind_of
 from stratofold.market.catalogue.layout import Series, series_of, span_ns, span_text
 from stratofold.market.catalogue.manifest import Manifest, decode, earlier
 from stratofold.market.catalogue.names import Names, Stretch, history, names_of
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from stratofold.market.catalogue.intake import Stated
     from stratofold.market.data import Actions, Moment
     from stratofold.market.instruments import Instrument
+    from stratofold.market.tick_data import TickData
+
+
+TICKS = (QUOTES, TRADES, DEPTH)
 
 
 class Holding(NamedTuple):
@@ -156,7 +160,7 @@ class Catalogue:
             files,
             lambda: self._built(source, span, wanted, parts),
         )
-        market = replace(market, provenance=self._provenance(files))
+        market = dataclass_replace(market, provenance=self._provenance(files))
         return market if start is None and end is None else market.subset(None, start, end)
 
     def actions(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> Actions:
@@ -243,6 +247,30 @@ class Catalogue:
         ]
         whole = pl.concat(found)
         return whole if len(found) == 1 else whole.sort("time", "nanos", maintain_order=True)
+
+    def ticks(
+        self,
+        symbols: Iterable[str] | str | None = None,
+        start: Moment = None,
+        end: Moment = None,
+        *,
+        kinds: Iterable[str] = TICKS,
+    ) -> TickData:
+        """Quotes, trades and depth, of those `kinds` that the catalogue has, for a backtest of a strategy that hears them.
+
+        A row's time is when it was received, where that is known of a whole kind, else the venue's.  Raises as `frame` does.
+        """
+        from stratofold.market.catalogue.decode import tick_frames
+        from stratofold.market.tick_frames import read_ticks
+
+        asked = tuple(kinds)
+        there = [kind for kind in asked if any(one.kind == kind for one in self._series)] or asked[:1]
+        wanted = (symbols,) if isinstance(symbols, str) else None if symbols is None else tuple(symbols)
+        frames: dict[str, Any] = tick_frames({kind: self.frame(kind, wanted, start, end) for kind in there})
+        low, high = time_bounds(start, end)
+        files = [path for kind in there for series in self._of(kind, wanted) for path in self._files(series, low, high)]
+        found = read_ticks(**frames, symbols=wanted, instruments=self.instruments or None)
+        return dataclass_replace(found, provenance=self._provenance(files))
 
     def _of(self, kind: str, symbols: Iterable[str] | str | None) -> list[Series]:
         _, _, there = chosen_series(self._series, kind, self.source, self.span, self.shelf.place)

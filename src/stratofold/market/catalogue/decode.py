@@ -17,7 +17,8 @@ import polars as pl
 from stratofold.errors import Setup
 from stratofold.market.actions import KINDS, RawAction, build
 from stratofold.market.catalogue import adjust as adjusting
-from stratofold.market.catalogue.rows import times_of
+from stratofold.market.catalogue.kinds import DEPTH, TRADES
+from stratofold.market.catalogue.rows import nanoseconds, times_of
 from stratofold.market.checks import Block, check_order, check_prices
 from stratofold.market.closes import Closed
 from stratofold.market.data import Actions, Columns, MarketData
@@ -134,3 +135,23 @@ def _named(handles: np.ndarray, symbols: tuple[str, ...]) -> pl.Series:
     return pl.Series(handles, dtype=pl.Int64).replace_strict(
         list(range(len(symbols))), list(symbols), return_dtype=pl.String
     )
+
+
+def tick_frames(frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Rows of ticks as the door for ticks takes them: one time in nanoseconds UTC; a book's snapshot apart from its changes."""
+    found: dict[str, pl.DataFrame] = {}
+    for kind, rows in frames.items():
+        received = rows["received_ns"]
+        time = nanoseconds(rows) if received.null_count() or not len(rows) else received
+        plain = rows.select(pl.exclude("time", "nanos", "received_ns")).with_columns(time=time.alias("time"))
+        plain = plain.sort("time", maintain_order=True)
+        if kind == TRADES:
+            plain = plain.rename({"aggressor": "side"}).with_columns(side=pl.col("side").fill_null(0))
+        if kind == DEPTH:
+            whole = pl.col("snapshot").fill_null(value=False)
+            snapshot = plain.filter(whole).drop("snapshot")
+            if len(snapshot):
+                found["snapshot"] = snapshot
+            plain = plain.filter(~whole).drop("snapshot")
+        found[kind] = plain
+    return found

@@ -67,6 +67,12 @@ SPELLINGS = {
     "text": ("text", "headline", "title"),
     "action": ("action", "kind", "type"),
 }  # fmt: skip
+_SIDES = {
+    spelt: number
+    for number, words in ((1, ("buy", "bid", "b", "buyer")), (-1, ("sell", "ask", "offer", "s", "a", "seller")))
+    for word in words
+    for spelt in (word, word.upper(), word.capitalize())
+}
 _BUYER_IS_MAKER = ("buyerismaker", "isbuyermaker")
 
 
@@ -187,6 +193,10 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
     columns = [time_expression(frame, time_column(frame, schema.names()), source, stated.timezone)]
     words = [word for word in list(wanted)[2:] if word in has]
     columns += [_translated(word, has[word], schema[has[word]]).alias(word) for word in words]
+    if (
+        kind == DEPTH and "snapshot" not in has
+    ):  # a book as it stands has one id, a change of it the range that it spans
+        columns.append(pl.lit("first_id" not in has and "final_id" in has).alias("snapshot"))
     by_column = stated.symbol is None and "symbol" in has
     if by_column:
         columns.append(pl.col(has["symbol"]).cast(pl.String).alias("symbol"))
@@ -226,8 +236,7 @@ def _translated(word: str, name: str, stored: pl.DataType) -> pl.Expr:
         if plain(name) in _BUYER_IS_MAKER:
             return pl.when(column).then(-1).otherwise(1)
         if stored == pl.String:
-            first = column.str.to_lowercase().str.slice(0, 1)
-            return pl.when(first.is_in(["b"])).then(1).when(first.is_in(["s", "a", "o"])).then(-1).otherwise(0)
+            return column.replace_strict(_SIDES, default=0, return_dtype=pl.Int8)
     if word == "suspicious":
         return column.cast(pl.Boolean)
     return column
