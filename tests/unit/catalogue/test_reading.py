@@ -221,3 +221,29 @@ def test_ticks_are_those_of_the_files(catalogue, shared_data):
     assert len(part) == 9757
     with pytest.raises(Setup, match="SF209"):
         catalogue.ticks("ETHUSDT")
+
+
+def test_names_are_read_from_one_file_once_they_were_read(catalogue, folder, monkeypatch):
+    catalogue.append("bars", bars(20), "s", symbol="META", span="1d", calendar="24/7")
+    schema = {"time": pl.Int64, "ticker": pl.String, "last_day": pl.Date}
+    rows = pl.DataFrame({"time": [FIRST], "ticker": ["META"], "last_day": [date(2020, 1, 5)]}, schema=schema)
+    catalogue.append("names", rows, "s", symbol="old")
+    assert len(catalogue.bars("META")) == 5
+    monkeypatch.setattr("stratofold.market.catalogue.catalogue.names_of", lambda rows: pytest.fail("read again"))
+    assert len(stratofold.catalogue(folder).bars("META")) == 5
+    monkeypatch.undo()
+    later = rows.with_columns(time=pl.lit(FIRST + 400 * DAY), ticker=pl.lit("OTHER"))
+    catalogue.append("names", later, "s", symbol="new")
+    assert len(stratofold.catalogue(folder).bars("META")) == 5
+    assert len(list((folder / "_cache").glob("names-*"))) == 1
+
+
+def test_actions_of_others_are_not_among_the_files_of_a_run(catalogue):
+    for symbol in ("A", "B"):
+        catalogue.append("bars", bars(5), "s", symbol=symbol, span="1d", calendar="24/7")
+    before = dict(catalogue.bars("A").provenance)["catalogue files"]
+    action = pl.DataFrame({"time": [FIRST + 2 * DAY], "action": ["dividend"], "value": [1.0]})
+    catalogue.append("actions", action, "s", symbol="B")
+    assert dict(catalogue.bars("A").provenance)["catalogue files"] == before
+    catalogue.append("actions", action, "s", symbol="A")
+    assert dict(catalogue.bars("A").provenance)["catalogue files"] != before

@@ -101,11 +101,12 @@ def commit(
 def _attempt(shelf: Shelf, draft: Path, wanted: list[Rows], receipt: Receipt, *, replace: bool) -> bool:
     """Plan every partition, then commit; False when a partition changed meanwhile."""
     text, manifest = current(shelf)
+    folders = manifest.partitions()
     plans = [
         plan
         for series, rows, calendar in wanted
         for year, part in _by_year(rows)
-        if (plan := _planned(shelf, draft, manifest, (series, part, calendar), year, receipt, replace=replace))
+        if (plan := _planned(shelf, draft, manifest, folders, (series, part, calendar), year, receipt, replace=replace))
     ]
     added = {path: file for plan in plans for path, file in plan.added.items()}
     removed = [path for plan in plans for path in plan.removed]
@@ -119,7 +120,8 @@ def _attempt(shelf: Shelf, draft: Path, wanted: list[Rows], receipt: Receipt, *,
             receipt.manifest = name
             return True
         text, manifest = current(shelf)
-        if any(_in(manifest, plan.folder) != plan.base for plan in plans):
+        folders = manifest.partitions()
+        if any(folders.get(plan.folder, ()) != plan.base for plan in plans):
             return False
 
 
@@ -140,18 +142,21 @@ def _by_year(rows: pl.DataFrame) -> Iterable[tuple[int, pl.DataFrame]]:
         begin = end
 
 
-def _in(manifest: Manifest, folder: str) -> tuple[str, ...]:
-    """The files of a partition."""
-    return tuple(path for path in manifest.files if path.startswith(folder + "/"))
-
-
 def _planned(
-    shelf: Shelf, draft: Path, manifest: Manifest, one: Rows, year: int, receipt: Receipt, *, replace: bool
+    shelf: Shelf,
+    draft: Path,
+    manifest: Manifest,
+    folders: Mapping[str, tuple[str, ...]],
+    one: Rows,
+    year: int,
+    receipt: Receipt,
+    *,
+    replace: bool,
 ) -> _Planned | None:
     """What a partition becomes with these rows; None when they are all there."""
     series, rows, calendar = one
     folder = series.partition(year)
-    base = _in(manifest, folder)
+    base = folders.get(folder, ())
     first, last = bounds_of(rows)
     overlapping = [path for path in base if manifest.files[path].last >= first and manifest.files[path].first <= last]
     count = len(rows)

@@ -18,7 +18,7 @@ from stratofold.market.catalogue import adjust as adjusting
 from stratofold.market.catalogue.choice import chosen_series, missing
 from stratofold.market.catalogue.kinds import ACTIONS, BARS, DEPTH, NAMES, QUOTES, TRADES, kind_of
 from stratofold.market.catalogue.layout import Series, series_of, span_ns, span_text
-from stratofold.market.catalogue.manifest import Manifest, decode, earlier
+from stratofold.market.catalogue.manifest import File, Manifest, decode, earlier
 from stratofold.market.catalogue.names import Names, Stretch, history, names_of
 from stratofold.market.data import MarketData, time_bounds
 
@@ -87,7 +87,7 @@ class Catalogue:
             self.manifest, self.hash = decode(text, self.shelf.place), hashlib.sha256(text).hexdigest()
         if self.at is not None:
             self._go_back(self.at)
-        for name in ("_series", "_names"):
+        for name in ("_files_of", "_series", "_names"):
             self.__dict__.pop(name, None)
 
     def _go_back(self, at: str) -> None:
@@ -109,8 +109,12 @@ class Catalogue:
     # What there is.
 
     @cached_property
+    def _files_of(self) -> dict[Series, dict[str, File]]:
+        return self.manifest.by_series()
+
+    @cached_property
     def _series(self) -> list[Series]:
-        return self.manifest.series()
+        return list(self._files_of)
 
     def holdings(self, kind: str | None = None) -> list[Holding]:
         """Every series there is, or those of a kind, in order."""
@@ -119,7 +123,7 @@ class Catalogue:
         return [self._holding(series) for series in self._series if kind in (None, series.kind)]
 
     def _holding(self, series: Series) -> Holding:
-        files = list(self.manifest.of(series).values())
+        files = list(self._files_of[series].values())
         return Holding(
             series, len(files), sum(file.rows for file in files), sum(file.bytes for file in files),
             min(file.first for file in files), max(file.last for file in files), files[-1].calendar,
@@ -152,7 +156,9 @@ class Catalogue:
         wanted = self._wanted(symbols, there)
         parts = {symbol: self._parts(symbol, there) for symbol in wanted}
         files = [path for symbol in wanted for path in self._paths(parts[symbol])]
-        files += [path for series in self._series if series.kind == ACTIONS for path in self.manifest.of(series)]
+        tickers = {series.symbol for symbol in wanted for series, _ in parts[symbol]}
+        own = (series for series in self._series if series.kind == ACTIONS and series.symbol in tickers)
+        files += [path for series in own for path in self._files_of[series]]
         stated = (repr(parts), self.adjust, str(self.as_of), repr(sorted(self.instruments.items())))
         market = kept(
             self.shelf.cache(),
@@ -187,8 +193,15 @@ class Catalogue:
 
     @cached_property
     def _names(self) -> Names:
+        from stratofold.market.catalogue.columns import kept_names
+
         series = [one for one in self._series if one.kind == NAMES]
-        return names_of({one.symbol: self._frame_of(one, None, None) for one in series})
+        if not series:
+            return {}
+        files = [path for one in series for path in self._files_of[one]]
+        return kept_names(
+            self.shelf.cache(), files, lambda: names_of({one.symbol: self._frame_of(one, None, None) for one in series})
+        )
 
     def _built(
         self, source: str, span: str, wanted: tuple[str, ...], parts: Mapping[str, list[tuple[Series, Stretch]]]
@@ -284,7 +297,7 @@ class Catalogue:
         """The files of a series that can hold rows of low <= time < high."""
         return [
             path
-            for path, file in self.manifest.of(series).items()
+            for path, file in self._files_of[series].items()
             if (low is None or file.last >= low) and (high is None or file.first < high)
         ]
 

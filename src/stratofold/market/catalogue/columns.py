@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratofold.market.catalogue.names import Stretch
 from stratofold.market.data import Actions, MarketData
 from stratofold.market.instruments import Instrument
 from stratofold.market.sessions import calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from stratofold.market.catalogue.names import Names
 
 _COLUMNS = ("time", "symbol", "open", "high", "low", "close", "volume")
 _VERSION = 1
@@ -46,6 +49,24 @@ def kept(
         _put(place, market)
         return replace(_mapped(place), provenance=market.provenance)
     return market
+
+
+def kept_names(folder: Path | None, answer: Sequence[str], build: Callable[[], Names]) -> Names:
+    """Who was called what, as one small file instead of one a company; `answer` names the bytes that it comes from."""
+    if folder is None:
+        return build()
+    place = folder / f"names-{_name(answer)}.json"
+    with suppress(OSError, ValueError, TypeError):
+        kept = json.loads(place.read_bytes())
+        return {asset: [Stretch(*one) for one in stretches] for asset, stretches in kept.items()}
+    found = build()
+    with suppress(OSError):
+        for old in folder.glob("names-*.json"):
+            old.unlink(missing_ok=True)
+        new = place.with_suffix(f".{os.getpid()}")
+        new.write_text(json.dumps(found), encoding="utf-8")
+        new.rename(place)
+    return found
 
 
 def _name(parts: Sequence[str]) -> str:

@@ -47,16 +47,23 @@ class Manifest(msgspec.Struct, frozen=True):
         """SHA-256 of the text."""
         return hashlib.sha256(encode(self)).hexdigest()
 
-    def of(self, series: Series) -> dict[str, File]:
-        """The files of a series, in order of time."""
-        folder = series.folder + "/"
-        found = [(path, file) for path, file in self.files.items() if path.startswith(folder)]
-        return dict(sorted(found, key=lambda one: (one[1].first, one[0])))
+    def partitions(self) -> dict[str, tuple[str, ...]]:
+        """The files of each partition's folder: looked for one by one, a catalogue of thousands would be gone through as often."""
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            found.setdefault(path.rpartition("/")[0], []).append(path)
+        return {folder: tuple(paths) for folder, paths in found.items()}
 
-    def series(self) -> list[Series]:
-        """Every series, in order."""
-        folders = {path[: path.index("/year=")]: path for path in self.files}
-        return sorted(parse(path)[0] for path in folders.values())
+    def by_series(self) -> dict[Series, dict[str, File]]:
+        """Every series in order, each with its files in order of time."""
+        found: dict[str, list[str]] = {}
+        for folder, some in self.partitions().items():
+            found.setdefault(folder.rpartition("/")[0], []).extend(some)
+        whole = {}
+        for paths in found.values():
+            files = sorted(((path, self.files[path]) for path in paths), key=lambda one: (one[1].first, one[0]))
+            whole[parse(paths[0])[0]] = dict(files)
+        return dict(sorted(whole.items()))
 
     def changed(self, added: Mapping[str, File], removed: Iterable[str]) -> Manifest:
         """The manifest after a change."""
