@@ -1,15 +1,27 @@
-"""Feeds: Binance's captured depth frames to checked messages and to words, beside msgspec alone on the same bytes."""
+"""Feeds: Binance's captured depth frames beside msgspec alone on the same bytes, and trades from a socket on loopback."""
 
+import asyncio
 import gzip
+import subprocess
+import sys
+import time
 from pathlib import Path
+from random import Random
 
 import msgspec
 
 from figures import Figure, cpu_seconds
+from stratofold.adapters.clock import Clock
+from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.feeds import binance_translate as binance
+from stratofold.adapters.feeds.binance import Binance
+from stratofold.adapters.feeds.supervisor import Supervisor
+from stratofold.adapters.network.client import Network
+from stratofold.events import Trade
 
 ROOT = Path(__file__).resolve().parents[1]
 CAPTURES = ROOT.parent / "shared" / "data" / "l2" / "raw"
+TRADES = 200_000
 MADE = b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"b":[%s],"a":[%s]}}'
 
 
@@ -67,5 +79,35 @@ def compare(market: str) -> None:
     Figure(f"{name}: levels as words", words(data) / cpu_seconds(lambda: words(data), 20), "words/CPU-s").say()
 
 
+async def hear_all(port: int) -> tuple[float, float]:
+    """Hear every trade as a word; trades a second by the wall and by the CPU of this process."""
+    venue = Binance("spot", ("trade",), f"ws://127.0.0.1:{port}/stream", "http://127.0.0.1:1")
+    async with Network() as network, Tasks() as tasks:
+        stream = Supervisor(venue, network, network, Clock(), tasks, Random(1)).stream(["BTCUSDT"])
+        await anext(stream)
+        heard, wall, cpu = 0, time.perf_counter(), time.process_time()
+        async for named in stream:
+            heard += isinstance(named[1], Trade)
+            if heard == TRADES:
+                break
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        await stream.aclose()
+    return TRADES / wall, TRADES / cpu
+
+
+def loopback() -> None:
+    """The best of three connections to a server in a process of its own."""
+    command = [sys.executable, str(Path(__file__).with_name("feed_server.py")), str(TRADES)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        port = int(server.stdout.readline())
+        runs = [asyncio.run(hear_all(port)) for _ in range(3)]
+        server.kill()
+    Figure(
+        "WebSocket on loopback to words: trades, by the wall", max(run[0] for run in runs), "trades/s", 100_000
+    ).say()
+    Figure("  by this process's CPU", max(run[1] for run in runs), "trades/CPU-s").say()
+
+
 for each_market in ("spot", "usdm"):
     compare(each_market)
+loopback()
