@@ -7,7 +7,8 @@ from .scenario import Word
 from .ticks import POST_ONLY, Depth, Quote, TickCase, TickScript, Trade
 
 QUEUES = ("through", "back", "proportional", "squared", "front")
-_PRICES = tuple(float(price) for price in range(96, 105))
+_WIDE = tuple(float(price) for price in range(96, 105))
+_NARROW = (99.0, 99.0, 100.0, 101.0, 101.0)  # where orders stand in queues for long
 _KINDS = (
     ("quotes",),
     ("trades",),
@@ -25,9 +26,10 @@ def tick_case(seed: int) -> tuple[TickCase, TickScript]:
     kinds = [chance.choice(_KINDS) for _ in range(symbols)]
     rows: list[Quote | Trade | Depth] = []
     time = 10
+    prices = chance.choice((_WIDE, _NARROW))
     for _ in range(chance.randint(3, 40)):
         time += chance.choice((0, 1, 1, 2, 5, 20))
-        rows += _moment(chance, kinds, time)
+        rows += _moment(chance, kinds, time, prices)
     rows.sort(key=lambda row: (row.time, (Trade, Depth, Quote).index(type(row)), not getattr(row, "first", False)))
     rows = _completed(rows)
     last = rows[-1].time
@@ -35,8 +37,8 @@ def tick_case(seed: int) -> tuple[TickCase, TickScript]:
         rows, symbols, _halts(chance, symbols, last), (*sorted({chance.randint(11, last + 5) for _ in range(2)}), 10**15),
         latency=chance.choice((0, 0, 1, 3, 10)), cap=chance.choice((1.0, 1.0, 0.5)), queue=chance.choice(QUEUES),
     )  # fmt: skip
-    on_row = {k: _words(chance, symbols) for k in range(len(rows)) if chance.random() < 0.35}
-    on_fill = {k: _words(chance, symbols) for k in range(8) if chance.random() < 0.4}
+    on_row = {k: _words(chance, symbols, prices) for k in range(len(rows)) if chance.random() < 0.35}
+    on_fill = {k: _words(chance, symbols, prices) for k in range(8) if chance.random() < 0.4}
     return case, TickScript(on_row, on_fill)
 
 
@@ -48,14 +50,16 @@ def _halts(chance: Random, symbols: int, last: int) -> list[tuple[int, int, bool
     return [(begin, symbol, True), (begin + chance.randint(1, 20), symbol, False)]
 
 
-def _moment(chance: Random, kinds: list[tuple[str, ...]], time: int) -> list[Quote | Trade | Depth]:
+def _moment(
+    chance: Random, kinds: list[tuple[str, ...]], time: int, prices: tuple[float, ...]
+) -> list[Quote | Trade | Depth]:
     """What one symbol's market says at one time."""
     symbol = chance.randrange(len(kinds))
     kind = chance.choice(kinds[symbol])
     if kind == "trades":
-        return [Trade(time, symbol, chance.choice(_PRICES), _size(chance), chance.choice((-1, 0, 1)))]
+        return [Trade(time, symbol, chance.choice(prices), _size(chance), chance.choice((-1, 0, 1)))]
     if kind == "quotes":
-        bid = chance.choice(_PRICES)
+        bid = chance.choice(prices)
         ask = bid + chance.choice((0, 1, 1, 2, 3, -1))
         known = chance.random() < 0.8
         sizes = (_size(chance), _size(chance)) if known else (None, None)
@@ -64,7 +68,7 @@ def _moment(chance: Random, kinds: list[tuple[str, ...]], time: int) -> list[Quo
             time, symbol, None if one_sided < 0.1 else bid, None if one_sided < 0.1 else sizes[0],
             None if one_sided > 0.9 else ask, None if one_sided > 0.9 else sizes[1],
         )]  # fmt: skip
-    middle = chance.choice(_PRICES)
+    middle = 100.0 if prices is _NARROW else chance.choice(prices)
     rows = []
     is_snapshot = chance.random() < 0.1
     for k in range(chance.randint(1, 5)):
@@ -92,14 +96,14 @@ def _completed(rows: list[Quote | Trade | Depth]) -> list[Quote | Trade | Depth]
     return out[::-1]
 
 
-def _words(chance: Random, symbols: int) -> list[Word]:
-    return [_word(chance, symbols) for _ in range(chance.choice((1, 1, 2, 3)))]
+def _words(chance: Random, symbols: int, prices: tuple[float, ...]) -> list[Word]:
+    return [_word(chance, symbols, prices) for _ in range(chance.choice((1, 1, 2, 3)))]
 
 
-def _word(chance: Random, symbols: int) -> Word:
+def _word(chance: Random, symbols: int, prices: tuple[float, ...]) -> Word:
     name = chance.choice(("buy", "sell", "buy", "sell", "buy", "sell", "cancel", "replace"))
     number = chance.randint(1, 12)
-    price = chance.choice(_PRICES)
+    price = chance.choice(prices)
     if name == "cancel":
         return Word("cancel", number=number)
     if name == "replace":
@@ -111,7 +115,7 @@ def _word(chance: Random, symbols: int) -> Word:
         )  # fmt: skip
     kind = chance.choice(("market", "limit", "limit", "limit", "stop", "stop limit"))
     limit = price if "limit" in kind else None
-    stop = chance.choice(_PRICES) if "stop" in kind else None
+    stop = chance.choice(prices) if "stop" in kind else None
     tifs = ("GTC", "DAY") if stop is not None else ("GTC", "DAY", "IOC", "FOK")
     tif = chance.choice((*tifs, "GTC", POST_ONLY) if kind == "limit" else tifs)
     return Word(name, chance.randrange(symbols), quantity=_size(chance), limit=limit, stop=stop, tif=tif)

@@ -220,8 +220,6 @@ class TickVenue(Arrivals):
 
     def _at_trade(self, order: Queued, index: int, trade: Trade, ladder: Ladder) -> None:
         """One order and one trade."""
-        if order.expires < self.time:
-            return
         if order.phase == AT_MARKET:
             if not ladder.is_quoted:
                 self._at_tape(order, index, trade, ladder)
