@@ -169,6 +169,25 @@ def test_a_split_changes_positions_and_orders():
     assert result.positions.raw["quantity"] == [40.0]
 
 
+def test_after_a_split_an_order_in_a_queue_comes_to_the_market_anew():
+    class Rests(Strategy):
+        def on_depth(self, depth, book):
+            if depth.time == T and depth.last:
+                book.buy(0, 10.0, limit=90.0)
+
+    rows = [(0, "bid", 90.0, 50), (0, "ask", 91.0, 50), (2, "bid", 90.0, 0), (2, "ask", 91.0, 0)]
+    rows += [(2, "bid", 45.0, 30), (2, "ask", 45.5, 30), (4, "bid", 45.0, 30)]
+    depth = [{"time": T + k * SECOND, "side": side, "price": price, "size": size} for k, side, price, size in rows]
+    traded = [{"time": T + 5 * SECOND, "price": 45.0, "size": 45, "side": "sell"}]
+    actions = pl.DataFrame({"symbol": ["X"], "time": ["2023-11-14T22:13:21+00:00"], "kind": ["split"], "value": [2.0]})
+    data = read_ticks(
+        depth=pl.DataFrame(depth), trades=pl.DataFrame(traded), symbols="X", actions=actions,
+        instruments=Equity("X", calendar="24/7"),
+    )  # fmt: skip
+    # Thirty stand before it in the new units, and fifteen are left of the trade.
+    assert fills(backtest(Rests, data, execution="interpreted")) == [(5, 15.0, 45.0, True)]
+
+
 def test_timers_and_the_curve_are_as_on_bars():
     heard = []
 

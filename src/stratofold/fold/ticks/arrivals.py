@@ -95,6 +95,15 @@ class Arrivals(Venue):
         self.inbox_count += 1
         self.due = self.inbox_arrival[0]
 
+    def split(self, symbol: int, ratio: float) -> None:
+        """Positions and orders go on in new units; those that stood in a queue come to the market anew."""
+        super().split(symbol, ratio)
+        for index in range(self.orders.count):
+            order = self.orders[index]
+            if order.symbol == symbol and order.level >= 0:
+                order.level = -1
+                order.phase = AT_MARKET
+
     def open_first(self) -> int:
         """Take the first message out; returns the number of the order that now comes to the market, 0 for none."""
         message = self.arrived
