@@ -8,6 +8,7 @@ import pytest
 import stratofold
 from stratofold.cli.app import run
 from stratofold.cli.data_show import sparkline
+from stratofold.market.catalogue.rows import nanoseconds
 from tests.unit.catalogue.conftest import bars, trades
 
 
@@ -84,6 +85,40 @@ def test_what_a_file_holds_is_seen_by_its_columns(here, capsys):
     place = stratofold.catalogue("catalogue")
     assert place.frame("trades", "T")["aggressor"].to_list() == [1, -1]
     assert place.frame("quotes", "Q")["ask"].to_list() == [2.0]
+
+
+def test_a_folder_may_hold_several_kinds(here):
+    folder = here / "mixed"
+    folder.mkdir()
+    bars(5).with_columns(pl.from_epoch("time", "ns").dt.date()).write_csv(folder / "SPY.csv")
+    trades([5, 6]).write_parquet(folder / "T.parquet")
+    (folder / "actions.csv").write_text("symbol,date,kind,value\nSPY,2020-01-03,dividend,1.5\n")
+    assert run(["data", "import", "mixed"]) == 0
+    place = stratofold.catalogue("catalogue")
+    assert [(one.series.kind, one.series.symbol, one.rows) for one in place.holdings()] == [
+        ("actions", "SPY", 1), ("bars", "SPY", 5), ("trades", "T", 2),
+    ]  # fmt: skip
+    assert place.bars("SPY").actions.value.tolist() == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("written", "options", "expected"),
+    [
+        ("2020-01-02T14:30:00.5Z", [], 500_000_000),
+        ("2020-01-02 14:30:00.000000007+00:00", [], 7),
+        ("2020-01-02 09:30:00.25", ["--timezone", "America/New_York"], 250_000_000),
+        ("1577975400", [], 0),
+        ("1577975400123", [], 123_000_000),
+        ("1577975400123456", [], 123_456_000),
+        ("1577975400123456789", [], 123_456_789),
+        ("1577975400.25", [], 250_000_000),
+    ],
+)
+def test_times_of_ticks_are_read_as_they_are_written(here, written, options, expected):
+    (here / "T.csv").write_text(f"time,price,size\n{written},1,2\n")
+    assert run(["data", "import", "T.csv", *options]) == 0
+    found = stratofold.catalogue("catalogue").frame("trades", "T")
+    assert nanoseconds(found).to_list() == [1_577_975_400_000_000_000 + expected]
 
 
 @pytest.mark.parametrize(

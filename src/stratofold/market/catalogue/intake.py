@@ -9,6 +9,7 @@ cores, and only the columns that are wanted.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,8 +36,6 @@ from stratofold.market.frames import closed_parts
 from stratofold.market.spelling import plain
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stratofold.market.catalogue.append import Rows
 
 # What columns are called elsewhere, compared in lower case without punctuation, in order of preference.
@@ -94,8 +93,9 @@ def rows_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
         kind_of(stated.kind)
     tables = [(source, stem, frame, _kind_of(source, frame, stated)) for source, stem, frame in lazy_frames(path)]
     batch: list[Rows] = []
-    if any(kind == BARS for *_, kind in tables):
-        batch += bars_of(path, stated, notes)
+    files = [Path(source) for source, *_, kind in tables if kind == BARS]
+    for file in [path] if files and len(files) == len(tables) else files:
+        batch += bars_of(file, stated, notes)
     for source, stem, frame, kind in tables:
         if kind in ("factors", NAMES):
             from stratofold.market.catalogue import reference

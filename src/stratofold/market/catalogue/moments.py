@@ -13,10 +13,11 @@ import polars as pl
 from stratofold.errors import Setup
 
 _UNITS_NS = ((10**11, 1_000_000_000), (10**14, 1_000_000), (10**17, 1_000), (2**63, 1))
+DATES = "%Y-%m-%d"
 _FORMATS = (
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%d",
+    DATES,
     "%Y%m%d %H:%M:%S%.f",
     "%Y/%m/%d %H:%M:%S%.f",
     "%m/%d/%Y %H:%M:%S%.f",
@@ -65,6 +66,8 @@ def _from_text(column: pl.Expr, probe: pl.Series, source: str, zone: str | None)
         if not zoned:
             if probe.str.to_datetime(pattern, strict=False, time_unit="ns").null_count() == 0:
                 naive = column.str.to_datetime(pattern, time_unit="ns")
+                if pattern == DATES:
+                    return naive.to_physical().alias("time")  # a date is a day, and a day has no zone
                 return _in_zone(naive, zone, source).dt.convert_time_zone("UTC").to_physical().alias("time")
         else:
             full = pattern + ("Z" if first.endswith("Z") else "%:z")
