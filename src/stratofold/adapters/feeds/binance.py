@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CHANNELS = ("trade", "bookTicker", "depth@100ms")
 STREAMS_MAX = 200  # on one connection, which is what futures allow
 LEVELS = 1_000
+_AT_ONCE = (translate.Traded, translate.BookTicker)  # what waits for no snapshot
 # Market to addresses of stream and REST, and the path of a snapshot.
 MARKETS = {
     "spot": ("wss://stream.binance.com:9443/stream", "https://api.binance.com", "/api/v3/depth"),
@@ -77,18 +78,20 @@ class BinanceSession:
     def hear(self, data: bytes, received: int) -> list[Named]:
         """See `session.Session`; raises Stop SF982 for a subscription that is refused."""
         message = translate.parse(data)
+        if isinstance(message, _AT_ONCE):
+            return translate.words_of(message, received)
         if isinstance(message, translate.DepthUpdate):
             return self._changed(message, received)
         if isinstance(message, translate.DepthSnapshot):
             return self._shown(self._symbol_of(data), message, received)
-        if isinstance(message, translate.Answer) and message.error is not None:
+        if message.error is not None:
             raise Stop(
                 "SF982",
                 "Binance refuses the subscription",
                 why=f"{message.error.code}: {message.error.msg}",
                 fix="ask for symbols that this market has, as it writes them: BTCUSDT",
             )
-        return translate.words_of(message, received)
+        return []
 
     def frame_of(self, question: Question, body: bytes) -> bytes:
         """See `session.Session`."""

@@ -42,7 +42,7 @@ class Pipe:
         self._next = 0
         self._taken = 0  # cells that are gone from the front of the list
         self._quotes: dict[str, int] = {}
-        self._lasting = 0
+        self.lasting = 0
 
     def __len__(self) -> int:
         """How many wait, those passed over too."""
@@ -51,14 +51,14 @@ class Pipe:
     @property
     def full(self) -> bool:
         """Whether who puts something in should wait for `room`."""
-        return self._lasting >= self.waiting_max and not self.closed
+        return self.lasting >= self.waiting_max and not self.closed
 
     def put(self, named: Named | None) -> None:
         """One more word."""
         if named is not None and type(named[1]) is Quote:
             self._conflate(named[0])
         else:
-            self._lasting += 1
+            self.lasting += 1
         self._cells.append(named)
         if self._is_waited_for:
             self._is_waited_for = False
@@ -83,8 +83,8 @@ class Pipe:
             if isinstance(cell, Nothing):
                 continue
             if cell is None or type(cell[1]) is not Quote:
-                self._lasting -= 1
-                if self._lasting == self.waiting_max // 2:
+                self.lasting -= 1
+                if self.lasting == self.waiting_max // 2:
                     self._room.set()
             if self._next > DONE_MAX:
                 self._compact()

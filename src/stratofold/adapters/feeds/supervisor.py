@@ -32,6 +32,7 @@ MUTE_SECONDS = 30.0
 WAITING_MAX = 100_000
 PAUSE_SECONDS = 0.5, 30.0  # before a connection is opened again: the least and the most
 LOOK_SECONDS = 1.0  # how often ages are looked at
+LOOK_NS = int(LOOK_SECONDS * SECOND_NS)
 
 
 class Supervisor:
@@ -143,13 +144,14 @@ class _Connection:
             now = clock.monotonic()
             if data is not None:
                 self._take(session, data.encode() if isinstance(data, str) else data, now)
-                backoff.reset()
+                if backoff.tries:
+                    backoff.reset()
                 if session.outgoing or session.questions:
                     await self._send(session, socket)
-            if now - self._looked >= LOOK_SECONDS * SECOND_NS or now < self._looked:
+                if pipe.lasting >= pipe.waiting_max:
+                    await pipe.room()
+            if not 0 <= now - self._looked < LOOK_NS:
                 self._look(now)
-            if pipe.full:
-                await pipe.room()
 
     async def _send(self, session: Session, socket: Socket) -> None:
         """What the conversation wants said and asked."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MESSAGE_BYTES_MAX = 1 << 24
 CONTROL_BYTES_MAX = 125
+_WHOLE_TEXT, _WHOLE_BINARY = 0x81, 0x82  # a message in one frame
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 
 
@@ -88,9 +89,28 @@ class FrameReader:
     def feed(self, data: bytes) -> Iterator[Said]:
         """Messages and control frames that are whole now; raises Broken after those before it."""
         self._data += data
+        yield from self._plain()
         while (said := self._next()) is not None:
             if said.kind != CONTINUED:
                 yield said
+
+    def _plain(self) -> Iterator[Said]:
+        """Messages of one frame each, which nearly all are, until something else comes; taken off in one piece."""
+        data, begin, end = self._data, 0, len(self._data)
+        try:
+            while self._kind == CONTINUED and end - begin >= 4:
+                first, size, start = data[begin], data[begin + 1], begin + 2
+                if size == 126:
+                    size, start = data[begin + 2] << 8 | data[begin + 3], begin + 4
+                elif size > 126:
+                    return
+                if first not in (_WHOLE_TEXT, _WHOLE_BINARY) or start + size > end:
+                    return
+                begin = start + size
+                content = data[start:begin]
+                yield Said(TEXT, _text(content)) if first == _WHOLE_TEXT else Said(BINARY, bytes(content))
+        finally:
+            del data[:begin]
 
     def _next(self) -> Said | None:
         """The next whole frame: what it says, or CONTINUED for a part; None when more must come."""
@@ -135,7 +155,7 @@ class FrameReader:
         return Said(kind, _text(whole) if kind == TEXT else whole)
 
 
-def _text(data: bytes) -> str:
+def _text(data: bytes | bytearray) -> str:
     """UTF-8; raises Broken for what is none."""
     try:
         return data.decode()
