@@ -84,6 +84,16 @@ def test_the_shipped_quoter_decides_alike_in_every_execution(kinds):
     assert runs[1].execution == "compiled"
 
 
+def test_a_seat_that_a_run_has_left_is_for_its_own_queue_only():
+    ticks, by_queue = made(4, 300), {}
+    for execution in ("interpreted", "compiled", "compiled"):
+        for queue in ("front", "through", "squared"):
+            result = backtest(TwoSidedQuoter, ticks, execution=execution, size=100.0, queue=queue)
+            by_queue.setdefault(queue, set()).add(result.fingerprint)
+    assert {len(found) for found in by_queue.values()} == {1}
+    assert len(set.union(*by_queue.values())) == 3
+
+
 def test_check_passes_the_quoter():
     report = check(TwoSidedQuoter, made(5, 60), events=150, size=100.0)
     assert report.ok, str(report)
