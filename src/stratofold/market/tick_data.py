@@ -134,12 +134,12 @@ class TickData:
         """Some time of all symbols: dates (whole days, both included), aware datetimes or nanoseconds.
 
         Depth that begins later begins with a snapshot of what was shown by then.
-        Raises Setup SF961 for fewer symbols than there are, SF962 for a range without ticks.
+        Raises Setup SF970 for fewer symbols than there are, SF973 for a range without ticks.
         """
         wanted = self.symbols if symbols is None else (symbols,) if isinstance(symbols, str) else tuple(symbols)
         if set(wanted) != set(self.symbols):
             what = f"ticks of {', '.join(self.symbols)} cannot become ticks of {', '.join(wanted)}"
-            raise Setup("SF961", what, fix="choose the symbols where the ticks are read: read_ticks(..., symbols=...)")
+            raise Setup("SF970", what, fix="choose the symbols where the ticks are read: read_ticks(..., symbols=...)")
         return self if start is None and end is None else self._between(start, end)
 
     def _between(self, start: Moment, end: Moment) -> TickData:
@@ -148,7 +148,7 @@ class TickData:
         first, last = (int(k) for k in self.time.searchsorted((low, high)))
         if first >= last:
             asked = " ".join(f"{word} {bound}" for word, bound in (("from", start), ("to", end)) if bound is not None)
-            raise Setup("SF962", "no ticks in the range asked for", place=asked, fix="ask for a range inside the data")
+            raise Setup("SF973", "no ticks in the range asked for", place=asked, fix="ask for a range inside the data")
         rows = self._shown_before(first), slice(first, last)
         part: dict[str, Any] = {name: self._joined(name, *rows) for name in ("time", *_VALUES)}
         part["time"][: len(rows[0])] = self.time[first]

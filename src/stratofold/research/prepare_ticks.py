@@ -33,7 +33,7 @@ def tick_book(ledger: Ledger, data: TickData, capacity: int) -> TickBook:
 
 
 def tick_venue(ledger: Ledger, costs: Costs, queue: str, capacity: int) -> TickVenue:
-    """A venue whose orders queue by the model called `queue`; raises Setup SF960 for a name that is none."""
+    """A venue whose orders queue by the model called `queue`; raises Setup SF969 for a name that is none."""
     return TickVenue(ledger, costs, queue_of(queue), capacity)
 
 

@@ -124,9 +124,9 @@ REFUSED = {
     "SF965": lambda: read_ticks(depth=frame(time=[T], side=["up"], price=[1.0], size=[1.0])),
     "SF966": lambda: read_ticks(trades=trades(time=[T + 5, T])),
     "SF967": lambda: read_ticks(trades=trades(price=[10.0, -1.0])),
-    "SF960": lambda: backtest(TwoSidedQuoter, made(1, 5), queue="middle"),
-    "SF961": lambda: made(1, 5).subset("SPY"),
-    "SF962": lambda: made(1, 5).subset(start="2025-01-01"),
+    "SF969": lambda: backtest(TwoSidedQuoter, made(1, 5), queue="middle"),
+    "SF970": lambda: made(1, 5).subset("SPY"),
+    "SF973": lambda: made(1, 5).subset(start="2025-01-01"),
     "SF968": lambda: backtest(Crossover, made(1, 5)),
 }
 

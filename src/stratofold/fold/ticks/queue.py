@@ -110,9 +110,9 @@ QUEUES: dict[str, type[Queue]] = {
 
 
 def queue_of(name: str) -> Queue:
-    """The model called `name` as plain numbers; raises Setup SF960 for a name that is none."""
+    """The model called `name` as plain numbers; raises Setup SF969 for a name that is none."""
     if name not in QUEUES:
-        raise Setup("SF960", f"the queue model {name!r} is none", fix=f"use one of {', '.join(QUEUES)}")
+        raise Setup("SF969", f"the queue model {name!r} is none", fix=f"use one of {', '.join(QUEUES)}")
     queue = Queue()
     queue.kind = QUEUES[name].KIND
     return queue
