@@ -15,6 +15,7 @@ from tests.tick_harness import build_ticks
 from tests.tick_market import XYZ, made
 
 SEEDS = range(25)
+CAPTURED = ("depth", "snapshot", "trades", "bbo")
 COSTS = {
     "fees": Fees(maker=-0.0001, taker=0.0003),
     "slippage": Slippage(proportional=0.0001),
@@ -92,6 +93,18 @@ def test_a_seat_that_a_run_has_left_is_for_its_own_queue_only():
             by_queue.setdefault(queue, set()).add(result.fingerprint)
     assert {len(found) for found in by_queue.values()} == {1}
     assert len(set.union(*by_queue.values())) == 3
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["spot_btcusdt", "usdm_btcusdt", "cm_btcusd_perp"])
+def test_a_captured_market_is_quoted_into_alike(name, shared_data):
+    files = {kind: str(shared_data / f"l2/binance_{name}_20240808_{kind}.parquet") for kind in CAPTURED}
+    ticks = stratofold.read_ticks(quotes=files.pop("bbo"), **files)
+    found = {
+        backtest(TwoSidedQuoter, ticks, execution=execution, size=0.01, **COSTS).fingerprint
+        for execution in ("interpreted", "compiled")
+    }
+    assert len(found) == 1
 
 
 def test_check_passes_the_quoter():
