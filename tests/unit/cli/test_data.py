@@ -105,6 +105,8 @@ def test_a_folder_may_hold_several_kinds(here):
     ("written", "options", "expected"),
     [
         ("2020-01-02T14:30:00.5Z", [], 500_000_000),
+        ("2020-01-02T14:30:00Z", [], 0),
+        ("2020-01-02 14:30:00.1234567891Z", [], 123_456_789),
         ("2020-01-02 14:30:00.000000007+00:00", [], 7),
         ("2020-01-02 09:30:00.25", ["--timezone", "America/New_York"], 250_000_000),
         ("1577975400", [], 0),
@@ -119,6 +121,17 @@ def test_times_of_ticks_are_read_as_they_are_written(here, written, options, exp
     assert run(["data", "import", "T.csv", *options]) == 0
     found = stratofold.catalogue("catalogue").frame("trades", "T")
     assert nanoseconds(found).to_list() == [1_577_975_400_000_000_000 + expected]
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["2020-01-02T14:30:00.5", "2020-01-02T14:30:00+05:00", "2020-01-02T14:30:xxZ", "x", "", "2020-01-02T14:30:00.x5Z"],
+)
+def test_a_time_unlike_the_others_is_not_guessed_at(here, other):
+    rows = "2020-01-02T14:30:00Z,1,2\n" * 100
+    (here / "T.csv").write_text(f"time,price,size\n{rows}{other},1,2\n")
+    assert run(["data", "import", "T.csv"]) == 2
+    assert not (here / "catalogue").exists()
 
 
 @pytest.mark.parametrize(
