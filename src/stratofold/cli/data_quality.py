@@ -102,7 +102,7 @@ def clean(
     for folder in files if watch else ():
         if not folder.is_dir():
             raise Setup(
-                "SF947", "there is no such folder to watch", place=str(folder), fix="make it, or leave out --watch"
+                "SF647", "there is no such folder to watch", place=str(folder), fix="make it, or leave out --watch"
             )
     sources = _arriving(files, once=once) if watch else iter(files)
     done = []
@@ -187,7 +187,7 @@ def _write_page(path: Path, reports: list["Report"]) -> None:
             place.write_text(page(report), encoding="utf-8", newline="\n")
         except OSError as error:
             raise Setup(
-                "SF948", "the page cannot be written", place=str(place), why=error.strerror or str(error),
+                "SF648", "the page cannot be written", place=str(place), why=error.strerror or str(error),
                 fix="name a file in a folder that you may write to",
             ) from error  # fmt: skip
         typer.echo(f"page: {place.resolve()}", err=True)
@@ -222,7 +222,7 @@ def _undo(files: list[Path], target: Path, *, json: bool) -> None:
 
     if len(files) != 2:
         raise Setup(
-            "SF945", "undoing needs a clean file and its changes", fix="give NAME.clean.parquet NAME.changes.parquet"
+            "SF645", "undoing needs a clean file and its changes", fix="give NAME.clean.parquet NAME.changes.parquet"
         )
     rows = undo_file(files[0], files[1], target)
     if json:

@@ -5,7 +5,7 @@ Live loads the book, the risk and the logs of an engine and leaves the venue out
 
 from array import array
 
-from stratofold.events import Action, Bar, Bars, Fill, Timer
+from stratofold.events import Action, Bar, Bars, Fill, Observation, Timer
 from stratofold.fold.book import Book
 from stratofold.fold.log import Logs
 from stratofold.fold.risk import Risk
@@ -24,11 +24,12 @@ class Feed:
     """The columns of a run: bars in order of (time, symbol), and the sparse events between them.
 
     `time` is when a bar is complete, int64 ns UTC, `shift` later than the column says; `symbol` has one element when
-    there is one symbol.  `event_key` is twice the event's time, plus 2 for what is heard after the bars of that time.
+    there is one symbol.  `event_key` is twice the event's time, plus 2 for what is heard after the bars of that time;
+    `event_about` is what time an observation is of.
     """
 
     __slots__ = (
-        "close", "event_currency", "event_key", "event_kind", "event_rank", "event_symbol", "event_time",
+        "close", "event_about", "event_currency", "event_key", "event_kind", "event_rank", "event_symbol", "event_time",
         "event_value", "high", "low", "open", "shift", "span", "symbol", "time", "volume",
     )  # fmt: skip
 
@@ -50,6 +51,7 @@ class Feed:
         self.event_symbol = array("q")
         self.event_currency = array("q")
         self.event_value = array("d")
+        self.event_about = array("q")
 
 
 class Engine:
@@ -61,7 +63,7 @@ class Engine:
 
     __slots__ = (
         "action", "bar", "bar_index", "bars", "book", "calm_until", "equity_steps",
-        "event_index", "fill", "grace", "hears", "logs", "quiet_until", "risk",
+        "event_index", "fill", "grace", "hears", "logs", "observation", "quiet_until", "risk",
         "sessions", "tally", "thorough", "timer", "unobserved", "venue",
     )  # fmt: skip
     FIXED_BY_STRATEGY = ("hears",)  # machine code for a strategy has nothing in it for hooks that the strategy lacks
@@ -88,6 +90,7 @@ class Engine:
         self.bar = Bar()
         self.bars = Bars(book.symbol_count if hears & HEARS_BARS else 0)
         self.timer = Timer()
+        self.observation = Observation()
         self.action = Action()
         self.fill = Fill()
 

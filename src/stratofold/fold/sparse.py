@@ -18,6 +18,7 @@ from stratofold.events import (
     FUNDING,
     HALT,
     INTEREST,
+    OBSERVATION,
     RATE,
     RESUME,
     SPLIT,
@@ -27,10 +28,10 @@ from stratofold.events import (
 )
 from stratofold.fold.account import ACTIVE, HALTED, REDUCING
 from stratofold.fold.desk import split_order
-from stratofold.fold.engine import Engine, Feed
+from stratofold.fold.engine import HEARS_OBSERVATION, Engine, Feed
 from stratofold.fold.grid import to_grid, to_lot, to_steps
 from stratofold.fold.passing import arrive, deliver, pay
-from stratofold.fold.step import decide, hear_timer, sweep
+from stratofold.fold.step import decide, hear_observation, hear_timer, sweep
 from stratofold.fold.strategy import Strategy
 
 
@@ -70,6 +71,14 @@ def hear_event(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> No
         hear_status(engine, feed.event_kind[index], feed.event_symbol[index])
     elif rank == COMMAND:
         hear_command(engine, strategy, feed.event_kind[index])
+    elif engine.hears & HEARS_OBSERVATION and rank == OBSERVATION:
+        observation = engine.observation
+        observation.time = feed.event_about[index]
+        observation.known = time
+        observation.series = feed.event_kind[index]
+        observation.symbol = feed.event_symbol[index]
+        observation.value = feed.event_value[index]
+        hear_observation(engine, strategy, observation)
     deliver(engine, strategy)
 
 

@@ -199,7 +199,7 @@ class Strategy:
         """An order of ours was filled, wholly or in part."""
 
     def on_observation(self, observation: Observation, book: Book) -> None:
-        """A value of `series[observation.series]` came from outside; live only, a backtest has none."""
+        """A value of `series[observation.series]` became known: a figure, a score, a signal from outside."""
 
 
 def _listed(names: tuple[str, ...]) -> str:

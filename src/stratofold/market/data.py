@@ -63,6 +63,19 @@ class Statuses(NamedTuple):
     symbol: Ints
 
 
+class Observations(NamedTuple):
+    """Values that are no prices as columns, sorted by time: `time` is when each became known, `about` what time it is of.
+
+    `series` numbers the names in `MarketData.series`; `symbol` is -1 where a value is about no instrument.
+    """
+
+    time: Ints
+    about: Ints
+    series: Ints
+    symbol: Ints
+    value: Floats
+
+
 class Columns(NamedTuple):
     """The bars of one symbol: nanoseconds UTC of each bar's close, then prices and volume."""
 
@@ -74,7 +87,7 @@ class Columns(NamedTuple):
     volume: Floats
 
 
-Table = TypeVar("Table", Actions, Rates, Statuses)
+Table = TypeVar("Table", Actions, Rates, Statuses, Observations)
 
 
 @lru_cache(maxsize=1)
@@ -93,6 +106,12 @@ def no_rates() -> Rates:
 def no_statuses() -> Statuses:
     """No statuses at all."""
     return Statuses(_no_ints(), _no_ints(), _no_ints())
+
+
+@lru_cache(maxsize=1)
+def no_observations() -> Observations:
+    """No observations at all."""
+    return Observations(_no_ints(), _no_ints(), _no_ints(), _no_ints(), _no_floats())
 
 
 def _no_ints() -> Ints:
@@ -129,6 +148,8 @@ class MarketData:
     actions: Actions = field(default_factory=no_actions)
     rates: Rates = field(default_factory=no_rates)
     statuses: Statuses = field(default_factory=no_statuses)
+    observations: Observations = field(default_factory=no_observations)
+    series: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()  # what a catalogue calls the bytes these were read from: name and hash
 
@@ -159,6 +180,8 @@ class MarketData:
         for column in (*columns, *self.actions, *self.rates, *self.statuses):
             digest.update(len(column).to_bytes(8, "little"))
             digest.update(_little_endian(column))
+        if self.series:
+            digest.update(repr(self.series).encode() + b"".join(_little_endian(column) for column in self.observations))
         return digest.hexdigest()
 
     def handle(self, symbol: str) -> int:
@@ -210,10 +233,11 @@ class MarketData:
             handle_of_row = np.zeros(1, np.int64)
         columns = {name: getattr(self, name)[rows] for name in ("time", "open", "high", "low", "close", "volume")}
         currency_number = _renumbered(self.currencies, instruments)
-        action_rows, status_rows = (
+        action_rows, status_rows, seen_rows = (
             np.flatnonzero((new_handle[table.symbol] >= 0) | (table.symbol < 0))
-            for table in (self.actions, self.statuses)
+            for table in (self.actions, self.statuses, self.observations)
         )
+        seen = Observations._make(column[seen_rows] for column in self.observations)
         actions = Actions._make(column[action_rows] for column in self.actions)
         statuses = Statuses._make(column[status_rows] for column in self.statuses)
         return replace(
@@ -226,6 +250,7 @@ class MarketData:
             ),
             rates=_with_currencies(self.rates, currency_number),
             statuses=statuses._replace(symbol=new_handle[statuses.symbol]),
+            observations=seen._replace(symbol=new_handle[seen.symbol]),
             **columns,
         )
 
@@ -251,9 +276,10 @@ class MarketData:
             self,
             symbol=self.symbol if len(self.symbols) == 1 else self.symbol[rows],
             calendar=self.calendar.slice(int(self.time[first]) - self.span_ns, int(self.time[last - 1])),
-            actions=_of_time(self.actions, low, high),
-            rates=_of_time(self.rates, None, high),
-            statuses=_of_time(self.statuses, low, high),
+            actions=of_time(self.actions, low, high),
+            rates=of_time(self.rates, None, high),
+            statuses=of_time(self.statuses, low, high),
+            observations=of_time(self.observations, low, high),
             **columns,
         )
 
@@ -313,7 +339,7 @@ def _with_currencies(rates: Rates, number: Ints) -> Rates:
     return Rates(rates.time[rows], number[rates.currency[rows]], rates.value[rows])
 
 
-def _of_time(table: Table, low: int | None, high: int) -> Table:
+def of_time(table: Table, low: int | None, high: int) -> Table:
     """The rows of a range of time; rates keep their past, because the last one still holds."""
     first = 0 if low is None else int(table.time.searchsorted(low))
     rows = slice(first, int(table.time.searchsorted(high)))

@@ -68,6 +68,7 @@ def read(
     actions: Any = None,
     rates: Mapping[str, Any] | None = None,
     statuses: Any = None,
+    observations: Any = None,
     calendar: str = "auto",
     span: timedelta | str | int | None = None,
     stamped: str = "auto",
@@ -82,19 +83,32 @@ def read(
     `calendar`: one of `sessions.CALENDARS` or "auto".  `span`: how long a bar lasts; otherwise the most frequent gap.
     `stamped`: whether a bar carries its "start" or its "close"; "auto" takes dates as sessions and intraday times as starts.
     `timezone`: the zone of naive times.
-    `actions`, `rates` and `statuses`: see `actions.read_actions`, `rates.read_rates` and `rates.read_statuses`.
+    `actions`, `rates`, `statuses` and `observations`: see `actions.read_actions`, `rates.read_rates`,
+    `rates.read_statuses` and `observations.read_observations`.
     Raises Setup for anything that is wrong with the data (docs: the data door).
     """
     wanted = (symbols,) if isinstance(symbols, str) else None if symbols is None else tuple(symbols)
     if isinstance(data, MarketData) or type(data).__name__ == "TickData":
         _nothing_else(
-            instruments=instruments, actions=actions, rates=rates, statuses=statuses, span=span, timezone=timezone
+            instruments=instruments,
+            actions=actions,
+            rates=rates,
+            statuses=statuses,
+            observations=observations,
+            span=span,
+            timezone=timezone,
         )
         read_before: MarketData = data.subset(wanted, start, end)
         return read_before
     if _is_catalogue(data):
         _nothing_else(
-            instruments=instruments, actions=actions, rates=rates, statuses=statuses, span=span, timezone=timezone
+            instruments=instruments,
+            actions=actions,
+            rates=rates,
+            statuses=statuses,
+            observations=observations,
+            span=span,
+            timezone=timezone,
         )
         market: MarketData = data.bars(wanted, start, end)
         return market
@@ -111,6 +125,10 @@ def read(
         market = read_rates(market, rates, timezone)
     if statuses is not None:
         market = read_statuses(market, statuses, timezone)
+    if observations is not None:
+        from stratofold.market.observations import read_observations
+
+        market = read_observations(market, observations, timezone)
     return market if start is None and end is None else market.subset(None, start, end)
 
 

@@ -32,14 +32,14 @@ MINOR_UNITS = {"GBX": ("GBP", 100.0), "GBp": ("GBP", 100.0), "ZAc": ("ZAR", 100.
 def symbol(text: str, kind: str = "equity") -> str:
     """One name for an instrument: `BRK-B`, `BRK/B` and `BRK B` are `BRK.B`; `btc-usd`, `XBT/USD` and `BTCUSD` are `BTCUSD`.
 
-    `kind` is "equity" or "crypto": only a pair of currencies is read apart.  Raises Setup SF949 for another kind.
+    `kind` is "equity" or "crypto": only a pair of currencies is read apart.  Raises Setup SF649 for another kind.
     """
     name = text.strip().upper()
     if kind == "equity":
         shares = _CLASS.fullmatch(name)
         return f"{shares[1]}.{shares[2]}" if shares else name
     if kind != "crypto":
-        raise Setup("SF949", f"the kind {kind!r} has no names to put into one form", fix='use "equity" or "crypto"')
+        raise Setup("SF649", f"the kind {kind!r} has no names to put into one form", fix='use "equity" or "crypto"')
     base, quote = _pair(name)
     return ASSETS.get(base, base) + ASSETS.get(quote, quote)
 
@@ -63,7 +63,7 @@ def in_units(frame: pl.DataFrame, *, price: float = 1.0, size: float = 1.0) -> p
     """Prices divided by `price` (100 where the vendor writes pence), sizes multiplied by `size` (100 where it counts lots)."""
     for name, factor in (("price", price), ("size", size)):
         if not 0.0 < factor < float("inf"):
-            raise Setup("SF949", f"a unit of {name} of {factor!r} cannot be", fix="give how many are one, above 0")
+            raise Setup("SF649", f"a unit of {name} of {factor!r} cannot be", fix="give how many are one, above 0")
     return frame.with_columns(
         *(pl.col(name) / price for name in _PRICES if name in frame.columns),
         *(pl.col(name) * size for name in _SIZES if name in frame.columns),

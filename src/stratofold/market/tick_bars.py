@@ -52,7 +52,7 @@ def time_bars(trades: pl.DataFrame, span: str | int, *, calendar: str | None = N
     """
     length = span_ns(span) if isinstance(span, str) else span
     if length <= 0:
-        raise Setup("SF951", "such bars cannot be", fix="give a span above 0")
+        raise Setup("SF651", "such bars cannot be", fix="give a span above 0")
 
     return _by_symbol(trades, lambda own: _Cut.at(_edges(own.time, length, calendar), own.time))
 
@@ -202,7 +202,7 @@ def _read(trades: pl.DataFrame) -> Trades:
     if len(time) and bool((time[1:] < time[:-1]).any()):
         row = int((time[1:] < time[:-1]).argmax()) + 1
         raise Setup(
-            "SF952", "the trades are out of order", place=f"row {row}", fix="sort them by time, or `data clean` them"
+            "SF652", "the trades are out of order", place=f"row {row}", fix="sort them by time, or `data clean` them"
         )
     price, size = (trades[name].cast(pl.Float64).to_numpy() for name in ("price", "size"))
     steps = [size * _SIZE_SCALE, price * size * _VALUE_SCALE]
@@ -210,7 +210,7 @@ def _read(trades: pl.DataFrame) -> Trades:
         np.rint(one, one)
     if len(time) and not all(-_STEPS_MAX <= one.min() <= one.max() <= _STEPS_MAX for one in steps):
         raise Setup(
-            "SF952",
+            "SF652",
             "a size or value cannot be",
             why="it is no number, or past 2**53 steps",
             fix="clean the trades first",

@@ -18,12 +18,15 @@ from stratofold.market.data import (
     Actions,
     Columns,
     Moment,
+    Observations,
     Rates,
     Statuses,
     moment_text,
     no_actions,
+    no_observations,
     no_rates,
     no_statuses,
+    of_time,
     time_bounds,
 )
 from stratofold.market.spelling import unknown_symbol
@@ -66,6 +69,8 @@ class TickData:
     actions: Actions = field(default_factory=no_actions)
     rates: Rates = field(default_factory=no_rates)
     statuses: Statuses = field(default_factory=no_statuses)
+    observations: Observations = field(default_factory=no_observations)
+    series: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     span_ns: int = 0
     provenance: tuple[tuple[str, str], ...] = ()
@@ -94,6 +99,8 @@ class TickData:
         for column in columns:
             digest.update(len(column).to_bytes(8, "little"))
             digest.update(column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes())
+        if self.series:
+            digest.update(repr(self.series).encode() + b"".join(column.tobytes() for column in self.observations))
         return digest.hexdigest()
 
     @cached_property
@@ -157,7 +164,8 @@ class TickData:
             part["flags"][len(rows[0]) - 1] |= LAST
         part["symbol"] = self.symbol if len(self.symbol) == 1 else self._joined("symbol", *rows)
         calendar = self.calendar.slice(int(self.time[first]), int(self.time[last - 1]))
-        return replace(self, calendar=calendar, **part)
+        tables = {name: of_time(getattr(self, name), low, high) for name in ("actions", "statuses", "observations")}
+        return replace(self, calendar=calendar, rates=of_time(self.rates, None, high), **tables, **part)
 
     def _joined(self, name: str, before: Ints, rows: slice) -> Any:
         """The rows of a snapshot, then those of the range."""

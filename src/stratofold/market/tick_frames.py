@@ -85,6 +85,7 @@ def read_ticks(
     actions: Any = None,
     rates: Mapping[str, Any] | None = None,
     statuses: Any = None,
+    observations: Any = None,
     calendar: str = "auto",
     timezone: str | None = None,
 ) -> TickData:
@@ -118,6 +119,10 @@ def read_ticks(
         out = read_rates(out, rates, timezone)
     if statuses is not None:
         out = read_statuses(out, statuses, timezone)
+    if observations is not None:
+        from stratofold.market.observations import read_observations
+
+        out = read_observations(out, observations, timezone)
     read: TickData = out
     return read if start is None and end is None else read.subset(None, start, end)
 

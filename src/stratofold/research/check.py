@@ -25,7 +25,7 @@ from stratofold.routing import is_plain
 
 if TYPE_CHECKING:
     from stratofold.fold.strategy import Strategy
-    from stratofold.market.data import MarketData
+    from stratofold.market.data import MarketData, Observations
 
 _CUTS = 8
 _MULTIPLIER, _MODULUS = 48271, 2147483647
@@ -342,6 +342,7 @@ def changed_after(market: MarketData, stop: int) -> MarketData:
     for k in range(len(factor)):
         seed = seed * _MULTIPLIER % _MODULUS
         factor[k] = 0.4 + 1.4 * seed / _MODULUS
+    market = replace(market, observations=_seen_after(market, int(market.time[stop - 1])))
     if is_ticks(market):
         from stratofold.market.tick_data import with_other_future
 
@@ -354,6 +355,15 @@ def changed_after(market: MarketData, stop: int) -> MarketData:
         columns[name][stop:] = np.maximum(np.rint(columns[name][stop:] * factor * grid), 1.0) / grid
     columns["volume"][stop:] = np.rint(columns["volume"][stop:] * factor)
     return replace(market, **columns)
+
+
+def _seen_after(market: MarketData, time: int) -> Observations:
+    """The observations, those that became known after a time with other values."""
+    import numpy as np
+
+    seen = market.observations
+    number = np.arange(len(seen.time), dtype=np.float64)
+    return seen._replace(value=np.where(seen.time > time, seen.value * (0.4 + number % 7.0 / 5.0) + 1.0, seen.value))
 
 
 # Gate two: a restart must not matter.

@@ -315,9 +315,17 @@ class OtherFuture(Change):
             for old, new in zip(
                 getattr(market, name)[stop:].tolist(), getattr(changed, name)[stop:].tolist(), strict=True
             ):
-                if old == old and old not in past:  # noqa: PLR0124  NaN is no number of the future
-                    self.of_value.setdefault(old, new)
-                    self.of_value.setdefault(float(np.float32(old)), new)
+                self._learn(old, new, past)
+        seen, other = market.observations.value.tolist(), changed.observations.value.tolist()
+        past.update(old for old, new in zip(seen, other, strict=True) if old == new)
+        for old, new in zip(seen, other, strict=True):
+            self._learn(old, new, past)
+
+    def _learn(self, old: float, new: float, past: set[float]) -> None:
+        """A value of the future, and what it became."""
+        if old == old and old not in past:  # noqa: PLR0124  NaN is no number of the future
+            self.of_value.setdefault(old, new)
+            self.of_value.setdefault(float(np.float32(old)), new)
 
     def column(self, values: Any) -> Any:
         """A NumPy array of numbers, changed."""

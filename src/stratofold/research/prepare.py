@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from stratofold.errors import Setup
-from stratofold.events import ACTION, EXPIRY, MARKET, RATE, STATUS, TIMER
+from stratofold.events import ACTION, EXPIRY, MARKET, OBSERVATION, RATE, STATUS, TIMER
 from stratofold.fold.book import Book
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.desk import Costs
@@ -238,7 +238,7 @@ _feeds: WeakKeyDictionary[MarketData, dict[Any, Feed]] = WeakKeyDictionary()
 def build_feed(data: MarketData, strategy: type[Strategy], options: Options) -> Feed:
     """The feed of these data for this schedule; nobody writes to a feed, so all runs share it."""
     known = _feeds.setdefault(data, {})
-    key = (tuple(strategy.schedule), options.base)
+    key = (tuple(strategy.schedule), tuple(strategy.series), options.base)
     if key not in known:
         known[key] = _new_feed(data, strategy, options)
     return known[key]
@@ -249,7 +249,7 @@ def _new_feed(data: MarketData, strategy: type[Strategy], options: Options) -> F
     feed = _tick_rows(data) if is_ticks(data) else _bar_rows(data)
     feed.span = data.span_ns
     rows = sorted(_sparse(data, strategy, options))
-    for time, rank, symbol, _, kind, currency, value in rows:
+    for time, rank, symbol, sequence, kind, currency, value in rows:
         feed.event_key.append(2 * time + (0 if rank < MARKET else 2))
         feed.event_time.append(time)
         feed.event_rank.append(rank)
@@ -257,6 +257,7 @@ def _new_feed(data: MarketData, strategy: type[Strategy], options: Options) -> F
         feed.event_symbol.append(symbol)
         feed.event_currency.append(currency)
         feed.event_value.append(value)
+        feed.event_about.append(int(data.observations.about[sequence]) if rank == OBSERVATION else 0)
     return feed
 
 
@@ -283,7 +284,7 @@ Row = tuple[int, int, int, int, int, int, float]
 
 
 def _sparse(data: MarketData, strategy: type[Strategy], options: Options) -> list[Row]:
-    """Actions, expiries, rates, statuses and timers: (time, rank, symbol, sequence, kind, currency, value)."""
+    """Actions, expiries, rates, statuses, observations and timers: (time, rank, symbol, sequence, kind, currency, value)."""
     if not len(data.time):
         return []
     numbers = _currencies(data, options.base)
@@ -297,8 +298,28 @@ def _sparse(data: MarketData, strategy: type[Strategy], options: Options) -> lis
     for handle, instrument in enumerate(data.instruments):
         if isinstance(instrument.expiry, int) and first <= instrument.expiry <= last:
             rows.append((instrument.expiry, ACTION, handle, len(rows), EXPIRY, 0, nan))
+    rows += _observations(data, tuple(strategy.series))
     rows += _timers(data, strategy, first, last)
     return rows
+
+
+def _observations(data: MarketData, heard: tuple[str, ...]) -> list[Row]:
+    """The observations of the series that the strategy hears; raises Setup for a series that the data lack."""
+    if not data.series:
+        return []
+    for name in heard:
+        if name not in data.series:
+            from stratofold.market.observations import unknown_series
+
+            raise unknown_series(name, data.series)
+    place = {data.series.index(name): number for number, name in enumerate(heard)}
+    seen = data.observations
+    columns = zip(seen.time.tolist(), seen.symbol.tolist(), seen.series.tolist(), seen.value.tolist(), strict=True)
+    return [
+        (known, OBSERVATION, symbol, row, place[series], 0, value)
+        for row, (known, symbol, series, value) in enumerate(columns)
+        if series in place
+    ]
 
 
 def _columns(rank: int, time: Any, kind: Any, symbol: Any, currency: list[int] | None, value: Any) -> list[Row]:

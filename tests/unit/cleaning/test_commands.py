@@ -74,11 +74,11 @@ def test_what_a_catalogue_holds_is_examined_with_the_splits_it_knows(here, capsy
     ("arguments", "code"),
     [
         (["check", "none.csv"], "SF223"),
-        (["check", "sound.csv", "--kind", "candles"], "SF942"),
-        (["check", "sound.csv", "--names", "sound.csv"], "SF943"),
-        (["clean", "nowhere", "--watch"], "SF947"),
-        (["clean", "sound.csv", "--undo", "x.parquet"], "SF945"),
-        (["check", "sound.csv", "--page", "no/such/folder/q.html"], "SF948"),
+        (["check", "sound.csv", "--kind", "candles"], "SF642"),
+        (["check", "sound.csv", "--names", "sound.csv"], "SF643"),
+        (["clean", "nowhere", "--watch"], "SF647"),
+        (["clean", "sound.csv", "--undo", "x.parquet"], "SF645"),
+        (["check", "sound.csv", "--page", "no/such/folder/q.html"], "SF648"),
         (["check"], "SF9"),
     ],
 )

@@ -44,9 +44,9 @@ def test_the_source_out_of_the_two_files(dropped, tmp_path):
     target = tmp_path / "again.parquet"
     assert job.undo_file(done.clean, done.changes, target) == len(DAILY) + 1
     assert pl.read_parquet(target).equals(pl.read_csv(dropped, try_parse_dates=True))
-    with pytest.raises(Setup, match="SF945"):
+    with pytest.raises(Setup, match="SF645"):
         job.undo_file(target, done.changes, tmp_path / "no.parquet")
-    with pytest.raises(Setup, match="SF945"):
+    with pytest.raises(Setup, match="SF645"):
         job.undo_file(dropped, done.changes, tmp_path / "no.parquet")
 
 
@@ -55,7 +55,7 @@ def test_a_full_disk_leaves_nothing_that_looks_finished(dropped, tmp_path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    with pytest.raises(Stop, match="SF946"):
+    with pytest.raises(Stop, match="SF646"):
         job.clean_file(dropped, tmp_path, check(dropped))
     assert not list(tmp_path.glob("*.clean.parquet"))
     assert not list(tmp_path.glob(".*"))

@@ -241,8 +241,8 @@ def test_companies_are_told_apart_by_a_map_and_by_number():
 @pytest.mark.parametrize(
     ("table", "code"),
     [
-        (DAILY.head(0), "SF941"),
-        (DAILY.select("symbol", "date"), "SF940"),
+        (DAILY.head(0), "SF641"),
+        (DAILY.select("symbol", "date"), "SF640"),
         (DAILY.drop("date"), "SF201"),
         (DAILY.with_columns(date=pl.lit("yesterday")), "SF"),
     ],

@@ -36,7 +36,7 @@ def test_pence_and_lots():
     assert (pounds["close"][0], currency) == (5.125, "GBP")
     assert normalise.in_major_units(frame, "USD")[0].equals(frame)
     assert normalise.in_units(frame, size=100.0)["volume"][0] == 300.0
-    with pytest.raises(Setup, match="SF949"):
+    with pytest.raises(Setup, match="SF649"):
         normalise.in_units(frame, price=0.0)
 
 

@@ -143,7 +143,7 @@ class ThresholdBars:
     def __init__(self, threshold: float, unit: int = TICKS) -> None:
         """Bars of at least `threshold`; raises Setup if it is not above 0 or `unit` is none."""
         if not threshold > 0.0 or unit < TICKS or unit > VALUE:
-            raise Setup("SF951", "such bars cannot be", fix="give a threshold above 0 of ticks, volume or value")
+            raise Setup("SF651", "such bars cannot be", fix="give a threshold above 0 of ticks, volume or value")
         self.unit = unit
         self.least = to_steps(threshold, _scale(unit))
         self.bar = Candle()
@@ -184,7 +184,7 @@ class ImbalanceBars:
         """What is expected before the first bar; raises Setup for bounds or expectations that cannot be."""
         if not (0.0 < trades_least <= expected_trades <= trades_most and expected_imbalance > 0.0):
             raise Setup(
-                "SF951",
+                "SF651",
                 "such bars cannot be",
                 fix="give 0 < trades_least <= expected_trades <= trades_most, imbalance above 0",
             )

@@ -74,7 +74,7 @@ def _separated(table: pl.DataFrame, subject: Subject) -> tuple[pl.DataFrame, pl.
     column = subject.columns.get("symbol")
     if column is None:
         raise Setup(
-            "SF944", "two companies in a table without symbols", place=subject.source, fix="add a column of symbols"
+            "SF644", "two companies in a table without symbols", place=subject.source, fix="add a column of symbols"
         )
     named = _names(subject)
     joined = table.join(named, SOURCE_ROW, "left", maintain_order="left")

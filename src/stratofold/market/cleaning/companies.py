@@ -59,7 +59,7 @@ def _columns(names: list[str]) -> Mapping[str, str]:
     missing = [word for word in _SPELLINGS if word not in found]
     if missing:
         raise Setup(
-            "SF943",
+            "SF643",
             f"the map of names has no column for {', '.join(missing)}",
             why=f"the columns are {', '.join(names)}",
             fix="give a table of company, symbol and the last day (until) on which the symbol was the company's",

@@ -40,7 +40,7 @@ class Done(NamedTuple):
 
 
 def clean_file(source: Path, folder: Path, report: Report) -> Done:
-    """Write what cleaning makes of a file; raises Stop SF946 when the disk does not take it, and nothing looks finished."""
+    """Write what cleaning makes of a file; raises Stop SF646 when the disk does not take it, and nothing looks finished."""
     cleaned = clean(report)
     stem = stem_of(source)
     texts = {
@@ -55,7 +55,7 @@ def clean_file(source: Path, folder: Path, report: Report) -> Done:
             _put(folder / f"{stem}{ending}", table)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise Stop(
-            "SF946",
+            "SF646",
             "the clean file could not be written",
             place=str(folder),
             why=str(error),
@@ -71,10 +71,10 @@ def undo_file(clean_path: Path, changes_path: Path, target: Path) -> int:
         try:
             tables.append(pl.read_parquet(path))
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise Setup("SF945", "not a file that cleaning wrote", place=str(path), why=str(error)) from error
+            raise Setup("SF645", "not a file that cleaning wrote", place=str(path), why=str(error)) from error
         if SOURCE_ROW not in tables[-1].columns:
             raise Setup(
-                "SF945", "not a file that cleaning wrote", place=str(path), why=f"it has no column {SOURCE_ROW}",
+                "SF645", "not a file that cleaning wrote", place=str(path), why=f"it has no column {SOURCE_ROW}",
                 fix=f"give NAME{CLEAN} and the NAME{CHANGES} beside it",
             )  # fmt: skip
     source = undo(Cleaned(*tables))

@@ -33,7 +33,7 @@ def check_catalogue(
 ) -> list[Report]:
     """A report for each source, span and kind of a catalogue; `options` are those of `cleaning.check`.
 
-    Raises Setup SF209 for a symbol that is not there, SF950 where there is nothing to examine.
+    Raises Setup SF209 for a symbol that is not there, SF650 where there is nothing to examine.
     """
     from stratofold.market import cleaning
 
@@ -47,7 +47,7 @@ def check_catalogue(
         raise unknown_symbol(symbol, there, place.shelf.place)
     if not groups:
         raise Setup(
-            "SF950",
+            "SF650",
             "nothing there to examine",
             place=place.shelf.place,
             fix="import bars, trades or quotes: data import FILE",

@@ -142,7 +142,7 @@ def kind_of(names: list[str]) -> str:
     if "price" in found:
         return TRADES
     raise Setup(
-        "SF940",
+        "SF640",
         "neither bars, trades nor quotes",
         why=f"the columns are {', '.join(names)}",
         fix="name the columns open, high, low, close, volume, or price and size, or bid and ask",
@@ -178,10 +178,10 @@ def understand(
     Raises Setup for columns that are of no kind, for a table without rows, and for times that cannot be read.
     """
     if len(frame) == 0:
-        raise Setup("SF941", "the table is empty", place=source, fix="give at least one row")
+        raise Setup("SF641", "the table is empty", place=source, fix="give at least one row")
     kind = kind or kind_of(frame.columns)
     if kind not in PRICES:
-        raise Setup("SF942", f"the kind {kind!r} is not known", fix=f"use one of {', '.join(PRICES)}")
+        raise Setup("SF642", f"the kind {kind!r} is not known", fix=f"use one of {', '.join(PRICES)}")
     columns = _columns(frame.columns, kind, source)
     notes: list[str] = []
     table = PolarsTable(frame, source)
