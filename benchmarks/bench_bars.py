@@ -12,7 +12,7 @@ import polars as pl
 import stratofold
 from figures import Figure, cpu_seconds
 from stratofold import Strategy
-from stratofold.indicators import TimeBars
+from stratofold.bars import TimeBars
 from stratofold.market.sessions import calendar
 from stratofold.market.tick_bars import time_bars
 

@@ -1,4 +1,4 @@
-"""Bars out of trades, all at once: the batch form of `fold.indicators.candles`, and equal to it to the last bit.
+"""Bars out of trades, all at once: the batch form of `fold.candles`, and equal to it to the last bit.
 
 What comes in: a frame of trades (time, price, size; a symbol), or of bars to resample.
 What goes out: a polars frame: symbol, begin, time (the end), open, high, low, close, volume, value, trades.
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from stratofold.errors import Setup
-from stratofold.fold.indicators.candles import (
+from stratofold.fold.candles import (
     SIZE_DECIMALS,
     TICKS,
     VALUE,
@@ -88,7 +88,7 @@ def dollar_bars(trades: pl.DataFrame, value: float) -> pl.DataFrame:
 def imbalance_bars(
     trades: pl.DataFrame, expected_trades: float, expected_imbalance: float, unit: int = TICKS, **bounds: Any
 ) -> pl.DataFrame:
-    """A bar each time buyers or sellers pressed more than expected; see `fold.indicators.candles.ImbalanceBars`."""
+    """A bar each time buyers or sellers pressed more than expected; see `fold.candles.ImbalanceBars`."""
 
     def cut(own: Trades) -> _Cut:
         rule = ImbalanceBars(expected_trades, expected_imbalance, unit, **bounds)

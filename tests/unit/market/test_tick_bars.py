@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from stratofold import Strategy, read_ticks
 from stratofold.errors import Setup
-from stratofold.fold.indicators.candles import TICKS, VALUE, VOLUME, ImbalanceBars, ThresholdBars, TimeBars
-from stratofold.fold.indicators.touch import imbalance, microprice, spread
+from stratofold.fold.candles import TICKS, VALUE, VOLUME, ImbalanceBars, ThresholdBars, TimeBars
 from stratofold.fold.state import save
+from stratofold.fold.touch import imbalance, microprice, spread
 from stratofold.market import tick_bars
 from stratofold.market.sessions import calendar
 from stratofold.research.execute import drive, rest

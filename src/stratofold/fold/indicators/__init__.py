@@ -6,7 +6,6 @@ neither does the error.  `docs/indicators.md` has the table.
 """
 
 from stratofold.fold.indicators.averages import DEMA, EMA, KAMA, SMA, TEMA, WMA
-from stratofold.fold.indicators.candles import Candle, ImbalanceBars, ThresholdBars, TimeBars
 from stratofold.fold.indicators.channels import BBANDS, Donchian, Keltner
 from stratofold.fold.indicators.kalman import KalmanHedgeRatio
 from stratofold.fold.indicators.moments import STDDEV, SUM, VAR, StandardDeviation, Sum, Variance, ZScore
@@ -16,7 +15,6 @@ from stratofold.fold.indicators.pairs import BETA, CORREL, Beta, Correlation, Ro
 from stratofold.fold.indicators.ranges import ATR, NATR, TRANGE
 from stratofold.fold.indicators.ranks import MAX, MIN, Maximum, Median, Minimum, Quantile
 from stratofold.fold.indicators.regression import LINEARREG, LinearRegression
-from stratofold.fold.indicators.touch import imbalance, microprice, relative_spread, spread
 from stratofold.fold.indicators.volume import MFI, OBV, VWAP, RollingVWAP
 from stratofold.fold.indicators.weighted import Drawdown, EwmMean, EwmVariance
 
@@ -25,8 +23,7 @@ Mean = SMA
 __all__ = [
     "ADX", "ATR", "BBANDS", "BETA", "CCI", "CORREL", "DEMA", "EMA", "KAMA", "LINEARREG", "MACD", "MAX", "MFI", "MIN",
     "MOM", "NATR", "OBV", "ROC", "RSI", "SMA", "STDDEV", "STOCH", "SUM", "TEMA", "TRANGE", "VAR", "VWAP", "WILLR", "WMA",
-    "Beta", "Candle", "Correlation", "Donchian", "Drawdown", "EwmMean", "EwmVariance", "ImbalanceBars", "KalmanHedgeRatio", "Keltner",
+    "Beta", "Correlation", "Donchian", "Drawdown", "EwmMean", "EwmVariance", "KalmanHedgeRatio", "Keltner",
     "LinearRegression", "Maximum", "Mean", "Median", "Minimum", "Quantile", "RollingRegression", "RollingVWAP",
-    "StandardDeviation", "Sum", "ThresholdBars", "TimeBars", "Variance", "ZScore", "imbalance", "microprice",
-    "relative_spread", "spread",
+    "StandardDeviation", "Sum", "Variance", "ZScore",
 ]  # fmt: skip
