@@ -21,6 +21,7 @@ from stratofold.cli import (
     data,
     data_get,
     data_quality,
+    data_record,
     data_show,
     data_sql,
     demo,
@@ -72,6 +73,7 @@ for one in (
 app.add_typer(audit.app, name="audit")
 for one in (
     data_get.get, data_show.show, data_sql.sql, data_sql.ddl, data_show.export, data_quality.check, data_quality.clean,
+    data_record.record, data_record.replay,
 ):  # fmt: skip
     data.app.command(name=one.__name__)(one)
 app.add_typer(data.app, name="data")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.feeds.pipe import Nothing, Pipe
+from stratofold.adapters.feeds.recording import opening
 from stratofold.adapters.feeds.spoken import gap_word, status_word
 from stratofold.adapters.network.calls import Calls
 from stratofold.adapters.network.moments import SECOND_NS
@@ -36,7 +37,7 @@ LOOK_NS = int(LOOK_SECONDS * SECOND_NS)
 
 
 class Supervisor:
-    """A venue's stream for any number of symbols; `tap(received, frame)` sees each frame before it is read."""
+    """A venue's stream for any number of symbols; `tap(connection, received, frame)` sees each frame before it is read."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class Supervisor:
         mute_seconds: float = MUTE_SECONDS,
         waiting_max: int = WAITING_MAX,
         pauses: tuple[float, float] = PAUSE_SECONDS,
-        tap: Callable[[int, bytes], None] | None = None,
+        tap: Callable[[int, int, bytes], None] | None = None,
     ) -> None:
         """Nothing is opened before `stream`."""
         self.venue = venue
@@ -69,7 +70,7 @@ class Supervisor:
         """Words as they come, until the caller stops asking; raises Stop when a venue refuses what is asked for."""
         size = self.venue.symbols_max
         for first in range(0, len(symbols), size):
-            connection = _Connection(self, symbols[first : first + size])
+            connection = _Connection(self, len(self._connections), symbols[first : first + size])
             self._connections.append(connection)
             self.tasks.spawn(f"{self.venue.name} {first // size}", connection.attend())
         pipe = self.pipe
@@ -100,8 +101,9 @@ class Supervisor:
 class _Connection:
     """One socket after another for some of the symbols."""
 
-    def __init__(self, owner: Supervisor, symbols: Sequence[str]) -> None:
+    def __init__(self, owner: Supervisor, number: int, symbols: Sequence[str]) -> None:
         self.owner = owner
+        self.number = number
         self.symbols = symbols
         self.heard = dict.fromkeys(symbols, owner.clock.monotonic())
         self._silent: set[str] = set()  # a GAP or MUTE was said, and nothing since
@@ -137,6 +139,8 @@ class _Connection:
         owner, clock, pipe = self.owner, self.owner.clock, self.owner.pipe
         socket = self._socket = await owner.sockets.connect(owner.venue.stream_url)
         session = self._session = owner.venue.session(self.symbols)
+        if owner.tap is not None:
+            owner.tap(self.number, clock.now(), opening(owner.venue.name, self.symbols))
         await self._send(session, socket)
         pipe.put(None)
         while not pipe.closed:
@@ -166,7 +170,7 @@ class _Connection:
         owner = self.owner
         received = owner.clock.now()
         if owner.tap is not None:
-            owner.tap(received, data)
+            owner.tap(self.number, received, data)
         put, heard, silent = owner.pipe.put, self.heard, self._silent
         for named in session.hear(data, received):
             symbol = named[0]

@@ -1,0 +1,232 @@
+"""`stratofold data record` and `data replay`: what a venue says, kept to the byte and put into the catalogue; and again."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stratofold.cli.catalogues import opened
+from stratofold.cli.data import Folder, refuse_unknown
+from stratofold.cli.folders import settings_folder
+from stratofold.cli.job import split
+from stratofold.cli.output import Debug, Json, show_json, verb, working
+from stratofold.errors import Retry, Setup
+
+if TYPE_CHECKING:
+    from stratofold.adapters.feeds.recording import Recorder
+    from stratofold.adapters.feeds.session import Venue
+    from stratofold.adapters.feeds.spoken import Named
+    from stratofold.market.catalogue.catalogue import Catalogue
+
+VENUES = ("binance-spot", "binance-usdm", "binance-coinm", "coinbase", "massive")
+SAY_SECONDS = 1.0
+VenueName = Annotated[str, typer.Argument(help=f"{', '.join(VENUES[:-1])} or {VENUES[-1]}.")]
+Channels = Annotated[
+    str | None, typer.Option(help="Which channels, with commas, as the venue names them. Default: its own.")
+]
+
+
+@verb
+def record(
+    venue: VenueName,
+    symbols: Annotated[str, typer.Argument(help="Which symbols, with commas, as the venue writes them.")],
+    *,
+    minutes: Annotated[float | None, typer.Option(min=0.0, help="How long. Default: until Ctrl-C.")] = None,
+    channels: Channels = None,
+    folder: Annotated[Path, typer.Option(help="Where the recordings go.")] = Path("recordings"),
+    url: Annotated[str | None, typer.Option(help="The stream's address instead of the venue's.")] = None,
+    rest_url: Annotated[str | None, typer.Option(help="The address of snapshots instead of the venue's.")] = None,
+    keep_rows: Annotated[
+        bool, typer.Option("--rows/--no-rows", help="Also put the rows into the catalogue when the recording ends.")
+    ] = True,
+    catalogue: Folder = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Record what a venue says: each frame to the byte, with the time at which it came, and its rows in the catalogue.
+
+    Connections that break are opened again. A key is a secret: massive-key; Binance and Coinbase need none.
+    """
+    from stratofold.adapters.feeds.recording import Recorder
+
+    refuse_unknown(venue, VENUES, "venue")
+    names = split(symbols)
+    if not names:
+        raise Setup("SF987", "there is nothing to record", place="the command line", fix="name a symbol: BTCUSDT")
+    source = venue_of(venue, channels, url, rest_url)
+    recorder = Recorder(folder, f"{venue}_{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    with working(f"recording {venue}") as say:
+        try:
+            asyncio.run(_record(source, names, recorder, minutes, say))
+        finally:
+            paths = recorder.close()
+    if not recorder.frames:
+        raise Retry(
+            "SF988", f"{venue} was not heard at all", place=source.stream_url, fix="check the address and the network"
+        )
+    added: dict[str, int] = {}
+    notes: list[str] = []
+    if keep_rows:
+        with working("putting rows into the catalogue"):
+            added = _put(paths, opened(catalogue, make=True), venue, notes)
+    if json:
+        show_json({"files": [str(path) for path in paths], "frames": recorder.frames, "added": added, "notes": notes})
+        return
+    typer.echo(f"{recorder.frames:,} frames in {', '.join(map(str, paths)) or 'no file'}")
+    _say_rows(added, notes)
+
+
+@verb
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recording.")],
+    *,
+    speed: Annotated[
+        float, typer.Option(min=0.0, help="How many times as fast as it came. 0: as fast as can be.")
+    ] = 0.0,
+    venue: Annotated[str | None, typer.Option(help="Whose frames they are, where the recording is not ours.")] = None,
+    symbols: Annotated[
+        str | None, typer.Option(help="Which symbols were asked for, where the recording is not ours.")
+    ] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Put the rows into the catalogue instead of showing words.")
+    ] = False,
+    catalogue: Folder = None,
+    json: Json = False,
+    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+) -> None:
+    """Play a recording back through the parsers that hear the venue: its words, a JSON line each, or rows of the catalogue."""
+    from stratofold.adapters.feeds.recording import heard_in
+
+    if venue is not None:
+        refuse_unknown(venue, VENUES, "venue")
+    notes: list[str] = []
+    session = venue_of(venue).session(split(symbols)) if venue is not None and symbols else None
+    if rows:
+        with working(f"reading {file}"):
+            added = _put([file], opened(catalogue, make=True), venue or "", notes, session)
+        if json:
+            show_json({"added": added, "notes": notes})
+        else:
+            _say_rows(added, notes)
+        return
+    with suppress(BrokenPipeError):
+        asyncio.run(_show(heard_in(file, venue_of, session, notes), speed))
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+
+
+def venue_of(name: str, channels: str | None = None, url: str | None = None, rest_url: str | None = None) -> "Venue":
+    """A venue by its name; raises Setup SF821 for a key that is not kept, SF916 for a venue that is none."""
+    refuse_unknown(name, VENUES, "venue")
+    given: dict[str, Any] = {"stream_url": url, "rest_url": rest_url, "channels": split(channels) or None}
+    options = {word: value for word, value in given.items() if value is not None}
+    if name == "coinbase":
+        from stratofold.adapters.feeds.coinbase import Coinbase
+
+        return Coinbase(**options)
+    if name == "massive":
+        from stratofold.adapters.embedded.secrets import Secrets
+        from stratofold.adapters.feeds.massive import Massive
+
+        return Massive(Secrets(settings_folder()).get("massive-key"), **options)
+    from stratofold.adapters.feeds.binance import Binance
+
+    return Binance(name.removeprefix("binance-"), **options)
+
+
+async def _record(
+    venue: "Venue", symbols: Sequence[str], recorder: "Recorder", minutes: float | None, say: Callable[[str], None]
+) -> None:
+    """Hear until the time is over or somebody interrupts."""
+    from stratofold.adapters.clock import Clock
+    from stratofold.adapters.embedded.tasks import Tasks
+    from stratofold.adapters.feeds.supervisor import Supervisor
+    from stratofold.adapters.network.client import Network
+
+    enough, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, enough.set)
+    async with Network() as network, Tasks() as tasks:
+        supervisor = Supervisor(venue, network, network, Clock(), tasks, Random(), tap=recorder)  # noqa: S311 - waiting times
+        hearing = asyncio.create_task(_hear(supervisor.stream(symbols)))
+        stopping = asyncio.create_task(enough.wait())
+        until = None if minutes is None else time.monotonic() + minutes * 60
+        try:
+            while not enough.is_set() and not hearing.done() and (until is None or time.monotonic() < until):
+                left = SAY_SECONDS if until is None else min(SAY_SECONDS, max(0.0, until - time.monotonic()))
+                await asyncio.wait((hearing, stopping), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                say(
+                    f"{recorder.frames:,} frames, {recorder.bytes / 1e6:,.1f} MB; quietest symbol {_quietest(supervisor.ages())}"
+                )
+        finally:
+            stopping.cancel()
+            hearing.cancel()
+            with suppress(asyncio.CancelledError):
+                await hearing
+
+
+async def _hear(stream: Any) -> None:
+    """Words are made again from the recording, so here they only must be taken."""
+    async for _ in stream:
+        pass
+
+
+def _quietest(ages: dict[str, float]) -> str:
+    symbol = max(ages, key=lambda name: ages[name])
+    return f"{symbol}, {ages[symbol]:.0f} s"
+
+
+def _put(
+    paths: Sequence[Path], place: "Catalogue", source: str, notes: list[str], session: Any = None
+) -> dict[str, int]:
+    """The rows of recordings into a catalogue; how many of each kind were new."""
+    from stratofold.adapters.feeds.recording import heard_in
+    from stratofold.adapters.feeds.rows import Rows
+
+    names: list[str] = [source] if source else []
+
+    def venue(name: str) -> "Venue":
+        names.append(name)
+        return venue_of(name)
+
+    rows: Rows | None = None
+    for path in paths:
+        for frame in heard_in(path, venue, session, notes):
+            rows = rows or Rows(place, names[0])
+            rows.take(frame.received, frame.words)
+    return rows.close() if rows is not None else {}
+
+
+async def _show(frames: Any, speed: float) -> None:
+    """The words as lines of JSON."""
+    from stratofold.adapters.clock import Clock
+    from stratofold.adapters.feeds.recording import replayed
+
+    async for named in replayed(frames, Clock(), speed):
+        typer.echo(_line(named))
+
+
+def _line(named: "Named") -> str:
+    """A word as JSON: its kind, its symbol, its fields that are numbers."""
+    import msgspec
+
+    from stratofold.wire import FIELDS
+
+    symbol, word = named
+    fields = {name: getattr(word, name) for name in FIELDS[type(word)] if name not in {"source", "symbol"}}
+    return msgspec.json.encode({"word": type(word).__name__.lower(), "symbol": symbol, **fields}).decode()
+
+
+def _say_rows(added: dict[str, int], notes: list[str]) -> None:
+    """What a catalogue got."""
+    for kind, count in added.items():
+        typer.echo(f"{count:,} {kind} added")
+    for note in notes:
+        typer.echo(f"note: {note}")
