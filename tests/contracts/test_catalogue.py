@@ -76,12 +76,12 @@ def test_writers_at_once_lose_nothing(shelf):
 
 
 def test_a_file_that_is_not_there_is_named(shelf):
-    with pytest.raises(Stop, match="SF909"):
+    with pytest.raises(Stop, match="SFC09"):
         shelf().path("kind=bars/x.parquet")
 
 
 def test_nothing_there_is_said(tmp_path, ministack):
-    with pytest.raises(Setup, match="SF910: there is no catalogue at s3://"):
+    with pytest.raises(Setup, match="SFC10: there is no catalogue at s3://"):
         aws.catalogue(ministack.client(), ministack.bucket(), "lake", tmp_path)
 
 

@@ -92,7 +92,7 @@ def test_what_may_pass_by_itself_is_asked_again(tmp_path, fault):
 
 def test_a_vendor_that_stays_away_is_given_up_and_nothing_is_lost(tmp_path):
     away = [(BARS, MORE, page(b"", 500))] * histories.TRIES
-    with pytest.raises(Retry, match="SF924: alpaca did not answer 8 times"):
+    with pytest.raises(Retry, match="SFC24: alpaca did not answer 8 times"):
         get(ALPACA, tmp_path, DAYS, (BARS, ASKED, page(FIRST)), *away)
     assert not (tmp_path / "_manifest.json").exists()  # the first page waited for the next: it is no batch yet
 
@@ -113,9 +113,9 @@ def test_what_was_broken_off_goes_on_where_it_stopped(tmp_path, monkeypatch):
 REFUSED = {
     "a wrong key": (page({"message": "forbidden."}, 403), Stop, "SF870"),
     "no key": (page({"message": "unauthorized."}, 401), Stop, "SF870"),
-    "an unknown symbol": (page({"message": "invalid symbol: NOPE"}, 400), Setup, "SF921"),
-    "no such address": (page({}, 404), Setup, "SF921"),
-    "no data in the range": (page({"bars": {}, "next_page_token": None}), Setup, "SF922"),
+    "an unknown symbol": (page({"message": "invalid symbol: NOPE"}, 400), Setup, "SFC21"),
+    "no such address": (page({}, 404), Setup, "SFC21"),
+    "no data in the range": (page({"bars": {}, "next_page_token": None}), Setup, "SFC22"),
     "a bad request": (page({"message": "limit too large"}, 422), Stop, "SF874"),
 }
 
@@ -361,7 +361,7 @@ def test_binance_bans_are_waited_out_and_an_unknown_symbol_is_named(tmp_path):
         ("/api/v3/klines", query, page({"code": -1003}, 418, Retry_After="180")),
         ("/api/v3/klines", query, page({"code": -1121, "msg": "Invalid symbol."}, 400)),
     ]
-    with pytest.raises(Setup, match="SF921: binance does not know NOPE"):
+    with pytest.raises(Setup, match="SFC21: binance does not know NOPE"):
         get(BINANCE, tmp_path, asked, *lines, clock=clock)
     assert sum(clock.slept) >= 179.99
 
@@ -442,7 +442,7 @@ def test_a_full_answer_of_coinbase_is_asked_for_in_halves(tmp_path, monkeypatch)
     ],
 )
 def test_what_is_not_served_is_not_asked_for(tmp_path, source, asked):
-    with pytest.raises(Setup, match="SF923"):
+    with pytest.raises(Setup, match="SFC23"):
         get(source, tmp_path, asked)
 
 

@@ -438,7 +438,7 @@ class Shelf(Protocol):
         """What led to the manifest of a hash; None for one that never was."""
 
     def path(self, name: str) -> str:
-        """A file on this machine with the bytes of a path; raises Stop SF909 when it is not there any more."""
+        """A file on this machine with the bytes of a path; raises Stop SFC09 when it is not there any more."""
 
     def cache(self) -> Path | None:
         """A folder of this machine for what can be made again; None where there is no room for one."""

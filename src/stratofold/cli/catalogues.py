@@ -38,7 +38,7 @@ def chosen_catalogue(text: str) -> "Catalogue":
 
 
 def opened(place: str | None, *, make: bool = False, **choice: Any) -> "Catalogue":
-    """The catalogue at a place; raises errors.Setup SF910 when there is none and none should be made."""
+    """The catalogue at a place; raises errors.Setup SFC10 when there is none and none should be made."""
     text = place or default_catalogue()
     if not text.startswith(_S3):
         from stratofold.adapters.embedded.catalogue import catalogue
@@ -48,7 +48,7 @@ def opened(place: str | None, *, make: bool = False, **choice: Any) -> "Catalogu
 
     bucket, _, prefix = text.removeprefix(_S3).partition("/")
     if not bucket:
-        raise Setup("SF925", f"{text!r} names no bucket", place="the command line", fix="write s3://BUCKET/PREFIX")
+        raise Setup("SFC25", f"{text!r} names no bucket", place="the command line", fix="write s3://BUCKET/PREFIX")
     kept = state_folder() / "catalogues" / hashlib.sha256(text.encode()).hexdigest()[:16]
     return in_bucket(_client(), bucket, prefix, kept, make=make, **choice)
 

@@ -154,8 +154,8 @@ def _table(found: list["Holding"]) -> None:
 
 
 def refuse_unknown(name: str, known: tuple[str, ...], what: str) -> None:
-    """Raise Setup SF916 for a name that is none of those known."""
+    """Raise Setup SFC16 for a name that is none of those known."""
     if name not in known:
         raise Setup(
-            "SF916", f"there is no {what} {name!r}", place="the command line", fix=f"use one of {', '.join(known)}"
+            "SFC16", f"there is no {what} {name!r}", place="the command line", fix=f"use one of {', '.join(known)}"
         )

@@ -106,14 +106,14 @@ def export(
 
 
 def written(place: "Catalogue", kind: str, symbols: list[str] | None, bounds: tuple[Any, Any], file: Path) -> int:
-    """Write rows of a catalogue to a file by its ending; their number.  Raises Setup SF919 for an ending, Stop SF905."""
+    """Write rows of a catalogue to a file by its ending; their number.  Raises Setup SFC19 for an ending, Stop SFC05."""
     import polars as pl
 
     from stratofold.market.catalogue.append import unwritten
 
     if file.suffix not in (".csv", ".parquet", ".arrow"):
         raise Setup(
-            "SF919",
+            "SFC19",
             f"nothing is written as {file.suffix or 'a file without an ending'}",
             place=str(file),
             fix="end it in .csv, .parquet or .arrow",

@@ -52,7 +52,7 @@ def test_nanoseconds_survive(catalogue):
 def test_a_contradiction_is_refused_and_replaced_on_request(catalogue):
     catalogue.append("bars", bars(), "s", symbol="A", span="1d")
     other = bars().with_columns(close=pl.col("close") + 0.5)
-    with pytest.raises(Setup, match="SF907: 10 rows are in the catalogue with other values"):
+    with pytest.raises(Setup, match="SFC07: 10 rows are in the catalogue with other values"):
         catalogue.append("bars", other, "s", symbol="A", span="1d")
     assert rows_of(catalogue)["close"][0] == 100.0
     assert catalogue.append("bars", other, "s", symbol="A", span="1d", replace=True).replaced == 10
@@ -123,18 +123,18 @@ def test_writers_at_once_lose_nothing(folder):
     ],
 )
 def test_what_does_not_fit_is_refused(catalogue, frame, said):
-    with pytest.raises(Setup, match=f"SF908: {said}"):
+    with pytest.raises(Setup, match=f"SFC08: {said}"):
         catalogue.append("bars", frame, "s", symbol="A", span="1d")
 
 
 @pytest.mark.parametrize(
     ("kind", "symbol", "span", "code"),
     [
-        ("bar", "A", "1d", "SF900"),
-        ("bars", "", "1d", "SF901"),
-        ("bars", "A\n", "1d", "SF901"),
-        ("bars", "A", "", "SF902"),
-        ("trades", "A", "1d", "SF902"),
+        ("bar", "A", "1d", "SFC00"),
+        ("bars", "", "1d", "SFC01"),
+        ("bars", "A\n", "1d", "SFC01"),
+        ("bars", "A", "", "SFC02"),
+        ("trades", "A", "1d", "SFC02"),
     ],
 )
 def test_a_series_that_cannot_be(catalogue, kind, symbol, span, code):

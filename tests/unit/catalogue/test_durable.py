@@ -120,7 +120,7 @@ def test_a_disk_that_refuses_anywhere_leaves_it_as_it_was(tmp_path, monkeypatch,
     monkeypatch.undo()
     after = stratofold.catalogue(folder)
     if refused is not None:
-        assert (refused.code, after.hash) == ("SF905", before)
+        assert (refused.code, after.hash) == ("SFC05", before)
         assert "No space left" in refused.why
         assert count[0] >= point
     assert len(after.frame("bars", "A")) == (10 if refused is None else 5)
@@ -144,11 +144,31 @@ def test_a_reader_between_the_manifest_and_the_files_finds_them(tmp_path, monkey
     assert seen[0] == {"one": "one", "two": "two"}
 
 
+def test_what_is_put_aside_while_it_is_read_is_read_all_the_same(tmp_path, monkeypatch):
+    place = stratofold.catalogue(tmp_path / "c", make=True)
+    place.append("bars", bars(5), "s", symbol="A", span="1d")
+    reader = stratofold.catalogue(tmp_path / "c")
+    real, looked = Shelf.path, []
+
+    def look_then_write(self, name):
+        found = real(self, name)
+        if not looked:
+            looked.append(name)
+            stratofold.catalogue(tmp_path / "c").append("bars", bars(9), "s", symbol="A", span="1d")
+        return found
+
+    monkeypatch.setattr(Shelf, "path", look_then_write)
+    assert len(reader.frame("bars", "A")) == 5
+    looked.clear()
+    place.append("bars", bars(12), "s", symbol="A", span="1d")
+    assert len(place.frame("bars", "A")) == 12
+
+
 def test_a_file_that_was_deleted_by_hand_is_named(tmp_path):
     folder = tmp_path / "c"
     put(folder, ("one",))
     (folder / NAME.format("one")).unlink()
-    with pytest.raises(Stop, match="SF909"):
+    with pytest.raises(Stop, match="SFC09"):
         Shelf(folder).path(NAME.format("one"))
 
 
@@ -157,7 +177,7 @@ def test_a_manifest_that_cannot_be_read_is_said_so(tmp_path, text):
     folder = tmp_path / "c"
     put(folder, ("one",))
     (folder / "_manifest.json").write_bytes(text)
-    with pytest.raises(Stop, match="SF904"):
+    with pytest.raises(Stop, match="SFC04"):
         stratofold.catalogue(folder)
 
 

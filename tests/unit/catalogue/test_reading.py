@@ -80,7 +80,7 @@ def test_an_earlier_state_is_read_by_its_hash(sampled, folder):
         states.append(sampled.hash)
         lengths.append(len(sampled.bars("AAPL")))
     assert [len(stratofold.catalogue(folder, at=state[:12]).bars("AAPL")) for state in states] == lengths
-    with pytest.raises(Setup, match="SF913"):
+    with pytest.raises(Setup, match="SFC13"):
         stratofold.catalogue(folder, at="beef")
 
 
@@ -165,10 +165,10 @@ def test_a_range_touches_only_the_files_that_can_hold_it(catalogue):
     ("question", "said"),
     [
         (lambda c: c.bars("AAPX"), "did you mean 'AAPL'"),
-        (lambda c: c.choose(source="other").bars("AAPL"), "SF911: no bars of other"),
+        (lambda c: c.choose(source="other").bars("AAPL"), "SFC11: no bars of other"),
         (lambda c: c.choose(span="1min").bars("AAPL"), "there are sample/1d"),
         (lambda c: c.bars("AAPL", "1990-01-01", "1990-02-01"), "SF210"),
-        (lambda c: c.choose(adjust="both"), "SF912"),
+        (lambda c: c.choose(adjust="both"), "SFC12"),
         (lambda c: c.frame("trades"), "no trades"),
     ],
 )
@@ -179,7 +179,7 @@ def test_what_is_not_there_is_an_error_that_helps(sampled, question, said):
 
 def test_two_sources_must_be_told_apart(sampled):
     sampled.append("bars", bars(), "other", symbol="AAPL", span="1d")
-    with pytest.raises(Setup, match="SF911: more than one source has bars"):
+    with pytest.raises(Setup, match="SFC11: more than one source has bars"):
         sampled.bars("AAPL")
     assert len(sampled.choose(source="other").bars("AAPL")) == 10
 

@@ -79,14 +79,14 @@ def test_a_query_that_cannot_be_is_told_so(three, text):
     if not text:
         assert sql.query(three, text).rows == []
         return
-    with pytest.raises(Setup, match="SF917"):
+    with pytest.raises(Setup, match="SFC17"):
         sql.query(three, text)
 
 
 def test_an_answer_becomes_a_file(three, tmp_path):
     count = sql.export(three, "select symbol, time, close from bars;", tmp_path / "out.parquet")
     assert count == len(pl.read_parquet(tmp_path / "out.parquet")) == 3270
-    with pytest.raises(Setup, match="SF919"):
+    with pytest.raises(Setup, match="SFC19"):
         sql.export(three, "select 1", tmp_path / "out.xlsx")
 
 
@@ -112,5 +112,5 @@ def test_the_types_of_external_tables_are_those_of_the_files(catalogue):
 
 @pytest.mark.parametrize(("engine", "location"), [("hive", "s3://b/p"), ("athena", "folder/p")])
 def test_an_engine_or_a_place_that_cannot_be(engine, location):
-    with pytest.raises(Setup, match="SF920"):
+    with pytest.raises(Setup, match="SFC20"):
         ddl.statements(engine, [], location, "lake")

@@ -137,17 +137,17 @@ def test_a_time_unlike_the_others_is_not_guessed_at(here, other):
 @pytest.mark.parametrize(
     ("command", "code"),
     [
-        (["data", "ls"], "SF910"),
+        (["data", "ls"], "SFC10"),
         (["data", "import", "absent.csv"], "SF223"),
-        (["data", "import", "odd.csv"], "SF914"),
+        (["data", "import", "odd.csv"], "SFC14"),
         (["data", "import", "naive.csv"], "SF211"),
-        (["data", "import", "empty.csv", "--kind", "trades"], "SF915"),
+        (["data", "import", "empty.csv", "--kind", "trades"], "SFC15"),
         (["data", "import", "cut.parquet"], "SF221"),
-        (["data", "import", "naive.csv", "--kind", "ticks"], "SF900"),
+        (["data", "import", "naive.csv", "--kind", "ticks"], "SFC00"),
         (["data", "show", "NOPE", "--catalogue", "full"], "SF209"),
         (["data", "show", "SPY", "--start", "1990-01-01", "--end", "1990-02-01", "--catalogue", "full"], "SF210"),
-        (["data", "export", "x.xlsx", "--catalogue", "full"], "SF919"),
-        (["backtest", "s.py", "--data", "full#nobody"], "SF911"),
+        (["data", "export", "x.xlsx", "--catalogue", "full"], "SFC19"),
+        (["backtest", "s.py", "--data", "full#nobody"], "SFC11"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_code(csv, command, code, capsys, here):

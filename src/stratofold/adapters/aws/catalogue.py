@@ -46,7 +46,7 @@ def catalogue(aws: Client, bucket: str, prefix: str, folder: Path, *, make: bool
     shelf = Shelf(aws, bucket, prefix, folder)
     if not make and shelf.read() is None:
         raise Setup(
-            "SF910", f"there is no catalogue at {shelf.place}", place=shelf.place,
+            "SFC10", f"there is no catalogue at {shelf.place}", place=shelf.place,
             fix="put data there: stratofold data import FILE --catalogue s3://BUCKET/PREFIX",
         )  # fmt: skip
     return Catalogue(shelf, **choice)
@@ -122,7 +122,7 @@ class Shelf:
         found = self._got(name) or self._got(f"_old/{name}")
         if found is None or not kept.name.startswith(hashlib.sha256(found[0]).hexdigest()[:16]):
             raise Stop(
-                "SF909", "a file of the catalogue is not there any more", place=f"{self.place}/{name}",
+                "SFC09", "a file of the catalogue is not there any more", place=f"{self.place}/{name}",
                 why="the manifest names it, and there is none with those bytes",
                 fix="bring it back from a copy, or import the data again",
             )  # fmt: skip
@@ -204,6 +204,6 @@ class Shelf:
 
 def _unwritable(folder: Path, error: OSError) -> Stop:
     return Stop(
-        "SF905", "the catalogue's folder on this machine cannot be written", place=str(folder),
+        "SFC05", "the catalogue's folder on this machine cannot be written", place=str(folder),
         why=f"{error.strerror or error}; the catalogue is as it was", fix="make room, or name another folder",
     )  # fmt: skip

@@ -41,7 +41,7 @@ def catalogue(folder: str | Path, *, make: bool = False, **choice: Any) -> Catal
 
     `choice` narrows it: `source` and `span` ("alpaca", "1d") where there are several, `adjust` ("raw", "splits", "all"),
     `as_of` a date, `at` the hash of an earlier state, `instruments` by symbol.  It serves as the data of a backtest.
-    Raises Setup SF910 when there is none, SF912 and SF913 for a choice that cannot be, Stop SF904 when it is damaged.
+    Raises Setup SFC10 when there is none, SFC12 and SFC13 for a choice that cannot be, Stop SFC04 when it is damaged.
     """
     from stratofold.market.catalogue.catalogue import Catalogue
 
@@ -52,12 +52,12 @@ class Shelf:
     """See `ports.Shelf`."""
 
     def __init__(self, folder: str | Path, *, make: bool = False) -> None:
-        """A catalogue's folder, made at the first change; raises Setup SF910 when there is none and none should be made."""
+        """A catalogue's folder, made at the first change; raises Setup SFC10 when there is none and none should be made."""
         self.folder = Path(folder)
         self._unfinished: set[str] = set()
         if not make and not (self.folder / MANIFEST).is_file():
             raise Setup(
-                "SF910", f"there is no catalogue in {self.folder}", place=str(self.folder.resolve()),
+                "SFC10", f"there is no catalogue in {self.folder}", place=str(self.folder.resolve()),
                 fix="put data there: stratofold data import FILE, or name another folder with --catalogue",
             )  # fmt: skip
         if self._drafts():
@@ -98,7 +98,7 @@ class Shelf:
             os.close(handle)
 
     def swap(self, expected: bytes | None, text: bytes, name: str, change: bytes, draft: Path | None) -> bool:
-        """See `ports.Shelf`; raises Stop SF905 when it cannot be written, and then nothing has changed."""
+        """See `ports.Shelf`; raises Stop SFC05 when it cannot be written, and then nothing has changed."""
         try:
             self._made()
             with self._locked():
@@ -130,7 +130,7 @@ class Shelf:
                 if (root / name).is_file():
                     return str(root / name)
         raise Stop(
-            "SF909", "a file of the catalogue is not there any more", place=str(self.folder / name),
+            "SFC09", "a file of the catalogue is not there any more", place=str(self.folder / name),
             why="the manifest names it, so it was deleted or moved by hand",
             fix="bring it back from a copy, or import the data again",
         )  # fmt: skip
@@ -241,6 +241,6 @@ def _sync(path: Path) -> None:
 
 def _unwritable(folder: Path, error: OSError) -> Stop:
     return Stop(
-        "SF905", "the catalogue cannot be written", place=str(folder), why=f"{error.strerror or error}; it is as it was",
+        "SFC05", "the catalogue cannot be written", place=str(folder), why=f"{error.strerror or error}; it is as it was",
         fix="make room, or give a folder that you may write to, and run it again",
     )  # fmt: skip

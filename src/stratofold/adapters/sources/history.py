@@ -78,8 +78,8 @@ class History:
     ) -> tuple[Receipt | None, int]:
         """Put everything that answers a question into a catalogue; the last receipt, and how many rows were new.
 
-        Raises Setup SF921 (no such symbol), SF922 (no rows), SF923 (not served), Stop SF870 (keys refused), SF874 (refused), Retry
-        SF924 when the vendor does not answer after many tries; what was had until then is kept, and the next run goes on.
+        Raises Setup SFC21 (no such symbol), SFC22 (no rows), SFC23 (not served), Stop SF870 (keys refused), SF874 (refused), Retry
+        SFC24 when the vendor does not answer after many tries; what was had until then is kept, and the next run goes on.
         """
         self._check(question)
         mark = _Mark(catalogue.shelf.cache(), f"{self.source.name} {question}")
@@ -98,22 +98,22 @@ class History:
             tell(Progress((reached - question.start) / max(question.end - question.start, 1), rows, reached))
         if not rows and rest.start == question.start:
             raise Setup(
-                "SF922", f"{self.source.name} has no {question.kind} of {question.symbol} in that range", place=self._calls.url,
+                "SFC22", f"{self.source.name} has no {question.kind} of {question.symbol} in that range", place=self._calls.url,
                 why="the answer was empty; the catalogue is as it was", fix="check the symbol's spelling at the vendor, and the range",
             )  # fmt: skip
         mark.done()
         return receipt, added
 
     def _check(self, question: Question) -> None:
-        """Raise Setup SF923 for what the vendor does not serve."""
+        """Raise Setup SFC23 for what the vendor does not serve."""
         source = self.source
         if question.kind not in source.kinds:
-            raise Setup("SF923", f"{source.name} has no {question.kind} here", fix=f"ask for {', '.join(source.kinds)}")
+            raise Setup("SFC23", f"{source.name} has no {question.kind} here", fix=f"ask for {', '.join(source.kinds)}")
         if question.kind == BARS and question.span_ns not in source.spans:
             spans = ", ".join(span_text(one) for one in source.spans)
-            raise Setup("SF923", f"{source.name} has no bars of that span", fix=f"ask for {spans}")
+            raise Setup("SFC23", f"{source.name} has no bars of that span", fix=f"ask for {spans}")
         if question.start >= question.end:
-            raise Setup("SF923", "the range is empty", fix="let it end after it starts")
+            raise Setup("SFC23", "the range is empty", fix="let it end after it starts")
 
     async def _batches(self, question: Question) -> AsyncIterator[tuple[pl.DataFrame, int]]:
         """Rows of some pages at a time, each with the time up to which nothing is missing."""
@@ -161,13 +161,13 @@ class History:
                 why = error
             await self._clock.sleep(backoff.next_seconds())
         raise Retry(
-            "SF924", f"{self.source.name} did not answer {TRIES} times", place=self._calls.url, why=f"{type(why).__name__}: {why}"[:300],
+            "SFC24", f"{self.source.name} did not answer {TRIES} times", place=self._calls.url, why=f"{type(why).__name__}: {why}"[:300],
             fix="run the same command again: it goes on where it stopped",
         )  # fmt: skip
 
     def _unknown(self, question: Question, said: str) -> Setup:
         return Setup(
-            "SF921", f"{self.source.name} does not know {question.symbol}", place=self._calls.url, why=said,
+            "SFC21", f"{self.source.name} does not know {question.symbol}", place=self._calls.url, why=said,
             fix="write the symbol as the vendor does: SPY, BTCUSDT (Binance), BTC-USD (Coinbase)",
         )  # fmt: skip
 

@@ -25,10 +25,10 @@ RAW, SPLITS, ALL = "raw", "splits", "all"
 
 
 def check(mode: str) -> str:
-    """The way of adjusting by its name; raises Setup SF912 for one that is not known."""
+    """The way of adjusting by its name; raises Setup SFC12 for one that is not known."""
     if mode not in (RAW, SPLITS, ALL):
         raise Setup(
-            "SF912", f"prices cannot be adjusted by {mode!r}", fix='use "raw", "splits" or "all" (splits and dividends)'
+            "SFC12", f"prices cannot be adjusted by {mode!r}", fix='use "raw", "splits" or "all" (splits and dividends)'
         )
     return mode
 

@@ -61,8 +61,8 @@ class _Planned(NamedTuple):
 def append(shelf: Shelf, batch: Iterable[Rows], *, replace: bool = False) -> Receipt:
     """Put rows in their order into a catalogue; with `replace` a row of the same time is exchanged, else it is refused.
 
-    Raises Setup SF907 for rows that contradict each other or what is there, Stop SF905 when the disk does not take them,
-    Retry SF906 when other writers were quicker each time.
+    Raises Setup SFC07 for rows that contradict each other or what is there, Stop SFC05 when the disk does not take them,
+    Retry SFC06 when other writers were quicker each time.
     """
     wanted = list(batch)
     for _ in range(TRIES):
@@ -70,11 +70,13 @@ def append(shelf: Shelf, batch: Iterable[Rows], *, replace: bool = False) -> Rec
             receipt = Receipt()
             try:
                 done = _attempt(shelf, Path(draft), wanted, receipt, replace=replace)
+            except FileNotFoundError:
+                continue  # another writer has put aside what we were about to read
             except (OSError, pl.exceptions.PolarsError) as error:
                 raise unwritten(shelf.place, error) from error
             if done:
                 return receipt
-    raise Retry("SF906", "other writers of the catalogue were quicker each time", place=shelf.place, fix="run it again")
+    raise Retry("SFC06", "other writers of the catalogue were quicker each time", place=shelf.place, fix="run it again")
 
 
 def current(shelf: Shelf) -> tuple[bytes | None, Manifest]:
@@ -242,7 +244,7 @@ def _contradiction(series: Series, rows: pl.DataFrame, what: str) -> Setup:
     )
     moment = moment_text(int(nanoseconds(rows)[0]))
     return Setup(
-        "SF907", f"{len(rows):,} rows {what}", place=f"{series}, {moment}", why=f"the first is {shown}; nothing was written",
+        "SFC07", f"{len(rows):,} rows {what}", place=f"{series}, {moment}", why=f"the first is {shown}; nothing was written",
         fix="clean the data first, or, if the new rows are right, give --replace",
     )  # fmt: skip
 
@@ -266,6 +268,6 @@ def unwritten(place: str, error: Exception) -> Stop:
     """The error for a disk that does not take what it is given."""
     why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
     return Stop(
-        "SF905", "the catalogue cannot be written", place=place, why=f"{why}; it is as it was",
+        "SFC05", "the catalogue cannot be written", place=place, why=f"{why}; it is as it was",
         fix="make room, or give a folder that you may write to, and run it again",
     )  # fmt: skip

@@ -9,11 +9,12 @@ question has one answer; `at` opens an earlier state by its hash.  Bars come out
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace as dataclass_replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from stratofold.errors import Setup
+from stratofold.errors import Retry, Setup
 from stratofold.market.catalogue import adjust as adjusting
 from stratofold.market.catalogue.choice import chosen_series, missing
 from stratofold.market.catalogue.kinds import ACTIONS, BARS, DEPTH, NAMES, QUOTES, TRADES, kind_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 
 TICKS = (QUOTES, TRADES, DEPTH)
+_LOOKS = 5  # a file is put aside once
 
 
 class Holding(NamedTuple):
@@ -66,7 +68,7 @@ class Catalogue:
         at: str | None = None,
         instruments: Mapping[str, Instrument] | None = None,
     ) -> None:
-        """Open it as it stands, or as it stood `at` a hash; raises Setup SF913 for a hash it never had, Stop SF904."""
+        """Open it as it stands, or as it stood `at` a hash; raises Setup SFC13 for a hash it never had, Stop SFC04."""
         self.shelf = shelf
         self.source, self.span, self.as_of = source, span, as_of
         self.adjust = adjusting.check(adjust)
@@ -94,7 +96,7 @@ class Catalogue:
         found = earlier(self.manifest, at, self.shelf.change) if at else None
         if found is None:
             raise Setup(
-                "SF913", f"the catalogue never had the hash {at!r}", place=self.shelf.place,
+                "SFC13", f"the catalogue never had the hash {at!r}", place=self.shelf.place,
                 fix="give the hash that a result names, or its first letters",
             )  # fmt: skip
         self.manifest, self.hash = found, found.hash
@@ -148,7 +150,7 @@ class Catalogue:
     def bars(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> MarketData:
         """See `ports.Catalogue`; raw prices come with their actions as events, adjusted ones without.
 
-        Raises Setup SF911 where more than one source or span would answer, SF209 for a symbol that is not there.
+        Raises Setup SFC11 where more than one source or span would answer, SF209 for a symbol that is not there.
         """
         from stratofold.market.catalogue.columns import kept
 
@@ -249,7 +251,7 @@ class Catalogue:
     ) -> pl.DataFrame:
         """The rows of a kind over a range as they are kept, raw, with their symbol; sorted by time.
 
-        Raises Setup SF911 where more than one source or span would answer, SF209 for a symbol that is not there.
+        Raises Setup SFC11 where more than one source or span would answer, SF209 for a symbol that is not there.
         """
         import polars as pl
 
@@ -311,8 +313,13 @@ class Catalogue:
         paths = self._files(series, low, high)
         if not paths:
             return pl.DataFrame(schema=polars_schema(series.kind))
-        frames = [pl.scan_parquet(self.shelf.path(path), glob=False, hive_partitioning=False) for path in paths]
-        return pl.concat(frames).filter(*between(low, high)).collect()
+        for _ in range(_LOOKS):
+            with suppress(FileNotFoundError):  # put aside by a writer between asking where it is and reading it
+                frames = [pl.scan_parquet(self.shelf.path(path), glob=False, hive_partitioning=False) for path in paths]
+                return pl.concat(frames).filter(*between(low, high)).collect()
+        raise Retry(
+            "SFC06", "other writers of the catalogue were quicker each time", place=self.shelf.place, fix="run it again"
+        )
 
     # Writing.
 
@@ -330,7 +337,7 @@ class Catalogue:
         """Put rows of one kind into the catalogue, all or none; without `symbol` a column says it.
 
         `frame` has the columns of the kind and `time`, as aware datetimes or nanoseconds UTC.  Rows that are there already
-        are left out.  Raises Setup SF907 for contradictions (unless `replace`), SF908 for what does not fit, Stop SF905.
+        are left out.  Raises Setup SFC07 for contradictions (unless `replace`), SFC08 for what does not fit, Stop SFC05.
         """
         parts = {symbol: frame} if symbol is not None else _by_symbol(frame)
         return self._append(_normal(kind, source, parts, span, calendar), replace=replace)
@@ -376,5 +383,5 @@ def _normal(kind: str, source: str, parts: Mapping[str, pl.DataFrame], span: str
 def _by_symbol(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Rows of each symbol in their order."""
     if "symbol" not in frame.columns:
-        raise Setup("SF908", "no row says its symbol", place="the frame", fix='give symbol="SPY", or a column symbol')
+        raise Setup("SFC08", "no row says its symbol", place="the frame", fix='give symbol="SPY", or a column symbol')
     return {str(key[0]): part for key, part in frame.partition_by("symbol", as_dict=True, include_key=False).items()}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def chosen_series(
     series: Iterable[Series], kind: str, source: str | None, span: str | None, place: str
 ) -> tuple[str, str, dict[str, Series]]:
-    """Source, span and series by symbol of a kind; raises Setup SF911 where none or more than one would answer."""
+    """Source, span and series by symbol of a kind; raises Setup SFC11 where none or more than one would answer."""
     kind_of(kind)
     of_kind = [one for one in series if one.kind == kind]
     found = [one for one in of_kind if source in (None, one.source) and span in (None, one.span)]
@@ -40,7 +40,7 @@ def chosen_series(
         if all_choices
         else "import some first: stratofold data import"
     )
-    raise Setup("SF911", what, place=place, why=f"there are {listed}", fix=fix)
+    raise Setup("SFC11", what, place=place, why=f"there are {listed}", fix=fix)
 
 
 def missing(symbol: str, there: Mapping[str, Series], place: str) -> Setup:

@@ -25,12 +25,12 @@ _PARTITIONS_A_STATEMENT = 100
 
 
 def statements(engine: str, paths: Iterable[str], location: str, schema: str) -> list[str]:
-    """The statements that make tables of the files of a catalogue; raises Setup SF920 for an engine or a location that cannot be."""
+    """The statements that make tables of the files of a catalogue; raises Setup SFC20 for an engine or a location that cannot be."""
     if engine not in (ATHENA, REDSHIFT):
-        raise Setup("SF920", f"there is no dialect {engine!r}", fix="use athena or redshift")
+        raise Setup("SFC20", f"there is no dialect {engine!r}", fix="use athena or redshift")
     if not location.startswith("s3://"):
         raise Setup(
-            "SF920", f"{location!r} is no place in S3", fix="write s3://bucket/prefix, where the catalogue's files are"
+            "SFC20", f"{location!r} is no place in S3", fix="write s3://bucket/prefix, where the catalogue's files are"
         )
     listed = sorted(paths)
     kinds = sorted({parse(path)[0].kind for path in listed})

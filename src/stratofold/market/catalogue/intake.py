@@ -119,7 +119,7 @@ def _kind_of(source: str, frame: pl.LazyFrame, stated: Stated) -> str:
 
 
 def kind_by_columns(source: str, names: list[str]) -> str:
-    """The kind of a table by its columns; raises Setup SF914 where none or nothing fits."""
+    """The kind of a table by its columns; raises Setup SFC14 where none or nothing fits."""
     has = found_columns(names)
     plain_names = {plain(name) for name in names}
     if {"close", "c", "adjclose"} & plain_names and {"open", "o"} & plain_names:
@@ -131,7 +131,7 @@ def kind_by_columns(source: str, names: list[str]) -> str:
         if needed <= set(has):
             return kind
     raise Setup(
-        "SF914", "it is not clear what these rows are", place=source, why=f"the columns are {', '.join(names)}",
+        "SFC14", "it is not clear what these rows are", place=source, why=f"the columns are {', '.join(names)}",
         fix=f"say it: --kind {', '.join(KINDS)}, or rename the columns",
     )  # fmt: skip
 
@@ -181,14 +181,14 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
     has = found_columns(schema.names())
     if "time" not in has:
         raise Setup(
-            "SF908",
+            "SFC08",
             "there is no column time",
             place=source,
             why=f"the columns are {', '.join(schema.names())}",
             fix="rename the column of times",
         )
     if not len(frame.head(1).collect()):
-        raise Setup("SF915", "there are no rows", place=source, fix="check the file")
+        raise Setup("SFC15", "there are no rows", place=source, fix="check the file")
     wanted = polars_schema(kind)
     columns = [time_expression(frame, time_column(frame, schema.names()), source, stated.timezone)]
     words = [word for word in list(wanted)[2:] if word in has]
@@ -204,7 +204,7 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
         whole = frame.select(columns).collect()
     except pl.exceptions.PolarsError as error:
         raise Setup(
-            "SF908", f"the rows cannot be read as {kind}", place=source, why=str(error).partition("\n")[0],
+            "SFC08", f"the rows cannot be read as {kind}", place=source, why=str(error).partition("\n")[0],
             fix="correct the file, or say what it holds: --kind",
         ) from None  # fmt: skip
     parts: dict[str, Any] = {stated.symbol or stem: whole}

@@ -73,13 +73,13 @@ def columns_of(kind: str) -> tuple[tuple[str, str], ...]:
 
 
 def kind_of(kind: str) -> Kind:
-    """A kind by its name; raises Setup SF900 for one that is not known."""
+    """A kind by its name; raises Setup SFC00 for one that is not known."""
     if kind not in KINDS:
         from difflib import get_close_matches
 
         near = get_close_matches(kind, KINDS, n=1)
         fix = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(KINDS)}"
-        raise Setup("SF900", f"a catalogue has no {kind!r}", fix=fix)
+        raise Setup("SFC00", f"a catalogue has no {kind!r}", fix=fix)
     return KINDS[kind]
 
 

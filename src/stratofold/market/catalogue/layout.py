@@ -51,13 +51,13 @@ def series_of(kind: str, source: str, symbol: str, span: str = "") -> Series:
     for what, name in (("source", source), ("symbol", symbol)):
         if not name or len(name.encode()) > _NAME_BYTES_MAX or not name.isprintable():
             raise Setup(
-                "SF901",
+                "SFC01",
                 f"the {what} {name[:40]!r} cannot name a folder",
                 fix=f"use printable text of 1 to {_NAME_BYTES_MAX} bytes",
             )
     if (kind == BARS) != bool(span):
         raise Setup(
-            "SF902", f"{kind} with span {span!r}", fix='bars have a span, such as "1min" or "1d"; nothing else has one'
+            "SFC02", f"{kind} with span {span!r}", fix='bars have a span, such as "1min" or "1d"; nothing else has one'
         )
     return Series(kind, source, span, symbol)
 
@@ -84,7 +84,7 @@ def decoded(name: str) -> str:
 
 
 def span_text(span_ns: int) -> str:
-    """A span as it is written: "1min", "1d"; raises Setup SF903 for one that is no whole number of seconds."""
+    """A span as it is written: "1min", "1d"; raises Setup SFC03 for one that is no whole number of seconds."""
     for word, length in SPANS_NS.items():
         if length == span_ns:
             return word
@@ -96,15 +96,15 @@ def span_text(span_ns: int) -> str:
     ):
         if span_ns > 0 and span_ns % length == 0:
             return f"{span_ns // length}{unit}"
-    raise Setup("SF903", f"bars of {span_ns:,} ns have no name", fix="a span is a whole number of seconds")
+    raise Setup("SFC03", f"bars of {span_ns:,} ns have no name", fix="a span is a whole number of seconds")
 
 
 def span_ns(text: str) -> int:
-    """The inverse of `span_text`; raises Setup SF903 for text that names no span."""
+    """The inverse of `span_text`; raises Setup SFC03 for text that names no span."""
     if text in SPANS_NS:
         return SPANS_NS[text]
     digits = "".join(letter for letter in text if letter.isdigit())
     one = SPANS_NS.get(f"1{text.removeprefix(digits)}")
     if not digits or one is None:
-        raise Setup("SF903", f"the span {text!r} cannot be read", fix='write "1min", "15min", "1h" or "1d"')
+        raise Setup("SFC03", f"the span {text!r} cannot be read", fix='write "1min", "15min", "1h" or "1d"')
     return int(digits) * one

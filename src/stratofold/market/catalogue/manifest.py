@@ -111,17 +111,17 @@ def encode(manifest: Manifest | Change) -> bytes:
 
 
 def decode(text: bytes, place: str) -> Manifest:
-    """A manifest from its text; raises Stop SF904 for what is none, or is of a later version."""
+    """A manifest from its text; raises Stop SFC04 for what is none, or is of a later version."""
     try:
         found = msgspec.json.decode(text, type=Manifest)
     except msgspec.MsgspecError as error:
         raise Stop(
-            "SF904", "the catalogue's manifest cannot be read", place=place, why=str(error),
+            "SFC04", "the catalogue's manifest cannot be read", place=place, why=str(error),
             fix="bring _manifest.json back from a copy; the files it named are untouched",
         ) from None  # fmt: skip
     if found.format != FORMAT:
         raise Stop(
-            "SF904", f"the catalogue is of format {found.format}", place=place,
+            "SFC04", f"the catalogue is of format {found.format}", place=place,
             why=f"this version of stratofold knows format {FORMAT}", fix="use the version that wrote it, or a later one",
         )  # fmt: skip
     return found

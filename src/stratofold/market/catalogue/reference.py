@@ -44,7 +44,7 @@ def _factors(frame: pl.DataFrame, source: str, stated: Stated) -> list[Rows]:
     _need(frame, ("date", "pricefactor", "splitfactor", "referenceclose"), source)
     name = "symbol" if "symbol" in frame.columns else None
     if name is None and stated.symbol is None:
-        raise Setup("SF908", "no row says its symbol", place=source, fix="say it: --symbol SPY")
+        raise Setup("SFC08", "no row says its symbol", place=source, fix="say it: --symbol SPY")
     sessions = calendar("XNYS" if stated.calendar == "auto" else stated.calendar)
     rows: list[Rows] = []
     columns = [
@@ -111,7 +111,7 @@ def _need(frame: pl.DataFrame, names: tuple[str, ...], source: str) -> None:
     missing = [name for name in names if name not in frame.columns]
     if missing:
         raise Setup(
-            "SF908",
+            "SFC08",
             f"there is no column {', '.join(missing)}",
             place=source,
             fix=f"the columns should be {', '.join(names)}",

@@ -23,7 +23,7 @@ _TIME_NS_MAX = 2**63 - 1
 
 
 def normal(kind: str, frame: pl.DataFrame, place: str = "the frame") -> pl.DataFrame:
-    """The rows in their one form; columns that are absent are null; raises Setup SF908 for what does not fit."""
+    """The rows in their one form; columns that are absent are null; raises Setup SFC08 for what does not fit."""
     schema = polars_schema(kind)
     given = set(frame.columns)
     needed = {TIME, *_needed(kind)}
@@ -122,4 +122,4 @@ def between(low: int | None, high: int | None) -> list[Any]:
 
 
 def _unfit(what: str, place: str, fix: str) -> Setup:
-    return Setup("SF908", what, place=place, fix=fix)
+    return Setup("SFC08", what, place=place, fix=fix)

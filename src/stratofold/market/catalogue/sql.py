@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 def query(catalogue: Catalogue, text: str) -> Answer:
-    """What a query answers; raises Setup SF917 for one that DuckDB refuses, SF918 where DuckDB is not installed."""
+    """What a query answers; raises Setup SFC17 for one that DuckDB refuses, SFC18 where DuckDB is not installed."""
     with connected(catalogue) as connection:
         relation = _asked(connection, text)
         if relation is None:
@@ -47,7 +47,7 @@ def export(catalogue: Catalogue, text: str, file: Path) -> int:
     kinds = {".csv": "CSV, HEADER", ".parquet": "PARQUET, COMPRESSION ZSTD"}
     if file.suffix not in kinds:
         raise Setup(
-            "SF919",
+            "SFC19",
             f"nothing is written as {file.suffix or 'a file without an ending'}",
             place=str(file),
             fix="end it in .csv or .parquet",
@@ -68,7 +68,7 @@ def connected(catalogue: Catalogue) -> duckdb.DuckDBPyConnection:
         import duckdb
     except ImportError:
         raise Setup(
-            "SF918",
+            "SFC18",
             "DuckDB is not installed",
             why="it is 70 MB, which only `data sql` needs",
             fix="pip install 'stratofold[sql]'",
@@ -120,7 +120,7 @@ def _asked(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyR
 
 def _refused(why: str) -> Setup:
     return Setup(
-        "SF917", "the query was refused", place="the query", why=why.strip().replace("\n", "\n       "),
+        "SFC17", "the query was refused", place="the query", why=why.strip().replace("\n", "\n       "),
         fix="the tables are the catalogue's kinds: SELECT symbol, time, close FROM bars WHERE symbol = 'SPY' AND time >= '2020-01-01'",
     )  # fmt: skip
 
