@@ -7,6 +7,7 @@ import gzip
 import json
 import threading
 from contextlib import contextmanager
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from stratofold.cli.data_record import venue_of
 from stratofold.errors import Setup, Stop
 from tests.conversations.streams import ABORT, STAY, Server, streaming
 from tests.conversations.test_supervisor import DONE, depth, snapshot, trade
+from tests.unit.feeds.itch_encoder import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,3 +190,23 @@ def test_a_venue_that_says_nothing_is_told(tmp_path: Path) -> None:
     with beside([{"id": 1, "error": {"code": -1121, "msg": "Invalid symbol."}}, STAY]) as server:
         refused = command("record", "binance-spot", "NONE", *quick[2:], "--url", f"ws://127.0.0.1:{server.port}/stream")
     assert "SF982" in refused.output
+
+
+def test_a_session_of_nasdaq_is_read_with_its_day(tmp_path: Path) -> None:
+    """Its times count from New York's midnight, which the file does not say."""
+    session = Session(Random(3))
+    session.begin()
+    for _ in range(40):
+        session.step()
+    file = tmp_path / "day.itch"
+    file.write_bytes(session.data)
+    words = "replay", file, "--venue", "itch", "--symbols", "QQQ"
+    lines = [json.loads(line) for line in command(*words, "--day", "2024-07-02").stdout.splitlines()]
+    assert {line["symbol"] for line in lines} == {"QQQ"}
+    assert min(line["time"] for line in lines) // 10**12 == 1_719_927_000 // 1000  # 09:30 in New York, in summer
+    added = json.loads(
+        command(*words, "--day", "2024-07-02", "--rows", "--catalogue", tmp_path / "m", "--json").stdout
+    )["added"]
+    assert added["depth"] == sum(line["word"] == "depth" for line in lines)
+    assert "SF989" in command(*words, "--json").output
+    assert "SF989" in command(*words, "--day", "yesterday", "--json").output

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +20,13 @@ from stratofold.cli.output import Debug, Json, show_json, verb, working
 from stratofold.errors import Retry, Setup
 
 if TYPE_CHECKING:
-    from stratofold.adapters.feeds.recording import Recorder
-    from stratofold.adapters.feeds.session import Venue
+    from stratofold.adapters.feeds.recording import Heard, Recorder
+    from stratofold.adapters.feeds.session import Session, Venue
     from stratofold.adapters.feeds.spoken import Named
     from stratofold.market.catalogue.catalogue import Catalogue
 
 VENUES = ("binance-spot", "binance-usdm", "binance-coinm", "coinbase", "massive")
+ITCH = "itch"
 SAY_SECONDS = 1.0
 VenueName = Annotated[str, typer.Argument(help=f"{', '.join(VENUES[:-1])} or {VENUES[-1]}.")]
 Channels = Annotated[
@@ -75,7 +76,8 @@ def record(
     notes: list[str] = []
     if keep_rows:
         with working("putting rows into the catalogue"):
-            added = _put(paths, opened(catalogue, make=True), venue, notes)
+            frames = (frame for path in paths for frame in _frames(path, [], notes))
+            added = _put(frames, opened(catalogue, make=True), [venue])
     if json:
         show_json({"files": [str(path) for path in paths], "frames": recorder.frames, "added": added, "notes": notes})
         return
@@ -94,6 +96,9 @@ def replay(
     symbols: Annotated[
         str | None, typer.Option(help="Which symbols were asked for, where the recording is not ours.")
     ] = None,
+    day: Annotated[
+        str | None, typer.Option(help="The day of a file of NASDAQ's ITCH 5.0: --venue itch --day 2024-01-02.")
+    ] = None,
     rows: Annotated[
         bool, typer.Option("--rows", help="Put the rows into the catalogue instead of showing words.")
     ] = False,
@@ -102,22 +107,25 @@ def replay(
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Play a recording back through the parsers that hear the venue: its words, a JSON line each, or rows of the catalogue."""
-    from stratofold.adapters.feeds.recording import heard_in
-
     if venue is not None:
-        refuse_unknown(venue, VENUES, "venue")
+        refuse_unknown(venue, (*VENUES, ITCH), "venue")
     notes: list[str] = []
-    session = venue_of(venue).session(split(symbols)) if venue is not None and symbols else None
+    names = [venue] if venue is not None else []
+    if venue == ITCH:
+        frames = _itch(file, day, split(symbols))
+    else:
+        session = venue_of(venue).session(split(symbols)) if venue is not None and symbols else None
+        frames = _frames(file, names, notes, session)
     if rows:
         with working(f"reading {file}"):
-            added = _put([file], opened(catalogue, make=True), venue or "", notes, session)
+            added = _put(frames, opened(catalogue, make=True), names)
         if json:
             show_json({"added": added, "notes": notes})
         else:
             _say_rows(added, notes)
         return
     with suppress(BrokenPipeError):
-        asyncio.run(_show(heard_in(file, venue_of, session, notes), speed))
+        asyncio.run(_show(frames, speed))
     for note in notes:
         typer.echo(f"note: {note}", err=True)
 
@@ -183,28 +191,44 @@ def _quietest(ages: dict[str, float]) -> str:
     return f"{symbol}, {ages[symbol]:.0f} s"
 
 
-def _put(
-    paths: Sequence[Path], place: "Catalogue", source: str, notes: list[str], session: Any = None
-) -> dict[str, int]:
-    """The rows of recordings into a catalogue; how many of each kind were new."""
-    from stratofold.adapters.feeds.recording import heard_in
+def _put(frames: "Iterable[Heard]", place: "Catalogue", names: list[str]) -> dict[str, int]:
+    """The rows of recordings into a catalogue, under the first name of their venue; how many of each kind were new."""
     from stratofold.adapters.feeds.rows import Rows
 
-    names: list[str] = [source] if source else []
+    rows: Rows | None = None
+    for frame in frames:
+        rows = rows or Rows(place, names[0])
+        rows.take(frame.received, frame.words)
+    return rows.close() if rows is not None else {}
+
+
+def _frames(path: Path, names: list[str], notes: list[str], session: "Session | None" = None) -> "Iterator[Heard]":
+    """The frames of a recording; `names` grows by the venues that it says it is of."""
+    from stratofold.adapters.feeds.recording import heard_in
 
     def venue(name: str) -> "Venue":
         names.append(name)
         return venue_of(name)
 
-    rows: Rows | None = None
-    for path in paths:
-        for frame in heard_in(path, venue, session, notes):
-            rows = rows or Rows(place, names[0])
-            rows.take(frame.received, frame.words)
-    return rows.close() if rows is not None else {}
+    return heard_in(path, venue, session, notes)
 
 
-async def _show(frames: Any, speed: float) -> None:
+def _itch(path: Path, day: str | None, symbols: list[str]) -> "Iterator[Heard]":
+    """The words of a NASDAQ file, whose times count from New York's midnight; raises Setup SF989 without its day."""
+    from stratofold.adapters.feeds.itch import words_in
+    from stratofold.adapters.feeds.recording import Heard
+    from stratofold.market.zones import midnight
+
+    try:
+        date = datetime.fromisoformat(day or "").date()
+    except ValueError:
+        what = f"{day!r} is no day" if day else "a file of ITCH does not say its day"
+        raise Setup("SF989", what, place="the command line", fix="say it: --day 2024-01-02") from None
+    for named in words_in(path, midnight(date, "America/New_York"), symbols or None):
+        yield Heard(named[1].time, [named])
+
+
+async def _show(frames: "Iterator[Heard]", speed: float) -> None:
     """The words as lines of JSON."""
     from stratofold.adapters.clock import Clock
     from stratofold.adapters.feeds.recording import replayed
