@@ -185,7 +185,7 @@ def test_a_venue_that_says_nothing_is_told(tmp_path: Path) -> None:
     quick = "--minutes", 0.001, "--folder", tmp_path, "--json"
     wrong = command("record", "binance-spot", "AUSDT", *quick, "--url", "ws://127.0.0.1:1/stream")
     assert "SF988" in wrong.output
-    assert "SF916" in command("record", "nowhere", "AUSDT", *quick).output
+    assert "SFC16" in command("record", "nowhere", "AUSDT", *quick).output
     assert "SF987" in command("record", "coinbase", "", *quick).output
     with beside([{"id": 1, "error": {"code": -1121, "msg": "Invalid symbol."}}, STAY]) as server:
         refused = command("record", "binance-spot", "NONE", *quick[2:], "--url", f"ws://127.0.0.1:{server.port}/stream")

@@ -131,7 +131,7 @@ def replay(
 
 
 def venue_of(name: str, channels: str | None = None, url: str | None = None, rest_url: str | None = None) -> "Venue":
-    """A venue by its name; raises Setup SF821 for a key that is not kept, SF916 for a venue that is none."""
+    """A venue by its name; raises Setup SF821 for a key that is not kept, SFC16 for a venue that is none."""
     refuse_unknown(name, VENUES, "venue")
     given: dict[str, Any] = {"stream_url": url, "rest_url": rest_url, "channels": split(channels) or None}
     options = {word: value for word, value in given.items() if value is not None}
