@@ -1,3 +1,8 @@
+addEventListener("error", (event) => {
+  const trouble = document.getElementById("trouble");
+  trouble.hidden = false;
+  trouble.textContent = `The chart could not be drawn: ${event.message}`;
+});
 const all = JSON.parse(document.getElementById("data").textContent);
 const picker = document.getElementById("symbol");
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
@@ -18,3 +23,4 @@ function show() {
 all.forEach((one, k) => picker.append(new Option(one.name, k)));
 picker.addEventListener("change", show);
 show();
+document.documentElement.dataset.ready = "yes"; // what a test waits for
