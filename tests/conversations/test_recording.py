@@ -210,3 +210,14 @@ def test_a_session_of_nasdaq_is_read_with_its_day(tmp_path: Path) -> None:
     assert added["depth"] == sum(line["word"] == "depth" for line in lines)
     assert "SF989" in command(*words, "--json").output
     assert "SF989" in command(*words, "--day", "yesterday", "--json").output
+
+
+def test_a_recording_is_heard_without_a_key(tmp_path: Path) -> None:
+    """But nobody records without one."""
+    path = tmp_path / "massive.jsonl"
+    path.write_text('1 {"opened":"massive","symbols":["SPY"]}\n2 [{"ev":"T","sym":"SPY","p":2.5,"s":3,"t":1}]\n')
+    (line,) = (json.loads(text) for text in command("replay", path).stdout.splitlines())
+    assert (line["symbol"], line["price"]) == ("SPY", 2.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stratofold.cli.data_record.settings_folder", lambda: tmp_path / "home")
+        assert "SF821" in command("record", "massive", "SPY", "--folder", tmp_path, "--json").output

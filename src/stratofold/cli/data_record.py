@@ -61,7 +61,7 @@ def record(
     names = split(symbols)
     if not names:
         raise Setup("SF987", "there is nothing to record", place="the command line", fix="name a symbol: BTCUSDT")
-    source = venue_of(venue, channels, url, rest_url)
+    source = venue_of(venue, channels, url, rest_url, speaks=True)
     recorder = Recorder(folder, f"{venue}_{datetime.now(UTC):%Y%m%dT%H%M%S}")
     with working(f"recording {venue}") as say:
         try:
@@ -130,8 +130,13 @@ def replay(
         typer.echo(f"note: {note}", err=True)
 
 
-def venue_of(name: str, channels: str | None = None, url: str | None = None, rest_url: str | None = None) -> "Venue":
-    """A venue by its name; raises Setup SF821 for a key that is not kept, SFC16 for a venue that is none."""
+def venue_of(
+    name: str, channels: str | None = None, url: str | None = None, rest_url: str | None = None, *, speaks: bool = False
+) -> "Venue":
+    """A venue by its name; raises SFC16 for one that is none, and if it `speaks` SF821 for a key that is not kept.
+
+    A recording is heard without a key, because nothing is said to anybody.
+    """
     refuse_unknown(name, VENUES, "venue")
     given: dict[str, Any] = {"stream_url": url, "rest_url": rest_url, "channels": split(channels) or None}
     options = {word: value for word, value in given.items() if value is not None}
@@ -143,7 +148,7 @@ def venue_of(name: str, channels: str | None = None, url: str | None = None, res
         from stratofold.adapters.embedded.secrets import Secrets
         from stratofold.adapters.feeds.massive import Massive
 
-        return Massive(Secrets(settings_folder()).get("massive-key"), **options)
+        return Massive(Secrets(settings_folder()).get("massive-key") if speaks else "", **options)
     from stratofold.adapters.feeds.binance import Binance
 
     return Binance(name.removeprefix("binance-"), **options)

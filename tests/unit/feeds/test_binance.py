@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratofold.adapters.feeds import binance_translate as binance
+from stratofold.adapters.feeds.binance import Binance
 from stratofold.adapters.feeds.binance_depth import DepthJoin
 from stratofold.adapters.feeds.binance_translate import BookTicker, DepthSnapshot, DepthUpdate, Traded
 from stratofold.errors import Retry
-from stratofold.events import Depth, Event, Quote, Trade
+from stratofold.events import GAP, RESTORED, Depth, Event, Quote, Status, Trade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -294,3 +295,22 @@ def test_what_is_passed_on_never_leaves_anything_out(steps: list[int], lost: set
                 for ready in ready_now:
                     assert shown + 1 >= ready.U
                     shown = max(shown, ready.u)
+
+
+def test_a_hole_among_the_changes_that_wait_is_told_and_asked_about() -> None:
+    """The snapshot holds until the hole; what comes after it waits for another."""
+    session = Binance().session(["X"])
+    said = [
+        b'{"e":"depthUpdate","E":1,"s":"X","U":%d,"u":%d,"b":[["1","1"]],"a":[]}' % ends for ends in ((1, 5), (9, 12))
+    ]
+    assert [session.hear(frame, 1) for frame in said] == [[], []]
+    question = session.questions.pop()
+    shown = session.hear(session.frame_of(question, b'{"lastUpdateId":3,"bids":[["1","1"]],"asks":[]}'), 2)
+    assert [word.source_sequence for _, word in shown[:-1]] == [3, 5]
+    assert isinstance(shown[-1][1], Status)
+    assert shown[-1][1].kind == GAP
+    assert [each.symbol for each in session.questions] == ["X"]
+    again = session.hear(session.frame_of(question, b'{"lastUpdateId":10,"bids":[["1","1"]],"asks":[]}'), 3)
+    assert isinstance(again[0][1], Status)
+    assert again[0][1].kind == RESTORED
+    assert [word.source_sequence for _, word in again[1:]] == [10, 12]

@@ -113,11 +113,7 @@ class BinanceSession:
             return []
         gaps = join.gaps
         words = [named for ready in join.hear(update) for named in translate.words_of(ready, received)]
-        if join.gaps > gaps:
-            self._lost.add(update.s)
-            words.append((update.s, gap_word(received)))
-        self._ask(update.s, join)
-        return words
+        return words + self._torn(update.s, join, gaps, received)
 
     def _ask(self, symbol: str, join: DepthJoin) -> None:
         """Ask for a snapshot, once, where one is wanted."""
@@ -131,6 +127,7 @@ class BinanceSession:
         if join is None or not join.wants_snapshot:
             return []
         self._asked.discard(symbol)
+        gaps = join.gaps
         changes = join.join(snapshot)
         if changes is None:
             self._ask(symbol, join)
@@ -138,4 +135,13 @@ class BinanceSession:
         words: list[Named] = [(symbol, status_word(RESTORED, received))] if symbol in self._lost else []
         self._lost.discard(symbol)
         words += translate.snapshot_words(symbol, snapshot, received)
-        return words + [named for change in changes for named in translate.words_of(change, received)]
+        words += [named for change in changes for named in translate.words_of(change, received)]
+        return words + self._torn(symbol, join, gaps, received)
+
+    def _torn(self, symbol: str, join: DepthJoin, gaps: int, received: int) -> list[Named]:
+        """A GAP where a change did not follow since there were `gaps`; a snapshot is asked for where one is wanted."""
+        self._ask(symbol, join)
+        if join.gaps == gaps:
+            return []
+        self._lost.add(symbol)
+        return [(symbol, gap_word(received))]
