@@ -10,6 +10,7 @@ import base64
 import functools
 import hashlib
 import json
+import random
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -446,7 +447,7 @@ class _patched:  # noqa: N801  it reads as a word
         chance = SimpleNamespace(urandom=world.random.randbytes, environ={})
         self.changes = [(table_module, "os", chance), (client_module, "os", chance)]
         self.changes.append((hearing, "time", SimpleNamespace(sleep=lambda seconds: None)))
-        self.changes.append((hearing, "random", world.random.random))
+        self.changes.append((random, "random", world.random.random))  # `hearing` asks for it when it needs it
 
     def __enter__(self):
         self.kept = [(module, name, getattr(module, name)) for module, name, _ in self.changes]
