@@ -177,3 +177,8 @@ def test_it_is_cancelled_when_all_that_was_wanted_is_filled():
     desk, message = overtaken()
     refused(desk, message)
     assert [one.action for one in hear(desk, "partial", quantity=38.0, price=50.0, cumulative=38.0)] == ["cancel"]
+
+
+def test_a_cancel_that_a_replace_overtakes_is_asked_of_the_order_in_its_place():
+    """Seed 184: the venue took the cancel, replaced the order before it carried it out, and nothing came of the cancel."""
+    assert Rig(184).run().violations == []

@@ -62,6 +62,17 @@ def take_back(book: Book, number: int) -> None:
     book.change(order, order.wanted, nan, nan)
 
 
+def cancel_again(book: Book, number: int) -> None:
+    """A cancel under way while a replace took effect was of the forerunner: it is asked of the order in its place.
+
+    A venue takes a cancel and carries it out later; when the order has been replaced by then, nothing comes of it, and the
+    book would wait for ever for an end that nobody brings about.  One cancel too many is refused and does no harm.
+    """
+    place = book.orders.index(number)
+    if place >= 0 and book.orders[place].cancelling:
+        book.request_cancel(book.orders[place], prompt=True)
+
+
 def _is_amiss(order: Order) -> bool:
     """Whether the order is for another total than is wanted; a leg is asked of only while it works."""
     if order.parent == 0 and order.sibling == 0:

@@ -50,7 +50,7 @@ from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.state import restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
-from stratofold.live.excess import ask_again, count_forerunner, take_back
+from stratofold.live.excess import ask_again, cancel_again, count_forerunner, take_back
 from stratofold.live.legs import entry_of_leg, give_back, leave_to_venue, leaving, lend, let_go, succeed, the_venues
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
@@ -239,6 +239,8 @@ class Fold:
             self._hear_fill(report)
         else:
             hear_report(engine, self.strategy, report)
+        if report.kind == REPLACED:
+            cancel_again(engine.book, report.number)
         if report.kind in (ACCEPTED, REPLACED, PARTIAL):
             take_back(engine.book, report.number)
         deliver(engine, self.strategy)
