@@ -25,12 +25,13 @@ settings.load_profile("default")
 
 
 def pytest_collection_modifyitems(items):
-    """What needs the cloud's services is marked `cloud`, so that it can be run alone or left out."""
+    """What needs the cloud's services is marked `cloud`, to be run alone or left out; what mostly waits goes first."""
     for item in items:
         given = getattr(getattr(item, "callspec", None), "params", {}).values()
         asked = {*getattr(item, "fixturenames", ()), *(value for value in given if isinstance(value, str))}
         if asked & {"ministack", "moto", "weed"}:
             item.add_marker("cloud")
+    items.sort(key=lambda item: "/processes/" not in item.nodeid)
 
 
 @pytest.fixture(scope="session")
