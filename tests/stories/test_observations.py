@@ -135,6 +135,11 @@ def test_tables_that_cannot_be(table, code):
         read(bars(), symbols="SPY", observations=table)
 
 
+def test_data_without_observations_are_told_to_who_waits_for_them():
+    assert any("observations=" in text for text in backtest(Follows, read(bars(), symbols="SPY")).warnings)
+    assert not any("observations=" in text for text in backtest(Follows, MARKET).warnings)
+
+
 def test_a_series_that_is_not_there_is_named():
     class Asks(Follows):
         """Misspelt."""

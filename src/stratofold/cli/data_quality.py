@@ -13,7 +13,7 @@ import typer
 from stratofold.cli.catalogues import opened
 from stratofold.cli.data import Folder
 from stratofold.cli.job import split
-from stratofold.cli.output import Debug, Exit, Json, show_json, verb, working
+from stratofold.cli.output import Debug, Exit, Json, show_error, show_json, verb, working
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
@@ -104,10 +104,18 @@ def clean(
             raise Setup(
                 "SF647", "there is no such folder to watch", place=str(folder), fix="make it, or leave out --watch"
             )
-    sources = _arriving(files, once=once) if watch else iter(files)
+    refused: set[Path] = set()
+    sources = _arriving(files, refused, once=once) if watch else iter(files)
     done = []
     for path in sources:
-        one = _cleaned(path, out or path.parent, options)
+        try:
+            one = _cleaned(path, out or path.parent, options)
+        except Setup as error:
+            if not watch:
+                raise
+            refused.add(path)  # one file that is none must not keep the others
+            show_error(error, json=json)
+            continue
         done.append(_facts(one))
         if not json:
             _say_done(one)
@@ -162,14 +170,14 @@ def _cleaned(path: Path, folder: Path, options: Any) -> "Done":
     return clean_file(path, folder, _checked(path, options))
 
 
-def _arriving(folders: list[Path], *, once: bool) -> Any:
-    """Files as they come to rest in the folders; without end, unless once."""
+def _arriving(folders: list[Path], refused: set[Path], *, once: bool) -> Any:
+    """Files as they come to rest in the folders, but for those refused; without end, unless once."""
     from stratofold.market.cleaning.job import dropped
 
     sizes: dict[Path, int] = {}
     looks = 0
     while True:
-        found = [path for folder in folders for path in dropped(folder, sizes)]
+        found = [path for folder in folders for path in dropped(folder, sizes) if path not in refused]
         yield from found
         looks += 1
         if once and looks > 1 and not found:

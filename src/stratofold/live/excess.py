@@ -70,7 +70,10 @@ def cancel_again(book: Book, number: int) -> None:
     """
     place = book.orders.index(number)
     if place >= 0 and book.orders[place].cancelling:
-        book.request_cancel(book.orders[place], prompt=True)
+        book.orders[place].cancelling = False
+        book.request_cancel(
+            book.orders[place]
+        )  # not prompt: what a bracket's own rule asks for may be left to the venue
 
 
 def _is_amiss(order: Order) -> bool:

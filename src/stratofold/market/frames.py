@@ -88,37 +88,28 @@ def read(
     Raises Setup for anything that is wrong with the data (docs: the data door).
     """
     wanted = (symbols,) if isinstance(symbols, str) else None if symbols is None else tuple(symbols)
-    if isinstance(data, MarketData) or type(data).__name__ == "TickData":
+    if (read_before := isinstance(data, MarketData) or type(data).__name__ == "TickData") or _is_catalogue(data):
         _nothing_else(
-            instruments=instruments,
-            actions=actions,
-            rates=rates,
-            statuses=statuses,
-            observations=observations,
-            span=span,
-            timezone=timezone,
-        )
-        read_before: MarketData = data.subset(wanted, start, end)
-        return read_before
-    if _is_catalogue(data):
-        _nothing_else(
-            instruments=instruments,
-            actions=actions,
-            rates=rates,
-            statuses=statuses,
-            observations=observations,
-            span=span,
-            timezone=timezone,
-        )
-        market: MarketData = data.bars(wanted, start, end)
-        return market
+            instruments=instruments, actions=actions, rates=rates, statuses=statuses, observations=observations,
+            span=span, timezone=timezone,
+        )  # fmt: skip
+        there: MarketData = (data.subset if read_before else data.bars)(wanted, start, end)
+        return there
     notes: list[str] = []
     known = _instruments(instruments)
     parts, names, closed = closed_parts(
         data, wanted, notes, known, calendar=calendar, span=span, stamped=stamped, timezone=timezone
     )
     blocks = [_block(part, time) for part, time in zip(parts, closed.times, strict=True)]
-    market = assembled(blocks, names, closed, known, notes)
+    bars = assembled(blocks, names, closed, known, notes)
+    market: MarketData = with_tables(bars, actions, rates, statuses, observations, timezone)
+    return market if start is None and end is None else market.subset(None, start, end)
+
+
+def with_tables(
+    market: Any, actions: Any, rates: Mapping[str, Any] | None, statuses: Any, observations: Any, timezone: str | None
+) -> Any:
+    """Bars or ticks with what else is known of them, as far as it is given."""
     if actions is not None:
         market = read_actions(market, actions, timezone)
     if rates:
@@ -129,7 +120,7 @@ def read(
         from stratofold.market.observations import read_observations
 
         market = read_observations(market, observations, timezone)
-    return market if start is None and end is None else market.subset(None, start, end)
+    return market
 
 
 def closed_parts(

@@ -15,12 +15,10 @@ import numpy as np
 from stratofold.errors import Setup
 from stratofold.fold.ticks.engine import DEPTH, FIRST, LAST, QUOTE, SNAPSHOT, TRADE
 from stratofold.market import spelling
-from stratofold.market.actions import read_actions
 from stratofold.market.checks import price_decimals
 from stratofold.market.data import moment_text
-from stratofold.market.frames import tables
+from stratofold.market.frames import tables, with_tables
 from stratofold.market.instruments import CRYPTO, PERPETUAL, Instrument
-from stratofold.market.rates import read_rates, read_statuses
 from stratofold.market.sessions import calendar as calendar_named
 from stratofold.market.tick_data import TickData, levels_of
 from stratofold.market.times import read_times
@@ -112,18 +110,7 @@ def read_ticks(
     if not any(len(part.time) for part in rows):
         raise Setup("SF963", "there are no ticks", fix="give quotes, trades or depth, and look at what symbols= leaves")
     market = _assembled(rows, tuple(names), instruments, calendar, notes)
-    out: Any = market  # what the other doors do to `MarketData` they do to ticks as well
-    if actions is not None:
-        out = read_actions(out, actions, timezone)
-    if rates:
-        out = read_rates(out, rates, timezone)
-    if statuses is not None:
-        out = read_statuses(out, statuses, timezone)
-    if observations is not None:
-        from stratofold.market.observations import read_observations
-
-        out = read_observations(out, observations, timezone)
-    read: TickData = out
+    read: TickData = with_tables(market, actions, rates, statuses, observations, timezone)
     return read if start is None and end is None else read.subset(None, start, end)
 
 

@@ -11,6 +11,7 @@ from math import nan
 from typing import TYPE_CHECKING, Any
 
 from stratofold.events import Bar, Bars, Depth, Fill, Quote, Timer, Trade
+from stratofold.fold.engine import HEARS_OBSERVATION
 from stratofold.fold.grid import to_grid
 from stratofold.fold.risk import REASON_NAMES
 from stratofold.fold.tally import statistics
@@ -146,6 +147,8 @@ def _warnings(run: Run, data: MarketData) -> list[str]:
     sent = engine.logs.orders.count or engine.book.orders.count or engine.logs.refusals.count
     if not sent and len(data.time):
         warnings.append("the strategy sent no order" + _symbol_by_text(run, data))
+    if engine.hears & HEARS_OBSERVATION and not data.series:
+        warnings.append("the strategy hears observations, and these data have none: give them with observations=")
     return warnings
 
 

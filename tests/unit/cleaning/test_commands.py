@@ -69,6 +69,16 @@ def test_what_a_catalogue_holds_is_examined_with_the_splits_it_knows(here, capsy
     assert "nothing is wrong with them" in out
 
 
+def test_a_file_that_is_none_does_not_keep_the_others(here, capsys):
+    (here / "a_letter.csv").write_text("dear,sir\n1,2\n")
+    assert run(["data", "clean", str(here), "--watch", "--once"]) == 0
+    said_both = capsys.readouterr()
+    assert "SF640" in said_both.err
+    assert (here / "bad.clean.parquet").exists()
+    assert (here / "sound.clean.parquet").exists()
+    assert not (here / "a_letter.clean.parquet").exists()
+
+
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("arguments", "code"),
