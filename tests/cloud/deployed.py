@@ -5,6 +5,7 @@ import io
 import json
 import time
 import zipfile
+from datetime import timedelta
 from uuid import uuid4
 
 # Writes what it is given into a file named by STRATOFOLD_TEST_FILE, a line an invocation; does as its records say.
@@ -159,3 +160,22 @@ def until(holds, seconds=15.0):
         assert time.monotonic() < end, "it did not come to hold"
         time.sleep(0.02)
     return found
+
+
+class Standing:
+    """A clock that a test moves."""
+
+    def __init__(self, moment):
+        self.moment = moment
+
+    def __call__(self):
+        return self.moment.timestamp()
+
+
+def pass_by(schedules, clock, **time):
+    """Let time go by, a minute at a time; how many calls were made."""
+    end, made = clock.moment + timedelta(**time), 0
+    while clock.moment < end:
+        clock.moment += timedelta(minutes=1)
+        made += schedules.beat()
+    return made

@@ -3,17 +3,21 @@
 import http.client
 import json
 import time
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pytest
 
 import stratofold
 from stratofold.adapters.aws.sigv4 import Keys, Request, signed
+from stratofold.cloud.clock import ZONE, sessions
 from stratofold.cloud.local.cloud import LocalCloud
 from stratofold.cloud.local.emulator import REGION
 from stratofold.live.webhook import SIGNATURE, TIMESTAMP, sign
+from stratofold.market.zones import at_wall
 from stratofold.strategies import Crossover, Momentum
-from tests.cloud.deployed import until
+from tests.cloud.deployed import Standing, pass_by, until
 from tests.cloud.local_stage import staged
 from tests.cloud.test_receipt import DAY_NS, SLIPPAGE, messages, receipt
 from tests.live_tools import paper
@@ -30,8 +34,15 @@ def lines():
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory, lines):
-    with LocalCloud(log=tmp_path_factory.mktemp("stack") / "log", show=lambda *one: lines.append(one)) as running:
+def clock():
+    """The stack's clock, which stands until a test moves it."""
+    return Standing(datetime.now(UTC).replace(hour=3, minute=0, second=0, microsecond=0))
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory, lines, clock):
+    log = tmp_path_factory.mktemp("stack") / "log"
+    with LocalCloud(log=log, show=lambda *one: lines.append(one), now=clock) as running:
         yield running
 
 
@@ -42,7 +53,8 @@ def march():
 
 @pytest.fixture(scope="module")
 def stage(cloud, march):
-    with staged(cloud, Crossover, march, DAY_NS, numbers=QUICK, secrets={"webhook": KEY}, **SLIPPAGE) as standing:
+    secrets, more = {"webhook": KEY}, {"Schedule": "sessions", **SLIPPAGE}
+    with staged(cloud, Crossover, march, DAY_NS, numbers=QUICK, secrets=secrets, **more) as standing:
         yield standing
 
 
@@ -159,6 +171,57 @@ def test_warming_leaves_no_trace_in_what_trades(stage):
     assert outcome["decide"] == {"warmed": True}
     assert stage.cloud.settle()
     assert everything(stage) == before
+
+
+def wall(day, minutes):
+    """A moment by New York's clock."""
+    return datetime.fromtimestamp(at_wall(day, minutes, ZONE) / 1e9, UTC)
+
+
+def stretches(today):
+    """The longest time without a session in the months to come, and the evening of a half day: (session, the one after)."""
+    hours = sessions(today + timedelta(days=1), today + timedelta(days=360))
+    pairs = list(pairwise(hours))
+    half = next(pair for pair in pairs if pair[0].closes < 16 * 60)
+    longest = max(pairs, key=lambda pair: pair[1].day - pair[0].day)
+    return sorted((longest, half))
+
+
+def test_while_the_market_is_closed_nobody_is_called(stage, clock, cloud, monkeypatch):
+    """The stack's own schedules, on its own clock: what they call around a close, and nothing until before the next opening."""
+    called, run = [], cloud.functions.run
+
+    def counting(reference, payload):
+        called.append((reference.rpartition("-")[2], json.loads(payload)))
+        return run(reference, payload)
+
+    monkeypatch.setattr(cloud.functions, "run", counting)
+
+    def triggers():
+        assert cloud.settle()
+        found = sorted((told["trigger"], told["time"]) for _, told in called if "time" in told and "trigger" in told)
+        called.clear()
+        return [(name, datetime.fromisoformat(moment)) for name, moment in found]
+
+    for session, following in stretches(clock.moment.date()):
+        closes, opens = wall(session.day, session.closes), wall(following.day, following.opens)
+        clock.moment = closes - timedelta(minutes=4)
+        cloud.schedules.beat()
+        triggers()  # what an hour before it would have been called is too old; whatever was not is none of ours
+        pass_by(cloud.schedules, clock, minutes=15)
+        assert triggers() == [
+            ("archive", closes + timedelta(minutes=10)), ("close", closes - timedelta(minutes=2)), ("fetch", closes),
+            ("reconcile", closes),
+        ]  # fmt: skip
+        begun = cloud.pool.begun
+        pass_by(cloud.schedules, clock, seconds=(opens - timedelta(minutes=6) - clock.moment).total_seconds())
+        assert (triggers(), called, cloud.pool.begun) == ([], [], begun)
+        pass_by(cloud.schedules, clock, minutes=12)
+        assert triggers() == [
+            ("fetch", opens + timedelta(minutes=5)), ("reconcile", opens + timedelta(minutes=5)),
+            ("warm", opens - timedelta(minutes=5)),
+        ]  # fmt: skip
+    assert stage.dead_letters() == []
 
 
 @pytest.mark.nightly

@@ -2,8 +2,8 @@
 
 What comes in: whatever is deployed to `url`, by CloudFormation or by hand.  What goes out: functions that run when their queues,
 streams, schedules, routes, buckets and buses say so, until it is closed.
-Why it is shaped so: the services tell one door of every event that is for a function, whoever made it; queues and streams are
-read here, by the rules that AWS reads them by.  What is deployed is looked at once a second, so deploying again while it
+Why it is shaped so: the services tell one door of every event that is for a function, whoever made it; queues, streams and
+schedules are read here, by the rules that AWS reads them by.  What is deployed is looked at once a second, so deploying again while it
 runs changes what runs.
 """
 
@@ -25,10 +25,13 @@ from stratofold.cloud.local.functions import Functions
 from stratofold.cloud.local.mapping import mappings
 from stratofold.cloud.local.pool import Pool
 from stratofold.cloud.local.queue_source import QueueSource
+from stratofold.cloud.local.schedules import BEAT_SECONDS, Schedules
+from stratofold.cloud.local.schedules import LOOK_SECONDS as SCHEDULES_SECONDS
 from stratofold.cloud.local.stream_source import StreamSource
 from stratofold.cloud.local.telemetry import Telemetry
 from stratofold.cloud.local.wake import Wake
 from stratofold.cloud.local.wire import Answer, Request, Server
+from stratofold.errors import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,8 +54,12 @@ class LocalCloud:
         show: Callable[[str, str], None] | None = None,
         freeze: bool = True,
         log: Path | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """On a port (0: any); every function finds `variables` too, and `show` gets the lines that they print."""
+        """On a port (0: any); every function finds `variables` too, and `show` gets the lines that they print.
+
+        `now` is what time it is for schedules, in seconds UTC; functions ask the machine.
+        """
         self._scratch = tempfile.TemporaryDirectory(prefix="stratofold-functions-")
         self._door = Server(self._answer)
         self.emulator = Emulator(port, functions_url=f"http://{self._door.authority}", log=log)
@@ -60,11 +67,13 @@ class LocalCloud:
         self._extra = dict(variables or {})
         self._show = show
         self._freeze = freeze
+        self._now = now
         self._wake = Wake()
         self._running: dict[Source, Wake] = {}
         self._looking = threading.Lock()
         self.pool: Pool
         self.functions: Functions
+        self.schedules: Schedules
 
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to find the services."""
@@ -79,11 +88,13 @@ class LocalCloud:
         self.emulator.__enter__()
         self._aws = self.client()
         self._telemetry = Telemetry(self.client(), self._show)
+        self.schedules = Schedules(self.client(), self._now)
         self.pool = Pool(python_with(), self._telemetry.heard, freeze=self._freeze)
         self.functions = Functions(
             self._aws, self.pool, Path(self._scratch.name), self._variables, self._telemetry.ended
         )
         threading.Thread(target=self._watch, daemon=True, name="mappings").start()
+        threading.Thread(target=self._keep_time, daemon=True, name="schedules").start()
         return self
 
     def __exit__(
@@ -142,6 +153,22 @@ class LocalCloud:
             with contextlib.suppress(AwsError):
                 self.look()
             self._wake.sleep(LOOK_SECONDS)
+
+    def _keep_time(self) -> None:
+        """Call what schedules say, when they say it."""
+        looked = -SCHEDULES_SECONDS
+        while not self._wake.ended:
+            try:
+                if time.monotonic() - looked > SCHEDULES_SECONDS:
+                    looked = time.monotonic()
+                    self.schedules.look()
+                self.schedules.beat()
+            except AwsError:
+                looked = -SCHEDULES_SECONDS  # it is being made, or being taken away
+            except Setup as error:
+                if self._show is not None:
+                    self._show("schedules", str(error))
+            self._wake.sleep(BEAT_SECONDS)
 
     def _poll(self, source: Source, wake: Wake) -> None:
         """Read one source until it is switched off."""

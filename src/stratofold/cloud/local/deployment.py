@@ -40,6 +40,7 @@ def deploy(
         wanted = Wanted(strategy, given, architecture=ARCHITECTURE, extra=extra, ignore_drift=True)
         outputs = carry_out(stack, prepare(stack, wanted)).outputs
     cloud.look()
+    cloud.schedules.look()
     return {key: local_address(cloud.url, value) for key, value in outputs.items()}
 
 

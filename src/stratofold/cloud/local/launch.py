@@ -1,10 +1,10 @@
 """Starts the emulator with our functions: this file runs in the emulator's environment, never in ours.
 
 What comes in: `STRATOFOLD_FUNCTIONS_URL`, where functions are run.  What goes out: the emulator, until its standard input ends.
-Why it is shaped so: whatever invokes a function in the emulator (a route, a schedule, a file in a bucket, an event bus, another
-program) passes one door, and there the event is handed to the real runtime client instead of to the emulator's own worker; its
-own pollers of queues and streams give way to ours, which do as Amazon's do, and are told when something was written.  It is two names of a pinned version that are
-replaced, and a version without them refuses to start.
+Why it is shaped so: whatever invokes a function in the emulator (a route, a file in a bucket, an event bus, another program) passes one door, and there the event is handed to the real runtime client instead of to the emulator's own worker; its
+own pollers of queues and streams give way to ours, which do as Amazon's do, and are told when something was written; its
+schedules, which know no time zone, give way to ours too, and what a template says of a zone is put where its interface tells of
+it.  It is four names of a pinned version that are replaced, and a version without them refuses to start.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ import json
 import os
 import sys
 import threading
-from typing import Any
+import time
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from ministack import app
 from ministack.core.concurrency import esm_wake
-from ministack.services import lambda_svc
+from ministack.services import lambda_svc, scheduler
+from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 URL = os.environ.get("STRATOFOLD_FUNCTIONS_URL", "")
 _held = threading.local()
@@ -73,6 +79,21 @@ def pass_on() -> None:
         ask("/wake", None)
 
 
+def with_zone(make: Callable[..., tuple[str, dict[str, Any]]]) -> Callable[..., tuple[str, dict[str, Any]]]:
+    """What makes or changes a schedule of a template, and leaves its zone out and the time of its change as it was."""
+
+    @wraps(make)
+    def made(*given: Any) -> tuple[str, dict[str, Any]]:
+        name, attributes = make(*given)
+        wanted = given[-2]  # the properties, before the stack's name
+        held = scheduler._schedules[f"{wanted.get('GroupName', 'default')}/{name}"]  # noqa: SLF001
+        held["ScheduleExpressionTimezone"] = wanted.get("ScheduleExpressionTimezone", "UTC")
+        held["LastModificationDate"] = time.time()
+        return name, attributes
+
+    return made
+
+
 def end_with_parent() -> None:
     """End when whoever started this is gone, however it went."""
     while os.read(0, 1024):
@@ -82,12 +103,19 @@ def end_with_parent() -> None:
 
 def main() -> None:
     """Put ours in the place of theirs, and start."""
-    for name in ("_execute_function", "_poll_loop"):
-        if not callable(getattr(lambda_svc, name, None)):
+    for service, name in (
+        (lambda_svc, "_execute_function"),
+        (lambda_svc, "_poll_loop"),
+        (scheduler, "_tick_schedules"),
+    ):
+        if not callable(getattr(service, name, None)):
             sys.exit(f"this version of ministack has no {name}")
     if URL:
         lambda_svc._execute_function = run_elsewhere  # noqa: SLF001 -- the one door, see above
         lambda_svc._poll_loop = pass_on  # noqa: SLF001
+        scheduler._tick_schedules = lambda: None  # noqa: SLF001
+        made = _RESOURCE_HANDLERS["AWS::Scheduler::Schedule"]
+        made.update({kind: with_zone(made[kind]) for kind in ("create", "update")})
     threading.Thread(target=end_with_parent, daemon=True).start()
     app.main()
 
