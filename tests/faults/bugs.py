@@ -17,7 +17,7 @@ from importlib import import_module
 from inspect import getsource, unwrap
 from textwrap import dedent
 
-from .strategy import Follows
+from .strategy import Follows, Trails
 
 
 @dataclass(frozen=True)
@@ -383,6 +383,14 @@ BUGS = (
         LIVE + "fold:Fold._hear_fill",
         "lent = lend(book, report.number)",
         "lent = []",
+    ),
+    Bug(
+        "a trailing stop is where it was asked to be, before the venue has said so",
+        "found here: a refused move leaves the book believing the nearer stop",
+        "stratofold.fold.emulated:_move",
+        "order.sought_stop = stop",
+        "order.stop = stop",
+        {"haste": 0.8, "strategy": Trails},
     ),
 )
 

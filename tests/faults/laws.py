@@ -7,6 +7,7 @@ the chain and the rebuild, I7 no end without evidence, I11 fills within the orde
 from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
 from stratofold.events import Bar, Timer
 from stratofold.fold.lifecycle import UNSURE
+from stratofold.fold.order import TRAILING
 from stratofold.live.audit import audit_verify
 from stratofold.live.desk import event_in
 from stratofold.live.words import client_id, number_of
@@ -220,6 +221,8 @@ class Laws:
         broker = self.rig.broker
         if not self.rig.journal.outbox("sim", READY, CLAIMED, UNKNOWN):
             self._counted(self.rig.runner.desk.fold)
+            if not self.rig.journal.inbox("sim"):
+                self._trailing(self.rig.runner.desk.fold)
         for order in list(broker.working.values()):
             if order["status"] not in OPEN or not order["replaces"]:
                 continue
@@ -228,6 +231,16 @@ class Laws:
             if most > TOTAL and not self._under_way(name_of(order)):
                 self.broken(f"I6: {order['client']} is open for {most} in all")
 
+    def _trailing(self, fold):
+        """Where the book says that a trailing stop is, there it is (I6)."""
+        for order in fold.engine.book.orders:
+            name = client_id("sim", "g1", order.number)
+            for theirs in self.rig.broker.working.values():
+                if order.kind != TRAILING or theirs["status"] not in OPEN or name_of(theirs) != name:
+                    continue
+                if theirs["stop"] not in (None, round(order.stop * 100.0)):
+                    self.broken(f"I6: {name} stops at {order.stop} in the book, at {theirs['stop']} at the broker")
+
     def _under_way(self, name):
         """Whether anything but what the venue has taken was asked of an order."""
         return any(one.client_id == name and one.state != ACCEPTED for one in self.rig.journal.outbox("sim"))
@@ -235,6 +248,7 @@ class Laws:
     def _reserved(self, fold):
         """What is reserved is what is open (I6)."""
         self._counted(fold)
+        self._trailing(fold)
         open_here = {client_id("sim", "g1", order.number) for order in fold.engine.book.orders}
         for name in self.rig.journal.reserved("account"):
             if name not in open_here:

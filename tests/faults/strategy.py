@@ -1,4 +1,4 @@
-"""Strategies for the simulation: one that never rests, decided by the prices alone, and one that quotes.
+"""Strategies for the simulation: one that never rests, decided by the prices alone, one with trailing stops, and one that quotes.
 
 Market and limit orders, brackets, cancels, replaces and timers; bids that follow the market at every bar.
 """
@@ -45,6 +45,26 @@ class Restless(Strategy):
         if timer.number == self.timed:
             book.cancel(self.last)
             book.buy(timer.number % 2, 1.0)
+
+
+class Trails(Restless):
+    """The same, and a trailing stop on each symbol that is nearer than two bars usually go."""
+
+    def setup(self):
+        """Nothing was ordered."""
+        super().setup()
+        self.trailing = array("q", [0]) * self.symbol_count
+
+    def on_bar(self, bar, book):
+        """A trailing stop where none works, against what is held."""
+        super().on_bar(bar, book)
+        k = bar.symbol
+        if book.is_working(self.trailing[k]):
+            return
+        if book.position(k) > 0.0:
+            self.trailing[k] = book.sell(k, 7.0, trail=0.55)
+        else:
+            self.trailing[k] = book.buy(k, 7.0, trail_fraction=0.006)
 
 
 class Follows(Strategy):

@@ -197,6 +197,7 @@ class Account:
         order.trail = intent.trail
         order.trail_fraction = intent.trail_fraction
         order.stop = self._on_grid(order.symbol, last + order.side * distance)
+        order.sought_stop = nan
 
     def reserve(self, order: Order, quantity: float) -> None:
         """Count `quantity` more (negative: less) as working at the venue."""

@@ -87,9 +87,10 @@ def trail(book: Book, bar: Bar) -> None:
 
 
 def _move(book: Book, order: Order, close: float) -> None:
-    """Bring one trailing stop to its distance from `close` if that is nearer."""
+    """Bring one trailing stop to its distance from `close` if that is nearer than it is and than it was asked to be."""
     distance = order.trail if order.trail == order.trail else close * order.trail_fraction
     stop = to_grid(close + order.side * distance, book.ledger.contracts[order.symbol].price_scale)
-    if order.side * (order.stop - stop) > 0.0:
-        order.stop = stop
+    nearest = order.sought_stop if order.sought_stop == order.sought_stop else order.stop
+    if order.side * (nearest - stop) > 0.0:
+        order.sought_stop = stop
         book.change(order, nan, nan, stop, prompt=True)

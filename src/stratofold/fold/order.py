@@ -80,14 +80,15 @@ class Order:
     `parent` is the entry whose protective leg this is, `sibling` the other order of a one-cancels-other pair.
     `arrives` is when the venue last spoke of it.  `replacing` replaces are under way: `asked` is how much more the largest
     of them would make it, and `sought` the total that the last one asks for.  `wanted` is the total when none is.
+    `stop` is what the venue has confirmed; `sought_stop` of a trailing one is where it shall move, NaN when it is there.
     Where a replace has made a new order of it at the venue, `venue` is a number for that one and `carried` what others before
     it have filled.
     """
 
     __slots__ = (
         "arrives", "asked", "cancelling", "carried", "decided", "filled", "filled_value", "kind", "limit", "number", "parent",
-        "quantity", "replacing", "role", "sibling", "side", "sought", "state", "stop", "stop_loss_number", "strategy",
-        "symbol", "take_profit_number", "tif", "trail", "trail_fraction", "venue", "wanted",
+        "quantity", "replacing", "role", "sibling", "side", "sought", "sought_stop", "state", "stop", "stop_loss_number",
+        "strategy", "symbol", "take_profit_number", "tif", "trail", "trail_fraction", "venue", "wanted",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -117,6 +118,7 @@ class Order:
         self.asked: float = 0.0
         self.replacing: int = 0
         self.sought: float = nan
+        self.sought_stop: float = nan
         self.wanted: float = nan
         self.venue: int = 0
         self.carried: float = 0.0

@@ -30,6 +30,7 @@ from stratofold.fold.account import ACTIVE, HALTED, REDUCING
 from stratofold.fold.desk import split_order
 from stratofold.fold.engine import HEARS_OBSERVATION, Engine, Feed
 from stratofold.fold.grid import to_grid, to_lot, to_steps
+from stratofold.fold.order import TRAILING
 from stratofold.fold.passing import arrive, deliver, pay
 from stratofold.fold.step import decide, hear_observation, hear_timer, sweep
 from stratofold.fold.strategy import Strategy
@@ -132,6 +133,8 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
             split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
             if order.trail == order.trail:
                 order.trail = to_grid(order.trail / ratio, contract.price_scale)
+            if order.kind == TRAILING and order.sought_stop == order.sought_stop:
+                order.sought_stop = to_grid(order.sought_stop / ratio, contract.price_scale)
             order.carried = to_lot(order.carried * ratio, contract.lot, contract.quantity_scale)
             order.asked = to_lot(order.asked * ratio, contract.lot, contract.quantity_scale)
             if order.wanted == order.wanted:

@@ -9,6 +9,8 @@
 Every mode calls these functions; what stands on the other side of the messages is the driver's affair.
 """
 
+from math import nan
+
 from stratofold.events import (
     CANCEL_REJECTED,
     FILLED,
@@ -25,7 +27,7 @@ from stratofold.fold.engine import HEARS_BAR, HEARS_FILL, HEARS_OBSERVATION, HEA
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, ILLEGAL
 from stratofold.fold.marks import often, seldom
-from stratofold.fold.order import Order
+from stratofold.fold.order import TRAILING, Order
 from stratofold.fold.risk import review
 from stratofold.fold.strategy import Strategy
 
@@ -148,6 +150,8 @@ def replaced(engine: Engine, order: Order, report: Report) -> None:
     """The venue has changed an order: from now on it is what the report says."""
     order.limit = report.limit
     order.stop = report.stop
+    if order.kind == TRAILING and order.side * (order.sought_stop - order.stop) >= 0.0:
+        order.sought_stop = nan
     order.wanted = order.sought
     answered(engine, order, report.quantity)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from stratofold.events import FILLED, PARTIAL, REPLACED
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import PART_FILLED, WORKING
+from stratofold.fold.order import TRAILING
 
 if TYPE_CHECKING:
     from stratofold.events import Report
@@ -86,8 +87,18 @@ def _is_amiss(order: Order) -> bool:
 
 
 def ask_again(book: Book, symbol: int) -> None:
-    """At a bar: what was refused to a leg, its entry or a linked order of `symbol` is asked for once more."""
+    """At a bar: what was refused to a leg, its entry, a linked order or a trailing stop of `symbol` is asked for once more."""
     for order in book.orders:
-        linked = order.parent or order.sibling or order.take_profit_number or order.stop_loss_number
-        if order.symbol == symbol and linked:
+        if order.symbol != symbol:
+            continue
+        if order.parent or order.sibling or order.take_profit_number or order.stop_loss_number:
             take_back(book, order.number)
+        if order.kind == TRAILING:
+            _move_again(book, order)
+
+
+def _move_again(book: Book, order: Order) -> None:
+    """A move of a trailing stop that was refused; it is not given up when the market has come back: it never moves back."""
+    settled = order.state in (WORKING, PART_FILLED) and not order.replacing and not order.cancelling
+    if settled and order.sought_stop == order.sought_stop:
+        book.change(order, nan, nan, order.sought_stop)
