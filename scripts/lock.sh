@@ -13,3 +13,4 @@ lock --group docs --constraint requirements/dev.txt --output-file requirements/d
 lock --group local-cloud --output-file src/stratofold/cloud/local/requirements.txt "$@"
 lock --group oracles --output-file requirements/oracles.txt "$@"
 lock --group template --output-file requirements/template.txt "$@"
+lock --group nightly --output-file requirements/nightly.txt "$@"

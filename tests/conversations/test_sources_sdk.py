@@ -1,10 +1,12 @@
 """A second opinion on the conversations we play: the vendors' own clients, and ccxt, read the same answers as we do."""
 
 import json
+import subprocess
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import massive
 import pytest
@@ -18,8 +20,8 @@ from stratofold.adapters.sources.coinbase import CoinbaseHistory
 from stratofold.adapters.sources.massive import MassiveHistory
 from stratofold.adapters.sources.question import DAY_NS, SECOND_NS, Question
 
+ROOT = Path(__file__).parents[2]
 START = int(datetime(2024, 1, 2, tzinfo=UTC).timestamp()) * SECOND_NS
-WITHOUT = "ccxt brings 74 MB and a resolver that aiohttp would take for its own: pip install ccxt"
 FIRST_MS = START // 1_000_000
 
 
@@ -152,67 +154,96 @@ def test_massive_reads_our_massive():
     assert (quotes["bid"][0], quotes["ask_size"][0]) == (best.bid_price, best.ask_size)
 
 
-def test_ccxt_reads_our_binance():
-    ccxt = pytest.importorskip("ccxt", reason=WITHOUT)
-    row = [FIRST_MS, "42000.1", "42010.0", "41990.5", "42005.0", "12.5", FIRST_MS + 59_999, "0", 3, "0", "0", "0"]
-    trade = {"a": 7, "p": "42000.5", "q": "0.1", "f": 1, "l": 1, "T": FIRST_MS, "m": True, "M": True}
-    exchange = ccxt.binance()
-    market = {
-        "symbol": "BTC/USDT",
-        "id": "BTCUSDT",
-        "base": "BTC",
-        "quote": "USDT",
-        "spot": True,
-        "linear": None,
-        "inverse": None,
-        "contract": False,
-        "option": False,
-    }
-    bar = exchange.parse_ohlcv(row, market)
-    parsed = exchange.parse_trade(trade, market)
-    columns = ours(BinanceHistory(), "bars", [row], "BTCUSDT", 60 * SECOND_NS)
+# ccxt, which is asked as its users ask it, over HTTP, by a process that has it.
+
+
+def ccxt_reads(venue, symbol, base, quote, answers):
+    """What ccxt makes of the answers: bars as lists, trades as dictionaries."""
+    from stratofold.cloud.local.environment import python_with
+
+    python = python_with(ROOT / "requirements" / "nightly.txt")
+    script = ROOT / "tests" / "conversations" / "second_opinion.py"
+    with answering(answers) as url:
+        command = [str(python), str(script), venue, url, symbol, base, quote]
+        done = subprocess.run(command, input=str(FIRST_MS), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def agree(theirs, bars, trades):
+    """Our columns and ccxt's rows say the same."""
+    names = ("open", "high", "low", "close", "volume")
     assert [
-        columns["time"][0] // 1_000_000,
-        *(columns[name][0] for name in ("open", "high", "low", "close", "volume")),
-    ] == bar
-    mine = ours(BinanceHistory(), "trades", [trade], "BTCUSDT")
-    assert (mine["price"][0], mine["size"][0], mine["time"][0] // 1_000_000) == (
-        parsed["price"],
-        parsed["amount"],
-        parsed["timestamp"],
-    )
-    assert {1: "buy", -1: "sell"}[mine["aggressor"][0]] == parsed["side"]
+        [time // 1_000_000, *values]
+        for time, *values in zip(bars["time"], *(bars[name] for name in names), strict=True)
+    ] == theirs["bars"]
+    told = [(int(one["id"]), one["timestamp"], one["price"], one["amount"]) for one in theirs["trades"]]
+    columns = zip(trades["id"], trades["time"], trades["price"], trades["size"], strict=True)
+    assert [(number, time // 1_000_000, price, size) for number, time, price, size in columns] == told
+    if "aggressor" in trades:
+        assert [{1: "buy", -1: "sell"}[side] for side in trades["aggressor"]] == [
+            one["side"] for one in theirs["trades"]
+        ]
 
 
+@pytest.mark.nightly
+def test_ccxt_reads_our_binance():
+    rows = [
+        [
+            FIRST_MS + 60_000 * k,
+            "42000.1",
+            "42010.0",
+            "41990.5",
+            "42005.0",
+            f"{k}.5",
+            FIRST_MS + 60_000 * k + 59_999,
+            "0",
+            3,
+            "0",
+            "0",
+            "0",
+        ]
+        for k in range(2)
+    ]
+    tape = [
+        {"a": 7 + k, "p": f"4200{k}.5", "q": "0.1", "f": 1, "l": 1, "T": FIRST_MS + k, "m": k == 0, "M": True}
+        for k in range(2)
+    ]
+    theirs = ccxt_reads("binance", "BTCUSDT", "BTC", "USDT", {"/api/v3/klines": rows, "/api/v3/aggTrades": tape})
+    source = BinanceHistory()
+    agree(theirs, ours(source, "bars", rows, "BTCUSDT", 60 * SECOND_NS), ours(source, "trades", tape, "BTCUSDT"))
+
+
+@pytest.mark.nightly
 def test_ccxt_reads_our_coinbase():
-    ccxt = pytest.importorskip("ccxt", reason=WITHOUT)
-    row = {
-        "start": str(START // SECOND_NS),
-        "low": "41990.5",
-        "high": "42010",
-        "open": "42000.1",
-        "close": "42005",
-        "volume": "12.5",
-    }
-    trade = {
-        "trade_id": "7",
-        "product_id": "BTC-USD",
-        "price": "42000.5",
-        "size": "0.1",
-        "time": "2024-01-02T00:00:00.5Z",
-        "side": "BUY",
-    }
-    exchange = ccxt.coinbase()
-    market = {"symbol": "BTC/USD", "id": "BTC-USD", "base": "BTC", "quote": "USD", "spot": True}
-    bar = exchange.parse_ohlcv(row, market)
-    parsed = exchange.parse_trade(trade, market)
-    columns = ours(CoinbaseHistory(), "bars", {"candles": [row]}, "BTC-USD", 60 * SECOND_NS)
-    assert [columns["time"][0] // SECOND_NS * 1000, *(columns[name][0] for name in ("open", "high", "low", "close", "volume"))] == [
-        bar[0], *bar[1:]
-    ]  # fmt: skip
-    mine = ours(CoinbaseHistory(), "trades", {"trades": [trade]}, "BTC-USD")
-    assert (mine["price"][0], mine["size"][0], mine["time"][0] // 1_000_000) == (
-        parsed["price"],
-        parsed["amount"],
-        parsed["timestamp"],
+    rows = [
+        {
+            "start": str(START // SECOND_NS + 60 * k),
+            "low": "41990.5",
+            "high": "42010",
+            "open": "42000.1",
+            "close": "42005",
+            "volume": f"{k}.5",
+        }
+        for k in (1, 0)
+    ]
+    tape = [
+        {
+            "trade_id": f"{8 - k}",
+            "product_id": "BTC-USD",
+            "price": f"4200{k}.5",
+            "size": "0.1",
+            "time": f"2024-01-02T00:00:0{1 - k}.5Z",
+            "side": "BUY",
+        }
+        for k in range(2)
+    ]
+    answers = {"/api/v3/brokerage/market/products/BTC-USD/candles": {"candles": rows},
+               "/api/v3/brokerage/market/products/BTC-USD/ticker": {"trades": tape, "best_bid": "1", "best_ask": "2"}}  # fmt: skip
+    theirs = ccxt_reads("coinbase", "BTC-USD", "BTC", "USD", answers)
+    source = CoinbaseHistory()
+    bars, trades = (
+        ours(source, "bars", {"candles": rows}, "BTC-USD", 60 * SECOND_NS),
+        ours(source, "trades", {"trades": tape}, "BTC-USD"),
     )
+    agree(theirs, bars, trades)

@@ -8,6 +8,7 @@ so a folder with one `.npy` file a column (`time.npy`, `open.npy`, ...) is mappe
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,8 +84,19 @@ def _frame(file: Path, *, lazy: bool = False) -> Any:
             return pl.read_ipc(file)
         separator = "\t" if suffix == ".tsv" else ","
         return pl.read_csv(file, separator=separator, try_parse_dates=True, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as wrong:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as wrong:
         raise _broken(file, suffix, wrong) from wrong
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """The rows of a lazy frame of a file are read here; raises Setup SF222 where that fails, which `lazy_frames` cannot foresee."""
+    import polars as pl
+
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as wrong:
+        raise _broken(Path(source), _suffix(Path(source)), wrong) from wrong
 
 
 def _lazy(file: Path, suffix: str) -> Any:
@@ -117,7 +129,7 @@ def _absent(file: Path) -> Setup:
     )
 
 
-def _broken(file: Path, suffix: str, wrong: Exception) -> Setup:
+def _broken(file: Path, suffix: str, wrong: BaseException) -> Setup:
     """A Parquet file begins and ends with the same four letters, so one that was cut short is known by its end."""
     reason = str(wrong).strip().partition("\n")[0]
     if suffix in _PARQUET:

@@ -130,13 +130,11 @@ class PolarsTable(Table):
     def __init__(self, frame: Any, source: str, symbol: str | None = None, stem: str | None = None) -> None:
         """A frame in memory, or mapped into it."""
         super().__init__(source, symbol, stem, tuple(frame.columns))
-        self._columns = frame.get_columns()
+        self._columns = [_in_64_bits(column) for column in frame.get_columns()]
 
     def floats(self, position: int) -> Floats:
         """See `Table`."""
         column = self._columns[position]
-        if column.dtype.is_decimal():
-            column = column.cast(float)
         values = column.to_numpy() if column.dtype.is_numeric() else np.asarray(column.to_list(), object)
         return _as_floats(values, self.source, self.names[position])
 
@@ -154,6 +152,11 @@ class PolarsTable(Table):
             return np.zeros(len(column), np.int64), (str(names[0]),)
         codes = column.replace_strict(names, list(range(len(names))), return_dtype=_int64())
         return codes.to_numpy(), tuple(str(name) for name in names)
+
+
+def _in_64_bits(column: Any) -> Any:
+    """Numbers of 128 bits, which NumPy does not know, as doubles."""
+    return column.cast(float) if column.dtype.is_decimal() or str(column.dtype) in ("Int128", "UInt128") else column
 
 
 def _int64() -> Any:

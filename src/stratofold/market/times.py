@@ -27,6 +27,7 @@ _NOT_A_TIME = -(2**63)
 _UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
 # Epoch numbers by size: seconds reach 1e11 in the year 5138, milliseconds 1e14, microseconds 1e17.
 _EPOCH_UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (float("inf"), "ns"))
+_BEYOND_NS = 2.0**63  # in the year 2262
 _UTC = ("UTC", "Etc/UTC", "Z", "+00:00", "UTC+00:00")
 _QUARTER_HOUR_NS = 900_000_000_000  # every zone's offset since 1972 is a multiple of it
 
@@ -110,6 +111,9 @@ def _from_numbers(values: np.ndarray, source: str, notes: list[str]) -> Times:
         notes.append("times read as dates written as numbers (20200131)")
         return Times(_written_dates(values.astype(np.int64), source), days=True)
     unit = next(unit for bound, unit in _EPOCH_UNITS if max(abs(low), abs(high)) < bound)
+    if max(abs(low), abs(high)) * _UNIT_NS[unit] >= _BEYOND_NS:
+        row = int(values.argmax() if abs(high) >= abs(low) else values.argmin())
+        raise _unreadable(source, row, values[row])
     notes.append(f"times read as {unit} since 1970-01-01 UTC")
     if values.dtype.kind == "f":
         # A double holds today's epoch seconds to a quarter of a microsecond: round to microseconds.

@@ -151,7 +151,7 @@ def _session(path: Path, number: int, data: bytes, venues: Callable[[str], Venue
     """The session of an opening."""
     try:
         opened = _opened(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _no_recording(path, number, str(garbled("a recorder", error).why)) from None
     return venues(opened.opened).session(opened.symbols)
 

@@ -31,7 +31,7 @@ from stratofold.market.catalogue.kinds import (
 from stratofold.market.catalogue.layout import series_of, span_text
 from stratofold.market.catalogue.moments import time_expression
 from stratofold.market.catalogue.rows import normal
-from stratofold.market.files import lazy_frames
+from stratofold.market.files import lazy_frames, reading
 from stratofold.market.frames import closed_parts
 from stratofold.market.spelling import plain
 
@@ -97,12 +97,15 @@ def rows_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
     for file in [path] if files and len(files) == len(tables) else files:
         batch += bars_of(file, stated, notes)
     for source, stem, frame, kind in tables:
-        if kind in ("factors", NAMES):
-            from stratofold.market.catalogue import reference
+        if kind == BARS:
+            continue
+        with reading(source):
+            if kind in ("factors", NAMES):
+                from stratofold.market.catalogue import reference
 
-            batch += reference.rows_of(kind, frame.collect(), source, stated)
-        elif kind != BARS:
-            batch += ticks_of(frame, kind, source, stem, stated)
+                batch += reference.rows_of(kind, frame.collect(), source, stated)
+            else:
+                batch += ticks_of(frame, kind, source, stem, stated)
     return _joined(batch)
 
 

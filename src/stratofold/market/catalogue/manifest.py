@@ -114,7 +114,7 @@ def decode(text: bytes, place: str) -> Manifest:
     """A manifest from its text; raises Stop SFC04 for what is none, or is of a later version."""
     try:
         found = msgspec.json.decode(text, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Stop(
             "SFC04", "the catalogue's manifest cannot be read", place=place, why=str(error),
             fix="bring _manifest.json back from a copy; the files it named are untouched",

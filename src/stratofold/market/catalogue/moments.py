@@ -12,7 +12,8 @@ import polars as pl
 
 from stratofold.errors import Setup
 
-_UNITS_NS = ((10**11, 1_000_000_000), (10**14, 1_000_000), (10**17, 1_000), (2**63, 1))
+_LAST_NS = 2**63 - 1
+_UNITS_NS = ((10**11, 1_000_000_000), (10**14, 1_000_000), (10**17, 1_000), (_LAST_NS, 1))
 DATES = "%Y-%m-%d"
 _SECONDS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
 _SECONDS_LETTERS = len("2020-01-31T14:30:00")
@@ -38,9 +39,10 @@ def time_expression(frame: pl.LazyFrame, name: str, source: str, zone: str | Non
         return column.cast(pl.Datetime("ns")).to_physical().alias("time")
     probe = frame.select(column).head(_PROBE).collect()[name].drop_nulls()
     if stored.is_integer():
-        return (column.cast(pl.Int64) * _unit_ns(name, probe)).alias("time")
+        return _whole_ns(column.cast(pl.Int64), _unit_ns(name, probe, source)).alias("time")
     if stored.is_float():
-        return (column * (_unit_ns(name, probe) / 1000)).round().cast(pl.Int64).mul(1000).alias("time")
+        micros = (column * (_unit_ns(name, probe, source) / 1000)).round().cast(pl.Int64)
+        return _whole_ns(micros, 1000).alias("time")
     if stored == pl.String and len(probe):
         return _from_text(column, probe, source, zone)
     raise Setup(
@@ -51,13 +53,23 @@ def time_expression(frame: pl.LazyFrame, name: str, source: str, zone: str | Non
     )
 
 
-def _unit_ns(name: str, probe: pl.Series) -> int:
-    """Nanoseconds a unit of an epoch number: by the column's name, else by its size."""
+def _whole_ns(column: pl.Expr, unit: int) -> pl.Expr:
+    """Whole numbers of a unit as nanoseconds; missing where 64 bits do not hold them, in the year 2262 and after."""
+    return column if unit == 1 else pl.when(column.abs() <= _LAST_NS // unit).then(column * unit)
+
+
+def _unit_ns(name: str, probe: pl.Series, source: str) -> int:
+    """Nanoseconds a unit of an epoch number: by the column's name, else by its size; raises Setup SF215 for no time at all."""
     for ending, unit in (("_ns", 1), ("_us", 1_000), ("_ms", 1_000_000), ("_s", 1_000_000_000)):
         if name.lower().endswith(ending):
             return unit
     largest = abs(float(probe.cast(pl.Float64).max() or 0.0)) if len(probe) else 0.0  # type: ignore[arg-type]
-    return next(unit for bound, unit in _UNITS_NS if largest < bound)
+    unit = next((unit for bound, unit in _UNITS_NS if largest < bound), 0)
+    if not unit:
+        raise Setup(
+            "SF215", f"the time {largest:g} cannot be read", place=source, fix="give numbers since 1970, or ISO 8601"
+        )
+    return unit
 
 
 def _from_text(column: pl.Expr, probe: pl.Series, source: str, zone: str | None) -> pl.Expr:
