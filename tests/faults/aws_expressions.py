@@ -6,6 +6,7 @@ What goes out: whether a condition holds, or the item as it is afterwards.  What
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 _TOKEN = re.compile(r"\s*(?:(?P<op><>|<=|>=|[=<>(),+\-])|(?P<word>[#:]?[A-Za-z_][A-Za-z0-9_.#\-]*|[#:][A-Za-z0-9_]+))")
 _COMPARE = {
@@ -23,6 +24,7 @@ class Invalid(Exception):
     """The service would refuse this with a ValidationException."""
 
 
+@lru_cache(maxsize=4_096)
 def tokens(text):
     """The words of an expression; raises Invalid for what is none."""
     found, at = [], 0
@@ -33,7 +35,7 @@ def tokens(text):
             raise Invalid(f"syntax error in {text!r} at {at}")
         found.append(match["op"] or match["word"])
         at = match.end()
-    return found
+    return tuple(found)
 
 
 class Reader:

@@ -9,6 +9,8 @@ import hashlib
 import json
 from xml.sax.saxutils import escape
 
+import msgspec
+
 from stratofold.adapters.aws.answers import NO_ANSWER, AwsError, error_of
 from stratofold.adapters.aws.client import Client
 from stratofold.adapters.nouns import Response
@@ -133,5 +135,5 @@ class Simulated(Client):
             assert request.headers["X-Amz-Invocation-Type"] == "Event"
             self.services.others["lambda"](request.path.split("/")[3], json.loads(request.body))
             return Response(202, {}, b"")
-        answer = self.services.json(service, operation, json.loads(request.body))
-        return Response(200, {}, json.dumps(answer).encode())
+        answer = self.services.json(service, operation, msgspec.json.decode(request.body))
+        return Response(200, {}, msgspec.json.encode(answer))

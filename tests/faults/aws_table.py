@@ -5,8 +5,10 @@ It knows nothing of the product: what a journal may rely on is what the develope
 """
 
 import json
-from bisect import insort
+from bisect import bisect_left, bisect_right, insort
 from copy import deepcopy
+
+import msgspec
 
 from .aws_expressions import Invalid, Reader, holds, native, updated
 
@@ -29,14 +31,25 @@ class Refused(Exception):
 
 def size(item):
     """What an item weighs: names and values, in UTF-8 bytes (binary values are base64 on the wire)."""
-    return sum(len(name) + _value_size(value) for name, value in item.items())
+    weight = 0
+    for name, value in item.items():
+        ((kind, held),) = value.items()
+        weight += len(name) + (len(held) if kind in ("S", "N") else _size_of(kind, held))
+    return weight
 
 
-def _value_size(value):
-    kind, held = next(iter(value.items()))
-    if kind == "B":
-        return len(held) * 3 // 4
-    return len(held) if kind in ("S", "N") else len(json.dumps(held))
+def copied(item):
+    """An item that nobody else holds; texts are shared, since nobody can change them."""
+    return {name: copied_value(value) for name, value in item.items()}
+
+
+def copied_value(value):
+    ((kind, held),) = value.items()
+    return {kind: held if isinstance(held, str) else deepcopy(held)}
+
+
+def _size_of(kind, held):
+    return len(held) * 3 // 4 if kind == "B" else len(json.dumps(held))
 
 
 class Table:
@@ -84,7 +97,7 @@ class Table:
         shown = {"ALL_OLD": old, "ALL_NEW": new}.get(wanted)
         if wanted == "UPDATED_NEW" and new is not None:
             shown = {name: value for name, value in new.items() if (old or {}).get(name) != value}
-        return {"Attributes": deepcopy(shown)} if shown else {}
+        return {"Attributes": copied(shown)} if shown else {}
 
     def _prepared(self, action, request):
         """The key, the item before and after, and why the condition failed (None: it holds)."""
@@ -104,12 +117,12 @@ class Table:
 
     def _after(self, action, request, names, values, old, used):
         if action == "Put":
-            return deepcopy(request["Item"])
+            return copied(request["Item"])
         if action == "Delete":
             return None
         if action == "ConditionCheck":
             return old
-        start = old if old is not None else deepcopy(request["Key"])
+        start = old if old is not None else copied(request["Key"])
         expression = request.get("UpdateExpression")
         return updated(expression, names, values, start, used) if expression else dict(start)
 
@@ -143,8 +156,8 @@ class Table:
                 "Keys": dict(zip(self.keys, ({"S": part} for part in key), strict=True)),
                 "SequenceNumber": str(10**20 + len(self.stream)), "ApproximateCreationDateTime": self.now() // 10**9,
                 "StreamViewType": "NEW_AND_OLD_IMAGES",
-                **({"OldImage": deepcopy(old)} if old is not None else {}),
-                **({"NewImage": deepcopy(new)} if new is not None else {}),
+                **({"OldImage": copied(old)} if old is not None else {}),
+                **({"NewImage": copied(new)} if new is not None else {}),
             },
         }  # fmt: skip
         self.stream.append((key[0], record))
@@ -161,10 +174,10 @@ class Table:
 
     def _projected(self, item, request):
         if "ProjectionExpression" not in request:
-            return deepcopy(item)
+            return copied(item)
         names = request.get("ExpressionAttributeNames") or {}
         wanted = [names.get(part.strip(), part.strip()) for part in request["ProjectionExpression"].split(",")]
-        return {name: deepcopy(item[name]) for name in wanted if name in item}
+        return {name: copied_value(item[name]) for name in wanted if name in item}
 
     def Query(self, request):  # noqa: N802
         reader = Reader(
@@ -174,20 +187,31 @@ class Table:
         reader.attribute()
         reader.take("=")
         partition = reader.operand()["S"]
-        rest = " ".join(reader.words[reader.at + 1 :])
+        rest = reader.words[reader.at + 1 :]
         index = self.indices.get(request.get("IndexName"), self.keys[1])
-        rows = self._rows(partition, index, request)
-        if rest:
-            names, values = request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues")
-            rows = [row for row in rows if holds(rest, names, values, row)]
+        if low_high := self._between(rest, index, reader):
+            rows = self._rows(partition, index, request, *low_high)
+        else:
+            rows = self._rows(partition, index, request)
+            condition, names, values = " ".join(rest), reader.names, reader.values
+            rows = [row for row in rows if not condition or holds(condition, names, values, row)]
         if not request.get("ScanIndexForward", True):
             rows.reverse()
         return self._page(rows, request)
 
-    def _rows(self, partition, index, request):
-        keys = ((partition, part) for part in self.sorted.get(partition, ()))
+    def _rows(self, partition, index, request, low="", high=None):
+        parts = self.sorted.get(partition, ())
+        parts = parts[bisect_left(parts, low) : len(parts) if high is None else bisect_right(parts, high)]
+        keys = ((partition, part) for part in parts)
         rows = [item for key in keys if (item := self._read(key, request)) is not None and index in item]
         return rows if index == self.keys[1] else sorted(rows, key=lambda row: native(row[index]))
+
+    def _between(self, words, index, reader):
+        """The bounds of a condition that says BETWEEN of the range key, in whose order items are kept; None of another."""
+        if len(words) != 5 or words[1].upper() != "BETWEEN" or not reader.names.get(words[0]) == index == self.keys[1]:
+            return None
+        low, high = (reader.values.get(words[place], {}).get("S") for place in (2, 4))
+        return (low, high) if low is not None and high is not None and low <= high else None
 
     def _page(self, rows, request):
         start = request.get("ExclusiveStartKey")
@@ -225,7 +249,7 @@ class Table:
 
     def TransactGetItems(self, request):  # noqa: N802
         items = [self.items.get(self.key_of(each["Get"]["Key"])) for each in request["TransactItems"]]
-        return {"Responses": [{"Item": deepcopy(item)} if item is not None else {} for item in items]}
+        return {"Responses": [{"Item": copied(item)} if item is not None else {} for item in items]}
 
     def BatchWriteItem(self, request):  # noqa: N802
         (wanted,) = request["RequestItems"].values()
@@ -240,7 +264,7 @@ class Table:
 
     def TransactWriteItems(self, request):  # noqa: N802
         token = request.get("ClientRequestToken")
-        body = json.dumps(request, sort_keys=True)
+        body = msgspec.json.encode(request, order="deterministic")
         known = self.tokens.get(token)
         if known is not None and self.now() - known[0] < TOKEN_SECONDS * 10**9:
             if known[1] != body:
