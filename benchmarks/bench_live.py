@@ -27,7 +27,7 @@ from stratofold.adapters.embedded.collector import undisturbed
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.ports import AccountLimits
-from stratofold.cli.running import GLANCE_SECONDS
+from stratofold.cli.home import GLANCE_SECONDS
 from stratofold.events import Bar, Timer
 from stratofold.fold.risk import Limits, Unlimited
 from stratofold.live.decide import Heard, decide

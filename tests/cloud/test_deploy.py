@@ -5,18 +5,21 @@ import json
 import boto3
 import pytest
 
+import stratofold
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import Entry
 from stratofold.cli.app import run
-from stratofold.cli.cloud_settings import journal_of
+from stratofold.cli.cloud_settings import StackHome, journal_of
 from stratofold.cloud import package
 from stratofold.cloud.stack import FUNCTIONS, Stack
+from stratofold.live.risk.limits_config import SUGGESTED
+from tests.conversations.exchanges import serving
 
 STRATEGY = """
 import stratofold
 
 class Mine(stratofold.Strategy):
-    def on_bars(self, book):
+    def on_bar(self, bar, book):
         pass
 """
 
@@ -266,6 +269,30 @@ def test_a_book_is_handed_over_and_taken_home(stands, capsys, tmp_path):
     refused, code = told(capsys, "move", "goes", "--to", "moon", *where)
     assert (code, refused["errors"][0]["code"]) == (2, "SFA31")
     home.close()
+
+
+def test_a_process_that_stays_runs_a_stacks_book_on_its_table_with_its_keys(stands, capsys, folder, tmp_path):
+    """Resident: the book and the keys are the stack's, the folder has nothing; the functions have it back afterwards."""
+    with serving(stratofold.sample("us14").subset(["SPY"], start="2020-03-02", end="2020-03-06")) as served:
+        ready = {"url": served.url, "data_url": served.url, "stream_url": f"ws://{served.base}/stream", "speed": "step"}
+        ready |= {"data_stream_url": f"ws://{served.base}/v2/iex", "symbols": ["SPY"], "bars": "1d"}
+        (tmp_path / "ready.json").write_text(json.dumps(ready | {"key_id": served.key, "secret_key": served.secret}))
+        (tmp_path / "stratofold.toml").write_text(SUGGESTED, encoding="utf-8")
+        said, code = told(
+            capsys, "run", "mine.py:Mine", "--stack", stands, "--book", "stays", "--exchange", str(tmp_path / "ready.json"),
+            "--config", str(tmp_path / "stratofold.toml"), "--home", str(tmp_path / "home"),
+        )  # fmt: skip
+    assert (code, said.get("events")) == (0, 5), said
+    assert not list((tmp_path / "home").glob("*.db"))
+    journal = journal_of(Stack(stands, "us-east-1"))
+    assert (journal.head("stays").holder, journal.head("stays").step) == ("stays", said["steps"])
+    (shown,) = told(capsys, "status", "--book", "stays", "--stack", stands)[0]["books"]
+    assert (shown["steps"], shown["cash"]) == (said["steps"], said["cash"])
+    taken, code = told(capsys, "cloud", "take", "--book", "stays", "--stack", stands)
+    assert (code, taken["holder"]) == (0, f"cloud:{stands}")
+    home = StackHome(tmp_path / "home", Stack(stands, "us-east-1"))
+    boto3.client("ssm").put_parameter(Name=f"/{stands}/alpaca-key-id", Value="one", Type="SecureString", Overwrite=True)
+    assert home.secrets().get("alpaca-key-id") == "one"
 
 
 def test_what_is_destroyed_leaves_the_archive_with_every_record_and_nothing_else(at, capsys):

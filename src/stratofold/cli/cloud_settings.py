@@ -113,7 +113,7 @@ def artifacts_of(stack: Stack) -> Artifacts:
 
 
 class StackHome(Home):
-    """A folder whose books are a stack's: a process that stays, beside the functions' table (secrets and presence are the folder's)."""
+    """A folder whose books, archive and keys are a stack's: a process that stays, beside the functions' table."""
 
     def __init__(self, path: Path | None, stack: Stack) -> None:
         """Nothing is asked yet."""
@@ -125,9 +125,20 @@ class StackHome(Home):
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return journal_of(self._stack)
 
+    def journal_of_a_run(self) -> Any:
+        """The same: a table has no log to make room in."""
+        return self.journal(make=True)
+
     def artifacts(self) -> Any:
         """The stack's archive."""
         return artifacts_of(self._stack)
+
+    def secrets(self) -> Any:
+        """The stack's keys, where `stratofold cloud secret` puts them: one place to change them."""
+        from stratofold.adapters.aws.secrets import Secrets
+
+        kind = self._stack.standing().parameters.get("SecretStore", "ssm")
+        return Secrets(client_of(self._stack), f"{kind}:/{self._stack.name}/")
 
     def refuse_elsewhere(self, head: Head) -> None:
         """A stack's book is taken by whoever runs it; the functions leave it alone then."""

@@ -33,6 +33,8 @@ KeysName = Annotated[str | None, typer.Option("--keys", help="Alpaca: the name i
 RealMoney = Annotated[bool, typer.Option("--live", help="The account with real money.")]
 BookName = Annotated[str | None, typer.Option("--book", help="Which book; default: the only one there is.")]
 
+GLANCE_SECONDS = 0.02  # how old what another process has written may be when nothing depends on it
+
 
 class Home:
     """One folder."""
@@ -56,6 +58,12 @@ class Home:
             )
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Journal(file, glance_seconds=glance_seconds)
+
+    def journal_of_a_run(self) -> Journal:
+        """The journal for who writes it all day: made where there is none, and its log as long as it will be."""
+        journal = self.journal(make=True, glance_seconds=GLANCE_SECONDS)
+        journal.reserve_log()
+        return journal
 
     def refuse_elsewhere(self, head: Head) -> None:
         """Raise Stop SFA29 for a book of this folder that is in the cloud now."""

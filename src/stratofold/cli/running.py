@@ -44,7 +44,6 @@ OPENING = "opening"  # the mark of a book whose opening has begun and not ended
 _DAY_NS = 86_400_000_000_000
 _SKEW_SECONDS_MAX = 5.0
 _SECOND_NS = 1_000_000_000
-GLANCE_SECONDS = 0.02  # how old what another process has written may be when nothing depends on it
 _WAY_SECONDS = 5.0  # what a message may take to a replay, in our seconds
 
 
@@ -82,8 +81,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
     if venue.speed > 1.0 and not wanted.message_age_seconds:
         wanted = replace(wanted, message_age_seconds=max(_age_seconds(wanted), _WAY_SECONDS * venue.speed))
     began = venue.clock.monotonic()
-    journal = home.journal(make=True, glance_seconds=GLANCE_SECONDS)
-    journal.reserve_log()
+    journal = home.journal_of_a_run()
     for head in journal.books():
         if head.book == wanted.book:
             home.refuse_elsewhere(head)

@@ -1,9 +1,10 @@
-"""`stratofold status`: how the books of this folder stand, whether they run or not."""
+"""`stratofold status`: how the books of this folder, or of a stack, stand, whether they run or not."""
 
 from typing import Any
 
 import typer
 
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
 from stratofold.cli.home import BookName, Home, HomePath, strategy_as_run
 from stratofold.cli.output import Debug, Json, show_json, verb
 
@@ -13,11 +14,14 @@ def status(
     book: BookName = None,
     *,
     home: HomePath = None,
+    cloud: Cloud = False,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Show positions, money, working and unknown orders, what waits, and what is halted."""
-    journal = Home(home).journal()
+    journal = either(Home(home), cloud=cloud, stack=stack, region=region)
     heads = [journal.head(book)] if book is not None else journal.books()
     shown = [of_book(journal, head.book) for head in heads]
     if json:

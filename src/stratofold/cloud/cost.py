@@ -183,7 +183,13 @@ def _network(parameters: Mapping[str, str]) -> list[Line]:
     shown = []
     if parameters["Network"] == "on":
         shown.append(
-            line("endpoint for queues, two zones", "endpoint hours", HOURS * 2, rest=True, switch="Network=off")
+            line(
+                "endpoints for queues and functions, two zones",
+                "endpoint hours",
+                HOURS * 4,
+                rest=True,
+                switch="Network=off",
+            )
         )
     if parameters["Cache"] == "on":
         shown.append(

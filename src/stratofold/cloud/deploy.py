@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.cloud.clock import with_sessions
 from stratofold.cloud.package import build
-from stratofold.cloud.stack import ALIAS, FUNCTIONS, SCHEMA, Change, Stack, State, told
+from stratofold.cloud.stack import ALIAS, FUNCTIONS, SCHEMA, Change, Stack, State, endpoint_here, told
 from stratofold.errors import Setup, Stop
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def prepare(stack: Stack, wanted: Wanted) -> Plan:
     state = stack.state()
     stack.refuse_half(state)
     refuse_newer(state)
-    parameters = chosen_parameters(wanted, state)
+    parameters = chosen_parameters(wanted, state, own_architecture())
     refuse_region(stack.region, parameters)
     refuse_unheard(state, parameters)
     if not state.outputs:
@@ -115,11 +115,18 @@ def prepare(stack: Stack, wanted: Wanted) -> Plan:
     return Plan(change_set, changes, parameters, package, new=not state.outputs)
 
 
-def chosen_parameters(wanted: Wanted, state: State) -> dict[str, str]:
-    """Every parameter: as asked, else as the stack has it, else the template's own."""
+def own_architecture() -> str:
+    """This machine's processor where the functions run on this machine, since they can run on no other; else none."""
+    machine = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine().lower(), "x86_64")
+    return machine if endpoint_here() else ""
+
+
+def chosen_parameters(wanted: Wanted, state: State, architecture: str = "") -> dict[str, str]:
+    """Every parameter: as asked, else as the stack has it, else for this `architecture`, else the template's own."""
     own = ".".join(platform.python_version_tuple()[:2])
     before = {name: value for name, value in state.parameters.items() if name in template_parameters()}
-    chosen = template_parameters() | before | known_parameters(wanted.parameters)
+    usual = template_parameters() | ({"Architecture": architecture} if architecture else {})
+    chosen = usual | before | known_parameters(wanted.parameters)
     chosen["Runtime"] = f"python{wanted.python or own}"
     chosen["Architecture"] = wanted.architecture or chosen["Architecture"]
     return chosen

@@ -7,11 +7,13 @@ functions never do.  Every error of AWS that a user can cause comes out of `told
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from stratofold.errors import Retry, Setup, Stop
 
@@ -22,6 +24,7 @@ FUNCTIONS = ("ingest", "decide", "deliver", "webhook", "reconcile", "watch", "ar
 ALIAS = "live"
 SCHEMA = 1  # of the journal's table, as this program writes it
 POLL_SECONDS = 1.0
+_HERE = {"127.0.0.1", "localhost", "::1"}
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")
 _NO_KEYS = {
     "NoCredentialsError",
@@ -195,6 +198,12 @@ class Stack:
         return f"{self.name}-{verb}"
 
 
+def endpoint_here() -> str:
+    """The address of the emulator on this machine that commands speak to; empty where they speak to AWS."""
+    url = os.environ.get("AWS_ENDPOINT_URL", "")
+    return url if urlsplit(url).hostname in _HERE else ""
+
+
 # What moves by itself, by kind of resource: the version behind an alias by a quick deploy, and by the clock how many
 # environments are kept warm, which is none outside of sessions.
 _MOVES = {
@@ -293,4 +302,5 @@ def _session(region: str) -> Any:
             fix="pip install 'stratofold[aws]'",
         ) from error
     with told(region):
-        return boto3.Session(region_name=region or None)
+        # The SDK for Python alone looks at AWS_DEFAULT_REGION only; everything else of AWS takes AWS_REGION, and takes it first.
+        return boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)

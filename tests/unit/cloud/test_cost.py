@@ -38,7 +38,7 @@ def test_the_first_dashboards_are_free_and_listed_all_the_same():
 BY_HAND = [
     ("Stream", "on-demand", "29.20"),  # 730 hours at 0.04
     ("Stream", "provisioned", "10.95"),  # 730 hours at 0.015
-    ("Network", "on", "14.60"),  # 730 hours, two zones, at 0.01
+    ("Network", "on", "29.20"),  # two endpoints, 730 hours, two zones, at 0.01
     ("Waf", "on", "7.00"),  # five and two rules
     ("KeyArn", "arn", "1.00"),
     ("SecretStore", "secretsmanager", "1.60"),  # four at 0.40

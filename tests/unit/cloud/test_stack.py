@@ -253,3 +253,34 @@ def test_what_the_clock_turns_off_after_the_close_is_no_drift():
     assert drift_lines(drifting(kept, kind="AWS::Lambda::Alias")) == []
     assert drift_lines(drifting(most, kind="AWS::ApplicationAutoScaling::ScalableTarget")) == []
     assert drift_lines(drifting(most)) == ["DeadLetters/MaxCapacity is 0, the template says 1"]
+
+
+def test_the_region_is_the_one_that_everything_of_aws_takes(monkeypatch, tmp_path):
+    """The SDK for Python alone does not look at AWS_REGION."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    assert Stack("momentum").region == "eu-central-1"
+    assert Stack("momentum", "us-east-1").region == "us-east-1"
+    monkeypatch.delenv("AWS_REGION")
+    assert Stack("momentum").region == "us-west-2"
+
+
+# where AWS is | the machine | the processor that was asked for | what the stack had | what is built for
+PROCESSORS = [
+    ("", "x86_64", "", {}, "arm64"),
+    ("https://vpce-1.lambda.us-east-1.vpce.amazonaws.com", "x86_64", "", {}, "arm64"),
+    ("http://127.0.0.1:4566", "x86_64", "", {}, "x86_64"),
+    ("http://localhost:4566", "aarch64", "", {}, "arm64"),
+    ("http://127.0.0.1:4566", "x86_64", "arm64", {}, "arm64"),
+    ("http://127.0.0.1:4566", "x86_64", "", {"Architecture": "arm64"}, "arm64"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "machine", "asked", "before", "built"), PROCESSORS)
+def test_functions_that_run_on_this_machine_are_built_for_it(monkeypatch, endpoint, machine, asked, before, built):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    wanted = deploy.Wanted("mine.py:Mine", architecture=asked)
+    chosen = deploy.chosen_parameters(wanted, State(parameters=before), deploy.own_architecture())
+    assert chosen["Architecture"] == built

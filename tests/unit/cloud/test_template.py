@@ -63,6 +63,19 @@ def test_what_lambda_may_do_in_the_network_the_function_itself_may_not():
     assert not [name for name, role in ROLES.items() if name != "DecideRole" and "ec2:" in str(role)]
 
 
+# What AWS does in a function's name from outside of its network: logs, traces, keys, its interface, pollers and what they give up.
+BY_AWS = {"logs", "xray", "kms", "ec2", "kinesis", "sns"}
+
+
+def test_what_is_put_into_the_network_reaches_every_service_that_it_calls():
+    """There is no way out of it: a call without an endpoint would hang until the function's time is over."""
+    inside = {name for name, one in LAMBDAS.items() if "VpcConfig" in one["Properties"]}
+    called = {right.service for name in inside for right in rights_of(name.lower())} - BY_AWS
+    held = resources("AWS::EC2::VPCEndpoint").values()
+    reached = {one["Properties"]["ServiceName"]["Fn::Sub"].rpartition(".")[2] for one in held}
+    assert (inside, reached) == ({"Decide"}, called)
+
+
 def test_what_the_bus_could_not_hand_over_may_be_kept():
     """AWS gives the bus no role: without this statement its dead letters would be lost, and nobody would hear of it."""
     said = TEMPLATE["Resources"]["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]

@@ -1,0 +1,55 @@
+"""The files for who runs a stack's book in one process that stays: a Dockerfile and a unit for systemd."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+
+import stratofold.cloud
+from stratofold.cli.app import app
+
+FOLDER = Path(stratofold.cloud.__file__).parent / "resident"
+DOCKERFILE = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+UNIT = (FOLDER / "stratofold.service").read_text(encoding="utf-8")
+
+
+def options(words):
+    """The options of the command that some words begin with, and those that the words use."""
+    command = typer.main.get_command(app).commands[words[0]]
+    known = {name for one in command.params for name in one.opts}
+    return known, {word for word in words if word.startswith("--")}
+
+
+def test_an_image_has_the_strategy_and_never_what_was_run_beside_it():
+    """The folder of a strategy has its journal too; `COPY . .` would put that into every image."""
+    copied = re.findall(r"^COPY (.*)$", DOCKERFILE, re.MULTILINE)
+    assert copied == ["--chown=book *.py stratofold.toml ./"]
+
+
+def test_a_container_is_asked_for_the_stacks_book_not_for_one_in_its_folder():
+    words = json.loads(re.search(r"HEALTHCHECK .*CMD (\[.*\])", DOCKERFILE)[1])
+    known, used = options(words[1:])
+    assert used <= known
+    assert "--cloud" in used
+
+
+@pytest.mark.parametrize("text", [DOCKERFILE, UNIT])
+def test_what_they_say_to_run_is_understood(text):
+    (line,) = re.findall(r"(strategy\.py:Strategy --.*)$", text, re.MULTILINE)
+    known, used = options(["run", *line.split()[1:]])
+    assert used <= known
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
+def test_the_unit_is_one(tmp_path):
+    program = tmp_path / "stratofold"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    unit = tmp_path / "stratofold.service"
+    unit.write_text(UNIT.replace("/opt/stratofold/bin/stratofold", str(program)), encoding="utf-8")
+    checked = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
