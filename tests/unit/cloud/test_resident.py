@@ -50,6 +50,6 @@ def test_the_unit_is_one(tmp_path):
     program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o755)
     unit = tmp_path / "stratofold.service"
-    unit.write_text(UNIT.replace("/opt/stratofold/bin/stratofold", str(program)), encoding="utf-8")
+    unit.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={program}", UNIT, flags=re.MULTILINE), encoding="utf-8")
     checked = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
