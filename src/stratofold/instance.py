@@ -42,7 +42,12 @@ _routed: WeakSet[type[Strategy]] = WeakSet()  # walking a strategy's code costs 
 
 def hooks_of(fold: Strategy) -> int:
     """Which hooks the strategy's class overrides, as a sum of `HEARS_...` flags."""
-    return sum(flag for hook, flag in _HOOKS.items() if getattr(type(fold), hook) is not getattr(Strategy, hook))
+    return hooks_in(type(fold))
+
+
+def hooks_in(strategy: type[Strategy]) -> int:
+    """As `hooks_of`, of a class."""
+    return sum(flag for hook, flag in _HOOKS.items() if getattr(strategy, hook) is not getattr(Strategy, hook))
 
 
 def build_strategy(

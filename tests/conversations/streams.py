@@ -36,7 +36,7 @@ class Server:
         self.port = 0
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
-        """One connection: hears one message, then says its lines; a function makes lines out of what was heard."""
+        """One connection: hears one message, then says its lines; a function makes lines out of what was heard, or one line when it is its turn."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         lines = self.left.pop(0) if self.left else [STAY]
@@ -44,13 +44,16 @@ class Server:
         self.told.append(json.loads(heard.data))
         if callable(lines):
             lines = lines(self.told[-1])
-        for line in lines:
+        for said_next in lines:
+            line = said_next() if callable(said_next) else said_next
             if line is ABORT:
                 assert request.transport is not None
                 request.transport.abort()
                 return socket
             if line is STAY:
                 break
+            if line is None:
+                continue
             if isinstance(line, float):
                 await asyncio.sleep(line)
             elif isinstance(line, tuple):

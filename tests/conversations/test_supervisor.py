@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.feeds.binance import Binance
-from stratofold.adapters.feeds.pipe import CALM, Nothing, Pipe
+from stratofold.adapters.feeds.pipe import CALM, Pipe
 from stratofold.errors import Setup, Stop
 from stratofold.events import GAP, MUTE, RESTORED, Depth, Quote, Status, Trade
 from tests.conversations.streams import ABORT, STAY, heard, streaming
@@ -124,6 +124,22 @@ def test_a_symbol_that_falls_silent_is_told_once_and_so_is_its_return() -> None:
     asyncio.run(talk())
 
 
+def test_a_symbol_that_is_mute_is_asked_for_anew_and_nobody_else() -> None:
+    """On the same connection, again and again, until it speaks; the other symbol's words go on meanwhile."""
+    again = [{"method": how, "params": ["ausdt@trade"], "id": k} for k, how in ((2, "UNSUBSCRIBE"), (3, "SUBSCRIBE"))]
+
+    async def talk() -> None:
+        others = [line for k in range(12) for line in (trade(k, "BUSDT"), 0.1)]
+        script = [DONE, trade(1), *others, *((each,) for each in again), trade(99, "AUSDT"), STAY]
+        async with streaming(script) as server:
+            found, _ = await heard(only_trades, server, ["AUSDT", "BUSDT"], ends("#99"), mute_seconds=1.0)
+            of_a = [named for named in found if named is not None and named[0] == "AUSDT"]
+            assert said(of_a) == ["#1", "mute", "restored", "#99"]
+            assert len(server.told) == 1
+
+    asyncio.run(talk())
+
+
 def test_two_hundred_symbols_at_once() -> None:
     """Over as many connections as the venue's limit of streams wants; each says its own."""
     symbols = [f"S{k:03}USDT" for k in range(200)]
@@ -175,16 +191,15 @@ def test_only_quotes_are_passed_over_and_never_the_last_of_a_symbol(steps: list[
     for kind, count in steps:
         for _ in range(count):
             if kind == 3:
-                taken = pipe.next()
-                out += [] if isinstance(taken, Nothing) else [taken]
+                out += pipe.take(count)
                 continue
             word = Trade() if kind == 2 else Quote()
             number += 1
             word.source_sequence = number
             put.append(("AB"[kind % 2], word))
             pipe.put(put[-1])
-    while not isinstance(taken := pipe.next(), Nothing):
-        out.append(taken)
+    while len(pipe):
+        out += pipe.take(7)
     numbers = [named[1].source_sequence for named in out]
     assert numbers == sorted(numbers)
     assert [named for named in out if isinstance(named[1], Trade)] == [

@@ -74,7 +74,7 @@ _BACKTEST: dict[str, tuple[Callable[[object], bool], str]] = {
     "report": (_is_text, 'a path: "report.html"'),
 }
 SECTIONS = ("backtest", "parameters", "fees", "slippage", "limits")
-OTHERS = ("cloud", "risk", "live", "alerts")  # sections that the live path and the cloud read themselves
+OTHERS = ("cloud", "risk", "live", "alerts", "feed")  # sections that the live path and the cloud read themselves
 
 
 def read_config(path: Path) -> Config:

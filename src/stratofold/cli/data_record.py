@@ -14,6 +14,7 @@ import typer
 
 from stratofold.cli.catalogues import opened
 from stratofold.cli.data import Folder, refuse_unknown
+from stratofold.cli.feeds import VENUES
 from stratofold.cli.folders import settings_folder
 from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Json, show_json, verb, working
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from stratofold.adapters.feeds.spoken import Named
     from stratofold.market.catalogue.catalogue import Catalogue
 
-VENUES = ("binance-spot", "binance-usdm", "binance-coinm", "coinbase", "massive")
 ITCH = "itch"
 SAY_SECONDS = 1.0
 VenueName = Annotated[str, typer.Argument(help=f"{', '.join(VENUES[:-1])} or {VENUES[-1]}.")]

@@ -4,6 +4,7 @@ import asyncio
 import json as json_module
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from stratofold.cli import job as jobs
+from stratofold.cli.feeds import VENUES, FeedPlace, feed_place
 from stratofold.cli.output import Debug, Json, verb
 from stratofold.errors import Setup
 
 KEY_NAMES = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+RECENT_BARS = 500
 Speed = Annotated[
     str, typer.Option(help="60 is sixty times real time; max: as fast as possible; step: by POST /admin/step.")
 ]
@@ -46,8 +49,15 @@ def exchange(
     seed: Annotated[int, typer.Option(help="Keys, ids and faults follow from it.")] = 1,
     accounts: Annotated[int, typer.Option(help="How many accounts there are.")] = 1,
     follow: Annotated[
-        str | None, typer.Option(help="Go on with a live feed after the data: alpaca, or another exchange's address.")
+        str | None,
+        typer.Option(
+            help="Go on with a live feed after the data: alpaca, binance-spot, coinbase, ..., or another exchange's address."
+        ),
     ] = None,
+    bars: Annotated[
+        str, typer.Option(help="Of which bars, where a venue is followed without data: 1min, 5min, 1h, 1d.")
+    ] = "1min",
+    config: jobs.ConfigPath = None,
     state: Annotated[Path | None, typer.Option(help="Remember orders in this file, over a restart too.")] = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
@@ -56,16 +66,16 @@ def exchange(
     from stratofold.exchange.core import Exchange, Rules
     from stratofold.exchange.desk import Terms
 
-    pace = _pace(speed if follow in {None, "alpaca"} else "step")
+    place = feed_place(follow, config) if follow in VENUES else None
+    pace = _pace(speed) if follow is None else 1.0 if follow == "alpaca" or place is not None else "step"
     limit = rate_limit if rate_limit is not None else 200 * isinstance(pace, float)
     made = Exchange(
-        _market(data, symbols, end), start,
+        _market(data, symbols, end) if place is None or data is not None else _recent(place, symbols, bars), start,
         Terms(cash, fees=jobs.cost("fees", fees), slippage=jobs.cost("slippage", slippage), volume_cap=volume_cap or float("inf")),
         Rules(requests_per_minute=int(limit), wash_trades=wash_trades, strict=strict), seed, accounts,
         follows=follow is not None,
     )  # fmt: skip
-    feed = _feed(follow, made, seed) if follow is not None else None
-    asyncio.run(_serve(made, pace, host, port, state, feed, json=json))
+    asyncio.run(_serve(made, pace, host, port, state, _followed(follow, place, made, seed), json=json))
 
 
 def _pace(text: str) -> float | str:
@@ -89,14 +99,59 @@ def _market(data: str | None, symbols: str | None, end: str | None) -> Any:
     return market.subset(None, None, end) if end else market
 
 
-def _feed(follow: str, made: Any, seed: int) -> Any:
+def _recent(place: FeedPlace, symbols: str | None, bars: str) -> Any:
+    """The last bars of a venue, for an exchange that has no other data; raises errors.Setup."""
+    from stratofold.adapters.clock import Clock
+    from stratofold.adapters.embedded.tasks import Tasks
+    from stratofold.adapters.network.client import Network
+    from stratofold.cli.feeds import instruments_of, make_feed
+    from stratofold.cli.venue import span_ns
+    from stratofold.market.frames import read
+
+    names, span = jobs.split(symbols), span_ns(bars)
+    if not names:
+        raise Setup("SF997", f"nobody said what of {place.venue} is to be followed", fix="--symbols BTCUSDT,ETHUSDT")
+
+    async def asked() -> list[tuple[str, Any]]:
+        async with Network() as network, Tasks() as tasks:
+            now = Clock().now()
+            return await make_feed(place, span, Clock(), network, tasks).history(names, now - RECENT_BARS * span, now)
+
+    rows = [
+        (symbol, bar.time, bar.open, bar.high, bar.low, bar.close, bar.volume) for symbol, bar in asyncio.run(asked())
+    ]
+    if not rows:
+        raise Setup("SF998", f"{place.venue} has no recent bars of {', '.join(names)}", fix="give --data to begin with")
+    columns = dict(
+        zip(("symbol", "time", "open", "high", "low", "close", "volume"), zip(*rows, strict=True), strict=True)
+    )
+    facts = instruments_of(place, names)
+    return read(_frame(columns), instruments=facts, calendar=place.calendar, span=span, stamped="close")
+
+
+def _frame(columns: dict[str, Any]) -> Any:
+    import polars as pl
+
+    return pl.DataFrame({name: list(values) for name, values in columns.items()})
+
+
+def _followed(follow: str | None, place: FeedPlace | None, made: Any, seed: int) -> Callable[[Any, Any], Any]:
+    """What makes the feed that an exchange follows, if any, out of a network and tasks."""
+    if place is not None:
+        from stratofold.adapters.clock import Clock
+        from stratofold.cli.feeds import make_feed
+
+        return lambda network, tasks: make_feed(place, made.market.span_ns, Clock(), network, tasks)
+    return lambda network, _: _feed(follow, made, seed, network) if follow is not None else None
+
+
+def _feed(follow: str, made: Any, seed: int, network: Any) -> Any:
     """The feed to follow: the broker's own, or that of another paper exchange by its address; raises errors.Setup."""
     from random import Random
 
     from stratofold.adapters.brokers.alpaca_access import Access
     from stratofold.adapters.clock import Clock
     from stratofold.adapters.feeds.alpaca import AlpacaFeed
-    from stratofold.adapters.network.client import Network
 
     key_id, secret_key = (os.environ.get(name, "") for name in KEY_NAMES)
     if not (key_id and secret_key):
@@ -107,7 +162,7 @@ def _feed(follow: str, made: Any, seed: int) -> Any:
     access = Access(key_id, secret_key)
     if paper:
         access = replace(access, data_url=follow.rstrip("/"), data_stream_url=streams)
-    network, market = Network(), made.market
+    market = made.market
     return AlpacaFeed(
         access, network, network, Clock(), Random(seed),  # noqa: S311 - the seed of a backoff
         span_ns=market.span_ns, calendar=market.calendar_name, days_from_stream=paper,
@@ -115,19 +170,29 @@ def _feed(follow: str, made: Any, seed: int) -> Any:
 
 
 async def _serve(
-    made: Any, pace: float | str, host: str, port: int, state: Path | None, feed: Any, *, json: bool
+    made: Any,
+    pace: float | str,
+    host: str,
+    port: int,
+    state: Path | None,
+    feed: Callable[[Any, Any], Any],
+    *,
+    json: bool,
 ) -> None:
     """Listen, say so, and go on until interrupted."""
+    from stratofold.adapters.embedded.tasks import Tasks
+    from stratofold.adapters.network.client import Network
     from stratofold.exchange.server import Server
 
-    server = Server(made, pace, state, feed)
-    await server.start(host, port)
-    _say_ready(server, host, json=json)
-    stopped = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    await stopped.wait()
-    await server.stop()
+    async with Network() as network, Tasks() as tasks:
+        server = Server(made, pace, state, feed(network, tasks))
+        await server.start(host, port)
+        _say_ready(server, host, json=json)
+        stopped = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+        await stopped.wait()
+        await server.stop()
 
 
 def _say_ready(server: Any, host: str, *, json: bool) -> None:
@@ -141,8 +206,19 @@ def _say_ready(server: Any, host: str, *, json: bool) -> None:
         "data_stream_url": f"ws://{base}/v2/iex", "key_id": keys[0][0], "secret_key": keys[0][1],
         "accounts": [{"key_id": key, "secret_key": secret} for key, secret in keys],
         "symbols": list(server.exchange.market.symbols), "speed": str(server.speed),
-        "bars": span_name(server.exchange.market.span_ns),
+        "bars": span_name(server.exchange.market.span_ns), **_other_than_shares(server),
     }  # fmt: skip
     typer.echo(
         json_module.dumps(ready) if json else f"paper exchange at {ready['url']}, key {keys[0][0]}, secret {keys[0][1]}"
     )
+
+
+def _other_than_shares(server: Any) -> dict[str, Any]:
+    """The calendar and the instruments, where they are not those of American shares; whether its time is ours."""
+    from stratofold.live.manifest import instrument_rows
+
+    market = server.exchange.market
+    said: dict[str, Any] = {"follows": True} if server.feed is not None and server.speed != "step" else {}
+    if market.calendar_name != "XNYS":
+        said |= {"calendar": market.calendar_name, "instruments": instrument_rows(list(market.instruments))}
+    return said

@@ -13,6 +13,7 @@ import typer
 from stratofold.cli import job as jobs
 from stratofold.cli.cloud_settings import Region, StackHome, stack_of
 from stratofold.cli.config import FILE_NAME
+from stratofold.cli.feeds import FeedName, FeedPlace, feed_place
 from stratofold.cli.home import Home, HomePath, KeysName, ReadyFile, spec_of
 from stratofold.cli.output import Debug, Json, show_json, verb
 from stratofold.errors import Setup
@@ -29,9 +30,13 @@ def run(
     book: Annotated[str, typer.Option(help="The book's name: 1 to 12 letters and digits.")] = "main",
     exchange: ReadyFile = None,
     keys: KeysName = None,
+    feed: FeedName = None,
     live: Annotated[bool, typer.Option("--live", help="Trade real money. Asks for a typed confirmation.")] = False,
     bars: Annotated[
         str | None, typer.Option(help="1min, 5min, 15min, 1h or 1d. Default: the exchange's own, else 1min.")
+    ] = None,
+    ticks: Annotated[
+        str | None, typer.Option(help="quotes, trades, depth, with commas. Default: what the strategy has hooks for.")
     ] = None,
     capital: Annotated[float | None, typer.Option(help="The book's money. Default: the account's cash.")] = None,
     warm: Annotated[int, typer.Option(help="Days of history to fold first.")] = 0,
@@ -65,19 +70,22 @@ def run(
     ready = read_ready(exchange) if exchange is not None else None
     refuse_unguarded(ready, unguarded=unguarded)
     kind, keywords = jobs.strategy_job({"strategy": strategy, "symbols": symbols}, config, context.args)
+    heard = feed_place(feed, config)
     names = tuple(keywords.get("symbols") or (ready or {}).get("symbols") or ())
     if not names:
         raise Setup("SF951", "no symbols were named", fix="--symbols SPY,AAPL")
     bars = bars or (ready or {}).get("bars") or "1min"
+    kinds = tick_kinds(kind, ticks)
     thresholds, habits = alert_settings(config)
     wanted = Wanted(
         book=book, strategy=kind, strategy_name=spec_of(kind), symbols=names,
         parameters={name: value for name, value in keywords.items() if name in kind.parameters()},
-        stated=stated_limits(config, names, guarded=not unguarded), span_ns=span_ns(bars), capital=capital, warm_days=warm,
+        stated=stated_limits(config, names, guarded=not unguarded), span_ns=0 if kinds else span_ns(bars), capital=capital, warm_days=warm,
+        ticks=kinds,
         adopt=None if adopt is None else tuple(name for name in jobs.split(adopt) if name != "none"),
         chosen=state, acknowledged=acknowledge, duration_seconds=wait, guarded=not unguarded,
         channels=tuple(jobs.split(notify)), sets_account_limits=set_account_limits,
-        thresholds=thresholds, habits=habits,
+        thresholds=thresholds, habits=habits, **_traded(ready or {}, names),
     )  # fmt: skip
     if live:
         confirm(wanted, keys)
@@ -85,16 +93,17 @@ def run(
         show_json(plan(wanted, ready, keys, live=live))
         return
     place = Home(home) if stack is None else StackHome(home, stack_of(stack, region))
-    trade(wanted, place, ready, keys, bars, live=live, json=json)
+    trade(wanted, place, ready, keys, bars, heard, live=live, json=json)
 
 
 def trade(
-    wanted: Any, place: Home, ready: dict[str, Any] | None, keys: str | None, bars: str, *, live: bool, json: bool
-) -> None:
+    wanted: Any, place: Home, ready: dict[str, Any] | None, keys: str | None, bars: str, heard: FeedPlace | None, *,
+    live: bool, json: bool,
+) -> None:  # fmt: skip
     """Run the book, and say what came of it."""
     from stratofold.cli.view import shower
 
-    said = summary(asyncio.run(_run(wanted, place, ready, keys, bars, shower(json=json), live=live)))
+    said = summary(asyncio.run(_run(wanted, place, ready, keys, bars, heard, shower(json=json), live=live)))
     if json:
         show_json(said)
     else:
@@ -102,15 +111,50 @@ def trade(
 
 
 async def _run(
-    wanted: Any, place: Home, ready: dict[str, Any] | None, keys: str | None, bars: str, show: Any, *, live: bool
-) -> Any:
+    wanted: Any, place: Home, ready: dict[str, Any] | None, keys: str | None, bars: str, heard: FeedPlace | None,
+    show: Any, *, live: bool,
+) -> Any:  # fmt: skip
     """Find the venue and run the book."""
     from stratofold.cli.running import run_book
-    from stratofold.cli.venue import answering, named_venue
+    from stratofold.cli.venue import answering, named_venue, take_feed
 
     with answering(ready["url"] if ready is not None else f"Alpaca, keys {keys}"), told_of_strategy():
-        venue = await named_venue(place, ready, keys, bars, live=live)
+        venue = await named_venue(place, ready, keys, bars, live=live, ticks=wanted.ticks)
+        if heard is not None:
+            take_feed(venue, heard, bars, wanted.ticks)
         return await run_book(wanted, place, venue, show)
+
+
+def tick_kinds(strategy: Any, stated: str | None) -> tuple[str, ...]:
+    """The kinds of tick that a book hears: those stated, or else those that the strategy has hooks for.
+
+    Raises Setup SF999 for a kind that is none, or for a strategy that has no hook for any.
+    """
+    from stratofold.instance import hooks_in
+    from stratofold.live.ticks import KINDS, kinds_of
+
+    wanted = kinds_of(hooks_in(strategy))
+    if stated is None:
+        return wanted
+    named = tuple(jobs.split(stated))
+    unknown = [name for name in named if name not in KINDS]
+    if unknown or not wanted:
+        what = f"there are no ticks {unknown[0]!r}" if unknown else f"{strategy.__name__} has no hook for ticks"
+        raise Setup("SF999", what, fix=f"--ticks {','.join(KINDS)}, and on_quote, on_trade or on_depth in the strategy")
+    return named
+
+
+def _traded(ready: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """What an exchange says of its instruments, where they are no American shares; empty where they are."""
+    from stratofold.market.instruments import Instrument
+
+    rows = {row["symbol"]: row for row in ready.get("instruments", ())}
+    if not rows:
+        return {}
+    unknown = [name for name in names if name not in rows]
+    if unknown:
+        raise Setup("SF996", f"this exchange has no {unknown[0]}", fix=f"--symbols {','.join(rows)}")
+    return {"calendar": ready["calendar"], "instruments": tuple(Instrument(**rows[name]) for name in names)}
 
 
 @contextmanager

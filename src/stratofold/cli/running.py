@@ -70,6 +70,9 @@ class Wanted:
     sets_account_limits: bool = False
     thresholds: Thresholds = field(default_factory=Thresholds)
     habits: Habits = field(default_factory=Habits)
+    calendar: str = "XNYS"
+    ticks: tuple[str, ...] = ()  # the kinds that it hears in the place of bars
+    instruments: tuple[Instrument, ...] = ()  # where they are other things than shares of a cent and a whole piece
 
 
 async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Runner, Supervisor], Any]) -> Supervisor:
@@ -88,6 +91,8 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
     presence = Presence(home.path, wanted.book)
     try:
         async with Tasks() as tasks:
+            if venue.make_feed is not None:
+                venue.feed = venue.make_feed(tasks)
             if not presence.hold() and venue.stepper is None:
                 tasks.spawn("presence", presence.keep(venue.clock))
             account = await _asked(venue)
@@ -105,7 +110,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
                 supervisor.say(line)
             runner = Runner(
                 desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
-                Timers(wanted.strategy.schedule, calendar("XNYS"), desk.manifest.opened), Pace(timer_grace_seconds=2.0),
+                Timers(wanted.strategy.schedule, calendar(desk.manifest.calendar), desk.manifest.opened), Pace(timer_grace_seconds=2.0),
                 serial=venue.stepper is not None,
             )  # fmt: skip
             shown = show(runner, supervisor)
@@ -254,14 +259,15 @@ def new_manifest(
     wanted: Wanted, account: str, capital: float, now: int, warmed_from: int, *, native_brackets: bool
 ) -> Manifest:
     """What a new book is opened with; its generation is the second of its birth."""
-    rows = instrument_rows([Instrument(name, price_decimals=2, quantity_decimals=0) for name in wanted.symbols])
+    shares = [Instrument(name, price_decimals=2, quantity_decimals=0) for name in wanted.symbols]
+    rows = instrument_rows(list(wanted.instruments) or shares)
     age = wanted.message_age_seconds or _age_seconds(wanted)
     return Manifest(
         book=wanted.book, account=account, generation=base36(now // _SECOND_NS), strategy=wanted.strategy_name,
-        parameters=wanted.parameters, instruments=rows, calendar="XNYS", currency="USD", capital=capital,
+        parameters=wanted.parameters, instruments=rows, calendar=wanted.calendar, currency="USD", capital=capital,
         limits=dict(wanted.stated.limits), span_ns=wanted.span_ns, opened=now, code=code_hash(wanted.strategy),
         warmed_from=warmed_from, message_age_seconds=age, bounds=asdict(wanted.stated.bounds) if wanted.guarded else None,
-        native_brackets=native_brackets,
+        native_brackets=native_brackets, ticks=wanted.ticks,
     )  # fmt: skip
 
 
@@ -293,7 +299,7 @@ def shown_difference(changed: dict[str, tuple[object, object]]) -> list[str]:
 
 def _supervisor(desk: Desk, home: Home, venue: Venue, wanted: Wanted) -> Supervisor:
     """Who watches."""
-    near = calendar("XNYS").slice(desk.manifest.opened, desk.manifest.opened + 3_650 * _DAY_NS)
+    near = calendar(desk.manifest.calendar).slice(desk.manifest.opened, desk.manifest.opened + 3_650 * _DAY_NS)
     usual = wanted.thresholds
     silence = Silence(
         OpenTime(near.opens, near.closes), desk.fold.names, wanted.span_ns, venue.clock.now(),

@@ -19,13 +19,13 @@ from stratofold.adapters.ports import NoAnswer
 from stratofold.errors import Retry, Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from stratofold.adapters.brokers.alpaca import AlpacaBroker
     from stratofold.adapters.brokers.alpaca_access import Access
-    from stratofold.adapters.feeds.alpaca import AlpacaFeed
-    from stratofold.adapters.ports import Clock, Stepper
+    from stratofold.adapters.ports import Clock, Feed, Stepper, Tasks
+    from stratofold.cli.feeds import FeedPlace
     from stratofold.cli.home import Home
 
 SPANS = {"1min": 60, "5min": 300, "15min": 900, "1h": 3_600, "1d": 86_400}
@@ -38,16 +38,18 @@ class Venue:
     """Where orders go and events come from; `stepper` is there when the exchange waits for us.
 
     `is_real_time`: its time is this machine's, so that the two clocks can be compared; a replay's is its own.
+    `make_feed` makes another feed, which wants tasks of its own, when the run has them.
     """
 
     broker: AlpacaBroker
-    feed: AlpacaFeed
+    feed: Feed
     clock: Clock
     network: Any
     account: str
     stepper: Stepper | None = None
     speed: float = 1.0
     is_real_time: bool = False
+    make_feed: Callable[[Tasks], Feed] | None = None
 
 
 class PacedClock:
@@ -113,19 +115,22 @@ def answering(where: str) -> Iterator[None]:
         ) from error
 
 
-async def named_venue(home: Home, ready: dict[str, Any] | None, keys: str | None, span: str, *, live: bool) -> Venue:
+async def named_venue(
+    home: Home, ready: dict[str, Any] | None, keys: str | None, span: str, *, live: bool, ticks: Sequence[str] = ()
+) -> Venue:
     """The venue that a command line names; raises Setup SF952 when it names none."""
     if ready is not None:
-        return await exchange_venue(ready, span)
+        return await exchange_venue(ready, span, ticks)
     if keys is not None:
-        return alpaca_venue(home, keys, span, live=live)
+        return alpaca_venue(home, keys, span, live=live, ticks=ticks)
     fix = "--exchange FILE for a paper exchange here, or --keys NAME for Alpaca"
     raise Setup("SF952", "no venue was named", place="the command line", fix=fix)
 
 
-async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:
+async def exchange_venue(ready: dict[str, Any], span: str, ticks: Sequence[str] = ()) -> Venue:
     """A paper exchange; the clock is its own.  Raises Setup SF957 for one that is too quick to be traded at."""
     from stratofold.adapters.brokers.alpaca_access import Access
+    from stratofold.adapters.clock import Clock as RealClock
     from stratofold.adapters.feeds.lockstep import ExchangeStepper
     from stratofold.adapters.network.client import Network
 
@@ -134,17 +139,22 @@ async def exchange_venue(ready: dict[str, Any], span: str) -> Venue:
     network = Network()
     stepper = ExchangeStepper(access, network)
     now = (await stepper.now()).time
-    steps = ready["speed"] == "step"
+    follows = bool(ready.get("follows"))  # its time is ours
+    steps = ready["speed"] == "step" and not follows
     speed = 1.0 if steps else _speed(ready["speed"])
-    clock: Clock = StandingClock(now) if steps else PacedClock(now, speed)
-    made = _alpaca(access, network, clock, span, requests_per_minute=0, days_from_stream=True)
+    clock: Clock = RealClock() if follows else StandingClock(now) if steps else PacedClock(now, speed)
+    made = _alpaca(
+        access, network, clock, span, requests_per_minute=0, days_from_stream=True, calendar=ready.get("calendar", "XNYS"),
+        ticks=ticks,
+    )  # fmt: skip
     made.speed = speed
     made.account = f"paper{ready['key_id'][-6:]}"
     made.stepper = stepper if steps else None
+    made.is_real_time = follows
     return made
 
 
-def alpaca_venue(home: Home, keys: str, span: str, *, live: bool) -> Venue:
+def alpaca_venue(home: Home, keys: str, span: str, *, live: bool, ticks: Sequence[str] = ()) -> Venue:
     """Alpaca with the keys kept as `KEYS-key-id` and `KEYS-secret-key`: its paper account, or the one with real money."""
     from stratofold.adapters.brokers.alpaca_access import LIVE_STREAM_URL, LIVE_TRADING_URL, Access
     from stratofold.adapters.clock import Clock
@@ -153,10 +163,23 @@ def alpaca_venue(home: Home, keys: str, span: str, *, live: bool) -> Venue:
     secrets = home.secrets()
     key, secret = secrets.get(f"{keys}-key-id"), secrets.get(f"{keys}-secret-key")
     access = Access(key, secret, LIVE_TRADING_URL, LIVE_STREAM_URL) if live else Access(key, secret)
-    made = _alpaca(access, Network(), Clock(), span, requests_per_minute=200)
+    made = _alpaca(access, Network(), Clock(), span, requests_per_minute=200, ticks=ticks)
     made.account = f"{keys}-live" if live else keys
     made.is_real_time = True
     return made
+
+
+def take_feed(venue: Venue, place: FeedPlace, span: str, ticks: Sequence[str] = ()) -> None:
+    """Let market data come from another place than orders go to; raises Setup SF995 where times would not fit."""
+    from stratofold.cli.feeds import make_feed, words_of
+
+    if not venue.is_real_time:
+        raise Setup(
+            "SF995", f"{place.venue} speaks of now, and this exchange replays another time",
+            why="orders decided on live prices would be filled at old ones",
+            fix=f"let the exchange follow the same market: stratofold exchange --follow {place.venue}",
+        )  # fmt: skip
+    venue.make_feed = lambda tasks: make_feed(place, span_ns(span), venue.clock, venue.network, tasks, words_of(ticks))
 
 
 def refuse_other_account(book: str, account: str, venue: Venue) -> None:
@@ -170,8 +193,9 @@ def refuse_other_account(book: str, account: str, venue: Venue) -> None:
 
 
 def _alpaca(
-    access: Access, network: Any, clock: Clock, span: str, *, requests_per_minute: int, days_from_stream: bool = False
-) -> Venue:
+    access: Access, network: Any, clock: Clock, span: str, *, requests_per_minute: int, days_from_stream: bool = False,
+    calendar: str = "XNYS", ticks: Sequence[str] = (),
+) -> Venue:  # fmt: skip
     """Broker and feed of one access."""
     from stratofold.adapters.brokers.alpaca import AlpacaBroker
     from stratofold.adapters.feeds.alpaca import AlpacaFeed
@@ -180,7 +204,7 @@ def _alpaca(
     broker = AlpacaBroker(access, network, network, clock, random, requests_per_minute=requests_per_minute)
     feed = AlpacaFeed(
         access, network, network, clock, random, span_ns=span_ns(span), requests_per_minute=requests_per_minute,
-        days_from_stream=days_from_stream,
+        days_from_stream=days_from_stream, calendar=calendar, ticks=ticks,
     )  # fmt: skip
     return Venue(broker, feed, clock, network, "")
 

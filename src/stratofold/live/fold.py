@@ -19,6 +19,7 @@ from stratofold.events import (
     COMMAND,
     COMMAND_FLATTEN,
     FILLED,
+    GAP,
     LEFT_OUT,
     PARTIAL,
     RATE,
@@ -31,12 +32,15 @@ from stratofold.events import (
     Action,
     Bar,
     Command,
+    Depth,
     Event,
     Observation,
+    Quote,
     Rate,
     Report,
     Status,
     Timer,
+    Trade,
 )
 from stratofold.fold.account import ACTIVE, WARMING
 from stratofold.fold.book import Book
@@ -170,6 +174,7 @@ class Fold:
         self.handles = {name: handle for handle, name in enumerate(names)}
         self.steps = 0
         self.restored_step = 0  # where the state was that this fold began with
+        self.is_on_ticks = hasattr(engine, "quote")
         self._feed = _one_row()
 
     def hear(self, event: Event) -> Step:
@@ -185,6 +190,8 @@ class Fold:
             self._hear_bar(event)
         elif isinstance(event, Report):
             self._hear_report(event)
+        elif isinstance(event, (Quote, Trade, Depth)) and self.is_on_ticks:
+            self._hear_tick(event)
         elif isinstance(event, Observation):
             self._hear_observation(event)
         else:
@@ -258,6 +265,18 @@ class Fold:
         leave_to_venue(book, theirs)
         succeed(book, left)
 
+    def _hear_tick(self, tick: Quote | Trade | Depth) -> None:
+        """A tick; a book on bars starts without what it takes to hear one."""
+        from stratofold.live.ticks import hear_tick  # noqa: PLC0415  only books on ticks pay for it
+
+        hear_tick(self.engine, self.strategy, tick)  # type: ignore[arg-type]  # `is_on_ticks`
+
+    def _lose(self, status: Status) -> None:
+        """The feed has a gap: what the market showed is not known any more."""
+        from stratofold.live.ticks import lose  # noqa: PLC0415  as above
+
+        lose(self.engine, status)  # type: ignore[arg-type]
+
     def _hear_observation(self, observation: Observation) -> None:
         """A value from outside, when it was known: what it leads to is decided then, however old it is."""
         engine = self.engine
@@ -293,6 +312,8 @@ class Fold:
         feed.event_currency[0] = getattr(event, "currency", 0)
         feed.event_value[0] = getattr(event, "value", 0.0)
         hear_event(self.engine, self.strategy, feed, 0)
+        if self.is_on_ticks and isinstance(event, Status) and event.kind == GAP:
+            self._lose(event)
         self.engine.event_index += 1
 
     def _guarded(self, event: Event) -> tuple[list[Sent], list[Row], list[Row]]:
@@ -416,14 +437,20 @@ def keep_limits(risk: Risk, limits: Limits) -> None:
 
 
 def make_engine(
-    ledger: Ledger, spare: Ledger, limits: Limits, sessions: Any, hears: int, risk_free: array[float], grace_ns: int
-) -> Engine:
-    """An engine whose venue is outside and whose logs are emptied after every step."""
-    book = Book(ledger)
+    ledger: Ledger, spare: Ledger, limits: Limits, sessions: Any, hears: int, risk_free: array[float], grace_ns: int,
+    ticks: Sequence[str] = (),
+) -> Engine:  # fmt: skip
+    """An engine whose venue is outside and whose logs are emptied after every step; one on `ticks` of these kinds, if any."""
     tally = Tally(ledger.symbol_count, ledger.equity_steps, risk_free)
     risk = Risk(limits, ledger.symbol_count)
     outside: Any = Outside(spare)
-    engine = Engine(book, risk, outside, tally, sessions, Logs(_LOG_ROWS, _LOG_ROWS), hears)
+    logs = Logs(_LOG_ROWS, _LOG_ROWS)
+    if ticks:
+        from stratofold.live.ticks import tick_engine  # noqa: PLC0415  as above
+
+        engine: Engine = tick_engine(ledger, ticks, risk, outside, tally, sessions, logs, hears)
+    else:
+        engine = Engine(Book(ledger), risk, outside, tally, sessions, logs, hears)
     engine.grace = grace_ns
     return engine
 

@@ -61,6 +61,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     risk_free: float = 0.0
     bounds: dict[str, Any] | None = None
     native_brackets: bool = False
+    ticks: tuple[str, ...] = ()  # the kinds of tick that it hears in the place of bars, if any
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -182,7 +183,7 @@ def build_fold(manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[
     free = array("d", [manifest.risk_free / sessions.sessions_per_year])
     engine = make_engine(
         ledger(), ledger(), Limits(**manifest.limits), sessions_of(sessions), hooks_of(fold), free,
-        int(manifest.grace_seconds * 1e9),
+        int(manifest.grace_seconds * 1e9), manifest.ticks,
     )  # fmt: skip
     return Fold(
         engine, fold, manifest.symbols, Progress(len(instruments), len(strategy.schedule)), guard_of(manifest),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import CLAIMED, READY, Entry, NoAnswer
 from stratofold.errors import Retry, Stop
-from stratofold.events import Bar
+from stratofold.events import Bar, Depth, Quote, Trade
 from stratofold.fold.lifecycle import DONE_REJECTED
 from stratofold.fold.log import OrderLog
 from stratofold.live.alerts import (
@@ -110,9 +110,9 @@ class Supervisor:
         picture.events += decided.count
         picture.decide_ms = taken_ns / _MS
         for one in heard:
-            if isinstance(one.event, Bar):
+            if isinstance(one.event, (Bar, Quote, Trade, Depth)):
                 name = self.desk.fold.names[one.event.symbol]
-                self.watch.event(name, one.event.time, one.event.span)
+                self.watch.event(name, one.event.time, getattr(one.event, "span", 0))
                 picture.heard[name] = one.event.time
         for step in decided.steps:
             picture.orders += len(step.messages)

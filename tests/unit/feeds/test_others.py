@@ -187,3 +187,14 @@ def test_bytes_in_words_or_a_typed_error_out(data: bytes) -> None:
             assert isinstance(symbol, str)
             assert isinstance(word, Event)
             assert 0 <= word.time <= word.known < 2**63
+
+
+def test_what_is_said_to_have_one_symbol_sent_anew() -> None:
+    """All its channels, and no other symbol's."""
+    said = [json.loads(text) for text in coinbase().again("BTC-USD")]
+    assert [(one["type"], one["channel"], one["product_ids"]) for one in said[::3]] == [
+        ("unsubscribe", "market_trades", ["BTC-USD"]), ("subscribe", "market_trades", ["BTC-USD"]),
+    ]  # fmt: skip
+    assert [json.loads(text) for text in massive().again("QQQ")] == [
+        {"action": action, "params": "T.QQQ,Q.QQQ"} for action in ("unsubscribe", "subscribe")
+    ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stratofold.adapters.feeds import alpaca_translate as translate
 from stratofold.adapters.feeds.alpaca_translate import DAY_NS, TIMEFRAMES, Complete
+from stratofold.adapters.feeds.spoken import Torn
 from stratofold.adapters.network.calls import UNREADABLE, Calls, readable
 from stratofold.adapters.network.moments import SECOND_NS, day_of, text_of
 from stratofold.adapters.network.pace import Backoff
@@ -50,7 +51,8 @@ class AlpacaFeed:
     `span_ns` is a minute, 5 or 15 minutes, an hour or a day; only minutes are streamed as bars by Alpaca, other spans come
     from the history when they are complete.  `settle_seconds` is how long after its close a bar is taken for final.
     `days_from_stream` takes a daily bar from the stream for complete, which is true of the paper exchange only.
-    `channels` beside bars: "quotes", "trades", "statuses", "updatedBars".
+    `channels` beside bars: "statuses", "updatedBars".  With `ticks` ("quotes", "trades") there are no bars: what was not heard of
+    ticks is told as a gap, because nobody asks for it again.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class AlpacaFeed:
         settle_seconds: float = 0.0,
         days_from_stream: bool = False,
         channels: Sequence[str] = (),
+        ticks: Sequence[str] = (),
         requests_per_minute: int = 200,
         timeout_seconds: float = 30.0,
     ) -> None:
@@ -85,7 +88,8 @@ class AlpacaFeed:
         self._source = source
         self._settle_ns = int(settle_seconds * SECOND_NS)
         self._streams_days = days_from_stream
-        self._channels = tuple(channels)
+        self._channels = (*channels, *ticks)
+        self._ticks = tuple(ticks)
         self._calls = Calls(
             http,
             clock,
@@ -105,7 +109,7 @@ class AlpacaFeed:
     @readable
     async def history(self, symbols: Sequence[str], after: int, until: int) -> list[Named]:
         """Complete bars and actions in (after, until], ns UTC, in order.  Raises NoAnswer, Retry, Stop."""
-        found = await self._bars(symbols, after, until - self._settle_ns)
+        found = [] if self._ticks else await self._bars(symbols, after, until - self._settle_ns)
         found.extend(await self._actions(symbols, after, until))
         return translate.in_order(found, symbols)
 
@@ -190,7 +194,12 @@ class AlpacaFeed:
                 await self._subscribe(socket, symbols)
                 backoff.reset()
                 yield None
+                torn = Torn(symbols)
+                for named in torn.tear(self._clock.now()) if self._ticks else ():
+                    yield named
                 async for named in self._heard(socket, symbols):
+                    for before in torn.mended(named):
+                        yield before
                     yield named
             except (NoAnswer, *UNREADABLE):
                 await self._clock.sleep(backoff.next_seconds())
@@ -213,6 +222,8 @@ class AlpacaFeed:
     def _wanted_bars(self) -> list[str]:
         """The channel of our span, if it is streamed."""
         span = self._complete.span_ns
+        if self._ticks:
+            return []
         if span == DAY_NS and self._streams_days:
             return ["dailyBars"]
         return ["bars"] if span == 60 * SECOND_NS else []
@@ -253,7 +264,9 @@ class AlpacaFeed:
 
     async def _heard(self, socket: Socket, symbols: Sequence[str]) -> AsyncIterator[Named]:
         """What the socket says, and between it what only the history has, when the clock says it is due."""
-        polls = Polls(self._complete, self._settle_ns, self._clock.now(), bars=not self._wanted_bars())
+        polls = Polls(
+            self._complete, self._settle_ns, self._clock.now(), bars=not self._wanted_bars() and not self._ticks
+        )
         backoff = Backoff(self._random)
         while True:
             due = polls.due()
@@ -286,7 +299,7 @@ class AlpacaFeed:
 
     async def _polled(self, symbols: Sequence[str], after: int, now: int) -> list[Named]:
         """What the stream does not say: actions always, bars where their span is not streamed."""
-        if self._wanted_bars():
+        if self._wanted_bars() or self._ticks:
             return await self.actions(symbols, after, now)
         return await self.history(symbols, after, now)
 

@@ -68,8 +68,9 @@ class BinanceSession:
     def __init__(self, venue: Binance, symbols: Sequence[str]) -> None:
         """Nothing is whole yet."""
         self.questions: list[Question] = []
-        names = [f"{symbol.lower()}@{channel}" for symbol in symbols for channel in venue.channels]
-        self.outgoing = [msgspec.json.encode({"method": "SUBSCRIBE", "params": names, "id": 1}).decode()]
+        self._channels = venue.channels
+        self._asks = 0
+        self.outgoing = [self._said("SUBSCRIBE", symbols)]
         self._path = venue.path
         self._joins = {symbol.upper(): DepthJoin(futures=venue.futures) for symbol in symbols}
         self._asked: set[str] = set()
@@ -96,6 +97,16 @@ class BinanceSession:
     def frame_of(self, question: Question, body: bytes) -> bytes:
         """See `session.Session`."""
         return b'{"stream":"%s@snapshot","data":%s}' % (question.symbol.lower().encode(), body)
+
+    def again(self, symbol: str) -> list[str]:
+        """See `session.Session`."""
+        return [self._said(method, [symbol]) for method in ("UNSUBSCRIBE", "SUBSCRIBE")]
+
+    def _said(self, method: str, symbols: Sequence[str]) -> str:
+        """A request about all channels of some symbols; each has a number of its own."""
+        self._asks += 1
+        names = [f"{symbol.lower()}@{channel}" for symbol in symbols for channel in self._channels]
+        return msgspec.json.encode({"method": method, "params": names, "id": self._asks}).decode()
 
     def _symbol_of(self, data: bytes) -> str:
         """Whose snapshot it is: its frame says it, unless there is only one symbol."""

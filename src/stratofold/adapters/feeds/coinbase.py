@@ -112,10 +112,9 @@ class CoinbaseSession:
     def __init__(self, venue: Coinbase, symbols: Sequence[str]) -> None:
         """`heartbeats` keep a quiet subscription open."""
         self.questions: list[Question] = []
-        products = list(symbols)
-        asks = [{"type": "subscribe", "product_ids": products, "channel": name} for name in venue.channels]
-        asks.append({"type": "subscribe", "channel": "heartbeats"})
-        self.outgoing = [msgspec.json.encode(ask).decode() for ask in asks]
+        self._channels = venue.channels
+        heartbeats = msgspec.json.encode({"type": "subscribe", "channel": "heartbeats"}).decode()
+        self.outgoing = [*self._said("subscribe", list(symbols)), heartbeats]
         self._next = 0
 
     def hear(self, data: bytes, received: int) -> list[Named]:
@@ -130,6 +129,15 @@ class CoinbaseSession:
     def frame_of(self, question: Question, body: bytes) -> bytes:
         """See `session.Session`: nothing is asked over HTTP, so nothing is said either."""
         raise garbled("Coinbase", f"an answer to no question: {question.path}, {len(body)} bytes")
+
+    def again(self, symbol: str) -> list[str]:
+        """See `session.Session`; of a book the venue then sends a snapshot."""
+        return [*self._said("unsubscribe", [symbol]), *self._said("subscribe", [symbol])]
+
+    def _said(self, what: str, products: list[str]) -> list[str]:
+        """A message a channel."""
+        asks = ({"type": what, "product_ids": products, "channel": name} for name in self._channels)
+        return [msgspec.json.encode(ask).decode() for ask in asks]
 
     def _check(self, frame: Frame) -> None:
         """Refused, or not the frame that follows."""

@@ -110,19 +110,19 @@ class Massive:
 
     def session(self, symbols: Sequence[str]) -> MassiveSession:
         """See `session.Venue`."""
-        wanted = ",".join(f"{channel}.{symbol}" for symbol in symbols for channel in self.channels)
-        return MassiveSession(self._key, wanted)
+        return MassiveSession(self._key, symbols, self.channels)
 
 
 class MassiveSession:
     """See `session.Session`."""
 
-    def __init__(self, key: str, wanted: str) -> None:
+    def __init__(self, key: str, symbols: Sequence[str], channels: Sequence[str]) -> None:
         """The venue speaks first."""
         self.outgoing: list[str] = []
         self.questions: list[Question] = []
         self._key = key
-        self._wanted = wanted
+        self._channels = channels
+        self._wanted = self._names(symbols)
 
     def hear(self, data: bytes, received: int) -> list[Named]:
         """See `session.Session`; raises Stop SF983 when the key is refused, SF982 when the subscription is."""
@@ -134,6 +134,14 @@ class MassiveSession:
     def frame_of(self, question: Question, body: bytes) -> bytes:
         """See `session.Session`: nothing is asked over HTTP, so nothing is said either."""
         raise garbled("Massive", f"an answer to no question: {question.path}, {len(body)} bytes")
+
+    def again(self, symbol: str) -> list[str]:
+        """See `session.Session`."""
+        return [_said(action, self._names([symbol])) for action in ("unsubscribe", "subscribe")]
+
+    def _names(self, symbols: Sequence[str]) -> str:
+        """All channels of some symbols."""
+        return ",".join(f"{channel}.{symbol}" for symbol in symbols for channel in self._channels)
 
     def _words(self, message: Traded | Quoted | Minute | Status, received: int) -> list[Named]:
         """A message's words; to a status the next thing is said."""
@@ -151,9 +159,9 @@ class MassiveSession:
     def _answer(self, status: Status) -> None:
         """Show the key when the venue has greeted, ask when it has taken it."""
         if status.status == "connected":
-            self._say("auth", self._key)
+            self.outgoing.append(_said("auth", self._key))
         elif status.status == "auth_success":
-            self._say("subscribe", self._wanted)
+            self.outgoing.append(_said("subscribe", self._wanted))
         elif status.status in REFUSED:
             what = "Massive refuses the key, or another connection uses it"
             raise Stop(
@@ -168,8 +176,9 @@ class MassiveSession:
                 fix="ask for tickers and channels that your plan includes",
             )  # fmt: skip
 
-    def _say(self, action: str, what: str) -> None:
-        self.outgoing.append(msgspec.json.encode({"action": action, "params": what}).decode())
+
+def _said(action: str, what: str) -> str:
+    return msgspec.json.encode({"action": action, "params": what}).decode()
 
 
 def _bar(message: Minute, received: int) -> Bar:

@@ -74,23 +74,18 @@ class Pipe:
                 self._compact()
         self._quotes[symbol] = len(self._cells) + self._taken
 
-    def next(self) -> Named | Nothing | None:
-        """The next word, None for a connection that was opened, NOTHING where there is none."""
-        cells = self._cells
-        while self._next < len(cells):
-            cell = cells[self._next]
-            self._next += 1
-            if isinstance(cell, Nothing):
-                continue
-            if cell is None or type(cell[1]) is not Quote:
-                self.lasting -= 1
-                if self.lasting == self.waiting_max // 2:
-                    self._room.set()
-            if self._next > DONE_MAX:
-                self._compact()
-            return cell
-        self._compact()
-        return NOTHING
+    def take(self, most: int) -> list[Named | None]:
+        """The next words, at most so many, None for a connection that was opened; who hears thousands a second asks once."""
+        cells = self._cells[self._next : self._next + most]
+        self._next += len(cells)
+        taken = [cell for cell in cells if not isinstance(cell, Nothing)]
+        before = self.lasting
+        self.lasting -= sum(cell is None or type(cell[1]) is not Quote for cell in taken)
+        if before > self.waiting_max // 2 >= self.lasting:
+            self._room.set()
+        if self._next > DONE_MAX or self._next == len(self._cells):
+            self._compact()
+        return taken
 
     def _compact(self) -> None:
         """Forget what was taken and passed over."""
@@ -104,10 +99,10 @@ class Pipe:
             self._quotes = {cell[0]: k for k, cell in pairs if isinstance(cell, tuple) and type(cell[1]) is Quote}
         self._next = 0
 
-    async def wait(self) -> None:
-        """Until something comes."""
+    async def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Until something comes; False when the time is over."""
         self._is_waited_for = True
-        await self._something.wait()
+        return await self._something.wait(timeout_seconds)
 
     async def room(self) -> None:
         """Until half of what waited was taken."""

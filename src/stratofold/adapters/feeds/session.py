@@ -35,6 +35,9 @@ class Session(Protocol):
     def frame_of(self, question: Question, body: bytes) -> bytes:
         """An answer over HTTP as a frame, to be heard as the others are."""
 
+    def again(self, symbol: str) -> list[str]:
+        """What to say so that a symbol that has fallen silent is sent anew; the others of the connection go on."""
+
 
 class Venue(Protocol):
     """Where a stream is, and how one talks to it."""

@@ -7,12 +7,15 @@ Why it is shaped so: bounds are checked while a message is decoded, in C, so tha
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
 from stratofold.errors import Retry
-from stratofold.events import GAP, Depth, Event, Quote, Status, Trade
+from stratofold.events import GAP, RESTORED, Depth, Event, Quote, Status, Trade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AMOUNT_MAX = 1e15
 MILLISECOND_NS = 1_000_000
@@ -96,6 +99,28 @@ def status_word(kind: int, time: int) -> Status:
 def gap_word(time: int) -> Status:
     """What comes next does not follow on what came before."""
     return status_word(GAP, time)
+
+
+class Torn:
+    """The symbols of which something may be missing: a GAP says so of each, and RESTORED when it is heard again."""
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        """Nothing is torn."""
+        self.symbols = tuple(symbols)
+        self._torn: set[str] = set()
+
+    def tear(self, now: int) -> list[Named]:
+        """What was not heard before `now` is missing, of every symbol."""
+        self._torn.update(self.symbols)
+        return [(symbol, gap_word(now)) for symbol in self.symbols]
+
+    def mended(self, named: Named) -> list[Named]:
+        """What is said before a word of the market: that its symbol is heard again, once."""
+        symbol, word = named
+        if symbol not in self._torn or type(word) is Status:
+            return []
+        self._torn.discard(symbol)
+        return [(symbol, status_word(RESTORED, word.known))]
 
 
 # A word of every change of a book is made here: `__init__` and its parent's cost as much as all the rest.

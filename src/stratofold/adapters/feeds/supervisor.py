@@ -9,9 +9,10 @@ talks to it.  That a socket is dead is seen by its pings, that a symbol is silen
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.feeds.pipe import Nothing, Pipe
+from stratofold.adapters.feeds.pipe import CALM, Pipe
 from stratofold.adapters.feeds.recording import opening
 from stratofold.adapters.feeds.spoken import gap_word, status_word
 from stratofold.adapters.network.calls import Calls
@@ -22,7 +23,7 @@ from stratofold.errors import Retry, Stop
 from stratofold.events import MUTE, RESTORED, Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
     from random import Random
 
     from stratofold.adapters.feeds.session import Question, Session, Venue
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MUTE_SECONDS = 30.0
 WAITING_MAX = 100_000
+BATCH_MAX = CALM  # words taken at once are not conflated any more
 PAUSE_SECONDS = 0.5, 30.0  # before a connection is opened again: the least and the most
 LOOK_SECONDS = 1.0  # how often ages are looked at
 LOOK_NS = int(LOOK_SECONDS * SECOND_NS)
@@ -68,25 +70,39 @@ class Supervisor:
 
     async def stream(self, symbols: Sequence[str]) -> AsyncIterator[Named | None]:
         """Words as they come, until the caller stops asking; raises Stop when a venue refuses what is asked for."""
+        async with aclosing(self.batches(symbols)) as batches:
+            async for cells in batches:
+                for cell in cells:
+                    yield cell
+
+    async def batches(
+        self, symbols: Sequence[str], idle_seconds: float | None = None
+    ) -> AsyncGenerator[list[Named | None]]:
+        """As `stream`, all that waits at once; an empty batch when nothing came for `idle_seconds`."""
+        self._open(symbols)
+        pipe = self.pipe
+        try:
+            while True:
+                if cells := pipe.take(BATCH_MAX):
+                    yield cells
+                elif len(pipe):
+                    continue  # what was passed over
+                elif pipe.failure is not None:
+                    raise pipe.failure
+                elif not await pipe.wait(idle_seconds):
+                    yield []
+        finally:
+            pipe.close()
+            for connection in self._connections:
+                await connection.close()
+
+    def _open(self, symbols: Sequence[str]) -> None:
+        """As many connections as the symbols want."""
         size = self.venue.symbols_max
         for first in range(0, len(symbols), size):
             connection = _Connection(self, len(self._connections), symbols[first : first + size])
             self._connections.append(connection)
             self.tasks.spawn(f"{self.venue.name} {first // size}", connection.attend())
-        pipe = self.pipe
-        try:
-            while True:
-                cell = pipe.next()
-                if not isinstance(cell, Nothing):
-                    yield cell
-                elif pipe.failure is not None:
-                    raise pipe.failure
-                else:
-                    await pipe.wait()
-        finally:
-            pipe.close()
-            for connection in self._connections:
-                await connection.close()
 
     def ages(self) -> dict[str, float]:
         """Seconds since each symbol was heard, or since its connection was asked for."""
@@ -107,6 +123,7 @@ class _Connection:
         self.symbols = symbols
         self.heard = dict.fromkeys(symbols, owner.clock.monotonic())
         self._silent: set[str] = set()  # a GAP or MUTE was said, and nothing since
+        self._asked_again: dict[str, int] = {}  # when a mute symbol was last asked for anew
         self._socket: Socket | None = None
         self._session: Session | None = None
         self._looked = owner.clock.monotonic()
@@ -155,7 +172,8 @@ class _Connection:
                 if pipe.lasting >= pipe.waiting_max:
                     await pipe.room()
             if not 0 <= now - self._looked < LOOK_NS:
-                self._look(now)
+                self._look(now, session)
+                await self._send(session, socket)
 
     async def _send(self, session: Session, socket: Socket) -> None:
         """What the conversation wants said and asked."""
@@ -207,10 +225,15 @@ class _Connection:
                 self._silent.add(symbol)
                 self.owner.pipe.put((symbol, gap_word(now)))
 
-    def _look(self, now: int) -> None:
-        """Say which symbols have been silent for long, each once."""
+    def _look(self, now: int, session: Session) -> None:
+        """Say which symbols have been silent for long, each once, and ask for each anew, for as long as it is silent."""
         self._looked = now
+        mute_ns = self.owner.mute_ns
         for symbol, heard in self.heard.items():
-            if now - heard >= self.owner.mute_ns and symbol not in self._silent:
+            if now - max(heard, self._asked_again.get(symbol, heard)) < mute_ns:
+                continue
+            self._asked_again[symbol] = now
+            session.outgoing += session.again(symbol)
+            if symbol not in self._silent:
                 self._silent.add(symbol)
                 self.owner.pipe.put((symbol, status_word(MUTE, self.owner.clock.now())))

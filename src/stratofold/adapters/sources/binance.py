@@ -1,6 +1,6 @@
-"""Binance spot: bars and aggregate trades.  Nothing is signed, because market data are public.
+"""Binance: bars and aggregate trades of spot, USD-M and COIN-M.  Nothing is signed, because market data are public.
 
-Source: Binance Spot API documentation (GET /api/v3/klines, /api/v3/aggTrades).
+Source: Binance Spot API documentation (GET /api/v3/klines, /api/v3/aggTrades); USD-M and COIN-M Futures, "Market Data".
 Ignores: books of the past, which Binance does not serve; the single trades inside an aggregate.
 """
 
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROWS_A_PAGE = 1_000
+# Market to its address and where its paths begin.
+MARKETS = {
+    "spot": ("https://api.binance.com", "/api/v3"), "usdm": ("https://fapi.binance.com", "/fapi/v1"),
+    "coinm": ("https://dapi.binance.com", "/dapi/v1"),
+}  # fmt: skip
 
 
 class BinanceHistory:
     """See `question.Source`."""
 
     name = "binance"
-    url = "https://api.binance.com"
     requests_per_minute = 1_200  # bars weigh 2 and aggregate trades 4 of 6,000 a minute
     kinds: tuple[str, ...] = (BARS, TRADES)
     spans: Mapping[int, str] = {
@@ -34,17 +38,22 @@ class BinanceHistory:
     day_is_session = False
     headers: Mapping[str, str] = {"Accept": "application/json"}
 
+    def __init__(self, market: str = "spot") -> None:
+        """`market` is spot, usdm or coinm."""
+        self.url, self._root = MARKETS[market]
+
     def first(self, question: Question) -> Request:
         """See `question.Source`."""
         bounds = {"startTime": -(-question.start // MILLISECOND_NS), "endTime": (question.end - 1) // MILLISECOND_NS}
         if question.kind == BARS:
             return Request(
-                "/api/v3/klines",
+                f"{self._root}/klines",
                 {"symbol": question.symbol, "interval": self.spans[question.span_ns], **bounds, "limit": ROWS_A_PAGE},
             )
         # A range of time may be an hour at most where both ends are said; after the first page ids lead on.
         return Request(
-            "/api/v3/aggTrades", {"symbol": question.symbol, "startTime": bounds["startTime"], "limit": ROWS_A_PAGE}
+            f"{self._root}/aggTrades",
+            {"symbol": question.symbol, "startTime": bounds["startTime"], "limit": ROWS_A_PAGE},
         )
 
     def read(self, question: Question, request: Request, body: bytes) -> Page:

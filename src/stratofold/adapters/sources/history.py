@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from bisect import bisect_left
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,11 +19,10 @@ import polars as pl
 from stratofold.adapters.network.calls import UNREADABLE, Calls
 from stratofold.adapters.network.pace import Backoff
 from stratofold.adapters.ports import NoAnswer
-from stratofold.adapters.sources.question import DAY_NS, Page, Question, Request, Source
+from stratofold.adapters.sources.question import DAY_NS, Page, Question, Request, Source, closes_of
 from stratofold.errors import Retry, Setup, Stop
 from stratofold.market.catalogue.kinds import BARS, polars_schema
 from stratofold.market.catalogue.layout import span_text
-from stratofold.market.sessions import calendar as calendar_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -179,21 +177,9 @@ class History:
         frame = pl.DataFrame(page.columns, schema={"time": pl.Int64, **schema}, strict=False)
         if question.kind != BARS:
             return frame.filter(pl.col("time") >= question.start // DAY_NS * DAY_NS, pl.col("time") < question.end)
-        closes = _closes(frame["time"].to_list(), question, day_is_session=self.source.day_is_session)
+        closes = closes_of(frame["time"].to_list(), question, day_is_session=self.source.day_is_session)
         now = self._clock.now()
         return frame.with_columns(time=pl.Series(closes, dtype=pl.Int64)).filter(pl.col("time").is_between(1, now))
-
-
-def _closes(starts: list[int], question: Question, *, day_is_session: bool) -> list[int]:
-    """When bars that start then are complete; 0 for a day on which there is no session."""
-    if question.span_ns < DAY_NS or not day_is_session:
-        return [start + question.span_ns for start in starts]
-    sessions = calendar_of(question.calendar)
-    places = [bisect_left(sessions.opens, start) for start in starts]
-    return [
-        sessions.closes[place] if place < len(sessions) and sessions.opens[place] - start < DAY_NS else 0
-        for place, start in zip(places, starts, strict=True)
-    ]
 
 
 def _names_symbol(error: Stop) -> bool:

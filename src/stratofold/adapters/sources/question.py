@@ -8,7 +8,10 @@ paged, paced, repeated and resumed by one piece of code, and each is tested by w
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from stratofold.market.sessions import calendar as calendar_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,3 +70,15 @@ class Source(Protocol):
 
     def read(self, question: Question, request: Request, body: bytes) -> Page:
         """The rows of an answer; raises what `calls.UNREADABLE` lists for one that cannot be."""
+
+
+def closes_of(starts: list[int], question: Question, *, day_is_session: bool) -> list[int]:
+    """When bars that start then are complete; 0 for a day on which there is no session."""
+    if question.span_ns < DAY_NS or not day_is_session:
+        return [start + question.span_ns for start in starts]
+    sessions = calendar_of(question.calendar)
+    places = [bisect_left(sessions.opens, start) for start in starts]
+    return [
+        sessions.closes[place] if place < len(sessions) and sessions.opens[place] - start < DAY_NS else 0
+        for place, start in zip(places, starts, strict=True)
+    ]

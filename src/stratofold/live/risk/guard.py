@@ -10,7 +10,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratofold.events import COMMAND_RESUME, DEPOSIT, FILLED, PARTIAL, WITHDRAWAL, Action, Bar, Command, Rate, Report
+from stratofold.events import (
+    COMMAND_RESUME,
+    DEPOSIT,
+    FILLED,
+    PARTIAL,
+    WITHDRAWAL,
+    Action,
+    Bar,
+    Command,
+    Depth,
+    Quote,
+    Rate,
+    Report,
+    Trade,
+)
 from stratofold.fold.order import CANCEL
 from stratofold.live.risk.act import Closing
 from stratofold.live.risk.bounds import SymbolBounds
@@ -101,7 +115,7 @@ class Guard:
     def _value(self, event: Event, book: Book) -> None:
         """Bring what the event has touched up to date: a symbol, or, with a currency's rate, all of them."""
         touched: Iterable[int] = ()
-        if isinstance(event, (Bar, Report, Action)):
+        if isinstance(event, (Bar, Report, Action, Quote, Trade, Depth)):
             touched = (event.symbol,) if event.symbol >= 0 else ()
         elif isinstance(event, Rate):
             touched = range(book.symbol_count)

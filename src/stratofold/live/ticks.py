@@ -1,0 +1,167 @@
+"""Quotes, trades and depth in the fold of a live book: heard as a simulation on ticks hears them, with the venue outside.
+
+What comes in: an engine on ticks and one tick.  What goes out: an engine that has heard it.
+Why it is shaped so: what a tick does to the market, to equity and to the strategy is the fold's (`fold/ticks/run.py`); here
+is only what a live market has and a file has not: prices that nobody has named before, and stretches that nobody heard.
+"""
+
+from __future__ import annotations
+
+from array import array
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any
+
+from stratofold.events import Depth, Quote, Status, Trade
+from stratofold.fold.engine import HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE
+from stratofold.fold.passing import arrive, deliver, pass_time
+from stratofold.fold.ticks.book import TickBook
+from stratofold.fold.ticks.engine import FIRST, LAST, SNAPSHOT, TickEngine
+from stratofold.fold.ticks.ladder import Ladder
+from stratofold.fold.ticks.run import hear_depth, hear_quote, hear_trade
+from stratofold.live.excess import ask_again
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratofold.fold.ledger import Ledger
+    from stratofold.fold.log import Logs
+    from stratofold.fold.risk import Risk
+    from stratofold.fold.strategy import Strategy
+    from stratofold.fold.tally import Tally
+
+QUOTES, TRADES, DEPTH = "quotes", "trades", "depth"
+KINDS = {QUOTES: HEARS_QUOTE, TRADES: HEARS_TRADE, DEPTH: HEARS_DEPTH}
+SECOND_NS = 1_000_000_000
+LEVELS_MAX = 8_192  # more are kept only if something is shown at them
+
+
+class LiveLadder(Ladder):
+    """A market whose levels are named as they come; `is_filling` while a snapshot is being told."""
+
+    __slots__ = ("is_filling",)
+
+    def __init__(self, *, is_quoted: bool = True, is_deep: bool = False) -> None:
+        """Nothing is shown."""
+        super().__init__(is_quoted=is_quoted or is_deep)
+        self.is_deep = is_deep
+        self.is_filling: bool = False
+
+    def place(self, price: float) -> int:
+        """The place of a price, which is made for it where there is none."""
+        level = self._reach(price)
+        if level < len(self.prices) and self.prices[level] == price:
+            return level
+        if len(self.prices) >= LEVELS_MAX:
+            self._forget_empty()
+            level = self._reach(price)
+        self.prices.insert(level, price)
+        self.bids.insert(level, 0.0)
+        self.asks.insert(level, 0.0)
+        self.marked.insert(level, 0)
+        if level <= self.bid_level:
+            self.bid_level += 1
+        if level <= self.ask_level:
+            self.ask_level += 1
+        return level
+
+    def _reach(self, price: float) -> int:
+        """The first level at `price` or above."""
+        low, high = 0, len(self.prices)
+        while low < high:
+            middle = (low + high) // 2
+            if self.prices[middle] < price:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _forget_empty(self) -> None:
+        """Levels at which nothing is shown go."""
+        shown = [k for k in range(len(self.prices)) if self.bids[k] > 0.0 or self.asks[k] > 0.0]
+        bid, ask = self.bid, self.ask
+        self.prices = array("d", [self.prices[k] for k in shown])
+        self.bids = array("d", [self.bids[k] for k in shown])
+        self.asks = array("d", [self.asks[k] for k in shown])
+        self.marked = array("q", [0]) * len(shown)
+        self.bid_level = -1 if isnan(bid) else self.level_of(bid)
+        self.ask_level = len(shown) if isnan(ask) else self.level_of(ask)
+
+    def forget(self) -> None:
+        """What was shown is not known any more."""
+        self.prices, self.bids, self.asks, self.marked = array("d"), array("d"), array("d"), array("q")
+        self.is_filling = False
+        self.clear()
+        self.bid_size = self.ask_size = nan
+
+
+def hears_ticks(hears: int) -> bool:
+    """Whether a strategy with these hooks waits for ticks."""
+    return hears & (HEARS_QUOTE | HEARS_TRADE | HEARS_DEPTH) != 0
+
+
+def kinds_of(hears: int) -> tuple[str, ...]:
+    """The kinds of tick that these hooks wait for."""
+    return tuple(name for name, flag in KINDS.items() if hears & flag)
+
+
+def tick_engine(
+    ledger: Ledger, kinds: Sequence[str], risk: Risk, outside: Any, tally: Tally, sessions: Any, logs: Logs, hears: int
+) -> TickEngine:
+    """An engine in front of markets that bring these kinds of tick, of which nothing was heard yet."""
+    ladders: list[Ladder] = [
+        LiveLadder(is_quoted=QUOTES in kinds, is_deep=DEPTH in kinds) for _ in range(ledger.symbol_count)
+    ]
+    return TickEngine(TickBook(ledger, ladders), risk, outside, tally, sessions, logs, hears)
+
+
+def hear_tick(engine: TickEngine, strategy: Strategy, tick: Quote | Trade | Depth) -> None:
+    """One tick, at its venue's time, or at the book's where that is later already."""
+    before = engine.book.time
+    time = max(tick.time, before)
+    engine.bar.symbol = tick.symbol
+    arrive(engine, strategy, time)
+    if time > engine.book.time:
+        pass_time(engine, tick.symbol)
+        engine.book.time = engine.venue.time = time
+    if isinstance(tick, Quote):
+        own = _stamped(engine.quote, tick, time)
+        own.bid, own.bid_size, own.ask, own.ask_size = tick.bid, tick.bid_size, tick.ask, tick.ask_size
+        hear_quote(engine, strategy, own)
+    elif isinstance(tick, Trade):
+        traded = _stamped(engine.trade, tick, time)
+        traded.price, traded.size, traded.aggressor = tick.price, tick.size, tick.aggressor
+        hear_trade(engine, strategy, traded)
+    else:
+        _hear_depth(engine, strategy, tick, time)
+    if time // SECOND_NS != before // SECOND_NS:
+        ask_again(engine.book, tick.symbol)
+    engine.bar_index += 1
+    deliver(engine, strategy)
+
+
+def _hear_depth(engine: TickEngine, strategy: Strategy, tick: Depth, time: int) -> None:
+    """A change of a level; a snapshot begins by forgetting every level."""
+    ladder: Any = engine.book.ladders[tick.symbol]
+    flags = LAST if tick.last else 0
+    if tick.snapshot:
+        flags |= SNAPSHOT if ladder.is_filling else SNAPSHOT | FIRST
+        if not ladder.is_filling:
+            ladder.forget()
+    ladder.is_filling = tick.snapshot and not tick.last
+    own = _stamped(engine.depth, tick, time)
+    own.side, own.price, own.size = tick.side, tick.price, tick.size
+    hear_depth(engine, strategy, own, ladder.place(tick.price), flags)
+
+
+def _stamped(own: Any, tick: Quote | Trade | Depth, time: int) -> Any:
+    """The engine's own word with the tick's symbol and times."""
+    own.time, own.known, own.symbol = time, max(tick.known, time), tick.symbol
+    own.source, own.source_sequence = tick.source, tick.source_sequence
+    return own
+
+
+def lose(engine: TickEngine, status: Status) -> None:
+    """A feed has a gap: what its markets showed is not known until they show it again."""
+    for symbol, ladder in enumerate(engine.book.ladders):
+        if status.symbol in (-1, symbol):
+            ladder.forget()  # type: ignore[attr-defined]  # the ladders of a live book are LiveLadder
