@@ -20,7 +20,7 @@ TARGETS = {
 }
 SWITCHED = {
     "Alarms": "all", "Dashboard": "on", "SecretStore": "secretsmanager", "KeyArn": "arn:aws:kms:…", "Waf": "on", "Stream": "on-demand",
-    "Network": "on", "Cache": "on", "ProvisionedDecides": "1",
+    "Network": "on", "Cache": "on", "ProvisionedDecides": "1", "PushByQueue": "on",
 }  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def march():
 
 @pytest.fixture(scope="module")
 def stage(cloud, march):
-    secrets, more = {"webhook": KEY}, {"Schedule": "sessions", **SLIPPAGE}
+    secrets, more = {"webhook": KEY}, {"Schedule": "sessions", "PushByQueue": "on", **SLIPPAGE}
     with staged(cloud, Crossover, march, DAY_NS, numbers=QUICK, secrets=secrets, **more) as standing:
         yield standing
 

@@ -56,7 +56,8 @@ PRICES = {
     "table reads": _price("0.000000125", "read unit", _DYNAMODB),
     "table storage": _price("0.25", "GB-month", _DYNAMODB, "25"),
     "table recovery": _price("0.20", "GB-month", _LIST),
-    "fifo requests": _price("0.0000005", "request", _LIST, "1000000"),
+    "fifo requests": _price("0.0000005", "request", _LIST, "1000000"),  # the free share is one for both kinds
+    "queue requests": _price("0.0000004", "request", _LIST, "1000000"),
     "archive storage": _price("0.023", "GB-month", _LIST),
     "archive puts": _price("0.000005", "put", _LIST),
     "api requests": _price("0.0000035", "request", _LIST),
@@ -84,6 +85,10 @@ ALARM_METRICS = {"none": 0, "free": 10, "all": 18}
 OWN_METRICS = 7  # names that the functions count under, each billed for the hours in which it is told of
 SECRETS = 4
 CACHE_GB_MIN = Decimal("0.1")
+
+# What Lambda asks a queue that it reads, though nothing comes: five long polls at once, each of twenty seconds.
+# Lambda developer guide, "Using Lambda with Amazon SQS" and its FAQ; SQS developer guide, "long polling".
+POLLS = 5 * 3 * 60 * HOURS
 
 # What one of each costs in the journal, in write units as benchmarks/bench_cloud_journal.py has them measured: an append's head,
 # a kilobyte of records, an order (written down, claimed, answered, heard of), a fill (offered, heard, with its views).
@@ -138,12 +143,13 @@ class Line(NamedTuple):
 
 
 def line(
-    item: str, price: str, quantity: Decimal | float, *, rest: bool = False, switch: str = "", free: bool = True
-) -> Line:
-    """A line, its free share taken off; `switch` is the parameter that turns it off."""
+    item: str, price: str, quantity: Decimal | float, *, rest: bool = False, switch: str = "", free: bool = True,
+    taken: int = 0,
+) -> Line:  # fmt: skip
+    """A line, its free share taken off, as far as others have not `taken` it; `switch` is the parameter that turns it off."""
     rate, amount = PRICES[price], Decimal(str(quantity))
-    paid = max(amount - (rate.free if free else 0), Decimal(0))
-    return Line(item, amount, rate, paid * rate.usd, rest, switch)
+    left = max(rate.free - taken, Decimal(0)) if free else Decimal(0)
+    return Line(item, amount, rate, max(amount - left, Decimal(0)) * rate.usd, rest, switch)
 
 
 def resting(parameters: Mapping[str, str], *, free: bool = True) -> list[Line]:
@@ -158,7 +164,26 @@ def resting(parameters: Mapping[str, str], *, free: bool = True) -> list[Line]:
     if parameters["Waf"] == "on":
         shown.append(line("web firewall", "firewall", 1, rest=True, switch="Waf=off"))
         shown.append(line("its rules", "firewall rules", 2, rest=True, switch="Waf=off"))
-    return [*shown, *_streams(parameters), *_network(parameters), *_provisioned(parameters)]
+    return [
+        *shown,
+        *_polls(parameters, free=free),
+        *_streams(parameters),
+        *_network(parameters),
+        *_provisioned(parameters),
+    ]
+
+
+def _polls(parameters: Mapping[str, str], *, free: bool) -> list[Line]:
+    """Queues that are asked whether something came: the market's, always, and the push queue where it is read."""
+    shown = [line("market queue, asked while nothing comes", "fifo requests", POLLS, rest=True, free=free)]
+    if parameters["PushByQueue"] == "on":
+        shown.append(
+            line(
+                "push queue, asked while nothing comes", "queue requests", POLLS, rest=True, switch="PushByQueue=off", free=free,
+                taken=POLLS,
+            )
+        )  # fmt: skip
+    return shown
 
 
 def _streams(parameters: Mapping[str, str]) -> list[Line]:
@@ -247,7 +272,8 @@ def working(parameters: Mapping[str, str], load: Workload, *, free: bool = True)
 def _carried(parameters: Mapping[str, str], load: Workload, *, free: bool) -> list[Line]:
     """How market events come: by queue (sent, received and deleted by tens at most) or by stream."""
     if parameters["Stream"] == "off":
-        return [line("market queue", "fifo requests", 3 * ceil(load.events / min(load.batch, 10)), free=free)]
+        asked, polls = 3 * ceil(load.events / min(load.batch, 10)), POLLS * (1 + (parameters["PushByQueue"] == "on"))
+        return [line("market queue", "fifo requests", asked, free=free, taken=polls)]
     rounded = Decimal(load.events * 1_024 * ceil(load.event_bytes / 1_024)) / 10**9
     if parameters["Stream"] == "on-demand":
         return [line("market stream, each event a kilobyte at least", "stream bytes", rounded)]

@@ -14,7 +14,7 @@ from stratofold.cloud.deploy import template_parameters
 USUAL = template_parameters()
 SWITCHES = {
     "Alarms": "all", "Dashboard": "on", "SecretStore": "secretsmanager", "KeyArn": "arn:aws:kms:us-east-1:123456789012:key/k",
-    "Waf": "on", "Stream": "on-demand", "Network": "on", "Cache": "on", "ProvisionedDecides": "1",
+    "Waf": "on", "Stream": "on-demand", "Network": "on", "Cache": "on", "ProvisionedDecides": "1", "PushByQueue": "on",
 }  # fmt: skip
 
 
@@ -43,12 +43,24 @@ BY_HAND = [
     ("KeyArn", "arn", "1.00"),
     ("SecretStore", "secretsmanager", "1.60"),  # four at 0.40
     ("Alarms", "all", "0.80"),  # eighteen metrics, ten of them free
+    ("PushByQueue", "on", "0.1256"),  # twice 657,000 requests, a million of them free, at 0.40 a million
 ]
 
 
 @pytest.mark.parametrize(("name", "value", "dollars"), BY_HAND)
 def test_a_price_at_rest_by_hand(name, value, dollars):
     assert cost.total(cost.resting(USUAL | {name: value})) == Decimal(dollars)
+
+
+def test_the_free_requests_of_queues_are_taken_off_once():
+    """A million for all queues of an account: what asking idle queues takes of them is not there for what is sent."""
+    load = cost.Workload("any", events=200_000, orders=0, fills=0)  # sent, received, deleted: 600,000 requests
+    (found,) = [one for one in cost.working(USUAL, load) if one.item == "market queue"]
+    assert found.usd == (657_000 + 600_000 - 1_000_000) * Decimal("0.0000005")
+    both = USUAL | {"PushByQueue": "on"}
+    (found,) = [one for one in cost.working(both, load) if one.item == "market queue"]
+    assert found.usd == 600_000 * Decimal("0.0000005")
+    assert cost.total(cost.resting(USUAL, free=False)) == 657_000 * Decimal("0.0000005") + 10 * Decimal("0.10")
 
 
 def test_the_time_of_functions_is_what_amazon_bills():

@@ -240,6 +240,18 @@ def test_a_queue_waits_six_times_as_long_as_who_reads_it():
         assert queues[name]["Properties"]["VisibilityTimeout"] >= 6 * LAMBDAS[function]["Properties"]["Timeout"]
 
 
+def test_of_the_queues_only_the_markets_is_asked_while_nothing_happens():
+    """The free tier holds one queue's long polls; the other's reader is a parameter, which is off."""
+    readers = {
+        event["Properties"]["Queue"]["Fn::GetAtt"][0]: event["Properties"].get("Enabled", True)
+        for one in LAMBDAS.values()
+        for event in one["Properties"].get("Events", {}).values()
+        if event["Type"] == "SQS"
+    }
+    assert readers == {"MarketQueue": True, "PushQueue": {"Fn::If": ["UsePushQueue", True, False]}}
+    assert loaded()["Parameters"]["PushByQueue"]["Default"] == "off"
+
+
 def test_at_most_two_functions_read_a_partition_of_the_tables_stream():
     """AWS throttles a shard that more than two read."""
     readers = [
