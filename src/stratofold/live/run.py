@@ -23,6 +23,7 @@ from stratofold.live.ingest import Ingest
 from stratofold.live.poison import bury
 from stratofold.live.reconcile import Findings, reconcile
 from stratofold.live.siblings import is_siblings
+from stratofold.live.upcoming import upcoming
 from stratofold.live.words import offer_of, request_entry
 
 if TYPE_CHECKING:
@@ -309,15 +310,25 @@ class Runner:
     async def _follow_feed(self) -> None:
         """The market's stream; each time it opens, history closes the gap."""
         while not self.stopping:
+            stream = aiter(self.feed.stream(self.desk.fold.names))
             try:
-                async for item in self.feed.stream(self.desk.fold.names):
+                while True:
+                    item = await upcoming(stream, self._hear_at_once)
                     if item is None or self.ingest.is_gap(*item):
                         await self.catch_up()
                     if item is not None:
-                        self.admit(*item)
+                        self.ingest.admit(*item)
+            except StopAsyncIteration:
+                self._hear_at_once()
             except (NoAnswer, Retry) as error:
+                self._hear_at_once()
                 self.watcher.failed("feed", error)
             await self.clock.sleep(self.pace.retry_seconds)
+
+    def _hear_at_once(self) -> None:
+        """The stream has nothing more for now: what it has brought is decided on here and not a round of tasks later."""
+        if self.ingest.market and not self.stopping and self._turn():
+            self.wake.set()
 
     async def _follow_reports(self) -> None:
         """The venue's stream: hints, put into the inbox; each time it opens, reconcile asks for what was missed."""

@@ -1,0 +1,36 @@
+"""The next item of a stream, and the moment at which a stream has none.
+
+What comes in: an asynchronous stream, and what to do when it must be waited for.  What goes out: its next item.
+Why it is shaped so: what comes together should be decided together, and what comes alone at once.  Whether more is there
+shows when the stream is asked for it: it answers, or it waits.  To decide in that instant spares an event the way through
+the event loop (35 of some 600 microseconds), and a burst still becomes one append.
+"""
+
+from __future__ import annotations
+
+from types import coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator
+
+Item = TypeVar("Item")
+
+
+@coroutine
+def upcoming(stream: AsyncIterator[Item], idle: Callable[[], None]) -> Generator[Any, Any, Item]:
+    """The stream's next item; `idle` is called before it is waited for.  Raises StopAsyncIteration at its end."""
+    work: Any = stream.__anext__().__await__()
+    try:
+        waited_for = next(work)
+        idle()
+        while True:
+            try:
+                got = yield waited_for
+            except BaseException as error:  # noqa: BLE001  it is the stream's to handle
+                waited_for = work.throw(error)
+            else:
+                waited_for = work.send(got)
+    except StopIteration as end:
+        item: Item = end.value
+        return item
