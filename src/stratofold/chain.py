@@ -12,10 +12,12 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GENESIS = bytes(32)
-_sequence_and_kind = Struct(">QH").pack
-_length = Struct(">Q").pack
 
 
 @lru_cache(maxsize=4)
@@ -24,18 +26,15 @@ def _digest(envelope: bytes) -> bytes:
     return sha256(envelope).digest()
 
 
+@lru_cache(maxsize=64)
+def _head(kind: str) -> tuple[bytes, Callable[..., bytes]]:
+    """A kind's name, and what packs sequence, length of the name, name and length of the body one after another."""
+    name = kind.encode()
+    return name, Struct(f">QH{len(name)}sQ").pack
+
+
 def link(previous: bytes, sequence: int, kind: str, body: bytes, envelope: bytes) -> bytes:
     """The chain value (32 bytes) of a record after `previous`; `GENESIS` stands before the first."""
-    name = kind.encode()
-    return sha256(
-        b"".join(
-            (
-                previous,
-                _sequence_and_kind(sequence, len(name)),
-                name,
-                _length(len(body)),
-                body,
-                _digest(envelope),
-            )
-        )
-    ).digest()
+    name, pack = _head(kind)
+    head = pack(sequence, len(name), name, len(body))
+    return sha256(previous + head + body + _digest(envelope)).digest()

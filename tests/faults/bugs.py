@@ -126,9 +126,9 @@ BUGS = (
     Bug(
         "the writer's epoch is not asked for",
         "F18 Krypto-bot 325: two deployments",
-        EMBEDDED + "places:Places._move",
-        "(epoch is not None and epoch != head.epoch) or",
-        "",
+        EMBEDDED + "places:Places.held",
+        "refuse(place.head, epoch, step)",
+        "refuse(place.head, place.head.epoch, step)",
     ),
     Bug(
         "who takes a book fences nobody",
@@ -241,7 +241,7 @@ BUGS = (
         "an order leaves without a row in the outbox",
         "F2 shobhit727/trade 43: intent after effect",
         EMBEDDED + "journal:Journal._append",
-        "self._outbox.add(place.number, claimed or messages)",
+        "self._outbox.add(place, claimed or messages)",
         "pass",
     ),
     Bug(
@@ -261,7 +261,7 @@ BUGS = (
     Bug(
         "records of one append hang on the same link",
         "F25 a chain that forks",
-        EMBEDDED + "places:Places._move",
+        EMBEDDED + "places:Places.extend",
         "chain = link(chain,",
         "chain = link(head.chain,",
     ),

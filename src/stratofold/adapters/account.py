@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from math import isfinite, nan
 
+from msgspec import Struct, structs
+
 from stratofold.adapters.nouns import HALTED, REDUCING, AccountLimits, Control, Message
 
 NANOSECONDS_A_SECOND = 1_000_000_000
@@ -18,8 +20,7 @@ NANOSECONDS_A_SECOND = 1_000_000_000
 UNITS = 100_000_000
 
 
-@dataclass(slots=True)
-class Reservation:
+class Reservation(Struct):
     """What one order may still do at the venue; `price` NaN crosses at any, `units` is the exposure in `UNITS`."""
 
     book: str
@@ -27,18 +28,19 @@ class Reservation:
     side: int
     price: float
     exposure: float
-    units: int = field(init=False)
+    units: int = 0
 
     def __post_init__(self) -> None:
         """Totals are asked for more often than an order changes."""
-        self.units = units(self.exposure)
+        self.units = round(self.exposure * UNITS)
 
 
 @dataclass(slots=True)
 class Account:
     """One account: what holds of it, what it may have, what it has, and how many messages left in `second`.
 
-    `total` is what all open orders reserve, in `UNITS`; `symbols` are the open orders again, by symbol.
+    `total` is what all open orders reserve, in `UNITS`, and `totals` what those of a symbol do; `symbols` are the open
+    orders again, by symbol.
     """
 
     name: str
@@ -49,24 +51,31 @@ class Account:
     total: int = 0
     open: dict[str, Reservation] = field(default_factory=dict)
     symbols: dict[str, dict[str, Reservation]] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> Account:
         """The same account, to be judged on without changing this one; reservations are never changed in place."""
         symbols = {symbol: dict(held) for symbol, held in self.symbols.items()}
-        return replace(self, open=dict(self.open), symbols=symbols)
+        return replace(self, open=dict(self.open), symbols=symbols, totals=dict(self.totals))
 
     def put(self, client_id: str, reservation: Reservation) -> None:
         """An order reserves this from now on."""
-        self.drop(client_id)
+        if client_id in self.open:
+            self.drop(client_id)
+        symbol = reservation.symbol
         self.total += reservation.units
+        self.totals[symbol] = self.totals.get(symbol, 0) + reservation.units
         self.open[client_id] = reservation
-        self.symbols.setdefault(reservation.symbol, {})[client_id] = reservation
+        if symbol not in self.symbols:
+            self.symbols[symbol] = {}
+        self.symbols[symbol][client_id] = reservation
 
     def drop(self, client_id: str) -> None:
         """An order reserves nothing any more."""
         gone = self.open.pop(client_id, None)
         if gone is not None:
             self.total -= gone.units
+            self.totals[gone.symbol] -= gone.units
             del self.symbols[gone.symbol][client_id]
 
     def take(self, message: Message, book: str, time: int) -> Reservation | None:
@@ -92,13 +101,8 @@ class Account:
             return False
         self.drop(client_id)
         if exposure != 0:
-            self.put(client_id, replace(held, exposure=exposure))
+            self.put(client_id, structs.replace(held, exposure=exposure))
         return True
-
-
-def units(amount: float) -> int:
-    """An amount as a whole number of `UNITS`."""
-    return round(amount * UNITS)
 
 
 def crosses(side: int, price: float, other: Reservation) -> bool:
@@ -111,7 +115,7 @@ def crosses(side: int, price: float, other: Reservation) -> bool:
 
 def controlled(message: Message, account: Account, book: str) -> str:
     """The control that forbids a message, or "": halted lets cancels pass, reducing also what reduces."""
-    if message.action == "cancel" or not account.controls:
+    if message.action == "cancel":
         return ""
     names = {"account": account.name, "book": book, "strategy": message.strategy, "symbol": message.symbol}
     found = ""
@@ -138,7 +142,7 @@ def limited(message: Message, account: Account, second: int) -> str:
     before = account.open.get(message.client_id)
     if not isfinite(message.exposure):
         return over("account_exposure", limits.exposure_max, nan)
-    more = units(message.exposure) - (before.units if before else 0)
+    more = round(message.exposure * UNITS) - (before.units if before else 0)
     sent = account.sent + 1 if second <= account.second else 1
     if not sent <= limits.orders_per_second_max:
         return over("account_orders_per_second", limits.orders_per_second_max, sent)
@@ -148,7 +152,7 @@ def limited(message: Message, account: Account, second: int) -> str:
     total = (account.total + more) / UNITS
     if not total <= limits.exposure_max:
         return over("account_exposure", limits.exposure_max, total)
-    same = (sum([each.units for each in account.symbols.get(message.symbol, {}).values()]) + more) / UNITS
+    same = (account.totals.get(message.symbol, 0) + more) / UNITS
     if not same <= limits.symbol_exposure_max:
         return over("account_symbol_exposure", limits.symbol_exposure_max, same)
     return ""
@@ -156,7 +160,7 @@ def limited(message: Message, account: Account, second: int) -> str:
 
 def matched(message: Message, account: Account, book: str) -> str:
     """The open order of another book that this one could trade with, or ""."""
-    if account.limits.self_match or message.action == "cancel":
+    if message.action == "cancel":
         return ""
     for client_id, other in account.symbols.get(message.symbol, {}).items():
         if other.book != book and crosses(message.side, message.price, other):
@@ -169,7 +173,7 @@ def verdict(message: Message, account: Account, book: str, time: int) -> str:
     if time >= message.expires_at:
         return f"expired limit={message.expires_at} observed={time}"
     return (
-        controlled(message, account, book)
+        (controlled(message, account, book) if account.controls else "")
         or limited(message, account, time // NANOSECONDS_A_SECOND)
-        or matched(message, account, book)
+        or ("" if account.limits.self_match else matched(message, account, book))
     )

@@ -3,7 +3,7 @@
 What comes in: claims, releases, controls and limits, inside a transaction of the journal.  What goes out: the account
 that a claim is judged by (`adapters.account`), and rows.
 Why it is shaped so: the account is read once and remembered until another process has committed (`data_version`), so
-that a claim costs what it changes.
+that a claim costs what it changes.  How many messages left in a second each book counts in its own row.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from stratofold.adapters.account import Account, Reservation
 from stratofold.adapters.nouns import HALTED, REDUCING, AccountLimits, Control
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from stratofold.adapters.embedded.store import Store
 
@@ -51,9 +51,11 @@ class Desks:
         standing = tuple(control for control in self.controls(name) if control.state in {HALTED, REDUCING})
         account = Account(name, AccountLimits(), standing)
         if rows:
-            *limits, account.second, account.sent = rows[0]
+            *limits, second, sent = rows[0]
             limits[4] = bool(limits[4])
             account.limits = AccountLimits(*limits)
+            counts = self._store.read("SELECT second, sent FROM books WHERE account = ?", (name,))
+            account.second, account.sent = _together([(second, sent), *counts])
         for client_id, book, symbol, side, price, exposure in self._store.execute(
             "SELECT client_id, book, symbol, side, price, exposure FROM reservations WHERE account = ?", (name,)
         ):
@@ -61,14 +63,9 @@ class Desks:
         return account
 
     def reserve(self, taken: Mapping[str, Reservation], account: Account) -> None:
-        """Write down what messages that are sent now have taken of their account, by client id, and their count."""
+        """Write down what messages that are sent now have taken of their account, by client id."""
         if not taken:
             return
-        self._store.execute(
-            "INSERT INTO accounts (name, second, sent) VALUES (?1, ?2, ?3)"
-            " ON CONFLICT (name) DO UPDATE SET second = ?2, sent = ?3",
-            (account.name, account.second, account.sent),
-        )
         self._store.connection.executemany(
             "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
@@ -125,3 +122,10 @@ class Desks:
             )
             found = self._controls[account] = [Control(*row) for row in rows]
         return found
+
+
+def _together(counts: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The last second in which messages left, and how many in all, of each writer's last second and its count in it."""
+    counted = list(counts)
+    second = max(each for each, _ in counted)
+    return second, sum(sent for each, sent in counted if each == second)

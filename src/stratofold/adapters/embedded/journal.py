@@ -17,7 +17,7 @@ from stratofold.adapters.embedded.inbox import Inbox
 from stratofold.adapters.embedded.outbox import Outbox
 from stratofold.adapters.embedded.places import Place, Places
 from stratofold.adapters.embedded.store import BUSY_SECONDS, LOG_BYTES, MEMORY, Store
-from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, REJECTED, Message, Settlement
+from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message, Settlement
 from stratofold.adapters.rules import settled, was_never_written
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Journal:
 
     def _create(self, book: str, account: str, generation: str, entries: Sequence[Entry]) -> Head:
         self._places.add(book, account, generation)
-        return self._places.extend(book, entries).head
+        return self._places.extend(self._places.place(book), entries).head
 
     def books(self) -> list[Head]:
         """See `ports.Journal`."""
@@ -160,16 +160,20 @@ class Journal:
         settled: Sequence[Settlement],
         heard: Sequence[Offer],
     ) -> tuple[Head, list[Message]]:
-        place = self._places.extend(book, entries, epoch, step, steps)
+        place = self._places.held(book, epoch, step)
         for answer in settled:
             self._answer(place, answer)
-        for client_id, exposure in (released or {}).items():
-            self._desks.release(place.head.account, client_id, exposure)
-        self._mark(book, marks or {})
+        if released:
+            for client_id, exposure in released.items():
+                self._desks.release(place.head.account, client_id, exposure)
+        if marks:
+            self._mark(book, marks)
         claimed = [] if claim_at is None else self._judge(place, messages, claim_at)
-        self._outbox.add(place.number, claimed or messages)
+        if messages:
+            self._outbox.add(place, claimed or messages)
         self._inbox.handle(place.number, handled)
         self._inbox.hear(place.number, heard)
+        self._places.extend(place, entries, steps)
         if snapshot is not None:
             self._places.keep(place, snapshot)
         return place.head, claimed
@@ -178,24 +182,29 @@ class Journal:
         """Messages as claimed, their reservations taken, or as dropped; each counts against the next."""
         account = self._desks.account(place.head.account)
         taken: dict[str, Reservation] = {}
-        judged = [self._judge_one(place.head, account, each, time, taken) for each in messages]
+        judged = [self._judge_one(place, account, each, time, taken) for each in messages]
         self._desks.reserve(taken, account)
         return judged
 
     def _judge_one(
-        self, head: Head, account: Account, message: Message, time: int, taken: dict[str, Reservation]
+        self, place: Place, account: Account, message: Message, time: int, taken: dict[str, Reservation]
     ) -> Message:
+        head = place.head
         reason = verdict(message, account, head.book, time)
         if reason:
             return settled(message, DROPPED, head.epoch, reason)
         reservation = account.take(message, head.book, time)
         if reservation is not None:
             taken[message.client_id] = reservation
+            place.count(account.second, 1)
         return settled(message, CLAIMED, head.epoch, "")
 
     def note(self, book: str, entries: Sequence[Entry]) -> Head:
         """See `ports.Journal`."""
-        return self._write("note", self._places.extend, book, entries).head
+        return self._write("note", self._note, book, entries)
+
+    def _note(self, book: str, entries: Sequence[Entry]) -> Head:
+        return self._places.extend(self._places.place(book), entries).head
 
     def records(self, book: str, after: int = 0, limit: int = 0) -> Iterator[Record]:
         """See `ports.Journal`."""
@@ -214,10 +223,11 @@ class Journal:
         return self._write("claim", self._claim, book, epoch, keys, time, entries)
 
     def _claim(self, book: str, epoch: int, keys: Sequence[str], time: int, entries: Sequence[Entry]) -> list[Message]:
-        place = self._places.extend(book, entries, epoch)
-        judged = self._judge(place, self._outbox.ready(place.number, keys), time)
+        place = self._places.held(book, epoch)
+        judged = self._judge(place, self._outbox.ready(place, keys), time)
         for each in judged:
-            self._outbox.change(each.key, each.state, each.epoch, each.answer)
+            self._outbox.change(place, each)
+        self._places.extend(place, entries)
         return judged
 
     def settle(
@@ -238,17 +248,17 @@ class Journal:
         self._write("settle", self._settle, book, Settlement(key, state, answer, offers, marks or {}), entries)
 
     def _settle(self, book: str, answer: Settlement, entries: Sequence[Entry]) -> None:
-        self._answer(self._places.extend(book, entries), answer)
+        place = self._places.place(book)
+        self._answer(place, answer)
+        self._places.extend(place, entries)
 
     def _answer(self, place: Place, answer: Settlement) -> None:
         book = place.head.book
-        moved = self._outbox.settle(place.number, answer.key, answer.state, answer.answer)
-        if not moved or answer.state != ACCEPTED:
-            message = self._outbox.message(place.number, answer.key)
-            if message is None:
-                raise was_never_written(book, answer.key)
-            if moved and answer.state == REJECTED and message.action == "submit":
-                self._desks.release(place.head.account, message.client_id, 0)
+        moved = self._outbox.settle(place, answer.key, answer.state, answer.answer)
+        if moved is None and self._outbox.message(place, answer.key) is None:
+            raise was_never_written(book, answer.key)
+        if moved is not None and answer.state == REJECTED and moved.action == "submit":
+            self._desks.release(place.head.account, moved.client_id, 0)
         self._inbox.add(place.number, answer.offers)
         self._mark(book, answer.marks)
 
@@ -258,11 +268,11 @@ class Journal:
 
     def outbox(self, book: str, *states: str) -> list[Message]:
         """See `ports.Journal`; every message when no state is named."""
-        return self._outbox.messages(self._places.place(book).number, states)
+        return self._outbox.messages(self._places.place(book), states)
 
     def message(self, book: str, key: str) -> Message | None:
         """See `ports.Journal`."""
-        return self._outbox.message(self._places.place(book).number, key)
+        return self._outbox.message(self._places.place(book), key)
 
     # The inbox.
 

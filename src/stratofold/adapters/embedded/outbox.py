@@ -3,7 +3,9 @@
 What comes in: messages, claims and answers, inside a transaction of the journal.  What goes out: rows, and the messages
 as they stand.
 Why it is shaped so: a key is unique for ever, so a message cannot be written or claimed twice by anybody; and the states
-a message may come to from each are a table, so that a late answer cannot undo an earlier one.
+a message may come to from each are a table, so that a late answer cannot undo an earlier one.  What is not settled is few
+and asked for often, so it is remembered until another process has committed, and found in the file without an index, which
+each message would have to change twice: from the number on that the book's row says (`Place.open_from`).
 """
 
 from __future__ import annotations
@@ -12,26 +14,23 @@ import sqlite3
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from stratofold.adapters.nouns import READY, Message
+from stratofold.adapters.nouns import ACCEPTED, READY, REJECTED, Message
 from stratofold.adapters.rules import BEFORE, was_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stratofold.adapters.embedded.places import Place
     from stratofold.adapters.embedded.store import Store
 
 _COLUMNS = (  # the fields of a message, in their order
     "key, action, client_id, symbol, side, quantity, price, exposure, reduces, expires_at, body, state, epoch, answer,"
     " strategy"
 )
-_SETTLE = {
-    state: f"UPDATE outbox SET state = '{state}', answer = ? WHERE key = ? AND book = ?"  # noqa: S608
-    f" AND state IN ({', '.join(map(repr, before))})"
-    for state, before in BEFORE.items()
-}
-_INSERT = f"INSERT INTO outbox (book, {_COLUMNS}) VALUES ({', '.join('?' * 16)})"  # noqa: S608
+_INSERT = f"INSERT INTO outbox (number, book, {_COLUMNS}) VALUES ({', '.join('?' * 17)})"  # noqa: S608
+_SETTLED = frozenset((ACCEPTED, REJECTED))
 
 
 def _message(row: tuple[Any, ...]) -> Message:
@@ -48,41 +47,96 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         """Of one store."""
         self._store = store
+        self._open: dict[int, dict[str, tuple[int, Message]]] = {}  # by book, then by key, in order, with their numbers
+        self._last = -1  # the highest number there is; below 0 it is not known
+        store.forgets.append(self._forget)
 
-    def add(self, book: int, messages: Iterable[Message]) -> None:
+    def _forget(self) -> None:
+        self._open.clear()
+        self._last = -1
+
+    def add(self, place: Place, messages: Iterable[Message]) -> None:
         """Write messages in the state they have; raises Bug SF810 for a key that was written before."""
-        rows = [(book, *astuple(each)) for each in messages]
+        open_, number, rows = self._opened(place), self._newest(), []
+        for number, each in enumerate(messages, number + 1):  # noqa: B020  it goes on from there
+            rows.append((number, place.number, *astuple(each)))
+            if each.state not in _SETTLED:  # a book that moves here brings those that are
+                open_[each.key] = number, each
         try:
             self._store.connection.executemany(_INSERT, rows)
         except sqlite3.IntegrityError as error:
-            raise was_written(" or ".join(row[1] for row in rows)) from error
+            raise was_written(" or ".join(row[2] for row in rows)) from error
+        self._last = number
+        self._note(place, open_)
 
-    def change(self, key: str, state: str, epoch: int, answer: str) -> None:
-        """Bring a message to a state."""
+    def change(self, place: Place, message: Message) -> None:
+        """Bring a message that is not settled to another state."""
+        open_ = self._opened(place)
+        number = open_[message.key][0]
         self._store.execute(
-            "UPDATE outbox SET state = ?, epoch = ?, answer = ? WHERE key = ?", (state, epoch, answer, key)
+            "UPDATE outbox SET state = ?, epoch = ?, answer = ? WHERE number = ?",
+            (message.state, message.epoch, message.answer, number),
         )
+        if message.state in _SETTLED:
+            del open_[message.key]
+            self._note(place, open_)
+        else:
+            open_[message.key] = number, message
 
-    def settle(self, book: int, key: str, state: str, answer: str) -> bool:
-        """Write an answer where the table of states allows it; whether it did."""
-        return self._store.execute(_SETTLE[state], (answer, key, book)).rowcount > 0
+    def settle(self, place: Place, key: str, state: str, answer: str) -> Message | None:
+        """Write an answer where the table of states allows it; the message as it stands then, None where it does not."""
+        _, message = self._opened(place).get(key, (0, None))
+        if message is None or message.state not in BEFORE[state]:
+            return None
+        message = replace(message, state=state, answer=answer)
+        self.change(place, message)
+        return message
 
-    def ready(self, book: int, keys: Iterable[str]) -> list[Message]:
+    def ready(self, place: Place, keys: Iterable[str]) -> list[Message]:
         """Those of some messages that nobody has claimed or dropped."""
-        found = [self.message(book, key) for key in keys]
-        return [each for each in found if each is not None and each.state == READY]
+        open_ = self._opened(place)
+        found = [open_[key][1] for key in keys if key in open_]
+        return [each for each in found if each.state == READY]
 
-    def message(self, book: int, key: str) -> Message | None:
+    def message(self, place: Place, key: str) -> Message | None:
         """One message of a book."""
-        rows = self._store.read(f"SELECT {_COLUMNS} FROM outbox WHERE key = ? AND book = ?", (key, book))  # noqa: S608
+        rows = self._store.read(
+            f"SELECT {_COLUMNS} FROM outbox WHERE key = ? AND book = ?",  # noqa: S608
+            (key, place.number),
+        )
         return _message(rows[0]) if rows else None
 
-    def messages(self, book: int, states: tuple[str, ...]) -> list[Message]:
+    def messages(self, place: Place, states: tuple[str, ...]) -> list[Message]:
         """The messages of a book in some states (all of them if none is named), in the order written."""
-        places = ", ".join("?" * len(states))
-        among = f" AND state IN ({places})" if states else ""
+        if states and _SETTLED.isdisjoint(states):
+            self._store.look(at_once=True)
+            return [each for _, each in self._opened(place).values() if each.state in states]
+        rows = self._rows("book = ?", (place.number,))
+        return [each for _, each in rows if not states or each.state in states]
+
+    def _opened(self, place: Place) -> dict[str, tuple[int, Message]]:
+        """What is not settled, by key, with its number."""
+        found = self._open.get(place.number)
+        if found is None:
+            rows = self._rows("book = ? AND number >= ?", (place.number, place.open_from))
+            found = {each.key: (number, each) for number, each in rows if each.state not in _SETTLED}
+            self._open[place.number] = found
+        return found
+
+    def _note(self, place: Place, open_: dict[str, tuple[int, Message]]) -> None:
+        """Have the book's row say from which number on something is open."""
+        place.open_from = next(iter(open_.values()))[0] if open_ else self._newest() + 1
+
+    def _newest(self) -> int:
+        """The highest number there is, 0 for none."""
+        if self._last < 0:
+            ((self._last,),) = self._store.read("SELECT coalesce(max(number), 0) FROM outbox")
+        return self._last
+
+    def _rows(self, condition: str, values: tuple[int, ...]) -> list[tuple[int, Message]]:
+        """Messages with their numbers, in the order written."""
         rows = self._store.read(
-            f"SELECT {_COLUMNS} FROM outbox WHERE book = ?{among} ORDER BY number",  # noqa: S608
-            (book, *states),
+            f"SELECT number, {_COLUMNS} FROM outbox WHERE {condition} ORDER BY number",  # noqa: S608
+            values,
         )
-        return [_message(row) for row in rows]
+        return [(row[0], _message(row[1:])) for row in rows]

@@ -2,15 +2,15 @@
 
 What comes in: records to append under a condition, inside a transaction of the journal.  What goes out: the book's new
 head, or the refusal of a writer that is fenced or late.
-Why it is shaped so: the head of a book is remembered between appends, and the row is changed only if it still is what
-was remembered; when another process has written in between, the row is read again and the condition checked anew.  So
-one statement is the check and the change.
+Why it is shaped so: the row of a book is remembered between appends, with its messages that are not settled, and dropped
+as soon as another process has committed; a transaction asks for that when it holds the lock (`Store.write`).  So what is
+remembered inside of one is what the file says, and the condition is checked without reading it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -29,14 +29,25 @@ PAGE = 256
 
 
 class Place:
-    """The remembered row of a book."""
+    """The remembered row of a book.
 
-    __slots__ = ("head", "number")
+    `open_from` is a number that no unsettled message is below, `sent` how many messages left in `second` (UTC).
+    """
 
-    def __init__(self, number: int, head: Head) -> None:
-        """Book `number` of the store, at `head`."""
+    __slots__ = ("head", "number", "open_from", "second", "sent")
+
+    def __init__(self, number: int, open_from: int, second: int, sent: int, *head: Any) -> None:
+        """Book `number` of the store; `head` are the fields of its `Head`."""
         self.number = number
-        self.head = head
+        self.open_from = open_from
+        self.second = second
+        self.sent = sent
+        self.head = Head(*head)
+
+    def count(self, second: int, sent: int) -> None:
+        """So many messages more have left, in `second` as the account counts it."""
+        self.sent = self.sent + sent if second == self.second else sent
+        self.second = second
 
 
 class Places:
@@ -68,13 +79,13 @@ class Places:
     def reload(self, book: str) -> Place:
         """A book as the file has it; raises Setup SF805 for one that is not there."""
         rows = self._store.read(
-            "SELECT id, name, account, generation, epoch, sequence, step, chain, holder FROM books WHERE name = ?",
+            "SELECT id, open_from, second, sent, name, account, generation, epoch, sequence, step, chain, holder"
+            " FROM books WHERE name = ?",
             (book,),
         )
         if not rows:
             raise is_missing(book, self._store.path)
-        number, *head = rows[0]
-        place = self._places[book] = Place(number, Head(*head))
+        place = self._places[book] = Place(*rows[0])
         return place
 
     def heads(self) -> list[Head]:
@@ -92,49 +103,31 @@ class Places:
         return self.reload(book).head
 
     def held(self, book: str, epoch: int, step: int | None = None) -> Place:
-        """A book of which `epoch` is the writer (and which is at `step`); raises Stop SF801 or Retry SF802."""
+        """A book of which `epoch` is the writer (and which is at `step`); raises Stop SF801 or Retry SF802.
+
+        To be called inside a transaction, where what is remembered is so.
+        """
         place = self.place(book)
-        if place.head.epoch != epoch or (step is not None and place.head.step != step):
-            place = self.reload(book)
-            refuse(place.head, epoch, step)
+        refuse(place.head, epoch, step)
         return place
 
-    def extend(
-        self, book: str, entries: Sequence[Entry], epoch: int | None = None, step: int | None = None, steps: int = 0
-    ) -> Place:
-        """Append records; under `epoch` and at `step` when they are given, and `steps` further then."""
-        place = self.place(book)
-        rows = self._move(place, entries, epoch, step, steps)
-        if rows is None:
-            # What was remembered is old: another process has appended or taken the book.
-            place = self.reload(book)
-            if epoch is not None:
-                refuse(place.head, epoch, step)
-            rows = self._move(place, entries, epoch, step, steps)
-        self._store.connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows or ())
-        return place
-
-    def _move(
-        self, place: Place, entries: Sequence[Entry], epoch: int | None, step: int | None, steps: int
-    ) -> list[tuple[int, str, bytes, bytes, bytes]] | None:
-        """The rows of new records, the book's own row being moved on to them; None if it is not as remembered."""
+    def extend(self, place: Place, entries: Sequence[Entry], steps: int = 0) -> Place:
+        """Append records and move the book on to them, so many steps further, with what its place says besides."""
         head = place.head
-        if (epoch is not None and epoch != head.epoch) or (step is not None and step != head.step):
-            return None
         sequence, chain, base = head.sequence, head.chain, place.number << BITS
         rows = []
         for entry in entries:
             sequence += 1
             chain = link(chain, sequence, entry.kind, entry.body, entry.envelope)
             rows.append((base | sequence, entry.kind, entry.body, entry.envelope, chain))
-        moved = self._store.execute(
-            "UPDATE books SET sequence = ?, step = ?, chain = ? WHERE id = ? AND sequence = ? AND epoch = ? AND step = ?",
-            (sequence, head.step + steps, chain, place.number, head.sequence, head.epoch, head.step),
+        step = head.step + steps
+        self._store.execute(
+            "UPDATE books SET sequence = ?, step = ?, chain = ?, open_from = ?, second = ?, sent = ? WHERE id = ?",
+            (sequence, step, chain, place.open_from, place.second, place.sent, place.number),
         )
-        if not moved.rowcount:
-            return None
-        place.head = structs.replace(head, sequence=sequence, step=head.step + steps, chain=chain)
-        return rows
+        self._store.connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows)
+        place.head = structs.replace(head, sequence=sequence, step=step, chain=chain)
+        return place
 
     def keep(self, place: Place, state: bytes) -> None:
         """A snapshot of the state at the book's head; older ones that are too close together go."""

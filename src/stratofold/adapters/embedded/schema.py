@@ -1,7 +1,9 @@
 """The tables of the embedded journal, and the version they carry.
 
 What comes in: nothing.  What goes out: the statements that make an empty file a journal.
-Why it is shaped so: each table is one thing of `ports.Journal` and a commit touches few pages.  A record's and a
+Why it is shaped so: each table is one thing of `ports.Journal` and a commit touches few pages, since each page of it is
+written to the disk and waited for: what an append changes besides (how far the outbox is settled, how many messages left
+in a second) stands in the book's row, which it changes anyway.  A record's and a
 snapshot's row number is the book's number in the high bits and its sequence or step in the low forty, so that a book's
 records lie together and need no second index.  What must be known for ever (message keys, inbox identities) is in rows
 that are never deleted; what is only on the way (inbox bodies, reservations) is in rows that go.
@@ -13,7 +15,7 @@ from typing import Final
 
 # "strf" in ASCII: tells a journal from another program's database.
 APPLICATION: Final = 0x73747266
-VERSION: Final = 1
+VERSION: Final = 2
 
 BITS: Final = 40
 
@@ -26,7 +28,8 @@ STATEMENTS: Final = (
     """CREATE TABLE books (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, account TEXT NOT NULL, generation TEXT NOT NULL,
         epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, step INTEGER NOT NULL, chain BLOB NOT NULL,
-        holder TEXT NOT NULL, taken INTEGER NOT NULL, UNIQUE (account, generation)
+        holder TEXT NOT NULL, taken INTEGER NOT NULL, open_from INTEGER NOT NULL DEFAULT 0,
+        second INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0, UNIQUE (account, generation)
     )""",
     """CREATE TABLE records (
         id INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL, envelope BLOB NOT NULL, chain BLOB NOT NULL
@@ -38,7 +41,6 @@ STATEMENTS: Final = (
         reduces INTEGER NOT NULL, expires_at INTEGER NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL,
         epoch INTEGER NOT NULL, answer TEXT NOT NULL, strategy TEXT NOT NULL
     )""",
-    "CREATE INDEX outbox_states ON outbox (book, state)",
     """CREATE TABLE seen (
         number INTEGER PRIMARY KEY, book INTEGER NOT NULL, source TEXT NOT NULL, identity TEXT NOT NULL,
         UNIQUE (book, source, identity)
@@ -63,3 +65,19 @@ STATEMENTS: Final = (
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
 )
+
+# From each older version to the next.  Nothing that older code reads goes away, so that a process of it that runs on
+# while a newer one opens the file can go on: it counts what it sends in the account's own row, which is counted in.
+CHANGES: Final = {
+    1: (
+        # The least number among the book's messages that are not settled, or a lower one.
+        "ALTER TABLE books ADD COLUMN open_from INTEGER NOT NULL DEFAULT 0",
+        """UPDATE books SET open_from = coalesce(
+            (SELECT min(number) FROM outbox WHERE book = books.id AND state NOT IN ('accepted', 'rejected')),
+            (SELECT max(number) FROM outbox), 0)""",
+        "ALTER TABLE books ADD COLUMN second INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE books ADD COLUMN sent INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX outbox_states",
+        "PRAGMA user_version = 2",
+    ),
+}

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from stratofold.adapters.embedded.schema import APPLICATION, STATEMENTS, VERSION
+from stratofold.adapters.embedded.schema import APPLICATION, CHANGES, STATEMENTS, VERSION
 from stratofold.adapters.embedded.tidier import Tidier
 from stratofold.errors import Bug, Error, Retry, Setup, Stop
 
@@ -110,24 +110,33 @@ class Store:
                 return
 
     def _settle_schema(self, connection: sqlite3.Connection) -> None:
-        """Make the tables in an empty file; refuse what is no journal, or one that is newer than this code."""
-        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        """Make the tables in an empty file, or bring older ones up to date; refuse no journal, and a newer one."""
+        if self._version_of(connection) != VERSION:
             connection.execute("BEGIN IMMEDIATE")
             # Asked again under the lock: another process may have been first.
-            if self._is_empty(connection):
-                for statement in STATEMENTS:
-                    connection.execute(statement)
+            for statement in self._missing(connection):
+                connection.execute(statement)
             connection.execute("COMMIT")
         self._check(connection)
 
+    def _missing(self, connection: sqlite3.Connection) -> list[str]:
+        """What makes the file a journal of this version; nothing for a file that is none, or newer."""
+        if self._is_empty(connection):
+            return list(STATEMENTS)
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        version = self._version_of(connection) if application == APPLICATION else VERSION
+        return [statement for older in range(version, VERSION) for statement in CHANGES[older]]
+
+    def _version_of(self, connection: sqlite3.Connection) -> int:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
     def _is_empty(self, connection: sqlite3.Connection) -> bool:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return (version, tables) == (0, 0)
+        return (self._version_of(connection), tables) == (0, 0)
 
     def _check(self, connection: sqlite3.Connection) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version = self._version_of(connection)
         if application != APPLICATION:
             raise Setup(
                 "SF816",
@@ -189,9 +198,14 @@ class Store:
         for forget in self.forgets:
             forget()
 
-    def look(self) -> None:
-        """Forget what is remembered of the file if another process has committed; to be called before it is told."""
-        if self.connection.in_transaction or time.monotonic() < self._looked + self._glance_seconds:
+    def look(self, *, at_once: bool = False) -> None:
+        """Forget what is remembered of the file if another process has committed; to be called before it is told.
+
+        `at_once` asks although somebody has asked not `glance_seconds` ago.
+        """
+        if self.connection.in_transaction:
+            return
+        if not at_once and time.monotonic() < self._looked + self._glance_seconds:
             return
         try:
             self._look()
