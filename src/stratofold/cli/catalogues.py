@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.aws.client import Client
     from stratofold.market.catalogue.catalogue import Catalogue
 
-_S3 = "s3://"
+S3 = "s3://"
 
 
 def default_catalogue() -> str:
@@ -27,7 +27,7 @@ def is_catalogue(text: str) -> bool:
     """Whether data are named by a catalogue, with or without what to choose of it."""
     from stratofold.adapters.embedded.catalogue import MANIFEST
 
-    return "#" in text or text.startswith(_S3) or (Path(text) / MANIFEST).is_file()
+    return "#" in text or text.startswith(S3) or (Path(text) / MANIFEST).is_file()
 
 
 def chosen_catalogue(text: str) -> "Catalogue":
@@ -40,20 +40,26 @@ def chosen_catalogue(text: str) -> "Catalogue":
 def opened(place: str | None, *, make: bool = False, **choice: Any) -> "Catalogue":
     """The catalogue at a place; raises errors.Setup SFC10 when there is none and none should be made."""
     text = place or default_catalogue()
-    if not text.startswith(_S3):
+    if not text.startswith(S3):
         from stratofold.adapters.embedded.catalogue import catalogue
 
         return catalogue(text, make=make, **choice)
     from stratofold.adapters.aws.catalogue import catalogue as in_bucket
 
-    bucket, _, prefix = text.removeprefix(_S3).partition("/")
+    bucket, prefix = bucket_of(text)
+    kept = state_folder() / "catalogues" / hashlib.sha256(text.encode()).hexdigest()[:16]
+    return in_bucket(s3_client(), bucket, prefix, kept, make=make, **choice)
+
+
+def bucket_of(text: str) -> tuple[str, str]:
+    """Bucket and key of `s3://BUCKET/KEY`; raises errors.Setup SFC25 where it names no bucket."""
+    bucket, _, key = text.removeprefix(S3).partition("/")
     if not bucket:
         raise Setup("SFC25", f"{text!r} names no bucket", place="the command line", fix="write s3://BUCKET/PREFIX")
-    kept = state_folder() / "catalogues" / hashlib.sha256(text.encode()).hexdigest()[:16]
-    return in_bucket(_client(), bucket, prefix, kept, make=make, **choice)
+    return bucket, key
 
 
-def _client() -> "Client":
+def s3_client() -> "Client":
     """Our own client: with the keys in the environment, or those that the SDK finds."""
     from stratofold.adapters.aws.client import Client
     from stratofold.cli.cloud_settings import client_of, stack_of

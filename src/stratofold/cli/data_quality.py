@@ -17,12 +17,17 @@ from stratofold.cli.output import Debug, Exit, Json, show_error, show_json, verb
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import polars as pl
 
+    from stratofold.cli.cleaning_places import Place
     from stratofold.market.cleaning import Report
     from stratofold.market.cleaning.job import Done
 
-Files = Annotated[list[Path], typer.Argument(help="CSV, Parquet or Arrow files.")]
+Files = Annotated[
+    list[str], typer.Argument(help="CSV, Parquet or Arrow files, of this machine or of a bucket: s3://BUCKET/KEY.")
+]
 FilesOrNone = Annotated[
     list[Path] | None, typer.Argument(help="CSV, Parquet or Arrow files. Default: what is in the catalogue.")
 ]
@@ -33,7 +38,6 @@ Names = Annotated[
     Path | None, typer.Option(help="A table of company, symbol and the last day (until) on which it was the company's.")
 ]
 Splits = Annotated[Path | None, typer.Option(help="A table of symbol and date of the splits that are known.")]
-LOOK_SECONDS = 2.0
 
 
 @verb
@@ -76,14 +80,17 @@ def clean(
     files: Files,
     *,
     out: Annotated[
-        Path | None, typer.Option(help="The folder for what is written. Default: that of each file.")
+        str | None,
+        typer.Option(help="The folder, or s3://BUCKET/PREFIX, for what is written. Default: that of each file."),
     ] = None,
     kind: Kind = None,
     calendar: CalendarName = "auto",
     timezone: Zone = None,
     names: Names = None,
     splits: Splits = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Take folders, and clean each file dropped there.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Take folders, or s3://BUCKET/PREFIX, and clean each file dropped there.")
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="With --watch: end when everything there is clean.")] = False,
     undo: Annotated[
         Path | None, typer.Option(help="Write the source again to this file, from a clean file and its changes.")
@@ -99,28 +106,39 @@ def clean(
         _undo(files, undo, json=json)
         return
     options = _options(kind, calendar, timezone, names, splits)
-    for folder in files if watch else ():
-        if not folder.is_dir():
-            raise Setup(
-                "SF647", "there is no such folder to watch", place=str(folder), fix="make it, or leave out --watch"
-            )
-    refused: set[Path] = set()
-    sources = _arriving(files, refused, once=once) if watch else iter(files)
+    places = [_place(text, out, watch=watch) for text in files]
+    refused: dict[str, Setup] = {}
     done = []
-    for path in sources:
+    endless = watch and not once
+    for place, name in _arriving(places, refused, once=once) if watch else _named(places):
         try:
-            one = _cleaned(path, out or path.parent, options)
+            one = place.clean(name, lambda path, folder: _cleaned(path, folder, options))
         except Setup as error:
             if not watch:
                 raise
-            refused.add(path)  # one file that is none must not keep the others
-            show_error(error, json=json)
+            refused[name] = error  # one file that is none must not keep the others
+            if endless or not json:
+                show_error(error, json=json)
             continue
         done.append(_facts(one))
         if not json:
             _say_done(one)
+        elif endless:
+            show_json(done.pop())
     if json:
-        show_json({"files": done})
+        show_json({"files": done, "errors": [error.as_dict() for error in refused.values()]})
+
+
+def _place(text: str, out: str | None, *, watch: bool) -> "Place":
+    """Where files come: a folder or a prefix of a bucket, and with it the one file, unless all are to be watched for."""
+    from stratofold.cli.cleaning_places import place_of
+
+    return place_of(text, out, watch=watch)
+
+
+def _named(places: list["Place"]) -> "Iterator[tuple[Place, str]]":
+    """The files that were named."""
+    return ((place, place.only) for place in places)
 
 
 def _options(
@@ -170,19 +188,16 @@ def _cleaned(path: Path, folder: Path, options: Any) -> "Done":
     return clean_file(path, folder, _checked(path, options))
 
 
-def _arriving(folders: list[Path], refused: set[Path], *, once: bool) -> Any:
-    """Files as they come to rest in the folders, but for those refused; without end, unless once."""
-    from stratofold.market.cleaning.job import dropped
-
-    sizes: dict[Path, int] = {}
+def _arriving(places: list["Place"], refused: "Mapping[str, Setup]", *, once: bool) -> "Iterator[tuple[Place, str]]":
+    """Files as they come to rest in the places, but for those refused; without end, unless once."""
     looks = 0
     while True:
-        found = [path for folder in folders for path in dropped(folder, sizes) if path not in refused]
+        found = [(place, name) for place in places for name in place.waiting() if name not in refused]
         yield from found
         looks += 1
         if once and looks > 1 and not found:
             return
-        time.sleep(0.0 if once else LOOK_SECONDS)
+        time.sleep(0.0 if once else max(place.look_seconds for place in places))
 
 
 def _write_page(path: Path, reports: list["Report"]) -> None:
@@ -224,7 +239,7 @@ def _say_done(done: "Done") -> None:
     typer.echo(f"  clean: {done.clean}\n  changes: {done.changes}")
 
 
-def _undo(files: list[Path], target: Path, *, json: bool) -> None:
+def _undo(files: list[str], target: Path, *, json: bool) -> None:
     """The source again, out of two files."""
     from stratofold.market.cleaning.job import undo_file
 
@@ -232,7 +247,7 @@ def _undo(files: list[Path], target: Path, *, json: bool) -> None:
         raise Setup(
             "SF645", "undoing needs a clean file and its changes", fix="give NAME.clean.parquet NAME.changes.parquet"
         )
-    rows = undo_file(files[0], files[1], target)
+    rows = undo_file(Path(files[0]), Path(files[1]), target)
     if json:
         show_json({"rows": rows, "file": str(target)})
     else:

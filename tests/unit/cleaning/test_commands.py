@@ -54,7 +54,10 @@ def test_cleaned_undone_and_the_source_untouched(here, capsys):
 def test_a_folder_into_which_files_are_dropped(here, capsys):
     code, out = said(capsys, "data", "clean", str(here), "--watch", "--once", "--json")
     assert (code, [one["changed"] for one in json.loads(out)["files"]]) == (0, [2, 0])
-    assert json.loads(said(capsys, "data", "clean", str(here), "--watch", "--once", "--json")[1]) == {"files": []}
+    assert json.loads(said(capsys, "data", "clean", str(here), "--watch", "--once", "--json")[1]) == {
+        "files": [],
+        "errors": [],
+    }
 
 
 def test_what_a_catalogue_holds_is_examined_with_the_splits_it_knows(here, capsys):
@@ -95,3 +98,10 @@ def test_a_file_that_is_none_does_not_keep_the_others(here, capsys):
 def test_nonsense(capsys, arguments, code):
     assert run(["data", *arguments]) == 2
     assert code in capsys.readouterr().err
+
+
+def test_what_was_cleaned_into_another_folder_is_not_cleaned_again(here, capsys):
+    arguments = ("data", "clean", str(here), "--watch", "--once", "--out", str(here / "made"), "--json")
+    assert len(json.loads(said(capsys, *arguments)[1])["files"]) == 2
+    assert json.loads(said(capsys, *arguments)[1])["files"] == []
+    assert not list(here.glob("*.clean.parquet"))

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_plus
 
 from stratofold.adapters.aws.answers import AwsError, explained, field, parts
 from stratofold.adapters.aws.spill import checked
@@ -196,7 +196,7 @@ class Shelf:
                 raise explained(error, f"{self.place}/{folder} could not be listed") from error
             for part in parts(text, "Contents"):
                 put_at = datetime.fromisoformat(field(part, "LastModified"))
-                yield unquote(field(part, "Key"))[len(self._prefix) :], time.time() - put_at.timestamp()
+                yield unquote_plus(field(part, "Key"))[len(self._prefix) :], time.time() - put_at.timestamp()
             if field(text, "IsTruncated") != "true":
                 return
             query["continuation-token"] = field(text, "NextContinuationToken")

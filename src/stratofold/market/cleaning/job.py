@@ -30,11 +30,11 @@ _OURS = (CLEAN, CHANGES, ".report.json", ".report.html")
 
 
 class Done(NamedTuple):
-    """A file that was cleaned."""
+    """A file that was cleaned, and where what was made of it lies."""
 
-    source: Path
-    clean: Path
-    changes: Path
+    source: Path | str
+    clean: Path | str
+    changes: Path | str
     report: Report
     changed: int
 
@@ -42,7 +42,7 @@ class Done(NamedTuple):
 def clean_file(source: Path, folder: Path, report: Report) -> Done:
     """Write what cleaning makes of a file; raises Stop SF646 when the disk does not take it, and nothing looks finished."""
     cleaned = clean(report)
-    stem = stem_of(source)
+    stem = stem_of(source.name)
     texts = {
         ".report.json": json.dumps(report.as_dict(), indent=1, default=str).encode(),
         ".report.html": page(report).encode(),
@@ -82,11 +82,10 @@ def undo_file(clean_path: Path, changes_path: Path, target: Path) -> int:
     return len(source)
 
 
-def dropped(folder: Path, sizes: dict[Path, int]) -> Iterator[Path]:
-    """Files in a folder that are not cleaned yet and no longer grow; `sizes` remembers them from look to look."""
+def dropped(folder: Path, sizes: dict[Path, int], out: Path | None = None) -> Iterator[Path]:
+    """Files in a folder that are not cleaned yet (into `out`) and no longer grow; `sizes` remembers them from look to look."""
     for path in sorted(folder.iterdir()):
-        name = path.name.lower()
-        if not name.endswith(READABLE) or name.endswith(_OURS) or (folder / f"{stem_of(path)}{CLEAN}").exists():
+        if not is_source(path.name) or ((out or folder) / clean_name(path.name)).exists():
             continue
         size = path.stat().st_size
         if sizes.get(path) == size:
@@ -94,10 +93,20 @@ def dropped(folder: Path, sizes: dict[Path, int]) -> Iterator[Path]:
         sizes[path] = size
 
 
-def stem_of(path: Path) -> str:
+def is_source(name: str) -> bool:
+    """Whether a file can be cleaned, and is none that cleaning wrote."""
+    return name.lower().endswith(READABLE) and not name.lower().endswith(_OURS)
+
+
+def clean_name(name: str) -> str:
+    """What the clean table of a file is called."""
+    return f"{stem_of(name)}{CLEAN}"
+
+
+def stem_of(name: str) -> str:
     """A file's name without the ending that says what it is."""
-    ending = next((one for one in READABLE if path.name.lower().endswith(one)), "")
-    return path.name[: len(path.name) - len(ending)]
+    ending = next((one for one in READABLE if name.lower().endswith(one)), "")
+    return name[: len(name) - len(ending)]
 
 
 def _put(path: Path, content: bytes | pl.DataFrame) -> None:
