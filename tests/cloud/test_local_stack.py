@@ -1,11 +1,12 @@
 """The real template on the cloud of this machine: a book trades through it as on a laptop, and every trigger reaches its function."""
 
+import base64
 import http.client
 import json
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from stratofold.cloud.local.emulator import REGION
 from stratofold.live.webhook import SIGNATURE, TIMESTAMP, sign
 from stratofold.market.zones import at_wall
 from stratofold.strategies import Crossover, Momentum
+from tests.cloud.canaries import WITNESSES, Listener, alerted, forms, texts
 from tests.cloud.deployed import Standing, pass_by, until
 from tests.cloud.local_stage import staged
 from tests.cloud.test_receipt import DAY_NS, SLIPPAGE, messages, receipt
@@ -40,10 +42,20 @@ def clock():
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory, lines, clock):
+def cloud(tmp_path_factory, lines, clock, listener):
     log = tmp_path_factory.mktemp("stack") / "log"
-    with LocalCloud(log=log, show=lambda *one: lines.append(one), now=clock) as running:
+    told = {"variables": listener.variables, "show": lambda *one: lines.append(one)}
+    with LocalCloud(log=log, now=clock, **told) as running:
+        listener.hear(running)
         yield running
+
+
+@pytest.fixture(scope="module")
+def listener():
+    """Hears what goes into functions and comes out of them."""
+    heard = Listener()
+    yield heard
+    heard.close()
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +67,7 @@ def march():
 def stage(cloud, march):
     secrets, more = {"webhook": KEY}, {"Schedule": "sessions", "PushByQueue": "on", **SLIPPAGE}
     with staged(cloud, Crossover, march, DAY_NS, numbers=QUICK, secrets=secrets, **more) as standing:
+        standing.alerts = alerted(standing)
         yield standing
 
 
@@ -66,6 +79,7 @@ def test_a_stretch_through_real_processes_is_that_of_the_laptop(stage, march, li
     assert messages(stage.journal) == messages(laptop.journal)
     assert len(laptop.witness.fills) > 3
     assert stage.dead_letters() == []
+    assert [text for _, text in lines if '"_aws"' in text and '"orders_sent"' in text]
     looked = [text for name, text in lines if name.endswith("-watch") and '"closes"' in text]
     assert len(looked) >= len(stage.journal.views("paper", "trade/")) > 3  # `decide` told it of each trade
 
@@ -165,12 +179,14 @@ def everything(stage):
     return sorted(json.dumps(item, sort_keys=True) for item in items), archive
 
 
-def test_warming_leaves_no_trace_in_what_trades(stage):
-    before = everything(stage)
+def test_warming_leaves_no_trace_in_what_trades(stage, lines):
+    """Journal and archive are as they were, and no line is a metric."""
+    before, said = everything(stage), len(lines)
     outcome = stage.function("warm", {})
     assert outcome["decide"] == {"warmed": True}
     assert stage.cloud.settle()
     assert everything(stage) == before
+    assert not [text for _, text in lines[said:] if '"_aws"' in text]
 
 
 def wall(day, minutes):
@@ -222,6 +238,57 @@ def test_while_the_market_is_closed_nobody_is_called(stage, clock, cloud, monkey
             ("warm", opens - timedelta(minutes=5)),
         ]  # fmt: skip
     assert stage.dead_letters() == []
+
+
+def revoked(stage, listener):
+    """What each function that asks the venue says of a key that is not good any more; and one webhook signed with another."""
+    account = stage.served.account
+    kept, account.secret_key = account.secret_key, "another"
+    for verb, event in (("reconcile", {"trigger": "reconcile"}), ("ingest", {"trigger": "fetch"})):
+        stage.cloud.pool.forget(f"{stage.stack}-{verb}")
+        outcome = stage.cloud.functions.run(f"{stage.stack}-{verb}:live", json.dumps(event).encode())
+        assert not outcome.ok
+        listener.refusals.append(outcome.body)
+    account.secret_key = kept
+    stamp = str(int(time.time()))
+    wrong = {TIMESTAMP: stamp, SIGNATURE: sign(b"x" * 40, stamp, b"{}")}
+    listener.refusals.append(str(posted(stage.outputs["WebhookUrl"], "{}", **wrong)))
+
+
+def test_no_secret_is_anywhere(stage, listener, lines):
+    """After a life of the book, its errors included: keys, the webhook's secret and the account's number, in any form."""
+    stage.replay(limit=1)
+    by_file(stage)
+    revoked(stage, listener)
+    assert stage.function("archive", {"trigger": "archive"})["book"] == "paper"
+    stage.aws.query("sns", "Publish", {"TopicArn": stage.outputs["Topic"], "Message": "canary of the alerts"})
+    stage.aws.json("sqs", "SendMessage", {"QueueUrl": stage.dead, "MessageBody": "canary of the dead letters"})
+    assert listener.traces == []  # functions send none of their own
+    listener.trace(b"canary of the traces")
+    assert stage.cloud.settle()
+    found = where_all(texts(stage, listener, lines, stage.alerts))
+    account = stage.served.account
+    number = stage.served.ask("GET", "/v2/account").json()["account_number"]
+    for secret in (account.key_id, account.secret_key, KEY, number, str(account.id)):
+        assert len(secret) >= 12
+        for form in forms(secret):
+            assert [place for place, text in found.items() if form in text] == [], form
+
+
+def where_all(found):
+    """The texts, when each place has been read: it holds what is certainly there."""
+    blind = [place for place, witness in WITNESSES.items() if witness not in found[place]]
+    assert not blind, blind
+    return found
+
+
+@pytest.mark.parametrize("secret", ["PK0123456789ABCDEF", "a key of at least thirty-two bytes, for the tests"])
+def test_a_secret_is_found_however_it_is_written(secret):
+    """The control."""
+    for before in ("", "a", "ab"):
+        for hidden in (secret, json.dumps({"k": secret}), quote(secret, safe=""), secret.encode().hex()):
+            assert any(form in f"{before}{hidden} ".encode() for form in forms(secret))
+        assert any(form in base64.b64encode(f"{before}{secret} ".encode()) for form in forms(secret))
 
 
 @pytest.mark.nightly
