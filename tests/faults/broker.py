@@ -53,6 +53,8 @@ class Broker:
         self.dedupes = True  # whether an id that is known already is refused
         self.haste = 0.0  # how often an order fills in part, or a replace is refused, when the replace is there
         self.count = 0
+        self.closed = (0, 0)  # from when to when (ns) nothing trades
+        self.split_by = {}  # symbol: new units for one old
 
     # What it is asked.
 
@@ -91,8 +93,6 @@ class Broker:
             ]
         if path == "/v2/clock":
             return 200, {"timestamp": text_of(self.world.now)}
-        if path == "/v1/corporate-actions":
-            return 200, {"corporate_actions": {}, "next_page_token": None}
         return 404, {"code": 40410000, "message": "no such door"}
 
     def _listed(self, order, query):
@@ -111,7 +111,7 @@ class Broker:
         order = {
             "id": f"v{self.count}", "client": client, "symbol": asked["symbol"], "side": 1 if asked["side"] == "buy" else -1,
             "type": asked["type"], "tif": asked["time_in_force"], "quantity": round(float(asked["qty"])), "filled": 0,
-            "limit": cents(asked["limit_price"]) if asked.get("limit_price") else None, "status": "new", "value": 0,
+            "limit": cents(asked["limit_price"]) if asked.get("limit_price") else None, "status": "new", "value": 0, "executed": 0,
             "stop": cents(asked["stop_price"]) if asked.get("stop_price") else None,
             "time": self.world.now, "replaces": None, "replaced_by": None, "end": None,
         }  # fmt: skip
@@ -156,6 +156,7 @@ class Broker:
             replaces=order["id"],
             filled=0,
             value=0,
+            executed=0,
             status="new",
             time=self.world.now,
         )
@@ -177,6 +178,9 @@ class Broker:
         """Fill some of an order, perhaps all, if its price allows."""
         if order["status"] not in OPEN:
             return
+        if self.is_closed(self.world.now):
+            self.world.at(self.closed[1] + int(self.world.random.random() * 1e9), self.trade, order)
+            return
         price = self.prices[order["symbol"]]
         if order["stop"] is not None and order["side"] * (price - order["stop"]) >= 0:
             order["stop"] = None  # it is triggered
@@ -193,6 +197,7 @@ class Broker:
     def fill(self, order, quantity, price):
         """One execution."""
         order["filled"] += quantity
+        order["executed"] += quantity
         order["value"] += quantity * price
         order["status"] = "filled" if order["filled"] == order["quantity"] else "partially_filled"
         self.positions[order["symbol"]] += order["side"] * quantity
@@ -214,6 +219,31 @@ class Broker:
         if order["status"] in OPEN:
             order["status"], order["end"] = "canceled", self.world.now
             self._tell("canceled", order)
+
+    def is_closed(self, time):
+        """Whether nothing trades."""
+        return self.closed[0] <= time < self.closed[1]
+
+    def split(self, symbol, ratio):
+        """So many units for one; an open order is adjusted, or cancelled, as brokers do."""
+        self.split_by[symbol] = ratio
+        self.positions[symbol] *= ratio
+        self.prices[symbol] = round(self.prices[symbol] / ratio)
+        cancels = self.world.random.random() < 0.5
+        for order in self.orders.values():
+            if order["symbol"] != symbol or order["status"] not in OPEN:
+                continue
+            if cancels:
+                self._cancel(order)
+                continue
+            order["quantity"] *= ratio
+            order["filled"] *= ratio
+            for price in ("limit", "stop"):
+                order[price] = order[price] and round(order[price] / ratio)
+
+    def pay(self, symbol, cents):
+        """A dividend: so much for each unit held, and what is short pays it."""
+        self.cash += self.positions[symbol] * cents
 
     # How it says it.
 

@@ -37,6 +37,7 @@ SLOW = {"strategy": Follows, "delay": 4.0, "deaf_seconds": 60, "drop": 0.0, "los
 QUOTES = {"strategy": Follows, "haste": 0.5}
 CRASHY = {"crash": 0.02}
 DEAF = {"deaf": 0.5}
+NIGHT = {"night": True}
 
 BUGS = (
     Bug(
@@ -391,6 +392,54 @@ BUGS = (
         "order.sought_stop = stop",
         "order.stop = stop",
         {"haste": 0.8, "strategy": Trails},
+    ),
+    Bug(
+        "a fill is heard before the split of its day",
+        "F20 alpaca-py 469: a fill in new units, an order in old ones",
+        LIVE + "ingest:Ingest._awaits_actions",
+        "report.time < self.day_until or",
+        "True or",
+        NIGHT,
+    ),
+    Bug(
+        "a bar passes a split that could not be asked for",
+        "found here: the first bar at the new price, and a position in the old units",
+        ADAPTERS + "feeds.alpaca:AlpacaFeed._heard",
+        "if not self._has_open(polls.polled, now):",
+        "if True:",
+        NIGHT | {"error": 0.8},
+    ),
+    Bug(
+        "a split leaves the stops where they were",
+        "F20 alpaca-py 469: five shares sold at the open",
+        "stratofold.fold.desk:split_order",
+        "order.stop = to_grid(order.stop / ratio, price_scale)",
+        "pass",
+        NIGHT,
+    ),
+    Bug(
+        "a split leaves the orders as they were",
+        "F20 zipline-reloaded 332",
+        "stratofold.fold.sparse:split",
+        "split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)",
+        "pass",
+        NIGHT,
+    ),
+    Bug(
+        "a split or dividend that is asked for twice is two",
+        "F8 Kinesis: the producer's retry",
+        LIVE + "fold:Progress.is_new",
+        "return event.time > self.action_until[event.symbol * ACTION_KINDS + event.kind]",
+        "return True",
+        NIGHT,
+    ),
+    Bug(
+        "a split is heard before the fills of the day before",
+        "F20: a position in old units, when nobody could be asked until the open",
+        LIVE + "ingest:Ingest._awaits_fills",
+        "if not self.keeps_time:",
+        "if True:",
+        NIGHT | {"error": 0.8},
     ),
 )
 

@@ -5,7 +5,7 @@ the chain and the rebuild, I7 no end without evidence, I11 fills within the orde
 """
 
 from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
-from stratofold.events import Bar, Timer
+from stratofold.events import DIVIDEND, SPLIT, Action, Bar, Timer
 from stratofold.fold.lifecycle import UNSURE
 from stratofold.fold.order import TRAILING
 from stratofold.live.audit import audit_verify
@@ -75,10 +75,14 @@ class Laws:
                 self.broken(f"I8: {message.key} was claimed by a writer that is fenced")
 
         for message in messages:
-            if message.action == "replace" and message.quantity + self._filled_of(message) > TOTAL:
+            if message.action == "replace" and message.quantity + self._filled_of(message) > self._most(message.symbol):
                 self.broken(f"I6: {message.key} makes more of its order than was wanted")
             if message.state == DROPPED and message.action == "cancel" and "expired" not in message.answer:
                 self.broken(f"I4: the cancel {message.key} was held back: {message.answer}")
+
+    def _most(self, symbol):
+        """What a replace may make of an order at most, in the units of now."""
+        return TOTAL * self.rig.broker.split_by.get(symbol, 1)
 
     def _filled_of(self, message):
         """What the writer knows to be filled of a message's order."""
@@ -159,11 +163,9 @@ class Laws:
     def _heard(self):
         """Every bar of the market was folded, once and in order (I14)."""
         rig = self.rig
-        heard = [
-            event
-            for event in (event_in(one.body) for one in rig.journal.records("sim") if one.kind == "event")
-            if isinstance(event, Bar)
-        ]
+        events = [event_in(one.body) for one in rig.journal.records("sim") if one.kind == "event"]
+        heard = [event for event in events if isinstance(event, Bar)]
+        self._began([event for event in events if isinstance(event, (Action, Bar))])
         told = [(SYMBOLS.index(symbol), start + MINUTE) for symbol, start, *_ in rig.market.bars]
         for handle, name in enumerate(SYMBOLS):
             mine = [event.time for event in heard if event.symbol == handle]
@@ -172,6 +174,16 @@ class Laws:
                 or len(mine) < len(told) // 2 - 1
             ):
                 self.broken(f"I14: of {name} {len(mine)} bars were heard, {len(told) // 2} were told")
+
+    def _began(self, events):
+        """What a session begins with was heard before its bars, each thing once (I14)."""
+        midnight = self.rig.market.midnight
+        if not midnight:
+            return
+        first = next((place for place, event in enumerate(events) if event.time > midnight), len(events))
+        kinds = [event.kind for event in events[:first] if isinstance(event, Action)]
+        if kinds != [SPLIT, DIVIDEND] or any(isinstance(event, Action) for event in events[first:]):
+            self.broken(f"I14: before the first bar of the session {kinds} were heard")
 
     def _timed(self, fold):
         """Every timer that was due was heard, once, and none before its time by the clock of who heard it (I14)."""
@@ -193,8 +205,9 @@ class Laws:
         """Order by order, the book has filled what the broker has (I2)."""
         theirs = {}
         for order in self.rig.broker.orders.values():
-            theirs[name_of(order)] = theirs.get(name_of(order), 0) + order["filled"]
+            theirs[name_of(order)] = theirs.get(name_of(order), 0) + order["executed"]
         replaced = {name_of(order) for order in self.rig.broker.orders.values() if order["replaced_by"]}
+        most = {name_of(one): self.rig.broker.split_by.get(one["symbol"], 1) for one in self.rig.broker.orders.values()}
         ours, ended = {}, {}
         for record in self.rig.journal.records("sim"):
             step = unpack(record.body) if record.kind == "event" else ()
@@ -205,7 +218,7 @@ class Laws:
                     self.broken(f"I2: {name} had ended and then filled")
             ended.update({client_id("sim", "g1", row[0]): row[13] for row in (step[4] if step else ())})
         for name, filled in ended.items():
-            if ours.get(name, 0) != theirs.get(name, 0) or filled > ours.get(name, 0):
+            if ours.get(name, 0) != theirs.get(name, 0) or filled > ours.get(name, 0) * most.get(name, 1):
                 self.broken(f"I2: {name} ended with {ours.get(name, 0)} filled, the broker has {theirs.get(name, 0)}")
 
     def listened(self):
@@ -228,17 +241,20 @@ class Laws:
                 continue
             filled = sum(one["filled"] for one in broker.orders.values() if name_of(one) == name_of(order))
             most = filled + order["quantity"] - order["filled"]
-            if most > TOTAL and not self._under_way(name_of(order)):
+            if most > self._most(order["symbol"]) and not self._under_way(name_of(order)):
                 self.broken(f"I6: {order['client']} is open for {most} in all")
 
     def _trailing(self, fold):
-        """Where the book says that a trailing stop is, there it is (I6)."""
+        """Where the book says that a trailing stop is, there it is, to the cent by which splits are rounded (I6)."""
+        book, split_by = fold.engine.book, self.rig.broker.split_by
+        if any(book.split_factor(handle) != split_by.get(name, 1) for handle, name in enumerate(fold.names)):
+            return  # the broker has split it, and the book hears of that when the session begins
         for order in fold.engine.book.orders:
             name = client_id("sim", "g1", order.number)
             for theirs in self.rig.broker.working.values():
                 if order.kind != TRAILING or theirs["status"] not in OPEN or name_of(theirs) != name:
                     continue
-                if theirs["stop"] not in (None, round(order.stop * 100.0)):
+                if theirs["stop"] is not None and abs(theirs["stop"] - order.stop * 100.0) > 1.0:
                     self.broken(f"I6: {name} stops at {order.stop} in the book, at {theirs['stop']} at the broker")
 
     def _under_way(self, name):

@@ -1,4 +1,4 @@
-"""The simulated market: minute bars from chance, told on a stream and kept as history.
+"""The simulated market: minute bars from chance, told on a stream and kept as history; a night with corporate actions.
 
 What comes in: a world.  What goes out: bars for whoever listens or asks, and the broker's prices.
 """
@@ -11,26 +11,43 @@ from .broker import asked_for, text_of
 from .world import SECOND
 
 MINUTE = 60 * SECOND
+EVENING_SECONDS = 7 * 60  # how long before a midnight a world begins that has one
+CLOSED_SECONDS = 3 * 60  # before midnight: what was decided by day is too old to leave afterwards
+PROCESSED_SECONDS = 30  # before midnight the broker has worked its corporate actions out
+RATIO = 2  # new shares for one
+DIVIDEND_CENTS = 25  # a share
 
 
 class Market:
-    """Prices in cents that walk by chance; a bar of each symbol every minute."""
+    """Prices in cents that walk by chance; a bar of each symbol every minute, but not in the minutes before a midnight.
 
-    def __init__(self, world, broker, symbols, until):
+    At that midnight the first symbol splits and the last one pays a dividend.
+    """
+
+    def __init__(self, world, broker, symbols, until, midnight=0):
         self.world = world
         self.broker = broker
         self.symbols = symbols
         self.until = until
         self.bars = []
         self.listeners = []
+        self.midnight = midnight
         world.at(world.now + MINUTE, self.minute)
+        if midnight:
+            broker.closed = (midnight - CLOSED_SECONDS * SECOND, midnight)
+            world.at(midnight - PROCESSED_SECONDS * SECOND, broker.split, symbols[0], RATIO)
+            world.at(midnight - PROCESSED_SECONDS * SECOND, broker.pay, symbols[-1], DIVIDEND_CENTS)
 
     def serves(self, url):
         """Whether a request is about market data."""
-        return "/v2/stocks/" in url
+        return "/v2/stocks/" in url or "/v1/corporate-actions" in url
 
     def minute(self):
         """A minute has passed."""
+        if self.world.now < self.until:
+            self.world.at(self.world.now + MINUTE, self.minute)
+        if self.broker.is_closed(self.world.now - MINUTE):
+            return
         for symbol in self.symbols:
             was = self.broker.prices[symbol]
             now = max(100, was + self.world.random.randrange(-40, 41))
@@ -38,8 +55,6 @@ class Market:
             bar = (symbol, self.world.now - MINUTE, was, max(was, now), min(was, now), now)
             self.bars.append(bar)
             self._tell(bar)
-        if self.world.now < self.until:
-            self.world.at(self.world.now + MINUTE, self.minute)
 
     def _tell(self, bar):
         symbol, start, *prices = bar
@@ -51,8 +66,10 @@ class Market:
             listener(frame)
 
     def answer(self, method, url, body):
-        """History of bars, all on one page."""
-        _, query = asked_for(url)
+        """History of bars, or what happens at midnight, all on one page."""
+        path, query = asked_for(url)
+        if path == "/v1/corporate-actions":
+            return 200, {"corporate_actions": self._actions(), "next_page_token": None}
         found = {}
         for symbol, start, *prices in self.bars:
             moment = text_of(start)
@@ -62,3 +79,14 @@ class Market:
                     {"t": moment, "o": opened, "h": high, "l": low, "c": close, "v": 1000}
                 )
         return 200, {"bars": found, "next_page_token": None}
+
+    def _actions(self):
+        """What is known of the midnight, from the beginning on."""
+        if not self.midnight:
+            return {}
+        day = text_of(self.midnight)[:10]
+        days = {"ex_date": day, "process_date": day}
+        return {
+            "forward_splits": [{"symbol": self.symbols[0], "new_rate": RATIO, "old_rate": 1, **days}],
+            "cash_dividends": [{"symbol": self.symbols[-1], "rate": DIVIDEND_CENTS / 100, **days}],
+        }

@@ -23,12 +23,13 @@ from stratofold.market.sessions import calendar
 
 from .broker import Broker
 from .laws import Laws
-from .market import Market
+from .market import EVENING_SECONDS, Market
 from .net import Faults, Net
 from .strategy import Restless, Trails
 from .world import SECOND, Crash, Process, World
 
 START = 1_605_796_200 * SECOND  # 2020-11-19 14:30 UTC, an open
+MIDNIGHT = 1_605_830_400 * SECOND  # 2020-11-20 00:00 UTC, when the next session begins
 SYMBOLS = ("AAA", "BBB")
 ACCESS = Access("key", "secret", "http://broker", "ws://broker/stream", "http://broker", "ws://data")
 CALM_SECONDS = 130  # the oldest message has expired (90 s) and the venue has had its 30 s
@@ -110,13 +111,17 @@ class Rig:
     """Everything of one seed."""
 
     def __init__(self, seed, *, minutes=12, heal_minutes=4, outage_minutes=(0, 0), haste=None, strategy=None,
-                 deaf_seconds=DEAF_SECONDS, **faults):  # fmt: skip
+                 deaf_seconds=DEAF_SECONDS, night=None, **faults):  # fmt: skip
+        """`night`: the minutes lie around a midnight at which a split and a dividend take effect; every fourth seed's do."""
         self.seed = seed
-        strategy = strategy or (Trails if seed % 4 == 3 else Restless)
+        if night is None:
+            night = seed % 4 == 3 and strategy is None
+        strategy = strategy or (Trails if night else Restless)
+        start = MIDNIGHT - EVENING_SECONDS * SECOND if night else START
         self.strategy = strategy
         self.deaf_seconds = deaf_seconds
-        self.world = World(seed, START)
-        self.until = START + minutes * 60 * SECOND
+        self.world = World(seed, start)
+        self.until = start + minutes * 60 * SECOND
         self.end = self.until + heal_minutes * 60 * SECOND
         self.broker = Broker(self.world, {"AAA": 10_000, "BBB": 5_000}, 1_000_000)
         chance = self.world.random
@@ -124,18 +129,18 @@ class Rig:
         self.broker.list_lag_max = chance.choice((0.0, 2.0, 20.0))
         self.broker.dedupes = chance.random() < 0.5
         self.broker.haste = chance.choice((0.0, 0.0, 0.5)) if haste is None else haste
-        self.market = Market(self.world, self.broker, SYMBOLS, self.until)
-        outage = tuple(START + int(minute * 60 * SECOND) for minute in outage_minutes)
+        self.market = Market(self.world, self.broker, SYMBOLS, self.until, MIDNIGHT if night else 0)
+        outage = tuple(start + int(minute * 60 * SECOND) for minute in outage_minutes)
         self.faults = Faults(self.world, until=self.until, outage=outage, **faults)
         self.journal = Journal()
         self.journal.limit("account", AccountLimits(1e12, 10_000, 1e12, 100_000, self_match=True))
         self.manifest = Manifest(
             book="sim", account="account", generation="g1", strategy=strategy.__name__, parameters={},
             instruments=instrument_rows([Instrument(name, price_decimals=2, quantity_decimals=0) for name in SYMBOLS]),
-            calendar="24/7", currency="USD", capital=1_000_000.0, limits=WIDE, span_ns=60 * SECOND, opened=START, code="x",
+            calendar="24/7", currency="USD", capital=1_000_000.0, limits=WIDE, span_ns=60 * SECOND, opened=start, code="x",
             message_age_seconds=90.0,
         )  # fmt: skip
-        open_book(self.journal, self.manifest, START)
+        open_book(self.journal, self.manifest, start)
         self.process = None
         self.zombies = []
         self.runner = None
@@ -239,7 +244,7 @@ class Rig:
             feed = AlpacaFeed(
                 ACCESS, net, net, process, chance, span_ns=60 * SECOND, calendar="24/7", requests_per_minute=0
             )
-            timers = Timers((), calendar("24/7"), START)
+            timers = Timers((), calendar("24/7"), self.manifest.opened)
             pace = Pace(reconcile_seconds=5.0, inbox_seconds=1.0)
             self.runner = Runner(desk, feed, broker, process, process, Listener(self), timers, pace)
             await self.runner.run()

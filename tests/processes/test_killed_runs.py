@@ -96,13 +96,13 @@ def test_fifty_runs_are_killed(scene):
 @pytest.mark.nightly
 def test_five_hundred_runs_are_killed(tmp_path):
     times = []
-    for seed in range(2, 12):
+    for seed in range(2, 24):  # many short scenes: on a busy machine fifty kills last longer than a session
         folder = tmp_path / str(seed)
         folder.mkdir()
         scene = Scene(folder, seed)
         try:
-            said = killed(scene, 50)
-            assert check(scene, said) > 100
+            said = killed(scene, 25)
+            assert check(scene, said) > 50
             proven(scene)
         finally:
             scene.close()

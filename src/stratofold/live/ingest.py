@@ -8,6 +8,7 @@ laptop and a function that lives for one call ask the same object.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from stratofold.events import (
     EXPIRED,
     FILLED,
     PARTIAL,
+    Action,
     Bar,
     Command,
     Report,
@@ -66,6 +68,11 @@ class Ingest:
         self.controls: list[Control] | None = None  # as they were when the operator's word was last looked at
         self.stride = BATCH_MAX  # how many market events a batch takes: an append ends where something wants to be sent
         self.admitted = [0] * len(fold.names)  # the time of each symbol's newest bar that was taken in
+        self.actions: dict[tuple[int, int], int] = {}  # by symbol and kind, the time of the newest that was taken in
+        self.day_until = 0  # before this time everything that a session begins with was heard
+        self.unasked = False  # whether a fill waits for a session's corporate actions, and nobody has asked for them
+        self.venue_asked = 0  # when the venue was last asked for everything that it has filled, ns UTC
+        self.unreconciled = False  # whether a corporate action waits for that
         self.state = STATE_NAMES[fold.engine.book.state]
         self.held = {name for name, held in zip(fold.names, fold.disabled, strict=True) if held}
 
@@ -82,6 +89,10 @@ class Ingest:
             if event.time <= self.admitted[handle]:
                 return False
             self.admitted[handle] = event.time
+        elif isinstance(event, Action) and handle >= 0:
+            if event.time <= self.actions.get((handle, event.kind), 0):
+                return False
+            self.actions[handle, event.kind] = event.time
         self.market.append(event)
         return True
 
@@ -117,6 +128,8 @@ class Ingest:
         if any(one.offer is None for one in batch):
             return batch
         while self.market and len(batch) < self.stride:
+            if isinstance(self.market[0], Action) and self._awaits_fills(self.market[0].time, offers, batch):
+                return batch
             event = self.market.popleft()
             if desk.fold.progress.is_new(event):
                 batch.append(Heard(event))
@@ -149,11 +162,46 @@ class Ingest:
         """Whether a report is heard later: an end that comes before the fills it counts, a fill before its replace."""
         orders = self.desk.fold.engine.book.orders
         place = orders.index(report.number)
-        if place < 0:
+        if report.kind in (PARTIAL, FILLED):
+            return self._awaits_actions(report) or (place >= 0 and self._awaits_replace(report, offer, offers))
+        if place < 0 or report.kind not in (CANCELLED, EXPIRED):
             return False
-        if report.kind in (CANCELLED, EXPIRED):
-            return cumulative_of(offer.body) > orders[place].filled - orders[place].carried
-        return report.kind in (PARTIAL, FILLED) and self._awaits_replace(report, offer, offers)
+        return cumulative_of(offer.body) > orders[place].filled - orders[place].carried
+
+    def _awaits_fills(self, time: int, offers: Sequence[Offer], batch: Sequence[Heard]) -> bool:
+        """Whether a corporate action of `time` is heard later: a fill from before it is in the units from before it."""
+        if not self.keeps_time:
+            return False
+        if self.venue_asked < time:
+            self.unreconciled = True
+            return True
+        read = {heard.inbox for heard in batch}
+        facts = [fact_of(one.body) for one in offers if one.source == "venue" and one.number not in read]
+        return any(fact["kind"] in ("partial", "filled") and fact["time"] < time for fact in facts)
+
+    def _awaits_actions(self, report: Report) -> bool:
+        """Whether a fill is in the units of a session of which the book has not heard yet: after a split, or a dividend.
+
+        Only where the clock is ours: in lock-step a session's actions come before its fills by themselves.
+        """
+        if report.time < self.day_until or not self.keeps_time:
+            return False
+        opens = self.timers.calendar.opens
+        place = bisect_right(opens, report.time)
+        if place and not self._has_begun(opens[place - 1]):
+            return True
+        self.day_until = opens[place] if place < len(opens) else report.time
+        return False
+
+    def _has_begun(self, opened: int) -> bool:
+        """Whether everything was heard that comes before the first bar of the session that `opened` then."""
+        desk = self.desk
+        if desk.manifest.opened >= opened or max(desk.fold.progress.bar_until, default=0) > opened:
+            return True
+        if self.asked_until < opened:
+            self.unasked = True
+            return False
+        return not any(isinstance(event, Action) for event in self.market)
 
     def _awaits_replace(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
         """Whether a fill is heard after the word on a replace: until then nobody knows of which total it is a part.

@@ -100,6 +100,7 @@ class Runner:
         self.ready = False
         self.heard_venue = False
         self.answers: deque[tuple[Message, Answer]] = deque()  # that are not written down yet
+        self.asking = False  # whether what was filled before a session and what it begins with is being asked for
         self.failure: Exception | None = None  # of a step that could not be written down
 
     # Beginning.
@@ -114,13 +115,15 @@ class Runner:
         )  # refused, and the book does not know yet
         while True:
             await self.pump()
+            now = self.clock.now()
             try:
-                found = await reconcile(self.desk, self.broker, self.clock.now())
+                found = await reconcile(self.desk, self.broker, now)
             except (NoAnswer, Retry) as error:
                 self.watcher.failed("reconcile", error)
                 await self.clock.sleep(self.pace.retry_seconds)
                 continue
             self.watcher.reconciled(found)
+            self.ingest.venue_asked = now
             self.ready = True
             self._send_ready()
             await self.pump()
@@ -201,6 +204,9 @@ class Runner:
             return False
         self._listen()
         batch = self.ingest.gather(answers)
+        if (self.ingest.unasked or self.ingest.unreconciled) and not self.asking:
+            self.asking = True
+            self.tasks.spawn("session", self._ask_of_session())
         if batch or answers:
             self.hear(batch, answers)
         return bool(batch or answers)
@@ -330,6 +336,21 @@ class Runner:
         if self.ingest.market and not self.stopping and self._turn():
             self.wake.set()
 
+    async def _ask_of_session(self) -> None:
+        """A split waits for the fills from before it, or a fill for what its session begins with: ask for them."""
+        unasked, unreconciled = self.ingest.unasked, self.ingest.unreconciled
+        self.ingest.unasked = self.ingest.unreconciled = False
+        try:
+            if unreconciled:
+                await self._reconcile()
+            if unasked:
+                await self.catch_up()
+        except (NoAnswer, Retry) as error:
+            self.watcher.failed("feed", error)
+            await self.clock.sleep(self.pace.retry_seconds)
+        self.asking = False
+        self.wake.set()
+
     async def _follow_reports(self) -> None:
         """The venue's stream: hints, put into the inbox; each time it opens, reconcile asks for what was missed."""
         book = self.desk.manifest.book
@@ -358,7 +379,9 @@ class Runner:
 
     async def _reconcile(self) -> None:
         """Ask the venue once."""
-        self.watcher.reconciled(await reconcile(self.desk, self.broker, self.clock.now()))
+        now = self.clock.now()
+        self.watcher.reconciled(await reconcile(self.desk, self.broker, now))
+        self.ingest.venue_asked = now
         self.wake.set()
 
     def _stamp(self, verb: str, wall: int, request: str = "") -> bytes:

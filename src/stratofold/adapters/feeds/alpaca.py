@@ -269,14 +269,15 @@ class AlpacaFeed:
         )
         backoff = Backoff(self._random)
         while True:
-            due = polls.due()
-            data = await socket.receive(max(0, due - self._clock.now()) / SECOND_NS)
+            data = await socket.receive(max(0, polls.due() - self._clock.now()) / SECOND_NS)
             # What was due before a bar comes before it: a split belongs in front of the first bar at the new price.
-            if (now := self._clock.now()) >= due:
+            while (now := self._clock.now()) >= polls.due():
                 try:
                     found = await self._polled(symbols, polls.after(now), now)
                 except (Retry, NoAnswer):
                     await self._clock.sleep(backoff.next_seconds())
+                    if not self._has_open(polls.polled, now):
+                        break  # a bar of the history may come later; nothing of a session comes before its splits
                 else:
                     backoff.reset()
                     for named in polls.fresh(found, now):
@@ -318,27 +319,27 @@ class Polls:
         self._complete = complete
         self._settle_ns = settle_ns
         self._opened = opened
-        self._polled = opened
+        self.polled = opened
         self._bars = bars
         self._heard: set[tuple[str, int, int]] = set()
 
     def due(self) -> int:
         """When to ask next, ns UTC."""
         opens = self._complete.sessions.opens
-        times = [opens[min(bisect_right(opens, self._polled), len(opens) - 1)]]
+        times = [opens[min(bisect_right(opens, self.polled), len(opens) - 1)]]
         if self._bars:
             late = [self._settle_ns + delay * SECOND_NS for delay in LATE_SECONDS]
-            times.extend(self._complete.next_end(self._polled - delay) + delay for delay in late)
+            times.extend(self._complete.next_end(self.polled - delay) + delay for delay in late)
         return min(times)
 
     def after(self, now: int) -> int:
         """From where on to ask: what is late may still come."""
         late = self._settle_ns + LATE_SECONDS[-1] * SECOND_NS
-        return max(self._opened, min(self._polled, now - late))
+        return max(self._opened, min(self.polled, now - late))
 
     def fresh(self, found: list[Named], now: int) -> list[Named]:
         """What was not heard before; all until `now` has been asked for."""
-        self._polled = now
+        self.polled = now
         floor = self.after(now)
         self._heard = {key for key in self._heard if key[1] > floor}
         new = [named for named in found if _key(named) not in self._heard]
