@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from stratofold.research.check import check
     from stratofold.research.freezing import freeze
     from stratofold.research.result import Result
+    from stratofold.research.sweep.study import Study
+    from stratofold.research.sweep.sweep import sweep
 
 __version__ = "0.1.0"
 
@@ -53,6 +55,8 @@ _HOMES = {
     "stratofold.research.check": ("check",),
     "stratofold.research.freezing": ("freeze",),
     "stratofold.research.result": ("Result",),
+    "stratofold.research.sweep.study": ("Study",),
+    "stratofold.research.sweep.sweep": ("sweep",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -80,6 +84,7 @@ __all__ = [
     "Slippage",
     "Stop",
     "Strategy",
+    "Study",
     "Unlimited",
     "__version__",
     "at_close",
@@ -95,6 +100,7 @@ __all__ = [
     "read",
     "read_ticks",
     "sample",
+    "sweep",
     "week_start",
 ]
 

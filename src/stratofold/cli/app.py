@@ -40,6 +40,8 @@ from stratofold.cli import (
     resume,
     secret,
     status,
+    study,
+    sweep,
     verify,
     watch,
     webhook,
@@ -63,6 +65,7 @@ app.command(name="init")(init.init)
 app.command(name="backtest", context_settings=FREE_OPTIONS)(backtest.backtest)
 app.command(name="report", context_settings=FREE_OPTIONS)(report.report)
 app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
+app.command(name="sweep", context_settings=FREE_OPTIONS)(sweep.sweep)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
 for one in (
@@ -70,6 +73,7 @@ for one in (
     webhook.webhook,
 ):  # fmt: skip
     app.command(name=one.__name__)(one)
+app.add_typer(study.app, name="study")
 app.add_typer(audit.app, name="audit")
 for one in (
     data_get.get, data_show.show, data_sql.sql, data_sql.ddl, data_show.export, data_quality.check, data_quality.clean,

@@ -278,3 +278,12 @@ def finish_run(engine: Engine) -> None:
     engine.tally.sink(engine.book.ledger.take_lowest())
     engine.book.ledger.refresh()
     close_session(engine)
+
+
+def run_out(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
+    """As `run`, and where it is `DONE` the run is finished and `equity_steps` is its last equity: for who wants the sums alone."""
+    ended = run(engine, strategy, feed, stop)
+    if ended == DONE:
+        finish_run(engine)
+        engine.equity_steps = engine.book.ledger.equity_steps
+    return ended

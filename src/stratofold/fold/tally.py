@@ -232,6 +232,16 @@ class Tally:
         self._close(ledger, log, symbol, time)
 
 
+def a_year(total: float, years: float) -> float:
+    """What a total return is a year, compounded; NaN where there is no such number, infinite where there is no room for it."""
+    if not (years > 0.0 and total > -1.0):
+        return nan
+    try:
+        return (1.0 + total) ** (1.0 / years) - 1.0
+    except OverflowError:
+        return inf
+
+
 def statistics(tally: Tally, ledger: Ledger, sessions_per_year: float) -> dict[str, float]:
     """The statistics by name, from the sums.
 
@@ -249,8 +259,7 @@ def statistics(tally: Tally, ledger: Ledger, sessions_per_year: float) -> dict[s
         length = max(length, tally.time - tally.peak_time)
     total = final / tally.first_steps - 1.0 if tally.first_steps > 0.0 else nan
     years = count / sessions_per_year
-    growth = 1.0 + total
-    cagr = growth ** (1.0 / years) - 1.0 if years > 0.0 and growth > 0.0 else nan
+    cagr = a_year(total, years)
     deviation = sqrt(tally.spread / (count - 1)) if count > 1 else nan
     below = sqrt(tally.downside / count) if count > 0 else nan
     root = sqrt(sessions_per_year)

@@ -11,7 +11,8 @@ import ctypes
 import functools
 import hashlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from os import PathLike
 from pathlib import Path
 from types import FunctionType
@@ -34,9 +35,9 @@ _STRATEGY = 1  # the root that another run exchanges
 _FEED = 2  # the root whose arrays are read where they are
 _CODES = {"int": "q", "float": "d", "bool": "?"}
 
-_built: dict[type, list["Kernel"]] = {}
+_built: dict[tuple[type, bool], list["Kernel"]] = {}
 _refused: dict[str, Refused] = {}  # so that a strategy outside the subset is looked at once a process
-_asked: set[type] = set()
+_asked: set[tuple[type, bool]] = set()
 
 
 class Kernel:
@@ -186,6 +187,39 @@ class Program:
             self._block, self._addresses = self._packer.pack(self.objects, self._block)
         self._is_ahead = False
 
+    def reader(self, names: Iterable[str]) -> Callable[[], tuple[float, ...]]:
+        """A function that gives dotted numeric attributes of the first root (`tally.mean`) as machine code left them."""
+        rows = [self._row(name) for name in names]
+        order = sorted(range(len(rows)), key=lambda k: rows[k][0])
+        text, at = "=", 0
+        for k in order:
+            offset, code = rows[k]
+            text += f"{offset - at}x{code}"
+            at = offset + struct.calcsize(code)
+        unpack = struct.Struct(text).unpack_from
+        place = self._addresses[0] - self._block.shift
+        chosen = itemgetter(*(order.index(k) for k in range(len(rows))))
+        memory = self._block.memory
+        return lambda: chosen(unpack(memory, place))
+
+    def zero(self, names: Iterable[str]) -> None:
+        """Set dotted numeric attributes of the first root to 0 where machine code left off; the next `run` goes on."""
+        place = self._addresses[0] - self._block.shift
+        for offset, code in map(self._row, names):
+            struct.pack_into("=" + code, self._block.memory, place + offset, 0)
+
+    def _row(self, name: str) -> tuple[int, str]:
+        """Where a dotted attribute lies in the first root, and the code of its kind."""
+        *parts, last = name.split(".")
+        layout, offset = self._packer.roots[0], 0
+        for part in parts:
+            row = layout.fields[part]
+            if row.layout is None:
+                raise AssertionError(f"{part} is no object")
+            layout, offset = row.layout, offset + row.offset
+        row = layout.fields[last]
+        return offset + row.offset, _CODES[row.kind]
+
     def number(self, name: str, root: int = 0) -> float:
         """A numeric attribute of a root object as machine code left it, without unpacking the rest."""
         row = self._packer.roots[root].fields[name]
@@ -200,58 +234,59 @@ def build(
     *,
     target: str = "native",
     progress: Callable[[str], None] | None = None,
+    out: bool = False,
 ) -> Kernel:
     """The kernel for these objects: from this process, from the disk, or compiled now.
 
-    `progress` is told in a sentence when something takes long.  Raises Refused where the code has no machine code.
+    With `out` a run of bars is finished in machine code too, as a sweep wants it.  `progress` is told in a sentence when something takes long.  Raises Refused where the code has no machine code.
     """
     objects = [engine, strategy, feed]
     if target == "native":
-        for known in _built.get(type(strategy), ()):
+        for known in _built.get((type(strategy), out), ()):
             if known.offer(objects):
                 return known
     from stratofold.fold.drive import driver_of
+    from stratofold.fold.run import run_out
     from stratofold.kernel import cache
 
-    key, source = _key(objects, target)
+    driver = run_out if out else driver_of(feed)
+    key, source = _key(objects, target, out)
     if key in _refused:
         raise _refused[key]
     try:
-        file = cache.cached(
-            key, lambda: compile_file(cast("FunctionType", driver_of(feed)), objects, source, target, progress)
-        )
+        file = cache.cached(key, lambda: compile_file(cast("FunctionType", driver), objects, source, target, progress))
     except Refused as refused:
         _refused[key] = refused
         raise
     kernel = Kernel(file, loader.load(file))
     if target == "native":
         kernel._meet(objects)  # noqa: SLF001 - a kernel is finished here
-        _built.setdefault(type(strategy), []).insert(0, kernel)
+        _built.setdefault((type(strategy), out), []).insert(0, kernel)
     return kernel
 
 
-def _key(objects: list[object], target: str) -> tuple[str, str]:
+def _key(objects: list[object], target: str, out: bool = False) -> tuple[str, str]:
     """What a kernel of these objects is called in the cache, and the hash of its sources."""
     survey = Survey(objects, {_FEED}, set())
     source, _ = source_hash([layout.cls for layout in survey.layouts])
     parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest(), source
+    return hashlib.sha256("\n".join((*parts, *(["out"] if out else []))).encode()).hexdigest(), source
 
 
-def is_at_hand(engine: object, strategy: object, feed: object) -> bool:
+def is_at_hand(engine: object, strategy: object, feed: object, *, out: bool = False) -> bool:
     """Whether a kernel for these objects is in memory or on disk, so that nothing would have to be compiled.
 
     The disk is asked once a strategy class and process, because asking takes milliseconds.
     """
     from stratofold.kernel import cache
 
-    if any(known.offer([engine, strategy, feed]) for known in _built.get(type(strategy), ())):
+    if any(known.offer([engine, strategy, feed]) for known in _built.get((type(strategy), out), ())):
         return True
-    if type(strategy) in _asked:
+    if (type(strategy), out) in _asked:
         return False
-    _asked.add(type(strategy))
+    _asked.add((type(strategy), out))
     try:
-        return cache.holds(_key([engine, strategy, feed], "native")[0])
+        return cache.holds(_key([engine, strategy, feed], "native", out)[0])
     except Refused:
         return False
 

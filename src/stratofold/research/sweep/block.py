@@ -1,0 +1,160 @@
+"""Many sets of parameters over one market: the engine is laid out once, and every set is a guest in it.
+
+What comes in: a strategy, market data and assumptions, then sets of parameters.  What goes out: the statistics of each as
+columns, and what each that failed has failed of.
+Why so: of a run only the sums are wanted.  Machine code carries a run to its end, sums included, and the state of the
+entry comes back by one copy, so a cell costs little more than its bars; no row of a log is kept and no `Result` is made.
+A cell whose run leaves machine code is done again as any backtest is, which finds the genuine error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stratofold import kernel
+from stratofold.fold.run import CROWDED
+from stratofold.instance import build_strategy
+from stratofold.research.execute import execute
+from stratofold.research.prepare import is_ticks, prepare
+from stratofold.research.sweep.columns import STATISTICS, SUMS, statistics_of, sums_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from stratofold.fold.strategy import Strategy
+    from stratofold.kernel import Program
+    from stratofold.market.data import MarketData
+    from stratofold.research.prepare import Options
+    from stratofold.research.sweep.columns import Row
+
+_COUNTS = tuple(f"logs.{name}.count" for name in ("orders", "fills", "trades", "refusals", "equity"))
+
+
+@dataclass
+class Cells:
+    """What some cells came to: a column for each statistic, and beside it why a cell has failed (empty: it has not)."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    notice: str = ""
+
+    def __len__(self) -> int:
+        """How many cells."""
+        return len(self.errors)
+
+
+class Block:
+    """One strategy on one market with its assumptions.
+
+    `execution` is "interpreted", "compiled" (where that can be), or "auto", which takes a kernel that is at hand.
+    """
+
+    def __init__(
+        self,
+        strategy: type[Strategy],
+        market: MarketData,
+        options: Options,
+        *,
+        execution: str = "auto",
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """Nothing is laid out before the first cell."""
+        self.strategy = strategy
+        self.market = market
+        self.options = options
+        self.execution = execution
+        self.notice = ""
+        self._progress = progress
+        self._program: Program | None = None
+        self._events = 0
+        self._sums: Callable[[], tuple[float, ...]] | None = None
+        self._scale = 100.0
+
+    def run(self, sets: Sequence[Mapping[str, Any]]) -> Cells:
+        """The statistics of every set of parameters, in their order."""
+        rows: list[Row | None] = []
+        errors: list[str] = []
+        is_compiled = self._is_compiled()
+        for parameters in sets:
+            try:
+                rows.append((self._quickly(parameters) if is_compiled else None) or self._wholly(parameters))
+                errors.append("")
+            except Exception as raised:  # noqa: BLE001  a strategy may raise anything, and the others go on
+                rows.append(None)
+                errors.append(f"{getattr(raised, 'code', type(raised).__name__)}: {getattr(raised, 'what', raised)}")
+        return Cells(self._columns(rows), errors, self.notice)
+
+    def _columns(self, rows: list[Row | None]) -> dict[str, Any]:
+        """The statistics of the rows there are; NaN for the others."""
+        places = [k for k, row in enumerate(rows) if row is not None]
+        found = statistics_of(
+            [row for row in rows if row is not None], self._scale, self.market.calendar.sessions_per_year
+        )
+        if len(places) == len(rows):
+            return found
+        columns = {name: np.full(len(rows), np.nan) for name in STATISTICS}
+        for name in STATISTICS:
+            columns[name][places] = found[name]
+        return columns
+
+    def _is_compiled(self) -> bool:
+        """Whether cells may run in machine code."""
+        if self.execution == "interpreted" or is_ticks(self.market):
+            return False
+        return self._program is not None or not self.notice
+
+    def _quickly(self, parameters: Mapping[str, Any]) -> Row | None:
+        """One run in machine code to its sums; None where machine code leaves it to Python."""
+        if self._program is None:
+            return self._first(parameters)
+        fold = build_strategy(self.strategy, self.market.symbols, parameters, self.options.artifacts)
+        self._program.vacate()
+        try:
+            self._program.enter(fold)
+        except kernel.Changed:
+            self._program = None
+            return self._first(parameters)
+        return self._carried()
+
+    def _first(self, parameters: Mapping[str, Any]) -> Row | None:
+        """The first run lays the engine out and has the kernel made."""
+        run = prepare(self.strategy, self.market, self.options, parameters)
+        objects = (run.engine, run.strategy, run.feed)
+        if self.execution != "compiled" and not kernel.is_at_hand(*objects, out=True):
+            return None
+        try:
+            made = kernel.build(*objects, progress=self._progress, out=True)
+            program = made.bind(*objects)
+        except kernel.Refused as no:
+            self.notice = f"{self.strategy.__name__} runs interpreted, some 200 times slower: {no}"
+            return None
+        self._program, self._events = program, run.events
+        self._sums = program.reader(SUMS)
+        self._scale = run.engine.book.ledger.scale[0]
+        return self._carried()
+
+    def _carried(self) -> Row | None:
+        """The program run to its end; a crowded log is written from its begin again, because nobody reads it."""
+        program, sums = self._program, self._sums
+        if program is None or sums is None:
+            raise AssertionError("no program")
+        refused = 0.0
+        while True:
+            status, answer = program.run(self._events)
+            if status != 0:
+                return None
+            row = sums()
+            if answer != CROWDED:
+                return (row[0], row[1] + refused, *row[2:])
+            refused += row[1]
+            program.zero(_COUNTS)
+
+    def _wholly(self, parameters: Mapping[str, Any]) -> Row:
+        """One run as a backtest does it, whatever it needs; raises what the strategy raises."""
+        run = prepare(self.strategy, self.market, self.options, parameters)
+        execute(run, self.market, "interpreted" if self.execution == "interpreted" or self.notice else "auto")
+        self._scale = run.engine.book.ledger.scale[0]
+        return sums_of(run.engine)

@@ -1,0 +1,187 @@
+"""Where cells stand: one strategy, one market, one set of assumptions, and the hashes that tell it from every other.
+
+What comes in: strategies, market data, symbols, windows of time and assumptions about costs.  What goes out: `Place`s.
+Why so: a cell is a place and a set of parameters.  Its name is a hash of both, so that the same code, data, costs and
+parameters are never computed twice, and any cell can be run again and be compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from stratofold.errors import Setup
+from stratofold.instance import build_strategy
+from stratofold.research.prepare import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from stratofold.fold.strategy import Strategy
+    from stratofold.market.data import MarketData
+
+_KEY_DIGITS = 32
+_NO_ASSUMPTION = {
+    "capacity",
+    "log_rows",
+    "equity_curve",
+    "artifacts",
+}  # room in memory; artefacts have hashes of their own
+
+
+@dataclass(frozen=True)
+class Place:
+    """A strategy on a market under assumptions; `symbols`, `window` and `costs` are what a person calls them."""
+
+    strategy: type[Strategy]
+    market: MarketData
+    options: Options
+    symbols: str
+    window: str
+    costs: str
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the code, the data and the assumptions."""
+        return {
+            "code": code_hash(self.strategy, self.market, self.options),
+            "data": self.market.content_hash,
+            "costs": hashlib.sha256(json.dumps(assumptions(self.options)).encode()).hexdigest(),
+        }
+
+    @cached_property
+    def hash(self) -> str:
+        """What this place is called: one hash over the three."""
+        return hashlib.sha256("\n".join(self.hashes.values()).encode()).hexdigest()[:_KEY_DIGITS]
+
+    def key(self, parameters: Mapping[str, Any]) -> str:
+        """What the cell of these parameters is called."""
+        text = self.hash + repr(sorted(parameters.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+
+    def facts(self) -> dict[str, Any]:
+        """What the study keeps of it."""
+        return {
+            "strategy": self.strategy.__name__, "symbols": self.symbols, "window": self.window, "costs": self.costs,
+            "assumptions": assumptions(self.options), **{f"{name}_hash": value for name, value in self.hashes.items()},
+        }  # fmt: skip
+
+
+def places_of(
+    strategies: Sequence[type[Strategy]],
+    market: MarketData,
+    options: Options,
+    *,
+    each_symbol: bool = False,
+    windows: Any = None,
+    costs: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Place]:
+    """Every strategy on every market under every assumption; raises Setup for windows and costs that cannot be."""
+    markets = [
+        (names, window, piece)
+        for names, whole in _markets(market, each_symbol)
+        for window, piece in _cut(whole, windows)
+    ]
+    return [
+        Place(strategy, piece, assumed, names, window, label)
+        for strategy in strategies
+        for names, window, piece in markets
+        for label, assumed in _assumed(options, costs)
+    ]
+
+
+def _markets(market: MarketData, each_symbol: bool) -> Iterator[tuple[str, MarketData]]:
+    """The whole market, or every symbol of it alone."""
+    if not each_symbol or len(market.symbols) == 1:
+        more = f" and {len(market.symbols) - 3} more" if len(market.symbols) > 4 else ""
+        yield " ".join(market.symbols[:3] if more else market.symbols) + more, market
+        return
+    for symbol in market.symbols:
+        yield symbol, market.subset(symbol)
+
+
+def _cut(market: MarketData, windows: Any) -> Iterator[tuple[str, MarketData]]:
+    """The windows of a market by their names: a mapping, or pairs of first and last day."""
+    if windows is None:
+        yield "all", market
+        return
+    named = (
+        dict(windows) if hasattr(windows, "items") else {f"{start} to {end}": (start, end) for start, end in windows}
+    )
+    if not named:
+        raise Setup("SFS15", "windows= names no window", fix='windows=[("2015-01-01", "2017-12-31"), ...]')
+    for name, (start, end) in named.items():
+        yield name, market.subset(start=start, end=end)
+
+
+def _assumed(options: Options, costs: Mapping[str, Mapping[str, Any]] | None) -> list[tuple[str, Options]]:
+    """The assumptions by their names."""
+    if costs is None:
+        return [("stated", options)]
+    known = {each.name for each in fields(Options)}
+    for name, changes in costs.items():
+        for word in changes:
+            if word not in known:
+                what = f"costs[{name!r}] has {word!r}, which is no assumption of a backtest"
+                raise Setup("SFS16", what, fix=f"one of {', '.join(sorted(known - _NO_ASSUMPTION))}")
+    return [(name, replace(options, **changes)) for name, changes in costs.items()]
+
+
+def assumptions(options: Options) -> dict[str, Any]:
+    """The assumptions as plain values, for a hash and for people."""
+    rows = {each.name: getattr(options, each.name) for each in fields(Options) if each.name not in _NO_ASSUMPTION}
+    found = {name: _plain(value) for name, value in rows.items()}
+    if options.artifacts:
+        from stratofold.models import content_hash
+
+        found["artifacts"] = {name: content_hash(model) for name, model in sorted(options.artifacts.items())}
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A number, a text, or a model as its class and numbers."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    if hasattr(value, "tolist"):
+        return [repr(number) for number in value.tolist()]
+    if hasattr(value, "items"):
+        return {str(name): _plain(number) for name, number in value.items()}
+    names = [name for base in reversed(type(value).__mro__) for name in getattr(base, "__slots__", ())]
+    return {"model": type(value).__qualname__, **{name: _plain(getattr(value, name)) for name in names}}
+
+
+def code_hash(strategy: type[Strategy], market: MarketData, options: Options) -> str:
+    """SHA-256 over the source of everything that a run of the strategy can reach: the user's files, and the fold."""
+    from stratofold.kernel.sources import engine_hash, source_hash
+
+    fold = build_strategy(strategy, market.symbols, {}, options.artifacts)
+    source, _ = source_hash(sorted(_classes(fold), key=lambda cls: f"{cls.__module__}.{cls.__qualname__}"))
+    text = f"{strategy.__module__.rpartition('.')[2]}.{strategy.__qualname__}\n{source}\n{engine_hash()}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _classes(thing: object) -> set[type]:
+    """The classes of an object and of all that it holds."""
+    found: set[type] = set()
+    seen: set[int] = set()
+    waiting = [thing]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen or isinstance(each, (int, float, str, bytes, type(None))):
+            continue
+        seen.add(id(each))
+        if isinstance(each, (list, tuple)):
+            waiting += each
+        elif isinstance(each, dict):
+            waiting += each.values()
+        elif type(each).__module__.partition(".")[0] not in {"builtins", "array", "numpy"}:
+            found.add(type(each))
+            names = [name for base in type(each).__mro__ for name in getattr(base, "__slots__", ())]
+            waiting += [getattr(each, name, None) for name in names]
+            waiting += [value for name, value in getattr(each, "__dict__", {}).items() if not name.startswith("_edge")]
+    return found

@@ -1,0 +1,206 @@
+"""What a sweep searches: the values of each parameter, and what must hold between them.
+
+What comes in: `fast=range(5, 65, 5)`, `slow=[50, 100, 200]`, `stop=(0.01, 0.2)`, `short=False`, and `where="fast < slow"`.
+What goes out: a `Space`, which turns a point of the unit cube, or a number of the grid, into a set of parameters.
+Why so: every sampler is then a sequence of points or numbers and knows nothing of parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isfinite, prod
+from typing import TYPE_CHECKING, Any
+
+from stratofold.errors import Setup
+from stratofold.research.sweep.where import conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from stratofold.fold.strategy import Param, Strategy
+
+    Condition = Callable[[Mapping[str, Any]], bool]
+
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One parameter: the values it may have, or the bounds it may lie between (both included)."""
+
+    name: str
+    kind: type
+    values: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def count(self) -> float:
+        """How many values there are; infinite for a real number between bounds."""
+        if self.values:
+            return len(self.values)
+        return inf if self.kind is float else self.high - self.low + 1
+
+    def at(self, fraction: float) -> Any:
+        """The value at `fraction` (from 0, below 1) of the way through."""
+        if self.values:
+            return self.values[min(int(fraction * len(self.values)), len(self.values) - 1)]
+        if self.kind is float:
+            return self.low + fraction * (self.high - self.low)
+        return int(self.low) + min(int(fraction * self.count), int(self.count) - 1)
+
+    def value(self, number: int) -> Any:
+        """Value `number` of a dimension that can be counted."""
+        return self.values[number] if self.values else int(self.low) + number
+
+    @property
+    def text(self) -> str:
+        """As a person would write it."""
+        if not self.values:
+            return f"{self.low:g} to {self.high:g}"
+        some = ", ".join(f"{value:g}" for value in self.values[:4])
+        return some if len(self.values) <= 4 else f"{some} ... {self.values[-1]:g} ({len(self.values)})"
+
+
+@dataclass(frozen=True)
+class Space:
+    """The dimensions of one strategy's parameters, and the conditions between them."""
+
+    strategy: type[Strategy]
+    dimensions: tuple[Dimension, ...]
+    fixed: tuple[tuple[str, Any], ...]
+    where: tuple[Condition, ...]
+
+    @property
+    def size(self) -> float:
+        """How many points the grid has before the conditions; infinite where a dimension cannot be counted."""
+        return prod(dimension.count for dimension in self.dimensions)
+
+    def allows(self, parameters: Parameters) -> bool:
+        """Whether every condition holds."""
+        return all(condition(parameters) for condition in self.where)
+
+    def point(self, fractions: Sequence[float]) -> Parameters:
+        """The parameters at a point of the unit cube."""
+        rows = zip(self.dimensions, fractions, strict=True)
+        return dict(self.fixed) | {dimension.name: dimension.at(fraction) for dimension, fraction in rows}
+
+    def grid_point(self, number: int) -> Parameters:
+        """Point `number` of the grid, the last dimension running fastest."""
+        found = {}
+        for dimension in reversed(self.dimensions):
+            number, digit = divmod(number, int(dimension.count))
+            found[dimension.name] = dimension.value(digit)
+        return dict(self.fixed) | {dimension.name: found[dimension.name] for dimension in self.dimensions}
+
+    def grid(self) -> Iterator[Parameters]:
+        """Every point of the grid that the conditions allow; raises Setup SFS02 where it cannot be counted."""
+        self.check_countable()
+        points = (self.grid_point(number) for number in range(int(self.size)))
+        return (point for point in points if self.allows(point))
+
+    def check_countable(self) -> None:
+        """Raise Setup SFS02 for a real parameter between bounds: a grid needs steps."""
+        for dimension in self.dimensions:
+            if dimension.count == inf:
+                raise Setup(
+                    "SFS02",
+                    f"{dimension.name} is any number from {dimension.text}, and a grid needs steps",
+                    fix=f'{dimension.name}=[{dimension.low:g}, {dimension.high:g}], or sampler="sobol" with trials=',
+                )
+
+
+def space_of(strategy: type[Strategy], wanted: Mapping[str, Any], where: Any = ()) -> Space:
+    """The space of a strategy: of `wanted`, what it declares; raises Setup for values that no run would accept."""
+    declared = strategy.parameters()
+    fixed = {name: declared[name].default for name in declared}
+    dimensions = []
+    for name, asked in wanted.items():
+        if name not in declared:
+            raise _unknown(strategy, name, list(declared))
+        found = dimension_of(declared[name], asked)
+        if len(found.values) == 1:
+            fixed[name] = found.values[0]
+        else:
+            del fixed[name]
+            dimensions.append(found)
+    return Space(strategy, tuple(dimensions), tuple(fixed.items()), conditions(where, list(declared)))
+
+
+def dimension_of(param: Param, asked: Any) -> Dimension:
+    """What `asked` means for a parameter: a pair in round brackets is bounds, any other sequence its values."""
+    kind = type(param.default)
+    if isinstance(asked, tuple) and kind is not bool:
+        return _between(param, asked, kind)
+    if isinstance(asked, (int, float)):
+        return Dimension(param.name, kind, (param.accept(asked),))
+    try:
+        values = tuple(dict.fromkeys(param.accept(_plain(value)) for value in asked))
+    except TypeError:
+        values = ()
+    if not values:
+        what = f"{param.name}={asked!r} is no set of values"
+        raise Setup("SFS01", what, fix=f"{param.name}=[{param.default!r}], range(...), or bounds (low, high)")
+    return Dimension(param.name, kind, values)
+
+
+def _between(param: Param, bounds: tuple[Any, ...], kind: type) -> Dimension:
+    """Bounds, both included."""
+    if len(bounds) != 2 or not all(isinstance(bound, (int, float)) and isfinite(bound) for bound in bounds):
+        what = f"{param.name}={bounds!r}: a pair in round brackets is bounds, and this is none"
+        raise Setup("SFS01", what, fix=f"list values in square brackets: {param.name}={list(bounds)!r}")
+    low, high = (param.accept(bound) for bound in bounds)
+    if low > high:
+        raise Setup("SFS01", f"{param.name}={bounds!r}: the bounds are the wrong way round", fix=f"({high!r}, {low!r})")
+    if low == high:
+        return Dimension(param.name, kind, (low,))
+    return Dimension(param.name, kind, (), low, high)
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number as Python's own."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _unknown(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:
+    """The error for a parameter that the strategy does not declare."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, declared, n=1, cutoff=0.6)
+    what = f"{strategy.__name__} has no parameter {name!r} to sweep"
+    why = f"its parameters are {', '.join(declared)}" if declared else "it declares none"
+    return Setup("SFS00", what, why=why, fix=f"did you mean {near[0]!r}?" if near else f"{name} = param(...)")
+
+
+def parse(text: str) -> Any:
+    """`5:60:5` as 5, 10 ... 60; `0.01..0.2` as bounds; `5,10,20` as values; raises Setup SFS03 for anything else."""
+    try:
+        if ".." in text:
+            low, high = (_number(part) for part in text.split(".."))
+            return (low, high)
+        if ":" in text:
+            return _steps(*(_number(part) for part in text.split(":")))
+        return [_number(part) for part in text.split(",")]
+    except (ValueError, TypeError):
+        raise Setup(
+            "SFS03", f"{text!r} is no set of values", place="the command line", fix="5:60:5, or 0.01..0.2, or 5,10,20"
+        ) from None
+
+
+def _steps(first: float, last: float, step: float = 1) -> list[float]:
+    """From first to last, both included where the step meets it."""
+    if not step > 0 or last < first:
+        raise ValueError("no steps")
+    count = int((last - first) / step + 1e-9) + 1
+    return [round(first + number * step, 12) for number in range(count)]
+
+
+def _number(text: str) -> Any:
+    """A truth value, a whole number or a real one; raises ValueError."""
+    text = text.strip()
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

@@ -1,0 +1,175 @@
+"""What a study keeps: its finished cells as Parquet files, and one page that says what they are.
+
+What comes in: frames of finished cells.  What goes out: the same, all of them, whatever happened in between.
+Why so: a file is written whole under another name and then renamed, and is never changed, so a process may be killed at
+any moment and no finished file is lost or half there.  A cell that two files hold is the same cell, because it is named
+by what it was computed from.  Crumbs are joined when a study is done: first the new file, then the old ones go.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import IO, TYPE_CHECKING, Any
+
+from stratofold.errors import Setup, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import polars as pl
+
+PAGE = "study.json"
+PARTS = "cells"
+_FORMAT = 1
+_PARTS_MAX = 32
+_LEVEL = 1  # of zstd
+
+
+class Store:
+    """The finished cells of a study, in a folder or (without one) in memory."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Open a folder, made where it is missing; raises Setup SFS17 for one that is something else."""
+        self.folder = folder
+        self.page: dict[str, Any] = {"format": _FORMAT, "places": {}}
+        self.notes: list[str] = []
+        self._frames: list[pl.DataFrame] = []
+        self._number = 0
+        self._lock: IO[str] | None = None
+        if folder is not None:
+            self._open(folder)
+
+    def _open(self, folder: Path) -> None:
+        """Read what is there."""
+        others = folder.exists() and (not folder.is_dir() or any(each.name != "lock" for each in folder.iterdir()))
+        if others and not (folder / PAGE).exists():
+            what = f"{folder.name!r} is no study, and is not empty"
+            raise Setup("SFS17", what, place=str(folder), fix="name another place for the study")
+        if (folder / PAGE).exists():
+            self.page = read_page(folder)
+        for path in parts_of(folder):
+            self._number = max(self._number, int(path.stem.rpartition("-")[2], 16) + 1)
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        """Take a file in; one that cannot be read is put aside and its cells are computed again."""
+        import polars as pl
+
+        try:
+            self._frames.append(pl.read_parquet(path, memory_map=False))
+        except (pl.exceptions.PolarsError, OSError) as wrong:
+            path.replace(path.with_suffix(".damaged"))
+            self.notes.append(f"{path.name} could not be read and was put aside: {wrong}")
+
+    def lock(self) -> None:
+        """Be the one process that writes here, until `unlock` or its death; raises Setup SFS25 where another is."""
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.folder / "lock").open("w")
+        except OSError as wrong:
+            raise _unwritten(self.folder, wrong) from wrong
+        try:
+            import fcntl
+
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # where there are no such locks, one goes without
+            return
+        except OSError:
+            self.unlock()
+            what = f"another sweep is writing the study {self.folder.name!r}"
+            raise Setup("SFS25", what, place=str(self.folder), fix="wait for it, or name another study") from None
+
+    def unlock(self) -> None:
+        """Let others write."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def frame(self, places: Iterable[str] | None = None) -> pl.DataFrame:
+        """The finished cells, each once, of some places or of all, in an order that does not depend on who was first."""
+        import polars as pl
+
+        if not self._frames:
+            return pl.DataFrame(schema={"cell": pl.String, "place": pl.String, "error": pl.String})
+        whole = pl.concat(self._frames, how="diagonal") if len(self._frames) > 1 else self._frames[0]
+        whole = whole.unique("cell", keep="first", maintain_order=True)
+        self._frames = [whole]
+        return whole if places is None else whole.filter(pl.col("place").is_in(list(places)))
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Keep some finished cells; raises Stop SFS18 where the disk does not take them (what is there stays)."""
+        self._frames.append(frame)
+        if self.folder is not None and len(frame):
+            self._write(frame)
+
+    def _write(self, frame: pl.DataFrame) -> None:
+        """One file more."""
+        if self.folder is None:
+            return
+        goal = self.folder / PARTS / f"part-{self._number:08x}.parquet"
+        try:
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            half = goal.with_suffix(f".{os.getpid()}.half")
+            frame.write_parquet(half, compression="zstd", compression_level=_LEVEL, statistics=False)
+            half.replace(goal)
+        except OSError as wrong:
+            half.unlink(missing_ok=True)
+            raise _unwritten(self.folder, wrong) from wrong
+        self._number += 1
+
+    def write_page(self) -> None:
+        """Keep the page; raises Stop SFS18."""
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            half = self.folder / f"{PAGE}.half"
+            half.write_text(json.dumps(self.page, indent=1), encoding="utf-8")
+            half.replace(self.folder / PAGE)
+        except OSError as wrong:
+            raise _unwritten(self.folder, wrong) from wrong
+
+    def tidy(self) -> None:
+        """Join the files where they are many."""
+        old = parts_of(self.folder) if self.folder is not None else []
+        if len(old) > _PARTS_MAX:
+            self._write(self.frame())
+            for path in old:
+                path.unlink(missing_ok=True)
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The files of cells in a study's folder, in the order in which they were written."""
+    return sorted((folder / PARTS).glob("part-*.parquet"))
+
+
+def read_page(folder: Path) -> dict[str, Any]:
+    """A study's page; raises Setup SFS19 where there is none or it cannot be read."""
+    try:
+        page: dict[str, Any] = json.loads((folder / PAGE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as wrong:
+        fix = "stratofold study ls"
+        raise Setup(
+            "SFS19", f"there is no study {folder.name!r}", place=str(folder), why=str(wrong), fix=fix
+        ) from wrong
+    if page.get("format") != _FORMAT:
+        why = f"its format is {page.get('format')!r}, and this version reads {_FORMAT}"
+        raise Setup(
+            "SFS19", f"the study {folder.name!r} cannot be read", place=str(folder), why=why, fix="run it again"
+        )
+    return page
+
+
+def _unwritten(folder: Path, wrong: OSError) -> Stop:
+    """The disk does not take it."""
+    return Stop(
+        "SFS18",
+        f"the study cannot be written: {wrong.strerror or wrong}",
+        place=str(folder),
+        why="what was stored before is whole, and nothing of it is computed again",
+        fix="make room, then give the same command again",
+    )

@@ -1,0 +1,355 @@
+"""A study: every cell of a sweep as a table, and what to ask of it.
+
+What comes in: a store of finished cells, and (in the process that made them) the places they stand in.
+What goes out: `Study`: a table, the best cells, SQL, the single backtest of any cell.
+Why so: a study that was opened from its folder shows the same as the one that `sweep` returned; only what needs the
+strategy's code asks for the places.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stratofold.errors import Setup
+from stratofold.research.stats import as_text, words_for
+from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.objective import Objective, objectives_of
+from stratofold.research.sweep.store import PAGE, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+
+    from stratofold.research.result import Result
+    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.place import Place
+    from stratofold.research.sweep.space import Parameters, Space
+
+_OF_PLACE = ("strategy", "symbols", "window", "costs")
+_OWN = ("cell", "place", *_OF_PLACE, "error")
+_SHOWN = ("total_return", "max_drawdown", "trades")
+_ROWS = 10
+_SINGLE = ("cash", "fees", "slippage", "limits", "latency", "volume_cap", "borrow_rate", "risk_free", "grace_seconds", "base", "queue", "artifacts")  # fmt: skip
+
+
+def column_of(parameter: str) -> str:
+    """The column of a parameter: its name, unless a figure is called so."""
+    return f"parameter_{parameter}" if parameter in STATISTICS or parameter in _OWN else parameter
+
+
+def frame_of(place: Place, sets: Sequence[Parameters], cells: Cells) -> pl.DataFrame:
+    """Finished cells as rows: what they are called, where they stand, parameters, statistics, why they failed."""
+    import polars as pl
+
+    columns: dict[str, Any] = {"cell": [place.key(each) for each in sets]}
+    for name, declared in place.strategy.parameters().items():
+        kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
+        columns[column_of(name)] = pl.Series([each[name] for each in sets], dtype=kind)
+    columns |= {name: pl.Series(np.asarray(cells.columns[name], np.float64)) for name in STATISTICS}
+    columns["error"] = pl.Series([error or None for error in cells.errors], dtype=pl.String)
+    known = {"place": place.hash} | {name: place.facts()[name] for name in _OF_PLACE}
+    return pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in known.items())
+
+
+class Study:
+    """The cells of a sweep.
+
+    `table` is all of them as a polars frame, `best` the best one as a mapping, `top(n)` the best n, `front()` those that
+    no other beats in every objective; `sql(text)` asks DuckDB, `result(cell)` runs one cell again as a backtest.
+    `computed` and `reused` say how many cells this call computed and found; `notices` what was chosen for you.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        places: Sequence[Place] = (),
+        spaces: Sequence[Space] = (),
+        objectives: Sequence[Objective] = (),
+        sampler: str = "",
+    ) -> None:
+        """Of a store; what `sweep` knows beside it is kept on the store's page."""
+        self.store = store
+        self.places = list(places)
+        self.objectives = list(objectives)
+        self.notices = list(store.notes)
+        self.computed = self.reused = 0
+        self._spaces = list(spaces)
+        self._sampler = sampler
+        if places:
+            self._put_down()
+        else:
+            self.objectives = list(objectives_of(store.page.get("objective", ["sharpe"])))
+
+    def _put_down(self) -> None:
+        """Write what the sweep is on the page."""
+        page = self.store.page
+        page["objective"] = [("-" if each.sign < 0 else "") + each.name for each in self.objectives]
+        page["sampler"] = self._sampler
+        page["varied"] = sorted(
+            {*page.get("varied", []), *(column_of(each.name) for space in self._spaces for each in space.dimensions)}
+        )
+        page["current"] = [place.hash for place in self.places]
+        page["places"] |= {place.hash: place.facts() for place in self.places}
+
+    def write_page(self) -> None:
+        """Keep the page."""
+        self.store.write_page()
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.store.folder.name if self.store.folder is not None else "study"
+
+    @property
+    def varied(self) -> list[str]:
+        """The columns of the parameters that are swept."""
+        return list(self.store.page.get("varied", []))
+
+    def varied_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Of a row, the parameters that are swept."""
+        return {name: row[name] for name in self.varied if row.get(name) is not None}
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """Every cell, in the order of places and parameters; a failed one has NaN, and says why in `error`."""
+        frame = self.store.frame(self.store.page.get("current", []))
+        if not len(frame):
+            return frame
+        order = {place: k for k, place in enumerate(self.store.page["current"])}
+        keys = [name for name in self.varied if name in frame.columns]
+        placed = frame.with_columns(frame["place"].replace_strict(order).alias("_order"))
+        return placed.sort(["_order", *keys, "cell"], nulls_last=True).drop("_order")
+
+    def ranked(self) -> pl.DataFrame:
+        """The cells that have a number for the first objective, the best first; of equals the one that stands first."""
+        table = self.table
+        if not len(table):
+            return table
+        values = self.objectives[0].values(table)
+        order = np.argsort(-values, kind="stable")
+        found: pl.DataFrame = table[order[np.isfinite(values[order])].tolist()]
+        return found
+
+    def top(self, count: int = _ROWS) -> pl.DataFrame:
+        """The best cells."""
+        return self.ranked().head(count)
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best cell as a mapping of its columns; raises Setup SFS26 where no cell has a number."""
+        top = self.top(1)
+        if not len(top):
+            raise _nothing(self.objectives[0])
+        return top.row(0, named=True)
+
+    def front(self) -> pl.DataFrame:
+        """The cells that no other cell beats in one objective without losing in another (Pareto's front)."""
+        table = self.table
+        values = np.column_stack([objective.values(table) for objective in self.objectives])
+        rows = np.flatnonzero(np.isfinite(values).all(axis=1))
+        rows = rows[np.lexsort(-values[rows].T[::-1])]
+        kept: list[int] = []
+        for row in rows:  # each can only be beaten by one before it
+            if not any((values[other] >= values[row]).all() and (values[other] > values[row]).any() for other in kept):
+                kept.append(int(row))
+        return table[kept]
+
+    def parameters_of(self, row: Mapping[str, Any]) -> Parameters:
+        """The strategy's parameters of a row."""
+        names = self._place_of(row).strategy.parameters()
+        return {name: row[column_of(name)] for name in names}
+
+    def result(self, row: Mapping[str, Any] | str | None = None) -> Result:
+        """The single backtest of a cell (a row, its name, or none for the best): all that the sweep left out."""
+        from stratofold.research.backtest import backtest
+
+        row = self.best if row is None else self.cell(row) if isinstance(row, str) else row
+        place = self._place_of(row)
+        keywords = {name: getattr(place.options, name) for name in _SINGLE}
+        return backtest(place.strategy, place.market, **keywords, **self.parameters_of(row))
+
+    def cell(self, name: str) -> dict[str, Any]:
+        """The cell of that name, or of a name that begins so; raises Setup SFS27 where there is none, or more than one."""
+        found = self.table.filter(self.table["cell"].str.starts_with(name))
+        if len(found) != 1:
+            what = f"{len(found) or 'no'} cells are called {name!r}"
+            raise Setup("SFS27", what, place=self.name, fix="give its name as the table has it")
+        return found.row(0, named=True)
+
+    def _place_of(self, row: Mapping[str, Any]) -> Place:
+        """Where a cell stands; raises Setup SFS28 in a study that was opened from its folder."""
+        for place in self.places:
+            if place.hash == row["place"]:
+                return place
+        why = "its code and data are not in this process"
+        raise Setup(
+            "SFS28",
+            "this cell can not be run here",
+            why=why,
+            fix="call sweep(..., study=) again: nothing is computed twice",
+        )
+
+    def sql(self, text: str) -> pl.DataFrame:
+        """What DuckDB answers; the tables are `cells` and `everything`, which has older code's and other data's too."""
+        import polars as pl
+
+        from stratofold.research.sweep.sql import connected, refused
+
+        connection, wrong = connected(self)
+        try:
+            answer = connection.execute(text)
+            names = [column[0] for column in answer.description or ()]
+            return pl.DataFrame(answer.fetchall(), schema=names, orient="row", infer_schema_length=None)
+        except wrong as no:
+            raise refused(text, no) from no
+        finally:
+            connection.close()
+
+    def check(self) -> None:
+        """Raise Setup where the study says nothing: every cell failed (SFS11), none traded (SFS12), no number (SFS26)."""
+        table = self.table
+        failed = table.filter(table["error"].is_not_null())
+        if len(table) and len(failed) == len(table):
+            what = f"every cell failed, all {len(table):,} of them"
+            first = failed.row(0, named=True)
+            raise Setup("SFS11", what, why=f"the first: {first['error']}", fix=f"run it alone: {self._alone(first)}")
+        if len(table) and not (table["trades"].fill_nan(0).sum() or table["traded_value"].fill_nan(0).sum()):
+            what = f"no cell has traded, and there are {len(table):,}"
+            bars = max(table["bars"].to_list())
+            why = f"the data have {bars:,.0f} bars; a strategy that is still warming up does nothing"
+            raise Setup("SFS12", what, why=why, fix="give more data than the longest window, or look at one cell alone")
+        if len(table) and not np.isfinite(self.objectives[0].values(table)).any():
+            raise _nothing(self.objectives[0])
+
+    def _alone(self, row: Mapping[str, Any]) -> str:
+        """How a cell is run alone."""
+        given = ", ".join(f"{name}={value!r}" for name, value in self.varied_of(row).items())
+        return f"backtest({row['strategy']}, data, {given})"
+
+    def as_dict(self, count: int = _ROWS) -> dict[str, Any]:
+        """For `--json`: what the study is, and its best cells."""
+        table = self.table
+        return {
+            "study": self.name,
+            "objective": self.store.page.get("objective"),
+            "cells": len(table),
+            "computed": self.computed,
+            "reused": self.reused,
+            "failed": int(table["error"].is_not_null().sum()),
+            "notices": self.notices,
+            "best": self.top(count).to_dicts(),
+        }
+
+    def __len__(self) -> int:
+        """How many cells."""
+        return len(self.store.frame(self.store.page.get("current", [])))
+
+    def compared(self) -> dict[str, Any]:
+        """The study in one row: cells, the objective's best, median and worst, the best cell's parameters."""
+        ranked = self.ranked()
+        values = self._shown(ranked) if len(ranked) else np.full(1, np.nan)
+        best = self.varied_of(ranked.row(0, named=True)) if len(ranked) else {}
+        return {
+            "study": self.name,
+            "cells": len(self),
+            "objective": self.objectives[0].text,
+            "best": float(values[0]),
+            "median": float(np.median(values)),
+            "worst": float(values[-1]),
+            "parameters": " ".join(f"{name} {_short(value)}" for name, value in best.items()),
+        }
+
+    def report(self, path: str | Path) -> Path:
+        """Write the study as one offline HTML page; returns its path."""
+        from stratofold.research.sweep.report import page
+
+        goal = Path(path)
+        goal.write_text(page(self), encoding="utf-8")
+        return goal
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, count: int = _ROWS) -> str:
+        """Counts, the best cells as a table, and how far the best stands out."""
+        table, ranked = self.table, self.ranked()
+        failed = int(table["error"].is_not_null().sum())
+        places = len(self.store.page.get("current", []))
+        head = f"{len(table):,} cells" + (f" in {places} places" if places > 1 else "")
+        parts = [f"{self.computed:,} computed now, {self.reused:,} known" if self.computed or self.reused else ""]
+        parts += [
+            f"{failed:,} failed" if failed else "",
+            f"{len(table) - failed - len(ranked):,} without a number" if len(ranked) + failed < len(table) else "",
+        ]
+        rows = [f"{head} ({', '.join(part for part in parts if part)})" if any(parts) else head, ""]
+        rows += self._rows(ranked.head(count))
+        if len(ranked):
+            rows += ["", self._spread(ranked)]
+        return "\n".join([*rows, *(f"note: {notice}" for notice in self.notices)])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _rows(self, top: pl.DataFrame) -> list[str]:
+        """The best cells as lines of text."""
+        if not len(top):
+            return ["no cell has a number for the objective"]
+        places = [name for name in _OF_PLACE if top[name].n_unique() > 1 or self._has_many(name)]
+        figures = list(dict.fromkeys([*(each.name for each in self.objectives if each.function is None), *_SHOWN]))
+        names = [*places, *(name for name in self.varied if name in top.columns), *figures]
+        lines = [[*names, "cell"]]
+        for row in top.iter_rows(named=True):
+            shown = [as_text(name, row[name]) if name in figures else _short(row[name]) for name in names]
+            lines.append([*shown, row["cell"][:8]])
+        lines[0] = [words_for(name).label if name in figures else name for name in names] + ["cell"]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+        return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
+
+    def _shown(self, ranked: pl.DataFrame) -> Any:
+        """The first objective of each row as its own figure, where less may be better."""
+        return self.objectives[0].sign * self.objectives[0].values(ranked)
+
+    def _has_many(self, name: str) -> bool:
+        """Whether the places of the study differ in this."""
+        page = self.store.page
+        return len({page["places"][place][name] for place in page.get("current", [])}) > 1
+
+    def _spread(self, ranked: pl.DataFrame) -> str:
+        """The best beside the middle and the worst, and what that says."""
+        values = self._shown(ranked)
+        name = self.objectives[0].text
+        return (
+            f"{name}: best {values[0]:.3f}, median {np.median(values):.3f}, worst {values[-1]:.3f}; "
+            f"the best of {len(values):,} is partly luck: judge it on data it was not chosen on"
+        )
+
+
+def _short(value: Any) -> str:
+    """A parameter for a table."""
+    return f"{value:g}" if isinstance(value, float) and isfinite(value) else str(value)
+
+
+def _nothing(objective: Objective) -> Setup:
+    """No cell has a number."""
+    return Setup(
+        "SFS26",
+        f"{objective.name} is NaN for every cell",
+        why="the cells are finished and stored; another objective needs none of them computed again",
+        fix='objective="total_return", or a function that returns a number',
+    )
+
+
+def open_study(study: str | Path) -> Study:
+    """The study of that name or path as it is stored; raises Setup SFS19 where there is none."""
+    from stratofold.research.sweep.store import read_page
+
+    path = Path(study)
+    if len(path.parts) == 1 and not (path / PAGE).exists():
+        path = Path("studies") / path
+    read_page(path)
+    return Study(Store(path))

@@ -1,0 +1,249 @@
+"""`sweep`: a strategy, data and a space of parameters, to a `Study` of every cell.
+
+What comes in: what `backtest` takes, with many values where it takes one.  What goes out: a study, in memory or in a
+folder, in which finished cells are found again.
+"""
+
+from __future__ import annotations
+
+import time
+from math import inf, isfinite, nan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stratofold.errors import Setup
+from stratofold.research.backtest import check_cash, check_strategy
+from stratofold.research.prepare import Options
+from stratofold.research.sweep.executors import Work, executor_of
+from stratofold.research.sweep.objective import objectives_of
+from stratofold.research.sweep.place import places_of
+from stratofold.research.sweep.samplers import sampler_of
+from stratofold.research.sweep.space import space_of
+from stratofold.research.sweep.store import Store
+from stratofold.research.sweep.study import Study, frame_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import polars as pl
+
+    from stratofold.fold.costs import Fees, Latency, Slippage
+    from stratofold.fold.risk import Limits
+    from stratofold.fold.strategy import Strategy
+    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.samplers import Sampler
+    from stratofold.research.sweep.space import Parameters, Space
+
+FOLDER = "studies"
+_SAY_SECONDS = 1.0
+
+
+def sweep(
+    strategy: type[Strategy] | Sequence[type[Strategy]],
+    data: Any,
+    *,
+    objective: Any = "sharpe",
+    sampler: str = "grid",
+    trials: int | None = None,
+    where: Any = (),
+    seed: int = 0,
+    executor: str = "inline",
+    workers: int | None = None,
+    execution: str = "auto",
+    study: str | Path | None = None,
+    each_symbol: bool = False,
+    windows: Any = None,
+    costs: Mapping[str, Mapping[str, Any]] | None = None,
+    symbols: Sequence[str] | str | None = None,
+    start: Any = None,
+    end: Any = None,
+    cash: float = 100_000.0,
+    fees: Fees | None = None,
+    slippage: Slippage | None = None,
+    limits: Limits | None = None,
+    latency: Latency | None = None,
+    volume_cap: float = inf,
+    borrow_rate: float = 0.0,
+    risk_free: Any = 0.0,
+    grace_seconds: float = 0.0,
+    base: str = "USD",
+    artifacts: Mapping[str, object] | None = None,
+    progress: Callable[[str], None] | None = None,
+    **space: Any,
+) -> Study:
+    """Run every strategy with every set of parameters on every market, and return the study.
+
+    A parameter's space is a list or a range of values, or a pair `(low, high)` of bounds, both included; a single value
+    holds it there.  `where` is one condition or a list of them, as text ("fast < slow") or as functions of the
+    parameters.  `sampler` is "grid", "random", "sobol", or Optuna's "tpe", "cmaes" or "nsga2"; all but the grid need
+    `trials`.  `objective` is a statistic ("sharpe"), "-" and a statistic of which less is better ("-max_drawdown"), a
+    function of a cell's statistics, or a list, the first of which ranks.  `each_symbol` makes a cell of every symbol
+    alone, `windows` of every pair of days, `costs` of every named set of assumptions.  `study` is a name (a folder
+    under "studies") or a path: there finished cells are kept, and none is computed again.  The rest is as in `backtest`.
+
+    Every cell equals `backtest` with the same arguments to the bit.  Raises Setup for what the user can mend, Stop where
+    the study cannot be written.
+    """
+    strategies = _strategies(strategy)
+    objectives = objectives_of(objective)
+    spaces = [space_of(each, _of(each, space, strategies), where) for each in strategies]
+    _check_varied(spaces, each_symbol=each_symbol, windows=windows, costs=costs, many=len(strategies) > 1)
+    samplers = [sampler_of(each, sampler, trials, seed, len(objectives)) for each in spaces]
+    options = Options(
+        cash=check_cash(cash), fees=fees, slippage=slippage, limits=limits, latency=latency, volume_cap=volume_cap,
+        borrow_rate=borrow_rate, risk_free=risk_free, grace_seconds=grace_seconds, base=base, artifacts=artifacts or {},
+    )  # fmt: skip
+    who = executor_of(executor, execution, workers, progress)
+    from stratofold.market.frames import read
+
+    market = read(data, symbols=symbols, start=start, end=end)
+    places = places_of(strategies, market, options, each_symbol=each_symbol, windows=windows, costs=costs)
+    store = Store(_folder(study))
+    found = Study(store, places, spaces, objectives, sampler)
+    store.lock()
+    found.write_page()
+    drive = _Drive(found, who, progress)
+    try:
+        for each, asker in zip(spaces, samplers, strict=True):
+            drive.space(each, asker)
+        drive.end()
+    finally:
+        store.unlock()
+    return found
+
+
+def _strategies(strategy: Any) -> list[type[Strategy]]:
+    """One strategy or several; raises Setup for what is none."""
+    found = list(strategy) if isinstance(strategy, (list, tuple)) else [strategy]
+    for each in found:
+        check_strategy(each)
+    if not found:
+        raise Setup("SFS23", "there is no strategy to sweep", fix="sweep(Crossover, data, fast=[10, 20])")
+    return found
+
+
+def _of(strategy: type[Strategy], space: Mapping[str, Any], strategies: Sequence[type[Strategy]]) -> dict[str, Any]:
+    """What of the space is the strategy's own: where there are several, a parameter may be of some of them only."""
+    declared = strategy.parameters()
+    known = {name for each in strategies for name in each.parameters()}
+    return {name: values for name, values in space.items() if name in declared or name not in known}
+
+
+def _check_varied(spaces: Sequence[Space], *, each_symbol: bool, windows: Any, costs: Any, many: bool) -> None:
+    """Raise Setup SFS24 where there is one cell only."""
+    if any(each.dimensions for each in spaces) or each_symbol or windows or costs or many:
+        return
+    names = ", ".join(spaces[0].strategy.parameters()) or "none"
+    what = "nothing is swept: every parameter has one value"
+    raise Setup("SFS24", what, why=f"parameters of {spaces[0].strategy.__name__}: {names}", fix="fast=[10, 20, 30]")
+
+
+def _folder(study: str | Path | None) -> Path | None:
+    """Where a study is kept: a name is a folder under `studies`."""
+    if study is None:
+        return None
+    path = Path(study)
+    return Path(FOLDER) / path if len(path.parts) == 1 and not path.is_absolute() else path
+
+
+class _Drive:
+    """Asks samplers, has cells computed, stores them, tells samplers, and says how far it is."""
+
+    def __init__(self, study: Study, executor: Any, progress: Callable[[str], None] | None) -> None:
+        """What is stored already is known."""
+        self.study = study
+        self.executor = executor
+        self.done = self.asked = self.reused = 0
+        self._say = progress
+        self._begun = self._said = time.perf_counter()
+        self._best = -inf
+        self._best_text = ""
+        self._known = set(study.store.frame()["cell"].to_list())
+
+    def space(self, space: Space, sampler: Sampler) -> None:
+        """Everything that a sampler asks for."""
+        numbers = [k for k, place in enumerate(self.study.places) if place.strategy is space.strategy]
+        asked = 0
+        while points := sampler.ask():
+            asked += len(points)
+            self._compute(numbers, points)
+            if sampler.is_adaptive:
+                sampler.tell(self._told(numbers, points))
+        if not asked:
+            what = f"no set of parameters of {space.strategy.__name__} meets every condition"
+            sizes = ", ".join(f"{each.name} {each.text}" for each in space.dimensions)
+            raise Setup("SFS05", what, why=f"the space is {sizes}", fix="loosen where=, or widen the space")
+
+    def _compute(self, numbers: Sequence[int], points: Sequence[Parameters]) -> None:
+        """Every point in every place, but for what is known."""
+        work = []
+        for number in numbers:
+            place = self.study.places[number]
+            keyed = [(place.key(point), point) for point in points]
+            new = tuple(point for key, point in keyed if key not in self._known)
+            self.asked += len(points)
+            self.reused += len(points) - len(new)
+            if new:
+                work.append(Work(number, new))
+        for piece, cells in self.executor.run(self.study.places, work):
+            self._keep(piece, cells)
+
+    def _keep(self, work: Work, cells: Cells) -> None:
+        """Store what is finished, and say how far it is."""
+        place = self.study.places[work.place]
+        frame = frame_of(place, work.sets, cells)
+        self._known.update(frame["cell"].to_list())
+        self.study.store.add(frame)
+        self.done += len(cells)
+        if cells.notice and cells.notice not in self.study.notices:
+            self.study.notices.append(cells.notice)
+        if self._say is not None:
+            self._note_best(frame)
+            self._progress()
+
+    def _note_best(self, frame: pl.DataFrame) -> None:
+        """The best so far."""
+        values = self.study.objectives[0].values(frame)
+        if not np.isfinite(values).any():
+            return
+        row = int(np.nanargmax(np.where(np.isfinite(values), values, nan)))
+        if values[row] > self._best:
+            self._best = float(values[row])
+            shown = self.study.varied_of(frame.row(row, named=True))
+            words = " ".join(f"{name} {value:g}" for name, value in shown.items())
+            self._best_text = (
+                f"best {self.study.objectives[0].text} {self.study.objectives[0].sign * self._best:.3f} ({words})"
+            )
+
+    def _progress(self) -> None:
+        """One line, at most once a second."""
+        now = time.perf_counter()
+        left = self.asked - self.reused - self.done
+        if self._say is None or (now - self._said < _SAY_SECONDS and left):
+            return
+        self._said = now
+        rate = self.done / max(now - self._begun, 1e-9)
+        words = [f"{self.done + self.reused:,} of {self.asked:,} cells", f"{rate:,.0f} a second", self._best_text]
+        self._say(", ".join(word for word in (*words, f"{left / rate:,.0f} s left" if left else "") if word))
+
+    def _told(self, numbers: Sequence[int], points: Sequence[Parameters]) -> list[list[float]]:
+        """How good every point was, over its places on the average."""
+        places = [self.study.places[number] for number in numbers]
+        frame = self.study.store.frame([place.hash for place in places])
+        columns = [objective.values(frame) for objective in self.study.objectives]
+        row_of = {key: row for row, key in enumerate(frame["cell"].to_list())}
+        answers = []
+        for point in points:
+            rows = [row_of[place.key(point)] for place in places]
+            means = [float(np.mean(column[rows])) for column in columns]
+            answers.append([mean if isfinite(mean) else nan for mean in means])
+        return answers
+
+    def end(self) -> None:
+        """The study is done: crumbs are joined, and what says nothing is said so."""
+        self.study.computed, self.study.reused = self.done, self.reused
+        self.study.store.tidy()
+        self.study.write_page()
+        self.study.check()

@@ -1,0 +1,58 @@
+"""Conditions between parameters: `fast < slow`, as text or as a function of the parameters.
+
+What comes in: texts, functions, or one of them.  What goes out: functions of a set of parameters.
+Text is read as an expression of names, numbers, comparisons and arithmetic, and of nothing else, because it may come
+from a command line or a file.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from stratofold.errors import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Condition = Callable[[Mapping[str, Any]], bool]
+
+_ALLOWED = (
+    ast.Expression, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Name, ast.Constant, ast.Load,
+    ast.cmpop, ast.boolop, ast.operator, ast.unaryop,
+)  # fmt: skip
+
+
+def conditions(where: Any, names: Sequence[str]) -> tuple[Condition, ...]:
+    """The conditions of `where`: one, or a list of them; raises Setup SFS04 for what is none."""
+    rows = [where] if isinstance(where, str) or callable(where) else list(where)
+    return tuple(row if callable(row) else _expression(row, names) for row in rows)
+
+
+def _expression(text: str, names: Sequence[str]) -> Condition:
+    """A condition from its text."""
+    try:
+        tree = ast.parse(text, mode="eval")
+    except SyntaxError:
+        raise _no_condition(text, "it is no expression", names) from None
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            raise _no_condition(text, "only names, numbers, comparisons and arithmetic are understood", names)
+        if isinstance(node, ast.Name) and node.id not in names:
+            raise _no_condition(text, f"there is no parameter {node.id!r}", names)
+    code = compile(tree, "<where>", "eval")
+
+    def holds(parameters: Mapping[str, Any]) -> bool:
+        try:
+            return bool(eval(code, {"__builtins__": {}}, dict(parameters)))  # noqa: S307  names and numbers alone
+        except ArithmeticError:
+            return False
+
+    return holds
+
+
+def _no_condition(text: str, why: str, names: Sequence[str]) -> Setup:
+    """The refusal of a condition."""
+    return Setup(
+        "SFS04", f"the condition {text!r} is not understood", why=why, fix=f'"fast < slow", of {", ".join(names)}'
+    )

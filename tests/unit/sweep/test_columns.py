@@ -1,0 +1,71 @@
+"""Statistics as columns equal the fold's own, to the bit, whatever the sums."""
+
+import struct
+from random import Random
+from types import SimpleNamespace
+
+from stratofold.fold.grid import to_grid
+from stratofold.fold.tally import Tally, statistics
+from stratofold.research.sweep.columns import STATISTICS, SUMS, statistics_of
+
+WHOLE = {
+    "bar_count",
+    "drawdown_length",
+    "in_market_count",
+    "peak_time",
+    "session_count",
+    "time",
+    "trade_count",
+    "win_count",
+}
+
+
+def tally(chance):
+    """Sums such as no run has, the zeros among them that make figures NaN."""
+    made = Tally(1, 1e7, [0.0])
+    for name in (each.rpartition(".")[2] for each in SUMS if each.startswith("tally.")):
+        if name in WHOLE:
+            value = chance.choice(
+                [0, 1, 2, chance.randrange(1, 2**60 if "time" in name or "length" in name else 10**6)]
+            )
+        else:
+            value = chance.choice([0.0, chance.uniform(-1e9, 1e9), 10.0 ** chance.uniform(-9, 12)])
+        setattr(made, name, value)
+    made.drawdown, made.spread, made.downside = chance.random(), abs(made.spread), abs(made.downside)
+    return made
+
+
+def bits(number):
+    return struct.pack("<d", number) if number == number else "nan"
+
+
+def test_columns_equal_the_folds_own_statistics():
+    chance = Random(7)
+    tallies = [tally(chance) for _ in range(400)]
+    equities = [chance.choice([0.0, chance.uniform(-1e8, 1e9)]) for _ in tallies]
+    rows = [
+        tuple(
+            equity
+            if name == "equity_steps"
+            else 3
+            if name == "logs.refusals.count"
+            else getattr(each, name.rpartition(".")[2])
+            for name in SUMS
+        )
+        for each, equity in zip(tallies, equities, strict=True)
+    ]
+    columns = statistics_of(rows, 100.0, 252.0)
+    assert set(columns) == set(STATISTICS)
+    for k, (each, equity) in enumerate(zip(tallies, equities, strict=True)):
+        expected = statistics(each, SimpleNamespace(scale=[100.0], equity_steps=equity), 252.0)
+        for name in ("gross_profit", "gross_loss"):
+            expected[name] = to_grid(expected[name], 100.0)
+        expected["refusals"] = 3.0
+        for name in STATISTICS:
+            assert bits(float(columns[name][k])) == bits(expected[name]), (k, name)
+
+
+def test_no_rows_are_columns_without_numbers():
+    assert {name: len(column) for name, column in statistics_of([], 100.0, 252.0).items()} == dict.fromkeys(
+        STATISTICS, 0
+    )

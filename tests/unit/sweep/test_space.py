@@ -1,0 +1,127 @@
+"""What a space, a condition and a sampler mean."""
+
+import pytest
+from scipy.stats import qmc
+
+from stratofold import Setup, Strategy, param
+from stratofold.research.sweep.samplers import sampler_of, sobol
+from stratofold.research.sweep.space import parse, space_of
+
+
+class Two(Strategy):
+    fast = param(20, low=1, high=60)
+    slow = param(50, low=2, high=250)
+    stop = param(0.1, low=0.0, high=1.0)
+    short = param(False)
+
+
+def points(sampler="grid", trials=None, where=(), seed=0, **space):
+    return sampler_of(space_of(Two, space, where), sampler, trials, seed).ask()
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("5:20:5", [5, 10, 15, 20]),
+        ("5:19:5", [5, 10, 15]),
+        ("1:3", [1, 2, 3]),
+        ("0.1:0.3:0.1", [0.1, 0.2, 0.3]),
+        ("5,10,20", [5, 10, 20]),
+        ("0.01..0.2", (0.01, 0.2)),
+        ("7", [7]),
+        ("true,false", [True, False]),
+    ],
+)
+def test_what_is_typed(text, means):
+    assert parse(text) == means
+
+
+@pytest.mark.parametrize("text", ["5:1:1", "a", "1:2:3:4", "1:5:0", "..", "", "1..2..3"])
+def test_what_is_typed_and_means_nothing(text):
+    with pytest.raises(Setup) as error:
+        parse(text)
+    assert error.value.code == "SFS03"
+
+
+def test_the_grid_is_every_allowed_point_the_last_parameter_running_fastest():
+    found = points(fast=[10, 20], slow=(19, 22), where="fast < slow")
+    assert [(point["fast"], point["slow"]) for point in found] == [
+        (10, 19),
+        (10, 20),
+        (10, 21),
+        (10, 22),
+        (20, 21),
+        (20, 22),
+    ]
+    assert all(point["stop"] == 0.1 and point["short"] is False for point in found)
+
+
+def test_a_condition_may_be_a_function_and_there_may_be_several():
+    found = points(fast=range(1, 5), slow=range(2, 5), where=["fast < slow", lambda values: values["fast"] % 2 == 0])
+    assert [(point["fast"], point["slow"]) for point in found] == [(2, 3), (2, 4)]
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
+def test_a_longer_sample_begins_with_the_shorter_one(sampler):
+    space = {"fast": (1, 60), "stop": (0.0, 0.5), "where": "fast > 10"}
+    few, many = points(sampler, 20, seed=3, **space), points(sampler, 60, seed=3, **space)
+    assert len(many) == 60
+    assert many[:20] == few
+    assert many != points(sampler, 60, seed=4, **space)
+    assert all(10 < point["fast"] <= 60 and 0.0 <= point["stop"] <= 0.5 for point in many)
+    assert len({tuple(point.items()) for point in many}) == 60
+
+
+def test_a_sample_of_a_small_space_ends_with_the_space():
+    assert len(points("random", 100, fast=[1, 2, 3], short=[False, True])) == 6
+    assert len(points("grid", 4, fast=[1, 2, 3], short=[False, True])) == 4
+
+
+def test_sobol_is_scipys():
+    expected = qmc.Sobol(21, scramble=False, bits=32).random(256)
+    numbers = sobol(21)
+    for row in expected[1:]:
+        assert [value / 2**32 for value in next(numbers)] == row.tolist()
+
+
+@pytest.mark.parametrize(
+    ("code", "ask"),
+    [
+        ("SFS00", lambda: points(fats=[1])),
+        ("SFS01", lambda: points(fast=[])),
+        ("SFS01", lambda: points(fast=(1, 2, 3))),
+        ("SFS01", lambda: points(fast=(9, 3))),
+        ("SF102", lambda: points(fast=[10, 61])),
+        ("SF101", lambda: points(fast=[1.5])),
+        ("SFS02", lambda: points(stop=(0.1, 0.2))),
+        ("SFS04", lambda: points(fast=[1, 2], where="fast <")),
+        ("SFS04", lambda: points(fast=[1, 2], where="fast < quick")),
+        ("SFS04", lambda: points(fast=[1, 2], where="open('x')")),
+        ("SFS06", lambda: points("guess", 3, fast=[1, 2])),
+        ("SFS07", lambda: points("random", fast=[1, 2])),
+        ("SFS07", lambda: points("random", 0, fast=[1, 2])),
+    ],
+)
+def test_what_cannot_be_swept(code, ask):
+    with pytest.raises(Setup) as error:
+        ask()
+    assert error.value.code == code
+    assert error.value.fix
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes", "nsga2"])
+def test_optuna_asks_within_the_space_and_comes_near(name):
+    pytest.importorskip("optuna")
+    if name == "cmaes":
+        pytest.importorskip("cmaes")
+    space = space_of(Two, {"fast": (1, 60), "stop": (0.0, 1.0), "short": [False, True]}, "fast > 5")
+    goals = 2 if name == "nsga2" else 1
+    sampler = sampler_of(space, name, 150, 1, goals)
+    best, seen = -1e9, 0
+    while found := sampler.ask():
+        values = [-abs(point["fast"] - 40) - 10 * abs(point["stop"] - 0.5) for point in found]
+        assert all(5 < point["fast"] <= 60 for point in found)
+        sampler.tell([[value] * goals if seen else [float("nan")] * goals for value in values])
+        best, seen = max(best, *values), seen + len(found)
+    assert seen == 150
+    assert best > -4

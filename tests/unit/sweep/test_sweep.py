@@ -1,0 +1,261 @@
+"""A sweep: every cell is the single backtest, a study is found again, and what goes wrong is told."""
+
+import math
+import struct
+from math import inf
+
+import polars as pl
+import pytest
+
+import stratofold
+from stratofold import Fees, Limits, Setup, Slippage, Stop, backtest, sweep
+from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.store import parts_of
+from stratofold.research.sweep.study import open_study
+from stratofold.strategies import Crossover
+from tests.unit.sweep.strategies import Above, Busy, Idle, Poisonous
+
+
+@pytest.fixture(scope="module")
+def market():
+    return stratofold.sample("SPY", "AAPL", start="2014-06-02", end="2015-03-31")
+
+
+def bits(number):
+    return struct.pack("<d", number) if number == number else "nan"
+
+
+def assert_equal_to_backtests(study):
+    """Every figure of every cell is that of the single backtest, to the bit."""
+    for row in study.table.iter_rows(named=True):
+        result = study.result(row)
+        for name in STATISTICS:
+            expected = len(result.refusals) if name == "refusals" else result.stats[name]
+            assert bits(row[name]) == bits(float(expected)), (row, name)
+
+
+@pytest.mark.parametrize("execution", ["interpreted", "compiled"])
+def test_every_cell_is_the_single_backtest_to_the_bit(market, execution):
+    study = sweep(
+        Crossover, market, fast=[3, 8], slow=[20, 40, 200], where="fast < slow", execution=execution, each_symbol=True,
+        windows={"early": ("2014-06-02", "2014-10-31"), "late": ("2014-11-03", "2015-03-31")},
+        costs={"free": {}, "dear": {"fees": Fees(per_share=0.01, minimum=1.0), "slippage": Slippage(proportional=0.001)}},
+    )  # fmt: skip
+    assert len(study) == 6 * 2 * 2 * 2
+    assert study.table["cell"].n_unique() == len(study)
+    assert_equal_to_backtests(study)
+
+
+def test_cells_of_many_symbols_refusals_and_crowded_logs_are_too(market):
+    limits = Limits(**dict.fromkeys(Limits.__slots__, inf) | {"position_max": 2.0, "duplicate_seconds": 0.0})
+    study = sweep(Busy, market, size=[1.0, 2.0], limits=limits, execution="interpreted", objective="refusals")
+    assert_equal_to_backtests(study)
+    assert study.best["refusals"] > 0
+    many = stratofold.sample("us14").subset(start="2008-01-02", end="2012-12-31")
+    study = sweep(Crossover, many, fast=[2], slow=[3, 4], limits=limits, quantity=[2.0, 3.0], execution="compiled")
+    assert study.best["trades"] > 2 * max(256, len(many) // 32), "logs were crowded more than once"
+    assert_equal_to_backtests(study)
+
+
+def test_both_executions_and_any_order_give_the_same_table(market):
+    space = {"fast": [5, 9, 13], "quantity": [1.0, 10.0]}
+    tables = [sweep(Crossover, market, execution=each, **space).table for each in ("interpreted", "compiled")]
+    backwards = {name: values[::-1] for name, values in space.items()}
+    tables.append(sweep(Crossover, market, execution="compiled", **backwards).table)
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+
+
+def test_a_study_is_found_again_and_grows(market, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = sweep(Above, market, study="mine", execution="interpreted", length=[5, 9])
+    assert (one.computed, one.reused) == (2, 0)
+    two = sweep(Above, market, study="mine", execution="interpreted", length=[5, 9, 12])
+    assert (two.computed, two.reused) == (1, 2)
+    whole = sweep(Above, market, execution="interpreted", length=[5, 9, 12])
+    assert two.table.equals(whole.table)
+    stored = open_study("mine")
+    assert stored.table.equals(whole.table)
+    assert stored.best == whole.best
+    other = sweep(Above, market, study="mine", execution="interpreted", length=[5, 9], cash=50_000.0)
+    assert (other.computed, other.reused, len(other)) == (2, 0, 2)
+    assert other.sql("select count(*) n from everything")["n"][0] == 5
+    assert other.sql("select count(*) n from cells")["n"][0] == 2
+
+
+def test_a_sweep_that_was_broken_off_goes_on_where_it_was(market, tmp_path, monkeypatch):
+    monkeypatch.setattr("stratofold.research.sweep.sweep._SAY_SECONDS", 0.0)
+    goal = tmp_path / "study"
+    calls = []
+
+    def interrupt(text):
+        calls.append(text)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    space = {"length": list(range(5, 60)), "execution": "interpreted"}
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Above, market.subset("SPY", end="2014-07-31"), study=goal, progress=interrupt, **space)
+    kept = len(open_study(goal))
+    assert 0 < kept < 55
+    again = sweep(Above, market.subset("SPY", end="2014-07-31"), study=goal, **space)
+    assert (again.reused, again.computed) == (kept, 55 - kept)
+    assert again.table.equals(sweep(Above, market.subset("SPY", end="2014-07-31"), **space).table)
+
+
+def test_a_damaged_file_is_put_aside_and_computed_again(market, tmp_path):
+    space = {"length": [5, 9], "execution": "interpreted", "study": tmp_path / "study"}
+    before = sweep(Above, market, **space).table
+    path = parts_of(tmp_path / "study")[0]
+    path.write_bytes(path.read_bytes()[:100])
+    again = sweep(Above, market, **space)
+    assert again.computed == 2
+    assert "put aside" in str(again)
+    assert again.table.equals(before)
+
+
+def test_crumbs_are_joined(market, tmp_path, monkeypatch):
+    monkeypatch.setattr("stratofold.research.sweep.store._PARTS_MAX", 2)
+    study = sweep(Above, market, study=tmp_path / "study", execution="interpreted", length=[5, 9], each_symbol=True,
+                  windows=[("2014-06-02", "2014-09-30"), ("2014-10-01", "2014-12-31")])  # fmt: skip
+    assert len(parts_of(tmp_path / "study")) == 1
+    assert open_study(tmp_path / "study").table.equals(study.table)
+
+
+def test_changed_code_is_computed_again(market, tmp_path, monkeypatch):
+    space = {"length": [5, 9], "execution": "interpreted", "study": tmp_path / "study"}
+    sweep(Above, market, **space)
+    monkeypatch.setattr("stratofold.kernel.sources.engine_hash", lambda: "another fold")
+    assert sweep(Above, market, **space).computed == 2
+
+
+def test_the_best_the_front_and_several_strategies(market):
+    study = sweep([Above, Crossover], market, length=[5, 50], fast=[5, 10], slow=[20, 30], execution="interpreted",
+                  objective=["-max_drawdown", "total_return"], units=5.0)  # fmt: skip
+    assert len(study) == 2 + 4
+    assert study.best["max_drawdown"] == study.table["max_drawdown"].min()
+    front = study.front()
+    for row in front.iter_rows(named=True):
+        beaten = study.table.filter(
+            (pl.col("max_drawdown") < row["max_drawdown"]) & (pl.col("total_return") > row["total_return"])
+        )
+        assert not len(beaten)
+    assert study.table["total_return"].max() in front["total_return"].to_list()
+    assert {"Above", "Crossover"} == set(study.table["strategy"])
+    assert "strategy" in str(study)
+
+
+def test_a_function_is_an_objective_and_a_failed_cell_is_told(market):
+    def per_trade(figures):
+        return figures["total_return"] / figures["trades"] if figures["trades"] else math.nan
+
+    study = sweep(Poisonous, market, length=[5, 30, 400], poison=[0, 1], objective=per_trade, execution="interpreted")
+    failed = study.table.filter(pl.col("error").is_not_null())
+    assert len(failed) == 3
+    assert failed["error"].str.contains("no luck").all()
+    assert "3 failed" in str(study)
+    assert study.best["length"] in {5, 30}
+
+
+@pytest.mark.parametrize(
+    ("code", "strategy", "asked"),
+    [
+        ("SFS05", Above, {"length": [5, 9], "where": "length > 10"}),
+        ("SFS10", Above, {"length": (5, 9), "sampler": "cmaes", "trials": 3, "objective": ["sharpe", "trades"]}),
+        ("SFS11", Poisonous, {"length": [5, 9], "poison": 1}),
+        ("SFS12", Idle, {"number": [1, 2]}),
+        ("SFS13", Above, {"length": [5, 9], "objective": "sharp"}),
+        ("SFS14", Above, {"length": [5, 9], "objective": lambda figures: figures["nothing"]}),
+        ("SFS15", Above, {"length": [5, 9], "windows": []}),
+        ("SFS16", Above, {"length": [5, 9], "costs": {"dear": {"fee": 1}}}),
+        ("SFS22", Above, {"length": [5, 9], "executor": "cloud"}),
+        ("SFS24", Above, {"length": 5}),
+        ("SFS26", Above, {"length": [5, 9], "objective": lambda figures: math.nan}),
+        ("SFS32", Above, {"length": [5, 9], "execution": "frozen"}),
+        ("SFS21", Above, {"length": [5, 9], "executor": "processes", "workers": 0}),
+        ("SF107", "Above", {"length": [5, 9]}),
+        ("SFS23", [], {"length": [5, 9]}),
+        ("SF108", Above, {"length": [5, 9], "cash": -1.0}),
+        ("SF210", Above, {"length": [5, 9], "windows": [("1980-01-01", "1981-01-01")]}),
+    ],
+)
+def test_what_cannot_be_swept_is_told(market, code, strategy, asked):
+    with pytest.raises(Setup) as error:
+        sweep(strategy, market.subset("SPY", end="2014-08-29"), **({"execution": "interpreted"} | asked))
+    assert error.value.code == code
+    assert error.value.fix
+
+
+def test_a_study_that_says_nothing_is_stored_all_the_same(market, tmp_path):
+    few = market.subset("SPY", end="2014-07-31")
+    with pytest.raises(Setup):
+        sweep(
+            Above,
+            few,
+            length=[5, 9],
+            study=tmp_path / "study",
+            objective=lambda figures: math.nan,
+            execution="interpreted",
+        )
+    assert sweep(Above, few, length=[5, 9], study=tmp_path / "study", execution="interpreted").reused == 2
+
+
+def test_a_disk_that_takes_nothing_leaves_what_is_there(market, tmp_path, monkeypatch):
+    goal = tmp_path / "study"
+    few = market.subset("SPY", end="2014-07-31")
+    sweep(Above, few, length=[5, 9], study=goal, execution="interpreted")
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_parquet", full)
+        with pytest.raises(Stop) as error:
+            sweep(Above, few, length=[5, 9, 12], study=goal, execution="interpreted")
+    assert error.value.code == "SFS18"
+    assert len(open_study(goal)) == 2
+    assert sweep(Above, few, length=[5, 9, 12], study=goal, execution="interpreted").computed == 1
+
+
+def test_another_writer_and_another_folder_are_refused(market, tmp_path):
+    few = market.subset("SPY", end="2014-07-31")
+    study = sweep(Above, few, length=[5, 9], study=tmp_path / "study", execution="interpreted")
+    study.store.lock()
+    with pytest.raises(Setup) as error:
+        sweep(Above, few, length=[5, 9], study=tmp_path / "study", execution="interpreted")
+    assert error.value.code == "SFS25"
+    study.store.unlock()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    for path, code in ((tmp_path / "other", "SFS17"), (tmp_path / "none", "SFS19")):
+        with pytest.raises(Setup) as error:
+            sweep(Above, few, length=[5, 9], study=path) if code == "SFS17" else open_study(path)
+        assert error.value.code == code
+
+
+def test_a_stored_study_cannot_run_and_a_wrong_query_is_told(market, tmp_path):
+    few = market.subset("SPY", end="2014-07-31")
+    sweep(Above, few, length=[5, 9], study=tmp_path / "study", execution="interpreted")
+    study = open_study(tmp_path / "study")
+    for code, ask in (
+        ("SFS28", study.result),
+        ("SFS30", lambda: study.sql("select")),
+        ("SFS27", lambda: study.cell("x")),
+    ):
+        with pytest.raises(Setup) as error:
+            ask()
+        assert error.value.code == code
+
+
+def test_a_page_of_a_study_holds_every_figure_it_draws(market, tmp_path):
+    study = sweep(Crossover, market, fast=[3, 5, 8], slow=[20, 30], execution="interpreted")
+    text = study.report(tmp_path / "page.html").read_text()
+    assert text.count("<rect") >= 6 + 1
+    assert "http" not in text
+    assert "promises" in text
+    assert study.best["cell"][:16] in text
+
+
+def test_a_sharpe_is_what_the_backtest_prints(market):
+    study = sweep(Above, market, length=[5, 9], execution="interpreted")
+    assert backtest(Above, market, length=study.best["length"]).stats["sharpe"] == study.best["sharpe"]
