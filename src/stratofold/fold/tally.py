@@ -237,7 +237,7 @@ def a_year(total: float, years: float) -> float:
     if not (years > 0.0 and total > -1.0):
         return nan
     try:
-        return (1.0 + total) ** (1.0 / years) - 1.0
+        return float((1.0 + total) ** (1.0 / years)) - 1.0
     except OverflowError:
         return inf
 

@@ -4,6 +4,7 @@ import math
 import struct
 from math import inf
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -12,6 +13,7 @@ from stratofold import Fees, Limits, Setup, Slippage, Stop, backtest, sweep
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.store import parts_of
 from stratofold.research.sweep.study import open_study
+from stratofold.research.validation import luck
 from stratofold.strategies import Crossover
 from tests.unit.sweep.strategies import Above, Busy, Idle, Poisonous
 
@@ -259,3 +261,28 @@ def test_a_page_of_a_study_holds_every_figure_it_draws(market, tmp_path):
 def test_a_sharpe_is_what_the_backtest_prints(market):
     study = sweep(Above, market, length=[5, 9], execution="interpreted")
     assert backtest(Above, market, length=study.best["length"]).stats["sharpe"] == study.best["sharpe"]
+
+
+def test_the_best_is_told_how_much_of_it_is_luck(market, tmp_path, monkeypatch):
+    """The returns behind it are those of the backtests, and every cell counts as a trial, sampled or not."""
+    space = {"fast": [2, 3, 5, 8], "slow": [10, 20, 30], "execution": "interpreted"}
+    study = sweep(Crossover, market, study=tmp_path / "study", **space)
+    found = study.luck()
+    equities = [
+        study.result(row).equity.to_polars()["equity"].to_numpy() for row in study.ranked().iter_rows(named=True)
+    ]
+    returns = np.column_stack([np.diff(each, prepend=1e5) / np.concatenate(([1e5], each[:-1])) for each in equities])
+    expected = luck(returns, best=0, splits=16)
+    assert found.trials == 12
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert str(found) in str(study)
+    assert study.as_dict()["luck"]["trials"] == 12
+    monkeypatch.setattr("stratofold.research.sweep.chance._CELLS_MAX", 4)
+    sampled = sweep(Crossover, market, **space).luck()
+    assert sampled.trials == 12
+    assert sampled.effective == pytest.approx(found.effective, rel=0.5)
+    assert open_study(tmp_path / "study").luck() is None
+    assert (
+        sweep(Crossover, market.subset(end="2014-06-30"), fast=[2, 3], slow=5, execution="interpreted").luck()
+        is not None
+    )

@@ -24,13 +24,16 @@ from stratofold.research.sweep.columns import STATISTICS, SUMS, statistics_of, s
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Program
     from stratofold.market.data import MarketData
     from stratofold.research.prepare import Options
     from stratofold.research.sweep.columns import Row
 
-_COUNTS = tuple(f"logs.{name}.count" for name in ("orders", "fills", "trades", "refusals", "equity"))
+_SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
+_COUNTS = tuple(f"logs.{name}.count" for name in ("orders", "fills", "trades", "refusals"))  # equity is never crowded
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Block:
         self.notice = ""
         self._progress = progress
         self._program: Program | None = None
+        self._engine: Any = None  # of the last run
         self._events = 0
         self._sums: Callable[[], tuple[float, ...]] | None = None
         self._scale = 100.0
@@ -86,6 +90,20 @@ class Block:
                 rows.append(None)
                 errors.append(f"{getattr(raised, 'code', type(raised).__name__)}: {getattr(raised, 'what', raised)}")
         return Cells(self._columns(rows), errors, self.notice)
+
+    def returns(self, sets: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+        """The return of every session (a row) with every set of parameters (a column); raises what a strategy raises."""
+        return np.column_stack([self._returns(parameters) for parameters in sets])
+
+    def _returns(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
+        """The returns of one run, out of the equity that its log has at each session's close."""
+        row = self._quickly(parameters) if self._is_compiled() else None
+        row = row or self._wholly(parameters)
+        log = self._engine.logs.equity
+        steps = np.asarray(log.reals).reshape(-1, len(log.REALS))[: int(row[_SESSIONS]), log.REALS.index("equity")]
+        before = np.concatenate(([row[_FIRST]], steps[:-1]))
+        ratios: NDArray[np.float64] = np.divide(steps, before, out=np.ones_like(steps), where=before > 0.0)
+        return ratios - 1.0
 
     def _columns(self, rows: list[Row | None]) -> dict[str, Any]:
         """The statistics of the rows there are; NaN for the others."""
@@ -131,7 +149,7 @@ class Block:
         except kernel.Refused as no:
             self.notice = f"{self.strategy.__name__} runs interpreted, some 200 times slower: {no}"
             return None
-        self._program, self._events = program, run.events
+        self._program, self._events, self._engine = program, run.events, run.engine
         self._sums = program.reader(SUMS)
         self._scale = run.engine.book.ledger.scale[0]
         return self._carried()
@@ -156,5 +174,5 @@ class Block:
         """One run as a backtest does it, whatever it needs; raises what the strategy raises."""
         run = prepare(self.strategy, self.market, self.options, parameters)
         execute(run, self.market, "interpreted" if self.execution == "interpreted" or self.notice else "auto")
-        self._scale = run.engine.book.ledger.scale[0]
+        self._scale, self._engine = run.engine.book.ledger.scale[0], run.engine
         return sums_of(run.engine)

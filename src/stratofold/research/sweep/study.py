@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.block import Cells
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.space import Parameters, Space
+    from stratofold.research.validation.luck import Luck
 
 _OF_PLACE = ("strategy", "symbols", "window", "costs")
 _OWN = ("cell", "place", *_OF_PLACE, "error")
@@ -78,6 +79,7 @@ class Study:
         self.objectives = list(objectives)
         self.notices = list(store.notes)
         self.computed = self.reused = 0
+        self._luck: tuple[Luck | None] | None = None
         self._spaces = list(spaces)
         self._sampler = sampler
         if places:
@@ -161,7 +163,7 @@ class Study:
 
     def parameters_of(self, row: Mapping[str, Any]) -> Parameters:
         """The strategy's parameters of a row."""
-        names = self._place_of(row).strategy.parameters()
+        names = self.place_of(row).strategy.parameters()
         return {name: row[column_of(name)] for name in names}
 
     def result(self, row: Mapping[str, Any] | str | None = None) -> Result:
@@ -169,7 +171,7 @@ class Study:
         from stratofold.research.backtest import backtest
 
         row = self.best if row is None else self.cell(row) if isinstance(row, str) else row
-        place = self._place_of(row)
+        place = self.place_of(row)
         keywords = {name: getattr(place.options, name) for name in _SINGLE}
         return backtest(place.strategy, place.market, **keywords, **self.parameters_of(row))
 
@@ -181,7 +183,7 @@ class Study:
             raise Setup("SFS27", what, place=self.name, fix="give its name as the table has it")
         return found.row(0, named=True)
 
-    def _place_of(self, row: Mapping[str, Any]) -> Place:
+    def place_of(self, row: Mapping[str, Any]) -> Place:
         """Where a cell stands; raises Setup SFS28 in a study that was opened from its folder."""
         for place in self.places:
             if place.hash == row["place"]:
@@ -243,11 +245,23 @@ class Study:
             "failed": int(table["error"].is_not_null().sum()),
             "notices": self.notices,
             "best": self.top(count).to_dicts(),
+            "luck": None if (luck := self.luck()) is None else luck._asdict(),
         }
 
     def __len__(self) -> int:
         """How many cells."""
         return len(self.store.frame(self.store.page.get("current", [])))
+
+    def luck(self) -> Luck | None:
+        """How much of the best cell is luck, judged beside the others of its place (a sample of them where they are many).
+
+        None where there is nothing to judge by: a single cell, too few sessions, or a study opened from its folder.
+        """
+        if self._luck is None:
+            from stratofold.research.sweep.chance import luck_of
+
+            self._luck = (luck_of(self),)
+        return self._luck[0]
 
     def compared(self) -> dict[str, Any]:
         """The study in one row: cells, the objective's best, median and worst, the best cell's parameters."""
@@ -290,6 +304,8 @@ class Study:
         rows += self._rows(ranked.head(count))
         if len(ranked):
             rows += ["", self._spread(ranked)]
+        luck = self.luck()
+        rows += [str(luck)] if luck is not None else []
         return "\n".join([*rows, *(f"note: {notice}" for notice in self.notices)])
 
     def __repr__(self) -> str:
@@ -325,7 +341,7 @@ class Study:
         name = self.objectives[0].text
         return (
             f"{name}: best {values[0]:.3f}, median {np.median(values):.3f}, worst {values[-1]:.3f}; "
-            f"the best of {len(values):,} is partly luck: judge it on data it was not chosen on"
+            f"the best of {len(values):,} is partly luck"
         )
 
 
