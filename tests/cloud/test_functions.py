@@ -94,6 +94,17 @@ def events_of(stage, kind=Bar):
 
 
 class TestDecide:
+    def test_orders_that_limits_refuse_are_said_and_counted(self, ministack, days, tmp_path, capsys):
+        run = paper(Buys, days, DAY_NS)
+        run.limits["order_quantity_max"] = 9.0
+        small = Stage(ministack, run, tmp_path, STRATOFOLD_STRATEGY="tests.cloud.test_functions:Buys").open()
+        small.put(*[spy(at(small, day)) for day in (1, 2, 3)])
+        small.settle()
+        small.place.metrics.flush(verb="decide")
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [one["refused"] for one in told if "refused" in one] == [["order_quantity"]]
+        assert [one["orders_refused"] for one in told if "orders_refused" in one] == [1]
+
     def test_lines_of_the_queue_are_folded_in_their_order_and_once(self, stage):
         stage.put(spy(at(stage, 1)), spy(at(stage, 2)))
         stage.put(spy(at(stage, 2)), spy(at(stage, 1)), spy(at(stage, 3)))

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_as_run
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
+from stratofold.cli.home import BookName, HomePath, head_of, strategy_as_run
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 from stratofold.errors import Setup
 
@@ -22,13 +23,16 @@ def verify(
     ] = None,
     rebuild: Annotated[bool, typer.Option(help="Also rebuild each book's state from its records.")] = True,
     home: HomePath = None,
+    cloud: Cloud = False,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> int:
     """Find any record that was changed, removed, inserted or moved. Exit code 3 when there is one."""
     from stratofold.live.audit import audit_verify
 
-    place = Home(home)
+    place = home_of(home, cloud=cloud, stack=stack, region=region)
     journal = place.journal()
     anchors = {head_of(journal, book).book: anchor_of(anchor)} if anchor is not None else None
     found = audit_verify(journal, place.artifacts(), [book] if book is not None else None, anchors)
@@ -77,13 +81,16 @@ def show(
     after: Annotated[int, typer.Option(help="After this sequence.")] = 0,
     limit: Annotated[int, typer.Option(help="How many records.")] = 20,
     home: HomePath = None,
+    cloud: Cloud = False,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Show records in order."""
     from stratofold.wire import unpack
 
-    journal = Home(home).journal()
+    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     name = head_of(journal, book).book
     rows = list(journal.records(name, after, limit))
     if json:

@@ -122,12 +122,12 @@ class StackHome(Home):
 
     def journal(self, *, make: bool = False, glance_seconds: float = 0.0) -> Any:  # noqa: ARG002  a table is looked at anew
         """The stack's journal; raises Setup SFA10 where there is none."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return journal_of(self._stack)
 
     def journal_of_a_run(self) -> Any:
-        """The same: a table has no log to make room in."""
-        return self.journal(make=True)
+        """The same: a table has no log to make room in; the folder is there for who holds a presence in it."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.journal()
 
     def artifacts(self) -> Any:
         """The stack's archive."""
@@ -144,6 +144,15 @@ class StackHome(Home):
         """A stack's book is taken by whoever runs it; the functions leave it alone then."""
 
 
-def either(home: Any, *, cloud: bool, stack: str | None, region: str | None) -> Any:
-    """The journal of a folder, or of a stack."""
-    return journal_of(stack_of(stack, region)) if cloud or stack else home.journal()
+def home_of(path: Path | None, *, cloud: bool, stack: str | None, region: str | None) -> Home:
+    """Where a book is that is to be looked at: in a folder, or in a stack."""
+    return StackHome(path, stack_of(stack, region)) if cloud or stack else Home(path)
+
+
+def said_again(*, cloud: bool, stack: str | None, region: str | None) -> str:
+    """The words by which a next command means the same place as this one."""
+    words = [
+        *(["--stack", stack] if stack else ["--cloud"] if cloud else []),
+        *(["--region", region] if region else []),
+    ]
+    return "".join(f" {word}" for word in words)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
-from stratofold.cli.home import BookName, Home, HomePath, head_of
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
+from stratofold.cli.home import BookName, HomePath, head_of
 from stratofold.cli.output import Debug, Json, show_json, verb
 from stratofold.cli.status import of_book
 
@@ -28,7 +28,7 @@ def flatten(
     """Cancel what works and close what is held, at market, halted or not; the running book does it, or the next run."""
     from stratofold.adapters.ports import Offer
 
-    journal = either(Home(home), cloud=cloud, stack=stack, region=region)
+    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     head = head_of(journal, book)
     now = of_book(journal, head.book)
     if not dry_run:

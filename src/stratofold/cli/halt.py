@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
-from stratofold.cli.home import Home, HomePath, stamp, whoami
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of, said_again
+from stratofold.cli.home import HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 Account = Annotated[str | None, typer.Option(help="Which account; default: the only one there is.")]
@@ -36,7 +36,7 @@ def halt(
     from stratofold.adapters.ports import HALTED, REDUCING
     from stratofold.live.halt import halt as stop
 
-    journal = either(Home(home), cloud=cloud, stack=stack, region=region)
+    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     owner = account_of(journal, account)
     scope, name = meant(journal, owner, scope, name, book)
     now, state = time.time_ns(), REDUCING if reducing else HALTED
@@ -45,7 +45,8 @@ def halt(
     if json:
         show_json(said)
     else:
-        typer.echo(f"{scope} {name} is {held.state}; lift it with: stratofold resume {name!r} --scope {scope}")
+        there = said_again(cloud=cloud, stack=stack, region=region)
+        typer.echo(f"{scope} {name} is {held.state}; lift it with: stratofold resume {name!r} --scope {scope}{there}")
 
 
 def meant(journal: Any, account: str, scope: str, name: str, book: str | None) -> tuple[str, str]:

@@ -31,6 +31,7 @@ class Exit(IntEnum):
     RETRY = 5
     STOP = 6
     INTERRUPTED = 130
+    READER_GONE = 141
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -45,11 +46,23 @@ def verb(command: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return command(*arguments, json=json, debug=debug, **options) or Exit.DONE
         except Exception as error:
+            if isinstance(error, BrokenPipeError) and _reader_is_gone():
+                return Exit.READER_GONE
             if debug or isinstance(error, typer.Exit) or hasattr(error, "format_message"):
                 raise
             return _shown(error, json=json)
 
     return guarded
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads our answer any more (`| head`), which is no error; nothing more is written then."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _shown(error: Exception, *, json: bool) -> int:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of, said_again
 from stratofold.cli.halt import Account, Book, Name, Scope, account_of, meant
-from stratofold.cli.home import Home, HomePath, stamp, whoami
+from stratofold.cli.home import HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 
@@ -30,7 +30,7 @@ def resume(
     """Ask for release; then, after `stratofold reconcile` was clean, ask again with --confirm CODE."""
     from stratofold.live.halt import confirm_release, request_release
 
-    journal = either(Home(home), cloud=cloud, stack=stack, region=region)
+    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     owner, now = account_of(journal, account), time.time_ns()
     scope, name = meant(journal, owner, scope, name, book)
     if confirm is not None:
@@ -41,7 +41,13 @@ def resume(
         asked = request_release(journal, owner, scope, name, reason, whoami(), now, stamp("resume", now))
         said = {"scope": scope, "name": name, "code": asked.code, "waits_for": ", ".join(asked.waits_for)}
         waits = "".join(f"\n  still needed: {one}" for one in asked.waits_for)
-        text = f"asked for release of {scope} {name}{waits}\nthen: stratofold resume {name!r} --scope {scope} --confirm {asked.code}"
+        there = said_again(cloud=cloud, stack=stack, region=region)
+        asks = (
+            f"stratofold {'cloud invoke reconcile' if there else 'reconcile'}{there.replace(' --cloud', '')}; "
+            if waits
+            else ""
+        )
+        text = f"asked for release of {scope} {name}{waits}\nthen: {asks}stratofold resume {name!r} --scope {scope}{there} --confirm {asked.code}"
     if json:
         show_json(said)
     else:

@@ -4,8 +4,8 @@ from typing import Any
 
 import typer
 
-from stratofold.cli.cloud_settings import Cloud, Region, StackName, either
-from stratofold.cli.home import BookName, Home, HomePath, strategy_as_run
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
+from stratofold.cli.home import BookName, HomePath, strategy_as_run
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 
@@ -21,7 +21,7 @@ def status(
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Show positions, money, working and unknown orders, what waits, and what is halted."""
-    journal = either(Home(home), cloud=cloud, stack=stack, region=region)
+    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     heads = [journal.head(book)] if book is not None else journal.books()
     shown = [of_book(journal, head.book) for head in heads]
     if json:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from stratofold.cli import job as jobs
-from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_as_run, strategy_of
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
+from stratofold.cli.home import BookName, HomePath, head_of, strategy_as_run, strategy_of
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 from stratofold.errors import Setup
 
@@ -23,6 +24,9 @@ def verify(
     slippage: jobs.Slips = None,
     fees: jobs.Charges = None,
     home: HomePath = None,
+    cloud: Cloud = False,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> int:
@@ -32,7 +36,7 @@ def verify(
     from stratofold.live.desk import manifest_of
     from stratofold.live.verify import verify as fold_again
 
-    journal = Home(home).journal()
+    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     name = head_of(journal, book).book
     manifest = manifest_of(journal, name)
     strategy = _strategy(journal, name, manifest.strategy)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli.home import BookName, Home, HomePath, head_of, strategy_as_run
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
+from stratofold.cli.home import BookName, HomePath, head_of, strategy_as_run
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 
@@ -14,6 +15,9 @@ def why(
     *,
     book: BookName = None,
     home: HomePath = None,
+    cloud: Cloud = False,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
@@ -21,7 +25,7 @@ def why(
     from stratofold.live.why import lines
     from stratofold.live.why import why as explain
 
-    journal = Home(home).journal()
+    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     name = head_of(journal, book).book
     found = explain(journal, name, order, strategy_as_run(journal, name))
     if json:

@@ -422,6 +422,10 @@ def _when_ready(stack: Stack, function: str, version: str, timeout_seconds: floa
 
 def roll_back(stack: Stack, to: str = "") -> dict[str, str]:
     """Put every function's alias on the version before (or on `to` of each); raises Setup SFA21 when there is none."""
+    if to and not to.isdecimal():
+        raise Setup(
+            "SFA21", f"{to!r} is no version", place="--to", fix="give a number: stratofold cloud rollback --to 3"
+        )
     moves = {}
     for verb in FUNCTIONS:
         function = stack.function(verb)

@@ -93,7 +93,17 @@ def _heard(
         written = sum(end < seat.pumped for end in ends)
         leave(place, seat.desk.manifest.book)
         say(verb="decide", book=seat.desk.manifest.book, late=len(parts) - written)
+    finally:
+        _count_refused(place, seat)
     return [one.name for one in parts[written:]]
+
+
+def _count_refused(place: Place, seat: Seat) -> None:
+    """What graphs, alarms and the log are told of orders that limits refused."""
+    if seat.refused:
+        place.metrics.add("orders_refused", len(seat.refused))
+        say(verb="decide", book=seat.desk.manifest.book, refused=seat.refused)
+        seat.refused = []
 
 
 def seat_of(place: Place, book: str) -> Seat:

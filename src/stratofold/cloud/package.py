@@ -207,7 +207,7 @@ def wheels(requirements: Sequence[str], python: str, architecture: str, cache: P
         raise Setup(
             "SFA02", f"no wheel of {', '.join(requirements)} for Python {python} on {architecture}",
             why=(done.stderr.strip().splitlines() or ["pip found none"])[-1],
-            fix="ask for one that has a wheel for Linux, or deploy for the other processor: --architecture x86_64",
+            fix="see that name and version are right; else ask for one that has a wheel for Linux, or deploy for the other processor: --architecture",
         )  # fmt: skip
     return found
 

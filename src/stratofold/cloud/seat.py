@@ -23,6 +23,7 @@ from stratofold.live.desk import Desk, manifest_of, restore_fold
 from stratofold.live.hold import hold_broken
 from stratofold.live.ingest import Ingest
 from stratofold.live.manifest import code_hash
+from stratofold.live.risk.verdict import reason_name
 from stratofold.live.timers import Timers
 from stratofold.market.sessions import calendar
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 LOADS_MAX = 8
 SNAPSHOT_STEPS = 100  # environments come and go: each folds at most so many steps again
+_REASON = 4  # its place in the row of a refusal
 EVENTS_MAX = 64  # events that share an append: a transaction of the journal's table takes a hundred items
 
 
@@ -55,7 +57,8 @@ class LateError(Exception):
 class Seat:
     """One book in one environment; `barred` are the names of events that the strategy raised on.
 
-    `in_time` is asked before each append; `pumped` counts how often everything that was taken had been written down.
+    `in_time` is asked before each append; `pumped` counts how often everything that was taken had been written down;
+    `refused` are the reasons for which limits refused orders, until somebody takes them.
     """
 
     desk: Desk
@@ -64,6 +67,7 @@ class Seat:
     barred: set[str] = field(default_factory=set)
     in_time: Callable[[], bool] = lambda: True
     pumped: int = 0
+    refused: list[str] = field(default_factory=list)
     ingest: Ingest = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,6 +129,7 @@ class Seat:
             now = self.clock.now()
             decided = decide(self.desk, batch[at : at + EVENTS_MAX], now, claim=False)
             at += decided.count
+            self.refused += [reason_name(row[_REASON]) for step in decided.steps for row in step.refusals]
             hold_broken(self.desk, decided.steps, now)
 
 

@@ -110,7 +110,7 @@ def confirm_release(
         raise Setup("SF916", what, why=why, fix=f"stratofold resume {name} --scope {scope}")
     missing = waiting(journal, account, scope, name, request)
     if missing:
-        fix = "stratofold reconcile; mend what it finds, then confirm again"
+        fix = "stratofold reconcile (a stack's: stratofold cloud invoke reconcile); mend what it finds, then confirm again"
         raise Stop("SF917", f"{scope} {name} stays halted", why="; ".join(missing), fix=fix)
     lifted = Control(scope, name, ACTIVE, request.reason, by, now)
     control = journal.control(account, lifted)

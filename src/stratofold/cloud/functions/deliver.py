@@ -78,7 +78,7 @@ async def send(place: Place, book: str, key: str) -> None:
     request = request_entry([message], stamp(place, head.epoch)("deliver", now, ""))
     for claimed in journal.claim(book, head.epoch, [key], now, [request]):
         answer = await deliver(journal, venue.broker, venue.clock, book, claimed, stamp(place, head.epoch))
-        say(verb="deliver", key=key, state=answer.state)
+        say(verb="deliver", key=key, state=answer.state, **({"why": answer.reason} if answer.reason else {}))
         count(place, claimed, answer)
 
 
@@ -86,7 +86,7 @@ def count(place: Place, message: Message, answer: Answer) -> None:
     """What graphs and alarms know of an order; how long it took from its decision is told of real time only."""
     if message.action == "submit":
         place.metrics.add("orders_sent")
-    if answer.state == REJECTED:
+    if answer.state == REJECTED and message.action != "cancel":
         place.metrics.add("orders_refused")
     if answer.state == UNKNOWN:
         place.metrics.add("orders_unknown")
