@@ -35,6 +35,7 @@ EXIT_WORDS = {
     Exit.RETRY: "nothing is wrong but the moment: run again",
     Exit.STOP: "an operator must look before the next run",
     Exit.INTERRUPTED: "interrupted from the keyboard",
+    Exit.READER_GONE: "whoever read the answer stopped reading, as `head` does",
 }
 
 

@@ -12,9 +12,11 @@ import pytest
 
 import stratofold
 from stratofold.adapters.aws.sigv4 import Keys, Request, signed
+from stratofold.cli.cloud import ringing
 from stratofold.cloud.clock import ZONE, sessions
 from stratofold.cloud.local.cloud import LocalCloud
 from stratofold.cloud.local.emulator import REGION
+from stratofold.cloud.stack import Stack
 from stratofold.live.webhook import SIGNATURE, TIMESTAMP, sign
 from stratofold.market.zones import at_wall
 from stratofold.strategies import Crossover, Momentum
@@ -170,6 +172,33 @@ def test_what_a_function_dies_on_is_kept_whole_in_the_dead_letters(stage):
     stage.aws.json(
         "dynamodb", "DeleteItem", {"TableName": stage.outputs["Table"], "Key": {"pk": row["pk"], "sk": row["sk"]}}
     )
+
+
+def test_an_alarm_rings_for_what_it_names_and_for_nothing_else(stage, monkeypatch):
+    for name, value in stage.cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    stack = Stack(stage.stack, REGION)
+    assert not stage.cloud.functions.run(f"{stage.stack}-watch:live", b"{}").ok
+    assert not stage.cloud.functions.run(f"{stage.stack}-deliver:live", b'{"Records": 1}').ok
+    stage.aws.json("sqs", "SendMessage", {"QueueUrl": stage.dead, "MessageBody": "{}"})
+    rings = lambda: {one.split("-")[1] for one in ringing(stack)}  # noqa: E731
+    until(lambda: rings() >= {"DeliverFails", "DeadLetterArrived"}, 30.0)
+    assert rings() == {"DeliverFails", "DeadLetterArrived"}
+    stage.aws.json("sqs", "PurgeQueue", {"QueueUrl": stage.dead})
+
+
+def test_an_alarm_ends_when_its_time_brings_nothing_more(stage, monkeypatch):
+    for name, value in stage.cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    stack = Stack(stage.stack, REGION)
+    terms = {"Namespace": "ours", "MetricName": "calls", "Statistic": "Sum", "TreatMissingData": "notBreaching"}
+    over = {"Period": 10, "EvaluationPeriods": 1, "Threshold": 0.0, "ComparisonOperator": "GreaterThanThreshold"}
+    stack.call("cloudwatch", "put_metric_alarm", AlarmName=f"{stage.stack}-Quick", **terms, **over)
+    rings = lambda: any("-Quick" in one for one in ringing(stack))  # noqa: E731
+    told = {"MetricName": "calls", "Value": 1.0, "Timestamp": time.time() - 5.0}
+    stack.call("cloudwatch", "put_metric_data", Namespace="ours", MetricData=[told])
+    assert rings()
+    until(lambda: not rings(), 30.0)
 
 
 def everything(stage):

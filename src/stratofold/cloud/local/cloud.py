@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from stratofold.adapters.aws.answers import AwsError
 from stratofold.adapters.aws.client import Client
+from stratofold.cloud.local.depths import DEPTHS_SECONDS, tell_depths
 from stratofold.cloud.local.emulator import Emulator
 from stratofold.cloud.local.environment import python_with
 from stratofold.cloud.local.functions import Functions
@@ -149,9 +150,13 @@ class LocalCloud:
 
     def _watch(self) -> None:
         """Look again and again."""
+        told = time.monotonic()
         while not self._wake.ended:
             with contextlib.suppress(AwsError):
                 self.look()
+                if time.monotonic() - told > DEPTHS_SECONDS:
+                    told = time.monotonic()
+                    tell_depths(self._aws)
             self._wake.sleep(LOOK_SECONDS)
 
     def _keep_time(self) -> None:

@@ -4,13 +4,14 @@ What comes in: `STRATOFOLD_FUNCTIONS_URL`, where functions are run.  What goes o
 Why it is shaped so: whatever invokes a function in the emulator (a route, a file in a bucket, an event bus, another program) passes one door, and there the event is handed to the real runtime client instead of to the emulator's own worker; its
 own pollers of queues and streams give way to ours, which do as Amazon's do, and are told when something was written; its
 schedules, which know no time zone, give way to ours too, and what a template says of a zone is put where its interface tells of
-it.  It is four names of a pinned version that are replaced, and a version without them refuses to start.
+it; its alarms, which take one function's errors for another's and go on ringing, are judged here.  It is five names of a pinned version that are replaced, and a version without them refuses to start.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import operator
 import os
 import sys
 import threading
@@ -21,7 +22,7 @@ from urllib.parse import quote, urlsplit
 
 from ministack import app
 from ministack.core.concurrency import esm_wake
-from ministack.services import lambda_svc, scheduler
+from ministack.services import cloudwatch, lambda_svc, scheduler
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
 if TYPE_CHECKING:
@@ -94,6 +95,48 @@ def with_zone(make: Callable[..., tuple[str, dict[str, Any]]]) -> Callable[..., 
     return made
 
 
+_BEYOND = {
+    "GreaterThanThreshold": operator.gt, "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt, "LessThanOrEqualToThreshold": operator.le,
+}  # fmt: skip
+_UNHEARD = {"notBreaching": False, "breaching": True}
+
+
+def judge(alarm: dict[str, Any]) -> None:
+    """In the place of the emulator's: one alarm by its own dimensions, each of its periods, and what it says of one without a value.
+
+    Its periods end now, where AWS's end on the minute; one that computes of several metrics is left as it is.
+    """
+    beyond = _BEYOND.get(alarm.get("ComparisonOperator", ""))
+    if beyond is None or not alarm.get("MetricName"):
+        return
+    unheard = _UNHEARD.get(alarm.get("TreatMissingData", ""))
+    values = [_value(alarm, place) for place in range(alarm["EvaluationPeriods"])]
+    found = [unheard if value is None else beyond(value, alarm["Threshold"]) for value in values]
+    after = "INSUFFICIENT_DATA" if None in found else "ALARM" if all(found) else "OK"
+    before = alarm["StateValue"]
+    if before != after:
+        reason = f"{alarm['MetricName']} was {values}, newest first; the threshold is {alarm['Threshold']}"
+        alarm |= {"StateValue": after, "StateReason": reason, "StateUpdatedTimestamp": int(time.time())}
+        cloudwatch._record_history(alarm["AlarmName"], before, after, reason)  # noqa: SLF001
+        cloudwatch._dispatch_alarm_actions(alarm, before, after, reason)  # noqa: SLF001
+
+
+def _value(alarm: dict[str, Any], place: int) -> float | None:
+    """What an alarm's metric was in one of its periods, the newest is the first; None where nothing was heard."""
+    wanted = {one["Name"]: one["Value"] for one in alarm.get("Dimensions") or ()}
+    named, period = (alarm["Namespace"], alarm["MetricName"]), alarm["Period"]
+    points = [
+        point for (*name, _), held in cloudwatch._metrics.items() if tuple(name) == named  # noqa: SLF001
+        for point in held if point["Dimensions"] == wanted and 0 <= (time.time() - point["Timestamp"]) // period - place < 1
+    ]  # fmt: skip
+    if not points:
+        return None
+    statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
+    found: float | None = cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points)  # noqa: SLF001
+    return found
+
+
 def end_with_parent() -> None:
     """End when whoever started this is gone, however it went."""
     while os.read(0, 1024):
@@ -107,6 +150,7 @@ def main() -> None:
         (lambda_svc, "_execute_function"),
         (lambda_svc, "_poll_loop"),
         (scheduler, "_tick_schedules"),
+        (cloudwatch, "_evaluate_alarm"),
     ):
         if not callable(getattr(service, name, None)):
             sys.exit(f"this version of ministack has no {name}")
@@ -114,6 +158,7 @@ def main() -> None:
         lambda_svc._execute_function = run_elsewhere  # noqa: SLF001 -- the one door, see above
         lambda_svc._poll_loop = pass_on  # noqa: SLF001
         scheduler._tick_schedules = lambda: None  # noqa: SLF001
+        cloudwatch._evaluate_alarm = judge  # noqa: SLF001
         made = _RESOURCE_HANDLERS["AWS::Scheduler::Schedule"]
         made.update({kind: with_zone(made[kind]) for kind in ("create", "update")})
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -113,15 +113,20 @@ class Telemetry:
         self._streams.add((group, stream))
 
     def _bring_numbers(self) -> None:
-        """Numbers of one namespace together."""
-        spaces: dict[str, list[dict[str, str]]] = {}
-        for one in _drained(self._numbers):
-            spaces.setdefault(one.pop("Namespace"), []).append(one)
-        for space, numbers in spaces.items():
-            fields = {"Namespace": space}
-            for place, one in enumerate(numbers, 1):
-                fields |= {f"MetricData.member.{place}.{name}": value for name, value in one.items()}
-            self._aws.query("monitoring", "PutMetricData", fields, _VERSION)
+        """All there are."""
+        put_numbers(self._aws, _drained(self._numbers))
+
+
+def put_numbers(aws: Client, numbers: list[dict[str, str]]) -> None:
+    """Put values where CloudWatch keeps them, those of one namespace together; raises AwsError."""
+    spaces: dict[str, list[dict[str, str]]] = {}
+    for one in numbers:
+        spaces.setdefault(one.pop("Namespace"), []).append(one)
+    for space, held in spaces.items():
+        fields = {"Namespace": space}
+        for place, one in enumerate(held, 1):
+            fields |= {f"MetricData.member.{place}.{name}": value for name, value in one.items()}
+        aws.query("monitoring", "PutMetricData", fields, _VERSION)
 
 
 def _drained(waiting: queue.SimpleQueue[Any]) -> list[Any]:
