@@ -61,6 +61,19 @@ PAGES = {
             "`--daily true` trades many times as much; look at what is left after costs.",
         ),
     ),
+    "Allocation": Page(
+        "allocation",
+        "Allocation by a rule",
+        ("us14",),
+        "Nobody knows next year's returns well, but volatilities and correlations last: a portfolio that shares risk out needs only those.\n"
+        "Scaled to one volatility, it holds less when markets are wild, which is when falls are deep.",
+        (
+            "The fourteen names of the sample are nearly all shares of one country, which fall together: there is little to share out. Add bonds, commodities or BTC, with caps by class.",
+            "Mean and variance (`--rule 5`) believes the means of its window, and they are mostly noise; its figure on a history that was chosen after the fact says little.",
+            "Rules that concentrate on what was calm are hurt most when the calm ends.",
+            "Weights are of the month's last close and filled at the next open; a month is long in a crash.",
+        ),
+    ),
     "Pairs": Page(
         "pairs",
         "Pairs",

@@ -1,5 +1,6 @@
 """Ready-made strategies, each with its test and its page: start from one, do not expect to grow rich with it."""
 
+from stratofold.strategies.allocation import Allocation
 from stratofold.strategies.breakout import DonchianBreakout
 from stratofold.strategies.buy_and_hold import BuyAndHold
 from stratofold.strategies.crossover import Crossover
@@ -9,12 +10,13 @@ from stratofold.strategies.quoter import TwoSidedQuoter
 from stratofold.strategies.reversion import RsiMeanReversion
 
 # By what they hear.
-ON_BARS = ("BuyAndHold", "Crossover", "DonchianBreakout", "Momentum", "Pairs", "RsiMeanReversion")
+ON_BARS = ("Allocation", "BuyAndHold", "Crossover", "DonchianBreakout", "Momentum", "Pairs", "RsiMeanReversion")
 ON_TICKS = ("TwoSidedQuoter",)
 
 __all__ = [
     "ON_BARS",
     "ON_TICKS",
+    "Allocation",
     "BuyAndHold",
     "Crossover",
     "DonchianBreakout",

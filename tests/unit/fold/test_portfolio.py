@@ -1,0 +1,228 @@
+"""Portfolio construction: skfolio's and scikit-learn's weights, laws, and corners."""
+
+import warnings
+from array import array
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skfolio.cluster import HierarchicalClustering, LinkageMethod
+from skfolio.optimization import HierarchicalRiskParity as TheirHierarchy
+from skfolio.optimization import InverseVolatility as TheirInverse
+from skfolio.optimization import MeanRisk, ObjectiveFunction, RiskBudgeting
+from skfolio.seriation import HierarchicalSeriation
+from sklearn.covariance import ledoit_wolf
+
+from stratofold.errors import Setup
+from stratofold.portfolio import (
+    Covariance,
+    HierarchicalRiskParity,
+    InverseVolatility,
+    MeanVariance,
+    RiskParity,
+    cap_classes,
+    kelly_scale,
+    portfolio_mean,
+    portfolio_variance,
+    volatility_scale,
+)
+
+
+def returns(seed, symbols=6, rows=120):
+    """Rows of returns that hang together, of unlike volatility."""
+    chance = np.random.default_rng(seed)
+    own = chance.normal(size=(rows, symbols)) * np.linspace(0.5, 3.0, symbols) * 0.01
+    return own + chance.normal(size=(rows, 1)) * 0.008 * chance.uniform(0.2, 1.5, symbols) + 0.0004
+
+
+def heard(table, window=None):
+    """A `Covariance` that took all rows."""
+    covariance = Covariance(table.shape[1], window or len(table))
+    for row in table:
+        covariance.update(array("d", row))
+    return covariance
+
+
+def matrix_of(table):
+    """The sample's covariance as the fold holds it."""
+    covariance = heard(table)
+    covariance.measure()
+    return covariance.matrix
+
+
+class TestCovariance:
+    """Means and covariances."""
+
+    def test_it_is_numpys(self):
+        table = returns(1)
+        covariance = heard(table)
+        covariance.measure()
+        assert np.array(covariance.matrix).reshape(6, 6) == pytest.approx(np.cov(table.T), rel=1e-12)
+        assert np.array(covariance.mean) == pytest.approx(table.mean(axis=0))
+
+    def test_only_the_window_counts(self):
+        table = returns(1)
+        short = heard(table, 50)
+        short.measure()
+        assert np.array(short.matrix).reshape(6, 6) == pytest.approx(np.cov(table[-50:].T), rel=1e-9)
+
+    @pytest.mark.parametrize(("rows", "symbols"), [(120, 6), (20, 30), (3, 2)])
+    def test_shrunk_it_is_scikit_learns(self, rows, symbols):
+        table = returns(2, symbols, rows)
+        covariance = heard(table)
+        covariance.shrink()
+        theirs, shrinkage = ledoit_wolf(table)
+        assert covariance.shrinkage == pytest.approx(shrinkage, rel=1e-9)
+        assert np.array(covariance.matrix).reshape(symbols, symbols) == pytest.approx(theirs, rel=1e-9, abs=1e-18)
+
+    def test_a_row_with_a_hole_is_left_out(self):
+        table = returns(1)
+        covariance = heard(table, 500)
+        covariance.update(array("d", [0.1] * 5 + [float("nan")]))
+        covariance.update(array("d", [0.1] * 5 + [float("inf")]))
+        assert covariance.heard == 120
+        assert not covariance.ready
+
+    def test_before_the_second_row_there_is_none(self):
+        covariance = Covariance(2, 5)
+        covariance.measure()
+        covariance.shrink()
+        assert set(covariance.matrix) == {0.0}
+
+
+def close(ours, theirs, apart):
+    """Weights of both, as far as a numeric solver goes."""
+    assert np.array(ours) == pytest.approx(theirs, abs=apart)
+    assert sum(ours) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+class TestWeights:
+    """Each rule beside skfolio's."""
+
+    def test_inverse_volatility(self, seed):
+        ours = InverseVolatility(6)
+        ours.solve(matrix_of(returns(seed)))
+        close(ours.weights, TheirInverse().fit(returns(seed)).weights_, 1e-12)
+
+    def test_risk_parity(self, seed):
+        ours = RiskParity(6)
+        ours.solve(matrix_of(returns(seed)))
+        close(ours.weights, RiskBudgeting().fit(returns(seed)).weights_, 2e-4)
+
+    def test_hierarchical_risk_parity(self, seed):
+        ours = HierarchicalRiskParity(6)
+        ours.solve(matrix_of(returns(seed)))
+        clusters = HierarchicalClustering(linkage_method=LinkageMethod.SINGLE)
+        order = HierarchicalSeriation(hierarchical_clustering_estimator=clusters, optimal_ordering=False)
+        close(ours.weights, TheirHierarchy(seriation_estimator=order).fit(returns(seed)).weights_, 1e-12)
+
+    @pytest.mark.parametrize("most", [1.0, 0.3])
+    def test_least_variance(self, seed, most):
+        ours = MeanVariance(6, most)
+        ours.solve(matrix_of(returns(seed)), array("d", [0.0] * 6))
+        close(ours.weights, MeanRisk(max_weights=most).fit(returns(seed)).weights_, 5e-4)
+
+    def test_mean_and_variance(self, seed):
+        covariance = heard(returns(seed))
+        covariance.measure()
+        ours = MeanVariance(6, 1.0, 10.0, 1.0)
+        ours.solve(covariance.matrix, covariance.mean)
+        theirs = MeanRisk(objective_function=ObjectiveFunction.MAXIMIZE_UTILITY, risk_aversion=5.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            close(ours.weights, theirs.fit(returns(seed)).weights_, 2e-3)
+
+
+def contributions(weights, matrix):
+    """What each symbol adds to the variance."""
+    table = np.array(matrix).reshape(len(weights), -1)
+    return np.array(weights) * (table @ np.array(weights))
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12))
+def test_laws(seed, symbols):
+    """Weights are shares; risk is shared as the budgets say; no move makes the least variance less."""
+    table = returns(seed, symbols, 40)
+    matrix = matrix_of(table)
+    parity, hierarchy, least = RiskParity(symbols), HierarchicalRiskParity(symbols), MeanVariance(symbols)
+    for symbol in range(symbols):
+        parity.budgets[symbol] = 1.0 + symbol % 3
+    parity.solve(matrix)
+    hierarchy.solve(matrix)
+    least.solve(matrix, array("d", [0.0] * symbols))
+    for weights in (parity.weights, hierarchy.weights, least.weights):
+        assert sum(weights) == pytest.approx(1.0)
+        assert min(weights) >= 0.0
+    shared = contributions(parity.weights, matrix)
+    assert shared / shared.sum() == pytest.approx(np.array(parity.budgets) / sum(parity.budgets), rel=1e-9)
+    assert sorted(hierarchy.order) == list(range(symbols))
+    best = portfolio_variance(least.weights, matrix)
+    assert best <= min(portfolio_variance(w, matrix) for w in (parity.weights, hierarchy.weights)) * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("rule", [InverseVolatility, RiskParity, HierarchicalRiskParity])
+def test_what_never_moves_has_no_weight(rule):
+    table = returns(1)
+    table[:, 2] = 0.0
+    ours = rule(6)
+    ours.solve(matrix_of(table))
+    assert ours.weights[2] == 0.0
+    assert sum(ours.weights) == pytest.approx(1.0)
+    ours.solve(array("d", [0.0] * 36))
+    assert set(ours.weights) == {0.0}
+
+
+@pytest.mark.parametrize("rule", [InverseVolatility, RiskParity, HierarchicalRiskParity, MeanVariance])
+def test_one_symbol_has_all(rule):
+    ours = rule(1)
+    ours.solve(*((array("d", [0.04]), array("d", [0.0])) if rule is MeanVariance else (array("d", [0.04]),)))
+    assert list(ours.weights) == [1.0]
+
+
+def test_twins_share():
+    """Two symbols that are one, and a third: a solver that inverts would fail."""
+    table = returns(1, 3)
+    table[:, 1] = table[:, 0]
+    for ours in (RiskParity(3), HierarchicalRiskParity(3), MeanVariance(3)):
+        ours.solve(
+            *((matrix_of(table), array("d", [0.0] * 3)) if isinstance(ours, MeanVariance) else (matrix_of(table),))
+        )
+        assert sum(ours.weights) == pytest.approx(1.0)
+        assert min(ours.weights) >= 0.0
+
+
+class TestScale:
+    """How much of it."""
+
+    def test_figures_by_hand(self):
+        weights, matrix = array("d", [0.5, 0.5]), array("d", [0.04, 0.01, 0.01, 0.09])
+        assert portfolio_variance(weights, matrix) == pytest.approx(0.0375)
+        assert portfolio_mean(weights, array("d", [0.1, 0.2])) == pytest.approx(0.15)
+        assert volatility_scale(0.0001, 0.15, 225.0, 3.0) == pytest.approx(1.0)
+        assert volatility_scale(0.0001, 0.15, 225.0, 0.5) == 0.5
+        assert volatility_scale(0.0, 0.15, 225.0, 0.5) == 0.0
+        assert kelly_scale(0.001, 0.0001, 0.5, 10.0) == pytest.approx(5.0)
+        assert kelly_scale(0.001, 0.0001, 0.5, 2.0) == 2.0
+        assert kelly_scale(-0.001, 0.0001, 0.5, 2.0) == 0.0
+
+    def test_a_class_is_cut_to_its_cap_and_the_rest_is_cash(self):
+        weights = array("d", [0.4, 0.4, 0.1, -0.1])
+        cap_classes(weights, array("q", [0, 0, 1, 2]), array("d", [0.6, 0.5, 0.05]))
+        assert list(weights) == pytest.approx([0.3, 0.3, 0.1, -0.05])
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: Covariance(0),
+        lambda: Covariance(2, 1),
+        lambda: RiskParity(0),
+        lambda: MeanVariance(4, 0.2),
+        lambda: MeanVariance(4, 1.0, 0.0),
+    ],
+)
+def test_nonsense_is_refused(work):
+    with pytest.raises(Setup):
+        work()
