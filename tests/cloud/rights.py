@@ -2,6 +2,7 @@
 
 import json
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 
 import pytest
@@ -14,12 +15,19 @@ PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Cond
 OBJECTS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
 
+_verb = ContextVar("verb", default="")
+
+
 class Recorder:
-    """Rights used, as (verb, "service:Action", where); `where` is a partition's prefix, or the thing's own name."""
+    """Rights used, as (verb, "service:Action", where); `where` is a partition's prefix, or the thing as the template names it."""
 
     def __init__(self):
-        self.verb = ""
         self.used = set()
+
+    @property
+    def verb(self):
+        """The function at work, which each thread and what it waits for knows; a simulated environment is a thread."""
+        return _verb.get()
 
     def note(self, service, action, where):
         if self.verb:
@@ -32,14 +40,11 @@ class Recorder:
             for action, where in table_actions(operation, payload):
                 self.note(service, action, where)
         else:
-            name = str(
-                payload.get("QueueUrl")
-                or payload.get("StreamName")
-                or payload.get("Name")
-                or payload.get("SecretId")
-                or ""
-            )
-            self.note(service, operation.removesuffix("Batch"), name.rpartition("/")[2])
+            names = (payload.get(one) for one in ("QueueUrl", "StreamName", "Name", "SecretId"))
+            name = str(next(filter(None, names), "")).rpartition("/")[2]
+            if service == "sqs":
+                name = "DeadLetters" if name.endswith("dead") else "MarketQueue"
+            self.note(service, operation.removesuffix("Batch"), name)
 
 
 def table_actions(operation, payload):
@@ -72,22 +77,22 @@ def recorded():
     recorder = Recorder()
     with pytest.MonkeyPatch.context() as patch:
         for verb in VERBS:
-            patch.setattr(verb, "respond", _known(recorder, verb))
+            patch.setattr(verb, "respond", _known(verb))
         for name in ("json", "query", "rest", "s3"):
             patch.setattr(Client, name, _heard(recorder, name, getattr(Client, name)))
         yield recorder
 
 
-def _known(recorder, verb):
+def _known(verb):
     respond = verb.respond
 
     @wraps(respond)
     def known(*given, **named):
-        before, recorder.verb = recorder.verb, verb.__name__.rpartition(".")[2]
+        before = _verb.set(verb.__name__.rpartition(".")[2])
         try:
             return respond(*given, **named)
         finally:
-            recorder.verb = before
+            _verb.reset(before)
 
     return known
 
@@ -98,15 +103,17 @@ def _heard(recorder, name, method):
         if name == "json":
             recorder.json(*given[:3])
         elif name == "query":
-            recorder.note(given[0], given[1], given[2].get("TopicArn", "").rpartition(":")[2])
+            recorder.note(given[0], given[1], "Alerts")
         elif name == "rest":
-            recorder.note("lambda", "InvokeFunction", given[2].split("/")[3])
-        elif len(given) < 3 or not given[2]:
             recorder.note(
-                "s3", "ListBucketVersions" if "versions" in (named.get("query") or {}) else "ListBucket", given[1]
+                "lambda", "InvokeFunction", given[2].split("/")[3].partition(":")[0].rpartition("-")[2].capitalize()
             )
+        elif len(given) < 3 or not given[2]:
+            listed = "ListBucketVersions" if "versions" in (named.get("query") or {}) else "ListBucket"
+            recorder.note("s3", listed, "the archive")
         else:
-            recorder.note("s3", OBJECTS[given[0]], given[1])
+            version = "Version" * ("versionId" in (named.get("query") or {}))
+            recorder.note("s3", OBJECTS[given[0]] + version, given[2].partition("/")[0])
         return method(client, *given, **named)
 
     return heard

@@ -32,7 +32,7 @@ def expanded(tmp_path_factory):
     return file
 
 
-def said(*words, timeout=120):
+def said(*words, timeout=600):
     done = subprocess.run(
         [str(word) for word in words],
         capture_output=True,

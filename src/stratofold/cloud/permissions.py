@@ -64,6 +64,11 @@ def finishes_steps() -> tuple[Right, ...]:
     )
 
 
+def judges() -> tuple[Right, ...]:
+    """A judgement that changes nothing of an account is held to the account all the same: it must be the one that was read."""
+    return table("holds a judgement to the account that it was made of", rarely=True, ConditionCheckItem="account")
+
+
 def lists_open() -> Right:
     """The messages that are not final yet, consistently."""
     return Right("dynamodb", ("Query",), TABLE_INDEX, "finds what is open", partitions("outbox"))
@@ -143,6 +148,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
             DeleteItem="account book inbox",
         ),
         *after_faults("account inbox outbox records"),
+        *judges(),
         *table("answers that came before the step", rarely=True, UpdateItem="outbox", BatchGetItem="book inbox outbox seen"),
         *table("what it heard itself", rarely=True, PutItem="inbox seen"),
         *finishes_steps(),
@@ -162,6 +168,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
             UpdateItem="account book outbox",
         ),
         *table("the venue's own name of a replaced order; a reservation that ends", rarely=True, PutItem="book", DeleteItem="account"),
+        *judges(),
         *after_faults("account inbox outbox records seen"),
         *finishes_steps(),
         *knows(*BROKER_KEYS),
@@ -180,6 +187,7 @@ RIGHTS: dict[str, tuple[Right, ...]] = {
             PutItem="book inbox records seen", UpdateItem="book outbox",
         ),
         *table("what a resolved order reserves", rarely=True, UpdateItem="account", PutItem="account", DeleteItem="account"),
+        *judges(),
         *after_faults("account inbox outbox records seen"),
         *finishes_steps(),
         lists_open(),
