@@ -37,7 +37,7 @@ def test_what_waits_is_fetched_and_what_is_made_is_put(server, tmp_path):
     time.sleep(1.1)  # a bucket's clock has whole seconds
     client.s3("PUT", bucket, "in/sub/a b.parquet", b"3")
     assert drop.waiting(is_source, clean_name) == ["b.csv", "sub/a b.parquet"]  # it came again, with other bytes
-    with pytest.raises(Setup, match="SF657"):
+    with pytest.raises(Setup, match="SF659"):
         drop.fetch("none.csv", tmp_path)
 
 
@@ -83,8 +83,8 @@ def test_one_object_and_elsewhere(ministack, bucket, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("arguments", "code"), [
-    (["s3://"], "SFC25"), (["s3://{bucket}"], "SF657"), (["s3://{bucket}/none.csv"], "SF657"),
-    (["s3://{bucket}/x.csv", "--out", "here"], "SF658"), (["x.csv", "--out", "s3://{bucket}"], "SF658"),
+    (["s3://"], "SFC25"), (["s3://{bucket}"], "SF659"), (["s3://{bucket}/none.csv"], "SF659"),
+    (["s3://{bucket}/x.csv", "--out", "here"], "SF660"), (["x.csv", "--out", "s3://{bucket}"], "SF660"),
     (["s3://no-such-bucket-here/in", "--watch", "--once"], "SF76"),
 ])  # fmt: skip
 def test_nonsense(bucket, capsys, arguments, code):

@@ -81,11 +81,11 @@ class Bucket:
 
 
 def place_of(text: str, out: str | None, *, watch: bool) -> Place:
-    """The place of a file, or that is watched; raises Setup SF647 for a folder that is not there, SF657, SF658."""
+    """The place of a file, or that is watched; raises Setup SF647 for a folder that is not there, SF659, SF660."""
     in_bucket = text.startswith(S3)
     if out is not None and out.startswith(S3) != in_bucket:
         raise Setup(
-            "SF658", "what is made of a file stays where files are", place=f"{text}, --out {out}",
+            "SF660", "what is made of a file stays where files are", place=f"{text}, --out {out}",
             fix="give a folder for files of this machine, s3://BUCKET/PREFIX for those of a bucket",
         )  # fmt: skip
     if in_bucket:
@@ -93,7 +93,7 @@ def place_of(text: str, out: str | None, *, watch: bool) -> Place:
         prefix, _, name = (key, "", "") if watch else key.rpartition("/")
         if not watch and not name:
             raise Setup(
-                "SF657", "no object is named", place=text, fix="name a file, or add --watch for all that come there"
+                "SF659", "no object is named", place=text, fix="name a file, or add --watch for all that come there"
             )
         return Bucket(f"{S3}{bucket}/{prefix}", out, name)
     path, into = Path(text), None if out is None else Path(out)

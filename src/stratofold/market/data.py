@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from stratofold.errors import Setup
 from stratofold.market.instruments import nanoseconds
@@ -126,8 +126,66 @@ def _no_floats() -> Floats:
     return np.empty(0, np.float64)
 
 
+class Market:
+    """What bars and ticks have in common: whose they are, and the tables beside them."""
+
+    symbols: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
+    actions: Actions
+    rates: Rates
+    statuses: Statuses
+    observations: Observations
+    series: tuple[str, ...]
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """The instruments' currencies, each once, in order of first appearance."""
+        return tuple(dict.fromkeys(instrument.currency for instrument in self.instruments))
+
+    def handle(self, symbol: str) -> int:
+        """The handle of a symbol; raises Setup, with the nearest name, if it is not here."""
+        try:
+            return self.symbols.index(symbol)
+        except ValueError:
+            raise unknown_symbol(symbol, self.symbols) from None
+
+    def hash_of(self, head: tuple[object, ...], columns: Iterable[Ints | Floats]) -> str:
+        """SHA-256 over a head, rows and the tables beside them, in hexadecimal."""
+        digest = hashlib.sha256(repr(head).encode())
+        for column in (*columns, *self.actions, *self.rates, *self.statuses):
+            digest.update(len(column).to_bytes(8, "little"))
+            digest.update(_little_endian(column))
+        if self.series:
+            digest.update(repr(self.series).encode() + b"".join(_little_endian(column) for column in self.observations))
+        return digest.hexdigest()
+
+    def new_handles(self, symbols: tuple[str, ...]) -> Ints:
+        """The handle of each symbol among `symbols`, -1 for one that is not wanted, and -1 for -1; raises Setup for one not here."""
+        import numpy as np
+
+        handles = [self.handle(symbol) for symbol in symbols]
+        new = np.full(len(self.symbols) + 1, -1, np.int64)  # the extra last entry keeps -1 as -1
+        new[handles] = np.arange(len(handles))
+        return new
+
+    def tables_of(self, new_handle: Ints, instruments: tuple[Instrument, ...]) -> dict[str, Any]:
+        """The tables of fewer symbols, by name: what is of them or of none, handles and currencies numbered anew."""
+        import numpy as np
+
+        number = _renumbered(self.currencies, instruments)
+        kept: dict[str, Any] = {}
+        for name in ("actions", "statuses", "observations"):
+            table = getattr(self, name)
+            rows = np.flatnonzero((new_handle[table.symbol] >= 0) | (table.symbol < 0))
+            some = type(table)._make(column[rows] for column in table)
+            kept[name] = some._replace(symbol=new_handle[some.symbol])
+        actions = kept["actions"]
+        kept["actions"] = actions._replace(currency=np.maximum(number[actions.currency], 0))
+        return {**kept, "rates": _with_currencies(self.rates, number)}
+
+
 @dataclass(frozen=True, eq=False)
-class MarketData:
+class MarketData(Market):
     """Bars of one or more symbols in the order in which they are heard, with what belongs to them.
 
     `time` is nanoseconds UTC of each bar's close, ascending; `symbol` the handle of each row, or a single 0 where there
@@ -165,31 +223,12 @@ class MarketData:
         first, last = (moment_text(int(self.time[k])) for k in (0, -1))
         return f"MarketData({names}: {len(self):,} bars, {first} to {last}, {self.calendar.name})"
 
-    @property
-    def currencies(self) -> tuple[str, ...]:
-        """The instruments' currencies, each once, in order of first appearance."""
-        return tuple(dict.fromkeys(instrument.currency for instrument in self.instruments))
-
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over everything that can change a result, in hexadecimal; notes are left out."""
-        digest = hashlib.sha256()
         head = (self.symbols, self.instruments, self.span_ns, self.calendar.name)
-        digest.update(repr(head).encode())
         columns = (self.time, self.symbol, self.open, self.high, self.low, self.close, self.volume)
-        for column in (*columns, *self.actions, *self.rates, *self.statuses):
-            digest.update(len(column).to_bytes(8, "little"))
-            digest.update(_little_endian(column))
-        if self.series:
-            digest.update(repr(self.series).encode() + b"".join(_little_endian(column) for column in self.observations))
-        return digest.hexdigest()
-
-    def handle(self, symbol: str) -> int:
-        """The handle of a symbol; raises Setup, with the nearest name, if it is not here."""
-        try:
-            return self.symbols.index(symbol)
-        except ValueError:
-            raise unknown_symbol(symbol, self.symbols) from None
+        return self.hash_of(head, columns)
 
     def of(self, symbol: str) -> Columns:
         """The bars of one symbol, without a copy where it is the only one."""
@@ -220,10 +259,8 @@ class MarketData:
 
         if symbols == self.symbols:
             return self
-        handles = [self.handle(symbol) for symbol in symbols]
-        new_handle = np.full(len(self.symbols) + 1, -1, np.int64)  # the extra last entry keeps -1 as -1
-        new_handle[handles] = np.arange(len(handles))
-        instruments = tuple(self.instruments[handle] for handle in handles)
+        new_handle = self.new_handles(symbols)
+        instruments = tuple(self.instruments[self.handle(symbol)] for symbol in symbols)
         rows = np.flatnonzero(new_handle[self.symbol] >= 0) if len(self.symbols) > 1 else np.arange(len(self))
         handle_of_row = new_handle[self.symbol[rows]] if len(self.symbols) > 1 else self.symbol
         if len(symbols) > 1:
@@ -232,27 +269,8 @@ class MarketData:
         else:
             handle_of_row = np.zeros(1, np.int64)
         columns = {name: getattr(self, name)[rows] for name in ("time", "open", "high", "low", "close", "volume")}
-        currency_number = _renumbered(self.currencies, instruments)
-        action_rows, status_rows, seen_rows = (
-            np.flatnonzero((new_handle[table.symbol] >= 0) | (table.symbol < 0))
-            for table in (self.actions, self.statuses, self.observations)
-        )
-        seen = Observations._make(column[seen_rows] for column in self.observations)
-        actions = Actions._make(column[action_rows] for column in self.actions)
-        statuses = Statuses._make(column[status_rows] for column in self.statuses)
-        return replace(
-            self,
-            symbols=symbols,
-            instruments=instruments,
-            symbol=handle_of_row,
-            actions=actions._replace(
-                symbol=new_handle[actions.symbol], currency=np.maximum(currency_number[actions.currency], 0)
-            ),
-            rates=_with_currencies(self.rates, currency_number),
-            statuses=statuses._replace(symbol=new_handle[statuses.symbol]),
-            observations=seen._replace(symbol=new_handle[seen.symbol]),
-            **columns,
-        )
+        tables = self.tables_of(new_handle, instruments)
+        return replace(self, symbols=symbols, instruments=instruments, symbol=handle_of_row, **tables, **columns)
 
     def _between(self, start: Moment, end: Moment) -> MarketData:
         """The same symbols, less time; everything is a view."""

@@ -7,7 +7,6 @@ three kinds; the kernel reads them in place.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +16,7 @@ from stratofold.fold.ticks.engine import DEPTH, FIRST, LAST, QUOTE, SNAPSHOT, TR
 from stratofold.market.data import (
     Actions,
     Columns,
+    Market,
     Moment,
     Observations,
     Rates,
@@ -29,7 +29,6 @@ from stratofold.market.data import (
     of_time,
     time_bounds,
 )
-from stratofold.market.spelling import unknown_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +42,7 @@ _VALUES = ("kind", "side", "level", "flags", "price", "size", "ask", "ask_size")
 
 
 @dataclass(frozen=True, eq=False)
-class TickData:
+class TickData(Market):
     """Quotes, trades and changes of depth of one or more symbols.
 
     Columns as `fold.ticks.engine.TickFeed` has them; `levels` are the prices of each symbol's depth, ascending, empty
@@ -86,22 +85,11 @@ class TickData:
         counts = ", ".join(f"{int((self.kind == kind).sum()):,} {name}" for kind, name in _KIND_NAMES.items())
         return f"TickData({names}: {counts}, {first} to {last}, {self.calendar.name})"
 
-    @property
-    def currencies(self) -> tuple[str, ...]:
-        """The instruments' currencies, each once, in order of first appearance."""
-        return tuple(dict.fromkeys(instrument.currency for instrument in self.instruments))
-
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over everything that can change a result, in hexadecimal; notes are left out."""
-        digest = hashlib.sha256(repr((self.symbols, self.instruments, self.calendar.name)).encode())
-        columns = (*(getattr(self, name) for name in ROWS), *self.levels, *self.actions, *self.rates, *self.statuses)
-        for column in columns:
-            digest.update(len(column).to_bytes(8, "little"))
-            digest.update(column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes())
-        if self.series:
-            digest.update(repr(self.series).encode() + b"".join(column.tobytes() for column in self.observations))
-        return digest.hexdigest()
+        columns = (*(getattr(self, name) for name in ROWS), *self.levels)
+        return self.hash_of((self.symbols, self.instruments, self.calendar.name), columns)
 
     @cached_property
     def is_quoted(self) -> tuple[bool, ...]:
@@ -117,13 +105,6 @@ class TickData:
         """Which kinds of rows there are."""
         return frozenset(kind for kind in _KIND_NAMES if (self.kind == kind).any())
 
-    def handle(self, symbol: str) -> int:
-        """The handle of a symbol; raises Setup, with the nearest name, if it is not here."""
-        try:
-            return self.symbols.index(symbol)
-        except ValueError:
-            raise unknown_symbol(symbol, self.symbols) from None
-
     def of(self, symbol: str) -> Columns:
         """What one symbol traded at, or else the middle of its quotes, as bars of a moment; for pictures and counts."""
         import numpy as np
@@ -138,19 +119,38 @@ class TickData:
         return Columns(self.time[rows], price, price, price, price, volume)
 
     def subset(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> TickData:
-        """Some time of all symbols: dates (whole days, both included), aware datetimes or nanoseconds.
+        """Some symbols, some time, or both: dates (whole days, both included), aware datetimes or nanoseconds.
 
         Depth that begins later begins with a snapshot of what was shown by then.
-        Raises Setup SF970 for fewer symbols than there are, SF973 for a range without ticks.
+        Raises Setup for a symbol that is not here, SF970 for one without ticks, SF973 for a range without any.
         """
         wanted = self.symbols if symbols is None else (symbols,) if isinstance(symbols, str) else tuple(symbols)
-        if set(wanted) != set(self.symbols):
-            what = f"ticks of {', '.join(self.symbols)} cannot become ticks of {', '.join(wanted)}"
-            raise Setup("SF970", what, fix="choose the symbols where the ticks are read: read_ticks(..., symbols=...)")
-        return self if start is None and end is None else self._between(start, end)
+        chosen = self if set(wanted) == set(self.symbols) else self._with_symbols(wanted)
+        return chosen if start is None and end is None else chosen._between(start, end)  # noqa: SLF001 - the same class
+
+    def _with_symbols(self, symbols: tuple[str, ...]) -> TickData:
+        """The same time, fewer symbols; what was the last change of a message of one symbol still is."""
+        import numpy as np
+
+        new_handle = self.new_handles(symbols)
+        handles = [self.handle(symbol) for symbol in symbols]
+        rows = np.flatnonzero(new_handle[self.symbol] >= 0)
+        if not len(rows):
+            what = f"there are no ticks of {', '.join(symbols)}"
+            raise Setup("SF970", what, fix=f"there are some of {', '.join(self.symbols)}")
+        part: dict[str, Any] = {name: getattr(self, name)[rows] for name in ("time", *_VALUES)}
+        part["symbol"] = new_handle[self.symbol[rows]] if len(symbols) > 1 else np.zeros(1, np.int64)
+        instruments = tuple(self.instruments[handle] for handle in handles)
+        calendar = self.calendar.slice(int(part["time"][0]), int(part["time"][-1]))
+        return replace(
+            self, symbols=symbols, instruments=instruments, levels=tuple(self.levels[handle] for handle in handles),
+            calendar=calendar, **self.tables_of(new_handle, instruments), **part,
+        )  # fmt: skip
 
     def _between(self, start: Moment, end: Moment) -> TickData:
         """Less time."""
+        import numpy as np
+
         low, high = time_bounds(start, end)
         first, last = (int(k) for k in self.time.searchsorted((low, high)))
         if first >= last:
@@ -159,9 +159,9 @@ class TickData:
         rows = self._shown_before(first), slice(first, last)
         part: dict[str, Any] = {name: self._joined(name, *rows) for name in ("time", *_VALUES)}
         part["time"][: len(rows[0])] = self.time[first]
-        part["flags"][: len(rows[0])] = SNAPSHOT
-        if len(rows[0]):
-            part["flags"][len(rows[0]) - 1] |= LAST
+        handles = self.symbol[rows[0]] if len(self.symbol) > 1 else rows[0] * 0
+        ends = np.append(handles[1:] != handles[:-1], True)[: len(handles)]
+        part["flags"][: len(rows[0])] = np.where(ends, SNAPSHOT | LAST, SNAPSHOT)
         part["symbol"] = self.symbol if len(self.symbol) == 1 else self._joined("symbol", *rows)
         calendar = self.calendar.slice(int(self.time[first]), int(self.time[last - 1]))
         tables = {name: of_time(getattr(self, name), low, high) for name in ("actions", "statuses", "observations")}
@@ -175,15 +175,22 @@ class TickData:
         return np.concatenate((column[before], column[rows]))
 
     def _shown_before(self, first: int) -> Ints:
-        """The rows before `first` that say what each level still shows."""
+        """The rows before `first` that say what each level still shows, symbol by symbol."""
         import numpy as np
 
-        rows = np.flatnonzero(self.kind[:first] == DEPTH)
-        if len(rows) == 0:
-            return rows
+        depth = np.flatnonzero(self.kind[:first] == DEPTH)
+        if len(self.symbol) == 1:
+            return self._shown_of(depth)
+        handles = self.symbol[depth]
+        return np.concatenate([self._shown_of(depth[handles == handle]) for handle in range(len(self.symbols))])
+
+    def _shown_of(self, rows: Ints) -> Ints:
+        """The last row of each level since the last snapshot, where it still shows something."""
+        import numpy as np
+
         begins = np.flatnonzero(self.flags[rows] & FIRST)
         rows = rows[begins[-1] :] if len(begins) else rows
-        places = np.stack((self.symbol[rows] if len(self.symbol) > 1 else rows * 0, self.side[rows], self.level[rows]))
+        places = np.stack((self.side[rows], self.level[rows]))
         _, back = np.unique(places[:, ::-1], axis=1, return_index=True)
         kept = np.sort(rows[len(rows) - 1 - back])
         shown: Ints = kept[self.size[kept] > 0.0]

@@ -91,6 +91,45 @@ def test_fewer_symbols_may_be_read():
     assert ticks.price.tolist() == [10.01]
 
 
+def two_books(seed):
+    """Depth of two symbols with snapshots minutes apart, and trades of both; a message may change several levels."""
+    chance = np.random.default_rng(seed)
+    shown = {"A": 0, "B": 40}
+    snapshot = [
+        {"time": T + begin, "symbol": name, "side": side, "price": price, "size": 5.0}
+        for name, begin in shown.items() for side, price in (("bid", 9.0), ("ask", 11.0), ("bid", 8.0))
+    ]  # fmt: skip
+    moments = np.sort(chance.integers(1, 120, 90)).tolist()
+    changes = [
+        {
+            "time": T + moment, "symbol": name, "side": side, "price": 10.0 + (1 if side == "ask" else -1) * int(chance.integers(1, 4)),
+            "size": float(chance.integers(0, 4)),
+        }
+        for moment in moments for name in chance.permutation(["A", "B"])[: chance.integers(0, 3)]
+        for side in ("bid", "ask") if moment > shown[name]
+    ]  # fmt: skip
+    tape = [{"time": T + m, "symbol": str(chance.choice(["A", "B"])), "price": 10.0, "size": 1.0} for m in moments[::9]]
+    return {name: pl.DataFrame(rows) for name, rows in (("depth", changes), ("snapshot", snapshot), ("trades", tape))}
+
+
+def test_ticks_may_be_cut_to_fewer_symbols_before_or_after_time():
+    for seed in range(5):
+        frames = two_books(seed)
+        both = read_ticks(**frames)
+        for name in ("A", "B"):
+            alone = read_ticks(**frames, symbols=name)
+            assert both.subset(name).content_hash == alone.content_hash
+            assert len(both.subset(name)) < len(both)
+            late = T + 70
+            ours, theirs = both.subset(None, late).subset(name), alone.subset(None, late)
+            columns = ("kind", "side", "level", "flags", "price", "size")
+            assert rows(ours, *columns) == rows(theirs, *columns)
+            news = ours.flags & SNAPSHOT == 0  # what was shown by then is said with the first tick of all symbols
+            assert ours.time[news].tolist() == theirs.time[news].tolist()
+            assert both.subset(name, late).content_hash == alone.subset(None, late).content_hash
+        assert both.subset(["A", "B"], T + 70).flags[0] & SNAPSHOT
+
+
 @pytest.mark.parametrize("column", ["buyer_is_maker", "side"])
 def test_the_aggressor_is_the_taker(column):
     values = {"buyer_is_maker": [True, False], "side": ["sell", "BUY"]}[column]
@@ -125,7 +164,8 @@ REFUSED = {
     "SF966": lambda: read_ticks(trades=trades(time=[T + 5, T])),
     "SF967": lambda: read_ticks(trades=trades(price=[10.0, -1.0])),
     "SF969": lambda: backtest(TwoSidedQuoter, made(1, 5), queue="middle"),
-    "SF970": lambda: made(1, 5).subset("SPY"),
+    "SF209": lambda: made(1, 5).subset("SPY"),
+    "SF970": lambda: read_ticks(trades=trades(symbol=["A", "A"]), symbols=["A", "B"]).subset("B"),
     "SF973": lambda: made(1, 5).subset(start="2025-01-01"),
     "SF968": lambda: backtest(Crossover, made(1, 5)),
 }

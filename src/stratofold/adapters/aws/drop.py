@@ -48,13 +48,13 @@ class Drop:
         return sorted(name for name, put in came.items() if made.get(clean_name(name), "") < put)
 
     def fetch(self, name: str, folder: Path) -> Path:
-        """A file as one of this machine; raises Setup SF657 for one that is not there."""
+        """A file as one of this machine; raises Setup SF659 for one that is not there."""
         try:
             body = self._aws.s3("GET", self._bucket, self._prefix + name).body
         except AwsError as error:
             if error.code == "NoSuchKey":
                 place = f"{self.place}/{name}"
-                raise Setup("SF657", "there is no such object", place=place, fix="check its key") from error
+                raise Setup("SF659", "there is no such object", place=place, fix="check its key") from error
             raise explained(error, f"{self.place}/{name} could not be read") from error
         path = folder / name.rpartition("/")[2]
         path.write_bytes(body)

@@ -35,11 +35,12 @@ def chosen_series(
     what = (
         f"more than one source has {kind}" if choices else f"no {kind} {f'of {asked}' if asked else 'in the catalogue'}"
     )
-    fix = (
-        "name one: CATALOGUE#SOURCE/SPAN, or choose(source=..., span=...)"
-        if all_choices
-        else "import some first: stratofold data import"
-    )
+    fix = "import some first: stratofold data import"
+    if all_choices:
+        one, length = (choices or all_choices)[0]
+        options = f"--source {one} --span {length}" if length else f"--source {one}"
+        stated = f'source="{one}", span="{length}"' if length else f'source="{one}"'
+        fix = f"name one: {options}, CATALOGUE#{'/'.join(filter(None, (one, length)))}, or choose({stated})"
     raise Setup("SFC11", what, place=place, why=f"there are {listed}", fix=fix)
 
 
