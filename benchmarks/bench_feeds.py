@@ -1,4 +1,4 @@
-"""Feeds: Binance's captured depth frames beside msgspec alone on the same bytes, and trades from a socket on loopback."""
+"""Feeds: Binance's captured depth frames beside msgspec alone on the same bytes, trades from a socket on loopback, ITCH."""
 
 import asyncio
 import gzip
@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 from random import Random
+from struct import pack
 
 import msgspec
 
@@ -15,13 +16,20 @@ from stratofold.adapters.clock import Clock
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.feeds import binance_translate as binance
 from stratofold.adapters.feeds.binance import Binance
+from stratofold.adapters.feeds.itch import Itch
 from stratofold.adapters.feeds.supervisor import Supervisor
 from stratofold.adapters.network.client import Network
 from stratofold.events import Trade
+from stratofold.fold.risk import Limits, Unlimited
+from stratofold.fold.strategy import Strategy
+from stratofold.live.fold import Fold
+from stratofold.live.manifest import Manifest, build_fold, instrument_rows
+from stratofold.market.instruments import Crypto
 
 ROOT = Path(__file__).resolve().parents[1]
 CAPTURES = ROOT.parent / "shared" / "data" / "l2" / "raw"
 TRADES = 200_000
+MESSAGES = 200_000
 MADE = b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"b":[%s],"a":[%s]}}'
 
 
@@ -79,19 +87,47 @@ def compare(market: str) -> None:
     Figure(f"{name}: levels as words", words(data) / cpu_seconds(lambda: words(data), 20), "words/CPU-s").say()
 
 
-async def hear_all(port: int) -> tuple[float, float]:
-    """Hear every trade as a word; trades a second by the wall and by the CPU of this process."""
+class Sums(Strategy):
+    """Hears every trade, and adds it up."""
+
+    def setup(self) -> None:
+        self.trades = 0
+        self.value = 0.0
+
+    def on_trade(self, trade, book) -> None:
+        self.trades += 1
+        self.value += trade.price * trade.size
+
+
+def live_fold() -> Fold:
+    """A live book on trades, as `stratofold run --feed` has it, before anything is written down."""
+    limits = {name: getattr(Unlimited(), name) for name in Limits.__slots__}
+    manifest = Manifest(
+        book="b", account="a", generation="g", strategy="Sums", parameters={}, instruments=instrument_rows([Crypto("BTCUSDT")]),
+        calendar="24/7", currency="USD", capital=100_000.0, limits=limits, span_ns=0, opened=1_723_161_000_000_000_000, code="",
+        ticks=("trades",),
+    )  # fmt: skip
+    return build_fold(manifest, Sums)
+
+
+async def hear_all(port: int, fold: Fold | None = None) -> tuple[float, float]:
+    """Hear every trade as a word, and in a fold; trades a second by the wall and by the CPU of this process."""
     venue = Binance("spot", ("trade",), f"ws://127.0.0.1:{port}/stream", "http://127.0.0.1:1")
     async with Network() as network, Tasks() as tasks:
-        stream = Supervisor(venue, network, network, Clock(), tasks, Random(1)).stream(["BTCUSDT"])
+        stream = Supervisor(venue, network, network, Clock(), tasks, Random(1)).batches(["BTCUSDT"])
         await anext(stream)
         heard, wall, cpu = 0, time.perf_counter(), time.process_time()
-        async for named in stream:
-            heard += isinstance(named[1], Trade)
-            if heard == TRADES:
+        async for batch in stream:
+            for _, word in batch:
+                heard += isinstance(word, Trade)
+                if fold is not None:
+                    word.symbol = 0
+                    fold.hear(word)
+            if heard >= TRADES:
                 break
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         await stream.aclose()
+    assert fold is None or fold.strategy.trades == heard == TRADES
     return TRADES / wall, TRADES / cpu
 
 
@@ -101,13 +137,44 @@ def loopback() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         port = int(server.stdout.readline())
         runs = [asyncio.run(hear_all(port)) for _ in range(3)]
+        folded = [asyncio.run(hear_all(port, live_fold())) for _ in range(3)]
         server.kill()
     Figure(
         "WebSocket on loopback to words: trades, by the wall", max(run[0] for run in runs), "trades/s", 100_000
     ).say()
     Figure("  by this process's CPU", max(run[1] for run in runs), "trades/CPU-s", 100_000).say()
+    name = "WebSocket on loopback to an event in the fold, interpreted on_trade: trades"
+    Figure(f"{name}, by the wall", max(run[0] for run in folded), "trades/s", 100_000).say()
+    Figure("  by this process's CPU", max(run[1] for run in folded), "trades/CPU-s", 100_000).say()
+
+
+def itch() -> None:
+    """A made session's messages to books and words."""
+    draw, data = Random(5), bytearray(message("R", 1, b"SPY     " + bytes(20)))
+    resting: list[tuple[int, int]] = []
+    for number in range(1, MESSAGES + 1):
+        if len(resting) > 2_000 and draw.random() < 0.6:
+            gone, shares = resting.pop(draw.randrange(len(resting)))
+            data += (
+                message("E", 1, pack(">QIQ", gone, shares, number)) if number % 3 else message("D", 1, pack(">Q", gone))
+            )
+            continue
+        shares = draw.randrange(1, 9) * 100
+        resting.append((number, shares))
+        price = 4_000_000 + draw.randrange(-300, 300) * 100
+        data += message("A", 1, pack(">QcI8sI", number, draw.choice((b"B", b"S")), shares, b"SPY     ", price))
+    whole = bytes(data)
+    seconds = cpu_seconds(lambda: Itch(0).feed(whole), 3)
+    Figure("ITCH 5.0: messages to words, every order kept", MESSAGES / seconds, "messages/CPU-s").say()
+
+
+def message(kind: str, locate: int, rest: bytes) -> bytes:
+    """A message with its length before it."""
+    body = kind.encode() + pack(">HH", locate, 0) + bytes(6) + rest
+    return len(body).to_bytes(2, "big") + body
 
 
 for each_market in ("spot", "usdm"):
     compare(each_market)
+itch()
 loopback()

@@ -321,6 +321,9 @@ class Socket(Protocol):
     async def receive(self, timeout_seconds: float | None = None) -> str | bytes | None:
         """The next message; None when the time is over; raises NoAnswer when it is closed."""
 
+    async def receive_all(self, timeout_seconds: float | None = None) -> list[str | bytes]:
+        """Every message that waits, at least one unless the time is over; raises NoAnswer when it is closed."""
+
     async def close(self) -> None:
         """Say goodbye."""
 
@@ -329,8 +332,8 @@ class Socket(Protocol):
 class Sockets(Protocol):
     """Opens WebSockets."""
 
-    async def connect(self, url: str, headers: Mapping[str, str] | None = None) -> Socket:
-        """Open one; raises NoAnswer."""
+    async def connect(self, url: str, headers: Mapping[str, str] | None = None, *, decodes: bool = True) -> Socket:
+        """Open one; raises NoAnswer.  Without `decodes` texts are given as their bytes, unchecked."""
 
 
 @runtime_checkable

@@ -62,7 +62,7 @@ from stratofold.live.risk.guard import Guard, screen
 from stratofold.live.risk.verdict import reduces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
@@ -174,7 +174,11 @@ class Fold:
         self.handles = {name: handle for handle, name in enumerate(names)}
         self.steps = 0
         self.restored_step = 0  # where the state was that this fold began with
-        self.is_on_ticks = hasattr(engine, "quote")
+        self.hear_tick: Callable[[Any, Strategy, Any], None] | None = None
+        if hasattr(engine, "quote"):
+            from stratofold.live.ticks import hear_tick  # noqa: PLC0415  only books on ticks pay for it
+
+            self.hear_tick = hear_tick
         self._feed = _one_row()
 
     def hear(self, event: Event) -> Step:
@@ -190,8 +194,8 @@ class Fold:
             self._hear_bar(event)
         elif isinstance(event, Report):
             self._hear_report(event)
-        elif isinstance(event, (Quote, Trade, Depth)) and self.is_on_ticks:
-            self._hear_tick(event)
+        elif self.hear_tick is not None and isinstance(event, (Trade, Quote, Depth)):
+            self.hear_tick(engine, self.strategy, event)
         elif isinstance(event, Observation):
             self._hear_observation(event)
         else:
@@ -265,12 +269,6 @@ class Fold:
         leave_to_venue(book, theirs)
         succeed(book, left)
 
-    def _hear_tick(self, tick: Quote | Trade | Depth) -> None:
-        """A tick; a book on bars starts without what it takes to hear one."""
-        from stratofold.live.ticks import hear_tick  # noqa: PLC0415  only books on ticks pay for it
-
-        hear_tick(self.engine, self.strategy, tick)  # type: ignore[arg-type]  # `is_on_ticks`
-
     def _lose(self, status: Status) -> None:
         """The feed has a gap: what the market showed is not known any more."""
         from stratofold.live.ticks import lose  # noqa: PLC0415  as above
@@ -312,7 +310,7 @@ class Fold:
         feed.event_currency[0] = getattr(event, "currency", 0)
         feed.event_value[0] = getattr(event, "value", 0.0)
         hear_event(self.engine, self.strategy, feed, 0)
-        if self.is_on_ticks and isinstance(event, Status) and event.kind == GAP:
+        if self.hear_tick is not None and isinstance(event, Status) and event.kind == GAP:
             self._lose(event)
         self.engine.event_index += 1
 
@@ -356,6 +354,8 @@ class Fold:
     def _step(self, messages: list[Sent], refused: list[Row], breaches: list[Row]) -> Step:
         """Take what the step left behind."""
         logs = self.engine.logs
+        if not (logs.refusals.count or logs.fills.count or logs.orders.count or logs.trades.count or logs.equity.count):
+            return Step(messages, refused, [], [], [], [], breaches, self.engine.book.next_number)
         return Step(
             messages, [*_drain(logs.refusals), *refused], _drain(logs.fills), _drain(logs.orders), _drain(logs.trades),
             _drain(logs.equity), breaches, self.engine.book.next_number,

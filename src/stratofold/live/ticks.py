@@ -8,12 +8,13 @@ is only what a live market has and a file has not: prices that nobody has named 
 from __future__ import annotations
 
 from array import array
+from copy import copy
 from math import isnan, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stratofold.events import Depth, Quote, Status, Trade
 from stratofold.fold.engine import HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE
-from stratofold.fold.passing import arrive, deliver, pass_time
+from stratofold.fold.passing import arrive, deliver
 from stratofold.fold.ticks.book import TickBook
 from stratofold.fold.ticks.engine import FIRST, LAST, SNAPSHOT, TickEngine
 from stratofold.fold.ticks.ladder import Ladder
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 QUOTES, TRADES, DEPTH = "quotes", "trades", "depth"
 KINDS = {QUOTES: HEARS_QUOTE, TRADES: HEARS_TRADE, DEPTH: HEARS_DEPTH}
 SECOND_NS = 1_000_000_000
+Tick = TypeVar("Tick", bound=Quote | Trade | Depth)
 LEVELS_MAX = 8_192  # more are kept only if something is shown at them
 
 
@@ -116,30 +118,27 @@ def tick_engine(
 
 def hear_tick(engine: TickEngine, strategy: Strategy, tick: Quote | Trade | Depth) -> None:
     """One tick, at its venue's time, or at the book's where that is later already."""
-    before = engine.book.time
-    time = max(tick.time, before)
+    book, before = engine.book, engine.book.time
     engine.bar.symbol = tick.symbol
-    arrive(engine, strategy, time)
-    if time > engine.book.time:
-        pass_time(engine, tick.symbol)
-        engine.book.time = engine.venue.time = time
-    if isinstance(tick, Quote):
-        own = _stamped(engine.quote, tick, time)
-        own.bid, own.bid_size, own.ask, own.ask_size = tick.bid, tick.bid_size, tick.ask, tick.ask_size
-        hear_quote(engine, strategy, own)
-    elif isinstance(tick, Trade):
-        traded = _stamped(engine.trade, tick, time)
-        traded.price, traded.size, traded.aggressor = tick.price, tick.size, tick.aggressor
-        hear_trade(engine, strategy, traded)
+    time = tick.time
+    if time > before:
+        arrive(engine, strategy, time)
+        book.time = engine.venue.time = time
+    elif time < before:
+        tick = _at(tick, before)
+    if isinstance(tick, Trade):
+        hear_trade(engine, strategy, tick)
+    elif isinstance(tick, Quote):
+        hear_quote(engine, strategy, tick)
     else:
-        _hear_depth(engine, strategy, tick, time)
+        _hear_depth(engine, strategy, tick)
     if time // SECOND_NS != before // SECOND_NS:
-        ask_again(engine.book, tick.symbol)
+        ask_again(book, tick.symbol)
     engine.bar_index += 1
     deliver(engine, strategy)
 
 
-def _hear_depth(engine: TickEngine, strategy: Strategy, tick: Depth, time: int) -> None:
+def _hear_depth(engine: TickEngine, strategy: Strategy, tick: Depth) -> None:
     """A change of a level; a snapshot begins by forgetting every level."""
     ladder: Any = engine.book.ladders[tick.symbol]
     flags = LAST if tick.last else 0
@@ -148,15 +147,17 @@ def _hear_depth(engine: TickEngine, strategy: Strategy, tick: Depth, time: int) 
         if not ladder.is_filling:
             ladder.forget()
     ladder.is_filling = tick.snapshot and not tick.last
-    own = _stamped(engine.depth, tick, time)
+    own = engine.depth  # the fold writes to it what a simulation's own has
+    own.time, own.known, own.symbol = tick.time, tick.known, tick.symbol
+    own.source, own.source_sequence = tick.source, tick.source_sequence
     own.side, own.price, own.size = tick.side, tick.price, tick.size
     hear_depth(engine, strategy, own, ladder.place(tick.price), flags)
 
 
-def _stamped(own: Any, tick: Quote | Trade | Depth, time: int) -> Any:
-    """The engine's own word with the tick's symbol and times."""
-    own.time, own.known, own.symbol = time, max(tick.known, time), tick.symbol
-    own.source, own.source_sequence = tick.source, tick.source_sequence
+def _at(tick: Tick, time: int) -> Tick:
+    """The tick as if it were of `time`; the one that is written down keeps its own."""
+    own = copy(tick)
+    own.time, own.known = time, max(tick.known, time)
     return own
 
 

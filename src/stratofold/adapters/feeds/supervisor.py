@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.feeds.pipe import CALM, Pipe
 from stratofold.adapters.feeds.recording import opening
-from stratofold.adapters.feeds.spoken import gap_word, status_word
+from stratofold.adapters.feeds.spoken import Named, gap_word, status_word
 from stratofold.adapters.network.calls import Calls
 from stratofold.adapters.network.moments import SECOND_NS
 from stratofold.adapters.network.pace import Backoff
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from random import Random
 
     from stratofold.adapters.feeds.session import Question, Session, Venue
-    from stratofold.adapters.feeds.spoken import Named
     from stratofold.adapters.ports import Clock, Http, Socket, Sockets, Tasks
 
 MUTE_SECONDS = 30.0
@@ -154,19 +153,18 @@ class _Connection:
     async def _hear_out(self, backoff: Backoff) -> None:
         """One socket, to its end."""
         owner, clock, pipe = self.owner, self.owner.clock, self.owner.pipe
-        socket = self._socket = await owner.sockets.connect(owner.venue.stream_url)
+        socket = self._socket = await owner.sockets.connect(owner.venue.stream_url, decodes=False)
         session = self._session = owner.venue.session(self.symbols)
         if owner.tap is not None:
             owner.tap(self.number, clock.now(), opening(owner.venue.name, self.symbols))
         await self._send(session, socket)
         pipe.put(None)
         while not pipe.closed:
-            data = await socket.receive(LOOK_SECONDS)
+            frames = await socket.receive_all(LOOK_SECONDS)
             now = clock.monotonic()
-            if data is not None:
-                self._take(session, data.encode() if isinstance(data, str) else data, now)
-                if backoff.tries:
-                    backoff.reset()
+            if frames:
+                self._take(session, frames, now)
+                backoff.reset()
                 if session.outgoing or session.questions:
                     await self._send(session, socket)
                 if pipe.lasting >= pipe.waiting_max:
@@ -183,14 +181,23 @@ class _Connection:
             question = session.questions.pop(0)
             self.owner.tasks.spawn(f"snapshot of {question.symbol}", self._ask(session, socket, question))
 
-    def _take(self, session: Session, data: bytes, now: int) -> None:
-        """A frame: seen by the tap, and its words passed on."""
-        owner = self.owner
+    def _take(self, session: Session, frames: Sequence[str | bytes], now: int) -> None:
+        """Frames that came together: seen by the tap, and their words passed on, those before one that is none too."""
+        owner, words = self.owner, list[Named]()
         received = owner.clock.now()
-        if owner.tap is not None:
-            owner.tap(self.number, received, data)
-        put, heard, silent = owner.pipe.put, self.heard, self._silent
-        for named in session.hear(data, received):
+        try:
+            for frame in frames:
+                data = frame if isinstance(frame, bytes) else frame.encode()
+                if owner.tap is not None:
+                    owner.tap(self.number, received, data)
+                words += session.hear(data, received)
+        finally:
+            self._pass_on(words, received, now)
+
+    def _pass_on(self, words: list[Named], received: int, now: int) -> None:
+        """Words, each after what is to be said of its symbol."""
+        put, heard, silent = self.owner.pipe.put, self.heard, self._silent
+        for named in words:
             symbol = named[0]
             if symbol in silent and not isinstance(named[1], Status):
                 silent.discard(symbol)
@@ -205,7 +212,7 @@ class _Connection:
             try:
                 body = await self.owner.calls.read(question.path, question.query)
                 if body is not None and session is self._session:
-                    self._take(session, session.frame_of(question, body), self.owner.clock.monotonic())
+                    self._take(session, [session.frame_of(question, body)], self.owner.clock.monotonic())
                     await self._send(session, socket)
                     return
             except (NoAnswer, Retry):

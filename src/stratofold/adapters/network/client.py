@@ -67,8 +67,8 @@ class Network:
             connection.abort()
         return answer
 
-    async def connect(self, url: str, headers: Mapping[str, str] | None = None) -> OpenSocket:
-        """Open a WebSocket; raises NoAnswer."""
+    async def connect(self, url: str, headers: Mapping[str, str] | None = None, *, decodes: bool = True) -> OpenSocket:
+        """Open a WebSocket; raises NoAnswer.  Without `decodes` texts are given as their bytes."""
         key = websocket.new_key()
         try:
             address = address_of(url)
@@ -84,7 +84,7 @@ class Network:
             if isinstance(error, Broken):
                 raise NoAnswer(str(error)) from error
             raise
-        socket = OpenSocket(connection.transport, connection.rest(), self.ping_seconds)
+        socket = OpenSocket(connection.transport, connection.rest(), self.ping_seconds, decodes=decodes)
         self._sockets.add(socket)
         socket.ended.add_done_callback(lambda _: self._sockets.discard(socket))
         return socket
@@ -251,13 +251,15 @@ class Exchange(asyncio.Protocol):
 class OpenSocket(asyncio.Protocol):
     """An open WebSocket: the port `Socket`."""
 
-    def __init__(self, transport: asyncio.Transport, first: bytes, ping_seconds: float) -> None:
-        """Take a connection over after its handshake; `first` has come already."""
+    def __init__(
+        self, transport: asyncio.Transport, first: bytes, ping_seconds: float, *, decodes: bool = True
+    ) -> None:
+        """Take a connection over after its handshake; `first` has come already; `decodes` as in `FrameReader`."""
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[str] = loop.create_future()
         self._loop = loop
         self._transport = transport
-        self._frames = websocket.FrameReader()
+        self._frames = websocket.FrameReader(decodes=decodes)
         self._messages: deque[str | bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._heard = True
@@ -284,13 +286,27 @@ class OpenSocket(asyncio.Protocol):
                 raise NoAnswer(self._why())
             await self._wait(timeout_seconds)
         if self._messages:
-            if self._paused and len(self._messages) <= WAITING_MAX:
-                self._paused = False
-                self._transport.resume_reading()
+            self._resume()
             return self._messages.popleft()
         if self.ended.done():
             raise NoAnswer(self._why())
         return None
+
+    async def receive_all(self, timeout_seconds: float | None = None) -> list[str | bytes]:
+        """Every message that waits, at least one unless the time is over; raises NoAnswer when the socket is closed."""
+        first = await self.receive(timeout_seconds)
+        if first is None:
+            return []
+        waiting = [first, *self._messages]
+        self._messages.clear()
+        self._resume()
+        return waiting
+
+    def _resume(self) -> None:
+        """Somebody takes what waits: the server may go on."""
+        if self._paused and len(self._messages) <= WAITING_MAX:
+            self._paused = False
+            self._transport.resume_reading()
 
     async def _wait(self, timeout_seconds: float | None) -> None:
         """Until something comes, the socket ends, or the time is over."""
@@ -314,7 +330,10 @@ class OpenSocket(asyncio.Protocol):
         """Called by the event loop."""
         self._heard = True
         try:
-            for said in self._frames.feed(data):
+            if (messages := self._frames.take(data)) and not self.ended.done():
+                self._messages += messages
+                _release(self._waiter)
+            for said in self._frames.rest():
                 self._take(said)
         except Broken as error:
             self._end(str(error))

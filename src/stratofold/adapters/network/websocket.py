@@ -80,37 +80,48 @@ def masked(data: bytes, mask: bytes) -> bytes:
 class FrameReader:
     """What a server says, as its pieces come."""
 
-    def __init__(self) -> None:
-        """Nothing has come."""
+    def __init__(self, *, decodes: bool = True) -> None:
+        """Nothing has come; without `decodes` a text stays bytes, for who checks them anyway while reading."""
+        self._decodes = decodes
         self._data = bytearray()
         self._parts = bytearray()
         self._kind = CONTINUED
 
     def feed(self, data: bytes) -> Iterator[Said]:
         """Messages and control frames that are whole now; raises Broken after those before it."""
+        for content in self.take(data):
+            yield Said(TEXT if isinstance(content, str) else BINARY, content)
+        yield from self.rest()
+
+    def take(self, data: bytes) -> list[str | bytes]:
+        """The messages of one frame each, which nearly all are, until something else comes; `rest` has what follows."""
         self._data += data
-        yield from self._plain()
+        data, begin, end = bytes(self._data), 0, len(self._data)
+        out: list[str | bytes] = []
+        while self._kind == CONTINUED and end - begin >= 4:
+            first, size, start = data[begin], data[begin + 1], begin + 2
+            if size == 126:
+                size, start = data[begin + 2] << 8 | data[begin + 3], begin + 4
+            elif size > 126:
+                break
+            if first not in (_WHOLE_TEXT, _WHOLE_BINARY) or start + size > end:
+                break
+            content: str | bytes = data[start : start + size]
+            if first == _WHOLE_TEXT and self._decodes:
+                try:
+                    content = data[start : start + size].decode()
+                except UnicodeDecodeError:
+                    break  # `rest` says so, after those before it
+            out.append(content)
+            begin = start + size
+        del self._data[:begin]
+        return out
+
+    def rest(self) -> Iterator[Said]:
+        """What is whole beside that, in any form; raises Broken for what no server may send."""
         while (said := self._next()) is not None:
             if said.kind != CONTINUED:
                 yield said
-
-    def _plain(self) -> Iterator[Said]:
-        """Messages of one frame each, which nearly all are, until something else comes; taken off in one piece."""
-        data, begin, end = self._data, 0, len(self._data)
-        try:
-            while self._kind == CONTINUED and end - begin >= 4:
-                first, size, start = data[begin], data[begin + 1], begin + 2
-                if size == 126:
-                    size, start = data[begin + 2] << 8 | data[begin + 3], begin + 4
-                elif size > 126:
-                    return
-                if first not in (_WHOLE_TEXT, _WHOLE_BINARY) or start + size > end:
-                    return
-                begin = start + size
-                content = data[start:begin]
-                yield Said(TEXT, _text(content)) if first == _WHOLE_TEXT else Said(BINARY, bytes(content))
-        finally:
-            del data[:begin]
 
     def _next(self) -> Said | None:
         """The next whole frame: what it says, or CONTINUED for a part; None when more must come."""
@@ -152,7 +163,7 @@ class FrameReader:
         whole = bytes(self._parts) + content if self._parts else content
         kind, self._kind = self._kind, CONTINUED
         self._parts.clear()
-        return Said(kind, _text(whole) if kind == TEXT else whole)
+        return Said(kind, _text(whole) if kind == TEXT and self._decodes else whole)
 
 
 def _text(data: bytes | bytearray) -> str:
