@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stratofold.research.check import check
     from stratofold.research.freezing import freeze
     from stratofold.research.result import Result
+    from stratofold.research.sweep.forward import walk_forward
     from stratofold.research.sweep.study import Study
     from stratofold.research.sweep.sweep import sweep
 
@@ -55,6 +56,7 @@ _HOMES = {
     "stratofold.research.check": ("check",),
     "stratofold.research.freezing": ("freeze",),
     "stratofold.research.result": ("Result",),
+    "stratofold.research.sweep.forward": ("walk_forward",),
     "stratofold.research.sweep.study": ("Study",),
     "stratofold.research.sweep.sweep": ("sweep",),
 }  # fmt: skip
@@ -101,6 +103,7 @@ __all__ = [
     "read_ticks",
     "sample",
     "sweep",
+    "walk_forward",
     "week_start",
 ]
 

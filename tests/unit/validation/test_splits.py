@@ -10,7 +10,7 @@ from purgedcv import PurgedKFold
 from skfolio.model_selection import CombinatorialPurgedCV, WalkForward
 
 from stratofold.errors import Setup
-from stratofold.research.validation import combinatorial, purged_folds, walk_forward
+from stratofold.research.validation import combinatorial, crossed, purged_folds, walk_forward_splits
 
 ROWS = np.zeros((103, 1))
 
@@ -18,7 +18,7 @@ ROWS = np.zeros((103, 1))
 @pytest.mark.parametrize("anchored", [False, True])
 @pytest.mark.parametrize("purge", [0, 3])
 def test_walking_forward_is_skfolios(anchored, purge):
-    ours = walk_forward(103, train=40, test=10, anchored=anchored, purge=purge)
+    ours = walk_forward_splits(103, train=40, test=10, anchored=anchored, purge=purge)
     theirs = list(
         WalkForward(test_size=10, train_size=40 - purge, expand_train=anchored, purged_size=purge).split(ROWS)
     )
@@ -29,7 +29,7 @@ def test_walking_forward_is_skfolios(anchored, purge):
 
 
 def test_steps_may_overlap():
-    tests = [split.test for split in walk_forward(100, train=50, test=20, step=10)]
+    tests = [split.test for split in walk_forward_splits(100, train=50, test=20, step=10)]
     assert [test[0] for test in tests] == [50, 60, 70, 80]
 
 
@@ -78,6 +78,19 @@ def test_every_path_has_every_observation_once(count, folds, data):
     assert whole.tolist() == [list(range(count))] * cut.path_count
 
 
+def test_choosing_is_crossed():
+    """Of each split the best of its training is tested; where one trial is always best, every path is its history."""
+    trials = np.random.default_rng(1).normal(0.0, 0.01, (120, 5))
+    cut = combinatorial(120, 6, 2)
+    assert crossed(trials, cut).shape == (5, 120)
+    for split in cut.splits:
+        train = trials[split.train]
+        best = trials[split.test, (train.mean(axis=0) / train.std(axis=0)).argmax()]
+        assert any((path[split.test] == best).sum() >= len(best) // 2 for path in crossed(trials, cut))
+    trials[:, 2] += 0.05
+    assert (crossed(trials, cut) == trials[:, 2]).all()
+
+
 def test_outcomes_of_any_reach():
     ends = np.arange(30)
     ends[4] = 12  # this one's outcome is known only in the second fold
@@ -95,9 +108,9 @@ def test_folds_are_nearly_equal():
 @pytest.mark.parametrize(
     ("work", "code"),
     [
-        (lambda: walk_forward(10, train=8, test=3), "SFS43"),
-        (lambda: walk_forward(10, train=0, test=3), "SFS43"),
-        (lambda: walk_forward(10, train=3, test=3, purge=3), "SFS43"),
+        (lambda: walk_forward_splits(10, train=8, test=3), "SFS43"),
+        (lambda: walk_forward_splits(10, train=0, test=3), "SFS43"),
+        (lambda: walk_forward_splits(10, train=3, test=3, purge=3), "SFS43"),
         (lambda: purged_folds(3, 4), "SFS44"),
         (lambda: purged_folds(10, 2, embargo=-1), "SFS44"),
         (lambda: purged_folds(10, 2, reach=-1), "SFS44"),
@@ -105,6 +118,7 @@ def test_folds_are_nearly_equal():
         (lambda: combinatorial(10, 4, 4), "SFS44"),
         (lambda: combinatorial(1000, 100, 50), "SFS44"),
         (lambda: combinatorial(10, 3, 1).histories([[1.0]]), "SFS44"),
+        (lambda: crossed(np.zeros((11, 2)), combinatorial(10, 3, 1)), "SFS44"),
     ],
 )
 def test_nonsense_is_refused(work, code):

@@ -146,7 +146,7 @@ class Study:
         """The best cell as a mapping of its columns; raises Setup SFS26 where no cell has a number."""
         top = self.top(1)
         if not len(top):
-            raise _nothing(self.objectives[0])
+            raise nothing(self.objectives[0])
         return top.row(0, named=True)
 
     def front(self) -> pl.DataFrame:
@@ -226,7 +226,7 @@ class Study:
             why = f"the data have {bars:,.0f} bars; a strategy that is still warming up does nothing"
             raise Setup("SFS12", what, why=why, fix="give more data than the longest window, or look at one cell alone")
         if len(table) and not np.isfinite(self.objectives[0].values(table)).any():
-            raise _nothing(self.objectives[0])
+            raise nothing(self.objectives[0])
 
     def _alone(self, row: Mapping[str, Any]) -> str:
         """How a cell is run alone."""
@@ -350,7 +350,7 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) and isfinite(value) else str(value)
 
 
-def _nothing(objective: Objective) -> Setup:
+def nothing(objective: Objective) -> Setup:
     """No cell has a number."""
     return Setup(
         "SFS26",

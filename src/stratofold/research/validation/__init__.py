@@ -23,13 +23,20 @@ from stratofold.research.validation.sharpe import (
     sharpe_ratios,
     track,
 )
-from stratofold.research.validation.splits import Combinations, Split, combinatorial, purged_folds, walk_forward
+from stratofold.research.validation.splits import (
+    Combinations,
+    Split,
+    combinatorial,
+    crossed,
+    purged_folds,
+    walk_forward_splits,
+)
 from stratofold.research.validation.stability import Stability, stability
 from stratofold.research.validation.synthetic import MonteCarlo, monte_carlo
 
 __all__ = [
     "Blocks", "Combinations", "Garch", "Interval", "Jumps", "Luck", "MonteCarlo", "Orders", "Overfitting", "Reality", "Split",
-    "Stability", "Track", "block_length", "combinatorial", "deflated_sharpe", "effective_trials", "expected_maximum_sharpe",
+    "Stability", "Track", "block_length", "combinatorial", "crossed", "deflated_sharpe", "effective_trials", "expected_maximum_sharpe",
     "interval", "luck", "minimum_backtest_length", "minimum_track_record", "monte_carlo", "overfitting_probability",
-    "probabilistic_sharpe", "purged_folds", "reality_check", "sharpe_ratios", "stability", "track", "trade_order", "walk_forward",
+    "probabilistic_sharpe", "purged_folds", "reality_check", "sharpe_ratios", "stability", "track", "trade_order", "walk_forward_splits",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ Why it is shaped so: a split is two arrays of indices and nothing else, so that 
 features alike.  Purge and embargo are López de Prado, "Advances in Financial Machine Learning", 2018, chapters 7 and 12.
 """
 
+from collections.abc import Sequence
 from itertools import combinations
 from math import comb
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stratofold.errors import Setup
+from stratofold.research.validation.sharpe import sharpe_ratios, trials_of
 
 Indices = NDArray[np.int64]
 
@@ -25,7 +27,7 @@ class Split(NamedTuple):
     test: Indices
 
 
-def walk_forward(
+def walk_forward_splits(
     count: int, *, train: int, test: int, anchored: bool = False, purge: int = 0, step: int | None = None
 ) -> list[Split]:
     """Learn from `train` observations, test on the next `test`, move on by `step` (`test` unless said).
@@ -71,7 +73,7 @@ class Combinations(NamedTuple):
         """How many histories, each tested from the first observation to the last, can be put together."""
         return int(self.paths.max()) + 1
 
-    def histories(self, outcomes: list[ArrayLike]) -> NDArray[np.float64]:
+    def histories(self, outcomes: Sequence[ArrayLike]) -> NDArray[np.float64]:
         """Outcomes of each split's test observations, put together: a row a path, a column an observation.
 
         Raises Setup SFS44 where a split's outcomes are not as many as its test observations.
@@ -110,6 +112,20 @@ def combinatorial(
     tested = np.array(list(combinations(range(folds), test_folds)), dtype=np.int64)
     splits = [_split(count, [bounds[fold] for fold in chosen], ends, embargo) for chosen in tested]
     return Combinations(splits, bounds, tested, _paths(tested, folds))
+
+
+def crossed(trials: ArrayLike, cut: Combinations) -> NDArray[np.float64]:
+    """What choosing by the Sharpe ratio would have returned on each path: a row a path, a column a period.
+
+    For each split the best column of `trials` (a row a period, a column a trial) over `train` is chosen, and its returns
+    over `test` are taken.  Raises Setup SFS40, and SFS44 where `cut` is of another length.
+    """
+    returns = trials_of(trials)
+    if len(returns) != cut.folds[-1][1]:
+        fix = f"cut {len(returns)} observations"
+        raise Setup("SFS44", f"{len(returns)} periods, and folds of {cut.folds[-1][1]}", fix=fix)
+    chosen = [returns[split.test, int(sharpe_ratios(returns[split.train]).argmax())] for split in cut.splits]
+    return cut.histories(chosen)
 
 
 def _paths(tested: Indices, folds: int) -> Indices:
