@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stratofold.market.catalogue.catalogue import Catalogue
     from stratofold.market.data import MarketData
+    from stratofold.market.tick_data import TickData
 
 Start = Annotated[str | None, typer.Option(help="First day: 2015-01-01.")]
 End = Annotated[str | None, typer.Option(help="Last day: 2020-12-31.")]
@@ -28,6 +29,7 @@ SPARK_WIDTH = 64
 def show(
     symbols: Annotated[str | None, typer.Argument(help="Which symbols, with commas. Default: all.")] = None,
     *,
+    kind: KindName = "bars",
     source: Source = None,
     span: Span = None,
     start: Start = None,
@@ -39,21 +41,29 @@ def show(
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
-    """Show bars: a line for each symbol in the terminal, candles in the browser with --open or --html."""
+    """Show what there is of each symbol: a line in the terminal, candles in the browser with --open or --html.
+
+    Of depth it is the book as it stands at the end of the range, of observations the values as they became known.
+    """
+    kind = kind or "bars"
     place = opened(catalogue, source=source, span=span, adjust=adjust)
-    market = place.bars(split(symbols) or None, start, end)
+    names = split(symbols) or None
+    if kind == "bars":
+        market: Any = place.bars(names, start, end)
+        rows = [summary(market, name) for name in market.symbols]
+    else:
+        from stratofold.cli.data_show_ticks import ticks_shown
+
+        rows, market = ticks_shown(place, kind, names, (start, end))
     page = html or (Path("chart.html") if open else None)
     if page is not None:
-        from stratofold.research.chart import write
-
-        write(market, page, str(place))
-    rows = [_summary(market, name) for name in market.symbols]
+        _draw(market, kind, page, str(place))
     if json:
-        show_json({"catalogue": place.shelf.place, "bars": rows, "page": None if page is None else str(page)})
+        show_json({"catalogue": place.shelf.place, kind: rows, "page": None if page is None else str(page)})
         return
     for row in rows:
-        typer.echo(f"{row['symbol']:<10} {row['sparkline']}  {row['low']:g} to {row['high']:g}, last {row['last']:g}")
-        typer.echo(f"{'':<10} {row['rows']:,} bars, {row['from']:%Y-%m-%d} to {row['to']:%Y-%m-%d}")
+        for line in _lines(kind, row):
+            typer.echo(line)
     if page is not None:
         typer.echo(f"chart: {page}")
     if open and page is not None:
@@ -62,9 +72,37 @@ def show(
         webbrowser.open(page.resolve().as_uri())
 
 
-def _summary(market: "MarketData", name: str) -> dict[str, Any]:
-    """One symbol in figures, and its closes as a line of characters."""
+def _draw(market: Any, kind: str, page: Path, title: str) -> None:
+    """A page of candles; raises Setup SF661 for what has none."""
+    if kind not in ("bars", "trades", "quotes"):
+        raise Setup("SF661", f"there are no candles of {kind}", place="--html", fix="draw bars, trades or quotes")
+    from stratofold.research.chart import write
+
+    write(market, page, title)
+
+
+def _lines(kind: str, row: dict[str, Any]) -> list[str]:
+    """A symbol's facts for a person."""
+    if kind != "bars":
+        from stratofold.cli.data_show_ticks import lines_of
+
+        return lines_of(kind, row)
+    return [
+        f"{row['symbol']:<10} {row['sparkline']}  {row['low']:g} to {row['high']:g}, last {row['last']:g}",
+        f"{'':<10} {row['rows']:,} bars, {row['from']:%Y-%m-%d} to {row['to']:%Y-%m-%d}",
+    ]
+
+
+def summary(market: "MarketData | TickData", name: str) -> dict[str, Any]:
+    """One symbol in figures, and its closes (of quotes the middles) as a line of characters; raises Setup SF662 without any."""
     own = market.of(name)
+    if not len(own.time):
+        raise Setup(
+            "SF662",
+            f"{name} has no price here",
+            why="each quote lacks a side, or is crossed",
+            fix="stratofold data check",
+        )
     return {
         "symbol": name, "rows": len(own.time), "from": moment(int(own.time[0])), "to": moment(int(own.time[-1])),
         "low": float(own.low.min()), "high": float(own.high.max()), "last": float(own.close[-1]),

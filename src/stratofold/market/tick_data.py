@@ -156,7 +156,7 @@ class TickData(Market):
         if first >= last:
             asked = " ".join(f"{word} {bound}" for word, bound in (("from", start), ("to", end)) if bound is not None)
             raise Setup("SF973", "no ticks in the range asked for", place=asked, fix="ask for a range inside the data")
-        rows = self._shown_before(first), slice(first, last)
+        rows = self.shown_before(first), slice(first, last)
         part: dict[str, Any] = {name: self._joined(name, *rows) for name in ("time", *_VALUES)}
         part["time"][: len(rows[0])] = self.time[first]
         handles = self.symbol[rows[0]] if len(self.symbol) > 1 else rows[0] * 0
@@ -174,7 +174,7 @@ class TickData(Market):
         column = getattr(self, name)
         return np.concatenate((column[before], column[rows]))
 
-    def _shown_before(self, first: int) -> Ints:
+    def shown_before(self, first: int) -> Ints:
         """The rows before `first` that say what each level still shows, symbol by symbol."""
         import numpy as np
 

@@ -209,7 +209,7 @@ def _ticks(name: str, table: Table, found: dict[str, int], time: Ints, code: Int
         return Ticks(QUOTE, time, code, side, ids, price, size, ask, ask_size, ids)
     price, size = table.floats(found["price"]), table.floats(found["size"])
     if "last_id" in found and name in ("depth", "snapshot"):
-        ids = table.floats(found["last_id"]).astype(np.int64)
+        ids = np.nan_to_num(table.floats(found["last_id"])).astype(np.int64)
     kind = TRADE if name == "trades" else DEPTH
     flags = np.full(count, SNAPSHOT if name == "snapshot" else 0, np.int64)
     return Ticks(kind, time, code, side, flags, price, size, none, none, ids)

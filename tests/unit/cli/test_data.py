@@ -177,3 +177,54 @@ def test_a_line_of_sparks():
     assert sparkline([1.0, 2.0, 3.0, 8.0]) == "▁▂▃█"
     assert sparkline([5.0]) == "▁"
     assert len(sparkline([float(k) for k in range(1000)])) == 64
+
+
+T = 1_709_294_400_000_000_000
+BOOK = pl.DataFrame({
+    "time": [T, T, T, T, T + 10**9, T + 2 * 10**9, T + 3 * 10**9],
+    "side": [1, 1, -1, -1, 1, -1, 1],
+    "price": [99.0, 98.0, 101.0, 102.0, 100.0, 101.0, 98.0],
+    "size": [5.0, 6.0, 7.0, 8.0, 3.0, 0.0, 0.0],
+    "snapshot": [True] * 4 + [False] * 3,
+})  # fmt: skip
+SAID = pl.DataFrame(
+    {"time": [T, T + 1, T + 2], "series": ["cpi", "cpi", "pmi"], "value": [1.0, 3.0, None], "text": None}
+)
+
+
+def test_what_is_no_bar_is_shown_too(here, capsys):
+    catalogue = stratofold.catalogue("catalogue", make=True)
+    catalogue.append("depth", BOOK, "venue", symbol="X")
+    catalogue.append("trades", trades(range(T, T + 50)), "venue", symbol="X")
+    catalogue.append("observations", SAID, "venue", symbol="X")
+    assert run(["data", "show", "X", "--kind", "depth"]) == 0
+    assert said(capsys).splitlines() == [
+        "X          ▄▁ █  3 levels at the end",
+        "           7 changes, 2024-03-01 12:00:00 to 2024-03-01 12:00:03",
+        f"{'':<10} {'3 @ 100':>26} | 102 @ 8",
+        f"{'':<10} {'5 @ 99':>26} |",
+    ]
+    assert run(["data", "show", "X", "--kind", "depth", "--end", "2024-03-01T12:00:01+00:00", "--json"]) == 0
+    (row,) = json.loads(said(capsys))["depth"]
+    assert (row["bids"], row["asks"]) == ([[100.0, 3.0], [99.0, 5.0], [98.0, 6.0]], [[101.0, 7.0], [102.0, 8.0]])
+    assert run(["data", "show", "--kind", "trades", "--html", "t.html"]) == 0
+    assert "50 trades" in said(capsys)
+    assert "lightweight" in (here / "t.html").read_text()
+    assert run(["data", "show", "--kind", "observations"]) == 0
+    shown = said(capsys)
+    assert "X          cpi: ▁█  last 3" in shown
+    assert "pmi:   no number" in shown
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("arguments", "code"), [
+    (["--kind", "depth", "--html", "x.html"], "SF661"), (["--kind", "quotes"], "SF662"), (["--kind", "candles"], "SFC00"),
+    (["--kind", "trades"], "SFC11"), (["Y", "--kind", "depth"], "SF209"),
+])  # fmt: skip
+def test_nonsense_is_not_shown(arguments, code, here, capsys):
+    catalogue = stratofold.catalogue("catalogue", make=True)
+    catalogue.append("depth", BOOK, "venue", symbol="X")
+    crossed = pl.DataFrame({"time": [T], "bid": [2.0], "bid_size": [1.0], "ask": [1.0], "ask_size": [1.0]})
+    catalogue.append("quotes", crossed, "venue", symbol="X")
+    assert run(["data", "show", *arguments]) == 2
+    assert code in capsys.readouterr().err
