@@ -8,6 +8,7 @@ so a folder with one `.npy` file a column (`time.npy`, `open.npy`, ...) is mappe
 
 from __future__ import annotations
 
+import csv
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _CSV = (".csv", ".csv.gz", ".txt", ".tsv")
 _PARQUET = (".parquet", ".pq")
 _ARROW = (".arrow", ".feather", ".ipc")
+_LINE_BYTES_MAX = 65_536
 READABLE = _CSV + _PARQUET + _ARROW
 
 
@@ -75,6 +77,8 @@ def _frame(file: Path, *, lazy: bool = False) -> Any:
         raise Setup(
             "SF224", "no reader for this kind of file", place=str(file), fix=f"use one of {', '.join(READABLE)}"
         )
+    if suffix in _CSV and suffix != ".csv.gz":
+        _check_end(file, "\t" if suffix == ".tsv" else ",")
     try:
         if lazy:
             return _lazy(file, suffix)
@@ -113,6 +117,28 @@ def _lazy(file: Path, suffix: str) -> Any:
         frame = pl.scan_csv(file, separator="\t" if suffix == ".tsv" else ",", infer_schema_length=10_000, glob=False)
     frame.collect_schema()
     return frame
+
+
+def _check_end(file: Path, separator: str) -> None:
+    """Text whose last line has no end and fewer fields than the first was cut short; raises Setup SF221 for it.
+
+    A last line that is whole but for its end is taken as it is: many programs write none.
+    """
+    with file.open("rb") as text:
+        first = text.readline(_LINE_BYTES_MAX)
+        begin = text.tell()
+        text.seek(max(begin, file.stat().st_size - _LINE_BYTES_MAX))
+        last = text.read().rpartition(b"\n")[2]
+    if last and _fields(last, separator) < _fields(first, separator):
+        raise Setup(
+            "SF221", "the CSV file is cut short", place=str(file),
+            why=f"its last line ends amid a row: {last[-40:].decode(errors='replace')!r}", fix="copy or download it again",
+        )  # fmt: skip
+
+
+def _fields(line: bytes, separator: str) -> int:
+    """How many fields a line has; a separator between quotes is part of a field."""
+    return len(next(csv.reader([line.decode(errors="replace").replace("\0", "")], delimiter=separator), []))
 
 
 def _absent(file: Path) -> Setup:

@@ -153,6 +153,7 @@ FILES = {
     "a Parquet file with a broken footer": ("SPY.parquet", broken_parquet),
     "an Arrow file that is none": ("SPY.arrow", lambda path: path.write_text("date,open\n")),
     "an empty CSV": ("SPY.csv", lambda path: path.write_text("")),
+    "a CSV cut short": ("SPY.csv", lambda path: path.write_bytes(b"date,open,high,low,close\n2020-01-02,1,1,1,1\n2020-01-03,1,1,1")),
     "a CSV with a row too long": ("SPY.csv", lambda path: path.write_text("date,open,high,low,close\n2020-01-02,1,1,1,1\n2020-01-03,1,1,1,1,1,1\n")),
     "a CSV with text for a price": ("SPY.csv", lambda path: path.write_text("date,open,high,low,close\n2020-01-02,1,1,1,1\n2020-01-03,1,1,1,n/a\n")),
     "an ending nobody reads": ("SPY.xlsx", lambda path: path.write_text("")),
@@ -179,6 +180,13 @@ def test_a_csv_of_a_header_is_empty(tmp_path):
     (tmp_path / "SPY.csv").write_text("date,open,high,low,close\n")
     with pytest.raises(Setup, match="there are no bars"):
         read(tmp_path / "SPY.csv")
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_last_line_without_an_end_is_a_line(tmp_path, end):
+    rows = [f'2020-01-0{day},"X, or Y",1,1,1,1' for day in (2, 3)]
+    (tmp_path / "SPY.csv").write_text("\n".join(["date,symbol,open,high,low,close", *rows]) + end, newline="")
+    assert len(read(tmp_path / "SPY.csv")) == 2
 
 
 def test_a_folder_without_bars(tmp_path):
