@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import isfinite, nan
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -41,6 +42,8 @@ FIELDS: dict[type[Event], tuple[str, ...]] = {
     Rate: (*_COMMON, "currency", "value"),
 }  # fmt: skip
 
+_values = {kind: attrgetter(*names) for kind, names in FIELDS.items()}
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
 pack = _encoder.encode
@@ -57,7 +60,7 @@ def unpack(data: bytes) -> Any:
 def event_row(event: Event) -> list[Any]:
     """An event as a row: the number of its kind, then its fields in the order of `FIELDS`."""
     kind = type(event)
-    return [NUMBERS[kind], *[getattr(event, name) for name in FIELDS[kind]]]
+    return [NUMBERS[kind], *_values[kind](event)]
 
 
 def event_of(row: list[Any]) -> Event:

@@ -43,7 +43,7 @@ def test_the_last_bar_of_a_session_is_fresh_until_so_long_after_the_next_open(ho
         gate.hear(bar)
         ages = (close, begin, begin + 3 * MINUTE_NS, begin + 3 * MINUTE_NS + 1)
         assert [gate.verdict(now, WISH).allowed for now in ages] == [True, True, True, False]
-        assert gate.fresh_until(0) == begin + 3 * MINUTE_NS
+        assert gate.fresh_until(0, begin + 60 * MINUTE_NS) == begin + 3 * MINUTE_NS
 
 
 @given(

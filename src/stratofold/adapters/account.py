@@ -60,11 +60,14 @@ class Account:
 
     def put(self, client_id: str, reservation: Reservation) -> None:
         """An order reserves this from now on."""
-        if client_id in self.open:
+        symbol, more = reservation.symbol, reservation.units
+        before = self.open.get(client_id)
+        if before is not None and before.symbol == symbol:
+            more -= before.units
+        elif before is not None:
             self.drop(client_id)
-        symbol = reservation.symbol
-        self.total += reservation.units
-        self.totals[symbol] = self.totals.get(symbol, 0) + reservation.units
+        self.total += more
+        self.totals[symbol] = self.totals.get(symbol, 0) + more
         self.open[client_id] = reservation
         if symbol not in self.symbols:
             self.symbols[symbol] = {}

@@ -246,10 +246,14 @@ class Orders(Generic[Each]):
         return low
 
     def index(self, number: int) -> int:
-        """The index of order `number`, -1 if it is not here; the newest, which most reports are about, is found at once."""
+        """The index of order `number`, -1 if it is not here; the newest, and any behind which none is done, at once."""
         place = self.count - 1
         if place >= 0 and self.slots[self.live[place]].number == number:
             return place
+        if place > 0:
+            near = number - self.slots[self.live[0]].number
+            if 0 <= near < place and self.slots[self.live[near]].number == number:
+                return near
         place = self.after(number) - 1
         if place >= 0 and self.slots[self.live[place]].number == number:
             return place

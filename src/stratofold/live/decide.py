@@ -142,20 +142,24 @@ def _done(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[str
     A replace that was claimed when its order had ended reserves for it anew, until it is refused.
     """
     manifest, orders = desk.manifest, desk.fold.engine.book.orders
-    done = [row[0] for step in steps for row in step.orders]
-    late = [one.event for one in batch if isinstance(one.event, Report) and one.event.kind == REPLACE_REJECTED]
-    done += [event.number for event in late if event.number > 0 and orders.index(event.number) < 0]
+    done: list[int] = []
+    for one, step in zip(batch, steps, strict=True):
+        event = one.event
+        if step.orders:
+            done += [row[0] for row in step.orders]
+        if isinstance(event, Report) and event.kind == REPLACE_REJECTED and event.number > 0:
+            done += [event.number] if orders.index(event.number) < 0 else []
     return {client_id(manifest.book, manifest.generation, number): 0.0 for number in done} if done else {}
 
 
 def _messages(desk: Desk, step: Step) -> list[Message]:
     """The step's messages for the outbox; the ordinal of a cancel or replace is the step that asked for it."""
     manifest = desk.manifest
-    age_ns = int(manifest.message_age_seconds * 1e9)
+    ends = desk.fold.expiries(step.messages, int(manifest.message_age_seconds * 1e9))
     first = desk.fold.steps * 100
     return [
         outgoing(
-            desk.fold, manifest.book, manifest.generation, sent, first + place, desk.fold.expires_at(sent, age_ns),
+            desk.fold, manifest.book, manifest.generation, sent, first + place, ends[place],
             protects=manifest.native_brackets, strategy=manifest.strategy,
         )
         for place, sent in enumerate(step.messages)

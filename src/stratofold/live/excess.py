@@ -88,7 +88,9 @@ def _is_amiss(order: Order) -> bool:
 
 def ask_again(book: Book, symbol: int) -> None:
     """At a bar: what was refused to a leg, its entry, a linked order or a trailing stop of `symbol` is asked for once more."""
-    for order in book.orders:
+    orders = book.orders
+    for slot in orders.live[: orders.count]:
+        order = orders.slots[slot]
         if order.symbol != symbol:
             continue
         if order.parent or order.sibling or order.take_profit_number or order.stop_loss_number:

@@ -357,9 +357,15 @@ class Fold:
         if not (logs.refusals.count or logs.fills.count or logs.orders.count or logs.trades.count or logs.equity.count):
             return Step(messages, refused, [], [], [], [], breaches, self.engine.book.next_number)
         return Step(
-            messages, [*_drain(logs.refusals), *refused], _drain(logs.fills), _drain(logs.orders), _drain(logs.trades),
-            _drain(logs.equity), breaches, self.engine.book.next_number,
-        )  # fmt: skip
+            messages,
+            [*_drain(logs.refusals), *refused] if logs.refusals.count else refused,
+            _drain(logs.fills) if logs.fills.count else [],
+            _drain(logs.orders) if logs.orders.count else [],
+            _drain(logs.trades) if logs.trades.count else [],
+            _drain(logs.equity) if logs.equity.count else [],
+            breaches,
+            self.engine.book.next_number,
+        )
 
     @property
     def disabled(self) -> Sequence[int]:
@@ -371,16 +377,20 @@ class Fold:
         """When a breach began to hold the book as a whole; 0 is not."""
         return 0 if isinstance(self.guard, Unguarded) else self.guard.held_at
 
-    def expires_at(self, message: Sent, age_ns: int) -> int:
-        """From when on (ns UTC) a message of the last step must no longer be sent; `age_ns` is how old it may get."""
+    def expiries(self, messages: Sequence[Sent], age_ns: int) -> list[int]:
+        """From when on (ns UTC) each message of the last step must no longer be sent; `age_ns` is how old it may get."""
         book = self.engine.book
-        action, _, symbol, side = message[:4]
         if isinstance(self.guard, Unguarded):
-            return book.time + age_ns
+            return [book.time + age_ns] * len(messages)
         aged = self.guard.now + age_ns
-        if action == CANCEL:
-            return aged
-        return min(aged, self.guard.expires_at(symbol, opens=not reduces(action, symbol, side, 0.0, book)))
+        until: dict[tuple[int, bool], int] = {}  # of those that do not reduce, and of those that do, by symbol
+        ends = []
+        for action, _, symbol, side, *_ in messages:
+            less = reduces(action, symbol, side, 0.0, book)
+            if action != CANCEL and (symbol, less) not in until:
+                until[symbol, less] = self.guard.expires_at(symbol, opens=not less, most=aged)
+            ends.append(aged if action == CANCEL else until[symbol, less])
+        return ends
 
     def warm(self, *, warming: bool) -> None:
         """While warming up every order is refused as such; afterwards the book is active."""
@@ -457,8 +467,6 @@ def make_engine(
 
 def _drain(log: Log) -> list[Row]:
     """The rows written since the last step, whole numbers first; the log is empty afterwards."""
-    if not log.count:
-        return []
     rows = list(zip(*[log.column(name) for name in (*log.WHOLES, *log.REALS)], strict=True))
     log.count = 0
     return rows

@@ -34,6 +34,8 @@ def prices_with(fold: Fold, number: int) -> tuple[float, float]:
         return nan, nan
     entry = orders[place]
     profit, loss = entry.take_profit_number, entry.stop_loss_number
+    if not profit and not loss:
+        return nan, nan
     if entry.tif != GTC or entry.kind == TRAILING or profit not in (0, number + 1):
         return nan, nan
     if loss not in (0, number + 1 + (profit != 0)):

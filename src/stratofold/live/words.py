@@ -81,7 +81,7 @@ def outgoing(
         action = CANCEL if quantity <= 0.0 else REPLACE
     name = client_id(book, generation, number)
     key = name if action == SUBMIT else f"{name}-{'c' if action == CANCEL else 'r'}{ordinal}"
-    price = limit if not isnan(limit) else stop
+    price = limit if limit == limit else stop  # noqa: PLR0124  NaN is not stated
     reduces = action == CANCEL or _reduces(fold, symbol, side)
     profit, loss = prices_with(fold, number) if protects and action == SUBMIT else (nan, nan)
     terms = Terms(
@@ -96,12 +96,15 @@ def outgoing(
 
 def _still_wanted(fold: Fold, number: int, quantity: float) -> float:
     """What shall work of order `number` from now on: the total that is wanted (NaN: as it is), less what is filled."""
-    place = fold.engine.book.orders.index(number)
+    book = fold.engine.book
+    place = book.orders.index(number)
     if place < 0:
         return quantity
-    order = fold.engine.book.orders[place]
-    scale = fold.engine.book.ledger.contracts[order.symbol].quantity_scale
-    return to_grid(_or(_or(quantity, order.sought), order.quantity) - order.filled, scale)
+    order = book.orders[place]
+    for total in (quantity, order.sought, order.quantity):
+        if total == total:  # noqa: PLR0124  NaN is not stated
+            return to_grid(total - order.filled, book.ledger.contracts[order.symbol].quantity_scale)
+    return nan
 
 
 def request_entry(messages: Sequence[Message], envelope: bytes) -> Entry:
@@ -132,10 +135,9 @@ def _reduces(fold: Fold, symbol: int, side: int) -> bool:
 def _exposure(fold: Fold, symbol: int, quantity: float, price: float) -> float:
     """What an order may come to in money, at its price or the last one."""
     holding = fold.engine.book.ledger.holdings[symbol]
-    at = price if not isnan(price) else holding.price
-    if isnan(quantity) or isnan(at):
-        return 0.0
-    return to_grid(quantity * at * holding.multiplier, holding.money_scale)
+    at = price if price == price else holding.price  # noqa: PLR0124  NaN is not stated
+    amount = quantity * at * holding.multiplier
+    return to_grid(amount, holding.money_scale) if amount == amount else 0.0  # noqa: PLR0124
 
 
 def offer_of(report: VenueReport) -> Offer:

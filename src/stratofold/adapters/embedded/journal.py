@@ -172,7 +172,8 @@ class Journal:
         if messages:
             self._outbox.add(place, claimed or messages)
         self._inbox.handle(place.number, handled)
-        self._inbox.hear(place.number, heard)
+        if heard:
+            self._inbox.hear(place.number, heard)
         self._places.extend(place, entries, steps)
         if snapshot is not None:
             self._places.keep(place, snapshot)

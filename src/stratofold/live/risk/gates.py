@@ -114,13 +114,13 @@ class StaleData:
         heard = self.heard_at[symbol]
         return inf if heard == NEVER else self.hours[symbol].open_between(heard, now)
 
-    def fresh_until(self, symbol: int) -> int:
-        """Until when (ns UTC) what is known of the instrument now may be acted on."""
+    def fresh_until(self, symbol: int, until: int) -> int:
+        """Until when (ns UTC), and not later than `until`, what is known of the instrument now may be acted on."""
         heard = self.heard_at[symbol]
         bound = self.age_max_ns[symbol]
-        if bound == LONGEST:
-            return FOREVER - 1
-        return heard if heard == NEVER else self.hours[symbol].after_open(heard, bound)
+        if bound == LONGEST or (heard != NEVER and heard + bound >= until):
+            return until  # open time is never longer than time
+        return heard if heard == NEVER else min(until, self.hours[symbol].after_open(heard, bound))
 
 
 class Halts:

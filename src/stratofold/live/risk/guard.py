@@ -25,6 +25,7 @@ from stratofold.events import (
     Report,
     Trade,
 )
+from stratofold.fold.desk import FOREVER
 from stratofold.fold.order import CANCEL
 from stratofold.live.risk.act import Closing
 from stratofold.live.risk.bounds import SymbolBounds
@@ -121,7 +122,7 @@ class Guard:
             touched = range(book.symbol_count)
         for symbol in touched:
             self.exposure.values.update(symbol, book)
-            self.regulation.margin.update(symbol, book)
+            self.regulation.margin.hear(symbol, book)
 
     def _money(self, event: Event, book: Book) -> list[Breach]:
         """Equity is judged when a moment is complete, or when time moves on from one that was not."""
@@ -185,13 +186,13 @@ class Guard:
         """A message leaves: it counts toward the rates."""
         self.rate.sent(self.now)
 
-    def expires_at(self, symbol: int, *, opens: bool) -> int:
-        """From when on (ns UTC) a message allowed now must no longer be sent: the claim asks the real clock.
+    def expires_at(self, symbol: int, *, opens: bool, most: int = FOREVER) -> int:
+        """From when on (ns UTC) a message allowed now must no longer be sent, at `most`: the claim asks the real clock.
 
         Its session is over then, or, for what opens, the instrument's data would be too old.
         """
-        until = self.session.open_until(symbol, self.now)
-        return (min(until, self.stale.fresh_until(symbol)) if opens else until) + 1
+        until = min(self.session.open_until(symbol, self.now), most - 1)
+        return (self.stale.fresh_until(symbol, until) if opens else until) + 1
 
 
 def screen(guard: Guard, messages: Sequence[Sent], book: Book) -> list[tuple[Wish, Verdict]]:

@@ -42,7 +42,7 @@ class Hours:
         """The last moment at which no more than `duration` of open time has passed since `start`."""
         left = duration
         for k in range(bisect_right(self.closes, start), len(self.closes)):
-            begin = max(start, self.opens[k])
+            begin = max(self.opens[k], start)
             if left < self.closes[k] - begin:
                 return begin + left
             left -= self.closes[k] - begin

@@ -12,8 +12,9 @@ which past gains could be borrowed against.
 from __future__ import annotations
 
 from array import array
-from math import isnan
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stratofold.fold.ledger import zeros
 from stratofold.live.risk.rules import DAY_NS
@@ -52,10 +53,11 @@ def maintenance_of(quantity: float, price: float) -> float:
     if quantity >= 0.0:
         return 0.25 * quantity * price if quantity else 0.0
     units = -quantity
-    return max(5.0 * units, 0.30 * units * price) if price >= 5.0 else max(2.5 * units, units * price)
+    least, share = (5.0, 0.30 * units * price) if price >= 5.0 else (2.5, units * price)
+    return max(least * units, share)
 
 
-class Worst(NamedTuple):
+class Worst(Struct, frozen=True, gc=False):
     """What a book would require were everything that works filled: together, and in the worst order; and what it costs.
 
     `equity` is what the book has: the messages of a step are judged against one and the same.
@@ -87,11 +89,17 @@ class MarginRules:
         self.deficit_session: int = -1
         self.restricted_until: int = 0
 
+    def hear(self, symbol: int, book: Book) -> None:
+        """An event has touched a symbol: what was refused of its last messages is known to the book by now."""
+        self.update(symbol, book)
+        self.moved[symbol] = 0
+
     def update(self, symbol: int, book: Book) -> None:
         """The position or the price of a symbol may have changed."""
-        price = _last(symbol, book)
+        holding = book.ledger.holdings[symbol]
+        price = holding.price if holding.price == holding.price else 0.0
         if self.equities[symbol]:
-            held = book.ledger.holdings[symbol].quantity
+            held = holding.quantity
             self.maintenance[symbol] = _money(maintenance_of(held, price), symbol, book) if held else 0.0
         self.combined[symbol], self.ordered[symbol], self.cost[symbol] = self._part(symbol, price, book)
 
@@ -121,19 +129,21 @@ class MarginRules:
         holding = book.ledger.holdings[symbol]
         multiplier, rate = holding.multiplier, book.ledger.rate[holding.currency]
         held, buys, sells = holding.quantity, book.working_buy[symbol], book.working_sell[symbol]
-        units = buys - min(sells, max(held, 0.0)) if sells else buys
+        covered = held if 0.0 < held < sells else sells if held > 0.0 else 0.0  # of the sales: what is held pays for
+        units = buys - covered
         cost = units * price * multiplier * rate if units else 0.0
         if not self.equities[symbol]:
             return 0.0, 0.0, cost
         combined = initial_of(held + buys - sells, price)
-        ordered = max(maintenance_of(held + buys, price), maintenance_of(held - sells, price))
-        return combined * multiplier * rate, ordered * multiplier * rate, cost
+        bought = maintenance_of(held + buys, price)
+        sold = maintenance_of(held - sells, price) if sells or buys else bought
+        return combined * multiplier * rate, max(bought, sold) * multiplier * rate, cost
 
     def _with(self, wish: Wish, worst: Worst, book: Book) -> Worst:
         """The same with the wish's own symbol, whose part `worst` has kept, at the price that the wish is weighed at."""
         symbol = wish.symbol
         weighed = weighed_at(wish, book)
-        if weighed == _last(symbol, book):
+        if weighed == book.ledger.holdings[symbol].price:
             return worst
         initial, moment, cost = self._part(symbol, weighed, book)
         return Worst(
@@ -172,12 +182,6 @@ class MarginRules:
             self.restricted_until = time + RESTRICTED_DAYS * DAY_NS
             return [Breach(INTRADAY_MARGIN, -1, NOTE, float(SESSIONS_TO_MEET), self.deficit, time)]
         return []
-
-
-def _last(symbol: int, book: Book) -> float:
-    """The last price; 0 before the first."""
-    price = book.ledger.holdings[symbol].price
-    return 0.0 if isnan(price) else price
 
 
 def _money(amount: float, symbol: int, book: Book) -> float:

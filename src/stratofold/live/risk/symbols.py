@@ -7,7 +7,7 @@ Sources: SEC Rule 15c3-5(c)(1)(ii) and (c)(2); RTS 6 article 15(1)(b) and (c).
 
 from __future__ import annotations
 
-from math import isnan
+from math import inf
 from typing import TYPE_CHECKING
 
 from stratofold.live.risk.bounds import SymbolBounds
@@ -48,9 +48,12 @@ class SymbolLimits:
             return refused(RESTRICTED, 0.0, 1.0)
         if wish.quantity > bounds.order_quantity_max:
             return refused(SYMBOL_QUANTITY, bounds.order_quantity_max, wish.quantity)
-        notional = notional_of(wish, book)
-        if notional > bounds.order_notional_max:
-            return refused(SYMBOL_NOTIONAL, bounds.order_notional_max, notional)
+        if bounds.order_notional_max < inf:
+            notional = notional_of(wish, book)
+            if notional > bounds.order_notional_max:
+                return refused(SYMBOL_NOTIONAL, bounds.order_notional_max, notional)
+        if bounds.position_max == inf == bounds.position_limit:
+            return ALLOWED
         reach = reach_of(wish, book)
         if reach > bounds.position_max:
             return refused(SYMBOL_POSITION, bounds.position_max, reach)
@@ -62,7 +65,7 @@ def notional_of(wish: Wish, book: Book) -> float:
     ledger = book.ledger
     holding = ledger.holdings[wish.symbol]
     # A replace that keeps its quantity adds nothing.
-    quantity = 0.0 if isnan(wish.quantity) else wish.quantity
+    quantity = wish.quantity if wish.quantity == wish.quantity else 0.0
     return quantity * weighed_at(wish, book) * holding.multiplier * ledger.rate[holding.currency]
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from math import inf, nan
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct
+
 from stratofold.fold.order import CANCEL, REPLACE
 from stratofold.fold.risk import REASON_NAMES
 
@@ -77,7 +79,7 @@ class Verdict(NamedTuple):
 ALLOWED = Verdict(True, -1, nan, nan)
 
 
-class Wish(NamedTuple):
+class Wish(Struct, frozen=True, gc=False):
     """A message before it leaves: its numbers as the fold has them; `reduces` as contract 6 says."""
 
     action: int
@@ -127,21 +129,9 @@ def wishes(
     later: dict[tuple[int, int], float] = {}
     out = []
     for action, number, symbol, side, kind, tif, quantity, limit, stop, *_ in reversed(messages):
-        reach = later.get((symbol, side), 0.0)
-        out.append(
-            Wish(
-                action,
-                number,
-                symbol,
-                side,
-                kind,
-                tif,
-                quantity,
-                limit,
-                stop,
-                reduces(action, symbol, side, reach, book),
-            )
-        )
+        reach = later.get((symbol, side), 0.0) if later else 0.0
+        less = reduces(action, symbol, side, reach, book)
+        out.append(Wish(action, number, symbol, side, kind, tif, quantity, limit, stop, less))
         if action not in (CANCEL, REPLACE):
             later[symbol, side] = reach + quantity
     out.reverse()
@@ -160,7 +150,9 @@ def reduces(action: int, symbol: int, side: int, later: float, book: Book) -> bo
 
 def weighed_at(wish: Wish, book: Book) -> float:
     """The price a wish is weighed at: its limit, its stop, else the last price; infinite when nothing is known."""
-    for price in (wish.limit, wish.stop, book.ledger.holdings[wish.symbol].price):
-        if price == price:  # noqa: PLR0124  NaN is not stated
-            return price
-    return inf
+    if wish.limit == wish.limit:
+        return wish.limit
+    if wish.stop == wish.stop:
+        return wish.stop
+    price = book.ledger.holdings[wish.symbol].price
+    return price if price == price else inf  # noqa: PLR0124

@@ -32,15 +32,16 @@ class Window:
             return False
         if len(self.times) != self.room:
             self._fit()
-        return not self.times or now - self.times[self.at] < self.span
+        return not self.room or now - self.times[self.at] < self.span
 
     def add(self, now: int) -> None:
         """One more has happened."""
-        if len(self.times) != self.room:
+        room = self.room
+        if len(self.times) != room:
             self._fit()
-        if self.times:
+        if room:
             self.times[self.at] = now
-            self.at = (self.at + 1) % len(self.times)
+            self.at = (self.at + 1) % room
 
     def _fit(self) -> None:
         """The bound may have changed since this state was saved: keep the newest moments that it asks for."""

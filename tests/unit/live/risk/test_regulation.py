@@ -5,6 +5,7 @@ from datetime import date
 from math import inf, isnan, nan
 
 import pytest
+from msgspec import structs
 
 from stratofold.events import DIVIDEND, SPLIT, Bar, Quote, Trade
 from stratofold.fold.order import BUY, LIMIT, MARKET
@@ -243,7 +244,7 @@ def test_margin_is_in_the_base_currency_and_in_units_of_the_contract():
     money = {"contracts": contracts, "scales": (100.0, 100.0), "rates": (1.5,)}
     scene = scene_of(start=OLD, cash=30_000.0, **money)
     scene.hold(1, +400)
-    assert scene.guard.regulation.margin.worst(scene.book) == (15_000.0, 7_500.0, 0.0, 30_000.0)
+    assert structs.astuple(scene.guard.regulation.margin.worst(scene.book)) == (15_000.0, 7_500.0, 0.0, 30_000.0)
     assert order(scene, 0, +150) is None
     assert order(scene, 0, +1) == ("initial_margin", 30_000.0, 30_100.0)
 
@@ -344,7 +345,7 @@ def test_sales_at_once_are_never_of_the_same_shares():
     marked = wishes(messages, scene.book)
     assert [mark_of(wish) for wish in marked] == ["long", "long", "short"]
     assert [mark_of(wish) for wish in reversed(wishes(messages[::-1], scene.book))] == ["short", "long", "long"]
-    assert mark_of(marked[0]._replace(side=BUY)) == "buy"
+    assert mark_of(structs.replace(marked[0], side=BUY)) == "buy"
 
 
 # lowest price after a close of 100 || restricted?
