@@ -13,10 +13,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+
+from msgspec import to_builtins
 
 from figures import Figure, cpu_seconds
 from live_strategies import BasketQuoter, MinuteMomentum, WideQuoter
@@ -101,7 +103,7 @@ def market(symbol_count, times, deviation=0.004, timers=False, seed=1):
 def desk_of(folder, strategy, symbol_count):
     """The writer of a fresh book, guarded."""
     names = [f"S{k}" for k in range(symbol_count)]
-    bounds = asdict(read_stated(BOUNDS + f"shortable = {json.dumps(names)}", "benchmark").bounds)
+    bounds = to_builtins(read_stated(BOUNDS + f"shortable = {json.dumps(names)}", "benchmark").bounds)
     manifest = Manifest(
         book="bench", account="account", generation="g1", strategy=strategy.__name__, parameters={},
         instruments=instrument_rows([Instrument(name, price_decimals=2, quantity_decimals=0) for name in names]),

@@ -1,12 +1,11 @@
 """The verbs as functions, one trigger a test, on a table, a queue and a stream that are really there."""
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from random import Random
 
 import pytest
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 import stratofold
 from stratofold.adapters.aws.answers import AwsError
@@ -436,7 +435,7 @@ class TestWebhook:
 
 class TestWatch:
     def test_a_fill_beyond_its_stop_is_closed_by_deliver(self, ministack, days, tmp_path):
-        run = paper(Buys, days, DAY_NS, bounds=asdict(lifted(stops={"stop_loss": 0.05})))
+        run = paper(Buys, days, DAY_NS, bounds=to_builtins(lifted(stops={"stop_loss": 0.05})))
         stage = Stage(ministack, run, tmp_path, STRATOFOLD_STRATEGY="tests.cloud.test_functions:Buys").open()
         stage.replay(limit=1)
         price = events_of(stage)[-1].close

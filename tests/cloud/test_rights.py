@@ -3,9 +3,10 @@
 import json
 import re
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
+from msgspec import to_builtins
 
 import stratofold
 from stratofold.adapters.aws.answers import AwsError
@@ -128,7 +129,7 @@ def life(stage):
     stories.TestIngest().test_s3_file_drop(stage(), "day.csv")
     stories.TestDecide().test_what_the_strategy_raises_on_is_set_aside_and_the_book_only_reduces(stage())
     stories.TestWebhook().test_a_signed_fill_wakes_decide_and_then_watch_and_is_a_position_in_the_table(stage())
-    stops_out(stage(bounds=asdict(lifted(stops={"stop_loss": 0.05}))))
+    stops_out(stage(bounds=to_builtins(lifted(stops={"stop_loss": 0.05}))))
     dies(stage())
     warm.respond(whole.place, {"trigger": "warm"}, lambda: MINUTE_MS)
 

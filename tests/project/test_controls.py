@@ -2,8 +2,8 @@
 
 import ast
 import re
-from dataclasses import fields
 from functools import cache
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -81,8 +81,8 @@ def test_every_reason_of_a_refusal_is_there_and_no_other():
 
 def test_every_limit_is_there():
     keys = [f"limits.{name}" for name in LIMIT_NAMES]
-    keys += [f"risk.{section}.{item.name}" for section, kind in CLASSES.items() for item in fields(kind)]
-    keys += [f"risk.symbols.NAME.{item.name}" for item in fields(SymbolBounds)]
+    keys += [f"risk.{section}.{name}" for section, kind in CLASSES.items() for name in signature(kind).parameters]
+    keys += [f"risk.symbols.NAME.{name}" for name in signature(SymbolBounds).parameters]
     assert [key for key in keys if f"`{key}`" not in PAGE] == []
     assert AccountLimits in CLASSES.values()
 

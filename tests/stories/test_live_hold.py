@@ -1,10 +1,10 @@
 """What holds a book after a bound broke or its limits changed, and how it is let go, on the whole live path."""
 
 import asyncio
-from dataclasses import asdict, replace
 
 import pytest
-from msgspec import structs
+from msgspec import structs, to_builtins
+from msgspec.structs import replace
 
 import stratofold
 from stratofold.adapters.embedded.tasks import Tasks
@@ -40,7 +40,7 @@ def fall():
 
 
 def book_of(fall, bounds):
-    run = paper(BuyAndHold, fall, DAY_NS, bounds=asdict(bounds))
+    run = paper(BuyAndHold, fall, DAY_NS, bounds=to_builtins(bounds))
     return run, run.run()
 
 
@@ -110,7 +110,7 @@ BREACHES = (
 
 @pytest.mark.parametrize(("action", "symbol", "reason", "outcome"), BREACHES)
 def test_which_breach_holds_what(fall, action, symbol, reason, outcome):
-    run = paper(BuyAndHold, fall, DAY_NS, bounds=asdict(SANE))
+    run = paper(BuyAndHold, fall, DAY_NS, bounds=to_builtins(SANE))
     desk = asyncio.run(run.desk())
     step = desk.fold.hear(_bar())._replace(breaches=[(reason, symbol, action, 0.1, 0.2, 5, 0.0)])
     held = hold_broken(desk, [step], 10)
@@ -134,7 +134,7 @@ def limits(**more):
 
 
 def test_changed_limits_are_shown_acknowledged_and_reducing_only_until_a_clean_reconcile(fall):
-    run = paper(BuyAndHold, fall, DAY_NS, bounds=asdict(SANE))
+    run = paper(BuyAndHold, fall, DAY_NS, bounds=to_builtins(SANE))
     desk = asyncio.run(run.desk())
     assert take_up_limits(desk, limits(), 10, acknowledged=False) == []
     assert take_up_limits(desk, limits(), 11, acknowledged=False) == []
@@ -154,7 +154,7 @@ def test_changed_limits_are_shown_acknowledged_and_reducing_only_until_a_clean_r
 
 
 def test_changed_limits_neither_loosen_nor_lift_what_somebody_else_holds(fall):
-    run = paper(BuyAndHold, fall, DAY_NS, bounds=asdict(SANE))
+    run = paper(BuyAndHold, fall, DAY_NS, bounds=to_builtins(SANE))
     desk = asyncio.run(run.desk())
     take_up_limits(desk, limits(), 10, acknowledged=False)
     halt(run.journal, "account", "book", "paper", "stop", "me", 11)
@@ -167,7 +167,7 @@ def test_changed_limits_neither_loosen_nor_lift_what_somebody_else_holds(fall):
 def test_a_symbol_that_was_disabled_is_enabled_when_its_control_is_lifted(fall):
     loose = replace(SANE.stops, drawdown_max=1.0, daily_loss_max=1e9, daily_loss_fraction_max=1.0)
     bounds = replace(SANE, stops=loose, rate=replace(SANE.rate, executions_max=1.0))
-    run = paper(BuyAndHold, fall, DAY_NS, bounds=asdict(bounds))
+    run = paper(BuyAndHold, fall, DAY_NS, bounds=to_builtins(bounds))
     desk = run.run()
     assert standing(run, "symbol", "SPY") == (REDUCING, "guard")
     assert all(desk.fold.disabled)

@@ -1,9 +1,10 @@
 """The guard in the whole live path, in lock-step: silent on a sane book, and the end of it where a bound breaks."""
 
 import asyncio
-from dataclasses import asdict, replace
 
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 import stratofold
 from stratofold.fold.account import REDUCING
@@ -25,7 +26,7 @@ def year():
 
 
 def run_of(strategy, data, bounds):
-    run = paper(strategy, data, DAY_NS, bounds=asdict(bounds))
+    run = paper(strategy, data, DAY_NS, bounds=to_builtins(bounds))
     return run, run.run()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stratofold.cli.home import strategy_as_run
@@ -259,6 +259,8 @@ def new_manifest(
     wanted: Wanted, account: str, capital: float, now: int, warmed_from: int, *, native_brackets: bool
 ) -> Manifest:
     """What a new book is opened with; its generation is the second of its birth."""
+    from msgspec import to_builtins
+
     shares = [Instrument(name, price_decimals=2, quantity_decimals=0) for name in wanted.symbols]
     rows = instrument_rows(list(wanted.instruments) or shares)
     age = wanted.message_age_seconds or _age_seconds(wanted)
@@ -266,7 +268,7 @@ def new_manifest(
         book=wanted.book, account=account, generation=base36(now // _SECOND_NS), strategy=wanted.strategy_name,
         parameters=wanted.parameters, instruments=rows, calendar=wanted.calendar, currency="USD", capital=capital,
         limits=dict(wanted.stated.limits), span_ns=wanted.span_ns, opened=now, code=code_hash(wanted.strategy),
-        warmed_from=warmed_from, message_age_seconds=age, bounds=asdict(wanted.stated.bounds) if wanted.guarded else None,
+        warmed_from=warmed_from, message_age_seconds=age, bounds=to_builtins(wanted.stated.bounds) if wanted.guarded else None,
         native_brackets=native_brackets, ticks=wanted.ticks,
     )  # fmt: skip
 

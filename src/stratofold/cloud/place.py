@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -50,14 +49,15 @@ class Outlet(Protocol):
         """Send some lines of a book, in their order; those that were sent before are left out where that is known."""
 
 
-@dataclass
 class Place:
-    """One environment of one stack; `names` are those of its environment variables."""
+    """One environment of one stack."""
 
-    names: Mapping[str, str]
-    seats: dict[str, Seat] = field(default_factory=dict)
-    alerts: dict[str, Alerts] = field(default_factory=dict)
-    clock: Clock = field(default_factory=Clock)
+    def __init__(self, names: Mapping[str, str], clock: Clock | None = None) -> None:
+        """Nothing is made yet; `names` are those of the environment's variables, `clock` is the machine's."""
+        self.names = names
+        self.seats: dict[str, Seat] = {}
+        self.alerts: dict[str, Alerts] = {}
+        self.clock = clock or Clock()
 
     def name(self, name: str) -> str:
         """A name that must be there; raises Setup SF884."""

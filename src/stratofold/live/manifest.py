@@ -11,7 +11,6 @@ import hashlib
 import inspect
 import re
 from array import array
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -145,12 +144,12 @@ def guard_of(manifest: Manifest) -> Guard | Unguarded:
 
 
 def bounds_from(rows: Mapping[str, Mapping[str, Any]]) -> Bounds:
-    """Bounds from plain rows by section, as `asdict` makes them; what is not stated allows nothing."""
+    """Bounds from plain rows by section, as `msgspec.to_builtins` makes them; what is not stated allows nothing."""
     symbols = {name: SymbolBounds(**row) for name, row in rows.get("symbols", {}).items()}
     sections = {
-        item.name: type(getattr(Bounds(), item.name))(**rows[item.name])
-        for item in fields(Bounds)
-        if item.name in rows and item.name != "symbols"
+        name: type(getattr(Bounds(), name))(**rows[name])
+        for name in Bounds.__struct_fields__
+        if name in rows and name != "symbols"
     }
     return Bounds(symbols=symbols, **sections)
 

@@ -14,13 +14,12 @@ sessions are the same), `CMES` (a session begins on the evening before its date)
 from __future__ import annotations
 
 import json
+import os
 from array import array
 from bisect import bisect_left, bisect_right
 from datetime import date, timedelta
-from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from itertools import accumulate, compress, cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from stratofold.errors import Setup
@@ -142,11 +141,15 @@ class Calendar:
 def calendar(name: str) -> Calendar:
     """The whole calendar of one of `CALENDARS`; raises Setup for another name."""
     if name in TABLES:
-        return _read_table(name, (Path(__file__).parent / f"sessions_{TABLES[name]}.table").read_bytes())
+        # `pathlib` is two milliseconds of a function that starts cold, and nothing else there needs it.
+        with open(f"{os.path.dirname(__file__)}/sessions_{TABLES[name]}.table", "rb") as file:  # noqa: PTH120, PTH123
+            return _read_table(name, file.read())
     if name == "24/7":
         return _computed(name, 365, 7)
     if name == "24/5":
         return _computed(name, 261, 5)
+    from difflib import get_close_matches  # few are told of a mistake
+
     near = get_close_matches(str(name).upper(), CALENDARS, n=1)
     raise Setup(
         "SF231",

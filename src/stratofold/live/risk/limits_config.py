@@ -17,11 +17,13 @@ import hashlib
 import inspect
 import re
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import date
 from difflib import get_close_matches
 from math import inf, isnan
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from stratofold.adapters.ports import AccountLimits
 from stratofold.errors import Setup
@@ -62,7 +64,7 @@ class Stated:
         """Every limit by its dotted name, stated or not."""
         tree = {
             "limits": {name: float(self.limits.get(name, 0.0)) for name in LIMIT_NAMES},
-            "risk": {**asdict(self.bounds), "account": asdict(self.account)},
+            "risk": {**to_builtins(self.bounds), "account": asdict(self.account)},
         }
         return dict(_flat(tree, ""))
 
@@ -262,7 +264,7 @@ def _is_day(value: Any) -> bool:
 def _defaults(kind: type[Any]) -> dict[str, Any]:
     """The fields of a class and what they are when nothing is stated."""
     made = kind()
-    return {item.name: getattr(made, item.name) for item in fields(kind)}
+    return {name: getattr(made, name) for name in inspect.signature(kind).parameters}
 
 
 def _made(kind: type[Any], table: Mapping[str, Any]) -> Any:

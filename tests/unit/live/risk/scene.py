@@ -1,8 +1,9 @@
 """A guard on a book for tests: everything is lifted but what a test states; times are minutes of two short days."""
 
 from array import array
-from dataclasses import replace
 from math import inf, nan
+
+from msgspec.structs import replace
 
 from stratofold.events import Action, Bar, Command, Report, Status
 from stratofold.fold.order import CANCEL, GTC, MARKET, REPLACE, SUBMIT

@@ -1,10 +1,10 @@
 """The gates as tables: one below the bound, at it, and one above, and what passes whatever the bound says."""
 
-from dataclasses import replace
 from itertools import accumulate
 from math import inf, nan
 
 import pytest
+from msgspec.structs import replace
 
 from stratofold.events import COMMAND_RESUME, GAP, HALT, MUTE, RESTORED, RESUME, Bar
 from stratofold.fold.order import AT_CLOSE, CANCEL, GTC, MARKET, REPLACE, SUBMIT

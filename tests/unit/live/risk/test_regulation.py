@@ -1,11 +1,11 @@
 """The dated rules as tables: the last day of one and the first of the next, and each bound from both sides."""
 
-from dataclasses import replace
 from datetime import date
 from math import inf, isnan, nan
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from stratofold.events import DIVIDEND, SPLIT, Bar, Quote, Trade
 from stratofold.fold.order import BUY, LIMIT, MARKET
