@@ -10,6 +10,7 @@ from stratofold.adapters.ports import (
     ACCEPTED,
     ACTIVE,
     CLAIMED,
+    CLOSING,
     DROPPED,
     HALTED,
     READY,
@@ -422,6 +423,23 @@ class TestControls:
         journal.control("paper", control("book", "B", ACTIVE))
         _, (claimed,) = journal.append("B", 1, 0, [], messages=[message(reduces=True)], claim_at=NOW)
         assert claimed.answer == "halted symbol SPY"
+
+    def test_what_closes_a_book_passes_the_halts_from_before_and_none_that_is_newer(self, journal, book):
+        def claims(**asked):
+            nonlocal steps
+            steps += 1
+            said = message(client_id=f"B-1-{steps}", key=f"B-1-{steps}", **asked)
+            return journal.append("B", 1, steps - 1, [entry()], steps=1, messages=[said], claim_at=NOW)[1][0].answer
+
+        steps = 0
+        journal.control("paper", control("account", "*", HALTED))
+        journal.control("paper", control(CLOSING, "C", ACTIVE))
+        assert claims(reduces=True) == "halted account *"
+        journal.control("paper", control(CLOSING, "B", ACTIVE))
+        assert claims(reduces=True) == ""
+        assert claims() == "halted account *"
+        journal.control("paper", control("symbol", "SPY", HALTED))
+        assert claims(reduces=True) == "halted symbol SPY"
 
     def test_a_control_stands_until_another_of_its_scope(self, journal, book):
         first = journal.control("paper", control("book", "B", HALTED))

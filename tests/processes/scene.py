@@ -30,6 +30,7 @@ FAULTS = {
     "cut_body": 0.03, "error_before": 0.03, "error_after": 0.05, "throttle": 0.01, "duplicate": 0.2, "reorder": 0.2,
     "lose": 0.2, "disconnect": 0.01, "partial_fills": 0.2,
 }  # fmt: skip
+LATE = datetime(2024, 1, 2, 19, 30, tzinfo=UTC)  # ninety minutes before the close
 CALM = dict.fromkeys(FAULTS, 0.0) | {"only_changes": False}
 
 
@@ -93,6 +94,11 @@ class Scene:
         request.add_header("APCA-API-SECRET-KEY", self.ready["secret_key"])
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
             return json.load(answer)
+
+    def is_late(self):
+        """Whether too little of the day is left to come to rest in: a busy machine takes as long for fewer kills."""
+        following = self.ask("/admin/clock")["next"]
+        return following is None or datetime.fromisoformat(following) > LATE
 
     def run(self, *words):
         """The book's run."""

@@ -8,14 +8,17 @@ import sqlite3
 import subprocess
 import sys
 import time
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
 
 from stratofold.adapters.clock import Clock
 from stratofold.adapters.embedded.schema import VERSION
+from stratofold.cli import venue
 from stratofold.cli.app import run
 from stratofold.cli.running import _asked
+from stratofold.cli.venue import read_ready
 from stratofold.errors import Stop
 
 CLI = [sys.executable, "-m", "stratofold"]
@@ -126,6 +129,18 @@ def test_an_exchange_that_could_not_start_says_why_in_its_ready_file(folder, cap
     assert told["code"] == "SF943"
     assert "NOPE" in told["why"]
     assert error(capsys, "run", "--exchange", "absent.json", code=2)["code"] == "SF943"
+
+
+def test_an_exchange_that_was_only_just_started_is_waited_for(folder, capsys, monkeypatch):
+    ready = folder / "ready.json"
+    ready.write_text("", encoding="utf-8")
+    line = json.dumps({"url": "http://127.0.0.1:1"})
+    Timer(0.2, ready.write_text, [line]).start()
+    assert read_ready(ready)["trading_url"] == "http://127.0.0.1:1"
+    monkeypatch.setattr(venue, "READY_SECONDS", 0.0)
+    ready.write_text("", encoding="utf-8")
+    told = error(capsys, "run", "--exchange", "ready.json", code=2)
+    assert (told["code"], "has not started yet" in told["why"]) == ("SF943", True)
 
 
 def test_no_network(folder, capsys, monkeypatch, tmp_path):

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from math import isfinite, nan
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from stratofold.adapters.nouns import HALTED, REDUCING, AccountLimits, Control, Message
+from stratofold.adapters.nouns import CLOSING, HALTED, REDUCING, AccountLimits, Control, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NANOSECONDS_A_SECOND = 1_000_000_000
 # Amounts have at most 8 decimals (contract 3), so totals are kept as whole numbers of these: they cannot drift.
@@ -117,19 +121,34 @@ def crosses(side: int, price: float, other: Reservation) -> bool:
 
 
 def controlled(message: Message, account: Account, book: str) -> str:
-    """The control that forbids a message, or "": halted lets cancels pass, reducing also what reduces."""
+    """The control that forbids a message, or "": halted lets cancels pass, reducing also what reduces.
+
+    A halt that is older than the operator's word to close the book lets pass what reduces, too.
+    """
     if message.action == "cancel":
         return ""
+    closing = _closing(account.controls, book) if message.reduces else 0
     names = {"account": account.name, "book": book, "strategy": message.strategy, "symbol": message.symbol}
     found = ""
     for control in account.controls:
         if control.name not in {"*", names.get(control.scope)}:
             continue
-        if control.state == HALTED:
+        if control.state == HALTED and not control.sequence < closing:
             return f"{HALTED} {control.scope} {control.name}"
         if control.state == REDUCING and not message.reduces:
             found = f"{REDUCING} {control.scope} {control.name}"
     return found
+
+
+def standing(controls: Iterable[Control]) -> tuple[Control, ...]:
+    """Those that a claim is checked against: what forbids something, and with it what may pass all the same."""
+    said = [one for one in controls if one.state in {HALTED, REDUCING} or one.scope == CLOSING]
+    return tuple(said) if any(one.scope != CLOSING for one in said) else ()
+
+
+def _closing(controls: tuple[Control, ...], book: str) -> int:
+    """The place of the operator's last word to close a book, 0 where there is none."""
+    return max((one.sequence for one in controls if one.scope == CLOSING and one.name == book), default=0)
 
 
 def over(name: str, limit: float, observed: float) -> str:

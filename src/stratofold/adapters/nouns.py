@@ -21,6 +21,8 @@ READY, CLAIMED, ACCEPTED, REJECTED, UNKNOWN, DROPPED = "ready", "claimed", "acce
 
 # What a control row says of its scope; the strictest of all that apply counts.
 ACTIVE, REDUCING, HALTED = "active", "reducing", "halted"
+# A scope that forbids nothing: the operator closes the book of that name, so what reduces passes every older halt.
+CLOSING = "closing"
 
 
 class Entry(Struct, frozen=True):

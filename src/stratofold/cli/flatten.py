@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
-from stratofold.cli.home import BookName, HomePath, head_of
+from stratofold.cli.home import BookName, HomePath, head_of, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
 from stratofold.cli.status import of_book
 
@@ -26,13 +26,14 @@ def flatten(
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Cancel what works and close what is held, at market, halted or not; the running book does it, or the next run."""
-    from stratofold.adapters.ports import Offer
+    from stratofold.live.halt import close_out
 
     journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     head = head_of(journal, book)
     now = of_book(journal, head.book)
     if not dry_run:
-        journal.offer(head.book, [Offer(0, "operator", f"flatten:{time.time_ns()}", b"flatten")])
+        moment = time.time_ns()
+        close_out(journal, head.book, whoami(), moment, stamp("flatten", moment))
     said = {"book": head.book, "cancel": now["working"], "close": now["positions"], "asked": not dry_run}
     held = ", ".join(f"{quantity:g} {name}" for name, quantity in now["positions"].items()) or "nothing"
     if json:

@@ -2,13 +2,16 @@
 
 import time
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of, said_again
 from stratofold.cli.home import HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
+
+if TYPE_CHECKING:
+    from stratofold.live.manifest import Manifest
 
 Account = Annotated[str | None, typer.Option(help="Which account; default: the only one there is.")]
 Scope = Annotated[str, typer.Option(help="account, book, strategy or symbol.")]
@@ -39,6 +42,8 @@ def halt(
     journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
     owner = account_of(journal, account)
     scope, name = meant(journal, owner, scope, name, book)
+    if scope == "symbol" and name != "*":
+        _refuse_strange(journal, owner, name)
     now, state = time.time_ns(), REDUCING if reducing else HALTED
     held = stop(journal, owner, scope, name, reason, whoami(), now, stamp("halt", now), state=state)
     said = {"scope": held.scope, "name": held.name, "state": held.state, "reason": held.reason}
@@ -82,17 +87,36 @@ def meant(journal: Any, account: str, scope: str, name: str, book: str | None) -
     return scope, found[0]
 
 
+def _refuse_strange(journal: Any, account: str, symbol: str) -> None:
+    """Raise Setup SF962 for a symbol that no book of the account trades; a book that cannot be read may trade any."""
+    from stratofold.errors import Setup
+
+    manifests = [_manifest_of(journal, head.book) for head in journal.books() if head.account == account]
+    traded = sorted({name for one in manifests if one is not None for name in one.symbols})
+    if None not in manifests and symbol not in traded:
+        why = f"they trade {', '.join(traded) or 'nothing'}"
+        raise Setup(
+            "SF962", f"no book on {account} trades {symbol}", why=why, fix="leave the scope out to stop everything"
+        )
+
+
 def _strategy_of(journal: Any, book: str) -> str:
     """The strategy of a book, by its opening record; empty where that cannot be read."""
+    manifest = _manifest_of(journal, book)
+    return manifest.strategy if manifest is not None else ""
+
+
+def _manifest_of(journal: Any, book: str) -> "Manifest | None":
+    """How a book was opened; None where that cannot be read."""
     from msgspec import DecodeError
 
     from stratofold.errors import Error
     from stratofold.live.desk import manifest_of
 
     try:
-        return manifest_of(journal, book).strategy
+        return manifest_of(journal, book)
     except (Error, DecodeError):
-        return ""
+        return None
 
 
 def _is_called(spec: str, name: str) -> bool:

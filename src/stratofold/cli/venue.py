@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SPANS = {"1min": 60, "5min": 300, "15min": 900, "1h": 3_600, "1d": 86_400}
 SPEED_MAX = 3_600.0
+READY_SECONDS = 15.0  # that an exchange may take to start
 _SECOND_NS = 1_000_000_000
 
 
@@ -75,15 +76,23 @@ class PacedClock:
 
 
 def read_ready(path: Path) -> dict[str, Any]:
-    """The ready line of an exchange; raises Setup SF943 when there is none in the file."""
+    """The ready line of an exchange, waited for while it starts; raises Setup SF943 when there is none in the file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _said_by(path)
         ready: dict[str, Any] = json.JSONDecoder().raw_decode(text[text.find("{") :])[0]
         return ready | {"trading_url": ready["url"]}
     except (OSError, ValueError, KeyError) as error:
         what = f"{path} does not say where an exchange is"
         fix = f"stratofold exchange --speed 60 --port 0 --json > {path} &"
         raise Setup("SF943", what, place=str(path), why=_why_not_ready(path, error), fix=fix) from error
+
+
+def _said_by(path: Path) -> str:
+    """What is in the file; an exchange that was started with the command before has a few seconds to say it."""
+    until = time.monotonic() + READY_SECONDS
+    while not (text := path.read_text(encoding="utf-8")).strip() and time.monotonic() < until:
+        time.sleep(0.05)
+    return text
 
 
 def _why_not_ready(path: Path, error: Exception) -> str:

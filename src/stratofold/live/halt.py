@@ -19,6 +19,7 @@ from stratofold.adapters.ports import (
     ACCEPTED,
     ACTIVE,
     CLAIMED,
+    CLOSING,
     HALTED,
     READY,
     REDUCING,
@@ -27,6 +28,7 @@ from stratofold.adapters.ports import (
     Control,
     Entry,
     Message,
+    Offer,
 )  # fmt: skip
 from stratofold.errors import Setup, Stop
 from stratofold.wire import pack
@@ -78,6 +80,18 @@ def halt(
     control = journal.control(account, Control(scope, name, state, reason, by, now))
     note_controls(journal, account, envelope)
     return control
+
+
+def close_out(journal: Journal, book: str, by: str, now: int, envelope: bytes = b"") -> int:
+    """Have a book cancel what works and close what it holds, halted or not; how many words of it were new.
+
+    Of the book only what reduces passes the halts that stand now, and of every other book nothing; a newer halt stops it.
+    """
+    account = journal.head(book).account
+    note_controls(journal, account, envelope)
+    journal.control(account, Control(CLOSING, book, ACTIVE, "close what it holds", by, now))
+    note_controls(journal, account, envelope)
+    return journal.offer(book, [Offer(0, "operator", f"flatten:{now}", b"flatten")])
 
 
 def request_release(
@@ -213,7 +227,7 @@ def _concerns(control: Control, book: str) -> bool:
     scope, name = control.scope, control.name
     if scope == RELEASE:
         scope, _, name = name.partition(":")
-    return scope != "book" or name in (book, EVERYTHING)
+    return scope not in ("book", CLOSING) or name in (book, EVERYTHING)
 
 
 def _holding(journal: Journal, account: str, scope: str, name: str) -> Control:

@@ -209,7 +209,8 @@ def _positions(desk: Desk, found: Findings, reports: list[VenueReport]) -> None:
         theirs = found.account.positions.get(name, (0.0, 0.0))[0]
         others = float(desk.journal.mark(desk.manifest.book, f"elsewhere:{name}") or 0.0) + siblings.get(name, 0.0)
         if held + others != theirs:
-            found.breaks.append(f"{name}: the book holds {decimal(held)}, the venue {decimal(theirs)}")
+            beside = f", others of its account {decimal(others)}" if others else ""
+            found.breaks.append(f"{name}: the book holds {decimal(held)}{beside}, the venue {decimal(theirs)}")
 
 
 def _is_foreign(desk: Desk, name: str) -> bool:

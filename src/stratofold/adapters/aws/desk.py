@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.account import Account, Reservation
+from stratofold.adapters.account import Account, Reservation, standing
 from stratofold.adapters.aws.table import Key, amount
-from stratofold.adapters.nouns import HALTED, REDUCING, AccountLimits, Control
+from stratofold.adapters.nouns import AccountLimits, Control
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -100,7 +100,7 @@ class Desks:
         items = {item["sk"]: item for item in self._table.begins(f"account/{name}", "")}
         controls = sorted((control_of(item) for sk, item in items.items() if sk.startswith("control/")), key=_sequence)
         account = Account(
-            name, _limits_of(state), tuple(each for each in controls if each.state in {HALTED, REDUCING}),
+            name, _limits_of(state), standing(controls),
             state.get("second", 0), state.get("sent", 0),
         )  # fmt: skip
         for sk, item in items.items():

@@ -11,8 +11,8 @@ from __future__ import annotations
 from math import nan
 from typing import TYPE_CHECKING
 
-from stratofold.adapters.account import Account, Reservation
-from stratofold.adapters.nouns import HALTED, REDUCING, AccountLimits, Control
+from stratofold.adapters.account import Account, Reservation, standing
+from stratofold.adapters.nouns import AccountLimits, Control
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,8 +48,7 @@ class Desks:
             " FROM accounts WHERE name = ?",
             (name,),
         ).fetchall()
-        standing = tuple(control for control in self.controls(name) if control.state in {HALTED, REDUCING})
-        account = Account(name, AccountLimits(), standing)
+        account = Account(name, AccountLimits(), standing(self.controls(name)))
         if rows:
             *limits, second, sent = rows[0]
             limits[4] = bool(limits[4])

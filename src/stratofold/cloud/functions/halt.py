@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stratofold.adapters.ports import HALTED, REDUCING, Offer
+from stratofold.adapters.ports import HALTED, REDUCING
 from stratofold.cloud.latency import CRITICAL
 from stratofold.cloud.place import invoke
 from stratofold.errors import Setup
-from stratofold.live.halt import halt
+from stratofold.live.halt import close_out, halt
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     now, by = place.clock.now(), str(event.get("by") or "the function halt")
     if "flatten" in event:
         book = str(event["flatten"])
-        offered = place.journal.offer(book, [Offer(0, "operator", f"flatten:{now}", b"flatten")])
-        return {"flatten": book, "offered": offered}
+        envelope = pack({"wall": now, "by": "halt", "region": place.region})
+        return {"flatten": book, "offered": close_out(place.journal, book, by, now, envelope)}
     state = str(event.get("state", HALTED))
     if state not in (HALTED, REDUCING):
         why = "lifting takes two steps and a look at book and venue"

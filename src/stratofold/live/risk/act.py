@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratofold.events import COMMAND_FLATTEN, COMMAND_RESUME, Command, Event
+from stratofold.events import COMMAND_FLATTEN, COMMAND_RESUME, REJECTED, Command, Event, Report
 from stratofold.fold.account import HALTED, REDUCING, WARMING
 from stratofold.fold.ledger import integers, zeros
 from stratofold.fold.step import decide
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from stratofold.fold.engine import Engine
     from stratofold.live.risk.guard import Guard
 
+TRIES = 3  # at once, to close what a venue will not have closed
+
 
 class Closing:
     """Positions that are to be closed, or cut by so many units, once their working orders are gone."""
 
-    __slots__ = ("flatten", "reduce")
+    __slots__ = ("flatten", "reduce", "refused")
 
     def __init__(self, symbol_count: int) -> None:
-        """Nothing is to be closed."""
+        """Nothing is to be closed; `refused` counts the tries in a row that came to nothing."""
+        self.refused: int = 0
         self.flatten = integers(symbol_count)
         self.reduce = zeros(symbol_count)
 
@@ -70,6 +73,18 @@ class Closing:
             self.flatten[symbol] = 0
             self.reduce[symbol] = 0.0
 
+    def is_tried(self, event: Event) -> bool:
+        """Whether to ask now for what is still to be closed.
+
+        A venue that refuses is asked three times at once, and then only when something else happens: or the answer to each
+        refusal would be the next order, without end.
+        """
+        if not isinstance(event, Report) or not self.busy:
+            self.refused = 0
+        elif event.kind == REJECTED:
+            self.refused += 1
+        return self.refused < TRIES and self.busy
+
     @property
     def busy(self) -> bool:
         """Whether something is still to be closed."""
@@ -86,7 +101,7 @@ def after(guard: Guard, engine: Engine, event: Event) -> list[Breach]:
     if book.state == WARMING:
         return []
     act(breaches, guard, book)
-    if guard.closing.busy:
+    if guard.closing.is_tried(event):
         guard.closing.leave(book)
     if book.intent_count > 0:
         state = book.state

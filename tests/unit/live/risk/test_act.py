@@ -124,6 +124,21 @@ def test_closing_is_tried_again_when_the_venue_rejects_it():
     assert floor.report(REJECTED, closing) == [(SUBMIT, 0, -1, 100.0)]
 
 
+def test_a_venue_that_goes_on_refusing_is_asked_three_times_and_again_when_something_happens():
+    floor = falling(FLATTEN)
+    floor.price(10.0)
+    floor.report(CANCELLED, floor.buy)
+    again = [floor.report(CANCELLED, floor.sell)]
+    while again[-1]:
+        assert len(again) < 9
+        again.append(floor.report(REJECTED, floor.numbers[0]))
+    assert len(again) == 4
+    for _ in range(2):
+        assert floor.price(9.0) == [(SUBMIT, 0, -1, 100.0)]
+        floor.report(REJECTED, floor.numbers[0])
+        floor.left()
+
+
 def test_what_closes_is_not_cancelled_by_the_next_price_or_the_next_word():
     floor = Floor(lifted(stops={"stop_loss": 0.20}))
     floor.hold(0, +10)
