@@ -128,15 +128,16 @@ def test_a_venue_that_goes_on_refusing_is_asked_three_times_and_again_when_somet
     floor = falling(FLATTEN)
     floor.price(10.0)
     floor.report(CANCELLED, floor.buy)
-    again = [floor.report(CANCELLED, floor.sell)]
-    while again[-1]:
-        assert len(again) < 9
-        again.append(floor.report(REJECTED, floor.numbers[0]))
-    assert len(again) == 4
-    for _ in range(2):
-        assert floor.price(9.0) == [(SUBMIT, 0, -1, 100.0)]
-        floor.report(REJECTED, floor.numbers[0])
-        floor.left()
+    asked = floor.report(CANCELLED, floor.sell)
+    for close in (9.0, 8.0, 7.0):
+        tries = 0
+        while asked:
+            assert asked == [(SUBMIT, 0, -1, 100.0)]
+            tries += 1
+            assert tries < 9
+            asked = floor.report(REJECTED, floor.numbers[0])
+        assert tries == 3
+        asked = floor.price(close)
 
 
 def test_what_closes_is_not_cancelled_by_the_next_price_or_the_next_word():
