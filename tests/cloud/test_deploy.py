@@ -4,6 +4,7 @@ import json
 
 import boto3
 import pytest
+from msgspec import structs
 
 import stratofold
 from stratofold.adapters.embedded.journal import Journal
@@ -13,8 +14,11 @@ from stratofold.cli.cloud_settings import StackHome, journal_of
 from stratofold.cloud import package
 from stratofold.cloud.stack import FUNCTIONS, Stack
 from stratofold.live.risk.limits_config import SUGGESTED
+from stratofold.strategies import Crossover
 from tests.conversations.exchanges import serving
+from tests.live_tools import Paper, paper
 
+DAY_NS = 86_400_000_000_000
 STRATEGY = """
 import stratofold
 
@@ -100,8 +104,9 @@ def test_a_plan_that_nobody_wants_leaves_nothing(at, capsys):
     said, code = told(capsys, "deploy", "mine.py:Mine", "--stack", "never", "--architecture", "x86_64")
     assert (code, said["deployed"]) == (0, False)
     assert said["changes"]
-    refused, code = told(capsys, "cloud", "status", "--stack", "never")
-    assert (code, refused["errors"][0]["code"]) == (2, "SFA10")
+    for words in (["status"], ["logs"], ["tail", "--for", "1"], ["invoke", "warm"], ["rollback"]):
+        refused, code = told(capsys, "cloud", *words, "--stack", "never")
+        assert (code, refused["errors"][0]["code"]) == (2, "SFA10"), words
 
 
 def switched(stack):
@@ -148,8 +153,9 @@ def test_code_alone_is_replaced_in_seconds_and_taken_back(stands, capsys, folder
     assert told(capsys, "cloud", "status", "--stack", stands)[0]["versions"] == said["versions"]
     back, code = told(capsys, "cloud", "rollback", "--stack", stands)
     assert (code, back["versions"]) == (0, {f"{stands}-{verb}": version for verb, version in before.items()})
-    said, code = told(capsys, "cloud", "rollback", "--stack", stands, "--to", "99")
-    assert (code, said["errors"][0]["code"]) == (2, "SFA21")
+    for version in ("99", "the one before"):
+        said, code = told(capsys, "cloud", "rollback", "--stack", stands, "--to", version)
+        assert (code, said["errors"][0]["code"]) == (2, "SFA21")
 
 
 def code_of(stack, qualifier="live"):
@@ -254,18 +260,41 @@ def test_the_book_in_the_cloud_is_halted_from_here(stands, capsys):
     assert journal.head("stops").sequence == books["stops"]["records"]
 
 
+class Named(Paper):
+    """A book at a paper exchange whose strategy can be found again by its name."""
+
+    def manifest(self, opened):
+        return structs.replace(super().manifest(opened), strategy="stratofold.strategies:Crossover")
+
+
+def holding(journal):
+    """A book of some days in a folder's journal, with a position at their end."""
+    days = stratofold.sample("us14").subset(["SPY"], start="2020-06-01", end="2020-06-10")
+    exchange = paper(Crossover, days, DAY_NS).exchange
+    run = Named(Crossover, days, DAY_NS, exchange, journal, parameters={"fast": 2, "slow": 3}, book="goes")
+    return run.run()
+
+
 def test_a_book_is_handed_over_and_taken_home(stands, capsys, tmp_path):
-    home = Journal(tmp_path / "journal.db")
-    home.create("goes", "ofgoes", "g1", [Entry("opened", b"x", b"")])
-    home.append("goes", home.take("goes", "a runner", 1).epoch, 0, [Entry("event", b"y", b"")], steps=1)
+    """What others read of it in the table is as the book stands when it comes there, whatever the table said before."""
+    home, away = Journal(tmp_path / "journal.db"), journal_of(Stack(stands, "us-east-1"))
+    desk = holding(home)
+    steps, held = desk.fold.steps, desk.fold.engine.book.position(0)
+    assert held > 0.0
     where = ("--stack", stands, "--home", str(tmp_path))
     said, code = told(capsys, "move", "goes", "--to", "cloud", *where)
-    assert (code, said["records"], said["holder"]) == (0, 2, f"cloud:{stands}")
+    assert (code, said["records"], said["holder"]) == (0, home.head("goes").sequence, f"cloud:{stands}")
     books = {one["book"]: one for one in told(capsys, "cloud", "status", "--stack", stands)[0]["books"]}
-    assert (books["goes"]["holder"], books["goes"]["steps"]) == (f"cloud:{stands}", 1)
+    assert (books["goes"]["holder"], books["goes"]["steps"]) == (f"cloud:{stands}", steps)
+    shown = away.views("goes")
+    assert (shown["position/SPY"]["quantity"], shown["balance"]["currency"]) == (f"{held:g}", "USD")
+    head, stale = away.head("goes"), {"order/gone": {"symbol": "SPY"}, "position/SPY": {"quantity": "1"}}
+    away.append("goes", head.epoch, head.step, [], views=stale)
     said, code = told(capsys, "move", "goes", "--to", "laptop", *where)
     assert (code, said["records"]) == (0, 0)
     assert home.head("goes").holder.startswith("laptop:")
+    assert told(capsys, "move", "goes", "--to", "cloud", *where)[1] == 0
+    assert journal_of(Stack(stands, "us-east-1")).views("goes") == shown
     refused, code = told(capsys, "move", "goes", "--to", "moon", *where)
     assert (code, refused["errors"][0]["code"]) == (2, "SFA31")
     home.close()
@@ -297,12 +326,14 @@ def test_a_process_that_stays_runs_a_stacks_book_on_its_table_with_its_keys(stan
 
 def test_what_is_destroyed_leaves_the_archive_with_every_record_and_nothing_else(at, capsys):
     deployed(capsys, "ends")
-    booked("ends")
+    head = booked("ends").take("main", "cloud:ends", 1)
+    views = {"position/SPY": {"quantity": "10"}}
+    journal_of(Stack("ends", "us-east-1")).append("main", head.epoch, 0, [], views=views)
     boto3.client("s3").put_object(Bucket="ends-drop-000000000000-us-east-1", Key="prices.csv", Body=b"1")
     boto3.client("ssm").put_parameter(Name="/ends/webhook", Value="x" * 20, Type="SecureString")
     said, code = told(capsys, "destroy", "--stack", "ends", "--yes")
     assert (code, said["destroyed"], said["archive"]) == (0, True, "ends-archive-000000000000-us-east-1")
-    assert (said["objects"], said["sealed"]) == (1, 1)
+    assert (said["objects"], said["sealed"], said["positions"]) == (1, 1, {"main": ["10 SPY"]})
     assert not [name for name in boto3.client("dynamodb").list_tables()["TableNames"] if name.startswith("ends-")]
     assert not [
         one for one in boto3.client("lambda").list_functions()["Functions"] if one["FunctionName"].startswith("ends-")

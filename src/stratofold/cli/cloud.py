@@ -16,6 +16,7 @@ import typer
 from stratofold.cli.cloud_settings import Region, StackName, journal_of, parameters_of, stack_of
 from stratofold.cli.home import BookName, head_of
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
+from stratofold.cloud.permissions import BROKER_KEYS, WEBHOOK_KEYS
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ Function = Annotated[
     str,
     typer.Argument(help="Which function: ingest, decide, deliver, webhook, reconcile, watch, archive, halt or warm."),
 ]
+KNOWN_SECRETS = (*BROKER_KEYS, *WEBHOOK_KEYS)
+_SECRET = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -139,6 +142,7 @@ def logs(
 ) -> None:
     """Show what a function wrote."""
     place = stack_of(stack, region)
+    place.standing()
     lines = list(written(place, function, time.time() - seconds_of(since), find))
     if json:
         show_json({"function": place.function(function), "lines": [{"time": at, "text": text} for at, text in lines]})
@@ -161,6 +165,7 @@ def tail(
 ) -> None:
     """Follow what a function writes, until interrupted; with --json a line is an object."""
     place = stack_of(stack, region)
+    place.standing()
     began, seen = time.time(), set()
     while wait is None or time.time() - began < wait:
         for at, text in written(place, function, began - 10, find):
@@ -222,6 +227,7 @@ def invoke(
             place="the command line",
             fix="""write it so: '{"trigger": "fetch"}'""",
         ) from error
+    place.standing()
     answer = place.call(
         "lambda",
         "invoke",
@@ -253,7 +259,9 @@ def rollback(
     """Put every function back on the version before."""
     from stratofold.cloud.deploy import roll_back
 
-    moves = roll_back(stack_of(stack, region), to)
+    place = stack_of(stack, region)
+    place.standing()
+    moves = roll_back(place, to)
     if json:
         show_json({"versions": moves})
     else:
@@ -295,6 +303,9 @@ def secret(
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Keep a key where only the functions that need it can read it: typed unseen, or read from standard input."""
+    if not _SECRET.fullmatch(name):
+        fix = f"letters, digits and . _ -; functions read {', '.join(KNOWN_SECRETS)}"
+        raise Setup("SFA35", f"a secret cannot be called {name!r}", place="the command line", fix=fix)
     value = typer.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     value = value.rstrip("\r\n")
     if not value:
@@ -319,8 +330,10 @@ def secret(
         keep_secret(place, full, value, key)
     if json:
         show_json({"secret": full})
-    else:
+    elif name in KNOWN_SECRETS:
         typer.echo(f"{full} is kept; functions read it within five minutes")
+    else:
+        typer.echo(f"{full} is kept for who runs a book resident; functions read {', '.join(KNOWN_SECRETS)} alone")
 
 
 def keep_secret(place: Stack, name: str, value: str, key: str) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.aws.client import Client
     from stratofold.adapters.ports import Artifacts, Head, Journal
     from stratofold.cloud.stack import Stack
+    from stratofold.live.desk import Desk
 
 StackName = Annotated[
     str | None, typer.Option("--stack", help="Which stack; default: cloud.stack of the configuration, else stratofold.")
@@ -139,6 +140,12 @@ class StackHome(Home):
 
         kind = self._stack.standing().parameters.get("SecretStore", "ssm")
         return Secrets(client_of(self._stack), f"{kind}:/{self._stack.name}/")
+
+    def show(self, desk: Desk) -> None:
+        """Write the items that others read."""
+        from stratofold.cloud.shown import show_standing
+
+        show_standing(desk.journal, desk)  # type: ignore[arg-type]  # a stack's is a table
 
     def refuse_elsewhere(self, head: Head) -> None:
         """A stack's book is taken by whoever runs it; the functions leave it alone then."""

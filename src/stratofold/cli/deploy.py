@@ -244,7 +244,7 @@ def usual_load(parameters: Mapping[str, str]) -> Workload:
 
     symbols = len(parameters["Symbols"].split(","))
     return Workload(
-        f"{symbols} symbols every five minutes",
+        f"{symbols} symbol{'' if symbols == 1 else 's'} every five minutes",
         events=symbols * 78 * 21,
         orders=symbols * 21,
         fills=symbols * 21,
@@ -300,15 +300,18 @@ def cost_text(parameters: Mapping[str, str]) -> str:
 def cost_row(one: Line) -> str:
     """One line of the bill."""
     switch = f"  (off: --set {one.switch})" if one.switch and one.usd else ""
-    return f"    {one.usd:>9.4f}  {one.item}: {one.quantity:,.0f} {one.price.unit}s at {one.price.usd:f}{switch}"
+    amount = f"{one.quantity:,.0f}" if one.quantity >= 1 or not one.quantity else f"{one.quantity:.2g}"
+    return f"    {one.usd:>9.4f}  {one.item}: {amount} x {one.price.unit} at {one.price.usd:f}{switch}"
 
 
 def next_text(outputs: Mapping[str, str], plan: Plan) -> str:
     """What comes after a deploy."""
-    rows = [f"webhook: {outputs.get('WebhookUrl', '')}"]
+    from stratofold.cloud.stack import address_here
+
+    rows = [f"webhook: {address_here(outputs.get('WebhookUrl', ''))}"]
     if plan.new:
         rows += [
-            "next: stratofold cloud secret alpaca-key-id; stratofold cloud secret alpaca-secret-key; stratofold move --to cloud"
+            "next: stratofold cloud secret alpaca-key-id; stratofold cloud secret alpaca-secret-key; stratofold cloud secret webhook; stratofold move --to cloud"
         ]
     return "\n".join(rows)
 
@@ -328,19 +331,23 @@ def destroy(
     """Take a stack away; the archive stays, with everything that its books ever recorded."""
     from stratofold.cli.cloud_settings import artifacts_of, journal_of
     from stratofold.cloud.destroy import destroy as take_away
-    from stratofold.cloud.destroy import inventory, refuse_busy
+    from stratofold.cloud.destroy import held_at_venue, inventory, refuse_busy
 
     place = stack_of(stack, region)
     found = inventory(place)
     journal = journal_of(place) if found.table else None
     if journal is not None:
         refuse_busy(journal)
+    kept = held_at_venue(journal) if journal is not None else {}
     if not json:
+        for book, positions in kept.items():
+            typer.echo(f"{book} holds {', '.join(positions)}: that stays at the venue, and nobody watches it any more")
         typer.echo(f"goes: {found.resources} resources of {place.name}, {found.secrets} secrets, its packages")
         typer.echo(f"stays: s3://{found.archive}" if found.archive else "stays: nothing")
     if dry_run or (not yes and (json or not typer.confirm(f"destroy {place.name}?"))):
         if json:
-            show_json({"stack": place.name, "destroyed": False, "resources": found.resources, "archive": found.archive})
+            told = {"resources": found.resources, "archive": found.archive, "positions": kept}
+            show_json({"stack": place.name, "destroyed": False, **told})
         return
     with working(f"destroying {place.name}"):
         left = take_away(place, found, journal, artifacts_of(place) if journal is not None else None)
@@ -350,6 +357,7 @@ def destroy(
         "archive": left.archive,
         "objects": left.objects,
         "sealed": left.sealed,
+        "positions": kept,
     }
     if json:
         show_json(said)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stratofold.adapters.embedded.notifier import Notifier
     from stratofold.adapters.embedded.secrets import Secrets
     from stratofold.adapters.ports import Head
+    from stratofold.live.desk import Desk
 
 HomePath = Annotated[
     Path | None, typer.Option("--home", help="The folder of journal, archive and secrets. Default: .stratofold here.")
@@ -64,6 +65,9 @@ class Home:
         journal = self.journal(make=True, glance_seconds=GLANCE_SECONDS)
         journal.reserve_log()
         return journal
+
+    def show(self, desk: Desk) -> None:
+        """Write what people read of a book that begins to be run here: a folder's is read from its records."""
 
     def refuse_elsewhere(self, head: Head) -> None:
         """Raise Stop SFA29 for a book of this folder that is in the cloud now."""

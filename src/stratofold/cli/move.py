@@ -1,12 +1,13 @@
 """`stratofold move`: a running book from this folder to a stack on AWS, or back."""
 
 import time
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
 from stratofold.cli.cloud_settings import Region, StackName, artifacts_of, journal_of, stack_of
-from stratofold.cli.home import Home, HomePath, head_of, whoami
+from stratofold.cli.home import Home, HomePath, head_of, strategy_as_run, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb, working
 from stratofold.errors import Setup
 
@@ -38,10 +39,11 @@ def move(
     name = head_of(source.journal, book).book
     here, there = Home(home).artifacts(), artifacts_of(place)
     kept, wanted = (here, there) if to == "cloud" else (there, here)
+    show = partial(_show, cloud.journal, strategy_as_run(source.journal, name)) if to == "cloud" else None
     with working(f"moving {name}"):
         copy_segments(kept, wanted, name)
         most = limits_of(place.state().parameters) if to == "cloud" else None
-        moved = hand_over(source, target, name, holder, time.time_ns(), most)
+        moved = hand_over(source, target, name, holder, time.time_ns(), most, show)
     if json:
         show_json(
             {
@@ -60,3 +62,11 @@ def move(
     typer.echo(
         f"{name} is in the {to} now: {moved.records:,} records carried, {moved.head.step:,} steps; next: {after}"
     )
+
+
+def _show(journal: Any, strategy: type[Any], book: str) -> None:
+    """Write what people read of a book in a stack's table, as it stands."""
+    from stratofold.cloud.shown import show_standing
+    from stratofold.live.desk import read_desk
+
+    show_standing(journal, read_desk(journal, book, strategy))

@@ -104,6 +104,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
                 acknowledged=wanted.acknowledged,
                 alone=wanted.sets_account_limits,
             )
+            home.show(desk)
             supervisor = _supervisor(desk, home, venue, wanted)
             supervisor.began = began
             for line in stricter_elsewhere(journal, desk.manifest.account, wanted.stated.account):

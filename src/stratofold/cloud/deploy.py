@@ -453,18 +453,26 @@ def _versions(stack: Stack, function: str) -> list[str]:
 
 
 def write_folder(strategy: str, folder: Path, given: Mapping[str, str], python: str, architecture: str) -> Package:
-    """Template and code as files, with what is given as the template's defaults; the sessions of the next year are in it."""
+    """Template and code as files, with what is given as the template's defaults; the sessions of the next year are in it.
+
+    It is built already, and `sam build` is told so: it would drop compiled modules and bytecode.
+    """
     package = build(strategy, python=python, architecture=architecture)
     own = python or ".".join(platform.python_version_tuple()[:2])
     chosen = {"Strategy": package.strategy, "Runtime": f"python{own}", "Architecture": architecture, **given}
     text = with_defaults(with_sessions(template_text(), int(time.time())), chosen)
-    text = released(text, package.digest[:32], chosen)
+    text = left_alone(released(text, package.digest[:32], chosen))
     code = folder / "code"
     with zipfile.ZipFile(io.BytesIO(package.data)) as archive:
         archive.extractall(code)
-    (code / "requirements.txt").write_text("", encoding="utf-8")  # everything is there; sam build asks for the file
     (folder / "template.yaml").write_text(text, encoding="utf-8")
     return package
+
+
+def left_alone(text: str) -> str:
+    """The template with functions that `sam build` copies as they are; for that each has to say itself where its code is."""
+    kind, name = "    Type: AWS::Serverless::Function\n", "      FunctionName: !Sub "
+    return text.replace(kind, f"{kind}    Metadata: {{SkipBuild: true}}\n").replace(name, f"      {CODE}\n{name}")
 
 
 def with_defaults(text: str, chosen: Mapping[str, str]) -> str:

@@ -61,6 +61,15 @@ def refuse_busy(journal: Journal) -> None:
             )  # fmt: skip
 
 
+def held_at_venue(journal: Any) -> dict[str, list[str]]:
+    """What the books of a stack hold, by book, in words: it stays at the venue whatever becomes of the stack."""
+    found = {head.book: journal.views(head.book, "position/") for head in journal.books()}
+    return {
+        book: [f"{held['quantity']} {name.partition('/')[2]}" for name, held in sorted(positions.items())]
+        for book, positions in found.items() if positions
+    }  # fmt: skip
+
+
 def destroy(stack: Stack, found: Inventory, journal: Journal | None, artifacts: Artifacts | None) -> Left:
     """Seal, empty, delete; raises Stop SFA24 where AWS keeps something."""
     sealed = _seal(stack, journal, artifacts) if journal is not None and artifacts is not None else 0

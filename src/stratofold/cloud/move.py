@@ -18,7 +18,7 @@ from stratofold.live.account_limits import cap_limits
 from stratofold.live.archive import prefix_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
     from stratofold.adapters.account import Reservation
@@ -72,8 +72,16 @@ def refuse_elsewhere(head: Head) -> None:
         )  # fmt: skip
 
 
-def move(source: Side, target: Side, book: str, holder: str, now: int, most: AccountLimits | None = None) -> Moved:
-    """Move a book to where its account may have `most` (None: what its books state).
+def move(
+    source: Side,
+    target: Side,
+    book: str,
+    holder: str,
+    now: int,
+    most: AccountLimits | None = None,
+    show: Callable[[str], None] | None = None,
+) -> Moved:
+    """Move a book to where its account may have `most` (None: what its books state); `show` writes what people read of it there.
 
     Raises Retry SFA27 while messages are on the wire, Stop SFA28 where the two have gone apart.
     """
@@ -94,6 +102,8 @@ def move(source: Side, target: Side, book: str, holder: str, now: int, most: Acc
     cap_limits(target.journal, book, head.account, most)
     for some in together(waiting):
         target.journal.offer(book, some)
+    if show is not None:
+        show(book)
     return Moved(target.journal.take(book, holder, now), count + (before is None), messages)
 
 

@@ -204,6 +204,21 @@ def endpoint_here() -> str:
     return url if urlsplit(url).hostname in _HERE else ""
 
 
+def address_here(address: str) -> str:
+    """Where a route of a stack is for who asks from here: an emulator on this machine serves every API below its own address."""
+    return local_address(endpoint_here(), address)
+
+
+def local_address(url: str, address: str) -> str:
+    """Where a route is below the address of an emulator; without one, where it is."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if not url or ".execute-api." not in host:
+        return address
+    stage, _, path = parts.path.lstrip("/").partition("/")
+    return f"{url}/restapis/{host.partition('.')[0]}/{stage}/_user_request_/{path}"
+
+
 # What moves by itself, by kind of resource: the version behind an alias by a quick deploy, and by the clock how many
 # environments are kept warm, which is none outside of sessions.
 _MOVES = {

@@ -45,6 +45,16 @@ def views_of(desk: Desk, events: Sequence[Event], steps: Sequence[Step]) -> dict
     return views
 
 
+def standing_views(desk: Desk) -> dict[str, View]:
+    """Everything that is to be seen of a book as it stands, but for what was filled: positions, open orders, the balance."""
+    fold = desk.fold
+    orders = fold.engine.book.orders
+    found = dict(_orders(desk, [orders[place].number for place in range(orders.count)]))
+    found |= {f"position/{name}": _position(desk, symbol) for symbol, name in enumerate(fold.names)}
+    found["balance"] = _balance(desk)
+    return {name: held for name, held in found.items() if held is not None}
+
+
 def _orders(desk: Desk, numbers: Iterable[int]) -> Iterable[tuple[str, View | None]]:
     """Orders by their client id; one that does not work any more is gone."""
     orders = desk.fold.engine.book.orders

@@ -6,9 +6,11 @@ import json
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from stratofold.cloud import deploy
-from stratofold.cloud.stack import Change, Stack, State, drift_lines
+from stratofold.cli.app import run
+from stratofold.cloud import deploy, package
+from stratofold.cloud.stack import FUNCTIONS, Change, Stack, State, address_here, drift_lines
 from stratofold.errors import Error, Retry, Setup, Stop
+from tests.cloud_template import loaded
 
 
 class Client:
@@ -284,3 +286,41 @@ def test_functions_that_run_on_this_machine_are_built_for_it(monkeypatch, endpoi
     wanted = deploy.Wanted("mine.py:Mine", architecture=asked)
     chosen = deploy.chosen_parameters(wanted, State(parameters=before), deploy.own_architecture())
     assert chosen["Architecture"] == built
+
+
+def test_what_sam_builds_is_what_was_built(monkeypatch, tmp_path):
+    """`sam build` drops compiled modules and bytecode of what it copies; it copies nothing that says it is built."""
+    (tmp_path / "mine.py").write_text("import stratofold\n\n\nclass Mine(stratofold.Strategy):\n    pass\n")
+    monkeypatch.setattr(
+        deploy, "build", lambda *_, **__: package.build(str(tmp_path / "mine.py"), architecture="x86_64")
+    )
+    monkeypatch.setattr(package, "wheels", lambda *_: [])
+    deploy.write_folder("mine.py:Mine", tmp_path / "cloud", {"Symbols": "QQQ"}, "", "x86_64")
+    written = loaded((tmp_path / "cloud" / "template.yaml").read_text(encoding="utf-8"))
+    functions = [one for one in written["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
+    assert len(functions) == len(FUNCTIONS)
+    for one in functions:
+        assert (one["Metadata"]["SkipBuild"], one["Properties"]["CodeUri"]) == (True, "code/")
+    assert written["Parameters"]["Symbols"]["Default"] == "QQQ"
+    assert (tmp_path / "cloud" / "code" / "mine.py").is_file()
+
+
+# the address of the emulator | what the stack says | where it is for us
+ROUTES = [
+    ("", "https://a1.execute-api.us-east-1.amazonaws.com/live/webhook", "https://a1.execute-api.us-east-1.amazonaws.com/live/webhook"),
+    ("http://127.0.0.1:4566", "https://a1.execute-api.us-east-1.amazonaws.com/live/webhook", "http://127.0.0.1:4566/restapis/a1/live/_user_request_/webhook"),
+    ("http://127.0.0.1:4566", "arn:aws:sns:us-east-1:0:alerts", "arn:aws:sns:us-east-1:0:alerts"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("endpoint", "said", "here"), ROUTES)
+def test_a_route_is_told_as_it_can_be_asked_from_here(monkeypatch, endpoint, said, here):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    assert address_here(said) == here
+
+
+def test_a_secret_has_a_name_that_functions_can_ask_for(capsys):
+    assert run(["cloud", "secret", "alpaca key"]) == 2
+    told = capsys.readouterr().err
+    assert "SFA35" in told
+    assert "alpaca-key-id" in told

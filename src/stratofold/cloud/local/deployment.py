@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from stratofold.adapters.aws.secrets import Secrets
 from stratofold.cloud.deploy import Wanted, carry_out, prepare
 from stratofold.cloud.local.emulator import ARCHITECTURE, REGION
-from stratofold.cloud.stack import Stack
+from stratofold.cloud.stack import Stack, local_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,13 +56,3 @@ def _surrounded(variables: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def local_address(url: str, address: str) -> str:
-    """Where a route is on this machine: the emulator serves every API below its own address."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if ".execute-api." not in host:
-        return address
-    stage, _, path = parts.path.lstrip("/").partition("/")
-    return f"{url}/restapis/{host.partition('.')[0]}/{stage}/_user_request_/{path}"
