@@ -20,6 +20,7 @@ from stratofold.cli import (
     cloud_local,
     data,
     data_get,
+    data_poll,
     data_quality,
     data_record,
     data_show,
@@ -77,7 +78,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(audit.app, name="audit")
 for one in (
     data_get.get, data_show.show, data_sql.sql, data_sql.ddl, data_show.export, data_quality.check, data_quality.clean,
-    data_record.record, data_record.replay,
+    data_record.record, data_record.replay, data_poll.poll,
 ):  # fmt: skip
     data.app.command(name=one.__name__)(one)
 app.add_typer(data.app, name="data")

@@ -114,7 +114,7 @@ class Calls:
         else:
             self.breaker.worked()
         if answer.status in THROTTLED or (answer.status == 503 and "retry-after" in answer.headers):
-            self.budget.hold(self._pause_seconds(answer.headers.get("retry-after", "")))
+            self.budget.hold(pause_seconds(answer.headers.get("retry-after", ""), self.budget.clock.now()))
         return answer
 
     def _refused(self, answer: Response, path: str) -> Retry | Stop:
@@ -140,15 +140,16 @@ class Calls:
         """Host and port."""
         return urlsplit(self.url).netloc
 
-    def _pause_seconds(self, text: str) -> float:
-        """The Retry-After header (RFC 9110, 10.2.3: seconds, or a date) in seconds; one second where it says neither."""
-        if text.isascii() and text.isdigit():
-            return float(text)
-        if not text:
-            return 1.0
-        from email.utils import parsedate_to_datetime
 
-        try:
-            return max(0.0, parsedate_to_datetime(text).timestamp() - self.budget.clock.now() / 1e9)
-        except ValueError:
-            return 1.0
+def pause_seconds(text: str, now: int) -> float:
+    """The Retry-After header (RFC 9110, 10.2.3: seconds, or a date) in seconds from `now`; one second where it says neither."""
+    if text.isascii() and text.isdigit():
+        return float(text)
+    if not text:
+        return 1.0
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now / 1e9)
+    except ValueError:
+        return 1.0
