@@ -412,6 +412,11 @@ class Catalogue(Protocol):
     def bars(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> MarketData:
         """Bars of some symbols (all if None) over a range, their actions with them; bounds as in `MarketData.subset`."""
 
+    def observed(
+        self, market: MarketData, names: Iterable[str], start: Moment = None, end: Moment = None
+    ) -> MarketData:
+        """The same bars with those series of observations that there are, of their symbols or of none."""
+
     def actions(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> Actions:
         """Only the actions; `symbol` numbers the symbols asked for, in their order."""
 

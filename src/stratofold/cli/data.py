@@ -37,12 +37,19 @@ KindName = Annotated[
 @app.command("import")
 @verb
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="CSV, Parquet or Arrow files, or folders of them.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="CSV, Parquet or Arrow files, or folders of them; observations as JSON, RSS or Atom too."),
+    ],
     *,
     source: Annotated[str, typer.Option(help="What to call where they are from.")] = "files",
     kind: KindName = None,
     symbol: Annotated[
         str | None, typer.Option(help="The symbol, where no column says it. Default: the file's name.")
+    ] = None,
+    series: Annotated[
+        str | None,
+        typer.Option(help="What observations are called, where no column says it. Default: the file's name."),
     ] = None,
     span: Annotated[
         str | None, typer.Option(help="How long a bar lasts: 1min, 1d. Default: the most frequent gap.")
@@ -62,7 +69,7 @@ def import_(
     from stratofold.market.catalogue.append import Receipt
     from stratofold.market.catalogue.intake import Stated
 
-    stated = Stated(source, kind, symbol, span, calendar, stamped, timezone)
+    stated = Stated(source, kind, symbol, span, calendar, stamped, timezone, series)
     place = opened(catalogue, make=True)
     whole = Receipt(manifest=place.hash)
     for path in files:

@@ -104,6 +104,35 @@ def posts(body: bytes, series: str, symbol: str = "", scorer: Callable[[str], fl
     return _frame(rows)
 
 
+def said(body: bytes, series: str, symbol: str = "") -> pl.DataFrame:
+    """The observations in bytes, by what they look like: a feed, an answer of FRED or EDGAR, or a JSON list of rows.
+
+    Of EDGAR's facts the concepts are those named in `series`, with commas.  A row of a list has known (RFC 3339), value or a
+    title to be scored, and may have series, symbol, about.  Raises Setup SF656 for anything else.
+    """
+    if body.lstrip()[:1] == b"<":
+        return rss(body, series, symbol)
+    if body.lstrip()[:1] == b"[":
+        listed = _listed(_json(b'{"rows":%b}' % body, "the file"), "rows", "the file")
+        return _frame([_row(one, series, symbol) for one in listed])
+    page = _json(body, "the file")
+    if "facts" in page:
+        return edgar(body, series.split(","), symbol)
+    return fred(body, series) if "observations" in page else posts(body, series, symbol)
+
+
+def _row(one: Any, series: str, symbol: str) -> Row:
+    """A row of a list of JSON."""
+    who = "the file"
+    known = _moment(_text(one, "known", who))
+    if known is None:
+        raise _unlike(who, f"{one['known']!r} is no time with its zone")
+    about = _moment(str(one.get("about") or "")) or known
+    title = str(one.get("title") or one.get("text") or "")
+    value = score(title) if one.get("value") is None and title else _number(one.get("value"), who)
+    return (str(one.get("series") or series), str(one.get("symbol") or symbol), known, min(about, known), value, title)
+
+
 def _frame(rows: list[Row]) -> pl.DataFrame:
     """Rows in the order in which they became known, each once."""
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -113,7 +142,7 @@ def _frame(rows: list[Row]) -> pl.DataFrame:
 def _json(body: bytes, who: str) -> dict[str, Any]:
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unlike(who, str(error)) from error
     if not isinstance(decoded, dict):
         raise _unlike(who, "it is no object")

@@ -69,6 +69,7 @@ def read(
     rates: Mapping[str, Any] | None = None,
     statuses: Any = None,
     observations: Any = None,
+    series: Iterable[str] = (),
     calendar: str = "auto",
     span: timedelta | str | int | None = None,
     stamped: str = "auto",
@@ -84,7 +85,7 @@ def read(
     `stamped`: whether a bar carries its "start" or its "close"; "auto" takes dates as sessions and intraday times as starts.
     `timezone`: the zone of naive times.
     `actions`, `rates`, `statuses` and `observations`: see `actions.read_actions`, `rates.read_rates`,
-    `rates.read_statuses` and `observations.read_observations`.
+    `rates.read_statuses` and `observations.read_observations`.  `series`: the observations that are wanted of a catalogue.
     Raises Setup for anything that is wrong with the data (docs: the data door).
     """
     wanted = (symbols,) if isinstance(symbols, str) else None if symbols is None else tuple(symbols)
@@ -94,7 +95,7 @@ def read(
             span=span, timezone=timezone,
         )  # fmt: skip
         there: MarketData = (data.subset if read_before else data.bars)(wanted, start, end)
-        return there
+        return data.observed(there, tuple(series), start, end) if series and not read_before else there
     notes: list[str] = []
     known = _instruments(instruments)
     parts, names, closed = closed_parts(

@@ -54,9 +54,15 @@ def read_observations(
     ]
     if not columns:
         return market
-    joined = Observations._make(np.concatenate(part) for part in zip(*columns, strict=True))
-    order = np.lexsort((joined.symbol, joined.series, joined.about, joined.time))
-    return replace(market, observations=Observations._make(column[order] for column in joined), series=names)
+    return with_observations(
+        market, Observations._make(np.concatenate(part) for part in zip(*columns, strict=True)), names
+    )
+
+
+def with_observations(market: MarketData, rows: Observations, names: tuple[str, ...]) -> MarketData:
+    """`market` with these rows, in the order in which they are heard; `names` are the series that they number."""
+    order = np.lexsort((rows.symbol, rows.series, rows.about, rows.time))
+    return replace(market, observations=Observations._make(column[order] for column in rows), series=names)
 
 
 def _read(

@@ -36,6 +36,10 @@ class SampleCatalogue:
         wanted = (symbols,) if isinstance(symbols, str) else tuple(symbols or DAILY)
         return sample(*wanted, start=start, end=end)
 
+    def observed(self, market: MarketData, *_: object) -> MarketData:
+        """See `ports.Catalogue`: none is shipped."""
+        return market
+
     def actions(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> Actions:
         """See `ports.Catalogue`."""
         return self.bars(symbols, start, end).actions

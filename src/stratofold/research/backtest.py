@@ -81,7 +81,7 @@ def backtest(
     )
     from stratofold.market.frames import read
 
-    market = read(data, symbols=symbols, start=start, end=end)
+    market = read(data, symbols=symbols, start=start, end=end, series=strategy.series)
     wanted = kernel_wanted(execution, kernel)
     run = prepare(strategy, market, options, parameters, wanted)
     executed = execute(run, market, execution, kernel, progress)

@@ -114,7 +114,7 @@ def check(
     from stratofold.market.frames import read
 
     check_strategy(strategy)
-    market = read(data, symbols=symbols, start=start, end=end)
+    market = read(data, symbols=symbols, start=start, end=end, series=strategy.series)
     options = Options(
         cash=check_cash(cash),
         fees=fees,

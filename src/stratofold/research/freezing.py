@@ -39,7 +39,9 @@ def freeze(
     from stratofold.market.frames import read
 
     check_strategy(strategy)
-    run = prepare(strategy, read(data, symbols=symbols), Options(artifacts=artifacts or {}), parameters)
+    run = prepare(
+        strategy, read(data, symbols=symbols, series=strategy.series), Options(artifacts=artifacts or {}), parameters
+    )
     try:
         return kernel.freeze(run.engine, run.strategy, run.feed, path, target=target)
     except kernel.Refused as no:

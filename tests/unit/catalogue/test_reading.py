@@ -12,6 +12,7 @@ from stratofold.adapters import ports
 from stratofold.errors import Setup
 from stratofold.market.catalogue.intake import Stated
 from stratofold.market.catalogue.names import LAST_DAY, Stretch, from_valid_through, history
+from stratofold.market.catalogue.rows import nanoseconds
 from stratofold.research.prepare import Options, prepare
 from stratofold.strategies import Crossover
 from tests.unit.catalogue.conftest import DAY, FIRST, bars
@@ -263,3 +264,14 @@ def test_a_damaged_cache_is_made_again(sampled, folder, what):
     again = sampled.bars("AAPL")
     assert again.content_hash == stratofold.catalogue(folder).bars("AAPL").content_hash
     assert len(again) == len(whole)
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00:00", "+0000", "-05:00", "-0500"])
+@pytest.mark.parametrize("time", ["2024-03-01T12:00:00.123456789", "2024-03-01 12:00:00"])
+def test_a_zone_may_be_written_with_and_without_a_colon(tmp_path, time, zone):
+    (tmp_path / "X.csv").write_text(f"time,price,size\n{time}{zone},1.0,2.0\n")
+    place = stratofold.catalogue(tmp_path / "lake", make=True)
+    place.take(tmp_path / "X.csv", Stated("s"))
+    hours = 5 if zone.startswith("-") else 0
+    nanos = 123_456_789 if "." in time else 0
+    assert nanoseconds(place.frame("trades")).to_list() == [1_709_294_400_000_000_000 + hours * 3_600 * 10**9 + nanos]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from stratofold.errors import Retry, Setup
 from stratofold.market.catalogue import adjust as adjusting
 from stratofold.market.catalogue.choice import chosen_series, missing
-from stratofold.market.catalogue.kinds import ACTIONS, BARS, DEPTH, NAMES, QUOTES, TRADES, kind_of
+from stratofold.market.catalogue.kinds import ACTIONS, BARS, DEPTH, NAMES, OBSERVATIONS, QUOTES, TRADES, kind_of
 from stratofold.market.catalogue.layout import Series, series_of, span_ns, span_text
 from stratofold.market.catalogue.manifest import File, Manifest, decode, earlier
 from stratofold.market.catalogue.names import Names, Stretch, history, names_of
@@ -170,6 +170,26 @@ class Catalogue:
         )
         market = dataclass_replace(market, provenance=self._provenance(files))
         return market if start is None and end is None else market.subset(None, start, end)
+
+    def observed(
+        self, market: MarketData, names: Iterable[str], start: Moment = None, end: Moment = None
+    ) -> MarketData:
+        """`market` with those series of observations that the catalogue has, of its symbols or of none, from any source.
+
+        A row without a number is none that a strategy hears.  Raises Setup SFC26 where two sources have the same series.
+        """
+        from stratofold.market.catalogue.decode import observation_rows
+        from stratofold.market.observations import with_observations
+
+        wanted, (low, high) = tuple(names), time_bounds(start, end)
+        own = [one for one in self._series if one.kind == OBSERVATIONS and one.symbol in (*market.symbols, *wanted)]
+        parts = {one: self._frame_of(one, low, high) for one in own}
+        rows, found = observation_rows(parts, wanted, market.symbols, self.shelf.place)
+        if not found:
+            return market
+        digest = self._provenance(path for one in own for path in self._files(one, low, high))[1][1]
+        provenance = (*market.provenance, ("catalogue observations", digest))
+        return dataclass_replace(with_observations(market, rows, found), provenance=provenance)
 
     def actions(self, symbols: Iterable[str] | str | None = None, start: Moment = None, end: Moment = None) -> Actions:
         """See `ports.Catalogue`."""

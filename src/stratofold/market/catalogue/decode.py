@@ -21,7 +21,7 @@ from stratofold.market.catalogue.kinds import DEPTH, TRADES
 from stratofold.market.catalogue.rows import nanoseconds, times_of
 from stratofold.market.checks import Block, check_order, check_prices
 from stratofold.market.closes import Closed
-from stratofold.market.data import Actions, Columns, MarketData
+from stratofold.market.data import Actions, Columns, MarketData, Observations, no_observations
 from stratofold.market.frames import assembled
 from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL, calendar
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from stratofold.market.catalogue.layout import Series
     from stratofold.market.instruments import Instrument
 
 _WORDS = {number: word for word, number in KINDS.items()}
@@ -155,3 +156,45 @@ def tick_frames(frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
             plain = plain.filter(~whole).drop("snapshot")
         found[kind] = plain
     return found
+
+
+def observation_rows(
+    parts: Mapping[Series, pl.DataFrame], names: tuple[str, ...], symbols: tuple[str, ...], place: str
+) -> tuple[Observations, tuple[str, ...]]:
+    """The rows of some series, and which series there are of those asked for; rows without a number are left out.
+
+    What is about no symbol lies under the name of its series.  Raises Setup SFC26 where two sources have the same series.
+    """
+    frames = [_observed(series, frame, names) for series, frame in parts.items()]
+    rows = pl.concat(frames) if frames else pl.DataFrame(schema={"series": pl.String})
+    if not len(rows):
+        return no_observations(), ()
+    by_source = rows.group_by("series", "symbol").agg(pl.col("source").unique().sort())
+    if len(twice := by_source.filter(pl.col("source").list.len() > 1)):
+        name, _, sources = twice.row(0)
+        raise Setup(
+            "SFC26", f"more than one source has the series {name!r}", place=place, why=f"there are {', '.join(sources)}",
+            fix="keep them under different names: import one of them again with --series NAME",
+        )  # fmt: skip
+    found = tuple(rows["series"].unique().sort())
+    numbers = {name: number for number, name in enumerate(found)}
+    handles = {"": -1} | {symbol: handle for handle, symbol in enumerate(symbols)}
+    codes, handle = (
+        rows[name].replace_strict(table, return_dtype=pl.Int64).to_numpy()
+        for name, table in (("series", numbers), ("symbol", handles))
+    )
+    return Observations(
+        rows["known"].to_numpy(), rows["about"].to_numpy(), codes, handle, rows["value"].to_numpy()
+    ), found
+
+
+def _observed(series: Series, frame: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+    """One partition's rows of some series, with when each was known and what time it is about, ns UTC."""
+    own = frame.filter(pl.col("series").is_in(list(names)), pl.col("value").is_finite())
+    symbol = pl.when(pl.col("series") == series.symbol).then(pl.lit("")).otherwise(pl.lit(series.symbol))
+    known = nanoseconds(own)
+    about = pl.coalesce(pl.col("about").dt.timestamp("ns"), pl.lit(known))
+    return own.select(
+        "series", "value", symbol.alias("symbol"), pl.lit(series.source).alias("source"), known=known,
+        about=pl.min_horizontal(about, pl.lit(known)),
+    )  # fmt: skip

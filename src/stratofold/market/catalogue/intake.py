@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from stratofold.errors import Setup
+from stratofold.market import alternative
 from stratofold.market.catalogue.kinds import (
     ACTIONS,
     BARS,
@@ -33,6 +34,7 @@ from stratofold.market.catalogue.moments import time_expression
 from stratofold.market.catalogue.rows import normal
 from stratofold.market.files import lazy_frames, reading
 from stratofold.market.frames import closed_parts
+from stratofold.market.sentiment import score
 from stratofold.market.spelling import plain
 
 if TYPE_CHECKING:
@@ -60,8 +62,8 @@ SPELLINGS = {
     "first_id": ("firstid", "firstupdateid"),
     "final_id": ("finalid", "lastid", "lastupdateid"),
     "prev_final_id": ("prevfinalid", "previousfinalid"),
-    "series": ("series", "name", "indicator"),
-    "about": ("about", "period", "observationdate"),
+    "series": ("series", "name", "indicator", "seriesid", "concept", "tag"),
+    "about": ("about", "period", "observationdate", "reportdate", "periodend", "end"),
     "value": ("value", "amount", "ratio"),
     "text": ("text", "headline", "title"),
     "action": ("action", "kind", "type"),
@@ -72,6 +74,10 @@ _SIDES = {
     for word in words
     for spelt in (word, word.upper(), word.capitalize())
 }
+# When an observation became known; a mere date or period says what it is about, and nobody knew it then.
+_KNOWN = ("known", "knownat", "published", "publishedat", "released", "releasedate", "realtimestart", "createdat", "filed",
+          "acceptancedatetime", "time")  # fmt: skip
+FEEDS = (".json", ".xml", ".rss", ".atom")
 _BUYER_IS_MAKER = ("buyerismaker", "isbuyermaker")
 
 
@@ -85,12 +91,15 @@ class Stated(NamedTuple):
     calendar: str = "auto"
     stamped: str = "auto"
     timezone: str | None = None
+    series: str | None = None
 
 
 def rows_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
     """The rows of a file or a folder of files; raises Setup where it is not clear what they are."""
     if stated.kind is not None:
         kind_of(stated.kind)
+    if path.suffix.lower() in FEEDS:
+        return observations_of(said_in(path, stated).lazy(), str(path), path.stem, stated._replace(series=None))
     tables = [(source, stem, frame, _kind_of(source, frame, stated)) for source, stem, frame in lazy_frames(path)]
     batch: list[Rows] = []
     files = [Path(source) for source, *_, kind in tables if kind == BARS]
@@ -133,6 +142,8 @@ def kind_by_columns(source: str, names: list[str]) -> str:
     ):  # fmt: skip
         if needed <= set(has):
             return kind
+    if "text" in has and plain_names & set(_KNOWN):
+        return OBSERVATIONS
     raise Setup(
         "SFC14", "it is not clear what these rows are", place=source, why=f"the columns are {', '.join(names)}",
         fix=f"say it: --kind {', '.join(KINDS)}, or rename the columns",
@@ -182,6 +193,8 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
     """Rows of any other kind, by symbol."""
     schema = frame.collect_schema()
     has = found_columns(schema.names())
+    if kind == OBSERVATIONS:
+        return observations_of(frame, source, stem, stated)
     if "time" not in has:
         raise Setup(
             "SFC08",
@@ -217,6 +230,65 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
             for key, part in whole.partition_by("symbol", as_dict=True, include_key=False, maintain_order=True).items()
         }
     return [(series_of(kind, stated.source, name), normal(kind, part, source), "") for name, part in parts.items()]
+
+
+def said_in(path: Path, stated: Stated) -> pl.DataFrame:
+    """The observations in a feed, an answer or a table of JSON; raises Setup SF223 without the file, SF656 for anything else.
+
+    Headlines and posts are scored by the shipped lexicon; a series is named by `series`, or after the file.
+    """
+    if not path.is_file():
+        raise Setup(
+            "SF223", "no such file", place=str(path), fix="check the path; it is relative to the current folder"
+        )
+    return alternative.said(path.read_bytes(), stated.series or path.stem, stated.symbol or "")
+
+
+def observations_of(frame: pl.LazyFrame, source: str, stem: str, stated: Stated) -> list[Rows]:
+    """Observations by symbol; what is about none lies under the name of its series.
+
+    Raises Setup SF653 where no column says when they were known.
+    """
+    names = frame.collect_schema().names()
+    has, by_plain = found_columns(names), {plain(name): name for name in reversed(names)}
+    known = next((by_plain[spelling] for spelling in _KNOWN if spelling in by_plain), None)
+    if known is None:
+        raise Setup(
+            "SF653", "the table does not say when its values were known", place=source, why=f"the columns are {', '.join(names)}",
+            fix="name that column `known`: a date of the period that a figure is about is earlier than anybody knew it",
+        )  # fmt: skip
+    about = next((name for name in (has.get("about"), by_plain.get("date")) if name not in (None, known)), None)
+    series = pl.lit(stated.series or stem)
+    if not stated.series and "series" in has:
+        series = pl.col(has["series"]).cast(pl.String)
+    columns = [time_expression(frame, known, source, stated.timezone), series.alias("series"), _value_of(has)]
+    if about is not None:
+        moment = time_expression(frame, about, source, stated.timezone)
+        columns.append((moment // 1000).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("about"))
+    if "text" in has:
+        columns.append(pl.col(has["text"]).alias("text"))
+    told = (
+        pl.lit(stated.symbol)
+        if stated.symbol
+        else pl.col(has["symbol"]).cast(pl.String)
+        if "symbol" in has
+        else pl.lit("")
+    )
+    columns.append(pl.when(told.fill_null("") == "").then(series).otherwise(told).alias("symbol"))
+    whole = frame.select(columns).collect()
+    parts = whole.partition_by("symbol", as_dict=True, include_key=False, maintain_order=True)
+    return [
+        (series_of(OBSERVATIONS, stated.source, str(key[0])), normal(OBSERVATIONS, part, source), "")
+        for key, part in parts.items()
+    ]
+
+
+def _value_of(has: dict[str, str]) -> pl.Expr:
+    """The values, or the scores of what is written where there are none."""
+    if "value" in has or "text" not in has:
+        return pl.col(has.get("value", "value")).alias("value")
+    texts = pl.col(has["text"]).cast(pl.String)
+    return texts.map_elements(score, return_dtype=pl.Float64).alias("value")
 
 
 def time_column(frame: pl.LazyFrame, names: list[str]) -> str:

@@ -79,10 +79,10 @@ def _from_text(column: pl.Expr, probe: pl.Series, source: str, zone: str | None)
     for pattern in _SECONDS if ends_utc else ():
         if _reads(probe.str.slice(0, _SECONDS_LETTERS), pattern):
             return _instants(column, pattern).alias("time")
-    zoned = ends_utc or (len(first) > _SECONDS_LETTERS and first[-6] in "+-")
+    zoned = ends_utc or (len(first) > _SECONDS_LETTERS and ("+" in first[-6:] or "-" in first[-6:]))
     for pattern in _FORMATS:
         if zoned:
-            full, utc = (pattern + "Z", None) if ends_utc else (pattern + "%:z", "UTC")
+            full, utc = (pattern + "Z", None) if ends_utc else (pattern + "%#z", "UTC")
             if _reads(probe, full, utc):
                 return _parsed(column, full, utc).to_physical().alias("time")
         elif _reads(probe, pattern):
