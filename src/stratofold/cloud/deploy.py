@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.cloud.clock import with_sessions
 from stratofold.cloud.package import build
-from stratofold.cloud.stack import ALIAS, FUNCTIONS, SCHEMA, Change, Stack, State, endpoint_here, told
+from stratofold.cloud.stack import ALIAS, FUNCTIONS, SCHEMA, Change, Stack, State, endpoint_here, looks, told
 from stratofold.errors import Setup, Stop
 
 if TYPE_CHECKING:
@@ -301,11 +301,10 @@ def make_change_set(stack: Stack, state: State, template: str, parameters: Mappi
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Tags=[{"Key": "application", "Value": "stratofold"}],
     )  # fmt: skip
-    while True:
+    for _ in looks():
         made = stack.call("cloudformation", "describe_change_set", StackName=stack.name, ChangeSetName=name)
         if made["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
             break
-        time.sleep(0.5)
     if made["Status"] == "FAILED":
         why = made.get("StatusReason", "")
         stack.call("cloudformation", "delete_change_set", StackName=stack.name, ChangeSetName=name)

@@ -12,6 +12,7 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 FUNCTIONS = ("ingest", "decide", "deliver", "webhook", "reconcile", "watch", "archive", "halt", "warm")
 ALIAS = "live"
 SCHEMA = 1  # of the journal's table, as this program writes it
-POLL_SECONDS = 1.0
+POLL_SECONDS, POLL_SECONDS_FIRST = 1.0, 0.1
 _HERE = {"127.0.0.1", "localhost", "::1"}
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")
 _NO_KEYS = {
@@ -48,6 +49,15 @@ _HALF = {
     "UPDATE_ROLLBACK_FAILED": "the way back failed too: mend what its events say (stratofold cloud status), then aws cloudformation continue-update-rollback",
     "REVIEW_IN_PROGRESS": "",  # a change set was made and never carried out: deploy goes on
 }
+
+
+def looks(timeout_seconds: float = inf) -> Iterator[None]:
+    """Times to look whether something has come to its end: soon at first, then once a second."""
+    pause, until = POLL_SECONDS_FIRST, time.monotonic() + timeout_seconds
+    while time.monotonic() < until:
+        yield
+        time.sleep(pause)
+        pause = min(2.0 * pause, POLL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +165,10 @@ class Stack:
         """What in the stack is not as its template says, but for the versions that a quick deploy moves; empty where nobody can tell."""
         try:
             asked = self.call("cloudformation", "detect_stack_drift", StackName=self.name)["StackDriftDetectionId"]
-            until = time.monotonic() + timeout_seconds
-            while time.monotonic() < until:
+            for _ in looks(timeout_seconds):
                 seen = self.call("cloudformation", "describe_stack_drift_detection_status", StackDriftDetectionId=asked)
                 if seen["DetectionStatus"] != "DETECTION_IN_PROGRESS":
                     break
-                time.sleep(POLL_SECONDS)
             found = self.call(
                 "cloudformation", "describe_stack_resource_drifts", StackName=self.name,
                 StackResourceDriftStatusFilters=["MODIFIED", "DELETED"],
@@ -183,12 +191,10 @@ class Stack:
 
     def wait(self, *, timeout_seconds: float = 1_800.0) -> State:
         """The stack when it is no longer being changed; raises Retry SFA11 when that takes too long."""
-        until = time.monotonic() + timeout_seconds
-        while time.monotonic() < until:
+        for _ in looks(timeout_seconds):
             state = self.state()
             if not state.status.endswith("_IN_PROGRESS"):
                 return state
-            time.sleep(POLL_SECONDS)
         raise Retry("SFA11", f"stack {self.name} is still being changed", fix="look again: stratofold cloud status")
 
     def function(self, verb: str) -> str:
