@@ -2,9 +2,9 @@
 
 What comes in: an engine, a strategy and a feed as `setup` left them.  What goes out: a `Kernel`, which any objects of
 the same layout can be bound to; a bound one is a `Program`.
-Why so: a kernel depends on the layout and the sources alone.  The fold and the strategy are compiled together, in one
-pass of LLVM over the whole, because the front end takes some tenths of a second for both and calls between them
-vanish; what LLVM takes for them would not become less by keeping the fold's part apart.
+Why so: a kernel depends on the layout and the sources alone.  What bars and orders do often is compiled together with
+the strategy, so that calls between them vanish; what of the fold is never inlined stands apart (`shelf`) and is compiled
+once for all strategies.
 """
 
 import ctypes
@@ -304,6 +304,7 @@ def compile_file(
         progress(f"compiling {type(objects[1]).__name__} for this machine, once")
     from stratofold.kernel.emit import emit
     from stratofold.kernel.kinds import INT, AnyKind, ObjectKind
+    from stratofold.kernel.shelf import set_apart
     from stratofold.kernel.unit import compile_text
 
     widened: set[str] = set()
@@ -320,10 +321,12 @@ def compile_file(
         "loaded": sorted(unit.loaded),
         "widened": sorted(survey.widened),
     }
+    text, apart = set_apart(text, ENTRY, unit.own)
     return emit(
         [text],
         ENTRY,
         target,
+        apart=apart,
         layout=layout,
         source=source,
         engine=engine_hash(),

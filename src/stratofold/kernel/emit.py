@@ -16,14 +16,15 @@ import functools
 import platform
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import llvmlite
 import llvmlite.binding as llvm
 
 from stratofold.errors import Bug, Setup
-from stratofold.kernel import hot, image, loader, runtime
+from stratofold.kernel import cache, hot, image, loader, runtime
 
 _SYSV, _WIN64 = "x86_64-unknown-linux-gnu", "x86_64-pc-windows-elf"
 _ARM = "aarch64-unknown-linux-gnu"
@@ -58,6 +59,7 @@ def emit(
     entry: str,
     target: str = "native",
     *,
+    apart: Mapping[str, str] | None = None,
     layout: object = None,
     source: str = "",
     engine: str = "",
@@ -65,11 +67,13 @@ def emit(
 ) -> bytes:
     """The kernel file of `modules`: code of `entry` for `target`, sealed with the layout and hashes given.
 
+    `apart` are modules by the name of the function that each defines, compiled once for all kernels and kept (`shelf`).
+
     Raises `Setup` SF613 for an unknown target, SF611 for a symbol that nobody defines and SF612 for writable data;
     `Bug` SF610 for modules that LLVM or we can not take.
     """
     goal = resolve(target)
-    flat = flatten(modules, entry, goal)
+    flat = flatten(modules, entry, goal, apart or {})
     header = {
         "architecture": flat.architecture,
         "abi": goal.abi,
@@ -99,13 +103,15 @@ def _unknown(what: str) -> Setup:
     return Setup("SF613", f"no target for {what}", why=why, fix=f"use one of: native, {names}")
 
 
-def flatten(modules: Iterable[str], entry: str, target: Target) -> image.Flat:
-    """Link, internalise, optimise once, and place the code of `target`.  Raises as `emit` does."""
+def flatten(
+    modules: Iterable[str], entry: str, target: Target, apart: Mapping[str, str] = MappingProxyType({})
+) -> image.Flat:
+    """Link, internalise, optimise once, and place the code of `target` with what stands apart.  Raises as `emit` does."""
     machine = _machine(target)
     module = _optimised(modules, entry, target, machine)
 
     def library(name: str) -> bytes | None:
-        return _runtime_object(name, target)
+        return _kept_object(apart[name], target) if name in apart else _runtime_object(name, target)
 
     return image.link([machine.emit_object(module)], entry, library)
 
@@ -264,11 +270,20 @@ def _builder(machine: llvm.TargetMachine, level: int) -> llvm.PassBuilder:
     return llvm.create_pass_builder(machine, options)
 
 
+def _kept_object(text: str, target: Target) -> bytes:
+    """The object code of a module, from the cache folder or compiled now."""
+    key = f"object {target} {loader.host() if target.name == 'native' else ''} {_makers()} {text}"
+    return cache.cached(key, lambda: _object(text, target))
+
+
 @functools.cache
 def _runtime_object(name: str, target: Target) -> bytes | None:
     text = runtime.module(name)
-    if text is None:
-        return None
+    return None if text is None else _object(text, target)
+
+
+def _object(text: str, target: Target) -> bytes:
+    """The object code of one module."""
     machine = _machine(target)
     module = _parsed(text, target, machine)
     _optimise(module, machine)

@@ -208,6 +208,16 @@ class Unit:
         self._support.update((name, *FUNCTIONS[name][1]))
         return f"@sf.{name}"
 
+    @property
+    def own(self) -> set[str]:
+        """The names of functions that are not the fold's, or are given an object that is not."""
+        return {
+            instance.name[1:]
+            for instance in self._instances.values()
+            if not _is_folds(instance.function)
+            or any(isinstance(kind, ObjectKind) and not _is_folds(kind.layout.cls) for kind in instance.kinds)
+        }
+
     # Text
 
     def text(self, name: str) -> str:
@@ -237,6 +247,11 @@ class Unit:
 
 
 _FIRST_ALIAS = 5
+
+
+def _is_folds(thing: FunctionType | type) -> bool:
+    """Whether a function or class is ours, and so the same for every strategy."""
+    return thing.__module__.startswith(("stratofold.fold.", "stratofold.events", "stratofold.kernel."))
 
 
 def _annotated_return(function: FunctionType) -> AnyKind:
