@@ -30,6 +30,7 @@ from stratofold.fold.sessions import Sessions
 # The phases of a bar, in order; each a bit, so that a set of them is a number below `PHASES`.
 OPEN, STOPS, LIMITS, CLOSE, AFTER = 1, 2, 4, 8, 16
 PHASES = 32
+CALLED = 32  # beside phases: a margin call, which wants every bar looked at like an order
 FOREVER = 9223372036854775807
 
 
@@ -50,7 +51,7 @@ class Place:
     """What the venue knows of one symbol: how many orders work, its last bar, whether it is halted or called.
 
     `phases` are those in which one of the orders may act (and those of orders that are gone, until nothing works any
-    more).
+    more), and `CALLED`: while it is 0 the venue has nothing to do with a bar.  `called` is when, 0 for no call.
     """
 
     __slots__ = ("working", "last_time", "price", "phases", "last_arrival", "halted", "called")
@@ -64,6 +65,16 @@ class Place:
         self.last_arrival: int = -FOREVER
         self.halted: bool = False
         self.called: int = 0
+
+    def call(self, time: int) -> None:
+        """The position is called: the first bar that begins after `time` closes it."""
+        self.called = time
+        self.phases |= CALLED
+
+    def settle(self) -> None:
+        """No call any more."""
+        self.called = 0
+        self.phases &= CALLED - 1
 
 
 class Desk:
@@ -139,7 +150,7 @@ class Desk:
         place = self.places[symbol]
         place.working -= 1
         if place.working == 0:
-            place.phases = 0
+            place.phases &= CALLED
         self.orders.remove(index)
 
     # What it is told.

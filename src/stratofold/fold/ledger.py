@@ -238,7 +238,7 @@ class Ledger:
     def _forget_watched(self) -> None:
         """The watched symbol moves equity no longer alone."""
         self._sound()
-        self.refresh()
+        self._refresh_watched()
         self.holdings[self.watched].forget()
         self.watched = NONE
 
@@ -246,9 +246,14 @@ class Ledger:
     def refresh(self) -> None:
         """Bring the worth of the watched symbol up to date."""
         if self.watched >= 0:
-            holding = self.holdings[self.watched]
-            if holding.price != holding.marked:
-                self.mark(self.watched, holding.price)
+            self._refresh_watched()
+
+    @seldom
+    def _refresh_watched(self) -> None:
+        """As `refresh`, when there is a watched symbol."""
+        holding = self.holdings[self.watched]
+        if holding.price != holding.marked:
+            self.mark(self.watched, holding.price)
 
     def mark(self, symbol: int, price: float) -> bool:
         """Take `price` as the last one, bring the worth of the position up to date; whether there is a position."""
@@ -284,7 +289,7 @@ class Ledger:
     def equity_steps(self) -> float:
         """Cash and worth of every position, in steps of the base currency."""
         if self.watched >= 0:
-            self.refresh()
+            self._refresh_watched()
         return self.marked_steps
 
     @property

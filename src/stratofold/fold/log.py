@@ -232,7 +232,7 @@ class EquityLog(Log):
     def add(self, time: int, equity: float, cash: float, exposure: float) -> None:
         """Write one row."""
         row = self.count
-        if row >= len(self.wholes):
+        if row > self.full and row >= len(self.wholes):
             self.grow()
         self.count = row + 1
         self.wholes[row] = time

@@ -28,35 +28,42 @@ def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
         deliver(engine, strategy)
 
 
+@seldom
 def turn_session(engine: Engine, time: int) -> None:
     """The session is over: sample its return, charge for what was borrowed until this one, and come to `time`."""
-    pass_time(engine, engine.bar.symbol)
+    if engine.unobserved:
+        observe(engine, engine.bar.symbol)
     sessions = engine.sessions
-    begun = sessions.index >= 0
-    if begun:
+    before = sessions.index
+    if before >= 0:
         close_session(engine)
     else:
         engine.tally.begin(time - engine.bar.span)
-    before = sessions.index
-    sessions.advance(time)
+    sessions.walk(time)
     sessions.stamp(engine.bar)
-    if begun and engine.book.ledger.lends:
+    if engine.book.ledger.lends and before >= 0:
         charge_borrowing(engine, sessions.day_of(sessions.index) - sessions.day_of(before))
     engine.book.time = time
 
 
 def close_session(engine: Engine) -> None:
-    """Sample the return and exposure of the session that ends, if it had a bar."""
+    """Sample the return and exposure of the session that ends, if it had a bar.
+
+    Equity is worked out here, so the last price of a watched symbol need not be noted (`Ledger.note`) for later.
+    """
     tally = engine.tally
     if engine.bar_index == tally.bar_count:
         return
     tally.bar_count = engine.bar_index
     ledger = engine.book.ledger
     equity = ledger.equity_steps
+    if ledger.watched >= 0:
+        tally.sink(equity)
     gross = 0.0
     for holding in ledger.holdings:
         if holding.quantity != 0.0:
-            gross += abs(ledger.base_steps(holding.currency, holding.worth_steps - holding.carried_steps))
+            worth = ledger.base_steps(holding.currency, holding.worth_steps - holding.carried_steps)
+            gross += worth if worth >= 0.0 else 0.0 - worth
     time = engine.book.time
     tally.sample(equity, gross, engine.sessions.index, time)
     engine.logs.equity.add(time, equity, ledger.cash_steps[0], gross)

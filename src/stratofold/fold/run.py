@@ -13,9 +13,9 @@ from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
 from stratofold.fold.strategy import Strategy
 
-DONE, CROWDED = 0, 1
+DONE, CROWDED, HEARD = 0, 1, 2  # the feed is at its end; a log wants lengthening; an event was heard
+READY = 0  # instead of `DONE` where bars follow: nothing stands before the next
 _AHEAD = 32  # bars: four lines of memory, some 300 ns
-READY, HEARD = 2, 3  # besides: nothing stands before the next bar, or an event was heard and something else may
 
 
 @often
@@ -35,6 +35,7 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
     """The loop of a run; `has_many` says whether each bar brings its symbol.
 
     What is due between bars is looked for only when time has passed `quiet_until`, or after a bar that moved something.
+    Where it is not `calm_until` that has passed, it is the session's close.
     """
     bar = engine.bar
     times = feed.time
@@ -62,10 +63,11 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
         ):
             raise ValueError("the feed's columns differ in length, or its symbol is none of the book's")
         found = READY
+        bar.symbol = symbol
         while index < end:
             if has_many:
                 symbol = symbols[index]
-            bar.symbol = symbol
+                bar.symbol = symbol
             if index & 7 == 0:
                 look_ahead(feed, index + _AHEAD)
             bar.open = opens[index]
@@ -75,11 +77,14 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             bar.volume = volumes[index]
             time = times[index] + shift
             if time > engine.quiet_until:
-                found = attend(engine, strategy, feed, time)
-                if found != READY:
-                    break
-            bar.time = time
-            trade_bar(engine, strategy, bar)
+                if engine.book.busy or time > engine.calm_until:
+                    found = attend(engine, strategy, feed, time)
+                    if found:
+                        break
+                else:
+                    turn_session(engine, time)
+                be_quiet(engine)
+            trade_bar(engine, strategy, bar, time)
             index += 1
             engine.bar_index = index
         if index >= end:
@@ -114,9 +119,14 @@ def attend(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> int:
         engine.calm_until = calm_until(engine, feed)
     elif time > engine.sessions.close:
         turn_session(engine, time)
+    return READY
+
+
+@often
+def be_quiet(engine: Engine) -> None:
+    """Until when nothing but bars is due."""
     close = engine.sessions.close
     engine.quiet_until = close if close < engine.calm_until else engine.calm_until  # noqa: FURB136  `min` is slow here
-    return READY
 
 
 @seldom
@@ -164,21 +174,21 @@ def hear_sparse(engine: Engine, strategy: Strategy, feed: Feed, time: int) -> bo
 
 
 @often
-def trade_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
-    """One bar: the venue matches, the fold hears, messages go out.
+def trade_bar(engine: Engine, strategy: Strategy, bar: Bar, time: int) -> None:
+    """One bar, complete at `time`: the venue matches, the fold hears, messages go out.
 
     Equity is observed when time moves on, not between two bars of one time: a pair whose one leg is marked and whose
     other is not has lost nothing.
     """
     book = engine.book
     venue = engine.venue
-    time = bar.time
+    bar.time = time
     bar.known = time
     if time > book.time:
         pass_time(engine, bar.symbol)
     place = venue.places[bar.symbol]
     was_filled = False
-    if place.working > 0 or place.called != 0:
+    if place.phases:
         book.time = time
         was_filled = match(engine, strategy, bar)
     place.last_time = time

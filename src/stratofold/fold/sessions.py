@@ -9,10 +9,14 @@ from array import array
 from stratofold.events import Bar, Bars
 
 _FOREVER = 9223372036854775807
+_NO_CLOSE = array("q", [_FOREVER])  # of the endless session past the table
 
 
 class Sessions:
-    """Opens, closes (ns UTC), dates (proleptic ordinals), weekdays and months, and where we are in them."""
+    """Opens, closes (ns UTC), dates (proleptic ordinals), weekdays and months, and where we are in them.
+
+    `closes` has one more than the others: past the table there is one session without end.
+    """
 
     __slots__ = ("close", "closes", "days", "index", "months", "opens", "weekdays")
     CONTENT = ("opens", "closes", "days", "weekdays", "months")  # the calendar's, and the same for ever
@@ -27,7 +31,7 @@ class Sessions:
     ) -> None:
         """Before the first session."""
         self.opens = opens
-        self.closes = closes
+        self.closes = closes + _NO_CLOSE
         self.days = days
         self.weekdays = weekdays
         self.months = months
@@ -36,15 +40,16 @@ class Sessions:
 
     def advance(self, time: int) -> None:
         """Walk to the session of `time`; past the table everything belongs to one endless session."""
-        if time <= self.close:
-            return
-        closes = self.closes
-        count = len(closes)
+        if time > self.close:
+            self.walk(time)
+
+    def walk(self, time: int) -> None:
+        """As `advance`, when `time` is known to be past the close."""
         k = self.index + 1
-        while k < count and closes[k] < time:
+        while self.closes[k] < time:
             k += 1
         self.index = k
-        self.close = closes[k] if k < count else _FOREVER
+        self.close = self.closes[k]
 
     def day_of(self, index: int) -> int:
         """The date of a session, as an ordinal; before the first session its own, past the table the last one's."""
@@ -56,16 +61,16 @@ class Sessions:
         if time < self.close:
             return self.close
         k = self.index + 1
-        while k < len(self.closes) and self.closes[k] <= time:
+        while self.closes[k] <= time:
             k += 1
-        return self.closes[k] if 0 <= k < len(self.closes) else _FOREVER
+        return self.closes[k]
 
     def stamp(self, bar: Bar) -> None:
-        """Write the session's numbers on a bar; past the table it keeps those that it has."""
+        """Write the session's numbers on a bar, the first session having begun; past the table it keeps those that it has."""
         k = self.index
         bar.session = k
         bar.session_close = self.close
-        if 0 <= k < len(self.opens):
+        if self.close < _FOREVER:
             bar.session_open = self.opens[k]
             bar.weekday = self.weekdays[k]
             bar.month = self.months[k]

@@ -67,7 +67,7 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
     book = engine.book
     book.time = bar.time
     is_new = book.ledger.hear(bar.symbol, bar.close)
-    if book.trailing_count > 0:
+    if book.trailing_count:
         trail(book, bar)
     if engine.hears & HEARS_BAR:
         strategy.on_bar(bar, book)

@@ -325,7 +325,7 @@ class Venue(Desk):
         if self._equity_steps() < required:
             for symbol in range(ledger.symbol_count):
                 if ledger.holdings[symbol].quantity != 0.0 and self.places[symbol].called == 0:
-                    self.places[symbol].called = time
+                    self.places[symbol].call(time)
 
     def is_called(self, symbol: int) -> bool:
         """Whether this bar closes a called position: it began after the call, is not halted, and something is held."""
@@ -333,14 +333,14 @@ class Venue(Desk):
         if place.called == 0 or self.start < place.called or place.halted:
             return False
         if self.ledger.holdings[symbol].quantity == 0.0:
-            place.called = 0
+            place.settle()
             return False
         return True
 
     def liquidate(self, bar: Bar) -> None:
         """A called position is closed at the open; its orders were cancelled first."""
         symbol = bar.symbol
-        self.places[symbol].called = 0
+        self.places[symbol].settle()
         held = self.ledger.holdings[symbol].quantity
         if held == 0.0:
             return

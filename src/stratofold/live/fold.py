@@ -232,7 +232,7 @@ class Fold:
         own.close = bar.close
         own.volume = bar.volume
         arrive(self.engine, self.strategy, own.time)
-        trade_bar(self.engine, self.strategy, own)
+        trade_bar(self.engine, self.strategy, own, own.time)
         ask_again(self.engine.book, own.symbol)
         self.engine.bar_index += 1
         deliver(self.engine, self.strategy)

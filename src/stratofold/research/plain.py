@@ -52,13 +52,17 @@ _tables: WeakKeyDictionary[Calendar, list[list[int]]] = WeakKeyDictionary()
 
 
 def plain(feed: Feed, *, lists: bool = True) -> Feed:
-    """The feed with columns of plain Python numbers."""
+    """The feed with columns of plain Python numbers; times in a list are shifted beforehand."""
     out = type(feed)()
     for name in fields(feed):
         column = getattr(feed, name)
         if name in _COLUMNS and hasattr(column, "tolist"):
             column = column.tolist() if lists and len(column) <= _LIST_MAX else memoryview(column)
         setattr(out, name, column)
+    times: Any = out.time
+    if feed.shift and type(times) is list:
+        out.time = [time + feed.shift for time in times]  # type: ignore[assignment]
+        out.shift = 0
     return out
 
 

@@ -10,8 +10,8 @@ from stratofold.events import Depth, Quote, Trade
 from stratofold.fold.emulated import trail
 from stratofold.fold.engine import FOREVER, HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE, LONG_AGO, Feed
 from stratofold.fold.marks import often, seldom
-from stratofold.fold.passing import deliver, pass_time
-from stratofold.fold.run import CROWDED, DONE, HEARD, READY, attend, conclude, look_up, rest, weigh
+from stratofold.fold.passing import deliver, pass_time, turn_session
+from stratofold.fold.run import CROWDED, DONE, HEARD, READY, attend, be_quiet, conclude, look_up, rest, weigh
 from stratofold.fold.step import settle_intents
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.ticks.engine import DEPTH, FIRST, LAST, TRADE, TickEngine, TickFeed
@@ -68,7 +68,7 @@ def hear_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int
             time = times[index]
             if time > engine.quiet_until or time > venue.due:
                 found = attend_tick(engine, strategy, feed, time)
-                if found != READY:
+                if found:
                     break
             if has_many:
                 symbol = symbols[index]
@@ -134,7 +134,13 @@ def attend_tick(engine: TickEngine, strategy: Strategy, feed: TickFeed, time: in
     if time == FOREVER:
         return conclude(engine, strategy, feed)
     if time > engine.quiet_until:
-        return attend(engine, strategy, feed, time)
+        if engine.book.busy or time > engine.calm_until:
+            found = attend(engine, strategy, feed, time)
+            if found != READY:
+                return found
+        else:
+            turn_session(engine, time)
+        be_quiet(engine)
     return READY
 
 
@@ -223,7 +229,7 @@ def hear_trade(engine: TickEngine, strategy: Strategy, trade: Trade) -> None:
     ladder.trade_size = trade.size
     place = engine.venue.places[trade.symbol]
     was_filled = False
-    if place.working > 0 or place.called != 0:
+    if place.phases:
         was_filled = match_trade(engine, strategy, trade, ladder)
     if not ladder.is_quoted:
         mark(engine, trade.symbol, trade.price, was_filled)
@@ -240,7 +246,7 @@ def hear_touch(engine: TickEngine, strategy: Strategy, ladder: Ladder, symbol: i
     """The touch may have moved: orders meet it, and its middle is the last price."""
     place = engine.venue.places[symbol]
     was_filled = False
-    if place.working > 0 or place.called != 0:
+    if place.phases:
         was_filled = match_touch(engine, strategy, ladder, symbol)
     middle = ladder.mid
     if middle == middle:
