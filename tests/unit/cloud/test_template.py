@@ -321,6 +321,84 @@ def test_every_alarm_is_in_the_runbook():
         assert f"### {heading[1]}" in page, heading[1]
 
 
+# What the emulator cannot make (docs/cloud-local.md) is held by these, and by cfn-lint's schemas of the services.
+
+
+def metrics_of(alarm):
+    """The metrics that an alarm looks at: (namespace, name, dimensions)."""
+    given = alarm["Properties"]
+    single = [given] if "MetricName" in given else []
+    found = [*single, *(one["MetricStat"]["Metric"] for one in given.get("Metrics", []) if "MetricStat" in one)]
+    return [
+        (one["Namespace"], one["MetricName"], {each["Name"]: each["Value"] for each in one["Dimensions"]})
+        for one in found
+    ]
+
+
+def test_every_alarm_looks_at_a_metric_that_somebody_tells():
+    told = {
+        name
+        for file in (ROOT / "src/stratofold/cloud").rglob("*.py")
+        for name in re.findall(r'metrics\.add\("(\w+)"', file.read_text())
+    }
+    for name, one in resources("AWS::CloudWatch::Alarm").items():
+        for space, metric, dimensions in metrics_of(one):
+            if space == "stratofold":
+                assert metric in told, name
+                assert dimensions == {"stack": {"Ref": "AWS::StackName"}}, name
+            elif space == "AWS/Lambda":
+                assert dimensions["FunctionName"]["Ref"] in LAMBDAS, name
+            else:
+                assert dimensions["QueueName"]["Fn::GetAtt"][0] in resources("AWS::SQS::Queue"), name
+
+
+def test_an_alarm_that_computes_names_what_it_computes_of():
+    """Every word of an expression is the name of a metric beside it, or a function of CloudWatch; one of them is shown."""
+    computing = {
+        name: one for name, one in resources("AWS::CloudWatch::Alarm").items() if "Metrics" in one["Properties"]
+    }
+    assert set(computing) == {"FewerFills", "OthersFail"}
+    for name, one in computing.items():
+        rows = one["Properties"]["Metrics"]
+        beside = {row["Id"] for row in rows if "MetricStat" in row}
+        (shown,) = [row for row in rows if row["ReturnData"]]
+        words = set(re.findall(r"[A-Za-z_]+", shown["Expression"])) - {"IF", "SUM", "METRICS"}
+        assert words <= beside, name
+        assert words or "METRICS()" in shown["Expression"], name
+        assert all(re.fullmatch(r"[a-z]\w*", row["Id"]) for row in rows), name
+    others = {dimensions["FunctionName"]["Ref"] for _, _, dimensions in metrics_of(computing["OthersFail"])}
+    alone = {"Decide", "Deliver"}  # each has an alarm of its own
+    assert others == set(LAMBDAS) - alone - {"Halt", "Warm"}  # `halt` answers who calls it; without `warm` a day begins slowly
+
+
+def test_what_scales_with_the_sessions_is_the_version_that_is_called():
+    ((name, one),) = resources("AWS::ApplicationAutoScaling::ScalableTarget").items()
+    given = one["Properties"]
+    assert (name, one["Condition"], one["DependsOn"]) == ("ProvisionedTarget", "UseProvisioned", "DecideAliaslive")
+    assert given["ResourceId"] == {"Fn::Sub": "function:${AWS::StackName}-decide:live"}
+    assert (given["ScalableDimension"], given["MinCapacity"]) == ("lambda:function:ProvisionedConcurrency", 0)
+    actions = {
+        row["ScheduledActionName"]: row["ScalableTargetAction"]["MaxCapacity"] for row in given["ScheduledActions"]
+    }
+    assert actions == {"up": {"Ref": "ProvisionedDecides"}, "down": 0}
+
+
+def test_the_cache_is_reached_by_tls_inside_the_network_and_nowhere_else():
+    ((_, one),) = resources("AWS::ElastiCache::ServerlessCache").items()
+    given = one["Properties"]
+    assert (one["Condition"], given["Engine"], given["SecurityGroupIds"]) == (
+        "UseCache",
+        "valkey",
+        [{"Ref": "InsideOnly"}],
+    )
+    assert given["SubnetIds"] == LAMBDAS["Decide"]["Properties"]["VpcConfig"]["Fn::If"][1]["SubnetIds"]
+    address = LAMBDAS["Decide"]["Properties"]["Environment"]["Variables"]["STRATOFOLD_CACHE"]["Fn::If"]
+    assert (address[0], address[2]) == ("UseCache", "")
+    assert address[1]["Fn::Sub"].startswith("rediss://${Valkey.Endpoint.Address}:")
+    assert TEMPLATE["Conditions"]["UseCache"]["Fn::And"][1] == {"Condition": "UseNetwork"}
+    assert [name for name, each in LAMBDAS.items() if "VpcConfig" in each["Properties"]] == ["Decide"]
+
+
 @pytest.mark.parametrize("verb", FUNCTIONS)
 def test_a_function_has_what_its_latency_class_allows(verb):
     module = importlib.import_module(f"stratofold.cloud.functions.{verb}")
