@@ -74,6 +74,19 @@ PAGES = {
             "Weights are of the month's last close and filled at the next open; a month is long in a crash.",
         ),
     ),
+    "Ensemble": Page(
+        "ensemble",
+        "Three strategies in one book",
+        ("us14",),
+        "Ideas that lose at different times lose less together than each alone, and what they want against each other need not be traded at all.\n"
+        "A trend follower is hurt by turns and a buyer of weakness by crashes; giving equity by risk lets neither decide alone.",
+        (
+            "Shares follow what the sleeves made in the last sixty sessions, before costs: a sleeve that trades much looks better than it is.",
+            "A wild market is known only after it has been wild for some days.",
+            "Much of the money lies idle most of the time: compare the ratio and the drawdown, not the return, or raise `--gross`.",
+            "Six parameters and three ideas are many ways to fit one history: sweep them, and read what is said about luck.",
+        ),
+    ),
     "Pairs": Page(
         "pairs",
         "Pairs",

@@ -4,13 +4,23 @@ from stratofold.strategies.allocation import Allocation
 from stratofold.strategies.breakout import DonchianBreakout
 from stratofold.strategies.buy_and_hold import BuyAndHold
 from stratofold.strategies.crossover import Crossover
+from stratofold.strategies.ensemble import Ensemble
 from stratofold.strategies.momentum import Momentum
 from stratofold.strategies.pairs import Pairs
 from stratofold.strategies.quoter import TwoSidedQuoter
 from stratofold.strategies.reversion import RsiMeanReversion
 
 # By what they hear.
-ON_BARS = ("Allocation", "BuyAndHold", "Crossover", "DonchianBreakout", "Momentum", "Pairs", "RsiMeanReversion")
+ON_BARS = (
+    "Allocation",
+    "BuyAndHold",
+    "Crossover",
+    "DonchianBreakout",
+    "Ensemble",
+    "Momentum",
+    "Pairs",
+    "RsiMeanReversion",
+)
 ON_TICKS = ("TwoSidedQuoter",)
 
 __all__ = [
@@ -20,6 +30,7 @@ __all__ = [
     "BuyAndHold",
     "Crossover",
     "DonchianBreakout",
+    "Ensemble",
     "Momentum",
     "Pairs",
     "RsiMeanReversion",

@@ -21,6 +21,7 @@ from stratofold.portfolio import (
     InverseVolatility,
     MeanVariance,
     RiskParity,
+    Sleeves,
     cap_classes,
     kelly_scale,
     portfolio_mean,
@@ -213,10 +214,42 @@ class TestScale:
         assert list(weights) == pytest.approx([0.3, 0.3, 0.1, -0.05])
 
 
+class TestSleeves:
+    """Several strategies in one book."""
+
+    def test_what_they_want_against_each_other_is_not_traded(self):
+        sleeves = Sleeves(2, 2)
+        sleeves.want(0, 0, 1.0)
+        sleeves.want(1, 0, -0.5)
+        sleeves.want(1, 1, 0.5)
+        assert [sleeves.net(symbol) for symbol in range(2)] == [0.25, 0.25]
+        assert sleeves.crossed() == pytest.approx(0.5)
+
+    def test_each_is_judged_by_what_it_wanted_before(self):
+        sleeves = Sleeves(2, 2)
+        sleeves.close(array("d", [100.0, 50.0]))
+        sleeves.want(0, 0, 1.0)
+        sleeves.close(array("d", [101.0, 50.0]))  # wanted only now: made nothing yet
+        assert list(sleeves.returns) == [0.0, 0.0]
+        sleeves.want(1, 1, -0.5)
+        sleeves.close(array("d", [103.02, 50.0]))
+        assert list(sleeves.returns) == pytest.approx([0.02, 0.0])
+        sleeves.close(array("d", [103.02, 55.0]))
+        assert list(sleeves.returns) == pytest.approx([0.0, -0.05])
+
+    def test_a_symbol_without_a_price_makes_nothing(self):
+        sleeves = Sleeves(1, 1)
+        sleeves.want(0, 0, 1.0)
+        for price in (0.0, 10.0, 0.0, 11.0):
+            sleeves.close(array("d", [price]))
+        assert sleeves.returns[0] == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
     "work",
     [
         lambda: Covariance(0),
+        lambda: Sleeves(0, 1),
         lambda: Covariance(2, 1),
         lambda: RiskParity(0),
         lambda: MeanVariance(4, 0.2),

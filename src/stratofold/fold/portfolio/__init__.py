@@ -17,6 +17,7 @@ from stratofold.fold.portfolio.scale import (
     portfolio_variance,
     volatility_scale,
 )
+from stratofold.fold.portfolio.sleeves import Sleeves
 
 __all__ = [
     "Covariance",
@@ -24,6 +25,7 @@ __all__ = [
     "InverseVolatility",
     "MeanVariance",
     "RiskParity",
+    "Sleeves",
     "cap_classes",
     "kelly_scale",
     "portfolio_mean",
