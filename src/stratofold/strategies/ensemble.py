@@ -59,7 +59,7 @@ class Ensemble(Strategy):
         self.price[bar.symbol] = bar.close * book.split_factor(bar.symbol)
         self.fresh[bar.symbol] = 1
 
-    def on_timer(self, timer: Timer, book: Book) -> None:
+    def on_timer(self, timer: Timer, book: Book) -> None:  # noqa: ARG002  there is one entry in the schedule
         """A session has ended: what it made, what everybody wants now, and the difference in orders."""
         self.judge()
         for symbol in range(self.symbol_count):
