@@ -93,6 +93,10 @@ def test_nothing_is_found_in_what_is_sound(shared_data, name):
     assert counted(check(shared_data / f"{name}.parquet")) == {}
 
 
+def test_minutes_of_days_that_are_a_year_apart_have_gaps_and_no_split(shared_data):
+    assert counted(check(shared_data / "crypto" / "coinbase_minute_trade_bars.parquet")) == {"gap": 7}
+
+
 def test_crossed_quotes_of_one_venue(shared_data):
     report = check(shared_data / "ticks" / "eurusd_fxcm.parquet")
     assert counted(report) == {"crossed quote": 21_039}

@@ -172,6 +172,8 @@ PLANTED = {
     "nobody traded": (put(DAILY, 60, volume=0.0), {"zero volume": [60]}),
     "volume in pieces of a thousand": (put(DAILY, 60, volume=DAILY["volume"][60] * 1_500), {"volume glitch": [60]}),
     "a split nobody adjusted": (halved(DAILY, 55), {"unadjusted split": [55]}),
+    "half the price after three weeks of nothing": (without(halved(DAILY, 55), *range(40, 55)), {"gap": [39]}),
+    "half the price after a long weekend": (without(halved(DAILY, 55), 53, 54), {"unadjusted split": [53], "gap": [52]}),
     "another company": (another_company(DAILY), {"ticker reuse": [DAYS]}),
     "three sessions missing": (without(DAILY, 20, 21, 22), {"gap": [19]}),
     "a bar on a Sunday": (put(DAILY, 4, date=date(2023, 1, 8)), {"closed that day": [4], "gap": [3]}),

@@ -24,6 +24,7 @@ _AGREE = 0.5  # neighbours agree where they differ by less than this part of the
 _WHOLE = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0, 1.5)
 _JUMP_LEAST = 0.3  # as a logarithm: less than any ratio here
 _CLOSE_ERROR = 4  # a day's close may be further from the whole ratio than its open by so much
+_OVERNIGHT_DAYS_MAX = 10  # a long weekend, or a week of holidays
 _SPLIT_PRICE_LEAST = 1.0  # below a dollar, a tick or two looks like a whole ratio
 
 
@@ -103,7 +104,7 @@ def splits(subject: Subject) -> pl.DataFrame:
 
     `value` is the ratio seen, new shares for old, and `expected` the whole one.  A day's first bar tells it by its open; a
     bar within the day also by its close, because the first print may still be of the old price.  A split that is stated
-    for that day is no finding; closes alone do not show one.
+    for that day is no finding; closes alone do not show one, and after a gap of many days a price may be anywhere.
     """
     if "open" not in subject.columns:
         return nothing()
@@ -114,7 +115,7 @@ def splits(subject: Subject) -> pl.DataFrame:
         by_open=before / pl.col("open"),
         by_close=before / pl.col("close"),
         cheapest=pl.min_horizontal(before, pl.col("open"), pl.col("close")),
-        begins=day != day.shift(1).over(*_OF),
+        begins=(day - day.shift(1).over(*_OF)).is_between(1, _OVERNIGHT_DAYS_MAX),
         day=day,
     ).filter("begins", pl.col("cheapest") >= _SPLIT_PRICE_LEAST, pl.col("by_close").log().abs() > _JUMP_LEAST)
     marked = days.with_columns(_nearest_whole(days["by_close"]))
