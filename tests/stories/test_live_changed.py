@@ -1,6 +1,7 @@
 """A book that goes on with other code or parameters: shown first, taken up as it was, changed as chosen, and back again."""
 
 import asyncio
+import json
 import textwrap
 from types import SimpleNamespace
 
@@ -11,10 +12,10 @@ import stratofold
 from stratofold.adapters.ports import REDUCING, AccountLimits
 from stratofold.cli.home import strategy_as_run
 from stratofold.cli.load import load_strategy, strategy_from_source
-from stratofold.cli.running import Wanted, _changed_desk, _desk
+from stratofold.cli.running import Wanted, _changed, _changed_desk, _desk
 from stratofold.errors import Setup, Stop
 from stratofold.live.desk import beginning_of, manifest_of, open_desk
-from stratofold.live.hold import standing_of
+from stratofold.live.hold import LIMITS_MARK, standing_of
 from stratofold.live.manifest import code_hash, source_of
 from stratofold.live.open import difference, open_book
 from stratofold.live.risk.bounds import Bounds
@@ -145,6 +146,21 @@ def test_what_each_choice_would_do_is_said_before_it_happens(book):
     for part in ("keep is refused", "migrate begins anew: sum", "rebuild folds 2"):
         assert part in raised.value.why
     assert [record.chain for record in book.journal.records("paper")] == records
+
+
+def test_code_as_it_was_has_the_hash_that_it_had(book):
+    """So that a snapshot of another release is passed over when the file has changed too."""
+    book.write(OTHER_SHAPE)
+    assert code_hash(strategy_as_run(book.journal, "paper")) == manifest_of(book.journal, "paper").code
+
+
+def test_limits_and_code_that_changed_are_told_together(book):
+    before = Stated(UNLIMITED, Bounds(), AccountLimits(orders_max=9)).rows()
+    book.journal.mark("paper", LIMITS_MARK, json.dumps(before))
+    told = _changed(book.wanted(book.write(OTHER_SHAPE)), book.journal)
+    assert [line for line in told if line.startswith("code ")]
+    assert told[-1].startswith("risk.account.orders_max: 9 -> 7")
+    assert not [line for line in told if line.startswith(("limits", "bounds"))]
 
 
 def test_code_that_does_not_run_any_more_is_said():

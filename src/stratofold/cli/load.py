@@ -36,10 +36,13 @@ def load_strategy(name: str) -> type[Any]:
 
 def strategy_from_source(name: str, source: str) -> type[Any]:
     """The class that `name` meant when `source` was written; raises Setup SF957 when that does not run any more."""
+    from stratofold.live.manifest import AS_IT_WAS
+
     place, _, wanted = name.partition(":")
     module = ModuleType(f"as_it_was_{Path(place).stem}")
     module.__file__ = place
     module.__package__ = place.rpartition(".")[0] if not place.endswith(".py") else ""
+    setattr(module, AS_IT_WAS, source)
     sys.modules[module.__name__] = module
     try:
         exec(compile(source, f"<{place} as it was>", "exec"), vars(module))  # noqa: S102  the book's own code, from its journal

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 OPENING = "opening"  # the mark of a book whose opening has begun and not ended
 _DAY_NS = 86_400_000_000_000
+_LIMITS = {"limits", "bounds"}  # of a manifest: what the rows of a configuration's limits tell one by one
 _SKEW_SECONDS_MAX = 5.0
 _SECOND_NS = 1_000_000_000
 _WAY_SECONDS = 5.0  # what a message may take to a replay, in our seconds
@@ -96,6 +97,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             if not presence.hold() and venue.stepper is None:
                 tasks.spawn("presence", presence.keep(venue.clock))
             account = await _asked(venue)
+            changed = _changed(wanted, journal)
             desk = await _desk(wanted, journal, venue, account)
             take_up_limits(
                 desk,
@@ -107,7 +109,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             home.show(desk)
             supervisor = _supervisor(desk, home, venue, wanted)
             supervisor.began = began
-            for line in stricter_elsewhere(journal, desk.manifest.account, wanted.stated.account):
+            for line in (*changed, *stricter_elsewhere(journal, desk.manifest.account, wanted.stated.account)):
                 supervisor.say(line)
             runner = Runner(
                 desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
@@ -153,19 +155,31 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
     refuse_other_account(wanted.book, manifest_of(journal, wanted.book).account, venue)
     if journal.mark(wanted.book, OPENING):
         await _open_on(wanted, journal, venue, account, now)
-    changed_limits(journal, wanted.book, wanted.stated, acknowledged=wanted.acknowledged)
     old = manifest_of(journal, wanted.book)
     new = replace_manifest(old, wanted)
     changed = difference(old, new)
+    only_limits = not changed.keys() - _LIMITS
+    changed_limits(journal, wanted.book, wanted.stated, acknowledged=wanted.acknowledged or not only_limits)
     if not changed:
         return open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)
     if not wanted.acknowledged:
         raise Stop(
-            "SF947", f"book {wanted.book} is not what it was: " + "; ".join(shown_difference(changed)),
+            "SF947", f"book {wanted.book} is not what it was: " + "; ".join(_changed(wanted, journal)),
             why="; ".join(["what changes about a running book is acknowledged first, and recorded", *_prospects(wanted, journal, old, new)]),
             fix="run again with --acknowledge, and --state keep, migrate or rebuild where the strategy changed",
         )  # fmt: skip
     return _changed_desk(wanted, journal, old, new, changed, now)
+
+
+def _changed(wanted: Wanted, journal: Journal) -> list[str]:
+    """What is not as it was when the book ran last, a line each: code, parameters and instruments, then limits."""
+    if wanted.book not in [head.book for head in journal.books()]:
+        return []
+    old = manifest_of(journal, wanted.book)
+    changed = difference(old, replace_manifest(old, wanted))
+    limits = changed_limits(journal, wanted.book, wanted.stated, acknowledged=True)
+    told = {name: both for name, both in changed.items() if not limits or name not in _LIMITS}
+    return [*shown_difference(told), *map(str, limits)]
 
 
 def _changed_desk(

@@ -87,9 +87,15 @@ def base36(number: int) -> str:
             return text
 
 
+AS_IT_WAS = "__source_as_it_was__"  # of a module whose code comes from a record and not from its file
+
+
 def source_of(strategy: type[Strategy]) -> str:
-    """The source of the module that a strategy is written in; its name where there is none."""
+    """The source of the module that a strategy is written in, as it was where it was kept; its name where there is none."""
     module = inspect.getmodule(strategy)
+    kept: str | None = getattr(module, AS_IT_WAS, None)
+    if kept is not None:
+        return kept
     try:
         return inspect.getsource(module) if module is not None else inspect.getsource(strategy)
     except (OSError, TypeError):
