@@ -245,6 +245,7 @@ def test_companies_are_told_apart_by_a_map_and_by_number():
     [
         (DAILY.head(0), "SF641"),
         (DAILY.select("symbol", "date"), "SF640"),
+        (pl.DataFrame({"time": [1], "side": ["bid"], "price": [1.0], "size": [1.0], "final_id": [1]}), "SF640"),
         (DAILY.drop("date"), "SF201"),
         (DAILY.with_columns(date=pl.lit("yesterday")), "SF"),
     ],

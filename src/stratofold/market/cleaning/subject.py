@@ -132,9 +132,17 @@ class Subject:
         return reused.fill_null(value=False)
 
 
+_OF_DEPTH = {"finalid", "firstid", "prevfinalid", "lastupdateid", "snapshot"}  # what only depth has
+
+
 def kind_of(names: list[str]) -> str:
     """Bars, trades or quotes, by the columns; raises Setup where they are of none."""
     found = _recognised(names)
+    if _OF_DEPTH & {spelling.plain(name) for name in names}:
+        raise Setup(
+            "SF640", "these are changes of depth, which have no neighbours to compare with",
+            fix="read them: stratofold.read_ticks(depth=..., snapshot=...) joins them by their ids",
+        )  # fmt: skip
     if "bid" in found and "ask" in found:
         return QUOTES
     if "close" in found and "price" not in {spelling.plain(name) for name in names}:
