@@ -14,10 +14,10 @@ from stratofold.fold.strategy import Strategy
 @seldom
 def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
     """Time has come to `time`: a session may have begun, day orders may be over, a group may be late."""
-    if time > engine.book.time:
-        pass_time(engine, engine.bar.symbol)
     if time > engine.sessions.close:
         turn_session(engine, time)
+    elif time > engine.book.time:
+        pass_time(engine, engine.bar.symbol)
     if engine.venue.expiry < time:
         engine.book.time = time
         engine.venue.expire_before(time)
@@ -30,7 +30,11 @@ def arrive(engine: Engine, strategy: Strategy, time: int) -> None:
 
 @seldom
 def turn_session(engine: Engine, time: int) -> None:
-    """The session is over: sample its return, charge for what was borrowed until this one, and come to `time`."""
+    """The session is over: sample its return, charge for what was borrowed until this one, and come to `time`.
+
+    Time passes here otherwise than in `pass_time`, which must not be called before it: a run that was broken off comes
+    here by `arrive`, and what it notes would be noted in no other.
+    """
     if engine.unobserved:
         observe(engine, engine.bar.symbol)
     sessions = engine.sessions

@@ -63,7 +63,8 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
         ):
             raise ValueError("the feed's columns differ in length, or its symbol is none of the book's")
         found = READY
-        bar.symbol = symbol
+        if not has_many:
+            bar.symbol = symbol
         while index < end:
             if has_many:
                 symbol = symbols[index]
