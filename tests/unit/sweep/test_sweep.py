@@ -11,6 +11,7 @@ import pytest
 import stratofold
 from stratofold import Fees, Limits, Setup, Slippage, Stop, backtest, sweep
 from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.objective import objectives_of
 from stratofold.research.sweep.store import parts_of
 from stratofold.research.sweep.study import open_study
 from stratofold.research.validation import luck
@@ -120,8 +121,27 @@ def test_crumbs_are_joined(market, tmp_path, monkeypatch):
     monkeypatch.setattr("stratofold.research.sweep.store._PARTS_MAX", 2)
     study = sweep(Above, market, study=tmp_path / "study", execution="interpreted", length=[5, 9], each_symbol=True,
                   windows=[("2014-06-02", "2014-09-30"), ("2014-10-01", "2014-12-31")])  # fmt: skip
-    assert len(parts_of(tmp_path / "study")) == 1
+    (whole,) = parts_of(tmp_path / "study")
+    assert whole.stem.startswith("whole")
     assert open_study(tmp_path / "study").table.equals(study.table)
+    half = whole.with_name("part-00000000.parquet")  # as if the process had been killed before this one was gone
+    half.write_bytes(whole.read_bytes())
+    assert parts_of(tmp_path / "study") == [whole]
+    assert len(open_study(tmp_path / "study")) == len(study)
+
+
+def test_a_study_on_disk_is_ranked_without_being_read(market, tmp_path):
+    """What a stored study shows is what the whole table shows, ties and cells without a number included."""
+    space = {"fast": [2, 3, 5, 200], "slow": [20, 30, 400], "execution": "interpreted", "study": tmp_path / "study"}
+    study = sweep(Crossover, market, **space)
+    for objective in ("sharpe", "-max_drawdown", "trades", "-trades", "sessions"):
+        stored = open_study(tmp_path / "study")
+        stored.objectives = list(objectives_of(objective))
+        best = stored.top(5)
+        assert stored.store._frames == [], "only what ranks was read"
+        study.objectives = list(objectives_of(objective))
+        assert best.equals(study.ranked().head(5))
+        assert str(stored).splitlines()[2:9] == str(study).splitlines()[2:9]
 
 
 def test_changed_code_is_computed_again(market, tmp_path, monkeypatch):

@@ -36,8 +36,8 @@ _SESSIONS_A_SPLIT = 4
 
 def luck_of(study: Study) -> Luck | None:
     """How much of the study's best cell is luck."""
-    ranked = study.ranked()
-    if not len(ranked) or not study.places:
+    ranked = study.ranked() if study.places else None
+    if ranked is None or not len(ranked):
         return None
     best = ranked.row(0, named=True)
     place = study.place_of(best)

@@ -59,8 +59,19 @@ class Place:
 
     def key(self, parameters: Mapping[str, Any]) -> str:
         """What the cell of these parameters is called."""
-        text = self.hash + repr(sorted(parameters.items()))
-        return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+        digest = self._begun.copy()
+        digest.update(repr([parameters[name] for name in self._names]).encode())
+        return digest.hexdigest()[:_KEY_DIGITS]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """The strategy's parameters, in the order in which a cell's name has them."""
+        return sorted(self.strategy.parameters())
+
+    @cached_property
+    def _begun(self) -> Any:
+        """The hash of what all cells of this place have in common."""
+        return hashlib.sha256("\n".join([self.hash, *self._names]).encode())
 
     def facts(self) -> dict[str, Any]:
         """What the study keeps of it."""

@@ -2,8 +2,8 @@
 
 What comes in: frames of finished cells.  What goes out: the same, all of them, whatever happened in between.
 Why so: a file is written whole under another name and then renamed, and is never changed, so a process may be killed at
-any moment and no finished file is lost or half there.  A cell that two files hold is the same cell, because it is named
-by what it was computed from.  Crumbs are joined when a study is done: first the new file, then the old ones go.
+any moment and no finished file is lost or half there.  Crumbs are joined when a study is done: first the whole is there,
+then the parts go, and a part that an earlier end has left is known by its number.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Store:
         self.page: dict[str, Any] = {"format": _FORMAT, "places": {}}
         self.notes: list[str] = []
         self._frames: list[pl.DataFrame] = []
+        self._unread: list[Path] = []
         self._number = 0
         self._lock: IO[str] | None = None
         if folder is not None:
@@ -49,19 +50,30 @@ class Store:
             raise Setup("SFS17", what, place=str(folder), fix="name another place for the study")
         if (folder / PAGE).exists():
             self.page = read_page(folder)
-        for path in parts_of(folder):
-            self._number = max(self._number, int(path.stem.rpartition("-")[2], 16) + 1)
-            self._read(path)
+        self._unread = parts_of(folder)
+        self._number = max((number_of(path) + 1 for path in self._unread), default=0)
+        for path in self._unread:
+            self._check(path)
 
-    def _read(self, path: Path) -> None:
-        """Take a file in; one that cannot be read is put aside and its cells are computed again."""
+    def _check(self, path: Path) -> None:
+        """Look whether a file is whole; one that is not is put aside, and its cells are computed again."""
         import polars as pl
 
         try:
-            self._frames.append(pl.read_parquet(path, memory_map=False))
+            pl.read_parquet_schema(path)
         except (pl.exceptions.PolarsError, OSError) as wrong:
             path.replace(path.with_suffix(".damaged"))
+            self._unread.remove(path)
             self.notes.append(f"{path.name} could not be read and was put aside: {wrong}")
+
+    def scan(self, places: Iterable[str]) -> pl.LazyFrame:
+        """The finished cells of some places, of which only what is asked for is read."""
+        import polars as pl
+
+        if not self._unread:
+            return self.frame().lazy().filter(pl.col("place").is_in(list(places)))
+        lazy = [pl.scan_parquet(path) for path in self._unread] + [frame.lazy() for frame in self._frames]
+        return pl.concat(lazy, how="diagonal").filter(pl.col("place").is_in(list(places)))
 
     def lock(self) -> None:
         """Be the one process that writes here, until `unlock` or its death; raises Setup SFS25 where another is."""
@@ -90,13 +102,14 @@ class Store:
             self._lock = None
 
     def frame(self, places: Iterable[str] | None = None) -> pl.DataFrame:
-        """The finished cells, each once, of some places or of all, in an order that does not depend on who was first."""
+        """The finished cells of some places or of all."""
         import polars as pl
 
+        self._frames = [*(pl.read_parquet(path) for path in self._unread), *self._frames]
+        self._unread = []
         if not self._frames:
             return pl.DataFrame(schema={"cell": pl.String, "place": pl.String, "error": pl.String})
         whole = pl.concat(self._frames, how="diagonal") if len(self._frames) > 1 else self._frames[0]
-        whole = whole.unique("cell", keep="first", maintain_order=True)
         self._frames = [whole]
         return whole if places is None else whole.filter(pl.col("place").is_in(list(places)))
 
@@ -106,11 +119,11 @@ class Store:
         if self.folder is not None and len(frame):
             self._write(frame)
 
-    def _write(self, frame: pl.DataFrame) -> None:
+    def _write(self, frame: pl.DataFrame, kind: str = "part") -> None:
         """One file more."""
         if self.folder is None:
             return
-        goal = self.folder / PARTS / f"part-{self._number:08x}.parquet"
+        goal = self.folder / PARTS / f"{kind}-{self._number:08x}.parquet"
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
             half = goal.with_suffix(f".{os.getpid()}.half")
@@ -137,14 +150,25 @@ class Store:
         """Join the files where they are many."""
         old = parts_of(self.folder) if self.folder is not None else []
         if len(old) > _PARTS_MAX:
-            self._write(self.frame())
+            self._write(self.frame(), "whole")
             for path in old:
                 path.unlink(missing_ok=True)
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """The files of cells in a study's folder, in the order in which they were written."""
-    return sorted((folder / PARTS).glob("part-*.parquet"))
+    """The files of cells in a study's folder, in the order in which they were written.
+
+    A `whole` holds everything that was written before it, whether that is still there or not.
+    """
+    wholes = sorted((folder / PARTS).glob("whole-*.parquet"))[-1:]
+    since = number_of(wholes[0]) if wholes else -1
+    parts = sorted((folder / PARTS).glob("part-*.parquet"))
+    return [*wholes, *(path for path in parts if number_of(path) > since)]
+
+
+def number_of(path: Path) -> int:
+    """The number of a file of cells."""
+    return int(path.stem.rpartition("-")[2], 16)
 
 
 def read_page(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ strategy's code asks for the places.
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,10 @@ class Study:
     @property
     def table(self) -> pl.DataFrame:
         """Every cell, in the order of places and parameters; a failed one has NaN, and says why in `error`."""
-        frame = self.store.frame(self.store.page.get("current", []))
+        return self._in_order(self.store.frame(self.store.page.get("current", [])))
+
+    def _in_order(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Rows in the order of places and parameters."""
         if not len(frame):
             return frame
         order = {place: k for k, place in enumerate(self.store.page["current"])}
@@ -138,8 +141,28 @@ class Study:
         return found
 
     def top(self, count: int = _ROWS) -> pl.DataFrame:
-        """The best cells."""
-        return self.ranked().head(count)
+        """The best cells; of a study on disk the other cells' objective alone is read."""
+        import polars as pl
+
+        goal, values = self.objectives[0], self._values()
+        if goal.function is not None or not len(values):
+            return self.ranked().head(count)
+        least = float(np.partition(values, -min(count, len(values)))[-min(count, len(values))])
+        reached = (goal.sign * pl.col(goal.name) >= least) & pl.col(goal.name).is_finite()
+        found = self._in_order(self._scan().filter(reached).collect())
+        best: pl.DataFrame = found[np.argsort(-goal.values(found), kind="stable")[:count].tolist()]
+        return best
+
+    def _scan(self) -> pl.LazyFrame:
+        """The study's cells, unread."""
+        return self.store.scan(self.store.page.get("current", []))
+
+    def _values(self) -> Any:
+        """The first objective of every cell that has a number, more is better."""
+        goal = self.objectives[0]
+        names = STATISTICS if goal.function is not None else (goal.name,)
+        values = goal.values(self._scan().select(names).collect()) if len(self) else np.empty(0)
+        return values[np.isfinite(values)]
 
     @property
     def best(self) -> dict[str, Any]:
@@ -235,14 +258,13 @@ class Study:
 
     def as_dict(self, count: int = _ROWS) -> dict[str, Any]:
         """For `--json`: what the study is, and its best cells."""
-        table = self.table
         return {
             "study": self.name,
             "objective": self.store.page.get("objective"),
-            "cells": len(table),
+            "cells": len(self),
             "computed": self.computed,
             "reused": self.reused,
-            "failed": int(table["error"].is_not_null().sum()),
+            "failed": self._failed(),
             "notices": self.notices,
             "best": self.top(count).to_dicts(),
             "luck": None if (luck := self.luck()) is None else luck._asdict(),
@@ -250,7 +272,13 @@ class Study:
 
     def __len__(self) -> int:
         """How many cells."""
-        return len(self.store.frame(self.store.page.get("current", [])))
+        import polars as pl
+
+        return int(self._scan().select(pl.len()).collect().item())
+
+    def _failed(self) -> int:
+        """How many cells have failed."""
+        return int(self._scan().select("error").collect()["error"].is_not_null().sum())
 
     def luck(self) -> Luck | None:
         """How much of the best cell is luck, judged beside the others of its place (a sample of them where they are many).
@@ -265,16 +293,15 @@ class Study:
 
     def compared(self) -> dict[str, Any]:
         """The study in one row: cells, the objective's best, median and worst, the best cell's parameters."""
-        ranked = self.ranked()
-        values = self._shown(ranked) if len(ranked) else np.full(1, np.nan)
-        best = self.varied_of(ranked.row(0, named=True)) if len(ranked) else {}
+        top, values = self.top(1), self._shown()
+        best = self.varied_of(top.row(0, named=True)) if len(top) else {}
         return {
             "study": self.name,
             "cells": len(self),
             "objective": self.objectives[0].text,
-            "best": float(values[0]),
-            "median": float(np.median(values)),
-            "worst": float(values[-1]),
+            "best": float(values[0]) if len(values) else nan,
+            "median": float(np.median(values)) if len(values) else nan,
+            "worst": float(values[-1]) if len(values) else nan,
             "parameters": " ".join(f"{name} {_short(value)}" for name, value in best.items()),
         }
 
@@ -291,19 +318,18 @@ class Study:
 
     def text(self, count: int = _ROWS) -> str:
         """Counts, the best cells as a table, and how far the best stands out."""
-        table, ranked = self.table, self.ranked()
-        failed = int(table["error"].is_not_null().sum())
+        cells, failed, values = len(self), self._failed(), self._shown()
         places = len(self.store.page.get("current", []))
-        head = f"{len(table):,} cells" + (f" in {places} places" if places > 1 else "")
+        head = f"{cells:,} cells" + (f" in {places} places" if places > 1 else "")
         parts = [f"{self.computed:,} computed now, {self.reused:,} known" if self.computed or self.reused else ""]
         parts += [
             f"{failed:,} failed" if failed else "",
-            f"{len(table) - failed - len(ranked):,} without a number" if len(ranked) + failed < len(table) else "",
+            f"{cells - failed - len(values):,} without a number" if len(values) + failed < cells else "",
         ]
         rows = [f"{head} ({', '.join(part for part in parts if part)})" if any(parts) else head, ""]
-        rows += self._rows(ranked.head(count))
-        if len(ranked):
-            rows += ["", self._spread(ranked)]
+        rows += self._rows(self.top(count))
+        if len(values):
+            rows += ["", self._spread(values)]
         luck = self.luck()
         rows += [str(luck)] if luck is not None else []
         return "\n".join([*rows, *(f"note: {notice}" for notice in self.notices)])
@@ -326,18 +352,17 @@ class Study:
         widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
         return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
 
-    def _shown(self, ranked: pl.DataFrame) -> Any:
-        """The first objective of each row as its own figure, where less may be better."""
-        return self.objectives[0].sign * self.objectives[0].values(ranked)
+    def _shown(self) -> Any:
+        """The first objective of every cell that has a number, the best first, where less may be better."""
+        return self.objectives[0].sign * -np.sort(-self._values())
 
     def _has_many(self, name: str) -> bool:
         """Whether the places of the study differ in this."""
         page = self.store.page
         return len({page["places"][place][name] for place in page.get("current", [])}) > 1
 
-    def _spread(self, ranked: pl.DataFrame) -> str:
+    def _spread(self, values: Any) -> str:
         """The best beside the middle and the worst, and what that says."""
-        values = self._shown(ranked)
         name = self.objectives[0].text
         return (
             f"{name}: best {values[0]:.3f}, median {np.median(values):.3f}, worst {values[-1]:.3f}; "

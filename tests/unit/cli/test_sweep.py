@@ -1,0 +1,80 @@
+"""`stratofold sweep` and `stratofold study` as a person meets them."""
+
+import json
+
+import pytest
+
+from stratofold.cli.app import run
+from tests.unit.cli.test_commands import CROSSOVER
+
+SPACE = ["--fast", "5:15:5", "--slow", "20,30", "--where", "fast < slow", "--execution", "interpreted"]
+SHORT = ["--symbols", "SPY", "--start", "2015-01-01", "--end", "2015-06-30"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a strategy in it, where we stand."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "crossover.py").write_text(CROSSOVER)
+    return tmp_path
+
+
+def test_a_sweep_is_ranked_kept_and_asked_again(folder, capsys):
+    assert run(["sweep", "crossover.py", *SPACE, *SHORT, "--report", "page.html"]) == 0
+    out, err = capsys.readouterr()
+    assert "6 cells (6 computed now, 0 known)" in out
+    assert "Deflated Sharpe" in out
+    assert "6 of 6 cells" in err
+    assert (folder / "page.html").read_text().startswith("<!doctype html>")
+    assert run(["sweep", "crossover.py", *SPACE, *SHORT, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["cells"], answer["computed"], answer["reused"]) == (6, 0, 6)
+    assert answer["luck"]["trials"] == 6
+    best = answer["best"][0]
+
+    assert run(["study", "best", "crossover", "-n", "1"]) == 0
+    out = capsys.readouterr().out
+    assert best["cell"][:8] in out
+    assert run(["study", "ls"]) == 0
+    assert "crossover  6" in capsys.readouterr().out
+    assert run(["study", "sql", "crossover", "select max(sharpe) s from cells", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [[best["sharpe"]]]
+    assert run(["study", "compare", "crossover", "studies/crossover", "--by=-max_drawdown", "--json"]) == 0
+    one, other = json.loads(capsys.readouterr().out)["studies"]
+    assert one == other
+    assert one["best"] <= one["median"] <= one["worst"]
+    assert run(["study", "report", "crossover"]) == 0
+    assert (folder / "crossover.html").exists()
+
+
+def test_windows_symbols_and_bounds_are_typed(folder, capsys):
+    words = ["--slow", "20..21", "--fast", "5", "--execution", "interpreted", "--each-symbol", "--symbols", "SPY,AAPL"]
+    days = ["--window", "2015-01-01..2015-03-31", "--window", "2015-04-01..2015-06-30"]
+    assert run(["sweep", "crossover.py", *words, *days, "--study", "mine", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cells"] == 8
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("SFS03", ["--fast", "5:x"]),
+        ("SFS31", ["--fast", "5,6", "--window", "2015"]),
+        ("SFS05", ["--fast", "30:60:10", "--slow", "20", "--where", "fast < slow"]),
+        ("SFS24", ["--fast", "5"]),
+        ("SF725", ["--fats", "5,6"]),
+        ("SF102", ["--fast", "5:100:5"]),
+        ("SFS13", ["--fast", "5,6", "--objective", "luck"]),
+        ("SFS06", ["--fast", "5,6", "--sampler", "gird"]),
+        ("SFS22", ["--fast", "5,6", "--executor", "cloud"]),
+    ],
+)
+def test_what_is_typed_wrong_is_told(folder, capsys, code, words):
+    assert run(["sweep", "crossover.py", *words, *SHORT, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == code
+
+
+def test_a_study_that_is_not_there_is_told(folder, capsys):
+    assert run(["study", "best", "nothing"]) == 2
+    assert "SFS19" in capsys.readouterr().err
+    assert run(["study", "ls"]) == 0
+    assert "no study" in capsys.readouterr().out
