@@ -15,7 +15,7 @@ SAID = {
     "own_indicator.py": "all gates passed",
     "own_prices.py": "│ CHIP   ┆ 400.0    ┆ 124.0         ┆ 125.0 ┆ 50000.0 ┆ 400.0  │",
     "intraday.py": "│ 1      ┆ buy  ┆ market ┆",
-    "many_parameters.py": "64 pairs on",
+    "many_parameters.py": "64 cells",
     "all_strategies.py": "Crossover          SPY                  0.50%         6.95%     2.50%      65    131.00",
 }
 

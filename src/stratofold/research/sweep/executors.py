@@ -84,15 +84,19 @@ class Inline:
     def run(self, places: Sequence[Place], work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
         """Pieces of about a second."""
         execution = self._choice.of(places, work)
+        bars = 0.0  # a piece's; the first pieces are small, because nobody knows how long a bar takes
         for whole in work:
-            at, count = 0, _PILOT
+            place = places[whole.place]
+            at, length = 0, max(len(place.market), 1)
             while at < len(whole.sets):
-                piece = Work(whole.place, whole.sets[at : at + count])
+                count = max(int(bars / length), 1) if bars else _PILOT
+                piece = Work(whole.place, whole.sets[at : at + min(count, _CELLS_MAX)])
                 begun = time.perf_counter()
-                cells = self._bench.run(places[whole.place], piece, execution)
+                cells = self._bench.run(place, piece, execution)
                 taken = max(time.perf_counter() - begun, 1e-6)
-                at += count
-                count = max(1, min(int(count * _SECONDS / taken), 16 * count, _CELLS_MAX))
+                at += len(piece.sets)
+                heard = len(piece.sets) * length
+                bars = min(heard * _SECONDS / taken, 16.0 * max(bars, heard))
                 yield piece, cells
 
 

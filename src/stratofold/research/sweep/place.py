@@ -61,7 +61,7 @@ class Place:
         """What the cell of these parameters is called."""
         digest = self._begun.copy()
         digest.update(repr([parameters[name] for name in self._names]).encode())
-        return digest.hexdigest()[:_KEY_DIGITS]
+        return str(digest.hexdigest()[:_KEY_DIGITS])
 
     @cached_property
     def _names(self) -> list[str]:

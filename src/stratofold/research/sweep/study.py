@@ -54,7 +54,8 @@ def frame_of(place: Place, sets: Sequence[Parameters], cells: Cells) -> pl.DataF
     columns |= {name: pl.Series(np.asarray(cells.columns[name], np.float64)) for name in STATISTICS}
     columns["error"] = pl.Series([error or None for error in cells.errors], dtype=pl.String)
     known = {"place": place.hash} | {name: place.facts()[name] for name in _OF_PLACE}
-    return pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in known.items())
+    columns |= {name: pl.Series([value]).new_from_index(0, len(sets)) for name, value in known.items()}
+    return pl.DataFrame(columns)
 
 
 class Study:
