@@ -122,14 +122,26 @@ def switched(stack):
     return f"{stack}-market" in streams, any(":kinesis:" in one["EventSourceArn"] for one in heard), bool(boards)
 
 
+def reads_push_queue(stack):
+    """Whether AWS asks the push queue for `ingest`."""
+    (mapping,) = boto3.client("lambda").list_event_source_mappings(FunctionName=f"{stack}-ingest:live")[
+        "EventSourceMappings"
+    ]
+    return mapping["State"] == "Enabled"
+
+
 def test_a_switch_is_turned_while_the_book_stands(stands, capsys):
     before = booked(stands, "turns").head("turns")
     versions = told(capsys, "cloud", "status", "--stack", stands)[0]["versions"]
     assert switched(stands) == (False, False, False)
-    said, code = deployed(capsys, stands, "--set", "Stream=on-demand", "--set", "Dashboard=on")
+    assert not reads_push_queue(stands)
+    said, code = deployed(
+        capsys, stands, "--set", "Stream=on-demand", "--set", "Dashboard=on", "--set", "PushByQueue=on"
+    )
     assert (code, said["status"]) == (0, "UPDATE_COMPLETE")
     assert not [one for one in said["changes"] if one["replaces"] and one["name"] in {"Journal", "Archive"}]
     assert switched(stands) == (True, True, True)
+    assert reads_push_queue(stands)
     turned = told(capsys, "cloud", "status", "--stack", stands)[0]["versions"]
     assert not [verb for verb, version in turned.items() if version == versions[verb]]  # each has the new settings
     live = boto3.client("lambda").get_function_configuration(FunctionName=f"{stands}-ingest", Qualifier="live")
@@ -140,8 +152,9 @@ def test_a_switch_is_turned_while_the_book_stands(stands, capsys):
     deployed(capsys, stands, "--set", "Drain=on", "--set", "Dashboard=off")
     live = boto3.client("lambda").get_function_configuration(FunctionName=f"{stands}-ingest", Qualifier="live")
     assert (live["Environment"]["Variables"]["STRATOFOLD_STREAM"], switched(stands)[:2]) == ("", (True, True))
-    deployed(capsys, stands, "--set", "Stream=off", "--set", "Drain=off")
+    deployed(capsys, stands, "--set", "Stream=off", "--set", "Drain=off", "--set", "PushByQueue=off")
     assert switched(stands) == (False, False, False)
+    assert not reads_push_queue(stands)
     assert journal_of(Stack(stands, "us-east-1")).head("turns") == before
 
 

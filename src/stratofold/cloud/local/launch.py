@@ -1,10 +1,12 @@
 """Starts the emulator with our functions: this file runs in the emulator's environment, never in ours.
 
 What comes in: `STRATOFOLD_FUNCTIONS_URL`, where functions are run.  What goes out: the emulator, until its standard input ends.
-Why it is shaped so: whatever invokes a function in the emulator (a route, a file in a bucket, an event bus, another program) passes one door, and there the event is handed to the real runtime client instead of to the emulator's own worker; its
-own pollers of queues and streams give way to ours, which do as Amazon's do, and are told when something was written; its
-schedules, which know no time zone, give way to ours too, and what a template says of a zone is put where its interface tells of
-it; its alarms, which take one function's errors for another's and go on ringing, are judged here.  It is five names of a pinned version that are replaced, and a version without them refuses to start.
+Why it is shaped so: whatever invokes a function in the emulator (a route, a file in a bucket, an event bus, another program)
+passes one door, and there the event is handed to the real runtime client instead of to the emulator's own worker; its own
+pollers of queues and streams give way to ours, which do as Amazon's do, and are told when something was written; its schedules,
+which know no time zone, give way to ours too, and what a template says of a zone, and of a mapping that is switched off, is put
+where its interface tells of it; its alarms, which take one function's errors for another's and go on ringing, are judged here.
+It is six names of a pinned version that are replaced, and a version without them refuses to start.
 """
 
 from __future__ import annotations
@@ -137,6 +139,19 @@ def _value(alarm: dict[str, Any], place: int) -> float | None:
     return found
 
 
+def with_state(make: Callable[..., tuple[str, dict[str, Any]]]) -> Callable[..., tuple[str, dict[str, Any]]]:
+    """What makes a mapping of a template, and calls it switched on whatever the template says."""
+
+    @wraps(make)
+    def made(*given: Any) -> tuple[str, dict[str, Any]]:
+        identity, attributes = make(*given)
+        if given[-2].get("Enabled") in {False, "false"}:
+            lambda_svc._esms[identity]["State"] = "Disabled"  # noqa: SLF001
+        return identity, attributes
+
+    return made
+
+
 def end_with_parent() -> None:
     """End when whoever started this is gone, however it went."""
     while os.read(0, 1024):
@@ -159,8 +174,11 @@ def main() -> None:
         lambda_svc._poll_loop = pass_on  # noqa: SLF001
         scheduler._tick_schedules = lambda: None  # noqa: SLF001
         cloudwatch._evaluate_alarm = judge  # noqa: SLF001
-        made = _RESOURCE_HANDLERS["AWS::Scheduler::Schedule"]
-        made.update({kind: with_zone(made[kind]) for kind in ("create", "update")})
+    schedule, mapping = (
+        _RESOURCE_HANDLERS[f"AWS::{kind}"] for kind in ("Scheduler::Schedule", "Lambda::EventSourceMapping")
+    )
+    schedule.update({kind: with_zone(schedule[kind]) for kind in ("create", "update")})
+    mapping["create"] = with_state(mapping["create"])
     threading.Thread(target=end_with_parent, daemon=True).start()
     app.main()
 
