@@ -73,7 +73,7 @@ def guided(name, folder, seconds):
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
-        timeout=seconds + 120,
+        timeout=seconds + 300,
         check=False,
     )
     return done.returncode, done.stderr[-3000:].decode(errors="replace") + done.stdout[-1000:].decode(errors="replace")

@@ -275,3 +275,24 @@ def test_a_zone_may_be_written_with_and_without_a_colon(tmp_path, time, zone):
     hours = 5 if zone.startswith("-") else 0
     nanos = 123_456_789 if "." in time else 0
     assert nanoseconds(place.frame("trades")).to_list() == [1_709_294_400_000_000_000 + hours * 3_600 * 10**9 + nanos]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_bars_of_quotes_are_their_last_quotes_at_their_closes(tmp_path, ending):
+    starts = pl.datetime_range(
+        pl.datetime(2024, 3, 1, 15), pl.datetime(2024, 3, 1, 15, 9), "1m", time_zone="UTC", eager=True
+    )
+    frame = pl.DataFrame({"symbol": ["A", "B"] * 10, "ts": [start for start in starts for _ in range(2)]}).with_columns(
+        *(pl.int_range(20).cast(pl.Float64).add(k).alias(name) for k, name in enumerate(("bid_open", "bid_high", "bid_low", "bid_close"))),
+        *(pl.int_range(20).cast(pl.Float64).add(50 + k).alias(name) for k, name in enumerate(("ask_open", "ask_high", "ask_low", "ask_close"))),
+        bid_size=pl.lit(7.0), ask_size=pl.lit(8.0),
+    )  # fmt: skip
+    getattr(frame, f"write_{ending}")(tmp_path / f"q.{ending}")
+    place = stratofold.catalogue(tmp_path / "lake", make=True)
+    receipt = place.take(tmp_path / f"q.{ending}", Stated("s"))
+    assert (receipt.added, any("last quote of each" in note for note in receipt.notes)) == (20, True)
+    rows = place.frame("quotes", "B")
+    assert nanoseconds(rows).to_list() == [int(start.timestamp() * 10**9) + 60 * 10**9 for start in starts]
+    assert rows["bid"].to_list() == [3.0 + k for k in range(1, 20, 2)]
+    assert rows["ask"].to_list() == [53.0 + k for k in range(1, 20, 2)]
+    assert rows.select("bid_size", "ask_size").unique().rows() == [(7.0, 8.0)]

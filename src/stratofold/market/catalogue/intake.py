@@ -78,6 +78,8 @@ _SIDES = {
 _KNOWN = ("known", "knownat", "published", "publishedat", "released", "releasedate", "realtimestart", "createdat", "filed",
           "acceptancedatetime", "time")  # fmt: skip
 FEEDS = (".json", ".xml", ".rss", ".atom")
+# Bars of quotes, as some vendors give them: the last quote of each is a quote, known when the bar is complete.
+_QUOTE_BARS = {"bid": "bidclose", "ask": "askclose"}
 _BUYER_IS_MAKER = ("buyerismaker", "isbuyermaker")
 
 
@@ -113,6 +115,8 @@ def rows_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
                 from stratofold.market.catalogue import reference
 
                 batch += reference.rows_of(kind, frame.collect(), source, stated)
+            elif kind == QUOTES and _is_quote_bars(frame):
+                batch += quotes_of_bars(frame, source, stem, stated, notes)
             else:
                 batch += ticks_of(frame, kind, source, stem, stated)
     return _joined(batch)
@@ -134,6 +138,8 @@ def kind_by_columns(source: str, names: list[str]) -> str:
     """The kind of a table by its columns; raises Setup SFC14 where none or nothing fits."""
     has = found_columns(names)
     plain_names = {plain(name) for name in names}
+    if plain_names >= set(_QUOTE_BARS.values()):
+        return QUOTES
     if {"close", "c", "adjclose"} & plain_names and {"open", "o"} & plain_names:
         return BARS
     for kind, needed in (
@@ -187,6 +193,41 @@ def bars_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
                 (series_of(BARS, stated.source, symbol, span), normal(BARS, frame, part.source), closed.calendar.name)
             )
     return batch
+
+
+def _is_quote_bars(frame: pl.LazyFrame) -> bool:
+    return {plain(name) for name in frame.collect_schema().names()} >= set(_QUOTE_BARS.values())
+
+
+def quotes_of_bars(frame: pl.LazyFrame, source: str, stem: str, stated: Stated, notes: list[str]) -> list[Rows]:
+    """The last quote of each bar, at the bar's close; their other quotes have no times, and are left out."""
+    whole = frame.collect()
+    by_plain, has = {plain(name): name for name in reversed(whole.columns)}, found_columns(whole.columns)
+    last = pl.col(by_plain["bidclose"])
+    symbol = pl.col(has["symbol"]) if "symbol" in has and not stated.symbol else pl.lit(stated.symbol or stem)
+    clock = whole.select(
+        pl.col(time_column(frame, whole.columns)).alias("time"), symbol.alias("symbol"),
+        *(last.alias(name) for name in ("open", "high", "low", "close")), volume=0.0,
+    )  # fmt: skip
+    ((part,), _, closed) = closed_parts(
+        clock,
+        None,
+        notes,
+        {},
+        calendar=stated.calendar,
+        span=stated.span,
+        stamped=stated.stamped,
+        timezone=stated.timezone,
+    )
+    notes.append("bars of quotes: the last quote of each is kept, known at the bar's close")
+    wanted = {word: by_plain[spelt] for word, spelt in _QUOTE_BARS.items()}
+    wanted |= {word: has[word] for word in ("bid_size", "ask_size") if word in has}
+    quotes = whole.select(pl.col(name).alias(word) for word, name in wanted.items()).with_columns(time=closed.times[0])
+    code = np.broadcast_to(part.code, len(whole))
+    return [
+        (series_of(QUOTES, stated.source, name), normal(QUOTES, quotes.filter(code == number), source), "")
+        for number, name in enumerate(part.symbols)
+    ]
 
 
 def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Stated) -> list[Rows]:
