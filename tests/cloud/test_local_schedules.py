@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from stratofold.adapters.aws.answers import AwsError
 from stratofold.cloud.local.cloud import LocalCloud
 from stratofold.cloud.local.schedules import Schedules
 from stratofold.errors import Setup
@@ -121,3 +122,18 @@ def test_a_schedule_that_is_not_understood_is_said_once_and_keeps_no_other(cloud
     schedules.look()
     assert pass_by(schedules, time, minutes=1) == 1
     take_strange(), take_away()
+
+
+def test_a_schedule_that_could_not_be_read_is_read_again(schedules, time, function, monkeypatch):
+    take_away, read = scheduled(function, "rate(1 minute)"), schedules._read
+
+    def throttled(row):
+        monkeypatch.setattr(schedules, "_read", read)
+        raise AwsError("ThrottlingException", "slow down", 400)
+
+    monkeypatch.setattr(schedules, "_read", throttled)
+    with pytest.raises(AwsError):
+        schedules.look()
+    schedules.look()
+    assert pass_by(schedules, time, minutes=1) == 1
+    take_away()

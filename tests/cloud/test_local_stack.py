@@ -229,7 +229,7 @@ def stretches(today):
     pairs = list(pairwise(hours))
     half = next(pair for pair in pairs if pair[0].closes < 16 * 60)
     longest = max(pairs, key=lambda pair: pair[1].day - pair[0].day)
-    return sorted((longest, half))
+    return sorted({longest, half})
 
 
 def test_while_the_market_is_closed_nobody_is_called(stage, clock, cloud, monkeypatch):

@@ -96,13 +96,13 @@ class Schedules:
     def _take(self, row: Mapping[str, Any]) -> Setup | None:
         """Plan a schedule that is new, or another than before; what is wrong with it."""
         self._forget(row["Arn"])
+        strange = None
         try:
             self._plan(self._read(row), self._now())
         except Setup as error:
-            return error
-        finally:
-            self._known[row["Arn"]] = row["LastModificationDate"]
-        return None
+            strange = error
+        self._known[row["Arn"]] = row["LastModificationDate"]  # not where the service did not answer: it is asked again
+        return strange
 
     def _forget(self, arn: str) -> None:
         """Call it no more."""
