@@ -99,6 +99,8 @@ class Runner:
         self.stopping = False
         self.ready = False
         self.heard_venue = False
+        self.alone = False  # whether the stream's last events came one by one
+        self.together = 0  # how many have come since it had none
         self.answers: deque[tuple[Message, Answer]] = deque()  # that are not written down yet
         self.asking = False  # whether what was filled before a session and what it begins with is being asked for
         self.failure: Exception | None = None  # of a step that could not be written down
@@ -319,11 +321,13 @@ class Runner:
             stream = aiter(self.feed.stream(self.desk.fold.names))
             try:
                 while True:
-                    item = await upcoming(stream, self._hear_at_once)
+                    item = await upcoming(stream, self._pause)
                     if item is None or self.ingest.is_gap(*item):
                         await self.catch_up()
-                    if item is not None:
-                        self.ingest.admit(*item)
+                    if item is not None and self.ingest.admit(*item):
+                        self.together += 1
+                        if self.alone and self.together == 1:
+                            self._hear_at_once()
             except StopAsyncIteration:
                 self._hear_at_once()
             except (NoAnswer, Retry) as error:
@@ -331,8 +335,18 @@ class Runner:
                 self.watcher.failed("feed", error)
             await self.clock.sleep(self.pace.retry_seconds)
 
+    def _pause(self) -> None:
+        """The stream has nothing more for now: what it has brought is heard.
+
+        Whether that was one event says what to expect of the next: one that is likely to be alone is not kept waiting for
+        others, and what is likely to be one of many is heard with them, in one append.
+        """
+        if self.together:
+            self.alone, self.together = self.together == 1, 0
+        self._hear_at_once()
+
     def _hear_at_once(self) -> None:
-        """The stream has nothing more for now: what it has brought is decided on here and not a round of tasks later."""
+        """What the stream has brought is decided on here and not a round of tasks later."""
         if self.ingest.market and not self.stopping and self._turn():
             self.wake.set()
 
