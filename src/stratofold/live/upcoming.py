@@ -17,13 +17,25 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+class _GivenUpError(BaseException):
+    """Tells a stream that nobody waits for it any more; GeneratorExit would leave the streams inside it half-way."""
+
+
 @coroutine
 def upcoming(stream: AsyncIterator[Item], idle: Callable[[], None]) -> Generator[Any, Any, Item]:
-    """The stream's next item; `idle` is called before it is waited for.  Raises StopAsyncIteration at its end."""
+    """The stream's next item; `idle` is called before it is waited for.  Raises StopAsyncIteration at its end.
+
+    What `idle` raises ends the stream first, which waits half-way: else nobody could close it any more.
+    """
     work: Any = stream.__anext__().__await__()
+    failed: BaseException | None = None
     try:
         waited_for = next(work)
-        idle()
+        try:
+            idle()
+        except BaseException as error:  # noqa: BLE001  it is raised when the stream has closed
+            failed = error
+            waited_for = work.throw(_GivenUpError())
         while True:
             try:
                 got = yield waited_for
@@ -32,5 +44,10 @@ def upcoming(stream: AsyncIterator[Item], idle: Callable[[], None]) -> Generator
             else:
                 waited_for = work.send(got)
     except StopIteration as end:
-        item: Item = end.value
-        return item
+        if failed is None:
+            item: Item = end.value
+            return item
+    except _GivenUpError:
+        pass
+    assert failed is not None  # noqa: S101  nobody else gives a stream up
+    raise failed

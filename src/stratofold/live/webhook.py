@@ -159,7 +159,7 @@ def receive(
         offers = offers_of(said, now)
         journal.head(said.book)
     except Setup as error:
-        return Verdict(422, error.what)
+        return Verdict(422, f"{error.what}: {error.why}" if error.why else error.what)  # it is signed: a partner asks
     fresh = journal.offer(said.book, offers)
     # The inbox forgets nothing, so the nonce can only agree; it is asked last, so that dying in between loses no offer.
     seen = sha256(headers[TIMESTAMP].encode() + b"." + body).hexdigest()

@@ -86,3 +86,29 @@ def test_a_stream_whose_waiting_is_given_up_hears_of_it():
 
     asyncio.run(give_up())
     assert told == ["idle", "cancelled"]
+
+
+def test_what_goes_wrong_in_the_moment_closes_the_stream_first(caplog):
+    """A run that another has fenced ends with one sentence, not with two traces of streams that could not be closed."""
+    told = []
+
+    async def careful():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.0)
+            told.append("closed")
+        yield
+
+    async def outer():
+        async for item in careful():
+            yield item
+
+    def idle():
+        told.append("idle")
+        raise RuntimeError("fenced")
+
+    with pytest.raises(RuntimeError, match="fenced"):
+        asyncio.run(upcoming_of(outer(), idle))
+    assert told == ["idle", "closed"]
+    assert not caplog.records
