@@ -29,7 +29,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "value": pl.Float64, "text": pl.String,
 }  # fmt: skip
 _ATOM = "{http://www.w3.org/2005/Atom}"
-_CLOSE_OF_DAY_HOUR = 22  # UTC: a date of publication counts from the evening, when every market of America has closed
+CLOSE_OF_DAY_HOUR = 22  # UTC: a date of publication counts from the evening, when every market of America has closed
 
 
 def fred(body: bytes, series: str) -> pl.DataFrame:
@@ -180,7 +180,7 @@ def _day(text: str) -> datetime:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise _unlike("the answer", f"{text[:40]!r} is no date") from error
-    return datetime(day.year, day.month, day.day, _CLOSE_OF_DAY_HOUR, tzinfo=UTC)
+    return datetime(day.year, day.month, day.day, CLOSE_OF_DAY_HOUR, tzinfo=UTC)
 
 
 def _moment(text: str) -> datetime | None:

@@ -122,6 +122,8 @@ def test_observations_come_in_many_forms(lake, tmp_path, name):
 
 @pytest.mark.parametrize(("name", "body", "code"), [
     ("cpi.csv", b"series,date,value\ncpi,2020-01-01,1.5\n", "SF653"),
+    ("cpi.csv", b"series,time,value\ncpi,2020-01-01T00:00:00Z,1.5\n", "SF653"),
+    ("cpi.csv", b"series,known,size\ncpi,2020-01-01T00:00:00Z,1.5\n", "SFC"),
     ("x.json", b"[1]", "SF656"),
     ("x.json", b'[{"known": "2020-01-01", "value": 1}]', "SF656"),
     ("x.json", b'[{"known": "2020-01-01T00:00:00Z"}]', "SF656"),
@@ -135,3 +137,21 @@ def test_what_does_not_say_when_it_was_known_is_refused(lake, tmp_path, name, bo
     with pytest.raises(Setup, match=code):
         lake.take(tmp_path / name, Stated("s"))
     assert lake.holdings("observations") == []
+
+
+@pytest.mark.parametrize("known", ["2020-02-03", "2020-02-03T00:00:00Z"])
+def test_a_date_of_knowing_is_its_evening(lake, tmp_path, known):
+    (tmp_path / "x.csv").write_text(f"series,published,value\ncpi,{known},1.5\n")
+    receipt = lake.take(tmp_path / "x.csv", Stated("s"))
+    assert lake.frame("observations")["time"].to_list() == [datetime(2020, 2, 3, 22, tzinfo=UTC)]
+    assert any("22:00 UTC" in note for note in receipt.notes)
+
+
+def test_what_is_exported_comes_in_again(lake, tmp_path):
+    table().write_csv(tmp_path / "said.csv")
+    lake.take(tmp_path / "said.csv", Stated("wire"))
+    where = ["--catalogue", str(tmp_path / "lake")]
+    assert run(["data", "export", str(tmp_path / "again.csv"), "--kind", "observations", *where]) == 0
+    other = stratofold.catalogue(tmp_path / "other", make=True)
+    assert other.take(tmp_path / "again.csv", Stated("wire")).added == 20
+    assert other.frame("observations").equals(lake.frame("observations"))

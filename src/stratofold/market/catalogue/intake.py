@@ -35,6 +35,7 @@ from stratofold.market.catalogue.rows import normal
 from stratofold.market.files import lazy_frames, reading
 from stratofold.market.frames import closed_parts
 from stratofold.market.sentiment import score
+from stratofold.market.sessions import DAY_NS
 from stratofold.market.spelling import plain
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ _SIDES = {
 }
 # When an observation became known; a mere date or period says what it is about, and nobody knew it then.
 _KNOWN = ("known", "knownat", "published", "publishedat", "released", "releasedate", "realtimestart", "createdat", "filed",
-          "acceptancedatetime", "time")  # fmt: skip
+          "acceptancedatetime")  # fmt: skip
 FEEDS = (".json", ".xml", ".rss", ".atom")
 # Bars of quotes, as some vendors give them: the last quote of each is a quote, known when the bar is complete.
 _QUOTE_BARS = {"bid": "bidclose", "ask": "askclose"}
@@ -101,7 +102,7 @@ def rows_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
     if stated.kind is not None:
         kind_of(stated.kind)
     if path.suffix.lower() in FEEDS:
-        return observations_of(said_in(path, stated).lazy(), str(path), path.stem, stated._replace(series=None))
+        return observations_of(said_in(path, stated).lazy(), str(path), path.stem, stated._replace(series=None), notes)
     tables = [(source, stem, frame, _kind_of(source, frame, stated)) for source, stem, frame in lazy_frames(path)]
     batch: list[Rows] = []
     files = [Path(source) for source, *_, kind in tables if kind == BARS]
@@ -118,7 +119,7 @@ def rows_of(path: Path, stated: Stated, notes: list[str]) -> list[Rows]:
             elif kind == QUOTES and _is_quote_bars(frame):
                 batch += quotes_of_bars(frame, source, stem, stated, notes)
             else:
-                batch += ticks_of(frame, kind, source, stem, stated)
+                batch += ticks_of(frame, kind, source, stem, stated, notes)
     return _joined(batch)
 
 
@@ -230,12 +231,12 @@ def quotes_of_bars(frame: pl.LazyFrame, source: str, stem: str, stated: Stated, 
     ]
 
 
-def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Stated) -> list[Rows]:
+def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Stated, notes: list[str]) -> list[Rows]:
     """Rows of any other kind, by symbol."""
     schema = frame.collect_schema()
     has = found_columns(schema.names())
     if kind == OBSERVATIONS:
-        return observations_of(frame, source, stem, stated)
+        return observations_of(frame, source, stem, stated, notes)
     if "time" not in has:
         raise Setup(
             "SFC08",
@@ -285,19 +286,27 @@ def said_in(path: Path, stated: Stated) -> pl.DataFrame:
     return alternative.said(path.read_bytes(), stated.series or path.stem, stated.symbol or "")
 
 
-def observations_of(frame: pl.LazyFrame, source: str, stem: str, stated: Stated) -> list[Rows]:
+def observations_of(frame: pl.LazyFrame, source: str, stem: str, stated: Stated, notes: list[str]) -> list[Rows]:
     """Observations by symbol; what is about none lies under the name of its series.
 
-    Raises Setup SF653 where no column says when they were known.
+    Where the column of knowing has dates, each counts from the evening: nobody knew it at that day's midnight.
+    Raises Setup SF653 where no column says when they were known, SFC08 where there is neither value nor text.
     """
     names = frame.collect_schema().names()
     has, by_plain = found_columns(names), {plain(name): name for name in reversed(names)}
     known = next((by_plain[spelling] for spelling in _KNOWN if spelling in by_plain), None)
+    if known is None and "about" in has:
+        known = by_plain.get("time")  # as a catalogue itself writes it
     if known is None:
         raise Setup(
             "SF653", "the table does not say when its values were known", place=source, why=f"the columns are {', '.join(names)}",
             fix="name that column `known`: a date of the period that a figure is about is earlier than anybody knew it",
         )  # fmt: skip
+    if not {"value", "text"} & set(has):
+        what = "there is no column value, and no text to be scored"
+        raise Setup(
+            "SFC08", what, place=source, why=f"the columns are {', '.join(names)}", fix="rename the column of values"
+        )
     about = next((name for name in (has.get("about"), by_plain.get("date")) if name not in (None, known)), None)
     series = pl.lit(stated.series or stem)
     if not stated.series and "series" in has:
@@ -317,6 +326,9 @@ def observations_of(frame: pl.LazyFrame, source: str, stem: str, stated: Stated)
     )
     columns.append(pl.when(told.fill_null("") == "").then(series).otherwise(told).alias("symbol"))
     whole = frame.select(columns).collect()
+    if len(whole) and (whole["time"] % DAY_NS == 0).all():
+        notes.append(f"observations are known on dates: each counts from {alternative.CLOSE_OF_DAY_HOUR}:00 UTC")
+        whole = whole.with_columns(pl.col("time") + alternative.CLOSE_OF_DAY_HOUR * 3_600_000_000_000)
     parts = whole.partition_by("symbol", as_dict=True, include_key=False, maintain_order=True)
     return [
         (series_of(OBSERVATIONS, stated.source, str(key[0])), normal(OBSERVATIONS, part, source), "")
@@ -326,8 +338,8 @@ def observations_of(frame: pl.LazyFrame, source: str, stem: str, stated: Stated)
 
 def _value_of(has: dict[str, str]) -> pl.Expr:
     """The values, or the scores of what is written where there are none."""
-    if "value" in has or "text" not in has:
-        return pl.col(has.get("value", "value")).alias("value")
+    if "value" in has:
+        return pl.col(has["value"]).alias("value")
     texts = pl.col(has["text"]).cast(pl.String)
     return texts.map_elements(score, return_dtype=pl.Float64).alias("value")
 
