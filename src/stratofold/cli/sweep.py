@@ -45,6 +45,7 @@ def sweep(
     slippage: jobs.Slips = None,
     limits: jobs.Allowances = None,
     execution: jobs.Execution = None,
+    queue: jobs.Queue = None,
     report: Annotated[str | None, typer.Option(help="Also write the HTML page of the study to this path.")] = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
@@ -57,7 +58,7 @@ def sweep(
     """
     options = {
         "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution,
+        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "queue": queue,
     }  # fmt: skip
     task = jobs.job(options, config, context.args)
     keywords = task.keywords | {
@@ -83,8 +84,6 @@ def _swept(task: jobs.Job, keywords: dict[str, Any]) -> Any:
 
     space = {name: keywords.pop(name) for name in task.strategy.parameters() if name in keywords}
     space = {name: parse(value) if isinstance(value, str) else value for name, value in space.items()}
-    for name in ("kernel", "queue"):
-        keywords.pop(name, None)
     with working(f"sweeping {task.strategy.__name__}") as progress:
         run = functools.partial(stratofold.sweep, task.strategy, task.data, progress=progress)
         return run(**keywords, **space)

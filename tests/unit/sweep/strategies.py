@@ -48,6 +48,16 @@ class Idle(Strategy):
         pass
 
 
+class Wide(Strategy):
+    """Holds where the spread is narrow: a strategy on ticks."""
+
+    cents = param(2, low=1, high=9)
+
+    def on_quote(self, quote, book):
+        spread = quote.ask - quote.bid
+        book.target_quantity(quote.symbol, 10.0 if spread < 0.01 * self.cents + 0.001 else 0.0)
+
+
 class Busy(Strategy):
     """An order every bar, so that its logs are crowded again and again, and half of them refused."""
 

@@ -16,7 +16,8 @@ from stratofold.research.sweep.store import parts_of
 from stratofold.research.sweep.study import open_study
 from stratofold.research.validation import luck
 from stratofold.strategies import Crossover
-from tests.unit.sweep.strategies import Above, Busy, Idle, Poisonous
+from tests.tick_market import made
+from tests.unit.sweep.strategies import Above, Busy, Idle, Poisonous, Wide
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,12 @@ def test_cells_of_many_symbols_refusals_and_crowded_logs_are_too(market):
     many = stratofold.sample("us14").subset(start="2008-01-02", end="2012-12-31")
     study = sweep(Crossover, many, fast=[2], slow=[3, 4], limits=limits, quantity=[2.0, 3.0], execution="compiled")
     assert study.best["trades"] > 2 * max(256, len(many) // 32), "logs were crowded more than once"
+    assert_equal_to_backtests(study)
+
+
+def test_cells_on_ticks_are_too():
+    study = sweep(Wide, made(3), cents=[1, 2, 3], execution="interpreted", queue="front", objective="final_equity")
+    assert study.table["traded_value"].n_unique() > 1
     assert_equal_to_backtests(study)
 
 

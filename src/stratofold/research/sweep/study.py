@@ -154,6 +154,10 @@ class Study:
         best: pl.DataFrame = found[np.argsort(-goal.values(found), kind="stable")[:count].tolist()]
         return best
 
+    def known(self) -> set[str]:
+        """The names of the study's finished cells."""
+        return set(self._scan().select("cell").collect()["cell"].to_list())
+
     def _scan(self) -> pl.LazyFrame:
         """The study's cells, unread."""
         return self.store.scan(self.store.page.get("current", []))
@@ -181,7 +185,9 @@ class Study:
         rows = rows[np.lexsort(-values[rows].T[::-1])]
         kept: list[int] = []
         for row in rows:  # each can only be beaten by one before it
-            if not any((values[other] >= values[row]).all() and (values[other] > values[row]).any() for other in kept):
+            others = values[kept]
+            is_beaten = (others >= values[row]).all(axis=1) & (others > values[row]).any(axis=1)
+            if not is_beaten.any():
                 kept.append(int(row))
         return table[kept]
 

@@ -69,6 +69,7 @@ def sweep(
     risk_free: Any = 0.0,
     grace_seconds: float = 0.0,
     base: str = "USD",
+    queue: str = "back",
     artifacts: Mapping[str, object] | None = None,
     progress: Callable[[str], None] | None = None,
     **space: Any,
@@ -93,7 +94,7 @@ def sweep(
     samplers = [sampler_of(each, sampler, trials, seed, len(objectives)) for each in spaces]
     options = Options(
         cash=check_cash(cash), fees=fees, slippage=slippage, limits=limits, latency=latency, volume_cap=volume_cap,
-        borrow_rate=borrow_rate, risk_free=risk_free, grace_seconds=grace_seconds, base=base, artifacts=artifacts or {},
+        borrow_rate=borrow_rate, risk_free=risk_free, grace_seconds=grace_seconds, base=base, queue=queue, artifacts=artifacts or {},
     )  # fmt: skip
     who = executor_of(executor, execution, workers, progress)
     from stratofold.market.frames import read
@@ -160,7 +161,7 @@ class _Drive:
         self._begun = self._said = time.perf_counter()
         self._best = -inf
         self._best_text = ""
-        self._known = set(study.store.frame()["cell"].to_list())
+        self._known = study.known()
 
     def space(self, space: Space, sampler: Sampler) -> None:
         """Everything that a sampler asks for."""
