@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -14,6 +15,7 @@ from stratofold.cli.app import run
 from stratofold.cli.cloud_settings import StackHome, journal_of
 from stratofold.cloud import deploy, package
 from stratofold.cloud.clock import with_sessions
+from stratofold.cli.move import _priced_otherwise
 from stratofold.cloud.stack import FUNCTIONS, Stack
 from stratofold.live.risk.limits_config import SUGGESTED
 from stratofold.strategies import Crossover
@@ -276,6 +278,21 @@ def test_the_book_in_the_cloud_is_halted_from_here(stands, capsys):
     assert journal.head("stops").sequence == books["stops"]["records"]
 
 
+# what the book trades | what the stack's cost was estimated for | what is said
+ESTIMATES = [
+    (("SPY",), "SPY", ""),
+    (("AAPL", "SPY"), "SPY,AAPL", ""),
+    (("AAPL", "SPY"), "SPY", "--set Symbols=AAPL,SPY"),
+]
+
+
+@pytest.mark.parametrize(("symbols", "priced", "said"), ESTIMATES)
+def test_who_moves_a_book_hears_when_its_cost_was_estimated_for_another(monkeypatch, symbols, priced, said):
+    monkeypatch.setattr("stratofold.live.desk.manifest_of", lambda *_: SimpleNamespace(symbols=symbols))
+    assert said in (told := _priced_otherwise(None, "main", priced))
+    assert bool(told) is bool(said)
+
+
 class Named(Paper):
     """A book at a paper exchange whose strategy can be found again by its name."""
 
@@ -311,6 +328,14 @@ def test_a_book_is_handed_over_and_taken_home(stands, capsys, tmp_path):
     assert home.head("goes").holder.startswith("laptop:")
     assert told(capsys, "move", "goes", "--to", "cloud", *where)[1] == 0
     assert journal_of(Stack(stands, "us-east-1")).views("goes") == shown
+    boto3.client("dynamodb").restore_table_to_point_in_time(
+        SourceTableName=f"{stands}-journal", TargetTableName="restored", UseLatestRestorableTime=True
+    )
+    other = ("--stack", stands, "--home", str(tmp_path / "other"))
+    assert told(capsys, "move", "goes", "--to", "laptop", "--table", "restored", *other)[1] == 0
+    assert Journal(tmp_path / "other" / "journal.db").head("goes").chain == home.head("goes").chain
+    refused, code = told(capsys, "move", "goes", "--to", "cloud", "--table", "restored", *where)
+    assert (code, refused["errors"][0]["code"]) == (2, "SFA31")
     refused, code = told(capsys, "move", "goes", "--to", "moon", *where)
     assert (code, refused["errors"][0]["code"]) == (2, "SFA31")
     home.close()

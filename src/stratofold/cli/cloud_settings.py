@@ -98,12 +98,12 @@ def endpoint_of() -> str:
     return os.environ.get("AWS_ENDPOINT_URL", "")
 
 
-def journal_of(stack: Stack) -> Journal:
-    """The journal of a stack; raises Setup SFA10 where there is none."""
+def journal_of(stack: Stack, table: str = "") -> Journal:
+    """The journal of a stack, or a `table` that was restored beside it; raises Setup SFA10 where there is no stack."""
     from stratofold.adapters.aws.journal import Journal
 
     outputs = stack.outputs()
-    return Journal(client_of(stack), outputs["Table"], outputs["ArchiveBucket"])
+    return Journal(client_of(stack), table or outputs["Table"], outputs["ArchiveBucket"])
 
 
 def artifacts_of(stack: Stack) -> Artifacts:

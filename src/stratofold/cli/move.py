@@ -19,6 +19,9 @@ def move(
     to: Annotated[str, typer.Option(help="cloud or laptop.")],
     stack: StackName = None,
     region: Region = None,
+    table: Annotated[
+        str, typer.Option(help="With --to laptop: from this table, which was restored beside the stack's own.")
+    ] = "",
     home: HomePath = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
@@ -33,7 +36,9 @@ def move(
     if to not in {"cloud", "laptop"}:
         raise Setup("SFA31", f"there is no {to!r} to move to", place="--to", fix="cloud, or laptop")
     place = stack_of(stack, region)
-    cloud, laptop = Side(journal_of(place), in_cloud), Side(Home(home).journal(make=to == "laptop"), at_home)
+    if table and to != "laptop":
+        raise Setup("SFA31", f"a book goes to {to} into the stack's own table", place="--table", fix="leave it out")
+    cloud, laptop = Side(journal_of(place, table), in_cloud), Side(Home(home).journal(make=to == "laptop"), at_home)
     source, target = (laptop, cloud) if to == "cloud" else (cloud, laptop)
     holder = f"cloud:{place.name}" if to == "cloud" else f"laptop:{whoami()}"
     name = head_of(source.journal, book).book
@@ -59,9 +64,22 @@ def move(
     after = (
         f"stratofold cloud status --stack {place.name}" if to == "cloud" else f"stratofold run --book {name}, as before"
     )
+    if to == "cloud":
+        typer.echo(_priced_otherwise(cloud.journal, name, place.state().parameters.get("Symbols", "")), nl=False)
     typer.echo(
         f"{name} is in the {to} now: {moved.records:,} records carried, {moved.head.step:,} steps; next: {after}"
     )
+
+
+def _priced_otherwise(journal: Any, book: str, priced: str) -> str:
+    """A line where a stack's estimate was for other symbols than a book trades; empty where it was not."""
+    from stratofold.live.desk import manifest_of
+
+    symbols = manifest_of(journal, book).symbols
+    if set(symbols) == set(priced.split(",")):
+        return ""
+    meant = ",".join(symbols)
+    return f"{book} trades {meant}, and the cost was estimated for {priced}: stratofold deploy --set Symbols={meant}\n"
 
 
 def _show(journal: Any, strategy: type[Any], book: str) -> None:

@@ -17,7 +17,7 @@ from stratofold.errors import Stop
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
-    from stratofold.adapters.ports import Artifacts, Journal
+    from stratofold.adapters.ports import Artifacts, Head, Journal
     from stratofold.cloud.stack import Stack
 
 
@@ -49,9 +49,14 @@ def inventory(stack: Stack) -> Inventory:
     )  # fmt: skip
 
 
+def still_here(journal: Any) -> list[Head]:
+    """The books of a stack that were not taken home: what stays of those is a copy."""
+    return [head for head in journal.books() if not head.holder.startswith("laptop:")]
+
+
 def refuse_busy(journal: Journal) -> None:
-    """Raise Stop SFA22 for a book whose orders may still be at the venue."""
-    for head in journal.books():
+    """Raise Stop SFA22 for a book whose orders may still be at the venue; one that was taken home has them there."""
+    for head in still_here(journal):
         open_ = journal.outbox(head.book, "ready", "claimed", "unknown")
         reserved = [key for key in journal.reserved(head.account) if key.startswith(f"{head.book}-")]
         if open_ or reserved:
@@ -63,7 +68,7 @@ def refuse_busy(journal: Journal) -> None:
 
 def held_at_venue(journal: Any) -> dict[str, list[str]]:
     """What the books of a stack hold, by book, in words: it stays at the venue whatever becomes of the stack."""
-    found = {head.book: journal.views(head.book, "position/") for head in journal.books()}
+    found = {head.book: journal.views(head.book, "position/") for head in still_here(journal)}
     return {
         book: [f"{held['quantity']} {name.partition('/')[2]}" for name, held in sorted(positions.items())]
         for book, positions in found.items() if positions

@@ -54,6 +54,16 @@ def test_a_book_whose_order_was_not_answered_is_refused(journal):
     assert "move --to laptop" in caught.value.fix
 
 
+def test_a_book_that_was_taken_home_is_in_nobodys_way(journal):
+    """What is left of it here is a copy, its orders too."""
+    ordered(journal)
+    journal.take("main", "laptop:somebody", NOW)
+    refuse_busy(journal)
+    journal.take("main", "main", NOW)  # who stays beside the stack runs it here
+    with pytest.raises(Stop, match="SFA22"):
+        refuse_busy(journal)
+
+
 def test_a_book_whose_order_works_at_the_venue_is_refused_until_it_is_done(journal):
     epoch = ordered(journal)
     (claimed,) = journal.claim("main", epoch, ["main-g1-1"], NOW)
