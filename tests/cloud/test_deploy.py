@@ -13,9 +13,9 @@ from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import Entry
 from stratofold.cli.app import run
 from stratofold.cli.cloud_settings import StackHome, journal_of
+from stratofold.cli.move import _priced_otherwise
 from stratofold.cloud import deploy, package
 from stratofold.cloud.clock import with_sessions
-from stratofold.cli.move import _priced_otherwise
 from stratofold.cloud.stack import FUNCTIONS, Stack
 from stratofold.live.risk.limits_config import SUGGESTED
 from stratofold.strategies import Crossover
