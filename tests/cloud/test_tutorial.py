@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ def test_the_ten_minutes_as_they_are_typed(tmp_path):
     made, folder, *lines = LINES
     lines = [line for line in lines if not line.startswith(("stratofold cloud local", "stratofold exchange", "aws "))]
     (market,) = [line for line in LINES if line.startswith("stratofold exchange")]
+    (fetch,) = [line for line in LINES if "trigger" in line]
     Desk(tmp_path, {}).type(made)
     folder = tmp_path / folder.split()[1]
     configuration = folder / "stratofold.toml"
@@ -108,14 +110,15 @@ def test_the_ten_minutes_as_they_are_typed(tmp_path):
     with LocalCloud(log=tmp_path / "log") as cloud, exchange(folder, *words):
         ready = json.loads((folder / "ready.json").read_text(encoding="utf-8"))
         desk, webhook, code = Desk(folder, cloud.environment()), "", ""
+        sent = lambda: desk.type(fetch) and '"accepted"' in desk.type("stratofold cloud logs deliver")  # noqa: E731
+        held = lambda told: desk.type(fetch) and (desk.type(told) or desk.stands()["positions"])  # noqa: E731
         for line in lines:
             if "secret" in line:
                 desk.type(line, ready.get(SECRETS[line.split()[-1]], SECRETS["webhook"]))
             elif "trigger" in line:
-                until(lambda line=line: desk.type(line) and desk.stands()["working"], 120.0)
+                until(sent, 180.0)
             elif line.startswith("python"):
-                told = line.replace("WEBHOOK", webhook)
-                until(lambda told=told: desk.type(told) or desk.stands()["positions"], 120.0)
+                until(partial(held, line.replace("WEBHOOK", webhook)), 180.0)
             elif "Records" in line:
                 desk.type(line, code=3)
             elif line == "stratofold cloud status":
