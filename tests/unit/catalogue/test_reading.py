@@ -296,3 +296,10 @@ def test_bars_of_quotes_are_their_last_quotes_at_their_closes(tmp_path, ending):
     assert rows["bid"].to_list() == [3.0 + k for k in range(1, 20, 2)]
     assert rows["ask"].to_list() == [53.0 + k for k in range(1, 20, 2)]
     assert rows.select("bid_size", "ask_size").unique().rows() == [(7.0, 8.0)]
+
+
+def test_closes_alone_are_no_bars_and_the_fix_is_said(tmp_path):
+    (tmp_path / "X.csv").write_text("symbol,date,close\nX,2024-01-02,1.0\n")
+    with pytest.raises(Setup, match="SF201: no column for open, high, low") as caught:
+        stratofold.catalogue(tmp_path / "lake", make=True).take(tmp_path / "X.csv", Stated("s"))
+    assert "copies of close" in caught.value.fix

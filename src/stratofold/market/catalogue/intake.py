@@ -141,8 +141,10 @@ def kind_by_columns(source: str, names: list[str]) -> str:
     plain_names = {plain(name) for name in names}
     if plain_names >= set(_QUOTE_BARS.values()):
         return QUOTES
-    if {"close", "c", "adjclose"} & plain_names and {"open", "o"} & plain_names:
-        return BARS
+    if {"close", "c", "adjclose"} & plain_names and (
+        {"open", "o"} & plain_names or not {"price", "bid", "value"} & set(has)
+    ):
+        return BARS  # closes alone are none, which the door says with what to do about it
     for kind, needed in (
         (QUOTES, {"bid", "ask"}), (DEPTH, {"side", "price", "size", "final_id"}), (DEPTH, {"side", "price", "size", "snapshot"}),
         (TRADES, {"price", "size"}), (OBSERVATIONS, {"series", "value"}), (ACTIONS, {"action", "value", "symbol"}),
