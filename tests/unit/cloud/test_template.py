@@ -368,7 +368,10 @@ def test_an_alarm_that_computes_names_what_it_computes_of():
         assert all(re.fullmatch(r"[a-z]\w*", row["Id"]) for row in rows), name
     others = {dimensions["FunctionName"]["Ref"] for _, _, dimensions in metrics_of(computing["OthersFail"])}
     alone = {"Decide", "Deliver"}  # each has an alarm of its own
-    assert others == set(LAMBDAS) - alone - {"Halt", "Warm"}  # `halt` answers who calls it; without `warm` a day begins slowly
+    assert others == set(LAMBDAS) - alone - {
+        "Halt",
+        "Warm",
+    }  # `halt` answers who calls it; without `warm` a day begins slowly
 
 
 def test_what_scales_with_the_sessions_is_the_version_that_is_called():
