@@ -57,6 +57,9 @@ def exchange(
     bars: Annotated[
         str, typer.Option(help="Of which bars, where a venue is followed without data: 1min, 5min, 1h, 1d.")
     ] = "1min",
+    ticks: Annotated[
+        str | None, typer.Option(help="Follow a venue's quotes, trades or both, with commas, in the place of its bars.")
+    ] = None,
     config: jobs.ConfigPath = None,
     state: Annotated[Path | None, typer.Option(help="Remember orders in this file, over a restart too.")] = None,
     json: Json = False,
@@ -67,15 +70,16 @@ def exchange(
     from stratofold.exchange.desk import Terms
 
     place = feed_place(follow, config) if follow in VENUES else None
+    kinds = _kinds(ticks, place)
     pace = _pace(speed) if follow is None else 1.0 if follow == "alpaca" or place is not None else "step"
     limit = rate_limit if rate_limit is not None else 200 * isinstance(pace, float)
     made = Exchange(
-        _market(data, symbols, end) if place is None or data is not None else _recent(place, symbols, bars), start,
+        _begun(place, data, symbols, end, bars, kinds), start,
         Terms(cash, fees=jobs.cost("fees", fees), slippage=jobs.cost("slippage", slippage), volume_cap=volume_cap or float("inf")),
         Rules(requests_per_minute=int(limit), wash_trades=wash_trades, strict=strict), seed, accounts,
         follows=follow is not None,
     )  # fmt: skip
-    asyncio.run(_serve(made, pace, host, port, state, _followed(follow, place, made, seed), json=json))
+    asyncio.run(_serve(made, pace, host, port, state, _followed(follow, place, made, seed, kinds), json=json))
 
 
 def _pace(text: str) -> float | str:
@@ -97,6 +101,40 @@ def _market(data: str | None, symbols: str | None, end: str | None) -> Any:
     market = jobs.market(data if data not in {None, "sample"} else jobs.default_sample(names), names)
     market = market.subset(names or None)
     return market.subset(None, None, end) if end else market
+
+
+def _kinds(ticks: str | None, place: FeedPlace | None) -> tuple[str, ...]:
+    """The kinds of tick to follow; raises Setup SF999 for others, or where no venue is followed."""
+    kinds = tuple(jobs.split(ticks))
+    if set(kinds) - {"quotes", "trades"} or (kinds and place is None):
+        what = (
+            f"an exchange has no ticks {ticks!r}"
+            if place is not None
+            else "there is no venue whose ticks could be followed"
+        )
+        raise Setup("SF999", what, fix="--follow binance-spot --ticks quotes,trades")
+    return kinds
+
+
+def _begun(
+    place: FeedPlace | None, data: str | None, symbols: str | None, end: str | None, bars: str, kinds: tuple[str, ...]
+) -> Any:
+    """What an exchange has from the first moment on."""
+    if place is None or (data is not None and not kinds):
+        return _market(data, symbols, end)
+    market = _recent(place, symbols, bars)
+    if not kinds:
+        return market
+    from stratofold.market.tick_frames import read_ticks
+
+    last = {name: market.of(name) for name in market.symbols}
+    rows = [(name, int(one.time[-1]), float(one.close[-1]), 1.0) for name, one in last.items()]
+    columns = dict(
+        zip(("symbol", "time", "price", "size"), zip(*sorted(rows, key=lambda row: row[1]), strict=True), strict=True)
+    )
+    return read_ticks(
+        trades=_frame(columns), symbols=market.symbols, instruments=market.instruments, calendar=place.calendar
+    )
 
 
 def _recent(place: FeedPlace, symbols: str | None, bars: str) -> Any:
@@ -135,13 +173,16 @@ def _frame(columns: dict[str, Any]) -> Any:
     return pl.DataFrame({name: list(values) for name, values in columns.items()})
 
 
-def _followed(follow: str | None, place: FeedPlace | None, made: Any, seed: int) -> Callable[[Any, Any], Any]:
+def _followed(
+    follow: str | None, place: FeedPlace | None, made: Any, seed: int, kinds: tuple[str, ...]
+) -> Callable[[Any, Any], Any]:
     """What makes the feed that an exchange follows, if any, out of a network and tasks."""
     if place is not None:
         from stratofold.adapters.clock import Clock
-        from stratofold.cli.feeds import make_feed
+        from stratofold.cli.feeds import make_feed, words_of
 
-        return lambda network, tasks: make_feed(place, made.market.span_ns, Clock(), network, tasks)
+        span = made.market.span_ns or 60_000_000_000
+        return lambda network, tasks: make_feed(place, span, Clock(), network, tasks, words_of(kinds))
     return lambda network, _: _feed(follow, made, seed, network) if follow is not None else None
 
 
@@ -197,8 +238,6 @@ async def _serve(
 
 def _say_ready(server: Any, host: str, *, json: bool) -> None:
     """Where it listens, with what keys, and which bars it has, on one line."""
-    from stratofold.cli.venue import span_name
-
     keys = [(account.key_id, account.secret_key) for account in server.exchange.accounts.values()]
     base = f"{host}:{server.port}"
     ready = {
@@ -206,11 +245,21 @@ def _say_ready(server: Any, host: str, *, json: bool) -> None:
         "data_stream_url": f"ws://{base}/v2/iex", "key_id": keys[0][0], "secret_key": keys[0][1],
         "accounts": [{"key_id": key, "secret_key": secret} for key, secret in keys],
         "symbols": list(server.exchange.market.symbols), "speed": str(server.speed),
-        "bars": span_name(server.exchange.market.span_ns), **_other_than_shares(server),
+        **_said_of(server.exchange.market), **_other_than_shares(server),
     }  # fmt: skip
     typer.echo(
         json_module.dumps(ready) if json else f"paper exchange at {ready['url']}, key {keys[0][0]}, secret {keys[0][1]}"
     )
+
+
+def _said_of(market: Any) -> dict[str, Any]:
+    """Which bars it has, or which ticks a stream of it says."""
+    from stratofold.cli.venue import span_name
+    from stratofold.exchange.ticks import TickMarket
+
+    if not isinstance(market, TickMarket):
+        return {"bars": span_name(market.span_ns)}
+    return {"ticks": [name for name, here in (("quotes", any(market.quoted)), ("trades", True)) if here]}
 
 
 def _other_than_shares(server: Any) -> dict[str, Any]:

@@ -76,6 +76,8 @@ def run(
         raise Setup("SF951", "no symbols were named", fix="--symbols SPY,AAPL")
     bars = bars or (ready or {}).get("bars") or "1min"
     kinds = tick_kinds(kind, ticks)
+    if ready is not None and heard is None:
+        kinds = told_kinds(kinds, ready, stated=ticks is not None)
     thresholds, habits = alert_settings(config)
     wanted = Wanted(
         book=book, strategy=kind, strategy_name=spec_of(kind), symbols=names,
@@ -142,6 +144,19 @@ def tick_kinds(strategy: Any, stated: str | None) -> tuple[str, ...]:
         what = f"there are no ticks {unknown[0]!r}" if unknown else f"{strategy.__name__} has no hook for ticks"
         raise Setup("SF999", what, fix=f"--ticks {','.join(KINDS)}, and on_quote, on_trade or on_depth in the strategy")
     return named
+
+
+def told_kinds(kinds: tuple[str, ...], ready: dict[str, Any], *, stated: bool) -> tuple[str, ...]:
+    """Of the kinds of tick that are wanted those that an exchange tells; raises Setup SF978 where it tells none, or others."""
+    here = tuple(ready.get("ticks", ()))
+    told = tuple(name for name in kinds if name in here)
+    if (stated and told != kinds) or bool(told) != bool(kinds or here):
+        what = f"it has {' and '.join(here)}" if here else "it has bars"
+        raise Setup(
+            "SF978", "this exchange has not what the strategy hears", why=f"{what}, and the strategy hears {' and '.join(kinds) or 'bars'}",
+            fix="start one on ticks (--data FOLDER of ticks, or --follow VENUE --ticks quotes,trades), or hear a venue: --feed",
+        )  # fmt: skip
+    return told
 
 
 def _traded(ready: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from stratofold.exchange.desk import Desk, Filled
 from stratofold.exchange.dialect import ACCEPTED, HELD, NEW, OCO, SIMPLE, Json, Ticket, amount, unprocessable
 from stratofold.exchange.intake import TIFS
 from stratofold.exchange.moments import stamp
+from stratofold.exchange.ticks import TickMarket
 from stratofold.fold.desk import FOREVER
 from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.lifecycle import WAITING
@@ -317,7 +318,8 @@ class Account:
     def _filled(self, ticket: Ticket, fill: Filled) -> None:
         """A fill."""
         self._announce(ticket)
-        now = self.market.now
+        # An order meets the market of ticks when it arrives, which is before the tick that was released.
+        now = fill.time if isinstance(self.market, TickMarket) else self.market.now
         contract = self.book.ledger.contracts[ticket.handle]
         ticket.filled = to_grid(ticket.filled + fill.quantity, contract.quantity_scale)
         ticket.filled_value += fill.quantity * fill.price
@@ -333,7 +335,7 @@ class Account:
         more: Json = {"price": amount(fill.price), "qty": amount(fill.quantity), "position_qty": amount(fill.position)}
         if fill.fee:
             more["commission"] = amount(fill.fee)
-        self._say_update("fill" if fill.last else "partial_fill", ticket, execution_id=execution, **more)
+        self._say_update("fill" if fill.last else "partial_fill", ticket, now, execution_id=execution, **more)
         self.activities.fill(ticket, fill, execution, now)
 
     def _ended(self, end: Ended) -> None:
@@ -397,10 +399,10 @@ class Account:
         ticket.limit, ticket.stop = order.limit, order.stop
         return repr(before) != repr((ticket.quantity, ticket.limit, ticket.stop))
 
-    def _say_update(self, event: str, ticket: Ticket, **more: object) -> None:
-        """Leave an update for the streams."""
+    def _say_update(self, event: str, ticket: Ticket, time: int = 0, **more: object) -> None:
+        """Leave an update for the streams, of now unless another `time` is said."""
         self.updates.append({
-            "event": event, "timestamp": stamp(self.market.now), "order": self.order_json(ticket),
+            "event": event, "timestamp": stamp(time or self.market.now), "order": self.order_json(ticket),
             "execution_id": more.pop("execution_id", None) or self._mint("execution"), **more,
         })  # fmt: skip
 

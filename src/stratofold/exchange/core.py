@@ -16,11 +16,14 @@ from uuid import NAMESPACE_URL, uuid5
 from stratofold.exchange.account import Account
 from stratofold.exchange.desk import Terms
 from stratofold.exchange.faults import Faults
-from stratofold.exchange.market import Candle, Deed, Market
+from stratofold.exchange.market import Candle, Deed, Market, Tick
+from stratofold.exchange.ticks import TickMarket
+from stratofold.market.data import MarketData
 
 if TYPE_CHECKING:
     from stratofold.exchange.dialect import Json
-    from stratofold.market.data import MarketData, Moment
+    from stratofold.market.data import Moment
+    from stratofold.market.tick_data import TickData
 
 MULTIPLIER = 4.0
 
@@ -44,7 +47,7 @@ class Released:
     """What one step did: the thing released (None: only time), and how much was sent because of it."""
 
     time: int
-    what: Candle | Deed | None
+    what: Candle | Deed | Tick | None
     updates: int
     bars: int
 
@@ -55,6 +58,7 @@ class Outgoing:
 
     updates: list[tuple[Account, Json]] = field(default_factory=list)
     bars: list[Candle] = field(default_factory=list)
+    ticks: list[Tick] = field(default_factory=list)
 
 
 class Exchange:
@@ -62,7 +66,7 @@ class Exchange:
 
     def __init__(
         self,
-        data: MarketData,
+        data: MarketData | TickData,
         start: Moment = None,
         terms: Terms | None = None,
         rules: Rules | None = None,
@@ -76,7 +80,7 @@ class Exchange:
         One that `follows` has `data` for its history and hears what comes after from a live feed.
         """
         self._identity = (data.content_hash, str(start), seed, accounts)
-        self.market = Market(data, start, follows=follows)
+        self.market = market_of(data, start, follows=follows)
         self.rules = rules or Rules()
         self.terms = terms or Terms()
         self.seed = seed
@@ -124,6 +128,8 @@ class Exchange:
             sent += self.collect(account)
         if isinstance(what, Candle):
             self.outgoing.bars.append(what)
+        elif isinstance(what, Tick):
+            self.outgoing.ticks.append(what)
         return Released(self.market.now, what, sent, int(isinstance(what, Candle)))
 
     def wait(self, until: int) -> Released:
@@ -135,7 +141,7 @@ class Exchange:
             sent += self.collect(account)
         return Released(self.market.now, None, sent, 0)
 
-    def _trouble(self, what: Candle | Deed | None) -> float:
+    def _trouble(self, what: Candle | Deed | Tick | None) -> float:
         """Halts that begin and end with this bar; returns the share of the working quantity that it can fill."""
         if not isinstance(what, Candle):
             return inf
@@ -165,6 +171,13 @@ class Exchange:
         """What the sockets have not been given yet."""
         taken, self.outgoing = self.outgoing, Outgoing()
         return taken
+
+
+def market_of(data: MarketData | TickData, start: Moment, *, follows: bool) -> Market:
+    """The market of bars or of ticks; raises Setup SF850 when nothing is left to replay."""
+    if isinstance(data, MarketData):
+        return Market(data, start, follows=follows)
+    return TickMarket(data, start, follows=follows)
 
 
 def _plain(value: object) -> str:

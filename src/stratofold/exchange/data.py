@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from bisect import bisect_left, bisect_right
 from datetime import date
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -16,13 +18,14 @@ from stratofold.events import DIVIDEND, RENAME, SPLIT
 from stratofold.exchange.candles import Frame, candles, read_frame
 from stratofold.exchange.dialect import Json, Refused, malformed
 from stratofold.exchange.moments import short_stamp, stamp
+from stratofold.exchange.ticks import TickMarket
 from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stratofold.exchange.api import Asked
-    from stratofold.exchange.market import Candle, Deed, Market
+    from stratofold.exchange.market import Candle, Deed, Market, Tick
 
 _LIMIT, _LIMIT_MAX = 1000, 10_000
 _FOREVER = 9223372036854775807
@@ -75,6 +78,53 @@ def _page(asked: Asked, symbols: Sequence[str]) -> tuple[list[Candle], str | Non
         if len(found) > int(limit):
             return found[: int(limit)], _write_token(found[int(limit) - 1])
     return found, None
+
+
+def quotes(asked: Asked) -> tuple[int, Any]:
+    """GET /v2/stocks/quotes: those released, by symbol; `i` is the place of each among all ticks, which the broker has not."""
+    return _ticks(asked, "quotes", is_quote=True)
+
+
+def trades(asked: Asked) -> tuple[int, Any]:
+    """GET /v2/stocks/trades."""
+    return _ticks(asked, "trades", is_quote=False)
+
+
+def _ticks(asked: Asked, name: str, *, is_quote: bool) -> tuple[int, Any]:
+    """A range of time of one kind, `start` and `end` inclusive, in one page."""
+    market, found = asked.exchange.market, dict[str, list[Json]]()
+    if not isinstance(market, TickMarket):
+        return 200, {name: found, "next_page_token": None}
+    wanted = set(_symbols(asked))
+    times, until = market.feed.time, market.bar_index
+    first = bisect_left(times, asked.moment("start", 0), 0, until)
+    for row in range(first, bisect_right(times, asked.moment("end", _FOREVER), first, until)):
+        tick = market.tick(row)
+        if tick is not None and tick.is_quote == is_quote and tick.symbol in wanted:
+            found.setdefault(tick.symbol, []).append({**tick_json(tick), "t": stamp(tick.time), "i": tick.number})
+    return 200, {name: found, "next_page_token": None}
+
+
+def tick_json(tick: Tick) -> Json:
+    """A tick in the letters of the API, without its time; an absent side is 0."""
+    if not tick.is_quote:
+        side = {1: "B", -1: "S"}.get(tick.aggressor, "")
+        return {
+            "p": tick.bid,
+            "s": _shown(tick.bid_size),
+            "i": tick.number,
+            "tks": side,
+            "x": "V",
+            "c": ["@"],
+            "z": "B",
+        }
+    sides = {"bp": tick.bid, "bs": tick.bid_size, "ap": tick.ask, "as": tick.ask_size}
+    return {**{name: _shown(value) for name, value in sides.items()}, "bx": "V", "ax": "V", "c": ["R"], "z": "B"}
+
+
+def _shown(value: float) -> float:
+    """A number of a touch as JSON has it."""
+    return value if isfinite(value) else 0.0
 
 
 def _symbols(asked: Asked) -> list[str]:

@@ -16,20 +16,27 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.events import HALT, RESUME, Fill
+from stratofold.exchange.ticks import TickMarket
 from stratofold.fold.book import Book
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.desk import Costs
+from stratofold.fold.drive import driver_of
 from stratofold.fold.engine import HEARS_FILL, Engine
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.lifecycle import DONE_EXPIRED, DONE_FILLED
 from stratofold.fold.log import Logs, OrderLog
 from stratofold.fold.passing import arrive, deliver
 from stratofold.fold.risk import Risk, Unlimited
-from stratofold.fold.run import DONE, run
+from stratofold.fold.run import DONE
 from stratofold.fold.sparse import hear_status
 from stratofold.fold.step import decide
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import Tally
+from stratofold.fold.ticks.book import TickBook
+from stratofold.fold.ticks.engine import TickEngine
+from stratofold.fold.ticks.queue import queue_of
+from stratofold.fold.ticks.run import arrive_until
+from stratofold.fold.ticks.venue import TickVenue
 from stratofold.fold.venue import Venue
 from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import currency_decimals
@@ -66,6 +73,7 @@ class Filled(NamedTuple):
     fee: float
     position: float
     last: bool
+    time: int
 
 
 class Ended(NamedTuple):
@@ -103,6 +111,7 @@ class Desk:
         self.ear = Ear()
         self.ear._edge_listener = self._hear_fill  # noqa: SLF001  the edge's own attribute
         self.engine = _engine(market, terms)
+        self._hear = driver_of(market.feed)
         self._lead_in()
 
     @property
@@ -117,7 +126,7 @@ class Desk:
         engine.tally.bar_count = engine.bar_index
         for handle, place in enumerate(engine.venue.places):
             row = _last_before(market, handle, engine.bar_index)
-            if row >= 0:
+            if row >= 0 and not isinstance(market, TickMarket):
                 place.last_time = market.feed.time[row]
                 place.price = market.feed.close[row]
                 engine.book.ledger.mark(handle, place.price)
@@ -133,7 +142,7 @@ class Desk:
         engine = self.engine
         target = self.market.bar_index + self.market.event_index
         while engine.done < target:
-            if run(engine, self.ear, self.market.feed, engine.done + 1) != DONE:
+            if self._hear(engine, self.ear, self.market.feed, engine.done + 1) != DONE:
                 for log in (engine.logs.fills, engine.logs.orders, engine.logs.trades, engine.logs.equity):
                     log.make_room()
             self._read_ends()
@@ -157,6 +166,8 @@ class Desk:
     def arrive(self, time: int) -> list[Happening]:
         """Time has come to `time` without a bar: a day order may be over."""
         if time > self.book.time:
+            if isinstance(self.engine, TickEngine):
+                arrive_until(self.engine, self.ear, time)
             arrive(self.engine, self.ear, time)
             self.book.time = time
             self.engine.venue.time = time
@@ -195,6 +206,7 @@ class Desk:
                 fill.fee,
                 book.position(fill.symbol),
                 last,
+                fill.time,
             )
         )
 
@@ -240,11 +252,12 @@ def _engine(market: Market, terms: Terms) -> Engine:
 
     costs = Costs(_copied(terms.fees), terms.slippage or Slippage(), Latency(), terms.volume_cap)
     book = Book(ledger())
-    return Engine(
-        book, Risk(Unlimited(), len(market.symbols)), Venue(ledger(), costs),
-        Tally(len(market.symbols), book.ledger.equity_steps, array("d", [0.0])), sessions_of(market.sessions),
-        Logs(_ROWS, _ROWS), HEARS_FILL,
-    )  # fmt: skip
+    tally = Tally(len(market.symbols), book.ledger.equity_steps, array("d", [0.0]))
+    risk, sessions, logs = Risk(Unlimited(), len(market.symbols)), sessions_of(market.sessions), Logs(_ROWS, _ROWS)
+    if isinstance(market, TickMarket):
+        on_ticks, venue = TickBook(ledger(), market.ladders()), TickVenue(ledger(), costs, queue_of("back"), _ROWS)
+        return TickEngine(on_ticks, risk, venue, tally, sessions, logs, HEARS_FILL)
+    return Engine(book, risk, Venue(ledger(), costs), tally, sessions, logs, HEARS_FILL)
 
 
 def _copied(fees: Fees | None) -> Fees:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stratofold.events import Event
     from stratofold.market.data import MarketData, Moment
     from stratofold.market.sessions import Calendar
+    from stratofold.market.tick_data import TickData
 
 _FOREVER = 9223372036854775807
 
@@ -52,10 +53,24 @@ class Deed(NamedTuple):
     value: float
 
 
+class Tick(NamedTuple):
+    """One quote or trade that was released; `number` is its row's, from 1 on."""
+
+    symbol: str
+    number: int
+    time: int
+    is_quote: bool
+    bid: float
+    bid_size: float
+    ask: float
+    ask_size: float
+    aggressor: int
+
+
 class Market:
     """Data, a cursor in them, and the exchange's time, which is that of the last thing released or later."""
 
-    def __init__(self, data: MarketData, start: Moment = None, *, follows: bool = False) -> None:
+    def __init__(self, data: MarketData | TickData, start: Moment = None, *, follows: bool = False) -> None:
         """Everything before `start` is released already; raises Setup SF850 when no bar is left to replay.
 
         A market that `follows` has all its data behind it, and waits for what is appended.
@@ -68,7 +83,8 @@ class Market:
         self.sessions: Calendar = calendar(data.calendar.name)
         self.span_ns = data.span_ns
         self.daily = data.span_ns >= DAY_NS
-        self.feed = _feed(data)
+        self.feed = self.columns(data)
+        _add_sparse(self.feed, data)
         self.symbol_of = self.feed.symbol if len(data.symbols) > 1 else array("q", [0]) * len(data.time)
         self.rows = [_rows(self.symbol_of, handle) for handle in range(len(data.symbols))]
         low = time_bounds(start, None)[0] if not follows else _FOREVER
@@ -87,6 +103,10 @@ class Market:
         self.halted = [False] * len(data.symbols)
         self.prices = [self._last_close(handle) for handle in range(len(data.symbols))]
         self._begins: dict[int, array[int]] = {}
+
+    def columns(self, data: Any) -> Feed:
+        """The data as the columns of the fold's driver."""
+        return _feed(data)
 
     def _eve(self) -> int:
         """The last moment that the history knows; before the first bar, when that bar began."""
@@ -116,7 +136,7 @@ class Market:
             return None
         return self.feed.time[self.bar_index] if self.next_is_bar() else self.feed.event_time[self.event_index]
 
-    def release(self) -> Candle | Deed | None:
+    def release(self) -> Candle | Deed | Tick | None:
         """Move the cursor over the next thing: a bar, an action, or (None) a rate or a status."""
         feed = self.feed
         if self.next_is_bar():
@@ -230,14 +250,19 @@ def _rows(symbol_of: array[int], handle: int) -> array[int]:
 
 
 def _feed(data: MarketData) -> Feed:
-    """The data as the columns of the fold's driver; no timers, because nobody's strategy runs here."""
+    """The bars as columns."""
     feed = Feed()
-    feed.time, feed.symbol = _wholes(data.time), _wholes(data.symbol)
+    feed.time, feed.symbol = wholes(data.time), wholes(data.symbol)
     feed.open, feed.high, feed.low, feed.close, feed.volume = (
         array("d", np.ascontiguousarray(column, np.float64).tobytes())
         for column in (data.open, data.high, data.low, data.close, data.volume)
     )
     feed.span = data.span_ns
+    return feed
+
+
+def _add_sparse(feed: Feed, data: MarketData | TickData) -> None:
+    """The events between the rows; no timers, because nobody's strategy runs here."""
     for time, rank, symbol, _, kind, currency, value in sorted(_sparse(data)):
         feed.event_key.append(2 * time + (0 if rank < MARKET else 2))
         feed.event_time.append(time)
@@ -246,15 +271,14 @@ def _feed(data: MarketData) -> Feed:
         feed.event_symbol.append(symbol)
         feed.event_currency.append(currency)
         feed.event_value.append(value)
-    return feed
 
 
-def _wholes(column: Any) -> array[int]:
+def wholes(column: Any) -> array[int]:
     """A column of whole numbers as the fold's kind of array."""
     return array("q", np.ascontiguousarray(column, np.int64).tobytes())
 
 
-def _sparse(data: MarketData) -> list[tuple[int, int, int, int, int, int, float]]:
+def _sparse(data: MarketData | TickData) -> list[tuple[int, int, int, int, int, int, float]]:
     """Actions, rates, statuses and expiries: (time, rank, symbol, place, kind, currency, value)."""
     rows: list[tuple[int, int, int, int, int, int, float]] = []
     for table, rank in ((data.actions, ACTION), (data.rates, RATE), (data.statuses, STATUS)):

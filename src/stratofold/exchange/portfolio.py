@@ -124,10 +124,8 @@ def _close_before(asked: Asked, handle: int) -> float:
     rows, feed = market.rows[handle], market.feed
     session = market.sessions.session_of(feed.time[rows[count - 1]])
     opened = market.sessions.opens[session]
-    for k in range(count - 1, -1, -1):
-        if feed.time[rows[k]] <= opened:
-            return feed.close[rows[k]]
-    return feed.close[rows[0]]
+    earlier = bisect_right(rows, opened, 0, count, key=feed.time.__getitem__)
+    return market.candle(rows[max(earlier - 1, 0)]).close
 
 
 def activities(asked: Asked, kind: str = "") -> tuple[int, Any]:

@@ -133,6 +133,10 @@ class Server:
             for socket, listener in list(self._data.items()):
                 if listener.wants(bar, daily=daily):
                     await _send(socket, listener.bar_frame(bar, daily=daily))
+        for tick in outgoing.ticks:
+            for socket, listener in list(self._data.items()):
+                if listener.wants_tick(tick):
+                    await _send(socket, listener.tick_frame(tick), text=not listener.packed)
 
     # Streams.
 

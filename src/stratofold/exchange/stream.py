@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from stratofold.exchange.data import candle_json
+from stratofold.exchange.data import candle_json, tick_json
+from stratofold.exchange.moments import stamp
 
 if TYPE_CHECKING:
     from stratofold.exchange.account import Account
     from stratofold.exchange.core import Exchange
     from stratofold.exchange.dialect import Json
-    from stratofold.exchange.market import Candle
+    from stratofold.exchange.market import Candle, Tick
 
 _SECOND_NS = 1_000_000_000
 _CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds")
@@ -141,6 +142,16 @@ class DataSession:
         time = packed_time(bar.begin) if self.packed else None
         row = {"T": "d" if daily else "b", "S": bar.symbol, **candle_json(bar)}
         return self._frame([{**row, "t": time} if self.packed else row])
+
+    def wants_tick(self, tick: Tick) -> bool:
+        """Whether a tick goes here."""
+        symbols = self.channels["quotes" if tick.is_quote else "trades"]
+        return tick.symbol in symbols or "*" in symbols
+
+    def tick_frame(self, tick: Tick) -> bytes:
+        """A tick as the stream sends it."""
+        row = {"T": "q" if tick.is_quote else "t", "S": tick.symbol, **tick_json(tick)}
+        return self._frame([{**row, "t": packed_time(tick.time) if self.packed else stamp(tick.time)}])
 
     def _frame(self, value: Any) -> bytes:
         """A frame in the client's own encoding."""

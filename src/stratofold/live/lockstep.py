@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratofold.events import Bar
+from stratofold.events import Bar, Quote, Trade
 from stratofold.live.decide import Heard, rest
 from stratofold.live.reconcile import poll
 
@@ -65,7 +65,7 @@ async def _hear(runner: Runner, released: Released, after: int) -> None:
     events = await runner.feed.history(names, after, released.time)
     bars = []
     for symbol, event in events:
-        if isinstance(event, Bar):
+        if isinstance(event, (Bar, Quote, Trade)):
             bars.append((symbol, event))
         else:
             runner.admit(symbol, event)

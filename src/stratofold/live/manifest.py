@@ -191,6 +191,15 @@ def build_fold(manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[
         int(manifest.grace_seconds * 1e9), manifest.ticks,
     )  # fmt: skip
     return Fold(
-        engine, fold, manifest.symbols, Progress(len(instruments), len(strategy.schedule)), guard_of(manifest),
+        engine, fold, manifest.symbols, _progress(manifest, len(strategy.schedule)), guard_of(manifest),
         native_brackets=manifest.native_brackets,
     )  # fmt: skip
+
+
+def _progress(manifest: Manifest, schedule_count: int) -> Progress:
+    """How far a book has heard: nothing."""
+    if not manifest.ticks:
+        return Progress(len(manifest.instruments), schedule_count)
+    from stratofold.live.ticks import TickProgress  # noqa: PLC0415  only books on ticks pay for it
+
+    return TickProgress(len(manifest.instruments), schedule_count)

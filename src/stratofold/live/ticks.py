@@ -20,10 +20,12 @@ from stratofold.fold.ticks.engine import FIRST, LAST, SNAPSHOT, TickEngine
 from stratofold.fold.ticks.ladder import Ladder
 from stratofold.fold.ticks.run import hear_depth, hear_quote, hear_trade
 from stratofold.live.excess import ask_again
+from stratofold.live.fold import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stratofold.events import Event
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Logs
     from stratofold.fold.risk import Risk
@@ -94,6 +96,37 @@ class LiveLadder(Ladder):
         self.is_filling = False
         self.clear()
         self.bid_size = self.ask_size = nan
+
+
+class TickProgress(Progress):
+    """How far each source has been heard; of ticks, by symbol, the last quote and the last trade: their times and numbers."""
+
+    __slots__ = ("tick_number", "tick_time")
+
+    def __init__(self, symbol_count: int, schedule_count: int) -> None:
+        """Nothing was heard."""
+        super().__init__(symbol_count, schedule_count)
+        self.tick_time: array[int] = array("q", [0]) * (2 * symbol_count)
+        self.tick_number: array[int] = array("q", [0]) * (2 * symbol_count)
+
+    def is_new(self, event: Event) -> bool:
+        """As `Progress`; a tick is old that is neither later than the last of its kind nor has a higher number.
+
+        Numbers may begin anew with a day, and times of one moment are the same.
+        """
+        if not isinstance(event, (Quote, Trade)) or event.source_sequence == 0:
+            return super().is_new(event)
+        place = 2 * event.symbol + isinstance(event, Trade)
+        return event.time > self.tick_time[place] or event.source_sequence > self.tick_number[place]
+
+    def note(self, event: Event) -> None:
+        """An event was heard."""
+        if isinstance(event, (Quote, Trade)):
+            place = 2 * event.symbol + isinstance(event, Trade)
+            self.tick_time[place] = event.time
+            self.tick_number[place] = event.source_sequence
+        else:
+            super().note(event)
 
 
 def hears_ticks(hears: int) -> bool:

@@ -52,7 +52,7 @@ class AlpacaFeed:
     from the history when they are complete.  `settle_seconds` is how long after its close a bar is taken for final.
     `days_from_stream` takes a daily bar from the stream for complete, which is true of the paper exchange only.
     `channels` beside bars: "statuses", "updatedBars".  With `ticks` ("quotes", "trades") there are no bars: what was not heard of
-    ticks is told as a gap, because nobody asks for it again.
+    ticks is told as a gap, because nobody asks for it again; but an exchange that waits has numbered them (`ticks_from_history`).
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class AlpacaFeed:
         days_from_stream: bool = False,
         channels: Sequence[str] = (),
         ticks: Sequence[str] = (),
+        ticks_from_history: bool = False,
         requests_per_minute: int = 200,
         timeout_seconds: float = 30.0,
     ) -> None:
@@ -90,6 +91,7 @@ class AlpacaFeed:
         self._streams_days = days_from_stream
         self._channels = (*channels, *ticks)
         self._ticks = tuple(ticks)
+        self._asks_ticks = ticks_from_history
         self._calls = Calls(
             http,
             clock,
@@ -109,7 +111,10 @@ class AlpacaFeed:
     @readable
     async def history(self, symbols: Sequence[str], after: int, until: int) -> list[Named]:
         """Complete bars and actions in (after, until], ns UTC, in order.  Raises NoAnswer, Retry, Stop."""
-        found = [] if self._ticks else await self._bars(symbols, after, until - self._settle_ns)
+        if self._ticks:
+            found = await self._told(symbols, after, until) if self._asks_ticks else []
+        else:
+            found = await self._bars(symbols, after, until - self._settle_ns)
         found.extend(await self._actions(symbols, after, until))
         return translate.in_order(found, symbols)
 
@@ -140,6 +145,15 @@ class AlpacaFeed:
             if not page.next_page_token:
                 return found
             query["page_token"] = page.next_page_token
+
+    async def _told(self, symbols: Sequence[str], after: int, until: int) -> list[Named]:
+        """Ticks in (after, until], of an exchange that numbers them all."""
+        found: list[Named] = []
+        query: dict[str, str | int] = {"symbols": ",".join(symbols), "start": text_of(after + 1), "end": text_of(until)}
+        for kind in self._ticks:
+            page = _decoded(translate.tick_page, await self._calls.read(f"/v2/stocks/{kind}", query))
+            found += translate.ticks_of(page)
+        return sorted(found, key=lambda named: named[1].source_sequence)
 
     def _starts(self, after: int, until: int) -> tuple[int, int]:
         """The first and last start that a bar with its close in (after, until] can have."""

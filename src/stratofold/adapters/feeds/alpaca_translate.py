@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from stratofold.adapters.feeds.spoken import quote_word, trade_word
 from stratofold.adapters.network.moments import SECOND_NS, nanoseconds_of
 from stratofold.events import (
     DELISTING,
@@ -47,6 +48,7 @@ TIMEFRAMES = {
     DAY_NS: "1Day",
 }  # fmt: skip
 
+TAKERS = {"B": 1, "S": -1}
 # Halted and trading again, by the codes of both tapes.
 _HALTS = {"2": HALT, "3": RESUME, "H": HALT, "P": HALT, "T": RESUME}
 
@@ -76,6 +78,28 @@ class ActionPage(msgspec.Struct):
     next_page_token: str | None = None
 
 
+class PageTick(msgspec.Struct):
+    """A quote or a trade of the history; `i` is its number."""
+
+    t: str
+    bp: float = 0.0
+    bs: float = 0.0
+    ap: float = 0.0
+    as_: float = msgspec.field(name="as", default=0.0)
+    p: float = 0.0
+    s: float = 0.0
+    i: int = 0
+    tks: str = ""
+
+
+class TickPage(msgspec.Struct):
+    """A page of one kind of tick by symbol; null where there are none."""
+
+    quotes: dict[str, list[PageTick]] | None = None
+    trades: dict[str, list[PageTick]] | None = None
+
+
+tick_page = msgspec.json.Decoder(TickPage)
 bar_page = msgspec.json.Decoder(BarPage)
 action_page = msgspec.json.Decoder(ActionPage)
 
@@ -112,12 +136,14 @@ class Quotes(msgspec.Struct, tag_field="T", tag="q"):
 
 
 class Trades(msgspec.Struct, tag_field="T", tag="t"):
-    """A trade."""
+    """A trade; of coins the taker's side is said."""
 
     S: str
     p: float
     s: float
     t: Ext
+    i: int = 0
+    tks: str = ""
 
 
 class Statuses(msgspec.Struct, tag_field="T", tag="s"):
@@ -231,6 +257,18 @@ def _bar(time: int, span_ns: int, row: PageBar | Bars, known: int = 0) -> Bar:
     return bar
 
 
+def ticks_of(page: TickPage) -> Iterable[Named]:
+    """The ticks of a page; a side at price 0 is one that is not there."""
+    for symbol, rows in (page.quotes or {}).items():
+        for row in rows:
+            time = nanoseconds_of(row.t)
+            yield symbol, quote_word(time, time, row.i, row.bp, row.bs or nan, row.ap, row.as_ or nan)
+    for symbol, rows in (page.trades or {}).items():
+        for row in rows:
+            time = nanoseconds_of(row.t)
+            yield symbol, trade_word(time, time, row.i, row.p, row.s, TAKERS.get(row.tks, 0))
+
+
 def event_of(message: Sent, complete: Complete, now: int) -> Named | None:
     """The event that a message of the stream is, known at `now`; None for one that is none."""
     if isinstance(message, Bars):
@@ -241,10 +279,12 @@ def event_of(message: Sent, complete: Complete, now: int) -> Named | None:
     event: Quote | Trade | Status
     if isinstance(message, Quotes):
         event = Quote()
-        event.bid, event.bid_size, event.ask, event.ask_size = message.bp, message.bs, message.ap, message.as_
+        event.bid, event.bid_size = (message.bp, message.bs or nan) if message.bp > 0.0 else (nan, nan)
+        event.ask, event.ask_size = (message.ap, message.as_ or nan) if message.ap > 0.0 else (nan, nan)
     elif isinstance(message, Trades):
         event = Trade()
-        event.price, event.size = message.p, message.s
+        event.price, event.size, event.aggressor = message.p, message.s, TAKERS.get(message.tks, 0)
+        event.source_sequence = message.i
     elif isinstance(message, Statuses) and message.sc in _HALTS:
         event = Status()
         event.kind = _HALTS[message.sc]

@@ -1,0 +1,120 @@
+"""A strategy on ticks in lock-step with the paper exchange, through the whole live path, is its backtest on the same ticks."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+import stratofold
+from stratofold import Strategy
+from stratofold.adapters.embedded.tasks import Tasks
+from stratofold.adapters.feeds.alpaca import AlpacaFeed
+from stratofold.exchange.ticks import TickMarket
+from stratofold.live.desk import open_desk
+from stratofold.live.manifest import Manifest, code_hash, instrument_rows
+from stratofold.live.verify import verify
+from tests.live_tools import Paper, paper
+from tests.tick_market import made
+
+KINDS = ("quotes", "trades")
+MINUTE_NS = 60_000_000_000
+
+
+class Follows(Strategy):
+    """Buys at the market, rests a sale above, gives up after a while: takes, makes and cancels."""
+
+    def setup(self) -> None:
+        self.ticks = 0
+        self.pressure = 0
+
+    def on_trade(self, trade, book) -> None:
+        self.pressure += trade.aggressor
+
+    def on_quote(self, quote, book) -> None:
+        self.ticks += 1
+        held = book.position(quote.symbol)
+        if self.ticks % 12 == 1 and held == 0.0 and len(book.orders) == 0:
+            book.buy(quote.symbol, 100.0)
+        elif self.ticks % 12 == 4 and held > 0.0 and len(book.orders) == 0:
+            book.sell(quote.symbol, held, limit=quote.ask + 0.01)
+        elif self.ticks % 12 == 10:
+            for order in book.orders:
+                book.cancel(order.number)
+        elif self.ticks % 12 == 11 and held > 0.0 and self.pressure % 2 == 0:
+            book.close(quote.symbol)
+
+
+class OnTicks(Paper):
+    """A book on ticks."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.feed = AlpacaFeed(
+            self.access, self.http, None, self.clock, Random(1), span_ns=MINUTE_NS, requests_per_minute=0,
+            calendar="24/7", ticks=KINDS, ticks_from_history=True,
+        )  # fmt: skip
+
+    def manifest(self, opened):
+        return Manifest(
+            book=self.book, account="account", generation="g1", strategy=self.strategy.__name__,
+            parameters=self.parameters, instruments=instrument_rows(list(self.data.instruments)), calendar="24/7",
+            currency="USD", capital=100_000.0, limits=self.limits, span_ns=0, opened=opened,
+            code=code_hash(self.strategy), message_age_seconds=3600.0, ticks=KINDS,
+        )  # fmt: skip
+
+
+def on_ticks(data):
+    """A book in front of an exchange that replays ticks."""
+    run = paper(Follows, data, MINUTE_NS)
+    return OnTicks(Follows, data, MINUTE_NS, run.exchange, run.journal)
+
+
+@pytest.fixture(scope="module")
+def ticks():
+    return made(21, 260, kinds=KINDS)
+
+
+def rows_of(result):
+    frame = result.fills.to_polars()
+    columns = ("number", "side", "quantity", "price", "time")
+    return frame.select(columns).with_columns(frame["time"].dt.epoch("ns")).rows()
+
+
+def test_the_fills_are_those_of_the_backtest_and_verify_says_the_same(ticks):
+    run = on_ticks(ticks)
+    assert isinstance(run.exchange.market, TickMarket)
+    desk = run.run()
+    result = stratofold.backtest(Follows, ticks, execution="interpreted")
+    fills = [(row[1], "buy" if row[3] > 0 else "sell", row[5], row[6], row[0]) for row in run.witness.fills]
+    assert fills == rows_of(result)
+    assert len(fills) > 10
+    assert {"buy", "sell"} == {fill[1] for fill in fills}
+    assert run.witness.failures == []
+    assert verify(run.journal, "paper", Follows).identical
+    assert open_desk(run.journal, "paper", Follows, "another", 0).fold.save() == desk.fold.save()
+
+
+def test_a_run_that_stops_amid_the_ticks_goes_on_where_it_was(ticks):
+    """What was released and not written down is asked for; what was heard is not heard again."""
+    whole = on_ticks(ticks)
+    whole.run()
+    broken = on_ticks(ticks)
+
+    async def part(count):
+        from stratofold.live.lockstep import run_in_step
+
+        async with Tasks() as tasks:
+            runner = await broken.runner(tasks)
+            left = [count]
+
+            def progress(_):
+                left[0] -= 1
+                if left[0] == 0:
+                    runner.stop()
+
+            await run_in_step(runner, broken.stepper, broken.clock, progress)
+
+    for count in (1, 40, 77, 0):
+        asyncio.run(part(count))
+    assert broken.witness.fills == whole.witness.fills
+    assert verify(broken.journal, "paper", Follows).identical
