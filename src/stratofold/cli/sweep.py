@@ -86,7 +86,11 @@ def _swept(task: jobs.Job, keywords: dict[str, Any]) -> Any:
     space = {name: parse(value) if isinstance(value, str) else value for name, value in space.items()}
     with working(f"sweeping {task.strategy.__name__}") as progress:
         run = functools.partial(stratofold.sweep, task.strategy, task.data, progress=progress)
-        return run(**keywords, **space)
+        try:
+            return run(**keywords, **space)
+        except KeyboardInterrupt:
+            typer.echo("finished cells are kept: the same command goes on from there", err=True)
+            raise
 
 
 def _days(text: str) -> tuple[str, str]:

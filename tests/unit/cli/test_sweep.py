@@ -78,3 +78,12 @@ def test_a_study_that_is_not_there_is_told(folder, capsys):
     assert "SFS19" in capsys.readouterr().err
     assert run(["study", "ls"]) == 0
     assert "no study" in capsys.readouterr().out
+
+
+def test_an_interruption_says_that_nothing_is_lost(folder, capsys, monkeypatch):
+    def interrupted(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stratofold.research.sweep.executors.Bench.run", interrupted)
+    assert run(["sweep", "crossover.py", *SPACE, *SHORT]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
