@@ -3,7 +3,7 @@
 What comes in: an engine, a strategy and a feed as `setup` left them.  What goes out: a `Kernel`, which any objects of
 the same layout can be bound to; a bound one is a `Program`.
 Why so: a kernel depends on the layout and the sources alone.  What bars and orders do often is compiled together with
-the strategy, so that calls between them vanish; what of the fold is never inlined stands apart (`shelf`) and is compiled
+the strategy, so that calls between them vanish; what of the fold is never inlined stands apart (`apart`) and is compiled
 once for all strategies.
 """
 
@@ -302,9 +302,9 @@ def compile_file(
     """The kernel file of `function` over these objects; raises Refused."""
     if progress is not None:
         progress(f"compiling {type(objects[1]).__name__} for this machine, once")
+    from stratofold.kernel.apart import set_apart
     from stratofold.kernel.emit import emit
     from stratofold.kernel.kinds import INT, AnyKind, ObjectKind
-    from stratofold.kernel.shelf import set_apart
     from stratofold.kernel.unit import compile_text
 
     widened: set[str] = set()

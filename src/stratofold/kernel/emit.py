@@ -67,7 +67,7 @@ def emit(
 ) -> bytes:
     """The kernel file of `modules`: code of `entry` for `target`, sealed with the layout and hashes given.
 
-    `apart` are modules by the name of the function that each defines, compiled once for all kernels and kept (`shelf`).
+    `apart` are modules by the name of the function that each defines, compiled once for all kernels and kept (`apart`).
 
     Raises `Setup` SF613 for an unknown target, SF611 for a symbol that nobody defines and SF612 for writable data;
     `Bug` SF610 for modules that LLVM or we can not take.

@@ -47,7 +47,7 @@ def set_apart(text: str, entry: str, own: Collection[str]) -> tuple[str, dict[st
     names: dict[str, str] = {}
     for root in roots:  # each after those that it calls
         module = _module(pieces, root, names)
-        names[root] = f"shelf.{hashlib.sha256(module.encode()).hexdigest()[:20]}"
+        names[root] = f"apart.{hashlib.sha256(module.encode()).hexdigest()[:20]}"
         modules[names[root]] = module.replace(f"@{_ROOT}(", f"@{names[root]}(", 1)
     kept = {*_reached(pieces, entry, names)}
     declared = {name for each in kept for name in pieces.mentions[each] if name in names}

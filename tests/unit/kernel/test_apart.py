@@ -6,7 +6,8 @@ import pytest
 
 from stratofold import Strategy, backtest, sample
 from stratofold.fold.run import run
-from stratofold.kernel import cache, emit, shelf
+from stratofold.kernel import cache, emit
+from stratofold.kernel.apart import set_apart
 from stratofold.kernel.compile import ENTRY
 from stratofold.kernel.kinds import INT, ObjectKind
 from stratofold.kernel.layout import Survey
@@ -54,7 +55,7 @@ define internal i32 @f4.mine(ptr %a) nounwind noinline {
 
 
 def test_what_is_never_inlined_and_is_no_strategys_stands_apart():
-    rest, apart = shelf.set_apart(TEXT, "entry", {"f4.mine"})
+    rest, apart = set_apart(TEXT, "entry", {"f4.mine"})
     assert re.findall(r"^define .*@([\w.]+)\(", rest, re.MULTILINE) == ["entry", "f0.often", "f3.hook", "f4.mine"]
     assert sorted(len(re.findall("^define ", text, re.MULTILINE)) for text in apart.values()) == [1, 1]
     assert all(f"declare i32 @{name}(" in rest for name in apart if f"call i32 @{name}(" in rest)
@@ -62,16 +63,16 @@ def test_what_is_never_inlined_and_is_no_strategys_stands_apart():
 
 
 def test_a_module_says_nothing_of_the_unit_that_it_came_from():
-    _, apart = shelf.set_apart(TEXT, "entry", {"f4.mine"})
+    _, apart = set_apart(TEXT, "entry", {"f4.mine"})
     other = TEXT.replace("@f1.rare", "@f31.rare").replace("12.Thing", "9.Thing")
     for one, nine in (("!5", "!905"), ("!6", "!906"), ("!7", "!907"), ("!8", "!908")):
         other = re.sub(rf"{one}\b", nine, other)
-    assert shelf.set_apart(other, "entry", {"f4.mine"})[1] == apart
-    assert shelf.set_apart(TEXT.replace("i32 7", "i32 8"), "entry", {"f4.mine"})[1].keys().isdisjoint(apart)
+    assert set_apart(other, "entry", {"f4.mine"})[1] == apart
+    assert set_apart(TEXT.replace("i32 7", "i32 8"), "entry", {"f4.mine"})[1].keys().isdisjoint(apart)
 
 
 def test_what_one_unit_knows_of_its_stores_is_left_out():
-    _, apart = shelf.set_apart(TEXT, "entry", {"f4.mine"})
+    _, apart = set_apart(TEXT, "entry", {"f4.mine"})
     (rare,) = (text for text in apart.values() if "load ptr" in text)
     assert "load i64, ptr %a, align 8, !tbaa" in rare
     assert "load ptr, ptr %a, align 8, !invariant.load !0, !tbaa" in rare
@@ -79,7 +80,7 @@ def test_what_one_unit_knows_of_its_stores_is_left_out():
 
 def test_who_leads_to_itself_does_not_stand_apart():
     round_about = TEXT.replace("ret i32 7", "%x = call i32 @f1.rare(ptr %a)\n  ret i32 %x")
-    rest, apart = shelf.set_apart(round_about, "entry", {"f4.mine"})
+    rest, apart = set_apart(round_about, "entry", {"f4.mine"})
     assert not apart
     assert "@f2.rarer" in rest
 
@@ -110,16 +111,16 @@ class Aimer(Strategy):
         self.last = bar.close
 
 
-def modules(strategy):
+def modules_of(strategy):
     """What stands apart of the kernel for a strategy."""
     prepared = prepare(strategy, sample("SPY", start="2019-01-02", end="2019-03-01"), Options(), {})
     survey = Survey([prepared.engine, prepared.strategy, prepared.feed], {2}, set())
     unit = _written(run, Unit(survey), (*(ObjectKind(root) for root in survey.roots), INT))
-    return shelf.set_apart(unit.text(ENTRY), ENTRY, unit.own)[1]
+    return set_apart(unit.text(ENTRY), ENTRY, unit.own)[1]
 
 
 def test_strategies_share_what_stands_apart():
-    one, other = modules(Buyer), modules(Aimer)
+    one, other = modules_of(Buyer), modules_of(Aimer)
     assert len(one) > 20
     assert one.keys() <= other.keys()  # who aims needs what buys, and more
 
@@ -142,5 +143,5 @@ def test_a_further_strategy_finds_it_compiled(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("target", ["x86-64-v3", "aarch64"])
 def test_it_is_linked_for_other_processors(target):
-    rest, apart = shelf.set_apart(TEXT, "entry", {"f4.mine"})
+    rest, apart = set_apart(TEXT, "entry", {"f4.mine"})
     assert emit.emit([rest], "entry", target, apart=apart)
