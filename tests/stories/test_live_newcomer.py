@@ -131,6 +131,12 @@ def test_an_exchange_that_could_not_start_says_why_in_its_ready_file(folder, cap
     assert error(capsys, "run", "--exchange", "absent.json", code=2)["code"] == "SF943"
 
 
+def test_a_symbol_that_the_exchange_does_not_have_is_refused(folder, capsys):
+    (folder / "ready.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "symbols": ["SPY"], "bars": "1d"}))
+    told = error(capsys, "run", "--exchange", "ready.json", "--symbols", "SPX", code=2)
+    assert (told["code"], told["fix"]) == ("SF996", "--symbols SPY")
+
+
 def test_an_exchange_that_was_only_just_started_is_waited_for(folder, capsys, monkeypatch):
     ready = folder / "ready.json"
     ready.write_text("", encoding="utf-8")

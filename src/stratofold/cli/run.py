@@ -160,15 +160,19 @@ def told_kinds(kinds: tuple[str, ...], ready: dict[str, Any], *, stated: bool) -
 
 
 def _traded(ready: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """What an exchange says of its instruments, where they are no American shares; empty where they are."""
+    """What an exchange says of its instruments, where they are no American shares; empty where they are.
+
+    Raises Setup SF996 for a symbol that the exchange does not have: nothing would ever be heard of it.
+    """
     from stratofold.market.instruments import Instrument
 
     rows = {row["symbol"]: row for row in ready.get("instruments", ())}
+    listed = list(rows) or ready.get("symbols") or names
+    unknown = [name for name in names if name not in listed]
+    if unknown:
+        raise Setup("SF996", f"this exchange has no {unknown[0]}", fix=f"--symbols {','.join(listed)}")
     if not rows:
         return {}
-    unknown = [name for name in names if name not in rows]
-    if unknown:
-        raise Setup("SF996", f"this exchange has no {unknown[0]}", fix=f"--symbols {','.join(rows)}")
     return {"calendar": ready["calendar"], "instruments": tuple(Instrument(**rows[name]) for name in names)}
 
 
