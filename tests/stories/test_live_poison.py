@@ -174,3 +174,13 @@ def test_a_dead_letter_is_an_alert(march):
     assert [(alert.level, alert.title) for alert in supervisor.picture.alerts] == [("critical", "A dead letter")]
     assert "record 7" in str(kinds(run, "alert")[0])
     assert desk.dead == []
+
+
+def test_what_happened_in_the_last_moment_of_a_run_is_told_too(march):
+    run = paper(RaisesOnTheThirdBar, march, DAY_NS)
+    desk = asyncio.run(run.desk())
+    supervisor = Supervisor(desk, Watch(), run.clock, None, None)
+    desk.dead.append("something from venue could not be understood; its bytes are in record 7")
+    asyncio.run(supervisor.tell_rest())
+    assert [alert.title for alert in supervisor.picture.alerts] == ["A dead letter"]
+    assert "record 7" in str(kinds(run, "alert")[0])

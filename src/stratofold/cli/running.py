@@ -123,6 +123,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
                 tasks.spawn("collector", collect_when_quiet(venue.clock, lambda: supervisor.picture.events))
             with undisturbed():
                 await _go(runner, supervisor, venue, wanted, tasks)
+            await supervisor.tell_rest()
             supervisor.close()
             return supervisor
     finally:

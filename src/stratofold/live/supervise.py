@@ -164,6 +164,19 @@ class Supervisor:
         self.pulse.beat(now)
         await self._compare_clocks(runner)
         told = self.alerts.update(now, self.watch.tick(now, self._figures(runner, now)))
+        await self._tell(told, now)
+        quiet, self.events_before = self.picture.events == self.events_before, self.picture.events
+        if (
+            self.artifacts is not None and quiet
+        ):  # a segment takes tens of milliseconds; a busy run leaves it to the watchman
+            seal(self.desk.journal, self.artifacts, self.desk.manifest.book, self.desk.envelope("archive", now))
+
+    async def tell_rest(self) -> None:
+        """The run ends: what has happened since the last look is told, too; in lock-step nobody has looked before."""
+        await self._tell([], self.clock.now())
+
+    async def _tell(self, told: list[Alert], now: int) -> None:
+        """Alerts of conditions, and of what has happened, to records, to the view and to the channels."""
         happened, self.happened = [*self.happened, *map(_dead, self.desk.dead)], []
         self.desk.dead.clear()
         for condition in happened:
@@ -180,11 +193,6 @@ class Supervisor:
         if self.notifier is not None:
             await deliver_alerts(self.alerts, self.notifier, now)
             self._keep_owed()
-        quiet, self.events_before = self.picture.events == self.events_before, self.picture.events
-        if (
-            self.artifacts is not None and quiet
-        ):  # a segment takes tens of milliseconds; a busy run leaves it to the watchman
-            seal(self.desk.journal, self.artifacts, self.desk.manifest.book, self.desk.envelope("archive", now))
 
     def _keep_owed(self) -> None:
         """What has not reached everybody is written down, so that the next process goes on telling it."""
