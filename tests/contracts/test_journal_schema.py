@@ -17,6 +17,7 @@ VERSION_1 = """
     ALTER TABLE books DROP COLUMN open_from;
     ALTER TABLE books DROP COLUMN second;
     ALTER TABLE books DROP COLUMN sent;
+    DROP INDEX outbox_left;
     CREATE INDEX outbox_states ON outbox (book, state);
     PRAGMA user_version = 1;
 """
@@ -119,12 +120,34 @@ def test_another_process_sees_what_is_open_whatever_was_done(tmp_path, seed):
     journal.close()
 
 
-def test_what_is_settled_is_not_read_again(tmp_path):
+def test_what_is_settled_is_not_read_again_whatever_stays_in_doubt(tmp_path):
+    """A message that nobody ever finds out about costs nobody a walk through all that came after it."""
     journal = Journal(tmp_path / "journal.db")
     book_of(journal, *[f"B-1-{number}" for number in range(40)])
-    for one in journal.outbox("B", CLAIMED, DROPPED):
+    (doubtful, *others) = journal.outbox("B", CLAIMED, DROPPED)
+    journal.settle("B", doubtful.key, UNKNOWN, "", [entry()], [])
+    for one in others:
         journal.settle("B", one.key, REJECTED, "", [entry()], [])
     journal.append("B", 1, 1, [entry()], steps=1, messages=[message("B-1-99")], claim_at=NOW + SECOND)
     ((open_from,),) = journal.store.read("SELECT open_from FROM books")
     assert open_from == 41
+    assert [one.key for one in Journal(tmp_path / "journal.db").outbox("B", CLAIMED, UNKNOWN)] == [
+        doubtful.key,
+        "B-1-99",
+    ]
+    plan = "EXPLAIN QUERY PLAN SELECT * FROM outbox WHERE book = 1 AND state IN ('ready', 'dropped', 'unknown') ORDER BY number"
+    assert "USING INDEX outbox_left" in str(journal.store.read(plan))
+    journal.close()
+
+
+def test_one_that_was_ready_for_long_is_found_when_it_is_claimed(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    book_of(journal, "B-1-0")
+    journal.append("B", 1, 1, [entry()], steps=1, messages=[message("B-1-1")])
+    journal.append("B", 1, 2, [entry()], steps=1, messages=[message("B-1-2")], claim_at=NOW + SECOND)
+    journal.settle("B", "B-1-2", ACCEPTED, "", [entry()], [])
+    journal.claim("B", 1, ["B-1-1"], NOW + SECOND)
+    other = Journal(tmp_path / "journal.db")
+    assert [one.key for one in other.outbox("B", CLAIMED)] == ["B-1-1"]
+    other.close()
     journal.close()

@@ -4,19 +4,21 @@ What comes in: messages, claims and answers, inside a transaction of the journal
 as they stand.
 Why it is shaped so: a key is unique for ever, so a message cannot be written or claimed twice by anybody; and the states
 a message may come to from each are a table, so that a late answer cannot undo an earlier one.  What is not settled is few
-and asked for often, so it is remembered until another process has committed, and found in the file without an index, which
-each message would have to change twice: from the number on that the book's row says (`Place.open_from`).
+and asked for often, so it is remembered until another process has committed.  In the file, what is claimed is found from
+the number on that the book's row says (`Place.open_from`), since each message would have to change an index twice; an index
+has only what may stay as it is for long.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from math import nan
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import astuple, replace
 
-from stratofold.adapters.nouns import ACCEPTED, READY, REJECTED, Message
+from stratofold.adapters.nouns import ACCEPTED, CLAIMED, READY, REJECTED, Message
 from stratofold.adapters.rules import BEFORE, was_written
 
 if TYPE_CHECKING:
@@ -79,9 +81,9 @@ class Outbox:
         )
         if message.state in _SETTLED:
             del open_[message.key]
-            self._note(place, open_)
         else:
             open_[message.key] = number, message
+        self._note(place, open_)
 
     def settle(self, place: Place, key: str, state: str, answer: str) -> Message | None:
         """Write an answer where the table of states allows it; the message as it stands then, None where it does not."""
@@ -118,14 +120,19 @@ class Outbox:
         """What is not settled, by key, with its number."""
         found = self._open.get(place.number)
         if found is None:
-            rows = self._rows("book = ? AND number >= ?", (place.number, place.open_from))
-            found = {each.key: (number, each) for number, each in rows if each.state not in _SETTLED}
-            self._open[place.number] = found
+            rows = self._rows("book = ? AND state IN ('ready', 'dropped', 'unknown')", (place.number,))
+            rows += self._rows("book = ? AND number >= ? AND state = 'claimed'", (place.number, place.open_from))
+            rows.sort(key=itemgetter(0))
+            found = self._open[place.number] = {each.key: (number, each) for number, each in rows}
         return found
 
     def _note(self, place: Place, open_: dict[str, tuple[int, Message]]) -> None:
-        """Have the book's row say from which number on something is open."""
-        place.open_from = next(iter(open_.values()))[0] if open_ else self._newest() + 1
+        """Have the book's row say from which number on something is claimed."""
+        for number, message in open_.values():
+            if message.state == CLAIMED:
+                place.open_from = number
+                return
+        place.open_from = self._newest() + 1
 
     def _newest(self) -> int:
         """The highest number there is, 0 for none."""

@@ -19,6 +19,9 @@ VERSION: Final = 2
 
 BITS: Final = 40
 
+# What may stay as it is for long; a message that is claimed and answered, as nearly all are, never comes into it.
+LEFT_OVER: Final = "CREATE INDEX outbox_left ON outbox (book, number) WHERE state IN ('ready', 'dropped', 'unknown')"
+
 STATEMENTS: Final = (
     """CREATE TABLE accounts (
         name TEXT PRIMARY KEY, exposure_max REAL NOT NULL DEFAULT 0, orders_max INTEGER NOT NULL DEFAULT 0,
@@ -41,6 +44,7 @@ STATEMENTS: Final = (
         reduces INTEGER NOT NULL, expires_at INTEGER NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL,
         epoch INTEGER NOT NULL, answer TEXT NOT NULL, strategy TEXT NOT NULL
     )""",
+    LEFT_OVER,
     """CREATE TABLE seen (
         number INTEGER PRIMARY KEY, book INTEGER NOT NULL, source TEXT NOT NULL, identity TEXT NOT NULL,
         UNIQUE (book, source, identity)
@@ -70,14 +74,15 @@ STATEMENTS: Final = (
 # while a newer one opens the file can go on: it counts what it sends in the account's own row, which is counted in.
 CHANGES: Final = {
     1: (
-        # The least number among the book's messages that are not settled, or a lower one.
+        # The least number among the book's messages that are claimed, or a lower one.
         "ALTER TABLE books ADD COLUMN open_from INTEGER NOT NULL DEFAULT 0",
         """UPDATE books SET open_from = coalesce(
-            (SELECT min(number) FROM outbox WHERE book = books.id AND state NOT IN ('accepted', 'rejected')),
+            (SELECT min(number) FROM outbox WHERE book = books.id AND state = 'claimed'),
             (SELECT max(number) FROM outbox), 0)""",
         "ALTER TABLE books ADD COLUMN second INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE books ADD COLUMN sent INTEGER NOT NULL DEFAULT 0",
         "DROP INDEX outbox_states",
+        LEFT_OVER,
         "PRAGMA user_version = 2",
     ),
 }
