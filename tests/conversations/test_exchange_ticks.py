@@ -4,8 +4,11 @@ from math import isnan
 
 import pytest
 
+from stratofold import sample
+from stratofold.adapters.embedded.catalogue import catalogue
 from stratofold.adapters.feeds import alpaca_translate as translate
-from stratofold.cli.exchange import _kinds
+from stratofold.adapters.feeds.rows import Rows
+from stratofold.cli.exchange import _kinds, _market
 from stratofold.cli.feeds import FeedPlace
 from stratofold.cli.run import told_kinds
 from stratofold.errors import Setup
@@ -13,8 +16,9 @@ from stratofold.events import Quote, Trade
 from stratofold.exchange.api import Api, Request
 from stratofold.exchange.core import Exchange, Rules
 from stratofold.exchange.stream import DataSession
+from stratofold.exchange.ticks import TickMarket
 from stratofold.market.sessions import calendar
-from tests.tick_market import made
+from tests.tick_market import START, made
 
 SECOND_NS = 1_000_000_000
 ORDER = b'{"symbol": "XYZ", "qty": "100", "side": "buy", "type": "market", "time_in_force": "gtc"}'
@@ -134,3 +138,25 @@ def test_ticks_are_followed_of_a_venue_only():
     for ticks, place in (("quotes", None), ("depth", FeedPlace("binance-spot"))):
         with pytest.raises(Setup, match="SF999"):
             _kinds(ticks, place)
+
+
+def test_what_a_recorder_kept_is_replayed_by_an_exchange(tmp_path):
+    """Rows in a catalogue, as `data record` leaves them, are ticks of an exchange and of a backtest; its bars are bars."""
+    place = catalogue(tmp_path / "c", make=True)
+    rows = Rows(place, "binance-spot")
+    for number in range(1, 6):
+        quote, trade = Quote(), Trade()
+        for word in (quote, trade):
+            word.time = word.known = START + number * SECOND_NS
+            word.source_sequence = number
+        quote.bid, quote.bid_size, quote.ask, quote.ask_size = 10.0, 5.0, 10.1, 6.0
+        trade.price, trade.size, trade.aggressor = 10.1, 1.0, 1
+        rows.take(START + number * SECOND_NS, [("XYZ", quote), ("XYZ", trade)])
+    assert rows.close() == {"trades": 5, "quotes": 5}
+    place.add(sample("SPY", start="2020-01-02", end="2020-02-03"), "made")
+    ticks = _market(f"{tmp_path / 'c'}#binance-spot/ticks", "XYZ", None)
+    one = Exchange(ticks, rules=Rules(requests_per_minute=0))
+    assert isinstance(one.market, TickMarket)
+    assert [one.step().what.is_quote for _ in range(4)] == [False, True, False, True]
+    bars = _market(f"{tmp_path / 'c'}#made", "SPY", "2020-01-15")
+    assert not isinstance(Exchange(bars, rules=Rules(requests_per_minute=0)).market, TickMarket)

@@ -99,7 +99,7 @@ def _market(data: str | None, symbols: str | None, end: str | None) -> Any:
     """The data to replay."""
     names = jobs.split(symbols)
     market = jobs.market(data if data not in {None, "sample"} else jobs.default_sample(names), names)
-    market = market.subset(names or None)
+    market = market.bars(names or None) if hasattr(market, "bars") else market.subset(names or None)
     return market.subset(None, None, end) if end else market
 
 

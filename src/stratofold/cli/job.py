@@ -23,7 +23,7 @@ Strategy = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="A CSV or Parquet path, a folder of them, a folder of ticks (quotes, trades, depth, snapshot), a catalogue (FOLDER#SOURCE/SPAN), or sample:NAME. Default: the shipped sample."
+        help="A CSV or Parquet path, a folder of them, a folder of ticks (quotes, trades, depth, snapshot), a catalogue (FOLDER#SOURCE/SPAN, or FOLDER#SOURCE/ticks), or sample:NAME. Default: the shipped sample."
     ),
 ]
 Symbols = Annotated[str | None, typer.Option(help="Which symbols, with commas: SPY,AAPL. Default: all there are.")]
@@ -126,6 +126,9 @@ def split(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
+TICKS = "/ticks"  # in the place of a span, of a catalogue
+
+
 def default_sample(symbols: list[str] | None) -> str:
     """The sample that serves when no data is named."""
     return "sample:" + (",".join(symbols) if symbols else "us14")
@@ -139,6 +142,8 @@ def market(text: str, symbols: list[str] | None) -> Any:
     if kind == "sample":
         return stratofold.sample(*split(names))
     if is_catalogue(text):
+        if text.endswith(TICKS):
+            return chosen_catalogue(text.removesuffix(TICKS)).ticks(symbols)
         return chosen_catalogue(text)
     if not Path(text).exists():
         raise Setup(
