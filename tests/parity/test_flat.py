@@ -24,6 +24,7 @@ from stratofold.research.prepare import Options, prepare
 
 SHIPPED = [getattr(strategies, name) for name in strategies.ON_BARS]
 HOUR = 3_600_000_000_000
+OPCODES_A_DAILY_BAR = 600  # CPython 3.11 takes 556
 
 
 @pytest.fixture(scope="module", params=[("SPY",), ("SPY", "AAPL")], ids=["one", "two"])
@@ -156,6 +157,13 @@ def test_each_step_towards_flat_takes_fewer_opcodes(market):
     plainly, beside, inside = taken
     assert beside < 0.85 * plainly
     assert inside < 0.97 * beside
+
+
+def test_a_daily_bar_takes_so_many_opcodes():
+    """Each turns a session: what that costs decides the floor of five milliseconds for five years."""
+    run = prepare(strategies.Crossover, sample("SPY", start="2015-01-02", end="2016-12-30"), Options(), {})
+    hear = program.flat_run(run.engine, run.strategy, plain(run.feed))
+    assert opcodes(run, hear) / 200 < OPCODES_A_DAILY_BAR
 
 
 # What a user's code may do to what was taken for fixed.
