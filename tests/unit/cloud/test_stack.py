@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from stratofold.cli.app import run
+from stratofold.cli.cloud_settings import said_again
 from stratofold.cloud import deploy, package
 from stratofold.cloud.stack import FUNCTIONS, Change, Stack, State, address_here, drift_lines
 from stratofold.errors import Error, Retry, Setup, Stop
@@ -324,3 +325,17 @@ def test_a_secret_has_a_name_that_functions_can_ask_for(capsys):
     told = capsys.readouterr().err
     assert "SFA35" in told
     assert "alpaca-key-id" in told
+
+
+# what was asked for | the words by which a next command asks for the same
+PLACES = [
+    ({"cloud": False, "stack": None, "region": None}, ""),
+    ({"cloud": True, "stack": None, "region": None}, " --cloud"),
+    ({"cloud": True, "stack": "momentum", "region": None}, " --stack momentum"),
+    ({"cloud": False, "stack": "momentum", "region": "eu-west-1"}, " --stack momentum --region eu-west-1"),
+]
+
+
+@pytest.mark.parametrize(("asked", "words"), PLACES)
+def test_a_next_command_means_the_same_place(asked, words):
+    assert said_again(**asked) == words

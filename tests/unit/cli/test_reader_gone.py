@@ -1,0 +1,28 @@
+"""Whoever reads an answer may stop reading: `stratofold cloud logs | head`."""
+
+import os
+
+import typer
+
+from stratofold.cli.output import Exit, verb
+
+
+def test_a_reader_that_stops_reading_is_no_error_of_ours(monkeypatch, capfd):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        answer = verb(lambda **_: typer.echo("a line", file=gone))
+        assert answer() == Exit.READER_GONE
+    monkeypatch.undo()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_another_broken_pipe_is_what_it_is(monkeypatch, capsys):
+    """A venue's connection that breaks is not our reader."""
+
+    def breaks(**_):
+        raise BrokenPipeError("a socket")
+
+    assert verb(breaks)() == Exit.UNEXPECTED
+    assert "SF799" in capsys.readouterr().err
