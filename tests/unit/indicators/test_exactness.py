@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from stratofold import indicators
-from stratofold.fold.indicators.window import Accumulator
+from stratofold.fold.indicators.window import Accumulator, WindowTotal
 
 PRICES = some.integers(-10_000_000, 10_000_000)
 
@@ -182,3 +182,15 @@ def test_a_decimal_missed_by_a_rounding_counts_as_the_decimal():
     average = indicators.SMA(1)
     assert 0.1 + 0.2 != 0.3
     assert average.update(0.1 + 0.2) == 0.3
+
+
+def test_a_window_is_gone_through_once_for_each_finer_grid(monkeypatch):
+    """Warming up costs a value its own time, not the window's: 400 values of cents make one change of grid."""
+    passes = []
+    refine = WindowTotal._refine
+    monkeypatch.setattr(WindowTotal, "_refine", lambda self, ratio: passes.append(ratio) or refine(self, ratio))
+    average = indicators.SMA(400)
+    closes = [100.0 + 0.25 * (k % 7) for k in range(500)]
+    values = [average.update(close) for close in closes]
+    assert passes == [100.0]
+    assert values[399] == sum(closes[:400]) / 400

@@ -132,7 +132,8 @@ class WindowTotal:
             wide = value * scale
             steps = wide + ROUNDER - ROUNDER
             if abs(wide - steps) <= abs(wide) * DUST:
-                self._refine(scale / self._grid)
+                if scale != self._grid or self._spoilt > 0:  # else its pass over the window would change nothing
+                    self._refine(scale / self._grid)
                 return steps
             scale *= 10.0
         self._leave_grid(value)
