@@ -129,11 +129,6 @@ class TickProgress(Progress):
             super().note(event)
 
 
-def hears_ticks(hears: int) -> bool:
-    """Whether a strategy with these hooks waits for ticks."""
-    return hears & (HEARS_QUOTE | HEARS_TRADE | HEARS_DEPTH) != 0
-
-
 def kinds_of(hears: int) -> tuple[str, ...]:
     """The kinds of tick that these hooks wait for."""
     return tuple(name for name, flag in KINDS.items() if hears & flag)
