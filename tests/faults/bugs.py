@@ -402,14 +402,6 @@ BUGS = (
         NIGHT,
     ),
     Bug(
-        "a bar passes a split that could not be asked for",
-        "found here: the first bar at the new price, and a position in the old units",
-        ADAPTERS + "feeds.alpaca:AlpacaFeed._heard",
-        "if not self._has_open(polls.polled, now):",
-        "if True:",
-        NIGHT | {"error": 0.8},
-    ),
-    Bug(
         "a split leaves the stops where they were",
         "F20 alpaca-py 469: five shares sold at the open",
         "stratofold.fold.desk:split_order",
@@ -439,7 +431,7 @@ BUGS = (
         LIVE + "ingest:Ingest._awaits_fills",
         "if not self.keeps_time:",
         "if True:",
-        NIGHT | {"error": 0.8},
+        NIGHT | {"outage_minutes": (3.0, 7.2)},
     ),
 )
 
