@@ -350,6 +350,27 @@ def test_days_come_from_the_history_after_the_close_and_actions_at_the_open():
     assert CLOSE < clock.time < CLOSE + 2 * MINUTE
 
 
+def test_a_bar_of_a_session_waits_for_its_splits_while_they_cannot_be_asked_for():
+    clock = StoppedClock(OPEN - MINUTE)
+
+    class Late(ScriptedSocket):
+        """The bar comes when the session has begun."""
+
+        async def receive(self, timeout_seconds=None):
+            data = await super().receive(timeout_seconds)
+            clock.time = OPEN + MINUTE if data == frame(bar()) else clock.time
+            return data
+
+    splits = said({"corporate_actions": {"forward_splits": ALL_ACTIONS["forward_splits"]}})
+    made, http = feed(
+        (JANUARY, said(b"", 503)), (JANUARY, said(b"", 503)), (JANUARY, splits),
+        sockets=[Late(*handshake("bars"), frame(bar()))], clock=clock, span_ns=MINUTE,
+    )  # fmt: skip
+    _, (_, first_heard), (_, then) = run(first(made.stream(["AAPL", "SPY"]), 3))
+    assert (first_heard.kind, first_heard.value, then.close) == (SPLIT, 4.0, 10.0)
+    assert http.rows == []
+
+
 def test_hours_come_from_the_history_when_they_are_over():
     clock = StoppedClock(OPEN + 1)
     hour = {"bars": {"AAPL": [row("2024-01-02T14:00:00Z"), row("2024-01-02T15:00:00Z")]}}
