@@ -121,12 +121,15 @@ class TickProgress(Progress):
 
     def note(self, event: Event) -> None:
         """An event was heard."""
-        if isinstance(event, (Quote, Trade)):
-            place = 2 * event.symbol + isinstance(event, Trade)
-            self.tick_time[place] = event.time
-            self.tick_number[place] = event.source_sequence
+        if isinstance(event, Trade):
+            place = 2 * event.symbol + 1
+        elif isinstance(event, Quote):
+            place = 2 * event.symbol
         else:
             super().note(event)
+            return
+        self.tick_time[place] = event.time
+        self.tick_number[place] = event.source_sequence
 
 
 def kinds_of(hears: int) -> tuple[str, ...]:
