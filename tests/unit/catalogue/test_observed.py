@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import stratofold
-from stratofold import Setup, Strategy, backtest, check, read
+from stratofold import Setup, Strategy, backtest, check, param, read
 from stratofold.cli.app import run
 from stratofold.market.catalogue.intake import Stated
 from tests.fuzz.parsers import EDGAR, FRED, POSTS, RSS
@@ -42,6 +42,7 @@ class Listens(Strategy):
     """Buys what is spoken well of."""
 
     series = ("cpi", "pmi")
+    size = param(10.0, low=1.0, high=100.0)
 
     def setup(self):
         self.sum = 0.0
@@ -50,7 +51,7 @@ class Listens(Strategy):
     def on_observation(self, observation, book):
         self.sum += observation.value * (observation.series + 1)
         self.lag += observation.known - observation.time
-        book.target_quantity(max(observation.symbol, 0), 10.0 if self.sum > 0.0 else 0.0)
+        book.target_quantity(max(observation.symbol, 0), self.size if self.sum > 0.0 else 0.0)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -69,6 +70,17 @@ def test_what_a_catalogue_holds_is_heard_as_what_is_given(lake, tmp_path, ending
     assert check(Listens, lake, events=40).ok
     half = backtest(Listens, lake, end="2020-01-31", symbols="B")
     assert 0 < len(half.fills) < len(found.fills)
+
+
+def test_sweeps_and_walks_hear_them_too(lake, tmp_path):
+    path = tmp_path / "said.csv"
+    table().write_csv(path)
+    lake.take(path, Stated("wire"))
+    expected = backtest(Listens, lake, size=20.0, execution="interpreted")
+    study = stratofold.sweep(Listens, lake, size=[10.0, 20.0], execution="interpreted")
+    assert study.table["total_return"].to_list()[1] == expected.stats["total_return"] != 0.0
+    walk = stratofold.walk_forward(Listens, lake, train=20, test=10, size=[10.0, 20.0], execution="interpreted")
+    assert np.abs(walk.returns).max() > 0.0
 
 
 def read_with(market, rows):

@@ -128,7 +128,7 @@ def walk_forward(
     data hold no stretch, SFS53 for windows of one's own and SFS26 where no cell of a stretch has a figure.
     """
     _refuse(more)
-    market = read(data, symbols=symbols, start=start, end=end)
+    market = read(data, symbols=symbols, start=start, end=end, series=strategy.series)
     days = [
         date.fromordinal(day) for day in dict.fromkeys(session_days(np.unique(market.time).tolist(), market.calendar))
     ]

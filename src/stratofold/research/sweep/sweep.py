@@ -99,7 +99,8 @@ def sweep(
     who = executor_of(executor, execution, workers, progress)
     from stratofold.market.frames import read
 
-    market = read(data, symbols=symbols, start=start, end=end)
+    heard = dict.fromkeys(name for each in strategies for name in each.series)
+    market = read(data, symbols=symbols, start=start, end=end, series=heard)
     places = places_of(strategies, market, options, each_symbol=each_symbol, windows=windows, costs=costs)
     store = Store(_folder(study))
     found = Study(store, places, spaces, objectives, sampler)
