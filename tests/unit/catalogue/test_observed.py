@@ -79,7 +79,8 @@ def test_sweeps_and_walks_hear_them_too(lake, tmp_path):
     expected = backtest(Listens, lake, size=20.0, execution="interpreted")
     study = stratofold.sweep(Listens, lake, size=[10.0, 20.0], execution="interpreted")
     assert study.table["total_return"].to_list()[1] == expected.stats["total_return"] != 0.0
-    walk = stratofold.walk_forward(Listens, lake, train=20, test=10, size=[10.0, 20.0], execution="interpreted")
+    more = {"size": [10.0, 20.0], "execution": "interpreted", "objective": "total_return"}
+    walk = stratofold.walk_forward(Listens, lake, train=20, test=10, **more)
     assert np.abs(walk.returns).max() > 0.0
 
 
