@@ -6,8 +6,9 @@ loop stands; nothing here reads a clock, a hash or a set's order, so the same se
 """
 
 import hashlib
+import sys
 from heapq import heappop, heappush
-from inspect import CORO_CREATED, getcoroutinestate
+from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from random import Random
 
 SECOND = 1_000_000_000
@@ -78,7 +79,7 @@ class World:
     def close(self):
         """What never began is not missed."""
         for work in self.works:
-            if getcoroutinestate(work) == CORO_CREATED:
+            if iscoroutine(work) and getcoroutinestate(work) == CORO_CREATED:
                 work.close()
 
     @property
@@ -89,11 +90,16 @@ class World:
 
     def run(self, until, each, events_max):
         """Make things happen until a time, or until there were so many; `each` is called after every one."""
-        while self._heap and self._heap[0][0] <= until and self.events < events_max:
-            time, _, _, what, arguments = heappop(self._heap)
-            self.now = max(self.now, time)
-            what(*arguments)
-            each()
+        before = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(firstiter=self.works.append)  # streams, too, must not end whenever memory is tidied
+        try:
+            while self._heap and self._heap[0][0] <= until and self.events < events_max:
+                time, _, _, what, arguments = heappop(self._heap)
+                self.now = max(self.now, time)
+                what(*arguments)
+                each()
+        finally:
+            sys.set_asyncgen_hooks(*before)
         self.now = max(self.now, until)
 
 
