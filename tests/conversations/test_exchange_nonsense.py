@@ -50,7 +50,7 @@ def test_nonsense_is_answered_and_the_books_add_up(seed):
     api, account = Api(exchange), next(iter(exchange.accounts.values()))
     keys = {"apca-api-key-id": account.key_id, "apca-api-secret-key": account.secret_key}
     answered = defaultdict(int)
-    for number in range(1_500):
+    for number in range(2_500):
         request = asked(chance, account)
         reply = api.handle(Request(request.method, request.path, request.query, request.body, keys), number)
         msgspec.json.decode(reply.body or b"null")
