@@ -63,11 +63,14 @@ class Pace:
     """How often things are looked at, in seconds.
 
     `timer_grace_seconds` is what a timer waits for late bars, `finish_seconds` a run that is stopped for answers.
+    A start that gets no answer asks again after `restart_seconds`, then after twice that, up to `retry_seconds`: one
+    answer is lost more often than the venue is gone, and until it has answered a book protects nothing.
     """
 
     reconcile_seconds: float = 10.0
     inbox_seconds: float = 0.25
     retry_seconds: float = 1.0
+    restart_seconds: float = 0.05
     timer_grace_seconds: float = 1.0
     finish_seconds: float = 12.0
 
@@ -115,6 +118,7 @@ class Runner:
         self._deliver(
             self.desk.journal.outbox(self.desk.manifest.book, DROPPED)
         )  # refused, and the book does not know yet
+        pause = self.pace.restart_seconds
         while True:
             await self.pump()
             now = self.clock.now()
@@ -122,7 +126,8 @@ class Runner:
                 found = await reconcile(self.desk, self.broker, now)
             except (NoAnswer, Retry) as error:
                 self.watcher.failed("reconcile", error)
-                await self.clock.sleep(self.pace.retry_seconds)
+                await self.clock.sleep(pause)
+                pause = min(2.0 * pause, self.pace.retry_seconds)
                 continue
             self.watcher.reconciled(found)
             self.ingest.venue_asked = now
