@@ -282,7 +282,7 @@ def test_a_page_of_a_study_holds_every_figure_it_draws(market, tmp_path):
     assert text.count("<rect") >= 6 + 1
     assert "http" not in text
     assert "promises" in text
-    assert study.best["cell"][:16] in text
+    assert study.best["cell"][:8] in text
 
 
 def test_a_sharpe_is_what_the_backtest_prints(market):

@@ -27,7 +27,8 @@ _LUCK = (
 )
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b2733}"
-    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.2rem .7rem;text-align:right}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.2rem .5rem;text-align:right}"
+    "td{white-space:nowrap}"
     "th{border-bottom:2px solid #90a4ae}tr:nth-child(even){background:#f3f6f8}svg{max-width:100%;height:auto}"
     "h2{margin-top:2.2rem}figure{margin:1rem 0}figcaption{color:#546e7a}"
 )
@@ -39,7 +40,7 @@ def page(study: Study) -> str:
     values = study.objectives[0].sign * study.objectives[0].values(ranked) if len(ranked) else np.empty(0)
     head = f"{study.text(1).splitlines()[0]}; objective: {study.objectives[0].text}."
     parts = [
-        f"<h1>{escape(study.name)}</h1><p>{escape(head)}</p>",
+        f"<h1>{escape(study.name)}</h1><p>{escape(head)}</p><p>{_LUCK}</p>",
         f"<h2>Best cells</h2>{_top(study)}",
         *([f"<h2>How the objective is distributed</h2>{_histogram(values)}"] if len(ranked) else []),
         *(
@@ -47,7 +48,6 @@ def page(study: Study) -> str:
             if len(study.varied) > 1 and len(ranked)
             else []
         ),
-        f"<h2>Read this first</h2><p>{_LUCK}</p>",
     ]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(study.name)}</title>'
@@ -71,7 +71,7 @@ def _cell(name: str, value: Any) -> str:
     """A value as text."""
     if name in _FIGURES:
         return as_text(name, value)
-    return f"{value:g}" if isinstance(value, float) else str(value)[:16]
+    return f"{value:g}" if isinstance(value, float) else str(value)[: 8 if name == "cell" else 16]
 
 
 def _histogram(values: np.ndarray[Any, np.dtype[np.float64]]) -> str:
