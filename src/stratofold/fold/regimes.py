@@ -118,6 +118,10 @@ class HiddenMarkov:
             if len(row) != count or min(row) < 0.0 or not abs(sum(row) - 1.0) < 1e-6:
                 raise _wrong("probabilities do not sum to 1", "each row of transition, and start, must")
 
+    def fresh(self) -> "HiddenMarkov":
+        """A filter of the same numbers before its first value, for another symbol or another run."""
+        return HiddenMarkov(self.transition, self.means, self.deviations, self.start)
+
     @property
     def state(self) -> int:
         """The most probable state; the first of equals."""

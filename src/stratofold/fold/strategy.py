@@ -158,13 +158,17 @@ class Strategy:
         return [factory(*arguments, **options) for _ in range(self.symbol_count)]
 
     def artifact(self, name: str) -> Any:
-        """The model given to the run as `artifacts={name: model}`; raises Setup when there is none."""
+        """The model given to the run as `artifacts={name: model}`; raises Setup when there is none.
+
+        One that has a state (and so a `fresh`) comes with an empty one of its own: what one run has heard is no other's.
+        """
         if name not in self._edge_artifacts:
             what = f"there is no artifact {name!r} in this run"
             why = f"its artifacts are {_listed(tuple(self._edge_artifacts))}"
             raise Setup("SF105", what, why=why, fix=f"pass artifacts={{{name!r}: model}}")
         self._edge_loaded.append(name)
-        return self._edge_artifacts[name]
+        model = self._edge_artifacts[name]
+        return model.fresh() if hasattr(model, "fresh") else model
 
     def universe(self, top: int, by: str = "median dollar volume", days: int = 60) -> Universe:
         """The `top` symbols by `by` over `days` sessions, as of the simulated day; feed it each bar."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from arch import arch_model
 
-from stratofold import sample
+from stratofold import Fees, sample
 from stratofold.errors import Setup
 from stratofold.research.validation import Blocks, Garch, Jumps, monte_carlo, stability
 from stratofold.research.validation.bootstrap import generator
@@ -133,6 +133,19 @@ class TestMarkets:
         )
         assert len(list(tmp_path.iterdir())) == 4
         assert other.real != whole.real
+
+    def test_what_changes_a_chunk_changes_its_name(self, tmp_path):
+        """Fees, the model of paths, the seed and the size of a chunk; how it is executed does not."""
+        data = sample("SPY").subset(None, "2014-01-01", "2014-06-30")
+        more = {"histories": 1, "folder": tmp_path, "execution": "interpreted", "fast": 5, "slow": 20}
+        cases = [{}, {"fees": Fees(per_share=0.01)}, {"paths": "garch"}, {"seed": 1}, {"chunk": 5}, {"cash": 5_000.0}]
+        cases.append({"paths": Blocks(shapes(data).returns, block=3.0)})
+        for number, case in enumerate(cases, 1):
+            monte_carlo(Crossover, data, **{**more, **case})
+            assert len(list(tmp_path.iterdir())) == number, case
+        for case in ({}, {"execution": "auto"}, {"paths": Blocks(shapes(data).returns, block=3.0)}):
+            monte_carlo(Crossover, data, **{**more, **case})
+        assert len(list(tmp_path.iterdir())) == len(cases)
 
 
 class TestStability:

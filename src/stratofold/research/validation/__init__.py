@@ -2,8 +2,8 @@
 
 What comes in: returns a period (never a year), of one strategy or of every trial.
 What goes out: splits of time, probabilities, intervals and other histories; one module for each.
-Why it is shaped so: nothing here knows how the returns came about, so it serves a sweep, a notebook and other people's
-results alike; it needs NumPy only.
+Why it is shaped so: but for `monte_carlo`, which runs a strategy itself, nothing here knows how the returns came about, so
+it serves a sweep, a notebook and other people's results alike; it needs NumPy only.
 """
 
 from stratofold.research.validation.bootstrap import Interval, block_length, interval

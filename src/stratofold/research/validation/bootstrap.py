@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stratofold.errors import Setup
-from stratofold.research.validation.sharpe import returns_of
+from stratofold.research.validation.sharpe import ratios, returns_of
 
 Doubles = NDArray[np.float64]
 Statistic = Callable[[Doubles], Doubles]
@@ -96,16 +96,20 @@ def mean(returns: Doubles) -> Doubles:
 
 def sharpe(returns: Doubles) -> Doubles:
     """The Sharpe ratio per period of each row; 0 where a row never changes."""
-    still = np.ptp(returns, axis=-1) == 0.0
-    return np.where(still, 0.0, returns.mean(axis=-1) / np.where(still, 1.0, returns.std(axis=-1, ddof=1)))
+    return ratios(returns, -1)
+
+
+def drawdowns(worth: Doubles, initial: float) -> Doubles:
+    """The deepest fall of each row from a high, as a share of it; `initial`, the beginning, counts as one."""
+    high = np.maximum(np.maximum.accumulate(worth, axis=-1), initial)
+    deepest: Doubles = np.max(1.0 - worth / high, axis=-1)
+    return deepest
 
 
 def max_drawdown(returns: Doubles) -> Doubles:
-    """The deepest fall from a high of each row's compounded growth, as a share; the beginning counts as a high."""
-    growth = np.cumprod(1.0 + returns, axis=-1)
-    high = np.maximum(np.maximum.accumulate(growth, axis=-1), 1.0)
-    deepest: Doubles = np.max(1.0 - growth / high, axis=-1)
-    return deepest
+    """The deepest fall from a high of each row's compounded growth."""
+    growth: Doubles = np.cumprod(1.0 + returns, axis=-1)
+    return drawdowns(growth, 1.0)
 
 
 def total_return(returns: Doubles) -> Doubles:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stratofold.errors import Setup
-from stratofold.research.validation.bootstrap import generator
+from stratofold.research.validation.bootstrap import drawdowns, generator
 
 Doubles = NDArray[np.float64]
 
@@ -55,14 +55,7 @@ def trade_order(
         else chance.permuted(np.broadcast_to(made, (resamples, len(made))), axis=1)
     )
     equity = initial_equity + np.cumsum(shuffled, axis=1)
-    own = _drawdowns(initial_equity + np.cumsum(made)[None, :], initial_equity)
+    own = drawdowns(initial_equity + np.cumsum(made)[None, :], initial_equity)
     return Orders(
-        float(own[0]), _drawdowns(equity, initial_equity), equity[:, -1], float(np.mean((equity <= 0.0).any(axis=1)))
+        float(own[0]), drawdowns(equity, initial_equity), equity[:, -1], float(np.mean((equity <= 0.0).any(axis=1)))
     )
-
-
-def _drawdowns(equity: Doubles, initial: float) -> Doubles:
-    """The deepest fall from a high of each row, the beginning counted as one."""
-    high = np.maximum(np.maximum.accumulate(equity, axis=1), initial)
-    deepest: Doubles = np.max(1.0 - equity / high, axis=1)
-    return deepest

@@ -86,10 +86,13 @@ def track(returns: ArrayLike, risk_free: float = 0.0) -> Track:
 
 def sharpe_ratios(trials: ArrayLike) -> NDArray[np.float64]:
     """The Sharpe ratio per period of each column; 0 where a column never changes.  Raises Setup SFS40."""
-    returns = trials_of(trials)
-    deviation = returns.std(axis=0, ddof=1)
-    still = np.ptp(returns, axis=0) == 0.0
-    return np.where(still, 0.0, returns.mean(axis=0) / np.where(still, 1.0, deviation))
+    return ratios(trials_of(trials), 0)
+
+
+def ratios(returns: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Mean over standard deviation (ddof 1) along an axis; 0 where nothing changes along it."""
+    still = np.ptp(returns, axis=axis) == 0.0
+    return np.where(still, 0.0, returns.mean(axis=axis) / np.where(still, 1.0, returns.std(axis=axis, ddof=1)))
 
 
 def probabilistic_sharpe(one: Track, benchmark: float = 0.0) -> float:

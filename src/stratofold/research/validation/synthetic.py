@@ -6,10 +6,11 @@ Why it is shaped so: a drawn bar keeps the shape (gap, reach above and below) of
 so bars stay possible; a chunk that is finished lies in a folder and is not run again.
 """
 
+from __future__ import annotations
+
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,10 +22,14 @@ from stratofold.errors import Setup
 from stratofold.events import SPLIT
 from stratofold.market.data import MarketData, no_actions, no_observations
 from stratofold.research.backtest import backtest
+from stratofold.research.prepare import Options
+from stratofold.research.sweep.place import assumptions, code_hash
 from stratofold.research.validation.bootstrap import generator
 from stratofold.research.validation.paths import Drawn, Model, chunk_sizes, model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from stratofold.fold.strategy import Strategy
 
 Doubles = NDArray[np.float64]
@@ -141,20 +146,22 @@ class MonteCarlo(NamedTuple):
 
 
 def monte_carlo(
-    strategy: "type[Strategy]", data: MarketData, paths: str | Model = "blocks", *, histories: int = 100, seed: int = 0,
+    strategy: type[Strategy], data: MarketData, paths: str | Model = "blocks", *, histories: int = 100, seed: int = 0,
     chunk: int = 20, folder: str | Path | None = None, statistics: Sequence[str] = STATISTICS, **options: Any,
 ) -> MonteCarlo:  # fmt: skip
     """`strategy` on `histories` that might have been, drawn by `paths`: "blocks", "garch", "jumps" or a model of yours.
 
     `options` are `backtest`'s, and the strategy's parameters.  Chunk `k` of histories is a function of `seed` and `k`
     alone; with a `folder` each finished chunk is kept there and not run again, so an interrupted run goes on and a
-    longer one adds to a shorter one (as long as `chunk` stays).  Raises Setup SFS49 and SFS50, and what `backtest` raises.
+    longer one adds to a shorter one; another `chunk` draws other histories.  Raises Setup SFS49 and SFS50, and what `backtest` raises.
     """
     if histories < 1 or chunk < 1:
         raise Setup("SFS50", "no history was asked for", fix="give 1 or more histories, and chunks of 1 or more")
     real = shapes(data)
     drawer = model(paths, real.returns) if isinstance(paths, str) else paths
-    keep = None if folder is None else _Kept(Path(folder), _key(strategy, data, paths, seed, statistics, options))
+    keep = (
+        None if folder is None else _Kept(Path(folder), _key(strategy, data, paths, (seed, chunk), statistics, options))
+    )
     parts = []
     for number, size in enumerate(chunk_sizes(histories, chunk)):
         # A whole chunk is drawn even where less is wanted: a longer run then begins with the same ones.
@@ -174,7 +181,7 @@ def monte_carlo(
 
 
 def _figures(
-    strategy: "type[Strategy]", data: MarketData, statistics: Sequence[str], options: Mapping[str, Any]
+    strategy: type[Strategy], data: MarketData, statistics: Sequence[str], options: Mapping[str, Any]
 ) -> list[float]:
     """The statistics of one backtest; what is not there is not a number."""
     stats = backtest(strategy, data, **options).stats
@@ -185,28 +192,32 @@ def _figures(
 
 
 def _key(
-    strategy: "type[Strategy]", data: MarketData, paths: str | Model, seed: int, statistics: Sequence[str],
+    strategy: type[Strategy],
+    data: MarketData,
+    paths: str | Model,
+    draw: tuple[int, int],
+    statistics: Sequence[str],
     options: Mapping[str, Any],
-) -> str:  # fmt: skip
-    """A name for everything that a chunk depends on but its number."""
-    from inspect import getsource
+) -> str:
+    """A name for everything that a chunk depends on but its number; code and assumptions count as in a study.
 
-    given = sorted((name, _words(value)) for name, value in options.items())
-    words = (getsource(strategy), data.content_hash, _words(paths), seed, tuple(statistics), given)
+    `draw` is the seed and the size of a chunk.
+    """
+    assumed = Options(**{each.name: options[each.name] for each in fields(Options) if each.name in options})
+    parameters = sorted((name, repr(options[name])) for name in strategy.parameters() if name in options)
+    words = (
+        code_hash(strategy, data, assumed), data.content_hash, assumptions(assumed), parameters, _words(paths), draw,
+        tuple(statistics),
+    )  # fmt: skip
     return sha256(repr(words).encode()).hexdigest()[:16]
 
 
-def _words(value: Any) -> str:
-    """A value by its class and all that it holds: the same in every process, as `repr` of most objects is not."""
-    if isinstance(value, np.ndarray):
-        return sha256(value.tobytes()).hexdigest()
-    held = getattr(value, "__dict__", None)
-    if held is None:
-        slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-        held = {name: getattr(value, name, None) for name in slots}
-    if not held:
-        return repr(value)
-    return f"{type(value).__qualname__}({sorted((name, _words(one)) for name, one in held.items())})"
+def _words(paths: str | Model) -> str:
+    """A model of paths by its class and all that it holds: the same in every process, as `repr` of an object is not."""
+    if isinstance(paths, str):
+        return paths
+    held = sorted((name, sha256(np.asarray(value).tobytes()).hexdigest()) for name, value in vars(paths).items())
+    return f"{type(paths).__qualname__}({held})"
 
 
 class _Kept:
