@@ -108,7 +108,7 @@ def drawdowns(worth: Doubles, initial: float) -> Doubles:
 
 def max_drawdown(returns: Doubles) -> Doubles:
     """The deepest fall from a high of each row's compounded growth."""
-    growth: Doubles = np.cumprod(1.0 + returns, axis=-1)
+    growth: Doubles = np.asarray(np.cumprod(1.0 + returns, axis=-1), dtype=np.float64)
     return drawdowns(growth, 1.0)
 
 
