@@ -292,9 +292,9 @@ def finish_run(engine: Engine) -> None:
 
 
 def run_out(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
-    """As `run`, and where it is `DONE` the run is finished and `equity_steps` is its last equity: for who wants the sums alone."""
+    """As `run`, and at the feed's end the run is finished and `equity_steps` is its last equity: for who wants the sums alone."""
     ended = run(engine, strategy, feed, stop)
-    if ended == DONE:
+    if ended == DONE and stop >= len(feed.time) + len(feed.event_key):
         finish_run(engine)
         engine.equity_steps = engine.book.ledger.equity_steps
     return ended

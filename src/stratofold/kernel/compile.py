@@ -187,6 +187,15 @@ class Program:
             self._block, self._addresses = self._packer.pack(self.objects, self._block)
         self._is_ahead = False
 
+    def changes(self) -> bytes:
+        """What machine code has changed since the entry: where the run stands, for `take`, in another process too."""
+        return self._block.changes()
+
+    def take(self, changes: bytes) -> None:
+        """Stand where `changes` were made, by the same code with the same parameters; raises Changed where that is not so."""
+        self._is_ahead = True
+        self._block.take(changes)
+
     def reader(self, names: Iterable[str]) -> Callable[[], tuple[float, ...]]:
         """A function that gives dotted numeric attributes of the first root (`tally.mean`) as machine code left them."""
         rows = [self._row(name) for name in names]

@@ -21,6 +21,7 @@ _ALIGNMENT = 64
 _CAPACITY_FIRST = 1 << 14
 _CODES = {"int": "q", "float": "d", "bool": "?"}
 _ADDRESS = struct.Struct("=Q")
+_CHANGES = struct.Struct("=QQQ")  # words of the block, those that a run changed, bytes of arrays
 _FORMATS = {"d": "d", "q": "q", "l": "q", "<d": "d", "<q": "q", "<l": "q"}
 
 _Piece = tuple[str, int, Callable[..., None]]  # name, offset, reader
@@ -108,6 +109,32 @@ class Block:
         self.memory[: self.next] = self.before[: self.next]
         for values, copy in self.copies:
             values[:] = copy
+
+    def changes(self) -> bytes:
+        """What a run has changed since `seal`, arrays too: numbers alone, so another process may `take` it."""
+        import numpy as np
+
+        words = (self.next - self.start) // 8
+        now, before = (np.frombuffer(each, np.uint64, words, self.start) for each in (self.memory, self.before))
+        changed = np.flatnonzero(now != before)
+        arrays = b"".join([values.tobytes() for values, _ in self.copies])
+        head = _CHANGES.pack(words, len(changed), len(arrays))
+        return b"".join((head, changed.astype(np.uint32).tobytes(), now[changed].tobytes(), arrays))
+
+    def take(self, changes: bytes) -> None:
+        """Come to where `changes` were made, after `seal`; raises Changed where another layout made them."""
+        import numpy as np
+
+        words, count, size = _CHANGES.unpack_from(changes)
+        if words != (self.next - self.start) // 8 or size != sum(8 * len(values) for values, _ in self.copies):
+            raise Changed("the changes are of another layout")
+        at = _CHANGES.size
+        changed = np.frombuffer(changes, np.uint32, count, at)
+        now = np.frombuffer(self.memory, np.uint64, words, self.start)
+        now[changed] = np.frombuffer(changes, np.uint64, count, at + 4 * count)
+        at += 12 * count
+        for values, _ in self.copies:
+            memoryview(values).cast("B")[:] = changes[at : (at := at + 8 * len(values))]
 
     def check_sharing(self) -> None:
         """Refuse arrays that are one and the same where the layout takes them for two."""

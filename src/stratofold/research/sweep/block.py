@@ -9,8 +9,9 @@ A cell whose run leaves machine code is done again as any backtest is, which fin
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,16 +34,42 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.columns import Row
 
 _SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
+_REFUSED = struct.Struct("=d")  # before a state: refusals that its log has no row of any more
 _COUNTS = tuple(f"logs.{name}.count" for name in ("orders", "fills", "trades", "refusals"))  # equity is never crowded
+
+
+class Leg(NamedTuple):
+    """Which part of its events a cell hears: from a state to the end, or to an event at which it is only kept.
+
+    `begun` are the states to go on from, one a cell (empty ones, or none at all: from the beginning); `keep` is the
+    number of events after which a cell's state is kept (0: never); one that does not `end` has no statistics.
+    Events are those of the feed: bars, and what stands between them.
+    """
+
+    begun: tuple[bytes, ...] = ()
+    keep: int = 0
+    ends: bool = True
+
+    def cut(self, first: int, last: int) -> Leg:
+        """The leg of some of its cells."""
+        return self._replace(begun=self.begun[first:last])
+
+
+WHOLE = Leg()
 
 
 @dataclass
 class Cells:
-    """What some cells came to: a column for each statistic, and beside it why a cell has failed (empty: it has not)."""
+    """What some cells came to: a column for each statistic, and beside it why a cell has failed (empty: it has not).
+
+    `states` say where each cell stood when it was asked for (`Leg.keep`); an empty one is none, and is of a cell that
+    machine code did not carry: it begins anew.
+    """
 
     columns: dict[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     notice: str = ""
+    states: list[bytes] = field(default_factory=list)
 
     def __len__(self) -> int:
         """How many cells."""
@@ -76,20 +103,28 @@ class Block:
         self._events = 0
         self._sums: Callable[[], tuple[float, ...]] | None = None
         self._scale = 100.0
+        self._begun, self._keep, self._ends, self._kept = b"", 0, True, b""  # of the cell that runs
+        self._refused = 0.0  # and refusals that its log has no row of any more
 
-    def run(self, sets: Sequence[Mapping[str, Any]]) -> Cells:
-        """The statistics of every set of parameters, in their order."""
+    def run(self, sets: Sequence[Mapping[str, Any]], leg: Leg = WHOLE) -> Cells:
+        """The statistics of every set of parameters, in their order; `leg` says which part of the events is heard."""
         rows: list[Row | None] = []
         errors: list[str] = []
+        states: list[bytes] = []
         is_compiled = self._is_compiled()
-        for parameters in sets:
+        for number, parameters in enumerate(sets):
+            self._begun = leg.begun[number] if leg.begun else b""
+            self._keep, self._ends, self._kept = leg.keep, leg.ends, b""
             try:
-                rows.append((self._quickly(parameters) if is_compiled else None) or self._wholly(parameters))
+                row = self._quickly(parameters) if is_compiled else None
+                rows.append(row if row is not None or not leg.ends else self._wholly(parameters))
                 errors.append("")
             except Exception as raised:  # noqa: BLE001  a strategy may raise anything, and the others go on
                 rows.append(None)
                 errors.append(f"{getattr(raised, 'code', type(raised).__name__)}: {getattr(raised, 'what', raised)}")
-        return Cells(self._columns(rows), errors, self.notice)
+            states.append(self._kept)
+        self._begun, self._keep, self._ends = b"", 0, True
+        return Cells(self._columns(rows), errors, self.notice, states if leg.keep else [])
 
     def returns(self, sets: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """The return of every session (a row) with every set of parameters (a column); raises what a strategy raises."""
@@ -155,20 +190,46 @@ class Block:
         return self._carried()
 
     def _carried(self) -> Row | None:
-        """The program run to its end; a crowded log is written from its begin again, because nobody reads it."""
-        program, sums = self._program, self._sums
-        if program is None or sums is None:
-            raise AssertionError("no program")
-        refused = 0.0
+        """The program run to its end; on the way its state is kept, where that is asked for."""
+        self._refused = 0.0
+        if self._begun:
+            self._go_on(self._begun)
+        if self._keep:
+            if self._run_to(self._keep) is None:
+                return None
+            self._kept = _REFUSED.pack(self._refused) + self._at_hand.changes()
+        return self._run_to(self._events) if self._ends else None
+
+    def _go_on(self, state: bytes) -> None:
+        """Stand where a state was kept; one of another layout counts as none."""
+        try:
+            self._at_hand.take(state[_REFUSED.size :])
+        except kernel.Changed:
+            return
+        (self._refused,) = _REFUSED.unpack_from(state)
+
+    def _run_to(self, stop: int) -> Row | None:
+        """The sums after `stop` events; a crowded log is written from its begin again, because nobody reads it."""
+        program, sums = self._at_hand, self._sums
+        if sums is None:
+            raise AssertionError("no sums")
         while True:
-            status, answer = program.run(self._events)
+            status, answer = program.run(stop)
             if status != 0:
+                self._kept = b""
                 return None
             row = sums()
             if answer != CROWDED:
-                return (row[0], row[1] + refused, *row[2:])
-            refused += row[1]
+                return (row[0], row[1] + self._refused, *row[2:])
+            self._refused += row[1]
             program.zero(_COUNTS)
+
+    @property
+    def _at_hand(self) -> Program:
+        """The program that has been laid out."""
+        if self._program is None:
+            raise AssertionError("no program")
+        return self._program
 
     def _wholly(self, parameters: Mapping[str, Any]) -> Row:
         """One run as a backtest does it, whatever it needs; raises what the strategy raises."""

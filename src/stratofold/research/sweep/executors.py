@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stratofold.errors import Setup
-from stratofold.research.sweep.block import Block, Cells
+from stratofold.research.sweep.block import WHOLE, Block, Cells, Leg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,14 +38,19 @@ _WORTH_COMPILING = 1_000_000  # bars of all cells so far: interpreted they take 
 
 @dataclass(frozen=True)
 class Work:
-    """Sets of parameters for one place, by its number."""
+    """Sets of parameters for one place, by its number; `leg` is which part of its events is heard."""
 
     place: int
     sets: tuple[Parameters, ...] = field(default=())
+    leg: Leg = WHOLE
+
+    def part(self, first: int, last: int) -> Work:
+        """Some of the sets."""
+        return Work(self.place, self.sets[first:last], self.leg.cut(first, last))
 
     def cut(self, count: int) -> list[Work]:
         """Pieces of `count` sets."""
-        return [Work(self.place, self.sets[at : at + count]) for at in range(0, len(self.sets), count)]
+        return [self.part(at, at + count) for at in range(0, len(self.sets), count)]
 
 
 class Executor(Protocol):
@@ -90,7 +95,7 @@ class Inline:
             at, length = 0, max(len(place.market), 1)
             while at < len(whole.sets):
                 count = max(int(bars / length), 1) if bars else _PILOT
-                piece = Work(whole.place, whole.sets[at : at + min(count, _CELLS_MAX)])
+                piece = whole.part(at, at + min(count, _CELLS_MAX))
                 begun = time.perf_counter()
                 cells = self._bench.run(place, piece, execution)
                 taken = max(time.perf_counter() - begun, 1e-6)
@@ -117,7 +122,7 @@ class Bench:
             block = Block(place.strategy, place.market, place.options, progress=self._progress)
             self._blocks[place.hash] = block
         block.execution = execution
-        return block.run(work.sets)
+        return block.run(work.sets, work.leg)
 
 
 class Processes:
@@ -147,14 +152,14 @@ class Processes:
             for group in _by_strategy(places, work):
                 piloted, seconds = 1, 0.0
                 for count in (1, _PILOT):
-                    first = Work(group[0].place, group[0].sets[piloted - 1 : piloted - 1 + count])
+                    first = group[0].part(piloted - 1, piloted - 1 + count)
                     begun = time.perf_counter()
                     left = {0: first} if first.sets else {}
                     yield from self._some(places, left, folder)
                     pieces += left.values()
                     piloted += len(first.sets)
                     seconds = (time.perf_counter() - begun) / max(len(first.sets), 1)
-                rest = [Work(group[0].place, group[0].sets[piloted - 1 :]), *group[1:]]
+                rest = [group[0].part(piloted - 1, len(group[0].sets)), *group[1:]]
                 pieces += self._cut(places, rest, seconds / max(len(places[group[0].place].market), 1))
             yield from self._all(places, pieces, folder)
         finally:
@@ -218,7 +223,7 @@ class Processes:
             elif len(piece.sets) > 1:
                 waiting += reversed(piece.cut(-(-len(piece.sets) // 2)))
             else:
-                yield piece, Cells({name: [nan] for name in STATISTICS}, ["the worker died of it"])
+                yield piece, Cells({name: [nan] for name in STATISTICS}, ["the worker died of it"], states=[b""])
 
 
 def _by_strategy(places: Sequence[Place], work: Sequence[Work]) -> list[list[Work]]:

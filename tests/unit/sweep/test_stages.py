@@ -1,0 +1,112 @@
+"""A run that is broken off and gone on with: the same to the bit, in this market and in a longer one."""
+
+import pytest
+
+import stratofold
+from stratofold import Fees, Limits, Slippage
+from stratofold.research.prepare import Options
+from stratofold.research.sweep.block import Block, Leg
+from stratofold.research.sweep.executors import Work
+from stratofold.research.sweep.place import places_of
+from stratofold.research.sweep.stages import last_stage, seen, stages_of
+from stratofold.strategies import Crossover
+
+SETS = [{"fast": fast, "slow": slow} for fast in (3, 8) for slow in (20, 40)]
+
+
+@pytest.fixture(scope="module")
+def market():
+    return stratofold.sample("SPY", "AAPL", start="2014-06-02", end="2015-03-31")
+
+
+def place_of(market, strategy=Crossover, **options):
+    (place,) = places_of([strategy], market, Options(**options))
+    return place
+
+
+def block_of(place):
+    return Block(place.strategy, place.market, place.options, execution="compiled")
+
+
+def same(cells, others):
+    return cells.errors == others.errors and all(
+        repr(list(cells.columns[name])) == repr(list(others.columns[name])) for name in others.columns
+    )
+
+
+COSTS = {
+    "limits": Limits(**dict.fromkeys(Limits.__slots__, float("inf")) | {"position_max": 9.0, "duplicate_seconds": 0.0}),
+    "fees": Fees(per_share=0.01, minimum=1.0),
+    "slippage": Slippage(proportional=0.001),
+}
+
+
+@pytest.mark.parametrize("costs", [{}, COSTS])
+def test_windows_join_to_the_bit(market, costs):
+    """A cell in seven windows, each by a block that knows nothing of the one before, is the whole cell."""
+    place = place_of(market, **costs)
+    whole = block_of(place).run(SETS)
+    assert whole.columns["trades"].min() > 0 or costs
+    stages = stages_of(place, 7)
+    assert len(stages) == 6
+    begun = ()
+    for stage in stages:
+        cells = block_of(place).run(SETS, Leg(begun, stage.events, ends=False))
+        begun = tuple(cells.states)
+        assert all(begun)
+    assert same(block_of(place).run(SETS, Leg(begun)), whole)
+
+
+def test_days_that_are_added_give_what_the_whole_gives(market):
+    """A year day by day: each state is of a market that ended there, and knew nothing of the next day."""
+    begun, before, hashed = (), None, ""
+    for end in ("2014-12-24", "2014-12-26", "2014-12-31", "2015-01-02", "2015-03-31"):
+        place = place_of(market.subset(end=end), **COSTS)
+        if begun:
+            assert seen(place, before) == hashed
+        stage = last_stage(place)
+        cells = block_of(place).run(SETS, Leg(begun, stage.events))
+        assert same(cells, block_of(place).run(SETS))
+        begun, before, hashed = tuple(cells.states), stage, seen(place, stage)
+
+
+def test_a_market_that_was_mended_is_another(market):
+    place = place_of(market)
+    stage = last_stage(place)
+    mended = market.close.copy()
+    mended[stage.bars - 1] += 0.01
+    assert seen(place_of(market.__class__(**{**vars_of(market), "close": mended})), stage) != seen(place, stage)
+    later = market.close.copy()
+    later[-1] += 0.01
+    assert seen(place_of(market.__class__(**{**vars_of(market), "close": later})), stage) == seen(place, stage)
+    assert seen(place_of(market.subset(end="2014-12-31")), stage) == ""
+
+
+def vars_of(market):
+    return {name: getattr(market, name) for name in market.__dataclass_fields__}
+
+
+def test_a_state_of_another_layout_counts_as_none(market):
+    place = place_of(market)
+    whole = block_of(place).run(SETS)
+    (state, *_) = block_of(place).run([{"fast": 5, "slow": 60}], Leg((), 100)).states
+    assert same(block_of(place).run(SETS, Leg((state,) * len(SETS))), whole)
+    assert block_of(place).run(SETS).states == []
+
+
+def test_a_state_is_where_its_own_cell_stood(market):
+    """What is gone on with is the state: another cell's gives another result."""
+    place = place_of(market)
+    sets = [{"fast": 3, "slow": 20, "quantity": size} for size in (10.0, 20.0)]
+    stage = last_stage(place).events // 2
+    states = tuple(block_of(place).run(sets, Leg((), stage, ends=False)).states)
+    whole = block_of(place).run(sets)
+    assert same(block_of(place).run(sets, Leg(states)), whole)
+    assert not same(block_of(place).run(sets, Leg(states[::-1])), whole)
+
+
+def test_work_is_cut_with_its_states():
+    work = Work(0, tuple(SETS), Leg((b"1", b"2", b"3", b"4"), 7))
+    assert [piece.leg.begun for piece in work.cut(3)] == [(b"1", b"2", b"3"), (b"4",)]
+    assert [piece.leg.keep for piece in work.cut(3)] == [7, 7]
+    assert [piece.leg.begun for piece in Work(0, tuple(SETS)).cut(2)] == [(), ()]
