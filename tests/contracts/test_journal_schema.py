@@ -151,3 +151,51 @@ def test_one_that_was_ready_for_long_is_found_when_it_is_claimed(tmp_path):
     assert [one.key for one in other.outbox("B", CLAIMED)] == ["B-1-1"]
     other.close()
     journal.close()
+
+
+def test_an_older_process_that_runs_on_may_claim_what_was_ready(tmp_path):
+    """It does not know the number from which on the newer one looks for what is claimed."""
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    book_of(journal, "B-1-0")
+    journal.append("B", 1, 1, [entry()], steps=1, messages=[message("B-1-1"), message("B-1-2")])
+    journal.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as running:
+        running.executescript(VERSION_1)
+        running.execute("UPDATE outbox SET state = 'dropped' WHERE key = 'B-1-2'")
+        journal = Journal(path)
+        journal.settle("B", "B-1-2", REJECTED, "", [entry()], [])  # by which the row is written anew
+        running.execute("UPDATE outbox SET state = 'claimed' WHERE key = 'B-1-1'")
+    other = Journal(path)
+    for one in (journal, other):
+        assert [each.key for each in one.outbox("B", CLAIMED)] == ["B-1-1"]
+        one.close()
+
+
+@pytest.mark.parametrize("state", [ACCEPTED, UNKNOWN])
+def test_an_answer_is_written_down_whatever_the_row_of_its_book_says(tmp_path, state):
+    journal = Journal(tmp_path / "journal.db")
+    book_of(journal, "B-1-0", "B-1-1", "B-1-2")
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as hand:
+        hand.execute("UPDATE books SET open_from = 3")
+    journal = Journal(tmp_path / "journal.db")
+    assert [one.key for one in journal.outbox("B", CLAIMED)] == ["B-1-2"]
+    journal.settle("B", "B-1-1", state, "venue-2", [entry()], [])
+    journal.settle("B", "B-1-0", UNKNOWN, "", [entry()], [])  # it was accepted, and stays so
+    assert [journal.message("B", key).state for key in ("B-1-0", "B-1-1")] == [ACCEPTED, state]
+    assert [one.key for one in journal.outbox("B", UNKNOWN)] == ["B-1-1"] * (state == UNKNOWN)
+    journal.close()
+
+
+def test_what_another_process_has_claimed_is_found_from_a_place_that_was_remembered(tmp_path):
+    ours, theirs = Journal(tmp_path / "journal.db"), Journal(tmp_path / "journal.db")
+    book_of(ours, "B-1-0")
+    ours.append("B", 1, 1, [entry()], steps=1, messages=[message("B-1-1"), message("B-1-2")])
+    assert len(theirs.outbox("B", READY, CLAIMED)) == 2
+    ours.claim("B", 1, ["B-1-1"], NOW)
+    assert [one.key for one in theirs.outbox("B", CLAIMED)] == ["B-1-1"]
+    theirs.settle("B", "B-1-1", ACCEPTED, "venue-2", [entry()], [])
+    assert [one.key for one in ours.outbox("B", READY, CLAIMED)] == ["B-1-2"]
+    ours.close()
+    theirs.close()

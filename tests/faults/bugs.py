@@ -96,7 +96,7 @@ BUGS = (
         "the kill switch is read before the claim",
         "F19 hummingbot 2534",
         ADAPTERS + "account:verdict",
-        "controlled(message, account, book)",
+        "controlled(message, account.name, account.controls, book)",
         '""',
         {"meddle": 0.1},
     ),

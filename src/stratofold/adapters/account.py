@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 from stratofold.adapters.nouns import CLOSING, HALTED, REDUCING, AccountLimits, Control, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 NANOSECONDS_A_SECOND = 1_000_000_000
 # Amounts have at most 8 decimals (contract 3), so totals are kept as whole numbers of these: they cannot drift.
@@ -120,17 +120,17 @@ def crosses(side: int, price: float, other: Reservation) -> bool:
     return not buy < sell
 
 
-def controlled(message: Message, account: Account, book: str) -> str:
-    """The control that forbids a message, or "": halted lets cancels pass, reducing also what reduces.
+def controlled(message: Message, account: str, controls: Sequence[Control], book: str) -> str:
+    """Which of an account's `controls` forbids a message, or "": halted lets cancels pass, reducing also what reduces.
 
     A halt that is older than the operator's word to close the book lets pass what reduces, too.
     """
     if message.action == "cancel":
         return ""
-    closing = _closing(account.controls, book) if message.reduces else 0
-    names = {"account": account.name, "book": book, "strategy": message.strategy, "symbol": message.symbol}
+    closing = _closing(controls, book) if message.reduces else 0
+    names = {"account": account, "book": book, "strategy": message.strategy, "symbol": message.symbol}
     found = ""
-    for control in account.controls:
+    for control in controls:
         if control.name not in {"*", names.get(control.scope)}:
             continue
         if control.state == HALTED and not control.sequence < closing:
@@ -146,7 +146,7 @@ def standing(controls: Iterable[Control]) -> tuple[Control, ...]:
     return tuple(said) if any(one.scope != CLOSING for one in said) else ()
 
 
-def _closing(controls: tuple[Control, ...], book: str) -> int:
+def _closing(controls: Sequence[Control], book: str) -> int:
     """The place of the operator's last word to close a book, 0 where there is none."""
     return max((one.sequence for one in controls if one.scope == CLOSING and one.name == book), default=0)
 
@@ -195,7 +195,7 @@ def verdict(message: Message, account: Account, book: str, time: int) -> str:
     if time >= message.expires_at:
         return f"expired limit={message.expires_at} observed={time}"
     return (
-        (controlled(message, account, book) if account.controls else "")
+        (controlled(message, account.name, account.controls, book) if account.controls else "")
         or limited(message, account, time // NANOSECONDS_A_SECOND)
         or ("" if account.limits.self_match else matched(message, account, book))
     )

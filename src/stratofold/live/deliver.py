@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from stratofold.adapters.account import controlled
 from stratofold.adapters.ports import (
     ACCEPTED,
     DROPPED,
-    HALTED,
     REJECTED,
     UNKNOWN,
     Answer,
@@ -25,7 +25,6 @@ from stratofold.adapters.ports import (
     VenueReport,
 )
 from stratofold.errors import Retry
-from stratofold.live.halt import strictest
 from stratofold.live.words import offer_of
 from stratofold.wire import pack, terms_of
 
@@ -54,17 +53,16 @@ async def asked(journal: Journal, broker: Broker, clock: Clock, book: str, messa
 
 
 def judged_again(journal: Journal, account: str, book: str, message: Message) -> Message:
-    """A claimed message that had to wait behind another: dropped where its book has another writer now, or is held."""
+    """A claimed message that had to wait behind another: dropped where it could not be claimed any more.
+
+    Its book may have another writer by now, or a control may forbid it; a limit that it was within it is within.
+    """
     if message.state == DROPPED or message.action == "cancel":
         return message
-    held = strictest(journal.controls(account), account, book, message.strategy, message.symbol)
     if journal.head(book).epoch != message.epoch:
-        reason = "not sent: another process writes the book"
-    elif held is not None and (held.state == HALTED or not message.reduces):
-        reason = f"{held.state} {held.scope} {held.name}"
-    else:
-        return message
-    return withdrawn(message, reason)
+        return withdrawn(message, "not sent: another process writes the book")
+    held = controlled(message, account, journal.controls(account), book)
+    return withdrawn(message, held) if held else message
 
 
 def not_sent(message: Message) -> Answer:

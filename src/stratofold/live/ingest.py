@@ -188,20 +188,25 @@ class Ingest:
             return False
         opens = self.timers.calendar.opens
         place = bisect_right(opens, report.time)
-        if place and not self._has_begun(opens[place - 1]):
+        if place and not self._has_begun(opens[place - 1], report.time):
             return True
         self.day_until = opens[place] if place < len(opens) else report.time
         return False
 
-    def _has_begun(self, opened: int) -> bool:
-        """Whether everything was heard that comes before the first bar of the session that `opened` then."""
+    def _has_begun(self, opened: int, until: int) -> bool:
+        """Whether everything was heard that comes before what a session, which `opened` then, had filled at `until`.
+
+        What takes effect after the fill waits for the fill (`_awaits_fills`), and so does what stands behind that: who
+        waited for it in return would wait for ever.
+        """
         desk = self.desk
         if desk.manifest.opened >= opened or max(desk.fold.progress.bar_until, default=0) > opened:
             return True
         if self.asked_until < opened:
             self.unasked = True
             return False
-        return not any(isinstance(event, Action) for event in self.market)
+        action = next((event for event in self.market if isinstance(event, Action)), None)
+        return action is None or action.time > until
 
     def _awaits_replace(self, report: Report, offer: Offer, offers: Sequence[Offer]) -> bool:
         """Whether a fill is heard after the word on a replace: until then nobody knows of which total it is a part.

@@ -209,8 +209,13 @@ class Runner:
         if self.failure is not None:  # what is folded is not written down: nothing more may be decided on it
             settle_apart(self.desk, answers)
             return False
-        self._listen()
-        batch = self.ingest.gather(answers)
+        try:
+            self._listen()
+            batch = self.ingest.gather(answers)
+        except Exception as error:  # of the journal: the answers were taken already, and would be nobody's
+            self.failure = error
+            settle_apart(self.desk, answers)
+            raise
         if (self.ingest.unasked or self.ingest.unreconciled) and not self.asking:
             self.asking = True
             self.tasks.spawn("session", self._ask_of_session())
@@ -336,6 +341,8 @@ class Runner:
             except StopAsyncIteration:
                 self._hear_at_once()
             except (NoAnswer, Retry) as error:
+                if self.failure is not None:
+                    raise
                 self._hear_at_once()
                 self.watcher.failed("feed", error)
             await self.clock.sleep(self.pace.retry_seconds)
@@ -351,22 +358,36 @@ class Runner:
         self._hear_at_once()
 
     def _hear_at_once(self) -> None:
-        """What the stream has brought is decided on here and not a round of tasks later."""
-        if self.ingest.market and not self.stopping and self._turn():
+        """What the stream has brought is decided on here and not a round of tasks later.
+
+        What fails in that ends the run, and must not be taken for a failure of the stream.
+        """
+        if not self.ingest.market or self.stopping:
+            return
+        try:
+            heard = self._turn()
+        except Exception as error:
+            self.failure = self.failure or error
+            raise
+        if heard:
             self.wake.set()
 
     async def _ask_of_session(self) -> None:
-        """A split waits for the fills from before it, or a fill for what its session begins with: ask for them."""
-        unasked, unreconciled = self.ingest.unasked, self.ingest.unreconciled
-        self.ingest.unasked = self.ingest.unreconciled = False
+        """A split waits for the fills from before it, or a fill for what its session begins with: ask for them.
+
+        The history first, because what it brings may be a split, which waits.  Then a pause, whatever came of it: where our
+        clock is behind the venue's, what is asked for until now does not reach far enough yet.
+        """
         try:
-            if unreconciled:
-                await self._reconcile()
-            if unasked:
+            if self.ingest.unasked:
+                self.ingest.unasked = False
                 await self.catch_up()
+            if self.ingest.unreconciled:
+                self.ingest.unreconciled = False
+                await self._reconcile()
         except (NoAnswer, Retry) as error:
             self.watcher.failed("feed", error)
-            await self.clock.sleep(self.pace.retry_seconds)
+        await self.clock.sleep(self.pace.retry_seconds)
         self.asking = False
         self.wake.set()
 

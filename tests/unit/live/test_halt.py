@@ -7,18 +7,23 @@ import pytest
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import (
     ACTIVE,
+    CLAIMED,
+    DROPPED,
     HALTED,
     REDUCING,
     UNKNOWN,
+    AccountLimits,
     Answer,
     Control,
     Message,
     VenueOrder,
 )
 from stratofold.errors import Setup, Stop
+from stratofold.live.deliver import judged_again
 from stratofold.live.halt import (
     CLEAN_RECONCILE,
     cancel_everything,
+    close_out,
     confirm_release,
     control_body,
     halt,
@@ -298,3 +303,27 @@ def test_a_crash_at_any_commit_of_a_halt_leaves_it_held_or_never_said_and_its_re
     assert held[0] is False
     assert all(held[1:])
     assert len(held) > 4
+
+
+@pytest.mark.parametrize("words", [(HALTED,), (HALTED, "close"), (HALTED, "close", HALTED), (REDUCING,), ()])
+@pytest.mark.parametrize("reduces", [True, False])
+def test_what_waited_behind_another_is_judged_by_the_rule_of_its_claim(journal, books, words, reduces):
+    """A message that may be claimed may leave, and one that may not may not, however long it has waited."""
+    journal.limit("paper", AccountLimits(1e9, 100, 1e9, 100))
+    head = journal.take("momo", "me", NOW)
+    message = Message(
+        "momo-g1-1", "submit", "momo-g1-1", "SPY", -1, 1.0, 10.0, 10.0, reduces, NOW + 60 * SECOND, b"", "ready",
+        strategy="Momentum",
+    )  # fmt: skip
+    _, (waiting,) = journal.append("momo", head.epoch, head.step, [], messages=[message], claim_at=NOW)
+    for word in words:
+        if word == "close":
+            close_out(journal, "momo", "me", NOW)
+        else:
+            halt(journal, "paper", "account", "paper", "stop", "me", NOW, state=word)
+    again = Message(**{name: getattr(message, name) for name in Message.__struct_fields__} | {"key": "again"})
+    head = journal.head("momo")
+    _, (claimed,) = journal.append("momo", head.epoch, head.step, [], messages=[again], claim_at=NOW)
+    judged = judged_again(journal, "paper", "momo", waiting)
+    assert (judged.state, judged.answer) == (claimed.state, claimed.answer)
+    assert judged.state == (CLAIMED if not words or (reduces and words[-1] != HALTED) else DROPPED)

@@ -269,6 +269,7 @@ class Journal:
 
     def outbox(self, book: str, *states: str) -> list[Message]:
         """See `ports.Journal`; every message when no state is named."""
+        self._store.look(at_once=True)  # before the place is: what another process has claimed since moves it
         return self._outbox.messages(self._places.place(book), states)
 
     def message(self, book: str, key: str) -> Message | None:

@@ -33,6 +33,7 @@ _COLUMNS = (  # the fields of a message, in their order
 )
 _INSERT = f"INSERT INTO outbox (number, book, {_COLUMNS}) VALUES ({', '.join('?' * 17)})"  # noqa: S608
 _SETTLED = frozenset((ACCEPTED, REJECTED))
+_CLAIMABLE = frozenset((READY, CLAIMED))
 
 
 def _message(row: tuple[Any, ...]) -> Message:
@@ -73,25 +74,32 @@ class Outbox:
 
     def change(self, place: Place, message: Message) -> None:
         """Bring a message that is not settled to another state."""
+        self._change(place, self._opened(place)[message.key][0], message)
+
+    def _change(self, place: Place, number: int, message: Message) -> None:
         open_ = self._opened(place)
-        number = open_[message.key][0]
         self._store.execute(
             "UPDATE outbox SET state = ?, epoch = ?, answer = ? WHERE number = ?",
             (message.state, message.epoch, message.answer, number),
         )
         if message.state in _SETTLED:
-            del open_[message.key]
-        else:
+            open_.pop(message.key, None)
+        elif message.key in open_:
             open_[message.key] = number, message
+        else:
+            del self._open[place.number]  # they are in order: it is read again where it belongs
         self._note(place, open_)
 
     def settle(self, place: Place, key: str, state: str, answer: str) -> Message | None:
-        """Write an answer where the table of states allows it; the message as it stands then, None where it does not."""
-        _, message = self._opened(place).get(key, (0, None))
+        """Write an answer where the table of states allows it; the message as it stands then, None where it does not.
+
+        The row has the last word: an answer is not lost because a message is not among those that are looked for.
+        """
+        number, message = self._opened(place).get(key) or self._found(place, key)
         if message is None or message.state not in BEFORE[state]:
             return None
         message = replace(message, state=state, answer=answer)
-        self.change(place, message)
+        self._change(place, number, message)
         return message
 
     def ready(self, place: Place, keys: Iterable[str]) -> list[Message]:
@@ -102,16 +110,22 @@ class Outbox:
 
     def message(self, place: Place, key: str) -> Message | None:
         """One message of a book."""
+        return self._found(place, key)[1]
+
+    def _found(self, place: Place, key: str) -> tuple[int, Message | None]:
+        """A message of a book with its number, wherever it stands."""
         rows = self._store.read(
-            f"SELECT {_COLUMNS} FROM outbox WHERE key = ? AND book = ?",  # noqa: S608
+            f"SELECT number, {_COLUMNS} FROM outbox WHERE key = ? AND book = ?",  # noqa: S608
             (key, place.number),
         )
-        return _message(rows[0]) if rows else None
+        return (rows[0][0], _message(rows[0][1:])) if rows else (0, None)
 
     def messages(self, place: Place, states: tuple[str, ...]) -> list[Message]:
-        """The messages of a book in some states (all of them if none is named), in the order written."""
+        """The messages of a book in some states (all of them if none is named), in the order written.
+
+        The place must have been looked up since another process committed: it says where to look for what is claimed.
+        """
         if states and _SETTLED.isdisjoint(states):
-            self._store.look(at_once=True)
             return [each for _, each in self._opened(place).values() if each.state in states]
         rows = self._rows("book = ?", (place.number,))
         return [each for _, each in rows if not states or each.state in states]
@@ -127,9 +141,12 @@ class Outbox:
         return found
 
     def _note(self, place: Place, open_: dict[str, tuple[int, Message]]) -> None:
-        """Have the book's row say from which number on something is claimed."""
+        """Have the book's row say from which number on something is claimed, or may be by who does not say so here.
+
+        A process of an older release may run on beside this one: it knows no such number, and claims what is ready.
+        """
         for number, message in open_.values():
-            if message.state == CLAIMED:
+            if message.state in _CLAIMABLE:
                 place.open_from = number
                 return
         place.open_from = self._newest() + 1

@@ -31,7 +31,7 @@ PAGE = 256
 class Place:
     """The remembered row of a book.
 
-    `open_from` is a number that no claimed message is below, `sent` how many messages left in `second` (UTC).
+    `open_from` is a number that no message is below which is claimed or may be, `sent` how many messages left in `second` (UTC).
     """
 
     __slots__ = ("head", "number", "open_from", "second", "sent")

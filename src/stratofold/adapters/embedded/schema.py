@@ -74,10 +74,11 @@ STATEMENTS: Final = (
 # while a newer one opens the file can go on: it counts what it sends in the account's own row, which is counted in.
 CHANGES: Final = {
     1: (
-        # The least number among the book's messages that are claimed, or a lower one.
+        # The least number among the book's messages that are claimed, or may be by a process of this version that runs on,
+        # which does not know the column; or a lower one.
         "ALTER TABLE books ADD COLUMN open_from INTEGER NOT NULL DEFAULT 0",
         """UPDATE books SET open_from = coalesce(
-            (SELECT min(number) FROM outbox WHERE book = books.id AND state = 'claimed'),
+            (SELECT min(number) FROM outbox WHERE book = books.id AND state IN ('ready', 'claimed')),
             (SELECT max(number) FROM outbox), 0)""",
         "ALTER TABLE books ADD COLUMN second INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE books ADD COLUMN sent INTEGER NOT NULL DEFAULT 0",
