@@ -1,11 +1,15 @@
 """Histories that might have been: what each model keeps of the real one, and markets made of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from arch import arch_model
 
-from stratofold import Fees, sample
+from stratofold import Fees, backtest, sample
 from stratofold.errors import Setup
+from stratofold.events import HALT
+from stratofold.market.data import Statuses
 from stratofold.research.validation import Blocks, Garch, Jumps, monte_carlo, stability
 from stratofold.research.validation.bootstrap import generator
 from stratofold.research.validation.paths import Drawn, model
@@ -200,3 +204,25 @@ def test_nonsense_is_refused(work, code):
     with pytest.raises(Setup) as told:
         work()
     assert told.value.code == code
+
+
+class Signalled(Crossover):
+    """Hears something that is no price."""
+
+    series = ("score",)
+
+
+def test_the_real_history_is_run_as_the_drawn_ones_are():
+    """Dividends and halts are in neither: a path that repeats the real bars is no worse than they are."""
+    data = sample("SPY").subset(None, "2014-01-01", "2014-12-31")
+    real = shapes(data)
+    halted = replace(data, statuses=Statuses(data.time[:1], np.array([HALT]), np.array([0])))
+    assert len(data.actions.time)
+    (same,) = markets(halted, Drawn(real.returns[None], np.arange(len(real.returns))[None]), real)
+    assert len(same.statuses.time) == len(same.actions.time) == 0
+    assert np.allclose(same.close, data.close[1:], atol=0.0051)
+    found = monte_carlo(Crossover, data, histories=1, execution="interpreted", fast=5, slow=20)
+    assert found.real["total_return"] == backtest(Crossover, same, fast=5, slow=20).stats["total_return"]
+    with pytest.raises(Setup) as told:
+        monte_carlo(Signalled, data, histories=1)
+    assert told.value.code == "SFS54"

@@ -2,7 +2,7 @@
 
 What comes in: a study in the process that made it.  What goes out: `Luck`, or None where nothing can be judged.
 Why so: a study keeps sums, not returns, so those of a sample of cells are made once more, which costs as many cells.
-Every cell of the study counts as a trial, sampled or not, on other markets or not.
+Every cell of the study counts as a trial, sampled or not, on other markets or not, whichever call has asked for it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def luck_of(study: Study) -> Luck | None:
     block = Block(place.strategy, place.market, place.options)
     returns = block.returns([study.parameters_of(row) for row in sample.iter_rows(named=True)])
     found = luck(returns, best=0, splits=splits)
-    tried = ranked.filter(ranked["sharpe"].is_finite())["sharpe"].to_numpy()
+    sharpes = study.tried()["sharpe"]
+    tried = sharpes.filter(sharpes.is_finite()).to_numpy()
     return _among(found, track(returns[:, 0]), tried / place.market.calendar.sessions_per_year**0.5)
 
 

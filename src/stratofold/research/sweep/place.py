@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from stratofold.market.data import MarketData
 
 _KEY_DIGITS = 32
+_PACKAGE = Path(__file__).resolve().parents[2]
+_OF_A_CELL = (  # what of ours a cell's figures depend on, beside the fold and the kernel, which have a hash of their own
+    "instance.py", "sharing.py", "market/contracts.py", "market/instruments.py", "market/sessions.py",
+    "research/execute.py", "research/flat/*.py", "research/plain.py", "research/prepare*.py", "research/sweep/block.py",
+    "research/sweep/columns.py",
+)  # fmt: skip
 _NO_ASSUMPTION = {
     "capacity",
     "log_rows",
@@ -96,12 +103,27 @@ def places_of(
         for names, whole in _markets(market, each_symbol)
         for window, piece in _cut(whole, windows)
     ]
-    return [
+    places = [
         Place(strategy, piece, assumed, names, window, label)
         for strategy in strategies
         for names, window, piece in markets
         for label, assumed in _assumed(options, costs)
     ]
+    _refuse_same(places)
+    return places
+
+
+def _refuse_same(places: Sequence[Place]) -> None:
+    """Raise Setup SFS33 where two places differ in what they are called and in nothing else."""
+    seen: dict[str, Place] = {}
+    for place in places:
+        other = seen.setdefault(place.hash, place)
+        if other is not place:
+            one, two = (
+                f"{each.strategy.__name__}, {each.symbols}, {each.window}, {each.costs}" for each in (other, place)
+            )
+            why = "the same code hears the same bars at the same costs, so every cell would be there twice"
+            raise Setup("SFS33", f"({one}) and ({two}) are one and the same", why=why, fix="name it once")
 
 
 def _markets(market: MarketData, each_symbol: bool) -> Iterator[tuple[str, MarketData]]:
@@ -153,27 +175,51 @@ def assumptions(options: Options) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A number, a text, or a model as its class and numbers."""
+    """A number, a text, or a model as its class and all that it holds."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
         return repr(value)
     if hasattr(value, "tolist"):
-        return [repr(number) for number in value.tolist()]
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
     if hasattr(value, "items"):
         return {str(name): _plain(number) for name, number in value.items()}
     names = [name for base in reversed(type(value).__mro__) for name in getattr(base, "__slots__", ())]
+    names = [name for name in (*names, *sorted(getattr(value, "__dict__", ()))) if hasattr(value, name)]
     return {"model": type(value).__qualname__, **{name: _plain(getattr(value, name)) for name in names}}
 
 
 def code_hash(strategy: type[Strategy], market: MarketData, options: Options) -> str:
-    """SHA-256 over the source of everything that a run of the strategy can reach: the user's files, and the fold."""
+    """SHA-256 over the source of everything that a run of the strategy can reach: the user's files, the fold, and ours beside it."""
     from stratofold.kernel.sources import engine_hash, source_hash
 
-    fold = build_strategy(strategy, market.symbols, {}, options.artifacts)
-    source, _ = source_hash(sorted(_classes(fold), key=lambda cls: f"{cls.__module__}.{cls.__qualname__}"))
-    text = f"{strategy.__module__.rpartition('.')[2]}.{strategy.__qualname__}\n{source}\n{engine_hash()}"
+    held = [*options.artifacts.values(), options.fees, options.slippage, options.limits, options.latency]
+    classes = _classes([_built(strategy, market, options), *held]) | {strategy}
+    source, _ = source_hash(sorted(classes, key=lambda cls: f"{cls.__module__}.{cls.__qualname__}"))
+    name = f"{strategy.__module__.rpartition('.')[2]}.{strategy.__qualname__}"
+    heard = f"{tuple(strategy.schedule)!r} {tuple(strategy.series)!r}"
+    text = f"{name}\n{heard}\n{source}\n{engine_hash()}\n{_own_hash()}"
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _built(strategy: type[Strategy], market: MarketData, options: Options) -> Strategy | None:
+    """The strategy with what `setup` made; None where it refuses the parameters that it declares: others may suit it."""
+    try:
+        return build_strategy(strategy, market.symbols, {}, options.artifacts)
+    except Exception:  # noqa: BLE001  a strategy may raise anything; where every cell does, the sweep says so
+        return None
+
+
+@cache
+def _own_hash() -> str:
+    """SHA-256 of what of ours a cell depends on, beside the fold and the kernel."""
+    total = hashlib.sha256()
+    for path in sorted(path for name in _OF_A_CELL for path in _PACKAGE.glob(name)):
+        total.update(path.relative_to(_PACKAGE).as_posix().encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()
 
 
 def _classes(thing: object) -> set[type]:

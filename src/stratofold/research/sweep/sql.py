@@ -1,6 +1,6 @@
 """SQL over a study: DuckDB reads its files where they are.
 
-What comes in: a study.  What goes out: a connection with two views: `cells`, those of the last call's places, and
+What comes in: a study.  What goes out: a connection with two views: `cells`, those that the study shows, and
 `everything` that was ever computed for the study.
 """
 
@@ -24,6 +24,8 @@ def connected(study: Study) -> tuple[duckdb.DuckDBPyConnection, Any]:
     except ImportError:
         why = "it is 70 MB, which nothing else of a sweep needs"
         raise Setup("SFS29", "DuckDB is not installed", why=why, fix="pip install 'stratofold[sql]'") from None
+    import polars as pl
+
     connection = duckdb.connect()
     folder = study.store.folder
     files = [str(path) for path in parts_of(folder)] if folder is not None else []
@@ -34,7 +36,11 @@ def connected(study: Study) -> tuple[duckdb.DuckDBPyConnection, Any]:
     else:
         connection.register("everything", study.store.frame())
     current = ", ".join(_quoted(place) for place in study.store.page.get("current", [])) or "''"
-    connection.execute(f"CREATE VIEW cells AS SELECT * FROM everything WHERE place IN ({current})")  # noqa: S608  quoted
+    chosen = f"SELECT * FROM everything WHERE place IN ({current})"  # noqa: S608  quoted
+    if study.asked is not None:
+        connection.register("asked", pl.DataFrame({"cell": study.asked}))
+        chosen += " AND cell IN (SELECT cell FROM asked)"
+    connection.execute(f"CREATE VIEW cells AS {chosen}")
     return connection, duckdb.Error
 
 

@@ -30,8 +30,11 @@ _LEVEL = 1  # of zstd
 class Store:
     """The finished cells of a study, in a folder or (without one) in memory."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """Open a folder, made where it is missing; raises Setup SFS17 for one that is something else."""
+    def __init__(self, folder: Path | None, *, writes: bool = False) -> None:
+        """Open a folder, made where it is missing; raises Setup SFS17 for one that is something else.
+
+        Who `writes` is the only one to do so until `unlock`, and reads what is there after the others have written it.
+        """
         self.folder = folder
         self.page: dict[str, Any] = {"format": _FORMAT, "places": {}}
         self.notes: list[str] = []
@@ -39,32 +42,39 @@ class Store:
         self._unread: list[Path] = []
         self._number = 0
         self._lock: IO[str] | None = None
-        if folder is not None:
+        if folder is None:
+            return
+        _check_folder(folder)
+        if writes:
+            self.lock()
+        try:
             self._open(folder)
+        except BaseException:
+            self.unlock()
+            raise
 
     def _open(self, folder: Path) -> None:
         """Read what is there."""
-        others = folder.exists() and (not folder.is_dir() or any(each.name != "lock" for each in folder.iterdir()))
-        if others and not (folder / PAGE).exists():
-            what = f"{folder.name!r} is no study, and is not empty"
-            raise Setup("SFS17", what, place=str(folder), fix="name another place for the study")
         if (folder / PAGE).exists():
             self.page = read_page(folder)
         self._unread = parts_of(folder)
         self._number = max((number_of(path) + 1 for path in self._unread), default=0)
-        for path in self._unread:
+        for path in list(self._unread):
             self._check(path)
 
     def _check(self, path: Path) -> None:
-        """Look whether a file is whole; one that is not is put aside, and its cells are computed again."""
+        """Look whether a file is whole; one that is not is left out, and who writes puts it aside and computes its cells again."""
         import polars as pl
 
         try:
             pl.read_parquet_schema(path)
-        except (pl.exceptions.PolarsError, OSError) as wrong:
-            path.replace(path.with_suffix(".damaged"))
+        except pl.exceptions.PolarsError as wrong:
             self._unread.remove(path)
-            self.notes.append(f"{path.name} could not be read and was put aside: {wrong}")
+            does = "is left out"
+            if self._lock is not None:
+                path.replace(path.with_suffix(".damaged"))
+                does = "was put aside"
+            self.notes.append(f"{path.name} could not be read and {does}: {wrong}")
 
     def scan(self, places: Iterable[str]) -> pl.LazyFrame:
         """The finished cells of some places, of which only what is asked for is read."""
@@ -73,7 +83,7 @@ class Store:
         if not self._unread:
             return self.frame().lazy().filter(pl.col("place").is_in(list(places)))
         lazy = [pl.scan_parquet(path) for path in self._unread] + [frame.lazy() for frame in self._frames]
-        return pl.concat(lazy, how="diagonal").filter(pl.col("place").is_in(list(places)))
+        return pl.concat(lazy, how="diagonal_relaxed").filter(pl.col("place").is_in(list(places)))
 
     def lock(self) -> None:
         """Be the one process that writes here, until `unlock` or its death; raises Setup SFS25 where another is."""
@@ -109,7 +119,7 @@ class Store:
         self._unread = []
         if not self._frames:
             return pl.DataFrame(schema={"cell": pl.String, "place": pl.String, "error": pl.String})
-        whole = pl.concat(self._frames, how="diagonal") if len(self._frames) > 1 else self._frames[0]
+        whole = pl.concat(self._frames, how="diagonal_relaxed") if len(self._frames) > 1 else self._frames[0]
         self._frames = [whole]
         return whole if places is None else whole.filter(pl.col("place").is_in(list(places)))
 
@@ -153,6 +163,16 @@ class Store:
             self._write(self.frame(), "whole")
             for path in old:
                 path.unlink(missing_ok=True)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise Setup SFS17 for what is there and is no study's; what a killed sweep has left half written is one's."""
+    if not folder.exists() or (folder / PAGE).exists():
+        return
+    others = not folder.is_dir() or any(each.name != "lock" and each.suffix != ".half" for each in folder.iterdir())
+    if others:
+        what = f"{folder.name!r} is no study, and is not empty"
+        raise Setup("SFS17", what, place=str(folder), fix="name another place for the study")
 
 
 def parts_of(folder: Path) -> list[Path]:

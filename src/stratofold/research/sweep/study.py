@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import isfinite, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.space import Parameters, Space
     from stratofold.research.validation.luck import Luck
+
+Frame = TypeVar("Frame", "pl.DataFrame", "pl.LazyFrame")
 
 _OF_PLACE = ("strategy", "symbols", "window", "costs")
 _OWN = ("cell", "place", *_OF_PLACE, "error")
@@ -61,6 +63,7 @@ def frame_of(place: Place, sets: Sequence[Parameters], cells: Cells) -> pl.DataF
 class Study:
     """The cells of a sweep.
 
+    What `sweep` returns holds the cells that it was asked for; one that was opened, all that are kept of its last places.
     `table` is all of them as a polars frame, `best` the best one as a mapping, `top(n)` the best n, `front()` those that
     no other beats in every objective; `sql(text)` asks DuckDB, `result(cell)` runs one cell again as a backtest.
     `computed` and `reused` say how many cells this call computed and found; `notices` what was chosen for you.
@@ -81,6 +84,7 @@ class Study:
         self.notices = list(store.notes)
         self.computed = self.reused = 0
         self._luck: tuple[Luck | None] | None = None
+        self.asked: list[str] | None = None  # None: every cell of the current places
         self._spaces = list(spaces)
         self._sampler = sampler
         if places:
@@ -98,6 +102,10 @@ class Study:
         )
         page["current"] = [place.hash for place in self.places]
         page["places"] |= {place.hash: place.facts() for place in self.places}
+
+    def narrow(self, asked: set[str]) -> None:
+        """Show the cells of these names alone: those that this call asked for, where earlier ones have asked for more."""
+        self.asked = sorted(asked) if len(asked) < len(self) else None
 
     def write_page(self) -> None:
         """Keep the page."""
@@ -120,7 +128,17 @@ class Study:
     @property
     def table(self) -> pl.DataFrame:
         """Every cell, in the order of places and parameters; a failed one has NaN, and says why in `error`."""
-        return self._in_order(self.store.frame(self.store.page.get("current", [])))
+        return self._in_order(self._chosen(self.tried()))
+
+    def tried(self) -> pl.DataFrame:
+        """Every cell of the current places that this call or an earlier one has asked for."""
+        return self.store.frame(self.store.page.get("current", []))
+
+    def _chosen(self, rows: Frame) -> Frame:
+        """Of all cells those that are shown."""
+        import polars as pl
+
+        return rows if self.asked is None else rows.filter(pl.col("cell").is_in(self.asked))
 
     def _in_order(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Rows in the order of places and parameters."""
@@ -160,7 +178,7 @@ class Study:
 
     def _scan(self) -> pl.LazyFrame:
         """The study's cells, unread."""
-        return self.store.scan(self.store.page.get("current", []))
+        return self._chosen(self.store.scan(self.store.page.get("current", [])))
 
     def _values(self) -> Any:
         """The first objective of every cell that has a number, more is better."""
@@ -193,8 +211,8 @@ class Study:
 
     def parameters_of(self, row: Mapping[str, Any]) -> Parameters:
         """The strategy's parameters of a row."""
-        names = self.place_of(row).strategy.parameters()
-        return {name: row[column_of(name)] for name in names}
+        declared = self.place_of(row).strategy.parameters()
+        return {name: type(each.default)(row[column_of(name)]) for name, each in declared.items()}
 
     def result(self, row: Mapping[str, Any] | str | None = None) -> Result:
         """The single backtest of a cell (a row, its name, or none for the best): all that the sweep left out."""

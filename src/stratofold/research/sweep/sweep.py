@@ -102,12 +102,11 @@ def sweep(
     heard = dict.fromkeys(name for each in strategies for name in each.series)
     market = read(data, symbols=symbols, start=start, end=end, series=heard)
     places = places_of(strategies, market, options, each_symbol=each_symbol, windows=windows, costs=costs)
-    store = Store(_folder(study))
-    found = Study(store, places, spaces, objectives, sampler)
-    store.lock()
-    found.write_page()
-    drive = _Drive(found, who, progress)
+    store = Store(_folder(study), writes=True)
     try:
+        found = Study(store, places, spaces, objectives, sampler)
+        found.write_page()
+        drive = _Drive(found, who, progress)
         for each, asker in zip(spaces, samplers, strict=True):
             drive.space(each, asker)
         drive.end()
@@ -163,6 +162,7 @@ class _Drive:
         self._best = -inf
         self._best_text = ""
         self._known = study.known()
+        self._wanted: set[str] = set()  # the names of all cells that were asked for
 
     def space(self, space: Space, sampler: Sampler) -> None:
         """Everything that a sampler asks for."""
@@ -183,10 +183,11 @@ class _Drive:
         work = []
         for number in numbers:
             place = self.study.places[number]
-            keyed = [(place.key(point), point) for point in points]
-            new = tuple(point for key, point in keyed if key not in self._known)
-            self.asked += len(points)
-            self.reused += len(points) - len(new)
+            wanted = {place.key(point): point for point in points}  # an adaptive sampler may ask for one twice
+            new = tuple(point for key, point in wanted.items() if key not in self._known)
+            self._wanted.update(wanted)
+            self.asked += len(wanted)
+            self.reused += len(wanted) - len(new)
             if new:
                 work.append(Work(number, new))
         for piece, cells in self.executor.run(self.study.places, work):
@@ -246,6 +247,7 @@ class _Drive:
     def end(self) -> None:
         """The study is done: crumbs are joined, and what says nothing is said so."""
         self.study.computed, self.study.reused = self.done, self.reused
+        self.study.narrow(self._wanted)
         self.study.store.tidy()
         self.study.write_page()
         self.study.check()

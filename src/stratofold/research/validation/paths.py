@@ -129,8 +129,8 @@ class Jumps:
     """Calm days and jumps: Merton, Journal of Financial Economics 3(1-2), 1976, with jumps that symbols share.
 
     A period is a jump where some symbol moves more than `threshold` robust deviations (1.4826 x the median absolute
-    one) from its median.  Calm periods are normal with their covariance; a jump comes with its observed rate and adds
-    what a real one moved beyond the calm mean.
+    one) from its median.  Calm periods are normal with their covariance; at the observed rate a real jump, of all symbols
+    together, stands in a period's place.
     Ignores: volatility that clusters, and jumps that follow one another.
     """
 

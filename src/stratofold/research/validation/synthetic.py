@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from stratofold.errors import Setup
 from stratofold.events import SPLIT
-from stratofold.market.data import MarketData, no_actions, no_observations
+from stratofold.market.data import MarketData, no_actions, no_observations, no_statuses
 from stratofold.research.backtest import backtest
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.place import assumptions, code_hash
@@ -117,6 +117,7 @@ def _market(data: MarketData, real: Shapes, returns: Doubles, periods: NDArray[n
         close=_on_grid(close, decimals),
         volume=np.ascontiguousarray(real.volume[periods].ravel()),
         actions=no_actions(),
+        statuses=no_statuses(),
         observations=no_observations(),
         series=(),
         notes=(f"synthetic bars; {IGNORES}",),
@@ -131,7 +132,11 @@ def _on_grid(values: Doubles, decimals: Sequence[int]) -> Doubles:
 
 
 class MonteCarlo(NamedTuple):
-    """Statistics of a strategy on many histories, each an array of one number a history, and on the real one."""
+    """Statistics of a strategy on many histories, each an array of one number a history, and on the real one.
+
+    `real` is of the real bars as a drawn market would have them, splits undone and without dividends and halts: else
+    what actions add would count as the strategy's luck.
+    """
 
     real: Mapping[str, float]
     drawn: Mapping[str, Doubles]
@@ -153,10 +158,14 @@ def monte_carlo(
 
     `options` are `backtest`'s, and the strategy's parameters.  Chunk `k` of histories is a function of `seed` and `k`
     alone; with a `folder` each finished chunk is kept there and not run again, so an interrupted run goes on and a
-    longer one adds to a shorter one; another `chunk` draws other histories.  Raises Setup SFS49 and SFS50, and what `backtest` raises.
+    longer one adds to a shorter one; another `chunk` draws other histories.  Raises Setup SFS49 and SFS50, SFS54 for a
+    strategy that hears a series, of which there is no other history, and what `backtest` raises.
     """
     if histories < 1 or chunk < 1:
         raise Setup("SFS50", "no history was asked for", fix="give 1 or more histories, and chunks of 1 or more")
+    if strategy.series:
+        what = f"{strategy.__name__} hears {', '.join(strategy.series)}, and drawn histories have bars alone"
+        raise Setup("SFS54", what, fix="try its other rules alone, or look at bootstrap intervals: validation.interval")
     real = shapes(data)
     drawer = model(paths, real.returns) if isinstance(paths, str) else paths
     keep = (
@@ -174,7 +183,8 @@ def monte_carlo(
                 keep.put(number, part)
         parts.append(part[:size])
     table = np.concatenate(parts)
-    found = _figures(strategy, data, statistics, options)
+    as_it_was = Drawn(real.returns[None], np.arange(len(real.returns))[None])
+    (found,) = (_figures(strategy, one, statistics, options) for one in markets(data, as_it_was, real))
     return MonteCarlo(
         dict(zip(statistics, found, strict=True)), {name: table[:, k] for k, name in enumerate(statistics)}
     )
