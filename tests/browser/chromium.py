@@ -94,8 +94,13 @@ class Browser:
         elif method == "Network.requestWillBeSent":
             self.requests.append(told["request"]["url"])
 
-    def open(self, path, *, width=1280, height=900, dark=False):
+    def open(self, path, **window):
         """Open a report and wait until its script has done everything."""
+        self.show(path, **window)
+        self.wait("document.documentElement.dataset.ready === 'yes' || !document.getElementById('trouble').hidden")
+
+    def show(self, path, *, width=1280, height=900, dark=False):
+        """Open a page that runs no script."""
         self.ask(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -103,7 +108,7 @@ class Browser:
         self.ask("Emulation.setEmulatedMedia", features=[theme])
         self.complaints, self.requests = [], []
         self.ask("Page.navigate", url=path.as_uri())
-        self.wait("document.documentElement.dataset.ready === 'yes' || !document.getElementById('trouble').hidden")
+        self._wait(f"document.readyState === 'complete' && location.href === {json.dumps(path.as_uri())}")
 
     def run(self, script):
         """The value of an expression on the page."""
@@ -112,9 +117,13 @@ class Browser:
         return told["result"].get("value")
 
     def wait(self, script, seconds=20.0):
+        """Wait until an expression is true on a page that can say its trouble."""
+        self._wait(f"document.getElementById('trouble') && ({script})", seconds)
+
+    def _wait(self, script, seconds=20.0):
         """Wait until an expression is true."""
         until = time.monotonic() + seconds
-        while not self.run(f"Boolean(document.getElementById('trouble') && ({script}))"):
+        while not self.run(f"Boolean({script})"):
             assert time.monotonic() < until, f"never true: {script}"
             time.sleep(0.05)
 

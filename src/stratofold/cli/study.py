@@ -119,7 +119,16 @@ def report(
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
-    """Write one offline HTML page: the best cells, heat maps, and how the objective is distributed."""
+    """Write one offline HTML page: the best cells, luck, heat maps, what matters, the efficient frontier; print its tables."""
     found = _opened(study, by)
     written = found.report(output or Path(f"{found.name}.html"))
-    show_json({"report": str(written)}) if json else typer.echo(f"report: {written}")
+    shares = found.importance()
+    if json:
+        matters = [{"parameters": each.names, "share": each.share} for each in shares]
+        show_json({"report": str(written), **found.as_dict(), "importance": matters})
+        return
+    typer.echo(found.text())
+    if shares:
+        typer.echo("")
+        table(("share of the variance", ""), [(each.text, f"{each.share:.1%}") for each in shares])
+    typer.echo(f"\nreport: {written}")

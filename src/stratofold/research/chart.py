@@ -5,13 +5,12 @@ What goes out: an HTML file, as the report is made: scripts and data in the file
 """
 
 import json
-import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratofold.research import report_series as series
-from stratofold.research.report import asset, policy, save
+from stratofold.research.report import asset, filled, policy, save
 
 if TYPE_CHECKING:
     from stratofold.market.data import MarketData
@@ -35,7 +34,7 @@ def page(bars: "MarketData", title: str) -> str:
         "data": data.replace("<", "\\u003c"),
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], asset("chart.html"))
+    return filled(asset("chart.html"), parts)
 
 
 def _candles(bars: "MarketData", handle: int, room: int) -> dict[str, Any]:

@@ -152,7 +152,12 @@ def _assemble(result: "Result", data: dict[str, Any]) -> str:
         "data": _packed(data),
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], asset("report.html"))
+    return filled(asset("report.html"), parts)
+
+
+def filled(template: str, parts: dict[str, str]) -> str:
+    """A template with its parts put in, once: what a part says in braces stays as it is."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 
 def _scope(result: "Result") -> str:

@@ -1,18 +1,21 @@
 """How much of a study's best cell is luck: the returns of its neighbours, handed to `research.validation`.
 
-What comes in: a study in the process that made it.  What goes out: `Luck`, or None where nothing can be judged.
-Why so: a study keeps sums, not returns, so those of a sample of cells are made once more, which costs as many cells.
+What comes in: a study.  What goes out: `Luck`, or None where nothing can be judged.
+Why so: a study keeps sums, not returns, so those of a sample of cells are made once more, which costs as many cells and
+needs the process that has their code; what it found is kept beside the cells, for whoever opens the study later.
 Every cell of the study counts as a trial, sampled or not, on other markets or not, whichever call has asked for it.
 """
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stratofold.research.sweep.block import Block
-from stratofold.research.validation.luck import luck
+from stratofold.research.validation.luck import Luck, luck
 from stratofold.research.validation.sharpe import (
     deflated_sharpe,
     expected_maximum_sharpe,
@@ -25,9 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratofold.research.sweep.study import Study
-    from stratofold.research.validation.luck import Luck
     from stratofold.research.validation.sharpe import Track
 
+FILE = "luck.json"
 _CELLS_MAX = 200
 _BARS_MAX = 4_000_000  # to hear again, of all cells together
 _SPLITS = (16, 12, 8, 6, 4)
@@ -35,9 +38,46 @@ _SESSIONS_A_SPLIT = 4
 
 
 def luck_of(study: Study) -> Luck | None:
-    """How much of the study's best cell is luck."""
-    ranked = study.ranked() if study.places else None
-    if ranked is None or not len(ranked):
+    """How much of the study's best cell is luck; of a study that was opened from its folder, what was found back then."""
+    if not study.places:
+        return _kept(study)
+    found = _judged(study)
+    if found is not None:
+        _keep(study, found)
+    return found
+
+
+def _about(study: Study) -> dict[str, Any]:
+    """What a judgement is about: another best cell, or one cell more, and it holds no longer."""
+    top = study.top(1)
+    return {"best": top["cell"][0] if len(top) else "", "cells": len(study)}
+
+
+def _keep(study: Study, found: Luck) -> None:
+    """Leave a judgement beside the cells; a disk that does not take it has had its error already, from the cells."""
+    folder = study.store.folder
+    if folder is None:
+        return
+    half = folder / f"{FILE}.half"
+    with suppress(OSError):
+        half.write_text(json.dumps({"about": _about(study), "luck": found._asdict()}), encoding="utf-8")
+        half.replace(folder / FILE)
+
+
+def _kept(study: Study) -> Luck | None:
+    """The judgement that lies beside the cells, where it is about these."""
+    folder = study.store.folder
+    try:
+        kept = json.loads((folder / FILE).read_text(encoding="utf-8")) if folder is not None else {}
+        return Luck(**kept["luck"]) if kept.get("about") == _about(study) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _judged(study: Study) -> Luck | None:
+    """The best cell judged by returns."""
+    ranked = study.ranked()
+    if not len(ranked):
         return None
     best = ranked.row(0, named=True)
     place = study.place_of(best)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from math import nan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +94,13 @@ class Forward:
         import polars as pl
 
         return pl.DataFrame({"date": self.days, "return": self.returns, "equity": np.cumprod(1.0 + self.returns)})
+
+    def report(self, path: str | Path) -> Path:
+        """Write the walk, and the study behind it, as one offline HTML page; returns its path.  Raises Setup SF502."""
+        from stratofold.research.report import save
+        from stratofold.research.sweep.report import page
+
+        return save(page(self.study, self), Path(path))
 
     def __str__(self) -> str:
         """A line a stretch, and what the tests came to together."""

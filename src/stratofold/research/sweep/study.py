@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from stratofold.research.result import Result
     from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.importance import Share
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.space import Parameters, Space
     from stratofold.research.validation.luck import Luck
@@ -316,6 +317,15 @@ class Study:
             self._luck = (luck_of(self),)
         return self._luck[0]
 
+    def importance(self) -> list[Share]:
+        """What share of the objective's variance goes with each parameter, the largest first; see `sweep.importance`."""
+        from stratofold.research.sweep.importance import importance
+
+        ranked = self.ranked()
+        swept = {name: ranked[name] for name in self.varied if name in ranked.columns}
+        numbers = {name: column.to_numpy() for name, column in swept.items() if not column.null_count()}
+        return importance(numbers, self.objectives[0].values(ranked)) if len(ranked) else []
+
     def compared(self) -> dict[str, Any]:
         """The study in one row: cells, the objective's best, median and worst, the best cell's parameters."""
         top, values = self.top(1), self._shown()
@@ -331,12 +341,11 @@ class Study:
         }
 
     def report(self, path: str | Path) -> Path:
-        """Write the study as one offline HTML page; returns its path."""
+        """Write the study as one offline HTML page; returns its path.  Raises Setup SF502 where it cannot be written."""
+        from stratofold.research.report import save
         from stratofold.research.sweep.report import page
 
-        goal = Path(path)
-        goal.write_text(page(self), encoding="utf-8")
-        return goal
+        return save(page(self), Path(path))
 
     def __str__(self) -> str:
         return self.text()
