@@ -13,7 +13,7 @@ from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import Entry
 from stratofold.cli.app import run
 from stratofold.cli.cloud_settings import StackHome, journal_of
-from stratofold.cli.move import _priced_otherwise
+from stratofold.cli.move import _fetched_otherwise
 from stratofold.cloud import deploy, package
 from stratofold.cloud.clock import with_sessions
 from stratofold.cloud.stack import FUNCTIONS, Stack
@@ -278,18 +278,20 @@ def test_the_book_in_the_cloud_is_halted_from_here(stands, capsys):
     assert journal.head("stops").sequence == books["stops"]["records"]
 
 
-# what the book trades | what the stack's cost was estimated for | what is said
-ESTIMATES = [
+# what the book trades | what the stack's schedule fetches | what is said
+FETCHED = [
     (("SPY",), "SPY", ""),
-    (("AAPL", "SPY"), "SPY,AAPL", ""),
-    (("AAPL", "SPY"), "SPY", "--set Symbols=AAPL,SPY"),
+    (("SPY",), "*", ""),
+    (("AAPL", "SPY"), "SPY,AAPL,QQQ", ""),
+    (("AAPL", "SPY"), "*", "estimated for one symbol: stratofold deploy --set Symbols=AAPL,SPY"),
+    (("AAPL", "SPY"), "SPY", "the schedule fetches SPY: stratofold deploy --set Symbols=AAPL,SPY"),
 ]
 
 
-@pytest.mark.parametrize(("symbols", "priced", "said"), ESTIMATES)
-def test_who_moves_a_book_hears_when_its_cost_was_estimated_for_another(monkeypatch, symbols, priced, said):
+@pytest.mark.parametrize(("symbols", "named", "said"), FETCHED)
+def test_who_moves_a_book_hears_what_of_it_the_schedule_leaves_out(monkeypatch, symbols, named, said):
     monkeypatch.setattr("stratofold.live.desk.manifest_of", lambda *_: SimpleNamespace(symbols=symbols))
-    assert said in (told := _priced_otherwise(None, "main", priced))
+    assert said in (told := _fetched_otherwise(None, "main", named))
     assert bool(told) is bool(said)
 
 

@@ -397,6 +397,21 @@ class TestIngest:
         assert [one["event"] for one in lines] == ["bar", "bar", "tick"]
         assert int(stage.journal.mark("paper", "fetched")) == stage.run.clock.time
 
+    # symbols of the stack | who asks | what is sent | whether the next one begins there
+    ASKED = [
+        ("*", {"time": "2030-01-01T00:00:00Z"}, 1, True),
+        ("SPY,QQQ", {"time": "2030-01-01T00:00:00Z"}, 1, True),
+        ("QQQ", {"time": "2030-01-01T00:00:00Z"}, 0, True),
+        ("*", {}, 1, True),
+        ("QQQ", {}, 0, False),
+    ]
+
+    @pytest.mark.parametrize(("symbols", "asker", "sent", "marked"), ASKED)
+    def test_of_the_symbols_of_the_stack_and_of_the_book(self, stage, symbols, asker, sent, marked):
+        stage.ask(stage.run.stepper.step())
+        assert ingested(stage, {"trigger": "fetch", "symbols": symbols, **asker})["sent"] == sent
+        assert (stage.journal.mark("paper", "fetched") is not None) is marked
+
     def test_a_schedule_that_fires_twice_is_heard_once(self, stage):
         stage.ask(stage.run.stepper.step())
         for _ in range(2):

@@ -65,21 +65,25 @@ def move(
         f"stratofold cloud status --stack {place.name}" if to == "cloud" else f"stratofold run --book {name}, as before"
     )
     if to == "cloud":
-        typer.echo(_priced_otherwise(cloud.journal, name, place.state().parameters.get("Symbols", "")), nl=False)
+        typer.echo(_fetched_otherwise(cloud.journal, name, place.state().parameters.get("Symbols", "*")), nl=False)
     typer.echo(
         f"{name} is in the {to} now: {moved.records:,} records carried, {moved.head.step:,} steps; next: {after}"
     )
 
 
-def _priced_otherwise(journal: Any, book: str, priced: str) -> str:
-    """A line where a stack's estimate was for other symbols than a book trades; empty where it was not."""
+def _fetched_otherwise(journal: Any, book: str, named: str) -> str:
+    """A line where the stack's schedule leaves out what a book trades, or its estimate is of one symbol; else empty."""
     from stratofold.live.desk import manifest_of
 
     symbols = manifest_of(journal, book).symbols
-    if set(symbols) == set(priced.split(",")):
+    if named == "*" and len(symbols) > 1:
+        what = "the cost was estimated for one symbol"
+    elif named != "*" and set(symbols) - set(named.split(",")):
+        what = f"the schedule fetches {named}"
+    else:
         return ""
     meant = ",".join(symbols)
-    return f"{book} trades {meant}, and the cost was estimated for {priced}: stratofold deploy --set Symbols={meant}\n"
+    return f"{book} trades {meant}, and {what}: stratofold deploy --set Symbols={meant}\n"
 
 
 def _show(journal: Any, strategy: type[Any], book: str) -> None:

@@ -163,14 +163,17 @@ def _rows(trigger: Trigger, expressions: Sequence[str]) -> list[str]:
 
 def _row(trigger: Trigger, name: str, expression: str) -> str:
     """One schedule."""
-    told = f'{{"trigger": "{trigger.name}", "time": "<aws.scheduler.scheduled-time>"}}'
+    which = ', "symbols": "${Symbols}"' if trigger in (FETCH, CLOSE) else ""
+    told = f"""'{{"trigger": "{trigger.name}"{which}, "time": "<aws.scheduler.scheduled-time>"}}'"""
+    if which:
+        told = f"!Sub {told}"
     when = f'"{expression}"'
     if "${Minute}" in expression:
         when = f"!Sub [{when}, {{Minute: !FindInMap [MinuteBeforeClose, !Ref CloseMinutes, Minute]}}]"
     return (
         f"  {name}: {{Type: AWS::Scheduler::Schedule, Condition: {trigger.condition}, Properties: {{GroupName: !Ref Clock, "
         f'ScheduleExpression: {when}, ScheduleExpressionTimezone: {ZONE}, FlexibleTimeWindow: {{Mode: "OFF"}}, '
-        f"Target: {{Arn: !Ref {trigger.function}.Alias, RoleArn: !GetAtt ClockRole.Arn, Input: '{told}', "
+        f"Target: {{Arn: !Ref {trigger.function}.Alias, RoleArn: !GetAtt ClockRole.Arn, Input: {told}, "
         f"RetryPolicy: {{MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: {trigger.late_seconds}}}}}}}}}"
     )
 

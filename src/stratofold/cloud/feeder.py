@@ -5,6 +5,7 @@ facts in the book's inbox; both wake `decide`.
 Why it is shaped so: a feeder is replaced while the market is open, so its successor first opens its own sockets, asks the
 history for what lies between, and only then says that it is there; the one before stops when it reads that.  For a moment
 two of them tell the same, and a book hears a line once; there is no moment in which none does.
+What changes an order book goes by the cache where there is one (`cloud/ticks.py`), because it changes oftener than anybody looks.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from stratofold.cloud.fetch import FETCHED, OVERLAP_NS
 from stratofold.cloud.market import line_of, tick_of
 from stratofold.cloud.place import say
 from stratofold.errors import Retry
+from stratofold.events import Depth
 from stratofold.live.desk import manifest_of
 from stratofold.live.words import offer_of
 from stratofold.market.sessions import calendar
 
 if TYPE_CHECKING:
+    from stratofold.adapters.aws.hot import Hot
     from stratofold.adapters.ports import Broker, Clock, Feed, Journal, Tasks
     from stratofold.cloud.place import Outlet
+    from stratofold.cloud.ticks import OrderBooks
     from stratofold.events import Event
 
 FEEDER = "feeder"  # the mark of the newest feeder's number
@@ -46,6 +50,7 @@ class Feeder:
     clock: Clock
     tasks: Tasks
     book: str
+    hot: Hot | None = None
     number: int = 0
     stopping: bool = False
     waiting: list[str] = field(default_factory=list)
@@ -56,6 +61,12 @@ class Feeder:
         self.manifest = manifest_of(self.journal, self.book)
         self.number = self.journal.nonce(f"{FEEDER}/{self.book}")
         self.changed = self.tasks.signal()
+        self.message: list[str] = []
+        self.order_books: OrderBooks | None = None
+        if self.hot is not None and self.manifest.ticks:
+            from stratofold.cloud.ticks import OrderBooks
+
+            self.order_books = OrderBooks(self.hot, self.book)
 
     async def run(self) -> None:
         """Pass on until another is there, or somebody says stop; raises what a retry does not mend."""
@@ -81,13 +92,20 @@ class Feeder:
     def flush(self) -> None:
         """Send what waits, together and in order."""
         lines, self.waiting = self.waiting, []
+        if self.order_books is not None:
+            lines += self.order_books.lines()
         if lines:
             self.market.put(self.book, lines)
 
     def _take(self, symbol: str, event: Event) -> None:
-        """Something that the market did."""
-        self.waiting.append(line_of(self.book, symbol, event))
+        """Something that the market did; a venue's message of depth waits for its end, so that it comes twice whole or not at all."""
         self.changed.set()
+        if self.order_books is not None and self.order_books.hear(symbol, event):
+            return
+        self.message.append(line_of(self.book, symbol, event))
+        if not isinstance(event, Depth) or event.last:
+            self.waiting += self.message
+            self.message = []
 
     async def _follow_market(self) -> None:
         """The market's stream; each time it opens, the history closes the gap, and then this feeder is there."""

@@ -24,8 +24,14 @@ FIVE_MINUTES = every(minutes=5)
 GRACE_SECONDS = 2.0  # what a bar may take to be in the history once it is complete
 
 
-async def fetch(place: Place, book: str, at: str = "") -> int:
+ALL = "*"  # whatever a book trades
+
+
+async def fetch(place: Place, book: str, at: str = "", symbols: str = ALL) -> int:
     """Send a book what the market did until `at` (RFC 3339; now), and that it is that time; returns how many lines.
+
+    Of some `symbols` (with commas) only, the others come by another way; who asks by hand for some leaves no mark, since the
+    next one asks for all.
 
     Raises NoAnswer, Retry or Stop where the venue cannot be asked: the schedule tries again, and the next one asks for all.
     """
@@ -39,10 +45,12 @@ async def fetch(place: Place, book: str, at: str = "") -> int:
     if last and not place.replays:
         place.metrics.add("schedule_missed", missed(manifest.calendar, last, until))
     after = max(last - OVERLAP_NS, manifest.opened)
-    found = await venue.feed(manifest.span_ns).history(manifest.symbols, after, until)
+    names = manifest.symbols if symbols == ALL else tuple(one for one in manifest.symbols if one in symbols.split(","))
+    found = await venue.feed(manifest.span_ns, manifest.ticks).history(names, after, until) if names else []
     lines = [line_of(book, symbol, event) for symbol, event in found]
     place.market.put(book, [*lines, tick_of(book, until)])
-    journal.mark(book, FETCHED, str(until))
+    if at or names == manifest.symbols:
+        journal.mark(book, FETCHED, str(until))
     return len(lines)
 
 

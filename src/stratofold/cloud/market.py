@@ -7,24 +7,28 @@ and a person can read what lies in a dead-letter queue.  JSON keeps a double to 
     {"book": "main", "event": "bar", "symbol": "SPY", "time": "2024-01-02T14:31:00Z", "span": 60000000000, "open": 1.5, ...}
 
 Times are RFC 3339 text or ns UTC, amounts numbers or decimal text; an action's or a status' `kind` is a word.  A `tick` has a time and no symbol: the clock says so.
+A book on ticks hears `quote`, `trade` and `depth`; the `source_sequence` that their venue numbers them by tells one that came twice.
 """
 
 from __future__ import annotations
 
 from hashlib import sha256
-from math import nan
+from math import inf, isfinite, nan
 from typing import Any, NamedTuple
 
 import msgspec
 
 from stratofold.errors import Setup
-from stratofold.events import Action, Bar, Event, Rate, Status, Timer
+from stratofold.events import Action, Bar, Depth, Event, Quote, Rate, Status, Timer, Trade
 from stratofold.wire import FIELDS
 
 TICK = "tick"
+KEPT = "kept"  # the line of a feeder that says where in the cache an order book is (`cloud/ticks.py`); no kind that a stranger may tell
 EVERY_TIMER = 1 << 30
 # What may come by the market's door: nothing here can be taken for a venue's word on an order, or for the operator's.
-KINDS: dict[str, type[Event]] = {"bar": Bar, "action": Action, "status": Status, "rate": Rate}
+KINDS: dict[str, type[Event]] = {
+    "bar": Bar, "quote": Quote, "trade": Trade, "depth": Depth, "action": Action, "status": Status, "rate": Rate,
+}  # fmt: skip
 # The kinds of actions and statuses, by their number.
 WORDS = {
     "action": ("split", "dividend", "rename", "delisting", "funding", "interest", "deposit", "withdrawal", "expiry"),
@@ -33,6 +37,7 @@ WORDS = {
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _TIMES = ("time", "known", "span")
 _UNNAMED = ("known", "source", "source_sequence")  # what two tellings of one fact may differ in
+_NUMBERED = (Quote, Trade, Depth)  # but two trades of one moment may differ in nothing else than the number
 LINE_BYTES_MAX = 64 * 1024
 
 
@@ -81,7 +86,8 @@ def identity_of(told: Told) -> str:
     if told.event is None:
         return sha256(f"{told.book} {TICK} {told.time}".encode()).hexdigest()[:32]
     kind = type(told.event)
-    fields = [getattr(told.event, name) for name in FIELDS[kind] if name not in (*_UNNAMED, "symbol")]
+    unnamed = _UNNAMED[:2] if kind in _NUMBERED else _UNNAMED
+    fields = [getattr(told.event, name) for name in FIELDS[kind] if name not in (*unnamed, "symbol")]
     return sha256(f"{told.book} {_NAMES[kind]} {told.symbol} {fields!r}".encode()).hexdigest()[:32]
 
 
@@ -109,7 +115,16 @@ def told_of(row: Any, book: str = "") -> Told:
     if name not in KINDS:
         raise senseless(f"{str(name)[:40]!r} is none of {', '.join(KINDS)}, {TICK}")
     event = _filled(KINDS[name](), _numbered(name, row))
+    _refuse_unreal(event)
     return Told(named, symbol, event.time, event)
+
+
+def _refuse_unreal(event: Event) -> None:
+    """Raises Setup SF880 for a trade or a level without a price, or of a side there is none of: a market keeps what it is told."""
+    if isinstance(event, (Trade, Depth)) and not (isfinite(event.price) and 0.0 <= event.size < inf):
+        raise senseless(f"{event.size:g} at {event.price:g} is no {type(event).__name__.lower()}")
+    if isinstance(event, Depth) and event.side not in (1, -1):
+        raise senseless(f"{event.side} is no side: 1 for bids, -1 for offers")
 
 
 def _numbered(name: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +151,8 @@ def _value(name: str, given: Any, usual: Any) -> Any:
         return _time(given)
     if given is None and isinstance(usual, float):
         return nan
+    if isinstance(usual, bool):
+        return _truth(name, given)
     try:
         value = type(usual)(given)
     except (TypeError, ValueError) as error:
@@ -143,6 +160,14 @@ def _value(name: str, given: Any, usual: Any) -> Any:
     if isinstance(given, bool) or (isinstance(usual, int) and value != given):
         raise senseless(f"{name} is {str(given)[:40]!r}")
     return value
+
+
+def _truth(name: str, given: Any) -> bool:
+    """A field that is so or not, also as a table's cell says it."""
+    text = str(given).lower()
+    if text not in ("true", "false", "1", "0"):
+        raise senseless(f"{name} is {str(given)[:40]!r}")
+    return text in ("true", "1")
 
 
 def _time(given: Any) -> int:
@@ -157,6 +182,11 @@ def _time(given: Any) -> int:
     if not isinstance(given, int) or isinstance(given, bool) or not 0 < given < 1 << 63:
         raise senseless(f"{str(given)[:40]!r} is no time")
     return given
+
+
+def is_kept(line: str) -> bool:
+    """Whether a line of the market's queue says where an order book is: in the text of a line no such quotes can stand."""
+    return f'"event":"{KEPT}"' in line
 
 
 def senseless(why: str) -> Setup:

@@ -107,37 +107,12 @@ def strategy_files(strategy: str) -> tuple[str, dict[str, bytes]]:
     source, _, wanted = strategy.partition(":")
     path = Path(source)
     if path.suffix != ".py":
-        _refuse_ticks(_hooks_of_ours(source, wanted), strategy)
         return strategy, _module_files(source)
     if not path.is_file():
         raise Setup("SFA04", f"there is no file {path}", fix="give the path of a Python file: strategy.py:Class")
     chosen = _class_of(path, wanted)
-    _refuse_ticks(_hooks_written(path, chosen), f"{path}:{chosen}")
     files = {one.relative_to(path.parent).as_posix(): one.read_bytes() for one in _with_neighbours(path)}
     return f"{path.stem}:{chosen}", files
-
-
-def _refuse_ticks(hooks: Iterable[str], strategy: str) -> None:
-    """Raises Setup SFA36 where a strategy has hooks that no function would ever call."""
-    deaf = [name for name in ("on_quote", "on_trade", "on_depth") if name in hooks]
-    if deaf:
-        what = f"{strategy} waits for {', '.join(deaf)}, and a stack brings bars, timers and observations"
-        why = "it would stand there and never hear what it trades by"
-        raise Setup("SFA36", what, why=why, fix="stratofold run --ticks trades it from a machine of yours")
-
-
-def _hooks_written(path: Path, chosen: str) -> list[str]:
-    """The functions of a class as its file has them; nothing of it is run."""
-    body = ast.parse(path.read_text(encoding="utf-8")).body
-    found = [one for one in body if isinstance(one, ast.ClassDef) and one.name == chosen]
-    return [each.name for one in found for each in one.body if isinstance(each, ast.FunctionDef)]
-
-
-def _hooks_of_ours(module: str, chosen: str) -> list[str]:
-    """The functions of a strategy that comes with us; of anybody else's module nothing is run."""
-    if module.partition(".")[0] != "stratofold":
-        return []
-    return list(vars(getattr(importlib.import_module(module), chosen, object)))
 
 
 def _class_of(path: Path, wanted: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.clock import StandingClock
 from stratofold.cloud.market import identity_of, rank_of
 from stratofold.errors import Retry, Stop
-from stratofold.events import Bar
+from stratofold.events import Bar, Depth, Quote, Status, Trade
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import Desk, manifest_of, restore_fold
 from stratofold.live.hold import hold_broken
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.ports import Clock, Head, Journal
     from stratofold.cloud.market import Told
+    from stratofold.cloud.ticks import Ticks
     from stratofold.fold.strategy import Strategy
 
 LOADS_MAX = 8
@@ -73,6 +74,11 @@ class Seat:
     def __post_init__(self) -> None:
         """Nothing waits."""
         self.ingest = Ingest(self.desk, self.clock, self.timers, keeps_time=False)
+        self.ticks: Ticks | None = None
+        if self.desk.manifest.ticks:
+            from stratofold.cloud.ticks import Ticks
+
+            self.ticks = Ticks(self.desk)
         self._time(self.desk.fold.engine.book.time)
 
     def _time(self, time: int) -> None:
@@ -91,11 +97,19 @@ class Seat:
                     self.pump()
 
     def _is_for_it(self, told: Told) -> bool:
-        """Whether an event is one that this book hears: since it was opened, of its bars' length, and not set aside."""
-        manifest, event = self.desk.manifest, told.event
-        if told.time <= manifest.opened or (isinstance(event, Bar) and event.span != manifest.span_ns):
+        """Whether an event is one that this book hears: since it was opened, of its kind, and not set aside."""
+        if told.time <= self.desk.manifest.opened or (self.barred and identity_of(told) in self.barred):
             return False
-        return not (self.barred and identity_of(told) in self.barred)
+        return self._is_of_its_kind(told)
+
+    def _is_of_its_kind(self, told: Told) -> bool:
+        """Whether a bar has the length of the book's, or a tick was not taken in before; other events are everybody's."""
+        event, ticks = told.event, self.ticks
+        if isinstance(event, Bar):
+            return ticks is None and event.span == self.desk.manifest.span_ns
+        if isinstance(event, (Quote, Trade, Depth, Status)) and ticks is not None:
+            return ticks.take(told.symbol, event)
+        return not isinstance(event, (Quote, Trade, Depth))
 
     def _timers_until(self, time: int, rank: int) -> None:
         """Hear what is due before a time, and at that time up to a rank, after what came of the market before it."""

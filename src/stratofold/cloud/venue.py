@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.clock import StandingClock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from stratofold.adapters.brokers.alpaca import AlpacaBroker
     from stratofold.adapters.brokers.alpaca_access import Access
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 KEY, SECRET = "alpaca-key-id", "alpaca-secret-key"  # names of secrets, as on a laptop, not secrets
 REQUESTS_PER_MINUTE = 200
+MINUTE_NS = 60_000_000_000  # a book on ticks has no bars, and so no span
 
 
 class Venue:
@@ -72,13 +73,13 @@ class Venue:
             self.access, self.network, self.network, self.clock, self._random, requests_per_minute=self._requests
         )
 
-    def feed(self, span_ns: int) -> AlpacaFeed:
-        """The history of bars of one span."""
+    def feed(self, span_ns: int, ticks: Sequence[str] = ()) -> AlpacaFeed:
+        """The history of bars of one span; of a book on ticks of these kinds, only what its sessions begin with."""
         from stratofold.adapters.feeds.alpaca import AlpacaFeed
 
         return AlpacaFeed(
-            self.access, self.network, self.network, self.clock, self._random, span_ns=span_ns,
-            requests_per_minute=self._requests,
+            self.access, self.network, self.network, self.clock, self._random, span_ns=span_ns or MINUTE_NS, ticks=ticks,
+            ticks_from_history=self._replays, requests_per_minute=self._requests,
         )  # fmt: skip
 
     @property

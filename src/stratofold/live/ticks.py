@@ -12,7 +12,7 @@ from copy import copy
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stratofold.events import Depth, Quote, Status, Trade
+from stratofold.events import GAP, Depth, Quote, Status, Trade
 from stratofold.fold.engine import HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE
 from stratofold.fold.passing import arrive, deliver
 from stratofold.fold.ticks.book import TickBook
@@ -99,37 +99,50 @@ class LiveLadder(Ladder):
 
 
 class TickProgress(Progress):
-    """How far each source has been heard; of ticks, by symbol, the last quote and the last trade: their times and numbers."""
+    """How far each source has been heard; of ticks, by symbol, the last quote, trade and whole message of depth: their times and numbers."""
 
     __slots__ = ("tick_number", "tick_time")
 
     def __init__(self, symbol_count: int, schedule_count: int) -> None:
         """Nothing was heard."""
         super().__init__(symbol_count, schedule_count)
-        self.tick_time: array[int] = array("q", [0]) * (2 * symbol_count)
-        self.tick_number: array[int] = array("q", [0]) * (2 * symbol_count)
+        self.tick_time: array[int] = array("q", [0]) * (len(_PLACES) * symbol_count)
+        self.tick_number: array[int] = array("q", [0]) * (len(_PLACES) * symbol_count)
 
     def is_new(self, event: Event) -> bool:
         """As `Progress`; a tick is old that is neither later than the last of its kind nor has a higher number.
 
         Numbers may begin anew with a day, and times of one moment are the same.
         """
-        if not isinstance(event, (Quote, Trade)) or event.source_sequence == 0:
+        if not isinstance(event, (Quote, Trade, Depth)) or event.source_sequence == 0:
             return super().is_new(event)
-        place = 2 * event.symbol + isinstance(event, Trade)
+        place = _place(event)
         return event.time > self.tick_time[place] or event.source_sequence > self.tick_number[place]
 
     def note(self, event: Event) -> None:
-        """An event was heard."""
-        if isinstance(event, Trade):
-            place = 2 * event.symbol + 1
-        elif isinstance(event, Quote):
-            place = 2 * event.symbol
-        else:
+        """An event was heard; of depth a message counts when it is whole, and after a gap every message is new."""
+        if isinstance(event, Status) and event.kind == GAP:
+            self._forget_depth(event.symbol)
+        elif not isinstance(event, (Quote, Trade, Depth)):
             super().note(event)
-            return
-        self.tick_time[place] = event.time
-        self.tick_number[place] = event.source_sequence
+        elif not isinstance(event, Depth) or event.last:
+            place = _place(event)
+            self.tick_time[place] = event.time
+            self.tick_number[place] = event.source_sequence
+
+    def _forget_depth(self, symbol: int) -> None:
+        """What a venue shows of a symbol (-1: of all) after a gap may be what it showed before."""
+        count = len(_PLACES)
+        for each in range(len(self.tick_time) // count) if symbol < 0 else (symbol,):
+            self.tick_time[count * each + _PLACES[Depth]] = self.tick_number[count * each + _PLACES[Depth]] = 0
+
+
+_PLACES: dict[type[Event], int] = {Quote: 0, Trade: 1, Depth: 2}
+
+
+def _place(tick: Quote | Trade | Depth) -> int:
+    """Where a tick of its kind and symbol is noted."""
+    return len(_PLACES) * tick.symbol + _PLACES[type(tick)]
 
 
 def kinds_of(hears: int) -> tuple[str, ...]:

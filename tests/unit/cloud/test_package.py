@@ -201,24 +201,6 @@ def test_the_class_is_looked_for_before_anything_is_deployed(tmp_path, text, wan
     assert "name one" in caught.value.fix
 
 
-@pytest.mark.parametrize("hook", ["on_quote", "on_trade", "on_depth"])
-def test_a_strategy_that_no_function_would_call_is_refused(hook, tmp_path):
-    (tmp_path / "deaf.py").write_text(
-        "from stratofold import Strategy\nclass Fine(Strategy):\n    def on_bar(self, bar, book):\n        pass\n"
-        f"class Deaf(Strategy):\n    def {hook}(self, what, book):\n        pass\n"
-    )
-    assert package.strategy_files(f"{tmp_path / 'deaf.py'}:Fine")[0] == "deaf:Fine"
-    with pytest.raises(Setup, match="SFA36") as caught:
-        package.strategy_files(f"{tmp_path / 'deaf.py'}:Deaf")
-    assert hook in str(caught.value)
-
-
-def test_a_shipped_strategy_on_ticks_is_refused_too():
-    assert package.strategy_files("stratofold.strategies:Momentum")[1] == {}
-    with pytest.raises(Setup, match="SFA36"):
-        package.strategy_files("stratofold.strategies:TwoSidedQuoter")
-
-
 def test_a_file_that_is_not_there_is_said(tmp_path):
     with pytest.raises(Setup, match="SFA04") as caught:
         package.build(f"{tmp_path / 'none.py'}:Mine", python=HERE)

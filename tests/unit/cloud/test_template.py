@@ -402,6 +402,24 @@ def test_the_cache_is_reached_by_tls_inside_the_network_and_nowhere_else():
     assert [name for name, each in LAMBDAS.items() if "VpcConfig" in each["Properties"]] == ["Decide"]
 
 
+def test_a_feeder_reaches_the_cache_from_the_network_that_is_named_and_from_no_other():
+    ((_, one),) = resources("AWS::EC2::SecurityGroup").items()
+    to_cache = [row for row in one["Properties"]["SecurityGroupIngress"] if row.get("FromPort") != 443]
+    inside, (condition, named, otherwise) = to_cache[0], to_cache[1]["Fn::If"]
+    assert (inside["CidrIp"], condition, otherwise) == ("10.61.0.0/24", "UseCacheFrom", {"Ref": "AWS::NoValue"})
+    assert (named["CidrIp"], named["FromPort"], named["ToPort"]) == ({"Ref": "CacheFrom"}, 6379, 6380)
+    assert TEMPLATE["Parameters"]["CacheFrom"]["Default"] == ""
+    assert TEMPLATE["Conditions"]["UseCacheFrom"]["Fn::And"][0] == {"Condition": "UseCache"}
+
+
+def test_the_schedules_fetch_the_symbols_of_the_stack():
+    told = {name: one["Properties"]["Target"]["Input"] for name, one in resources("AWS::Scheduler::Schedule").items()}
+    fetching = {name for name in told if name.startswith(("Fetch", "Close"))}
+    assert len(fetching) == 5
+    for name, one in told.items():
+        assert (isinstance(one, dict) and '"symbols": "${Symbols}"' in one["Fn::Sub"]) is (name in fetching)
+
+
 @pytest.mark.parametrize("verb", FUNCTIONS)
 def test_a_function_has_what_its_latency_class_allows(verb):
     module = importlib.import_module(f"stratofold.cloud.functions.{verb}")

@@ -13,7 +13,7 @@ from stratofold.adapters.aws.answers import AwsError
 from stratofold.cloud import sources
 from stratofold.cloud.hearing import Part, hear, warm
 from stratofold.cloud.latency import CRITICAL
-from stratofold.cloud.market import read
+from stratofold.cloud.market import is_kept, read
 from stratofold.cloud.place import invoke, say
 from stratofold.cloud.unread import bury_line
 from stratofold.errors import Setup
@@ -21,6 +21,7 @@ from stratofold.errors import Setup
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stratofold.cloud.market import Told
     from stratofold.cloud.place import Context, Place
 
 LATENCY = CRITICAL
@@ -78,6 +79,15 @@ def pass_on(place: Place, event: dict[str, Any]) -> list[str]:
     return []
 
 
+def told_in(place: Place, line: str) -> list[Told]:
+    """What a line says: one thing, or the levels of an order book that is in the cache; raises Setup SF880."""
+    if not is_kept(line):
+        return [read(line, place.book)]
+    from stratofold.cloud.ticks import told_of
+
+    return told_of(place.hot, line)
+
+
 def parts_of(place: Place, event: dict[str, Any]) -> dict[str, list[Part]]:
     """The parts of a batch by book, in their order; a line that says nothing goes to the dead letters."""
     books: dict[str, list[Part]] = {}
@@ -89,7 +99,7 @@ def parts_of(place: Place, event: dict[str, Any]) -> dict[str, list[Part]]:
         part = Part(item.name, [])
         for line in item.body.splitlines():
             try:
-                part.told.append(read(line, place.book))
+                part.told.extend(told_in(place, line))
             except Setup as error:
                 bury_line(place, line, error)
         for book in dict.fromkeys(one.book for one in part.told):

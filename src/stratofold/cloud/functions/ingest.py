@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stratofold.cloud import sources
-from stratofold.cloud.fetch import fetch
+from stratofold.cloud.fetch import ALL, fetch
 from stratofold.cloud.latency import PROMPT
 from stratofold.cloud.lines import lines_in
 from stratofold.cloud.market import Told, line_told, read, told_of
@@ -36,7 +36,8 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     """Pass on what an invocation brought, by where it came from."""
     came = sources.origin(event)
     if came == "direct":
-        return {"sent": place.run(fetch(place, str(event.get("book") or place.book), str(event.get("time") or "")))}
+        asked = (event.get(name) or usual for name, usual in (("book", place.book), ("time", ""), ("symbols", ALL)))
+        return {"sent": place.run(fetch(place, *map(str, asked)))}
     if came in ("http", "socket"):
         return pushed(place, event)
     if came == "s3":
