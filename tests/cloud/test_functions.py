@@ -328,6 +328,16 @@ class TestDeliver:
         assert f"cancel_rejected:{cancel.key}" in {one.identity for one in stage.journal.inbox("paper")}
 
 
+# symbols of the stack | who asks | what is sent | whether the next one begins there
+ASKED = [
+    ("*", {"time": "2030-01-01T00:00:00Z"}, 1, True),
+    ("SPY,QQQ", {"time": "2030-01-01T00:00:00Z"}, 1, True),
+    ("QQQ", {"time": "2030-01-01T00:00:00Z"}, 0, True),
+    ("*", {}, 1, True),
+    ("QQQ", {}, 0, False),
+]
+
+
 class TestIngest:
     def sent(self, stage):
         return [line for one in stage.lines()[0] for line in one["body"].splitlines()]
@@ -396,15 +406,6 @@ class TestIngest:
         lines = [json.loads(line) for line in self.sent(stage)]
         assert [one["event"] for one in lines] == ["bar", "bar", "tick"]
         assert int(stage.journal.mark("paper", "fetched")) == stage.run.clock.time
-
-    # symbols of the stack | who asks | what is sent | whether the next one begins there
-    ASKED = [
-        ("*", {"time": "2030-01-01T00:00:00Z"}, 1, True),
-        ("SPY,QQQ", {"time": "2030-01-01T00:00:00Z"}, 1, True),
-        ("QQQ", {"time": "2030-01-01T00:00:00Z"}, 0, True),
-        ("*", {}, 1, True),
-        ("QQQ", {}, 0, False),
-    ]
 
     @pytest.mark.parametrize(("symbols", "asker", "sent", "marked"), ASKED)
     def test_of_the_symbols_of_the_stack_and_of_the_book(self, stage, symbols, asker, sent, marked):
