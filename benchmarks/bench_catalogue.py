@@ -1,8 +1,7 @@
 """A catalogue: bars from a warm one into the kernel without a copy; ten million ticks of text into one, beside polars.
 
 The import is measured beside polars reading the same file into the same types, in one run: twice, because what a time is
-written as decides what reading costs.  The floor is for times as text, as vendors write them; numbers are read so quickly
-that compressing the rows alone costs most of what reading them did, so there the ratio is shown and not bounded.  Bars are timed from opening the catalogue to a packed block of the kernel.
+written as decides what reading costs.  Bars are timed from opening the catalogue to a packed block of the kernel.
 """
 
 import sys
@@ -84,11 +83,12 @@ def imported(folder: Path, count: int) -> None:
     for words, written in (("ISO 8601", frame.with_columns(time=instant)), ("epoch", frame)):
         file = folder / f"{words[:3]}.csv"
         written.write_csv(file)
-        theirs, read = cpu(lambda file=file: pl.read_csv(file, try_parse_dates=True), 2)
-        assert len(read) == count
-        del read
-        best = float("inf")
-        for k in range(2):
+        theirs = best = float("inf")
+        for k in range(3):  # in turns, because a shared machine slows both alike
+            seconds, read = cpu(lambda file=file: pl.read_csv(file, try_parse_dates=True), 1)
+            theirs = min(theirs, seconds)
+            assert len(read) == count
+            del read
             place = stratofold.catalogue(folder / f"{words[:3]}{k}", make=True)
             began = time.process_time()
             receipt = place.take(file, Stated("ticks", symbol="T"))
@@ -99,7 +99,7 @@ def imported(folder: Path, count: int) -> None:
             f"catalogue: {count // 1_000_000} M CSV ticks ({words}) imported, over polars' own reading",
             ratio,
             "x",
-            1.2 if words == "ISO 8601" else None,
+            1.2,
             better="less",
         ).say()
         Figure(f"catalogue: {count // 1_000_000} M CSV ticks ({words}) imported", count / best / 1e6, "M/CPU s").say()

@@ -30,7 +30,8 @@ from stratofold.market.catalogue.kinds import (
     polars_schema,
 )
 from stratofold.market.catalogue.layout import series_of, span_text
-from stratofold.market.catalogue.moments import time_expression
+from stratofold.market.catalogue.moments import PROBE, time_expression
+from stratofold.market.catalogue.numbers import numbers_in
 from stratofold.market.catalogue.rows import normal
 from stratofold.market.files import lazy_frames, reading
 from stratofold.market.frames import closed_parts
@@ -75,6 +76,7 @@ _SIDES = {
     for word in words
     for spelt in (word, word.upper(), word.capitalize())
 }
+_SIDED = ("aggressor", "side")
 # When an observation became known; a mere date or period says what it is about, and nobody knew it then.
 _KNOWN = ("known", "knownat", "published", "publishedat", "released", "releasedate", "realtimestart", "createdat", "filed",
           "acceptancedatetime")  # fmt: skip
@@ -247,17 +249,24 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
             why=f"the columns are {', '.join(schema.names())}",
             fix="rename the column of times",
         )
-    if not len(frame.head(1).collect()):
+    beginning = frame.head(PROBE).collect()
+    if not len(beginning):
         raise Setup("SFC15", "there are no rows", place=source, fix="check the file")
-    wanted = polars_schema(kind)
-    columns = [time_expression(frame, time_column(frame, schema.names()), source, stated.timezone)]
-    words = [word for word in list(wanted)[2:] if word in has]
+    time = time_column(beginning.lazy(), schema.names())
+    words = [word for word in list(polars_schema(kind))[2:] if word in has]
+    by_column = stated.symbol is None and "symbol" in has
+    used = [time, *(has[word] for word in [*words, *(["symbol"] if by_column else [])])]
+    columns = [time_expression(beginning.lazy(), time, source, stated.timezone)]
+    quick = numbers_in(
+        Path(source), schema, used, {has[word]: _sides(beginning[has[word]]) for word in _SIDED if word in words}
+    )
+    if quick is not None:
+        frame, schema = quick.lazy(), quick.schema
     columns += [_translated(word, has[word], schema[has[word]]).alias(word) for word in words]
     if (
         kind == DEPTH and "snapshot" not in has
     ):  # a book as it stands has one id, a change of it the range that it spans
         columns.append(pl.lit("first_id" not in has and "final_id" in has).alias("snapshot"))
-    by_column = stated.symbol is None and "symbol" in has
     if by_column:
         columns.append(pl.col(has["symbol"]).cast(pl.String).alias("symbol"))
     try:
@@ -359,10 +368,16 @@ def time_column(frame: pl.LazyFrame, names: list[str]) -> str:
     return spelt[0]
 
 
+def _sides(some: pl.Series) -> dict[str, int]:
+    """Every word for a side, those of `some` first."""
+    seen = dict.fromkeys(some.unique(maintain_order=True)) if some.dtype == pl.String else {}
+    return {word: _SIDES[word] for word in seen if word in _SIDES} | _SIDES
+
+
 def _translated(word: str, name: str, stored: pl.DataType) -> pl.Expr:
     """A column's values in our terms: 1 for a buyer or a bid, -1 for a seller or an offer."""
     column = pl.col(name)
-    if word in ("aggressor", "side"):
+    if word in _SIDED:
         if plain(name) in _BUYER_IS_MAKER:
             return pl.when(column).then(-1).otherwise(1)
         if stored == pl.String:

@@ -25,7 +25,7 @@ _FORMATS = (
     "%Y/%m/%d %H:%M:%S%.f",
     "%m/%d/%Y %H:%M:%S%.f",
 )
-_PROBE = 64  # rows that say what the times look like
+PROBE = 64  # rows that say what the times look like
 
 
 def time_expression(frame: pl.LazyFrame, name: str, source: str, zone: str | None) -> pl.Expr:
@@ -37,7 +37,7 @@ def time_expression(frame: pl.LazyFrame, name: str, source: str, zone: str | Non
         return aware.dt.convert_time_zone("UTC").dt.cast_time_unit("ns").to_physical().alias("time")
     if stored == pl.Date:
         return column.cast(pl.Datetime("ns")).to_physical().alias("time")
-    probe = frame.select(column).head(_PROBE).collect()[name].drop_nulls()
+    probe = frame.select(column).head(PROBE).collect()[name].drop_nulls()
     if stored.is_integer():
         return _whole_ns(column.cast(pl.Int64), _unit_ns(name, probe, source)).alias("time")
     if stored.is_float():
