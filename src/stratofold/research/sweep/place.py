@@ -64,9 +64,9 @@ class Place:
         """What this place is called: one hash over the three."""
         return hashlib.sha256("\n".join(self.hashes.values()).encode()).hexdigest()[:_KEY_DIGITS]
 
-    def key(self, parameters: Mapping[str, Any]) -> str:
-        """What the cell of these parameters is called."""
-        digest = self._begun.copy()
+    def key(self, parameters: Mapping[str, Any], place: str = "") -> str:
+        """What the cell of these parameters is called, here or in another `place` (its hash) of the same strategy."""
+        digest = self._begun_of(place or self.hash).copy()
         digest.update(repr([parameters[name] for name in self._names]).encode())
         return str(digest.hexdigest()[:_KEY_DIGITS])
 
@@ -75,10 +75,17 @@ class Place:
         """The strategy's parameters, in the order in which a cell's name has them."""
         return sorted(self.strategy.parameters())
 
+    def _begun_of(self, place: str) -> Any:
+        """The hash of what all cells of a place have in common."""
+        found = self._begun.get(place)
+        if found is None:
+            found = self._begun[place] = hashlib.sha256("\n".join([place, *self._names]).encode())
+        return found
+
     @cached_property
-    def _begun(self) -> Any:
-        """The hash of what all cells of this place have in common."""
-        return hashlib.sha256("\n".join([self.hash, *self._names]).encode())
+    def _begun(self) -> dict[str, Any]:
+        """What was hashed already, by place."""
+        return {}
 
     def facts(self) -> dict[str, Any]:
         """What the study keeps of it."""

@@ -2,7 +2,7 @@
 
 What comes in: frames of finished cells.  What goes out: the same, all of them, whatever happened in between.
 Why so: a file is written whole under another name and then renamed, and is never changed, so a process may be killed at
-any moment and no finished file is lost or half there.  Crumbs are joined when a study is done: first the whole is there,
+any moment and no finished file is lost or half there.  Beside the cells lies where each of them stood (`states`).  Crumbs are joined when a study is done: first the whole is there,
 then the parts go, and a part that an earlier end has left is known by its number.
 """
 
@@ -15,13 +15,14 @@ from typing import IO, TYPE_CHECKING, Any
 from stratofold.errors import Setup, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import polars as pl
 
 PAGE = "study.json"
 PARTS = "cells"
+STATES = "states"
 _FORMAT = 1
 _PARTS_MAX = 32
 _LEVEL = 1  # of zstd
@@ -131,18 +132,57 @@ class Store:
 
     def _write(self, frame: pl.DataFrame, kind: str = "part") -> None:
         """One file more."""
-        if self.folder is None:
-            return
-        goal = self.folder / PARTS / f"{kind}-{self._number:08x}.parquet"
+        if self.folder is not None:
+            self._put(frame, self.folder / PARTS / f"{kind}-{self._number:08x}.parquet")
+            self._number += 1
+
+    def _put(self, frame: pl.DataFrame, goal: Path) -> None:
+        """A file, whole or not at all; raises Stop SFS18."""
+        half = goal.with_suffix(f".{os.getpid()}.half")
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
-            half = goal.with_suffix(f".{os.getpid()}.half")
             frame.write_parquet(half, compression="zstd", compression_level=_LEVEL, statistics=False)
             half.replace(goal)
         except OSError as wrong:
             half.unlink(missing_ok=True)
-            raise _unwritten(self.folder, wrong) from wrong
-        self._number += 1
+            raise _unwritten(goal.parents[1], wrong) from wrong
+
+    def add_states(self, place: str, rows: Sequence[tuple[str, bytes]]) -> None:
+        """Keep where cells of a place stood, by their names; raises Stop SFS18."""
+        import polars as pl
+
+        if self.folder is None:
+            return
+        frame = pl.DataFrame(rows, schema={"cell": pl.String, "state": pl.Binary}, orient="row")
+        number = max((number_of(path) + 1 for path in self._state_files(place)), default=0)
+        self._put(frame, self.folder / STATES / f"{place}-{number:08x}.parquet")
+
+    def states(self, place: str) -> dict[str, bytes]:
+        """Where the cells of a place stood; what cannot be read is let go of, and its cells are computed from the beginning."""
+        import polars as pl
+
+        found: dict[str, bytes] = {}
+        for path in self._state_files(place):
+            try:
+                frame = pl.read_parquet(path)
+            except (pl.exceptions.PolarsError, OSError) as wrong:
+                self.notes.append(f"{path.name} could not be read, and its cells begin anew: {wrong}")
+                continue
+            found.update(zip(frame["cell"].to_list(), frame["state"].to_list(), strict=True))
+        return found
+
+    def drop_states(self, place: str) -> None:
+        """Forget where the cells of a place stood."""
+        for path in self._state_files(place):
+            path.unlink(missing_ok=True)
+
+    def state_bytes(self, place: str = "*") -> int:
+        """What the states of a place, or of all, take on the disk."""
+        return sum(path.stat().st_size for path in self._state_files(place))
+
+    def _state_files(self, place: str) -> list[Path]:
+        """The files of a place's states, in the order in which they were written."""
+        return sorted((self.folder / STATES).glob(f"{place}-*.parquet")) if self.folder is not None else []
 
     def write_page(self) -> None:
         """Keep the page; raises Stop SFS18."""

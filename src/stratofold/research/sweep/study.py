@@ -67,7 +67,8 @@ class Study:
     What `sweep` returns holds the cells that it was asked for; one that was opened, all that are kept of its last places.
     `table` is all of them as a polars frame, `best` the best one as a mapping, `top(n)` the best n, `front()` those that
     no other beats in every objective; `sql(text)` asks DuckDB, `result(cell)` runs one cell again as a backtest.
-    `computed` and `reused` say how many cells this call computed and found; `notices` what was chosen for you.
+    `computed` and `reused` say how many cells this call computed and found, `continued` how many of the computed ones
+    began where a shorter market had left them; `notices` what was chosen for you.
     """
 
     def __init__(
@@ -82,8 +83,8 @@ class Study:
         self.store = store
         self.places = list(places)
         self.objectives = list(objectives)
-        self.notices = list(store.notes)
-        self.computed = self.reused = 0
+        self.notices = store.notes
+        self.computed = self.reused = self.continued = 0
         self._luck: tuple[Luck | None] | None = None
         self.asked: list[str] | None = None  # None: every cell of the current places
         self._spaces = list(spaces)
@@ -290,6 +291,7 @@ class Study:
             "cells": len(self),
             "computed": self.computed,
             "reused": self.reused,
+            "continued": self.continued,
             "failed": self._failed(),
             "notices": self.notices,
             "best": self.top(count).to_dicts(),
@@ -355,7 +357,10 @@ class Study:
         cells, failed, values = len(self), self._failed(), self._shown()
         places = len(self.store.page.get("current", []))
         head = f"{cells:,} cells" + (f" in {places} places" if places > 1 else "")
-        parts = [f"{self.computed:,} computed now, {self.reused:,} known" if self.computed or self.reused else ""]
+        since = f" ({self.continued:,} of them from where they stood)" if self.continued else ""
+        parts = [
+            f"{self.computed:,} computed now{since}, {self.reused:,} known" if self.computed or self.reused else ""
+        ]
         parts += [
             f"{failed:,} failed" if failed else "",
             f"{cells - failed - len(values):,} without a number" if len(values) + failed < cells else "",

@@ -16,11 +16,13 @@ import numpy as np
 from stratofold.errors import Setup
 from stratofold.research.backtest import check_cash, check_strategy
 from stratofold.research.prepare import Options
+from stratofold.research.sweep.block import Leg
 from stratofold.research.sweep.executors import Work, executor_of
 from stratofold.research.sweep.objective import objectives_of
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.samplers import sampler_of
 from stratofold.research.sweep.space import space_of
+from stratofold.research.sweep.states import States
 from stratofold.research.sweep.store import Store
 from stratofold.research.sweep.study import Study, frame_of
 
@@ -105,8 +107,8 @@ def sweep(
     store = Store(_folder(study), writes=True)
     try:
         found = Study(store, places, spaces, objectives, sampler)
-        found.write_page()
         drive = _Drive(found, who, progress)
+        found.write_page()
         for each, asker in zip(spaces, samplers, strict=True):
             drive.space(each, asker)
         drive.end()
@@ -162,6 +164,8 @@ class _Drive:
         self._best = -inf
         self._best_text = ""
         self._known = study.known()
+        self._states = States(study.store)
+        self._states.begin(study.places)
         self._wanted: set[str] = set()  # the names of all cells that were asked for
 
     def space(self, space: Space, sampler: Sampler) -> None:
@@ -189,14 +193,23 @@ class _Drive:
             self.asked += len(wanted)
             self.reused += len(wanted) - len(new)
             if new:
-                work.append(Work(number, new))
+                work.append(self._work(number, new))
         for piece, cells in self.executor.run(self.study.places, work):
             self._keep(piece, cells)
+
+    def _work(self, number: int, sets: tuple[Parameters, ...]) -> Work:
+        """New cells of a place, from where an earlier market left them."""
+        course = self._states.course(self.study.places[number])
+        begun = course.begun(sets)
+        self.study.continued += sum(map(bool, begun))
+        return Work(number, sets, Leg(begun, course.keep))
 
     def _keep(self, work: Work, cells: Cells) -> None:
         """Store what is finished, and say how far it is."""
         place = self.study.places[work.place]
         frame = frame_of(place, work.sets, cells)
+        if cells.states:
+            self._states.add(place, frame["cell"].to_list(), cells.states)
         self._known.update(frame["cell"].to_list())
         self.study.store.add(frame)
         self.done += len(cells)
@@ -248,6 +261,7 @@ class _Drive:
         """The study is done: crumbs are joined, and what says nothing is said so."""
         self.study.computed, self.study.reused = self.done, self.reused
         self.study.narrow(self._wanted)
+        self._states.tidy()
         self.study.store.tidy()
         self.study.write_page()
         self.study.check()

@@ -1,0 +1,100 @@
+"""A study whose market grows: every cell goes on from where it stood, and equals the whole run to the bit."""
+
+import polars as pl
+import pytest
+
+import stratofold
+from stratofold import Fees, Stop, sweep
+from stratofold.research.sweep.states import States
+from stratofold.research.sweep.store import Store
+from stratofold.strategies import Crossover
+
+DAYS = ("2014-12-24", "2014-12-26", "2015-01-02", "2015-03-31")
+SPACE = {"fast": [3, 8], "slow": [20, 40], "fees": Fees(per_share=0.01), "execution": "compiled"}
+
+
+@pytest.fixture(scope="module")
+def market():
+    return stratofold.sample("SPY", "AAPL", start="2014-06-02", end="2015-03-31")
+
+
+@pytest.fixture(autouse=True)
+def short_cells_too(monkeypatch):
+    monkeypatch.setattr("stratofold.research.sweep.states._BARS_MIN", 100)
+
+
+def files(goal):
+    return sorted((goal / "states").glob("*.parquet"))
+
+
+def test_a_new_day_extends_every_cell_and_no_figure_differs(market, tmp_path):
+    """Four markets, each longer than the last; new parameters begin at the beginning."""
+    goal = tmp_path / "study"
+    for number, end in enumerate(DAYS):
+        grown = SPACE | {"slow": [20, 40, 60]} if number == 2 else SPACE
+        study = sweep(Crossover, market.subset(end=end), study=goal, **grown)
+        whole = sweep(Crossover, market.subset(end=end), **grown)
+        assert study.table.equals(whole.table)
+        assert study.computed == len(study)
+        assert study.continued == (0 if number == 0 else 4)
+    assert "4 of them from where they stood" in str(study)
+    places = {path.name.partition("-")[0] for path in files(goal)}
+    assert len(places) == 2, "what two longer markets have left behind is gone"
+
+
+def test_other_data_costs_or_code_begin_anew(market, tmp_path, monkeypatch):
+    goal = tmp_path / "study"
+    sweep(Crossover, market.subset(end=DAYS[0]), study=goal, **SPACE)
+    mended = market.close.copy()
+    mended[20] += 0.01
+    other = market.__class__(
+        **{name: getattr(market, name) for name in market.__dataclass_fields__} | {"close": mended}
+    )
+    assert sweep(Crossover, other, study=goal, **SPACE).continued == 0
+    assert sweep(Crossover, market, study=goal, **SPACE | {"fees": None}).continued == 0
+    assert sweep(Crossover, market.subset(start="2014-06-03"), study=goal, **SPACE).continued == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("stratofold.research.sweep.place._own_hash", lambda: "another way to count")
+        assert sweep(Crossover, market, study=goal, **SPACE).continued == 0
+    assert sweep(Crossover, market, study=goal, **SPACE).continued == 4
+
+
+def test_a_state_that_is_lost_costs_time_alone(market, tmp_path, monkeypatch):
+    """One file is damaged, then the disk has no room left for any."""
+    goal = tmp_path / "study"
+    sweep(Crossover, market.subset(end=DAYS[0]), study=goal, **SPACE)
+    (path,) = files(goal)
+    path.write_bytes(path.read_bytes()[:60])
+    study = sweep(Crossover, market.subset(end=DAYS[1]), study=goal, **SPACE)
+    assert study.continued == 0
+    assert "begin anew" in str(study)
+    assert study.table.equals(sweep(Crossover, market.subset(end=DAYS[1]), **SPACE).table)
+    monkeypatch.setattr("stratofold.research.sweep.states._BYTES_MAX", 0)
+    for end in DAYS[2:]:
+        study = sweep(Crossover, market.subset(end=end), study=goal, **SPACE)
+        assert study.continued == 4, "what is there serves, whatever does not join it"
+        assert not any(path.name.startswith(study.places[0].hash) for path in files(goal))
+
+
+def test_a_full_disk_leaves_the_study_as_it_was(market, tmp_path, monkeypatch):
+    goal = tmp_path / "study"
+    sweep(Crossover, market.subset(end=DAYS[0]), study=goal, **SPACE)
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_parquet", full)
+        with pytest.raises(Stop) as error:
+            sweep(Crossover, market.subset(end=DAYS[1]), study=goal, **SPACE)
+    assert error.value.code == "SFS18"
+    again = sweep(Crossover, market.subset(end=DAYS[1]), study=goal, **SPACE)
+    assert (again.computed, again.continued) == (4, 4)
+
+
+def test_what_is_short_in_memory_or_interpreted_keeps_no_state(market, tmp_path, monkeypatch):
+    sweep(Crossover, market, study=tmp_path / "slow", **SPACE | {"execution": "interpreted"})
+    monkeypatch.setattr("stratofold.research.sweep.states._BARS_MIN", 10_000)
+    sweep(Crossover, market, study=tmp_path / "short", **SPACE)
+    assert files(tmp_path / "slow") == files(tmp_path / "short") == []
+    assert States(Store(None))._left > 0
