@@ -264,6 +264,9 @@ def build(
         raise _refused[key]
     try:
         file = cache.cached(key, lambda: compile_file(cast("FunctionType", driver), objects, source, target, progress))
+    except ImportError as gone:  # a worker that was sent its kernel, and this run is laid out otherwise
+        _refused[key] = Refused(f"there is no compiler here ({gone})")
+        raise _refused[key] from gone
     except Refused as refused:
         _refused[key] = refused
         raise
@@ -271,6 +274,17 @@ def build(
     if target == "native":
         kernel._meet(objects)  # noqa: SLF001 - a kernel is finished here
         _built.setdefault((type(strategy), out), []).insert(0, kernel)
+    return kernel
+
+
+def adopt(file: bytes, engine: object, strategy: object, feed: "Feed", *, out: bool = False) -> Kernel:
+    """Have `build` find a frozen kernel for such objects in this process, where there may be no compiler.
+
+    Raises Setup SF620 to SF629 where the file, this machine or these objects do not fit.
+    """
+    kernel = Kernel(file, loader.load(file, engine=engine_hash()))
+    kernel._meet([engine, strategy, feed])  # noqa: SLF001 - a kernel is finished here
+    _built.setdefault((type(strategy), out), []).insert(0, kernel)
     return kernel
 
 
@@ -343,13 +357,32 @@ def compile_file(
     )
 
 
+def frozen(
+    engine: object,
+    strategy: object,
+    feed: "Feed",
+    *,
+    target: str,
+    out: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> bytes:
+    """The kernel file of these objects for another machine, which this one need not be able to run; raises Refused."""
+    from stratofold.fold.drive import driver_of
+    from stratofold.fold.run import run_out
+    from stratofold.kernel import cache
+
+    objects = [engine, strategy, feed]
+    driver = cast("FunctionType", run_out if out else driver_of(feed))
+    key, source = _key(objects, target, out)
+    return cache.cached(key, lambda: compile_file(driver, objects, source, target, progress))
+
+
 def freeze(
     engine: object, strategy: object, feed: "Feed", path: str | PathLike[str], *, target: str = "x86-64-v2"
 ) -> Path:
     """Write the kernel for these objects to a file that runs without a compiler on any machine of `target`."""
-    kernel = build(engine, strategy, feed, target=target)
     place = Path(path)
-    place.write_bytes(kernel.file)
+    place.write_bytes(frozen(engine, strategy, feed, target=target))
     return place
 
 

@@ -84,6 +84,6 @@ def test_an_interruption_says_that_nothing_is_lost(folder, capsys, monkeypatch):
     def interrupted(*arguments, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stratofold.research.sweep.executors.Bench.run", interrupted)
+    monkeypatch.setattr("stratofold.research.sweep.executors.work.Bench.run", interrupted)
     assert run(["sweep", "crossover.py", *SPACE, *SHORT]) == 130
     assert "the same command goes on" in capsys.readouterr().err

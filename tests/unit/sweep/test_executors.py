@@ -14,7 +14,8 @@ import stratofold
 from stratofold import sweep
 from stratofold.cli.load import load_strategy
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.executors import Work, compute, pack
+from stratofold.research.sweep.executors import Work
+from stratofold.research.sweep.executors.processes import compute, pack
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.store import PAGE, parts_of
 from stratofold.research.sweep.study import open_study
@@ -33,7 +34,7 @@ def test_a_worker_maps_prices_and_computes_the_same_cells(market, tmp_path):
     (place,) = places_of([Above], market, Options())
     sets = tuple({"length": length, "units": 10.0} for length in (5, 9))
     pack(place, tmp_path)
-    cells = compute(str(tmp_path), place.hash, Work(0, sets), "interpreted")
+    cells, _ = compute(str(tmp_path), place.hash, Work(0, sets), "interpreted")
     table = sweep(Above, market, length=[5, 9], execution="interpreted").table
     assert cells.columns["sharpe"].tolist() == table["sharpe"].to_list()
     assert cells.errors == ["", ""]
@@ -48,7 +49,7 @@ def test_processes_give_what_one_process_gives_whoever_dies(market, where):
     alone = sweep(strategy, market, poison=[0, 1], length=space["length"], execution="interpreted").table
     study = sweep(strategy, market, poison=[0, 1, 2], executor="processes", workers=2, execution="interpreted", **space)
     dead = study.table.filter(study.table["poison"] == 2)
-    assert dead["error"].to_list() == ["the worker died of it"] * 2
+    assert dead["error"].to_list() == ["the worker died of it, or had no more time"] * 2
     assert study.table.filter(study.table["poison"] < 2).equals(alone)
 
 

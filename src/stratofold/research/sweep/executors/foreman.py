@@ -1,0 +1,207 @@
+"""The foreman: gives pieces of work to a crew until every cell is back, whoever dies meanwhile.
+
+What comes in: a crew (processes here, functions in a cloud, or simulated ones) and work.  What goes out: pieces with their
+cells, each once, in any order.
+Why so: no engine for functions sends copies of what is late or finds the one cell that kills its worker, so it is done
+here, for all of them alike.  A piece that is lost is sent again; one that is lost again is cut in halves until the cell
+that does it is alone, and that one has failed.  When nearly all is done and nothing has come for three times as long as
+a piece takes, what is missing is sent a second time, and the first answer counts.
+"""
+
+from __future__ import annotations
+
+import time
+from math import nan
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from stratofold.research.sweep.block import Cells
+from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.executors.work import by_strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from stratofold.research.sweep.executors.work import Plan, Work
+    from stratofold.research.sweep.place import Place
+
+TRIES = 2  # of a piece, before it is cut
+PILOT = 5  # cells of each strategy: they say how long a bar takes
+DIED = "the worker died of it, or had no more time"
+_LATE_FROM = 0.95  # of the pieces are done when copies of the rest are thought of
+_LATE_TIMES = 3.0
+_LATE_SECONDS_MIN = 2.0
+_WAIT_SECONDS = 1.0
+
+
+class Heard(NamedTuple):
+    """What came of a piece, by its number: its cells and how long they took, or None where its worker died."""
+
+    number: int
+    cells: Cells | None
+    seconds: float = 0.0
+
+
+class Crew(Protocol):
+    """Workers somewhere; `plan` is how work is cut for them.
+
+    `shares_fate` where the death of one takes along what the others were at: then what was lost twice is tried alone.
+    """
+
+    plan: Plan
+    shares_fate: bool
+
+    def begin(self, places: Sequence[Place], work: Sequence[Work]) -> None:
+        """Bring what the work needs to where the workers are."""
+
+    def found(self) -> Iterator[tuple[Work, Cells]]:
+        """What is finished already, by whoever worked at it before."""
+
+    def afford(self, pieces: int, seconds: float) -> None:
+        """Raise Stop where so many pieces, of so many seconds together, would cost more than they may."""
+
+    def send(self, pieces: Mapping[int, Work]) -> None:
+        """Have pieces done, by their numbers; a number that was sent already is to be done once more."""
+
+    def heard(self, seconds: float) -> Iterator[Heard]:
+        """What came back since the last call, waiting so long for the first."""
+
+    def end(self) -> None:
+        """Nothing more is wanted."""
+
+
+class Foreman:
+    """Drives one crew through one list of work."""
+
+    def __init__(self, crew: Crew, places: Sequence[Place], now: Callable[[], float] = time.monotonic) -> None:
+        """`now` is what time it is, in seconds."""
+        self._crew = crew
+        self._places = places
+        self._now = now
+        self._count = 0  # numbers given
+        self._waiting: dict[int, Work] = {}
+        self._alone: dict[int, Work] = {}  # to be tried when nobody else is at anything
+        self._tries: dict[int, int] = {}
+        self._copied: set[int] = set()
+        self._taken: list[float] = []
+        self._rates: dict[type, float] = {}  # seconds a bar, by strategy
+        self._last = 0.0  # when something came or was sent
+
+    def run(self, work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
+        """Everything, in pieces: what is there already, a few cells of each strategy, the rest.
+
+        Raises Setup SFS60 where a cell would take longer than a worker has, and what the crew raises.
+        """
+        self._crew.begin(self._places, work)
+        try:
+            done: dict[int, set[str]] = {}
+            for piece, cells in self._crew.found():
+                done.setdefault(piece.place, set()).update(map(self._places[piece.place].key, piece.sets))
+                yield piece, cells
+            left = [rest for whole in work if (rest := self._without(whole, done)).sets]
+            groups = by_strategy(self._places, left)
+            firsts = [group[0].part(0, PILOT) for group in groups]
+            yield from self._all(firsts)
+            pieces = [piece for group in groups for piece in self._cut(group)]
+            yield from self._all(pieces)
+        finally:
+            self._crew.end()
+
+    def _without(self, whole: Work, done: Mapping[int, set[str]]) -> Work:
+        """The work without what is done of it."""
+        known = done.get(whole.place)
+        if not known:
+            return whole
+        key = self._places[whole.place].key
+        return whole.some([row for row, each in enumerate(whole.sets) if key(each) not in known])
+
+    def _cut(self, group: Sequence[Work]) -> list[Work]:
+        """The pieces of one strategy's work behind its first; raises what `Plan.cut` and `afford` raise."""
+        strategy = self._places[group[0].place].strategy
+        rest = [group[0].part(PILOT, len(group[0].sets)), *group[1:]]
+        rest = [whole for whole in rest if whole.sets]
+        plan = self._crew.plan
+        cells = sum(len(whole.sets) * len(self._places[whole.place].market) for whole in rest)
+        rate = self._rates.get(strategy, plan.seconds_max / max(cells, 1))
+        pieces = plan.cut(self._places, rest, rate)
+        self._crew.afford(len(pieces), rate * cells)
+        return pieces
+
+    def _all(self, pieces: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
+        """These pieces, until each is back or its worst cell is found."""
+        numbers = [self._numbered(piece) for piece in pieces]
+        self._give(numbers)
+        while self._waiting or self._alone:
+            if not self._waiting:
+                number = next(iter(self._alone))
+                self._waiting[number] = self._alone.pop(number)
+                self._give([number])
+            for number, cells, seconds in self._crew.heard(_WAIT_SECONDS):
+                if number not in self._waiting:
+                    continue  # its copy was sooner
+                self._last = self._now()
+                if cells is None:
+                    yield from self._lost(number)
+                else:
+                    yield self._back(number, seconds), cells
+            self._copy_late(len(pieces))
+
+    def _numbered(self, piece: Work, tries: int = 0) -> int:
+        """A number for a piece, which waits from now on."""
+        number, self._count = self._count, self._count + 1
+        self._waiting[number], self._tries[number] = piece, tries
+        return number
+
+    def _give(self, numbers: Sequence[int]) -> None:
+        """Have the crew do what waits under these numbers."""
+        if numbers:
+            self._last = self._now()
+            self._crew.send({number: self._waiting[number] for number in numbers})
+
+    def _back(self, number: int, seconds: float) -> Work:
+        """A piece that is done, and what it says of how long a bar takes."""
+        piece = self._waiting.pop(number)
+        place = self._places[piece.place]
+        self._taken.append(seconds)
+        self._rates[place.strategy] = seconds / max(len(piece.sets) * len(place.market), 1)
+        return piece
+
+    def _lost(self, number: int) -> Iterator[tuple[Work, Cells]]:
+        """Send it again, try it alone, cut it in halves, or say that its one cell has failed."""
+        self._tries[number] += 1
+        if self._tries[number] < TRIES:
+            self._give([number])
+            return
+        piece = self._waiting.pop(number)
+        if self._crew.shares_fate and self._tries[number] == TRIES:
+            self._alone[number] = piece
+        elif len(piece.sets) > 1:
+            self._halve(piece)
+        else:
+            yield piece, failed(DIED)
+
+    def _halve(self, piece: Work) -> None:
+        """Each half gets one more try; alone where that is the only way to tell who did it."""
+        numbers = [self._numbered(half, TRIES - 1) for half in piece.halves()]
+        if self._crew.shares_fate:
+            for number in numbers:
+                self._tries[number] = TRIES
+                self._alone[number] = self._waiting.pop(number)
+        else:
+            self._give(numbers)
+
+    def _copy_late(self, total: int) -> None:
+        """Send copies of what is late, once; on one machine they would only be in the way."""
+        if self._crew.shares_fate:
+            return
+        late = [number for number in self._waiting if number not in self._copied]
+        if not late or not self._taken or len(self._waiting) > max((1.0 - _LATE_FROM) * total, 1.0):
+            return
+        if self._now() - self._last > max(_LATE_TIMES * median(self._taken), _LATE_SECONDS_MIN):
+            self._copied.update(late)
+            self._give(late)
+
+
+def failed(why: str) -> Cells:
+    """One cell that has failed."""
+    return Cells({name: [nan] for name in STATISTICS}, [why], states=[b""])

@@ -1,0 +1,203 @@
+"""Workers elsewhere: what they need, what becomes of those that die, forget or are late, and who pays."""
+
+import pytest
+
+import stratofold
+from stratofold import sweep
+from stratofold.errors import Setup, Stop
+from stratofold.research.prepare import Options
+from stratofold.research.sweep.executors.elsewhere import Elsewhere
+from stratofold.research.sweep.executors.foreman import DIED, Foreman
+from stratofold.research.sweep.executors.money import Purse, Tariff
+from stratofold.research.sweep.executors.shelf import Folder
+from stratofold.research.sweep.executors.work import Plan, Work
+from stratofold.research.sweep.place import places_of
+from stratofold.research.sweep.study import frame_of
+from stratofold.strategies import Crossover
+from tests.unit.sweep.hands import Hands
+from tests.unit.sweep.strategies import Above, Poisonous
+
+LENGTHS = [5, 9, 12, 20, 30, 40, 50]
+
+
+@pytest.fixture(scope="module")
+def market():
+    return stratofold.sample("SPY", "AAPL", start="2014-06-02", end="2014-12-31")
+
+
+def crew(folder, hands, execution="compiled", purse=None, seconds=0.0):
+    plan = Plan(workers=2, seconds=seconds, seconds_max=30.0, limit_seconds=300.0)
+    return Elsewhere(Folder(folder), hands, plan, execution, "native", purse or Purse(None))
+
+
+def carried(crew_, places, work):
+    """Every cell that came back, by its name: figures and error."""
+    rows = {}
+    for piece, cells in Foreman(crew_, places).run(work):
+        frame = frame_of(places[piece.place], piece.sets, cells)
+        for row in frame.to_dicts():
+            assert row["cell"] not in rows
+            rows[row["cell"]] = row
+    return rows
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory):
+    found = Hands(tmp_path_factory.mktemp("shelf"))
+    yield found
+    found.close()
+
+
+def above(market, lengths=LENGTHS):
+    return places_of([Above], market, Options()), [Work(0, tuple({"length": n, "units": 10.0} for n in lengths))]
+
+
+def same(rows, study):
+    """Whether these are the study's cells, to the bit."""
+    wanted = {row["cell"]: repr(row) for row in study.table.to_dicts()}
+    assert {name: repr(row) for name, row in rows.items()} == wanted
+
+
+def test_a_worker_with_numpy_alone_gives_every_cell_to_the_bit(market, hands):
+    """No compiler, no frames, nothing of the user's: the kernel and the columns come to it."""
+    places = places_of([Crossover], market, Options(), each_symbol=True)
+    usual = {name: each.default for name, each in Crossover.parameters().items()}
+    sets = tuple(usual | {"fast": fast} for fast in LENGTHS)
+    crew_ = crew(hands.folder, hands)
+    rows = carried(crew_, places, [Work(0, sets), Work(1, sets)])
+    same(rows, sweep(Crossover, market, fast=LENGTHS, each_symbol=True, execution="compiled"))
+    assert not crew_.notices
+    assert hands.deaths == 0
+
+
+def test_what_a_killed_driver_had_done_is_found_by_the_next(market, hands):
+    """Answers lie on the shelf; of a longer list only the rest is done."""
+    places, work = above(market, LENGTHS[:4])
+    carried(crew(hands.folder, hands, "interpreted"), places, work)
+    before = len(hands.orders)
+    places, work = above(market)
+    rows = carried(crew(hands.folder, hands, "interpreted"), places, work)
+    same(rows, sweep(Above, market, length=LENGTHS, execution="interpreted"))
+    done = sum(each["bytes"] for each in hands.orders[before:])
+    assert done < sum(each["bytes"] for each in hands.orders[:before]) / 1.2
+
+
+def test_cells_that_kill_their_worker_are_found_one_by_one(market, tmp_path):
+    """Every other cell is as if nothing had happened."""
+    lengths = list(range(5, 14))
+    usual = {"units": 10.0}
+    sets = [{"length": n, **usual, "poison": 2 if n == 11 else n % 2} for n in lengths]
+    hands = Hands(tmp_path)
+    try:
+        places = places_of([Poisonous], market, Options())
+        rows = carried(crew(tmp_path, hands, "interpreted", seconds=9.0), places, [Work(0, tuple(sets))])
+    finally:
+        hands.close()
+    dead = {row["length"] for row in rows.values() if row["error"] == DIED}
+    assert dead == {11}
+    alive = {name: row for name, row in rows.items() if row["error"] != DIED}
+    study = sweep(Poisonous, market, length=lengths, poison=[0, 1], execution="interpreted")
+    wanted = {row["cell"]: repr(row) for row in study.table.to_dicts()}
+    assert all(repr(row) == wanted[name] for name, row in alive.items())
+    assert len(rows) == 9
+    assert 2 < hands.deaths < 7
+
+
+def test_what_an_engine_forgets_is_sent_again(market, tmp_path, monkeypatch):
+    """Nobody ever says that the third order ended: when all else is done and nothing comes, a copy goes out."""
+    monkeypatch.setattr("stratofold.research.sweep.executors.foreman._LATE_SECONDS_MIN", 0.1)
+    monkeypatch.setattr("stratofold.research.sweep.executors.foreman._WAIT_SECONDS", 0.1)
+    hands = Hands(tmp_path, forget=[2])
+    try:
+        places, work = above(market)
+        rows = carried(crew(tmp_path, hands, "interpreted"), places, work)
+    finally:
+        hands.close()
+    same(rows, sweep(Above, market, length=LENGTHS, execution="interpreted"))
+    goals = [each["goal"] for each in hands.orders]
+    assert goals.count(goals[2]) == 2
+    assert len(goals) == len(set(goals)) + 1
+
+
+def test_the_order_of_answers_and_the_number_of_workers_do_not_matter(market, tmp_path):
+    hands = Hands(tmp_path, count=3)
+    try:
+        places, work = above(market)
+        rows = carried(crew(tmp_path, hands, "interpreted"), places, work)
+    finally:
+        hands.stop()
+        hands.close()
+    same(rows, sweep(Above, market, length=LENGTHS, execution="interpreted"))
+
+
+def test_a_worker_of_another_version_is_refused_in_its_own_words(market, hands, monkeypatch):
+    """Its fold may round otherwise, so its cells would be another program's."""
+    monkeypatch.setattr("stratofold.kernel.sources.engine_hash", lambda: "0" * 64)
+    places, work = above(market, [6])
+    with pytest.raises(Setup) as refused:
+        carried(crew(hands.folder, hands, "interpreted"), places, work)
+    assert refused.value.code == "SFS65"
+
+
+def test_a_strategy_that_needs_what_a_worker_lacks_is_told_so(market, hands, tmp_path, monkeypatch):
+    (tmp_path / "needy.py").write_text(
+        "import typer\nfrom tests.unit.sweep.strategies import Above\nclass Needy(Above):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import needy
+
+    places = places_of([needy.Needy], market, Options())
+    with pytest.raises(Setup) as refused:
+        carried(crew(hands.folder, hands, "interpreted"), places, [Work(0, ({"length": 5, "units": 10.0},))])
+    assert refused.value.code == "SFS64"
+    assert "typer" in refused.value.why
+
+
+DEAR = Tariff(second_usd=1.0, piece_usd=0.001, look_usd=0.0, overhead_seconds=0.5)
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent", "code"),
+    [(0.0, 0.0, "SFS67"), ("much", 0.0, "SFS67"), (-1.0, 0.0, "SFS67"), (2.0, 2.5, "SFS68")],
+)
+def test_a_budget_that_buys_nothing_or_is_spent_is_refused_before_anything_runs(budget, spent, code):
+    with pytest.raises(Setup) as refused:
+        Purse(DEAR, budget, spent)
+    assert refused.value.code == code
+
+
+def test_a_budget_needs_a_price():
+    with pytest.raises(Setup) as refused:
+        Purse(None, 1.0)
+    assert refused.value.code == "SFS67"
+
+
+def test_what_the_rest_would_cost_is_known_before_it_is_sent(market, tmp_path):
+    """The first cells were paid, and are kept."""
+    hands = Hands(tmp_path)
+    purse = Purse(DEAR, 0.9)
+    places, work = above(market)
+    rows = []
+    try:
+        with pytest.raises(Stop) as stopped:
+            rows += Foreman(crew(tmp_path, hands, "interpreted", purse), places).run(work)
+    finally:
+        hands.close()
+    assert stopped.value.code == "SFS69"
+    assert len(hands.orders) == 1
+    assert 0.5 < purse.spent_usd < 0.9
+
+
+def test_no_piece_is_planned_beyond_most_of_the_time_that_a_worker_has(market):
+    places, _ = above(market)
+    bars = len(market)
+    sets = tuple({"length": n, "units": 1.0} for n in range(2, 402))
+    plan = Plan(workers=10, seconds=5.0, seconds_max=30.0, limit_seconds=20.0)
+    for cell_seconds, count in ((1.0, 10), (2.0, 8), (10.0, 1), (0.01, 400)):
+        pieces = plan.cut(places, [Work(0, sets)], cell_seconds / bars)
+        assert max(len(piece.sets) for piece in pieces) == count
+        assert max(len(piece.sets) for piece in pieces) * cell_seconds <= 16.0
+        assert [each for piece in pieces for each in piece.sets] == list(sets)
+    with pytest.raises(Setup) as refused:
+        plan.cut(places, [Work(0, sets)], 17.0 / bars)
+    assert refused.value.code == "SFS60"
