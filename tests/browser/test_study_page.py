@@ -1,4 +1,4 @@
-"""Pages without scripts in a browser: a study's and a walk's fit wide and narrow windows, and ask nobody for anything."""
+"""Pages without scripts in a browser: a study's, a walk's and a stress test's fit wide and narrow windows, and ask nobody for anything."""
 
 import tempfile
 
@@ -17,7 +17,8 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     data = stratofold.sample("SPY", start="2014-01-01", end="2014-12-31")
     walk = stratofold.walk_forward(Crossover, data, train=80, test=40, **OPTIONS)
-    return [walk.report(folder / "walk.html"), walk.study.report(folder / "study.html")]
+    test = stratofold.backtest(Crossover, data, execution="interpreted").stress()
+    return [page.report(folder / f"{k}.html") for k, page in enumerate((walk, walk.study, test))]
 
 
 def test_pages_fit_their_window_and_ask_nobody(pages):

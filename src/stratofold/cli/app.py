@@ -41,6 +41,7 @@ from stratofold.cli import (
     resume,
     secret,
     status,
+    stress,
     study,
     sweep,
     verify,
@@ -65,6 +66,7 @@ FREE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}  # a s
 app.command(name="init")(init.init)
 app.command(name="backtest", context_settings=FREE_OPTIONS)(backtest.backtest)
 app.command(name="report", context_settings=FREE_OPTIONS)(report.report)
+app.command(name="stress", context_settings=FREE_OPTIONS)(stress.stress)
 app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
 app.command(name="sweep", context_settings=FREE_OPTIONS)(sweep.sweep)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)

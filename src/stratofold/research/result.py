@@ -24,6 +24,8 @@ from stratofold.research.stats import HEADLINES, Stats, money_decimals, words_fo
 if TYPE_CHECKING:
     import pandas as pd
 
+    from stratofold.research.stress import Stress
+
 # The frames and the order of their columns; what a run writes beyond these comes last.
 FRAMES = {
     "trades": "symbol side opened closed quantity entry_price exit_price profit fees bars",
@@ -200,6 +202,16 @@ class Result:
 
             webbrowser.open(written.as_uri())
         return written
+
+    def stress(self, *, classes: Mapping[str, str] | None = None) -> "Stress":
+        """What this run could have lost: tails, shocks like those of history, gaps through stops.
+
+        `classes` says what a symbol is ("equity", "bond", "commodity", "crypto") where its kind and name do not.
+        Raises Setup SFS91 for a run on ticks or in several currencies, and SFS92 for a class or symbol not known.
+        """
+        from stratofold.research.stress import stress
+
+        return stress(self, classes=classes)
 
     def as_dict(self) -> dict[str, Any]:
         """The result for `--json`: money as decimal strings, times as ISO 8601, what is not a number as null."""

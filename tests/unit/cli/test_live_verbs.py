@@ -246,3 +246,12 @@ def test_a_run_is_planned_without_running(traded, capsys):
     told = said(capsys, "run", *CROSSOVER, *places(traded), *venue(traded), "--unguarded", "--dry-run")
     assert told["money"] == "paper"
     assert told["symbols"] == ["SPY", "AAPL"]
+
+
+def test_stress_tests_what_a_book_holds_now(traded, capsys, tmp_path):
+    found = said(capsys, "stress", *home(traded), "--class", "AAPL=commodity", "--out", str(tmp_path / "now.html"))
+    (book,) = said(capsys, "status", *home(traded))["books"]
+    assert found["classes"] == {"SPY": "equity", "AAPL": "commodity"}
+    assert {each["symbol"] for each in found["gaps"]} == set(book["positions"])
+    assert found["gross"] == pytest.approx((book["equity"] - book["cash"]) / book["equity"])
+    assert "Stress test" in (tmp_path / "now.html").read_text()

@@ -87,3 +87,13 @@ def test_an_interruption_says_that_nothing_is_lost(folder, capsys, monkeypatch):
     monkeypatch.setattr("stratofold.research.sweep.executors.work.Bench.run", interrupted)
     assert run(["sweep", "crossover.py", *SPACE, *SHORT]) == 130
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_stress_runs_a_strategy_and_shows_its_tables(folder, capsys):
+    assert run(["stress", "crossover.py", *SHORT, "--fast", "5", "--out", "stress.html"]) == 0
+    out = capsys.readouterr().out
+    assert "1987: one day" in out
+    assert "report:" in out
+    assert (folder / "stress.html").exists()
+    assert run(["stress", "crossover.py", *SHORT, "--class", "SPY=stock", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == "SFS92"
