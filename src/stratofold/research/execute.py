@@ -17,16 +17,20 @@ from typing import TYPE_CHECKING, Any
 from stratofold.errors import Error, Setup
 from stratofold.fold.book import Book
 from stratofold.fold.drive import driver_of
+from stratofold.fold.engine import Feed
 from stratofold.fold.order import OrderError
 from stratofold.fold.run import CROWDED, finish_run
-from stratofold.research.flat.program import flat
-from stratofold.research.plain import plain, plain_feed, plain_sessions, plain_state
+from stratofold.research import seats
+from stratofold.research.flat.loops import loop_of
+from stratofold.research.flat.program import flat, is_heard_often
+from stratofold.research.flat.seat import PlainSeat
+from stratofold.research.plain import KEPT_MAX, plain, plain_feed, plain_sessions, plain_state, stay_plain
 from stratofold.research.seats import Seat
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from stratofold.fold.engine import Engine, Feed
+    from stratofold.fold.engine import Engine
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Kernel, Program
     from stratofold.market.data import MarketData
@@ -77,13 +81,12 @@ def run_compiled(run: Run, data: MarketData, progress: Any = None) -> Executed:
     from stratofold.kernel import Refused
 
     try:
-        if run.seat is None:
-            run.seat = seated(run, compile_run(run, progress))
-        in_machine_code(run, data, run.seat.program)
+        seat = run.seat = run.seat if isinstance(run.seat, Seat) else seated(run, compile_run(run, progress))
+        in_machine_code(run, data, seat.program)
     except Refused as no:
         interpret(run, data)
         return Executed("interpreted", [f"interpreted, some {_SLOWER} times slower: {no}"])
-    return Executed("compiled", kernel_hash=run.seat.kernel.hash)
+    return Executed("compiled", kernel_hash=seat.kernel.hash)
 
 
 def run_frozen(run: Run, data: MarketData, path: Any) -> Executed:
@@ -93,10 +96,9 @@ def run_frozen(run: Run, data: MarketData, path: Any) -> Executed:
             'freeze it first: stratofold.freeze(Strategy, data, "strategy.kernel"), then pass kernel="strategy.kernel"'
         )
         raise Setup("SF112", 'execution="frozen" needs a kernel', why="a frozen kernel is a file", fix=fix)
-    if run.seat is None:
-        run.seat = seated(run, _loaded(Path(path)))
-    in_machine_code(run, data, run.seat.program)
-    return Executed("frozen", kernel_hash=run.seat.kernel.hash)
+    seat = run.seat = run.seat if isinstance(run.seat, Seat) else seated(run, _loaded(Path(path)))
+    in_machine_code(run, data, seat.program)
+    return Executed("frozen", kernel_hash=seat.kernel.hash)
 
 
 def seated(run: Run, kernel: Kernel) -> Seat:
@@ -129,10 +131,10 @@ def _facts(path: Path) -> Hashable:
 
 
 def kernel_wanted(execution: str, path: Any) -> Hashable:
-    """Which kernel this execution takes, None for none: this process's own, or that of a file."""
+    """Which seats this execution takes: by the kernel, this process's own or that of a file, or lists."""
     if execution == "frozen":
         return _facts(Path(path)) if path is not None else None
-    return "native" if execution in ("auto", "compiled") else None
+    return "native" if execution in ("auto", "compiled") else seats.LISTS
 
 
 def compile_run(run: Run, progress: Any = None) -> Kernel:
@@ -201,10 +203,33 @@ def interpret(run: Run, data: MarketData, stop: int = -1) -> None:
     """Hear every event (or up to `stop`) interpreted."""
     stop = run.events if stop < 0 else stop
     try:
-        with plain_sessions(run.engine.sessions, data.calendar):
-            rest(run.engine, run.strategy, plain_feed(run.feed, data), stop)
+        seat = run.seat if isinstance(run.seat, PlainSeat) else plain_seat(run, data)
+        if seat is None:
+            with plain_sessions(run.engine.sessions, data.calendar):
+                rest(run.engine, run.strategy, plain_feed(run.feed, data), stop)
+        else:
+            run.seat = seat
+            hear_seated(seat, run.strategy, stop)
     except Exception as raised:
         raise told(raised, run, data) from raised
+
+
+def hear_seated(seat: PlainSeat, strategy: Strategy, stop: int) -> None:
+    """Hear events up to `stop` interpreted, in an engine that stays in lists."""
+    with plain_state(None, strategy):
+        hear = seat.hears(strategy)
+        while hear(stop) == CROWDED:
+            seat.engine.logs.make_room()
+
+
+def plain_seat(run: Run, data: MarketData) -> PlainSeat | None:
+    """The run's engine in lists, for it and for later ones; None where that would not pay, or cannot be."""
+    if not run.may_be_kept or run.events > KEPT_MAX or type(run.feed) is not Feed or not is_heard_often(run.strategy):
+        return None
+    columns = plain_feed(run.feed, data)
+    stay_plain(run.engine, data.calendar)
+    loop = loop_of(run.engine, columns, may_write=True)
+    return None if loop is None else PlainSeat(run.engine, run.feed, columns, loop)
 
 
 def told(raised: Exception, run: Run, data: MarketData) -> Exception:

@@ -182,8 +182,12 @@ def _kept(run: Run) -> list[str]:
 
 
 def _log(log: Log, names: tuple[str, ...]) -> Columns:
-    """A log's columns, for the rows that were written."""
-    return {name: log.column(name) for name in names}
+    """A log's columns, for the rows that were written; an interpreted run may have kept them in lists."""
+    columns: Columns = {name: log.column(name) for name in names}
+    return {
+        name: array("q" if name in log.WHOLES else "d", column) if type(column) is list else column
+        for name, column in columns.items()
+    }
 
 
 def _trades(log: Log, data: MarketData) -> Columns:

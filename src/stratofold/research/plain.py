@@ -45,7 +45,7 @@ _COLUMNS = (
 )
 _TABLE = ("opens", "closes", "days", "weekdays", "months")
 _LIST_MAX = 2_000_000  # bars: beyond, lists would take more memory than they save time
-_KEPT_MAX = 10_000  # bars: so short a feed is kept as lists for the next run
+KEPT_MAX = 10_000  # bars: so short a feed is kept as lists for the next run
 
 _known: WeakKeyDictionary[MarketData, tuple[Feed, Feed]] = WeakKeyDictionary()
 _tables: WeakKeyDictionary[Calendar, list[list[int]]] = WeakKeyDictionary()
@@ -71,19 +71,34 @@ def plain_feed(feed: Feed, data: MarketData) -> Feed:
     source, columns = _known.get(data, (None, None))
     if columns is None or source is not feed:
         columns = plain(feed)
-        if len(feed.time) <= _KEPT_MAX:
+        if len(feed.time) <= KEPT_MAX:
             _known[data] = (feed, columns)
     return columns
 
 
-@contextmanager
-def plain_sessions(sessions: Sessions, calendar: Calendar) -> Iterator[None]:
-    """Let the fold walk lists instead of the calendar's arrays meanwhile."""
+def stay_plain(engine: Engine, calendar: Calendar) -> None:
+    """Put lists for good where `plain_sessions` and `plain_state` put them meanwhile, and in the logs."""
+    _walk_lists(engine.sessions, calendar)
+    logs = engine.logs
+    for thing in (*_books(engine), logs.fills, logs.orders, logs.trades, logs.refusals, logs.equity):
+        for name, column in _arrays(thing):
+            setattr(thing, name, column.tolist())
+
+
+def _walk_lists(sessions: Sessions, calendar: Calendar) -> list[Any]:
+    """Let the fold walk lists instead of the calendar's arrays; returns those."""
     arrays: list[Any] = [getattr(sessions, name) for name in _TABLE]
     if calendar not in _tables:
         _tables[calendar] = [column.tolist() for column in arrays]
     for name, column in zip(_TABLE, _tables[calendar], strict=True):
         setattr(sessions, name, column)
+    return arrays
+
+
+@contextmanager
+def plain_sessions(sessions: Sessions, calendar: Calendar) -> Iterator[None]:
+    """Let the fold walk lists instead of the calendar's arrays meanwhile."""
+    arrays = _walk_lists(sessions, calendar)
     try:
         yield
     finally:
@@ -92,9 +107,10 @@ def plain_sessions(sessions: Sessions, calendar: Calendar) -> Iterator[None]:
 
 
 @contextmanager
-def plain_state(engine: Engine, strategy: Strategy) -> Iterator[None]:
-    """Let the fold count in lists instead of arrays meanwhile, in what many bars write to."""
-    arrays = [(thing, name, column) for thing in _counters(engine, strategy) for name, column in _arrays(thing)]
+def plain_state(engine: Engine | None, strategy: Strategy) -> Iterator[None]:
+    """Let the fold count in lists instead of arrays meanwhile, in what many bars write to; None for one that stays so."""
+    counters = [*(() if engine is None else _books(engine)), *_windows(strategy)]
+    arrays = [(thing, name, column) for thing in counters for name, column in _arrays(thing)]
     for thing, name, column in arrays:
         setattr(thing, name, column.tolist())
     try:
@@ -104,9 +120,13 @@ def plain_state(engine: Engine, strategy: Strategy) -> Iterator[None]:
             setattr(thing, name, array(column.typecode, getattr(thing, name)))
 
 
-def _counters(engine: Engine, strategy: Strategy) -> Iterator[Any]:
-    """The book, both ledgers, and the strategy's own windows."""
-    yield from (engine.book, engine.book.ledger, engine.venue.ledger, *getattr(engine.book, "ladders", ()))
+def _books(engine: Engine) -> tuple[Any, ...]:
+    """The book and both ledgers."""
+    return (engine.book, engine.book.ledger, engine.venue.ledger, *getattr(engine.book, "ladders", ()))
+
+
+def _windows(strategy: Strategy) -> Iterator[WindowTotal]:
+    """The strategy's own windows."""
     for name in names_of(type(strategy)):
         value = getattr(strategy, name, None)
         yield from (each for each in (value if type(value) is list else (value,)) if isinstance(each, WindowTotal))

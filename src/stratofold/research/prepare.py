@@ -81,7 +81,8 @@ class Run:
     strategy: Strategy
     feed: Feed
     events: int
-    seat: seats.Seat | None = None  # where it is laid out for machine code
+    seat: seats.AnySeat | None = None  # where it is laid out for machine code, or put into lists
+    may_be_kept: bool = False  # nobody but its result will look at the engine
     rows: seats.Rows | None = None  # what its result looks at
 
 
@@ -94,14 +95,15 @@ def prepare(
 ) -> Run:
     """Everything for one run; raises Setup on parameters, currencies or limits that cannot be.
 
-    `wanted` names a kernel: an engine that it has run already serves again, if one is free (`seats`).
+    `wanted` names a kernel, or lists: an engine that has run so already serves again, if one is free (`seats`).
     """
     fold = build_strategy(strategy, data.symbols, parameters, options.artifacts)
     _check_hooks(fold, data)
     feed = build_feed(data, strategy, options)
     seat = seats.take(data, wanted, feed, fold, options)
     engine = seat.engine if seat is not None else build_engine(fold, data, options)
-    return Run(engine, fold, feed, len(feed.time) + len(feed.event_key), seat)
+    is_kept = seats.is_wanted(wanted, fold, options)
+    return Run(engine, fold, feed, len(feed.time) + len(feed.event_key), seat, is_kept)
 
 
 def _check_hooks(fold: Strategy, data: Any) -> None:

@@ -1,16 +1,18 @@
-"""Seats: an engine laid out in memory for machine code, kept for the next strategy on the same data.
+"""Seats: an engine laid out for machine code, or put into lists, and kept for the next strategy on the same data.
 
-What comes in: a run that machine code has carried to its end.  What goes out: the same memory for a later run whose
-data, costs and limits are the same, with another strategy in it.
+What comes in: a run that has come to its end.  What goes out: its engine for a later run whose data, costs and limits
+are the same, with another strategy.
 Why so: before its first event an engine depends on the data and the assumptions alone, and to build one and lay it out
 takes longer than to hear five years of daily bars.  Machine code writes to that memory, not to the objects, so one copy
-brings the state of the entry back.  What a result shows of the logs is copied only if it still lives by then.
+brings the state of the entry back; of an interpreted run's engine every object is known by heart (`flat/seat.py`).
+What a result shows of the logs is copied only if it still lives by then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Union
 from weakref import WeakKeyDictionary, ref
 
 from stratofold.fold.costs import Fees, Latency, Slippage
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Kernel, Program
     from stratofold.market.data import MarketData
+    from stratofold.research.flat.seat import PlainSeat
     from stratofold.research.prepare import Options, Run
 
+LISTS = "lists"  # instead of a kernel: for interpreted runs
 _SEATS_MAX = 8  # for one set of data; each keeps the room of a run's logs
 
 
@@ -38,6 +42,15 @@ class Seat:
     engine: Engine
     feed: Feed
     reader: ref[Rows] | None = None  # of the run before
+
+    def takes(self, strategy: Strategy) -> bool:
+        """Whether `strategy` is now in the block."""
+        return self.kernel.seats(self.program, strategy)
+
+    def vacate(self) -> bool:
+        """Let go of the strategy; whether the block still knows the state of the entry."""
+        self.program.vacate()
+        return self.program.is_reusable
 
 
 class Rows:
@@ -54,13 +67,14 @@ class Rows:
         self.logs = self.logs.written()
 
 
-_free: WeakKeyDictionary[MarketData, dict[Hashable, Seat]] = WeakKeyDictionary()
+AnySeat = Union[Seat, "PlainSeat"]
+_free: WeakKeyDictionary[MarketData, dict[Hashable, AnySeat]] = WeakKeyDictionary()
 
 
-def take(data: MarketData, wanted: Hashable, feed: Feed, strategy: Strategy, options: Options) -> Seat | None:
+def take(data: MarketData, wanted: Hashable, feed: Feed, strategy: Strategy, options: Options) -> AnySeat | None:
     """A seat with `strategy` in it, its engine before the first event; None where none is free.
 
-    `wanted` says which kernel must have left it.  The engine's objects hold what the run before left, until unpacked.
+    `wanted` says which kernel must have left it, or `LISTS`.  The engine's objects hold what the run before left, until unpacked.
     """
     seats = _free.get(data)
     if not seats:
@@ -69,7 +83,7 @@ def take(data: MarketData, wanted: Hashable, feed: Feed, strategy: Strategy, opt
     rows = seat.reader() if seat is not None and seat.reader is not None else None
     if rows is not None:
         rows.keep()
-    if seat is None or seat.feed is not feed or not seat.kernel.seats(seat.program, strategy):
+    if seat is None or seat.feed is not feed or not seat.takes(strategy):
         return None
     return seat
 
@@ -77,9 +91,8 @@ def take(data: MarketData, wanted: Hashable, feed: Feed, strategy: Strategy, opt
 def leave(run: Run, data: MarketData, options: Options, wanted: Hashable) -> None:
     """A run is over and nobody will look at its engine again: its seat, if it has one, is free for the next."""
     key = _key(wanted, run.strategy, options)
-    if run.seat is None or key is None or not run.seat.program.is_reusable:
+    if run.seat is None or key is None or not run.seat.vacate():
         return
-    run.seat.program.vacate()
     run.seat.reader = None if run.rows is None else ref(run.rows)
     seats = _free.setdefault(data, {})
     while len(seats) >= _SEATS_MAX:
@@ -87,9 +100,16 @@ def leave(run: Run, data: MarketData, options: Options, wanted: Hashable) -> Non
     seats[key] = run.seat
 
 
+def is_wanted(wanted: Hashable, strategy: Strategy, options: Options) -> bool:
+    """Whether a seat in lists would serve later runs: they are known to have the same engine."""
+    return wanted == LISTS and _key(wanted, strategy, options) is not None
+
+
 def _key(wanted: Hashable, strategy: Strategy, options: Options) -> Hashable:
     """Everything an engine depends on beside the data; None where that cannot be compared, or is too large to keep."""
     if wanted is None or options.equity_curve or not isinstance(options.risk_free, int | float):
+        return None
+    if type(options.slippage) not in (Slippage, NoneType):  # the one model that a run has itself, not its numbers
         return None
     costs = (
         _numbers(options.fees, Fees),

@@ -1,16 +1,21 @@
 """An engine laid out once serves later runs: every one of them ends as if it were the first."""
 
 import gc
+import importlib
 import weakref
+from array import array
 
 import pytest
 
 import stratofold
 from stratofold import Fees, Limits, Slippage, Strategy, param
 from stratofold.errors import Setup
-from stratofold.research import seats
+from stratofold.fold.log import Log
+from stratofold.fold.state import fields
+from stratofold.research import prepare, seats
 from stratofold.strategies import Crossover, DonchianBreakout
 
+EXECUTE = importlib.import_module("stratofold.research.execute")
 COSTS = {"fees": Fees(per_value=0.001), "slippage": Slippage(proportional=0.001)}
 
 
@@ -18,6 +23,18 @@ COSTS = {"fees": Fees(per_value=0.001), "slippage": Slippage(proportional=0.001)
 def data():
     """Three symbols, three years; fresh, so that nobody has a seat on them."""
     return stratofold.sample("SPY", "AAPL", "QQQ").subset(start="2015-01-02", end="2017-12-29")
+
+
+@pytest.fixture(autouse=True)
+def rarely(monkeypatch):
+    """No class was heard so often that its interpreted runs leave seats."""
+    monkeypatch.setattr(EXECUTE, "is_heard_often", lambda _: False)
+
+
+@pytest.fixture
+def often(monkeypatch, rarely):
+    """Every class was."""
+    monkeypatch.setattr(EXECUTE, "is_heard_often", lambda _: True)
 
 
 def run(strategy, data, execution="compiled", **keywords):
@@ -180,3 +197,81 @@ def test_there_is_an_end_to_seats(data):
     for cash in range(1000, 1000 + 2 * seats._SEATS_MAX):
         run(Crossover, data, cash=float(cash))
     assert len(seats._free[data]) == seats._SEATS_MAX
+
+
+class TestLists:
+    """Interpreted runs of what was heard often leave their engine in lists."""
+
+    CASES = (
+        (Crossover, {}), (Crossover, {"fast": 15, "slow": 40, "short": True}), (Crossover, {}),
+        (Crossover, {"quantity": 0.0, "fast": 3, "slow": 8}), (Busy, {}), (Busy, {"each": 2}), (Busy, {}),
+        (Crossover, {**COSTS, "fast": 4}), (Crossover, {**COSTS, "limits": Limits(position_max=10.0)}),
+        (Crossover, {**COSTS, "fast": 30}), (Crossover, {"cash": 5e3}), (Crossover, {"quantity": 1e6, "cash": 5e3}),
+    )  # fmt: skip
+
+    def test_every_run_ends_as_the_first(self, data, monkeypatch):
+        """Whatever ran before, though logs and tables were lengthened, and whatever the frames show later."""
+        data = data.subset(start="2017-01-03")
+        expected = [run(strategy, data, "interpreted", **keywords) for strategy, keywords in self.CASES]
+        monkeypatch.setattr(EXECUTE, "is_heard_often", lambda _: True)
+        found = taken(monkeypatch)
+        results = [run(strategy, data, "interpreted", **keywords) for strategy, keywords in self.CASES]
+        for result, other in zip(results, expected, strict=True):
+            assert result.fingerprint == other.fingerprint
+            assert result.stats == other.stats
+        for name in ("fills", "orders", "trades", "equity"):
+            assert getattr(results[6], name).to_polars().equals(getattr(expected[6], name).to_polars())
+        assert [k for k, seat in enumerate(found) if seat is None] == [0, 4, 7, 8, 10]
+
+    def test_every_number_is_as_before_the_first_event(self, data, often):
+        """Not only those that a result shows."""
+        for _ in range(2):
+            run(Crossover, data, "interpreted", fast=4, slow=9, short=True)
+        (seat,) = seats._free[data].values()
+        assert seat.engine.book.next_number > 1
+        assert seat.takes(Crossover())
+        assert numbers(seat.engine) == numbers(fresh(data))
+
+    def test_one_that_raises_gives_its_seat_up(self, data, often, monkeypatch):
+        found = taken(monkeypatch)
+        expected = run(Fussy, data, "interpreted").fingerprint
+        with pytest.raises(Setup, match="enough"):
+            run(Fussy, data, "interpreted", at=500)
+        assert [run(Fussy, data, "interpreted").fingerprint for _ in range(2)] == [expected] * 2
+        assert [seat is not None for seat in found] == [False, True, False, True]
+
+    def test_a_class_that_hears_more_by_now_gets_another_engine(self, data, often, monkeypatch):
+        run(Fussy, data, "interpreted")
+        (seat,) = seats._free[data].values()
+        assert seat.takes(Fussy())
+        monkeypatch.setattr(Fussy, "on_fill", lambda self, fill, book: None, raising=False)
+        assert not seat.takes(Fussy())
+
+    def test_a_model_of_costs_of_ones_own_leaves_none(self, data, often, monkeypatch):
+        class Wide(Slippage):
+            """Numbers beside those that it is compared by."""
+
+        found = taken(monkeypatch)
+        for _ in range(2):
+            run(Crossover, data, "interpreted", slippage=Wide(proportional=0.001))
+        assert found == [None, None]
+
+
+def fresh(data):
+    """An engine that nobody has run."""
+    options = prepare.Options()
+    return prepare.build_engine(prepare.build_strategy(Crossover, data.symbols, {}, {}), data, options)
+
+
+def numbers(thing, seen=None):
+    """All that an engine holds, as text, without rows of logs that nobody reads."""
+    seen = set() if seen is None else seen
+    if isinstance(thing, int | float | str):
+        return repr(thing)
+    if isinstance(thing, array | list):
+        return [numbers(each, seen) for each in thing]
+    if id(thing) in seen:
+        return "again"
+    seen.add(id(thing))
+    names = ("count",) if isinstance(thing, Log) else fields(thing)
+    return {name: numbers(getattr(thing, name), seen) for name in names}

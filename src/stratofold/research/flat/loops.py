@@ -48,13 +48,15 @@ _parts = attrgetter("venue", "venue.costs", "risk", "book")
 
 
 class Loop(NamedTuple):
-    """A factory of the loop, to be given engine, feed, strategy, hooks and a tuner; by hook, what is handed to it.
+    """A factory of the loop; by hook, what is handed to it.
 
-    The tuner is given every name of the text and the function that hears most bars, and returns the function to use.
+    Given an engine and a feed, the factory returns what begins a run: a function to be given a strategy, its hooks and
+    a tuner, which returns what hears events.  The tuner is given every name of the text, those that are this run's, and
+    the function that hears most bars, and returns the function to use.
     """
 
     name: str
-    factory: Callable[..., Callable[[int], int]]
+    factory: Callable[[Engine, Feed], Callable[..., Callable[[int], int]]]
     hooks: dict[str, list[str]]
     hot: Hot
 
@@ -129,11 +131,28 @@ def _write(roots: dict[str, Any], constants: Constants) -> bytes:
     w, answer = found
     name = next(name for key, name in w.written.items() if key[0] is hear_feed)
     lines = next(block for _, text, block in w.functions if text.startswith(f"def {name}(")) or []
-    w.functions.insert(-1, (0, f"{name} = tune_(locals(), {name})", None))
-    text, _ = w.text(answer, "tune_")
+    own = [w.paths["strategy"], *(f"{hook}_" for hook in w.hooks)]
+    w.functions += _beginning(own, name, answer)
+    text, _ = w.text("begin_", own)
     meanings = {name: _home(value) for name, value in w.names.items() if name != "__builtins__"}
     hot = (without_origins(lines), w.paths, _effects(w, text, name), frozenset(w.unclear))
     return marshal.dumps((compile(text, _file(), "exec", dont_inherit=True), meanings, w.hooks, text, hot))
+
+
+def _beginning(own: list[str], name: str, answer: str) -> list[Line]:
+    """What makes the loop one run's: given what is its `own`, a strategy and hooks, it has function `name` tuned."""
+    given = ", ".join(f"new_{each}" for each in own)
+    body: list[Line] = [
+        (0, f"nonlocal {', '.join([*own, name])}", None),
+        *((0, f"{each} = new_{each}", None) for each in own),
+        (0, f"{name} = tune_(names_, dict({', '.join(f'{each}={each}' for each in own)}), untuned_)", None),
+        (0, f"return {answer}", None),
+    ]
+    return [
+        (0, "names_ = locals()", None),
+        (0, f"untuned_ = {name}", None),
+        (0, f"def begin_({given}, tune_):", body),
+    ]
 
 
 def _effects(w: Writer, text: str, name: str) -> dict[str, tuple[Any, ...]]:

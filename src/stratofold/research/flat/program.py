@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from stratofold.fold.engine import Engine
     from stratofold.research.flat.loops import Loop
+    from stratofold.research.flat.tuned import Scopes
     from stratofold.research.flat.writer import Writer
 
 # Events: what comes before them costs about what it saves on so many.
@@ -59,26 +60,44 @@ def flat_run(
     Where it `may_tune`, the hook that hears bars is written into the loop.
     """
     loop = loop_of(engine, feed, may_write=may_write)
-    if loop is None:
-        return None
-    roots = {"engine": engine, "feed": feed, "strategy": strategy}
-    graph = Graph({"strategy": strategy})
-    tune = _tuned(loop, roots, graph) if may_tune else None
-    hooks = [
-        None
-        if tune is not None and name == HOOK
-        else _hook(name, [value_at(roots, path) for path in paths], strategy, graph)
-        for name, paths in loop.hooks.items()
-    ]
-    return loop.factory(engine, feed, strategy, *hooks, tune or _untuned)
+    return None if loop is None else Place(loop, engine, feed).begin(strategy, may_tune=may_tune)
 
 
-def _untuned(_: dict[str, Any], function: Callable[[int], int]) -> Callable[[int], int]:
+def is_heard_often(strategy: Strategy) -> bool:
+    """Whether so many events were heard by its class that a loop of its own has paid."""
+    return _heard[type(strategy)] >= _WORTH_A_TUNING
+
+
+class Place:
+    """A loop made for one engine and feed: it may be begun with one strategy after another."""
+
+    def __init__(self, loop: Loop, engine: Engine, feed: Feed) -> None:
+        """The loop's functions, made once."""
+        self._loop = loop
+        self._roots = {"engine": engine, "feed": feed}
+        self._begin = loop.factory(engine, feed)
+        self._scopes: Scopes = {}
+
+    def begin(self, strategy: Strategy, *, may_tune: bool = True) -> Callable[[int], int]:
+        """What hears the events of the feed up to the number it is given, with this strategy; as `flat_run`."""
+        roots = {**self._roots, "strategy": strategy}
+        graph = Graph({"strategy": strategy})
+        tune = _tuned(self._loop, roots, graph) if may_tune else None
+        hooks = [
+            None
+            if tune is not None and name == HOOK
+            else _hook(name, [value_at(roots, path) for path in paths], strategy, graph)
+            for name, paths in self._loop.hooks.items()
+        ]
+        return self._begin(strategy, *hooks, partial(tune.made, self._scopes) if tune is not None else _untuned)
+
+
+def _untuned(_: dict[str, Any], __: dict[str, Any], function: Callable[[int], int]) -> Callable[[int], int]:
     """The loop's function as it is."""
     return function
 
 
-def _tuned(loop: Loop, roots: dict[str, Any], graph: Graph) -> Callable[..., Callable[[int], int]] | None:
+def _tuned(loop: Loop, roots: dict[str, Any], graph: Graph) -> Tuned | None:
     """What makes the loop's function anew, with the strategy's `on_bar` in it and numbers in names; None: it cannot be."""
     strategy = roots["strategy"]
     function = getattr(strategy.on_bar, "__func__", None)
@@ -90,7 +109,7 @@ def _tuned(loop: Loop, roots: dict[str, Any], graph: Graph) -> Callable[..., Cal
         _make_room()
         habits = habits_of(graph.classes | {type(strategy)})
         _tunings[key] = known = tuned(loop, roots, function, habits) if habits.is_open else None
-    return known.factory if known is not None and known.fits(roots) else None
+    return known if known is not None and known.fits(roots) else None
 
 
 def _make_room() -> None:

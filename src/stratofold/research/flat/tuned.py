@@ -38,12 +38,11 @@ _COST_MAX = 13  # slots: beyond, what is saved with every bar is spent again
 HOOK = "on_bar"
 
 
-class Hook:
-    """A factory of a hook, and what must hold for it to mean the same as its source."""
+class Reading:
+    """What must hold for a text to mean the same as the source that it was written from."""
 
-    def __init__(self, factory: Callable[..., Any], w: Writer) -> None:
+    def __init__(self, w: Writer) -> None:
         """Keep what every name that went into the text meant."""
-        self.factory = factory
         self._functions, self._codes = [*w.codes], [*w.codes.values()]
         self._reads: list[tuple[Any, Callable[[Any], Any], Any]] = []
         for scope, names in w.facts.values():
@@ -62,12 +61,21 @@ class Hook:
             return False
 
 
-class Tuned(Hook):
-    """As a hook; `factory` is given the names of a run, and `fits` says whether a run has all that it keeps in names."""
+class Hook(Reading):
+    """A factory of a hook."""
+
+    def __init__(self, factory: Callable[..., Any], w: Writer) -> None:
+        """`factory` is given the strategy and what the hook is given."""
+        super().__init__(w)
+        self.factory = factory
+
+
+class Tuned(Reading):
+    """The loop's function with a hook in it; `fits` says whether a run has all that it keeps in names."""
 
     def __init__(self, code: CodeType, slots: Iterable[Slot], w: Writer, places: dict[str, str]) -> None:
         """`slots` are those of the strategy, `places` the paths by name."""
-        super().__init__(self._made, w)
+        super().__init__(w)
         self._code = code
         self._names = w.names
         names: dict[str, list[str]] = {}
@@ -83,11 +91,22 @@ class Tuned(Hook):
             return False
         return all(type(value) in NUMBERS for value in values)
 
-    def _made(self, names: dict[str, Any], function: FunctionType) -> Callable[[int], int]:
-        """The function for one run, whose names are given; `function` is the loop's own."""
-        scope = {**function.__globals__, **self._names, **names}
+    def made(
+        self, scopes: Scopes, names: dict[str, Any], own: dict[str, Any], function: FunctionType
+    ) -> Callable[[int], int]:
+        """The function for one run: `names` are those of its loop, `own` those that are this run's.
+
+        `function` is the loop's own.  The loop's other runs find their names in `scopes`, all there but their own.
+        """
+        scope = scopes.get(self)
+        if scope is None:
+            scope = scopes[self] = {**function.__globals__, **self._names, **names}
+        scope.update(own)
         exec(self._code, scope)  # noqa: S102  the text that we wrote from the fold's own and the user's
         return scope[HOOK]  # type: ignore[no-any-return]
+
+
+Scopes = dict[Tuned, dict[str, Any]]
 
 
 def tuned(loop: Loop, roots: dict[str, Any], function: FunctionType, habits: Habits) -> Tuned | None:

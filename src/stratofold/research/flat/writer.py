@@ -16,7 +16,7 @@ from stratofold.research.flat.kinds import Graph, Kind, Many, Thing, path_text
 from stratofold.research.flat.sources import Source, Unfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Iterator, Sequence
 
 NOTHING = object()
 Line = tuple[int, str, "list[Line] | None"]  # the line it came from, its text, and the block below it
@@ -158,9 +158,13 @@ class Writer:
 
     # The factory.
 
-    def text(self, answer: str, *more: str) -> tuple[str, list[int]]:
-        """The factory that returns `answer`, and of each line the one it came from; `more` are parameters of it."""
-        roots = ", ".join([*(self.paths[path] for path in self.roots), *(f"{name}_" for name in self.hooks), *more])
+    def text(self, answer: str, later: Sequence[str] = ()) -> tuple[str, list[int]]:
+        """The factory that returns `answer`, and of each line the one it came from.
+
+        It is given the roots, but not the names that come `later`.
+        """
+        names = (self.paths[path] for path in self.roots)
+        roots = ", ".join([*(name for name in names if name not in later), *(f"{name}=None" for name in later)])
         return joined(
             [(0, f"def factory({roots}):", [*self.ways(self.roots), *self.functions, (0, f"return {answer}", None)])]
         )
