@@ -12,7 +12,7 @@ Ignores: partial books (`depth20`), candles, liquidations.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
 
@@ -28,9 +28,6 @@ from stratofold.adapters.feeds.spoken import (
     quote_word,
     trade_word,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Traded(msgspec.Struct, gc=False):
@@ -127,7 +124,8 @@ class _Probe(msgspec.Struct):
 _trade = msgspec.json.Decoder(_SaidTrade, strict=False).decode
 _ticker = msgspec.json.Decoder(_SaidTicker, strict=False).decode
 _depth = msgspec.json.Decoder(_SaidDepth, strict=False).decode
-_SAID: dict[bytes, Callable[[bytes], _SaidTrade | _SaidTicker | _SaidDepth]] = {
+_Said = Callable[[bytes], _SaidTrade | _SaidTicker | _SaidDepth]
+_SAID: dict[bytes, _Said] = {
     b"trade": _trade, b"aggTrade": _trade, b"bookTicker": _ticker, b"depth": _depth, b"depth@0ms": _depth,
     b"depth@100ms": _depth, b"depth@250ms": _depth, b"depth@500ms": _depth, b"depth@1000ms": _depth,
 }  # fmt: skip
@@ -143,14 +141,27 @@ _BARE: dict[str, Callable[[bytes | msgspec.Raw], Message]] = {
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+_by_stream: dict[bytes, _Said] = {}  # the decoder by the whole name of a stream, once it was heard
+_STREAMS_MAX = 4_096
+_NAME_AT, _NAME_END = 11, 80  # a combined message begins with {"stream":"
+
+
 def parse(data: bytes) -> Message:
     """The message; raises Retry SF980 for bytes that are none."""
-    at = data.find(b"@", 11, 80) + 1
-    said = _SAID.get(data[at : data.find(b'"', at, at + 16)]) if at else None
+    name = data[_NAME_AT : data.find(b'"', _NAME_AT, _NAME_END)]
+    said = _by_stream.get(name) or _found(name)
     try:
         return said(data).data if said is not None else _otherwise(data)
     except _UNREADABLE as error:
         raise garbled("Binance", error) from None
+
+
+def _found(name: bytes) -> _Said | None:
+    """The decoder of a stream by what follows its symbol; it is looked for once, unless there are more streams than anybody has."""
+    said = _SAID.get(name.partition(b"@")[2])
+    if said is not None and len(_by_stream) < _STREAMS_MAX:
+        _by_stream[name] = said
+    return said
 
 
 def _otherwise(data: bytes | msgspec.Raw) -> Message:
