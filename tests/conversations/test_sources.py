@@ -110,6 +110,35 @@ def test_what_was_broken_off_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert list((tmp_path / "_cache").glob("get-*")) == []
 
 
+def test_a_range_that_ends_now_goes_on_too_though_it_ends_later_then(tmp_path, monkeypatch):
+    monkeypatch.setattr(histories, "ROWS_A_CHANGE", 1)
+    with pytest.raises(Stop, match="SF870"):
+        get(ALPACA, tmp_path, DAYS, (BARS, ASKED, page(FIRST)), (BARS, MORE, page({"message": "forbidden."}, 403)))
+    later = question("bars", "SPY", "2020-11-25", "2020-12-02", DAY_NS)
+    again = {**ASKED, "start": "2020-11-27T05:00:00.000000000Z", "end": "2020-12-01T23:59:59.999999999Z"}
+    _, added, _ = get(ALPACA, tmp_path, later, (BARS, again, page(LAST)))
+    assert added == 1
+
+
+def test_what_is_not_settled_yet_is_asked_for_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(histories, "ROWS_A_CHANGE", 1)
+    clock = StoppedClock(at("2020-11-28T12:00"))
+    lines = (BARS, ASKED, page(FIRST)), (BARS, MORE, page({"message": "forbidden."}, 403))
+    with pytest.raises(Stop, match="SF870"):
+        get(ALPACA, tmp_path, DAYS, *lines, clock=clock)
+    again = {**ASKED, "start": "2020-11-26T12:00:00.000000000Z"}  # two days before, though the 27th was had
+    get(ALPACA, tmp_path, DAYS, (BARS, again, page(LAST)))
+
+
+def test_why_it_waits_is_said(tmp_path):
+    waits = []
+    lines = (BARS, ASKED, page(FIRST)), (BARS, MORE, page(b"<html>")), (BARS, MORE, page(LAST))
+    get(ALPACA, tmp_path, DAYS, *lines, wait=waits.append)
+    assert len(waits) == 1
+    assert waits[0].startswith("asked again in ")
+    assert "malformed" in waits[0]
+
+
 REFUSED = {
     "a wrong key": (page({"message": "forbidden."}, 403), Stop, "SF870"),
     "no key": (page({"message": "unauthorized."}, 401), Stop, "SF870"),

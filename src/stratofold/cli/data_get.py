@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from stratofold.adapters.sources.question import Question, Source
     from stratofold.market.catalogue.catalogue import Catalogue
 
-VENDORS = ("alpaca", "massive", "binance", "coinbase")
+VENDORS = ("alpaca", "massive", "binance", "binance-usdm", "binance-coinm", "coinbase")
 
 
 @verb
 def get(
-    vendor: Annotated[str, typer.Argument(help="alpaca, massive, binance or coinbase.")],
+    vendor: Annotated[
+        str, typer.Argument(help="alpaca, massive, binance (spot; binance-usdm, binance-coinm) or coinbase.")
+    ],
     symbols: Annotated[str, typer.Argument(help="Which symbols, with commas, as the vendor writes them.")],
     *,
     start: Annotated[str, typer.Option(help="First day: 2020-01-01.")],
@@ -81,10 +83,10 @@ def source_of(vendor: str, keys: str, feed: str) -> "Source":
         from stratofold.adapters.sources.massive import MassiveHistory
 
         return MassiveHistory(secrets.get(f"{keys}-key"))
-    if vendor == "binance":
+    if vendor.startswith("binance"):
         from stratofold.adapters.sources.binance import BinanceHistory
 
-        return BinanceHistory()
+        return BinanceHistory(vendor.partition("-")[2] or "spot")
     from stratofold.adapters.sources.coinbase import CoinbaseHistory
 
     return CoinbaseHistory()
@@ -119,7 +121,10 @@ async def _get(
     from stratofold.adapters.sources.history import History
 
     async with Network() as network:
-        history = History(source, network, Clock(), Random(), url=url, requests_per_minute=pace)  # noqa: S311 - waiting times
+        random = Random()  # noqa: S311 - waiting times
+        history = History(
+            source, network, Clock(), random, url=url, requests_per_minute=pace, wait=lambda why: say(f"{question.symbol}: {why}")
+        )  # fmt: skip
         _, added = await history.into(place, question, _teller(question.symbol, say), replace=replace)
     return added
 

@@ -9,13 +9,14 @@ import pytest
 
 import stratofold
 from stratofold.adapters import ports
-from stratofold.errors import Setup
+from stratofold.errors import Setup, Stop
+from stratofold.market.catalogue import sql
 from stratofold.market.catalogue.intake import Stated
 from stratofold.market.catalogue.names import LAST_DAY, Stretch, from_valid_through, history
 from stratofold.market.catalogue.rows import nanoseconds
 from stratofold.research.prepare import Options, prepare
 from stratofold.strategies import Crossover
-from tests.unit.catalogue.conftest import DAY, FIRST, bars
+from tests.unit.catalogue.conftest import DAY, FIRST, bars, trades
 
 
 @pytest.fixture
@@ -303,3 +304,19 @@ def test_closes_alone_are_no_bars_and_the_fix_is_said(tmp_path):
     with pytest.raises(Setup, match="SF201: no column for open, high, low") as caught:
         stratofold.catalogue(tmp_path / "lake", make=True).take(tmp_path / "X.csv", Stated("s"))
     assert "copies of close" in caught.value.fix
+
+
+def test_a_damaged_file_is_named_as_the_catalogues(catalogue, folder):
+    catalogue.append("trades", trades([FIRST]), "s", symbol="A")
+    (file,) = folder.rglob("*.parquet")
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(Stop, match="SFC27: a file of the catalogue is damaged"):
+        catalogue.frame("trades", "A")
+    with pytest.raises(Stop, match="SFC27"):
+        sql.query(catalogue, "SELECT * FROM trades")
+
+
+def test_a_file_is_no_catalogue(folder):
+    folder.write_text("rows")
+    with pytest.raises(Setup, match=r"SFC10: .* is no folder"):
+        stratofold.catalogue(folder, make=True)

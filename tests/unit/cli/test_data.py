@@ -141,6 +141,7 @@ def test_a_time_unlike_the_others_is_not_guessed_at(here, other):
         (["data", "import", "absent.csv"], "SF223"),
         (["data", "import", "odd.csv"], "SFC14"),
         (["data", "import", "naive.csv"], "SF211"),
+        (["data", "import", "naive.csv", "--timezone", "America/NewYork"], "SF214"),
         (["data", "import", "empty.csv", "--kind", "trades"], "SFC15"),
         (["data", "import", "cut.parquet"], "SF221"),
         (["data", "import", "naive.csv", "--kind", "ticks"], "SFC00"),

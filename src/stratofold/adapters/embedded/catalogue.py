@@ -55,6 +55,11 @@ class Shelf:
         """A catalogue's folder, made at the first change; raises Setup SFC10 when there is none and none should be made."""
         self.folder = Path(folder)
         self._unfinished: set[str] = set()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise Setup(
+                "SFC10", f"{self.folder} is no folder, and a catalogue is one", place=str(self.folder.resolve()),
+                fix="name a folder with --catalogue",
+            )  # fmt: skip
         if not make and not (self.folder / MANIFEST).is_file():
             raise Setup(
                 "SFC10", f"there is no catalogue in {self.folder}", place=str(self.folder.resolve()),

@@ -27,7 +27,7 @@ MARKETS = {
 class BinanceHistory:
     """See `question.Source`."""
 
-    name = "binance"
+    name: str
     requests_per_minute = 1_200  # bars weigh 2 and aggregate trades 4 of 6,000 a minute
     kinds: tuple[str, ...] = (BARS, TRADES)
     spans: Mapping[int, str] = {
@@ -41,6 +41,7 @@ class BinanceHistory:
     def __init__(self, market: str = "spot") -> None:
         """`market` is spot, usdm or coinm."""
         self.url, self._root = MARKETS[market]
+        self.name = "binance" if market == "spot" else f"binance-{market}"
 
     def first(self, question: Question) -> Request:
         """See `question.Source`."""

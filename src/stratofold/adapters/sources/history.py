@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 TRIES = 8  # of one request, over some two minutes
 ROWS_A_CHANGE = 200_000
 HOLD_SECONDS_MAX = 3_600.0  # nobody waits for history as for an order: the server decides how long
+_UNSETTLED_NS = 2 * DAY_NS  # a bar of these is not complete yet, or a vendor may still put it right
 _NO_SYMBOL = ("symbol", "product_id", "productid", "ticker", "not found")
 
 
@@ -59,9 +60,11 @@ class History:
         *,
         url: str | None = None,
         requests_per_minute: int | None = None,
+        wait: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Ask `source` at its own address, or at another that speaks the same."""
+        """Ask `source` at its own address, or at another that speaks the same; `wait` is told why it asks again."""
         self.source = source
+        self._wait = wait
         self._clock = clock
         self._random = random
         pace = source.requests_per_minute if requests_per_minute is None else requests_per_minute
@@ -80,8 +83,9 @@ class History:
         SFC24 when the vendor does not answer after many tries; what was had until then is kept, and the next run goes on.
         """
         self._check(question)
-        mark = _Mark(catalogue.shelf.cache(), f"{self.source.name} {question}")
-        rest = question._replace(start=max(question.start, mark.read()))
+        # Without its end: a range that ends now ends later each time it is asked for.
+        mark = _Mark(catalogue.shelf.cache(), f"{self.source.name} {question._replace(end=0)}")
+        rest = question._replace(start=min(max(question.start, mark.read()), question.end - 1))
         receipt, added, rows = None, 0, 0
         async for frame, reached in self._batches(rest):
             if len(frame):
@@ -92,7 +96,7 @@ class History:
                 )  # fmt: skip
                 added += receipt.added
             rows += len(frame)
-            mark.write(reached)
+            mark.write(min(reached, self._clock.now() - _UNSETTLED_NS))
             tell(Progress((reached - question.start) / max(question.end - question.start, 1), rows, reached))
         if not rows and rest.start == question.start:
             raise Setup(
@@ -143,7 +147,7 @@ class History:
         """One page, asked for until it comes."""
         backoff = Backoff(self._random, least=1.0)
         why: Exception | None = None
-        for _ in range(TRIES):
+        for left in reversed(range(TRIES)):
             try:
                 body = await self._calls.read(request.path, request.query)
                 if body is None:
@@ -157,9 +161,13 @@ class History:
                 if isinstance(error, Setup):
                     raise
                 why = error
-            await self._clock.sleep(backoff.next_seconds())
+            if not left:
+                break
+            seconds = backoff.next_seconds()
+            self._wait(f"asked again in {seconds:.0f} s: {_said(why)}")
+            await self._clock.sleep(seconds)
         raise Retry(
-            "SFC24", f"{self.source.name} did not answer {TRIES} times", place=self._calls.url, why=f"{type(why).__name__}: {why}"[:300],
+            "SFC24", f"{self.source.name} did not answer {TRIES} times", place=self._calls.url, why=_said(why),
             fix="run the same command again: it goes on where it stopped",
         )  # fmt: skip
 
@@ -180,6 +188,12 @@ class History:
         closes = closes_of(frame["time"].to_list(), question, day_is_session=self.source.day_is_session)
         now = self._clock.now()
         return frame.with_columns(time=pl.Series(closes, dtype=pl.Int64)).filter(pl.col("time").is_between(1, now))
+
+
+def _said(error: Exception | None) -> str:
+    """An error in a line: ours by what it says, another's by its kind too."""
+    text = error.what if isinstance(error, Retry) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:300]
 
 
 def _names_symbol(error: Stop) -> bool:

@@ -19,7 +19,7 @@ from stratofold.market.catalogue import adjust as adjusting
 from stratofold.market.catalogue.choice import chosen_series, missing
 from stratofold.market.catalogue.kinds import ACTIONS, BARS, DEPTH, NAMES, OBSERVATIONS, QUOTES, TRADES, kind_of
 from stratofold.market.catalogue.layout import Series, series_of, span_ns, span_text
-from stratofold.market.catalogue.manifest import File, Manifest, decode, earlier
+from stratofold.market.catalogue.manifest import File, Manifest, damaged, decode, earlier
 from stratofold.market.catalogue.names import Names, Stretch, history, names_of
 from stratofold.market.data import MarketData, time_bounds
 
@@ -336,10 +336,21 @@ class Catalogue:
         for _ in range(_LOOKS):
             with suppress(FileNotFoundError):  # put aside by a writer between asking where it is and reading it
                 frames = [pl.scan_parquet(self.shelf.path(path), glob=False, hive_partitioning=False) for path in paths]
-                return pl.concat(frames).filter(*between(low, high)).collect()
+                return self._collected(pl.concat(frames).filter(*between(low, high)))
         raise Retry(
             "SFC06", "other writers of the catalogue were quicker each time", place=self.shelf.place, fix="run it again"
         )
+
+    def _collected(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """The rows; raises Stop SFC27 for a file that is damaged, FileNotFoundError for one that is gone."""
+        import polars as pl
+
+        try:
+            return frame.collect()
+        except FileNotFoundError:
+            raise
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            raise damaged(self.shelf.place, error) from error
 
     # Writing.
 

@@ -125,3 +125,11 @@ def decode(text: bytes, place: str) -> Manifest:
             why=f"this version of stratofold knows format {FORMAT}", fix="use the version that wrote it, or a later one",
         )  # fmt: skip
     return found
+
+
+def damaged(place: str, error: Exception) -> Stop:
+    """The error for a file that the manifest names and that cannot be read."""
+    return Stop(
+        "SFC27", "a file of the catalogue is damaged", place=place, why=" ".join(str(error).split())[:300],
+        fix="stratofold data ls --verify names it: bring it back from a copy, or import its data again",
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from stratofold.errors import Setup
+from stratofold.market.zones import time_zone
 
 _LAST_NS = 2**63 - 1
 _UNITS_NS = ((10**11, 1_000_000_000), (10**14, 1_000_000), (10**17, 1_000), (_LAST_NS, 1))
@@ -29,7 +30,7 @@ PROBE = 64  # rows that say what the times look like
 
 
 def time_expression(frame: pl.LazyFrame, name: str, source: str, zone: str | None) -> pl.Expr:
-    """Nanoseconds UTC as `time`; raises Setup SF211 for naive times without a zone, SF215 for what is no time."""
+    """Nanoseconds UTC as `time`; raises Setup SF211 for naive times without a zone, SF214 for a zone that is none, SF215 for what is no time."""
     stored = frame.collect_schema()[name]
     column = pl.col(name)
     if isinstance(stored, pl.Datetime):
@@ -121,4 +122,5 @@ def _in_zone(column: pl.Expr, zone: str | None, source: str) -> pl.Expr:
             why="the same wall time is a different moment in New York and in London, hours of look-ahead apart",
             fix='say which: timezone="America/New_York", or timezone="UTC" (--timezone on the command line)',
         )  # fmt: skip
+    time_zone(zone)
     return column.dt.replace_time_zone(zone)

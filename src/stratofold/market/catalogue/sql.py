@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.errors import Setup
 from stratofold.market.catalogue.layout import parse
+from stratofold.market.catalogue.manifest import damaged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ class Answer(NamedTuple):
 
 
 def query(catalogue: Catalogue, text: str) -> Answer:
-    """What a query answers; raises Setup SFC17 for one that DuckDB refuses, SFC18 where DuckDB is not installed."""
+    """What a query answers; raises Setup SFC17 for one that DuckDB refuses, SFC18 where it is not installed, Stop SFC27."""
     with connected(catalogue) as connection:
         relation = _asked(connection, text)
         if relation is None:
@@ -76,7 +77,10 @@ def connected(catalogue: Catalogue) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for name, view in views(catalogue).items():
-        connection.execute(f"CREATE VIEW {name} AS {view}")
+        try:
+            connection.execute(f"CREATE VIEW {name} AS {view}")
+        except duckdb.Error as error:
+            raise damaged(catalogue.shelf.place, error) from None
     return connection
 
 
