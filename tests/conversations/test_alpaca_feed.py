@@ -174,10 +174,11 @@ def test_an_action_comes_before_the_bar_of_its_day():
     ],
 )
 def test_a_history_without_an_answer_says_who_must_act(answer, kind, code):
-    made, _ = feed((asked(BARS), answer))
+    made, http = feed(*[(asked(BARS), answer)] * 3)
     with pytest.raises(kind) as raised:
         run(made.history(["AAPL", "SPY"], at("2024-01-02"), CLOSE))
     assert raised.value.code == code
+    assert len(http.asked) == (3 if code == "SF871" else 1)
 
 
 def test_a_span_that_alpaca_does_not_have():

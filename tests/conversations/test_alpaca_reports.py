@@ -116,11 +116,26 @@ TROUBLES = [
 
 @pytest.mark.parametrize(("answer", "kind", "code"), TROUBLES, ids=lambda value: str(value)[:20])
 def test_a_question_without_an_answer_says_who_must_act(answer, kind, code):
-    venue, _ = broker((OPEN, answer))
+    venue, http = broker(*[(OPEN, answer)] * 3)
     with pytest.raises(kind) as raised:
         run(venue.orders())
     assert raised.value.code == code
+    assert len(http.asked) == (3 if answer.status == 503 else 1)
     assert "SECRET" not in str(raised.value)
+
+
+@pytest.mark.parametrize("lost", [NoAnswer("reset"), said(b"", 502)], ids=["lost", "a gateway's"])
+def test_a_question_whose_answer_is_lost_is_asked_again_and_not_what_was_asked_before_it(lost):
+    venue, http = broker((OPEN, lost), (OPEN, lost), (OPEN, said([order()])))
+    assert [one.client_id for one in run(venue.orders())] == ["momentum-1-a"]
+    assert len(http.asked) == 3
+
+
+def test_a_server_that_names_its_own_time_is_not_asked_before_it():
+    venue, http = broker((OPEN, said(b"", 503, **{"retry-after": "5"})))
+    with pytest.raises(Retry, match="SF871"):
+        run(venue.orders())
+    assert len(http.asked) == 1
 
 
 def test_after_five_silences_nobody_is_asked_for_a_while():
@@ -128,11 +143,12 @@ def test_after_five_silences_nobody_is_asked_for_a_while():
     venue, http = broker(*[(OPEN, NoAnswer("timed out"))] * 5, clock=clock)
 
     async def talk():
-        for _ in range(5):
-            with pytest.raises(NoAnswer):
-                await venue.orders()
-        with pytest.raises(Retry, match="does not answer"):
+        with pytest.raises(NoAnswer):
             await venue.orders()
+        assert len(http.asked) == 3  # what is lost at once is asked for again, twice
+        for _ in range(2):
+            with pytest.raises(Retry, match="does not answer"):
+                await venue.orders()
         clock.time += 30 * SECOND
         http.rows.append((OPEN, said([])))
         return await venue.orders()
@@ -147,7 +163,7 @@ def test_orders_are_asked_for_to_the_last_page_and_none_is_lost_at_an_edge():
     orders = [
         order(id=f"id-{number}", client_order_id=f"m-1-{number}", submitted_at=stamps[number]) for number in range(520)
     ]
-    everything = OPEN.replace("open", "all")
+    everything = OPEN.replace("open", "all").replace("nested=false", "nested=true")
     venue, _ = broker(
         (f"{everything}&after=2024-01-02T16%3A59%3A59.999999999Z", said(orders[:500])),
         (f"{everything}&after=2024-01-02T17%3A00%3A00.000000498Z", said(orders[499:])),

@@ -81,9 +81,9 @@ BUGS = (
     Bug(
         "only the list of open orders is asked",
         "F5 nautilus live.md: lists omit what has just closed",
-        LIVE + "reconcile:_unknown",
-        "order = orders.get(message.client_id) or await broker.order(message.client_id)",
-        "order = orders.get(message.client_id)",
+        LIVE + "reconcile:_Orders.sent",
+        "shown = await self.broker.order(name, sent=True)",
+        "pass",
     ),
     Bug(
         "ids belong to the attempt",

@@ -37,7 +37,7 @@ class Forgetful:
         self.capabilities = inner.capabilities
         self.executions, self.account = inner.executions, inner.account
 
-    async def order(self, client_id):
+    async def order(self, client_id, *, sent=False):
         return None
 
     async def orders(self, since=0, *, only_open=True):

@@ -354,8 +354,11 @@ class Broker(Protocol):
     async def replace(self, message: Message, venue_id: str) -> Answer:
         """Ask for other terms."""
 
-    async def order(self, client_id: str) -> VenueOrder | None:
-        """One order by our id; None when the venue does not know it (yet).  Raises NoAnswer, Retry, Stop."""
+    async def order(self, client_id: str, *, sent: bool = False) -> VenueOrder | None:
+        """One order by our id; None when the venue does not know it (yet).  Raises NoAnswer, Retry, Stop.
+
+        One that was `sent` by itself is no leg of another, and is not looked for as one.
+        """
 
     async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
         """Orders, open or all since a time (ns UTC), every page of them."""

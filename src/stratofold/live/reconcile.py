@@ -8,7 +8,9 @@ offers and never an order, and "not found" is evidence only when the venue has h
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, Offer, VenueReport
@@ -21,12 +23,17 @@ from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
 from stratofold.wire import decimal
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from stratofold.adapters.ports import AccountState, Broker, Journal, Message, VenueOrder
+    from stratofold.fold.order import Order
     from stratofold.live.desk import Desk
 
 MARK = "executions"  # the high-water mark of fills, ns UTC
 _OVERLAP_NS = 60_000_000_000  # asked again below the mark: a venue may list a fill late
 _SECOND_NS = 1_000_000_000
+_LOOKUPS_MAX = 10  # in one reconciliation, of orders that a list does not show
+_ORDERS_A_PAGE = 500  # as brokers list them; it decides only which way is the shorter
 _DONE = ("filled", "cancelled", "expired", "rejected")
 _ENDS = {"cancelled": "cancelled", "expired": "expired", "rejected": "rejected"}
 
@@ -53,12 +60,12 @@ async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
     """Ask the venue for fills, orders and positions; raises NoAnswer, Retry or Stop when it cannot be asked."""
     found = Findings()
     seen = max((control.sequence for control in desk.journal.controls(desk.manifest.account)), default=0)
+    orders = await _orders(desk, broker)
     reports = await _fills(desk, broker, found, now)
     filled = {report.client_id for report in reports}
-    orders = {order.client_id: order for order in await broker.orders(only_open=True)}
     await _unknown(desk, broker, orders, filled, found, now)
     await _ends(desk, broker, orders, found, now)
-    found.foreign = [name for name in orders if _is_foreign(desk, name)]
+    found.foreign = [name for name in orders.open if _is_foreign(desk, name)]
     found.account = await broker.account()
     if not found.offered and not desk.journal.inbox(desk.manifest.book, 1):
         say_holdings(desk, now)
@@ -74,10 +81,84 @@ async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
 async def poll(desk: Desk, broker: Broker, now: int) -> int:
     """Only fills and ends of orders, as a stream would bring them; returns how many were new."""
     found = Findings()
+    orders = await _orders(desk, broker)
     await _fills(desk, broker, found, now)
-    orders = {order.client_id: order for order in await broker.orders(only_open=True)}
     await _ends(desk, broker, orders, found, now)
     return found.offered
+
+
+@dataclass
+class _Orders:
+    """What the venue says of orders, by our ids: those that are open, those of a list, and any other when it is asked for.
+
+    `listed` is None where no list was asked for; `absent` are orders that were sent and are not to be seen, each with whether
+    that is certain, and `lookups` counts those that were asked for by name.
+    """
+
+    broker: Broker
+    open: dict[str, VenueOrder]
+    listed: dict[str, VenueOrder] | None = None
+    absent: dict[str, bool] = field(default_factory=dict)
+    lookups: int = 0
+
+    def told(self, name: str) -> VenueOrder | None:
+        """One order, if a list shows it."""
+        return self.open.get(name) or (self.listed or {}).get(name)
+
+    async def of(self, name: str) -> VenueOrder | None:
+        """One order; None when the venue does not know it (yet)."""
+        return self.told(name) or await self.broker.order(name)
+
+    async def sent(self, name: str, *, settled: bool) -> tuple[VenueOrder | None, bool]:
+        """One order that was sent by itself, if it came to be there; and whether that it did not is certain.
+
+        Where the list does not show it and it may still come, the next list is soon enough; and of many that never came, the
+        oldest are asked for first and the others another time, so that a start does not wait for what is not there.
+        """
+        shown = self.told(name)
+        if shown is None and (self.listed is None or settled) and self.lookups < _LOOKUPS_MAX:
+            self.lookups += 1
+            shown = await self.broker.order(name, sent=True)
+        else:
+            settled = False
+        if shown is None:
+            self.absent[name] = settled
+        return shown, settled
+
+
+async def _orders(desk: Desk, broker: Broker) -> _Orders:
+    """The open orders, and with one question those that are in doubt, where they are more than its answer has pages.
+
+    What a list does not show is asked for by its name: lists may be late, and are no evidence that an order is not there.
+    """
+    orders = _Orders(broker, {order.client_id: order for order in await broker.orders(only_open=True)})
+    doubtful = _doubtful(desk, orders.open)
+    if doubtful:
+        book = desk.fold.engine.book
+        first = min(doubtful, key=attrgetter("number"))
+        if (book.next_number - first.number) // _ORDERS_A_PAGE + 1 < len(doubtful):
+            since = min(order.decided for order in doubtful)
+            orders.listed = _as_they_stand(await broker.orders(since - _OVERLAP_NS, only_open=False))
+    return orders
+
+
+def _as_they_stand(listed: list[VenueOrder]) -> dict[str, VenueOrder]:
+    """Of each order that is listed its last version, by our id; an order amid a replace has two, and is asked for by itself."""
+    last = [order for order in listed if not order.replaced_by]
+    versions = Counter(order.client_id for order in last)
+    return {order.client_id: order for order in last if versions[order.client_id] == 1}
+
+
+def _doubtful(desk: Desk, at_venue: Container[str]) -> list[Order]:
+    """Orders of the book that are not open at the venue, though it has accepted them, or nobody knows whether it has."""
+    manifest = desk.manifest
+    unknown = {message.client_id for message in desk.journal.outbox(manifest.book, UNKNOWN)}
+    doubtful = []
+    for order in desk.fold.engine.book.orders:
+        name = client_id(manifest.book, manifest.generation, order.number)
+        if name not in at_venue and (name in unknown or _is_looked_for(desk, order, name)):
+            doubtful.append(order)
+    return doubtful
 
 
 async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> list[VenueReport]:
@@ -93,13 +174,16 @@ async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> list[
     return reports
 
 
-async def _unknown(
-    desk: Desk, broker: Broker, orders: dict[str, VenueOrder], filled: set[str], found: Findings, now: int
-) -> None:
+async def _unknown(desk: Desk, broker: Broker, orders: _Orders, filled: set[str], found: Findings, now: int) -> None:
     """What became of the messages whose answer nobody knows."""
     for message in desk.journal.outbox(desk.manifest.book, UNKNOWN):
-        order = orders.get(message.client_id) or await broker.order(message.client_id)
         settled = now - message.expires_at > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS)
+        if message.action == "submit":
+            order, settled = await orders.sent(message.client_id, settled=settled)
+        elif message.client_id in orders.absent:
+            order, settled = None, settled and orders.absent[message.client_id]
+        else:
+            order = await orders.of(message.client_id)
         if _took_effect(desk, message, order):
             _resolve(desk, message, ACCEPTED, order, found, now)
         elif message.action == "submit" and _was_filled(desk, message, filled):
@@ -167,14 +251,14 @@ def _outcome(message: Message, state: str, order: VenueOrder | None, now: int) -
     return None
 
 
-async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found: Findings, now: int) -> None:
+async def _ends(desk: Desk, broker: Broker, orders: _Orders, found: Findings, now: int) -> None:
     """Orders that the book thinks are at the venue, and the venue does not list as open."""
     manifest = desk.manifest
     for order in desk.fold.engine.book.orders:
         name = client_id(manifest.book, manifest.generation, order.number)
-        if order.state == WAITING or name in orders or not _is_accepted(desk, order.parent, name):
+        if name in orders.open or not _is_looked_for(desk, order, name):
             continue
-        shown = await broker.order(name)
+        shown = await orders.of(name)
         if shown is None:
             if now - order.decided > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS):
                 found.breaks.append(f"{name} works in the book, and the venue does not know it")
@@ -187,12 +271,14 @@ async def _ends(desk: Desk, broker: Broker, orders: dict[str, VenueOrder], found
             found.offered += _offer(desk.journal, manifest.book, [end])
 
 
-def _is_accepted(desk: Desk, parent: int, name: str) -> bool:
-    """Whether the venue has said that it has the order, by itself or with the entry that it protects."""
+def _is_looked_for(desk: Desk, order: Order, name: str) -> bool:
+    """Whether the venue has said that it has an order, by itself or with the entry that it protects."""
+    if order.state == WAITING:
+        return False
     manifest = desk.manifest
     message = desk.journal.message(manifest.book, name)
-    if message is None and parent:
-        message = desk.journal.message(manifest.book, client_id(manifest.book, manifest.generation, parent))
+    if message is None and order.parent:
+        message = desk.journal.message(manifest.book, client_id(manifest.book, manifest.generation, order.parent))
     return message is not None and message.state == ACCEPTED
 
 

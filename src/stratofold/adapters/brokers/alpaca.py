@@ -136,12 +136,12 @@ class AlpacaBroker:
     # Questions.
 
     @readable
-    async def order(self, client_id: str) -> VenueOrder | None:
+    async def order(self, client_id: str, *, sent: bool = False) -> VenueOrder | None:
         """One order by our id; None when Alpaca does not know it (yet).  Raises NoAnswer, Retry, Stop.
 
-        Where a replace has made another of it, that one; its state says how the order stands.
+        What was `sent` by itself is no leg, so it is not looked for with its entry.  Where a replace has made another of it, that one; its state says how the order stands.
         """
-        found = await self._by_client_id(client_id) or await self._leg(client_id)
+        found = await self._by_client_id(client_id) or (None if sent else await self._leg(client_id))
         replaced = found
         for _ in range(REPLACES_MAX):
             if replaced is None or not replaced.replaced_by:
@@ -184,13 +184,18 @@ class AlpacaBroker:
 
     @readable
     async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
-        """Orders, open or all, submitted at `since` (ns UTC) or later, oldest first.  Raises NoAnswer, Retry, Stop."""
+        """Orders, open or all, submitted at `since` (ns UTC) or later, oldest first.  Raises NoAnswer, Retry, Stop.
+
+        Of all, legs come with their entry, which says whose they are.
+        """
         found: dict[str, wire.WireOrder] = {}
         after = max(since - 1, 0)
         while True:
             page = await self._orders_page(after, "open" if only_open else "all")
             before = len(found)
-            found.update([(order.id, await self._named(order)) for order in page])
+            for order in page:
+                named = await self._named(order)
+                found.update((one.id, one) for one in (named, *(named.legs or ())))
             if len(page) < ORDERS_A_PAGE:
                 return [translate.shown(order) for order in found.values()]
             # Orders of one moment may lie on both sides of a page's edge, so the next page begins with that moment.
@@ -205,7 +210,8 @@ class AlpacaBroker:
                 )
 
     async def _orders_page(self, after: int, status: str) -> list[wire.WireOrder]:
-        query: dict[str, str | int] = {"status": status, "limit": ORDERS_A_PAGE, "direction": "asc", "nested": "false"}
+        nested = "true" if status == "all" else "false"
+        query: dict[str, str | int] = {"status": status, "limit": ORDERS_A_PAGE, "direction": "asc", "nested": nested}
         if after:
             query["after"] = text_of(after)
         return _decoded(wire.many_orders, await self._calls.read("/v2/orders", query))

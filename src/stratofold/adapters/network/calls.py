@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 # What a body that is not what it should be does to its reader: it may lack, nest, overflow or be no text at all.
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
+# A question whose answer is lost, or a gateway's, is asked again: most lose one and not the next, and whoever asks many in a
+# row would have to begin with the first.
+TRIES = 3
+_AT_ONCE_NS = 1_000_000_000
+_UNWELL = (500, 502, 503, 504)
+
 THROTTLED = (418, 429)  # Binance says 418 to who did not listen to 429
 
 Asked = ParamSpec("Asked")
@@ -87,20 +93,31 @@ class Calls:
         return await self._once(method, path, body)
 
     async def read(self, path: str, query: Mapping[str, str | int] | None = None) -> bytes | None:
-        """The body of a 200 answer to GET, None for a 404.
+        """The body of a 200 answer to GET, None for a 404; what fails at once is asked again, twice at most.
 
         Raises NoAnswer, Retry SF871 (the server is not well or not asked for now), SF872 (throttled) or
         Stop SF870 (keys refused), SF874 (the request refused).
         """
-        if wait := self.breaker.wait_seconds():
-            raise Retry("SF871", f"{self.server} does not answer; next try in {wait:.1f} s")
-        await self.budget.take()
-        answer = await self._once("GET", f"{path}?{urlencode(query)}" if query else path, b"")
-        if answer.status == 404:
-            return None
-        if answer.status != 200:
-            raise self._refused(answer, path)
-        return answer.body
+        asked = f"{path}?{urlencode(query)}" if query else path
+        tries, until = TRIES, self.budget.clock.monotonic() + _AT_ONCE_NS
+        while True:
+            if wait := self.breaker.wait_seconds():
+                raise Retry("SF871", f"{self.server} does not answer; next try in {wait:.1f} s")
+            await self.budget.take()
+            tries -= 1
+            last = tries == 0
+            try:
+                answer = await self._once("GET", asked, b"")
+            except NoAnswer:
+                if last or self.budget.clock.monotonic() > until:
+                    raise
+                continue
+            if answer.status == 200:
+                return answer.body
+            if answer.status == 404:
+                return None
+            if last or answer.status not in _UNWELL or "retry-after" in answer.headers:
+                raise self._refused(answer, path)
 
     async def _once(self, method: str, path: str, body: bytes) -> Response:
         """Send, and tell the breaker and the budget what came of it."""

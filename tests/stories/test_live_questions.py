@@ -1,0 +1,130 @@
+"""What a reconciliation asks: however many orders are in doubt, a handful of questions, so that a start does not take long."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+import stratofold
+from stratofold import Strategy
+from stratofold.adapters.brokers.alpaca import AlpacaBroker
+from stratofold.adapters.embedded.tasks import Tasks
+from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, NoAnswer
+from stratofold.events import Bar
+from stratofold.live.decide import Heard, decide
+from stratofold.live.deliver import orphans
+from stratofold.live.reconcile import reconcile
+from tests.live_tools import paper
+from tests.stories.test_live_unknown import DAY_NS, HOUR_NS, until_bar
+
+MANY = 30
+MINUTE_NS = 60_000_000_000
+HANDFUL = 7  # the open orders, a list of all, the fills, the account and its positions; a page more of any two
+
+
+class BuysMany(Strategy):
+    """Many orders far below the market, at the first bar; each is cancelled at the second."""
+
+    def setup(self):
+        self.numbers = []
+
+    def on_bar(self, bar, book):
+        if not self.numbers:
+            self.numbers = [book.buy(0, 1.0, limit=100.0 + number) for number in range(MANY)]
+        else:
+            for number in self.numbers:
+                book.cancel(number)
+
+
+class Between:
+    """Counts questions; loses what changes an order, or the answer to it, as long as that is wanted."""
+
+    def __init__(self, inner, loses=""):
+        self.inner, self.loses, self.asked = inner, loses, []
+        self.exchange = inner.exchange
+
+    async def request(self, method, url, headers, body=b"", timeout_seconds=10.0):
+        if method == "GET":
+            self.asked.append(url)
+        elif self.loses == "request":
+            raise NoAnswer("reset")
+        answer = await self.inner.request(method, url, headers, body, timeout_seconds)
+        if method != "GET" and self.loses == "answer":
+            raise NoAnswer("reset")
+        return answer
+
+
+async def questions(run, runner, hours):
+    """Reconcile as a process does that has just begun, so much later; what it found, and how often it asked."""
+    http = Between(run.http.inner)
+    broker = AlpacaBroker(run.access, http, None, run.clock, Random(1), requests_per_minute=0)
+    found = await reconcile(runner.desk, broker, run.clock.now() + hours * HOUR_NS)
+    await runner.settled()
+    return found, len(http.asked)
+
+
+def story(loses, tell):
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(BuysMany, data, DAY_NS)
+    run.http = run.broker._calls.http = Between(run.http, loses)
+    run.broker._calls.breaker.patience = 2 * MANY  # or nobody would send them when five were lost
+
+    async def work():
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            await until_bar(runner, run, 1)
+            run.http.loses = ""
+            await tell(run, runner)
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("loses", ["", "answer"])
+def test_orders_that_have_ended_are_found_in_one_list(loses):
+    async def tell(run, runner):
+        states = {message.state for message in run.journal.outbox("paper")}
+        assert states == {UNKNOWN if loses else ACCEPTED}
+        headers = run.access.headers
+        await run.http.request("DELETE", "http://x/v2/orders", headers)
+        found, asked = await questions(run, runner, 0)
+        assert len(found.resolved) == (MANY if loses else 0)
+        assert found.unknown == []
+        assert asked <= HANDFUL
+        await questions(run, runner, 0)
+        assert len(runner.desk.fold.engine.book.orders) == 0
+
+    story(loses, tell)
+
+
+def test_orders_that_never_came_are_asked_for_ten_at_a_time():
+    async def tell(run, runner):
+        found, asked = await questions(run, runner, 0)
+        assert (len(found.unknown), found.resolved) == (MANY, [])
+        assert asked <= HANDFUL
+        left = MANY
+        while left:
+            found, asked = await questions(run, runner, 2)
+            assert asked <= HANDFUL + 10
+            assert len(found.resolved) == 10
+            left -= 10
+        assert {message.state for message in run.journal.outbox("paper")} == {REJECTED}
+        assert (await questions(run, runner, 2))[0].clean
+
+    story("request", tell)
+
+
+def test_a_cancel_that_a_dead_process_left_is_in_doubt_as_long_as_its_order_and_costs_no_question():
+    async def tell(run, runner):
+        bar = Bar()
+        bar.time = bar.known = run.clock.now() + MINUTE_NS
+        bar.symbol, bar.span, bar.close = 0, DAY_NS, 500.0
+        assert len(decide(runner.desk, [Heard(bar)], run.clock.now()).messages) == MANY
+        assert len(orphans(run.journal, run.clock.now(), "paper", lambda *_: b"")) == MANY
+        found, asked = await questions(run, runner, 0)
+        assert (len(found.unknown), found.resolved) == (2 * MANY, [])
+        assert asked <= HANDFUL
+        found, asked = await questions(run, runner, 2)
+        assert len(found.resolved) == 20
+        assert asked <= HANDFUL + 10
+
+    story("request", tell)
