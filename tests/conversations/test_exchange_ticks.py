@@ -10,11 +10,12 @@ from stratofold.adapters.feeds import alpaca_translate as translate
 from stratofold.adapters.feeds.rows import Rows
 from stratofold.cli.exchange import _kinds, _market
 from stratofold.cli.feeds import FeedPlace
-from stratofold.cli.run import told_kinds
+from stratofold.cli.run import SHARES, told_kinds
 from stratofold.errors import Setup
-from stratofold.events import Quote, Trade
+from stratofold.events import Depth, Quote, Trade
 from stratofold.exchange.api import Api, Request
 from stratofold.exchange.core import Exchange, Rules
+from stratofold.exchange.market import Level
 from stratofold.exchange.stream import DataSession
 from stratofold.exchange.ticks import TickMarket
 from stratofold.market.sessions import calendar
@@ -100,14 +101,47 @@ def test_what_a_live_feed_says_is_traded_at_and_an_order_takes_the_touch_at_once
     assert asked(one, "GET", "/v2/stocks/bars/latest", symbols="XYZ")["bars"]["XYZ"]["c"] == 99.5
 
 
-def test_depth_fills_orders_and_is_not_told():
-    one = exchange(("quotes", "trades", "depth"))
+def test_depth_fills_orders_and_is_told_message_by_message():
+    one, complete = exchange(("quotes", "trades", "depth")), translate.Complete(60 * SECOND_NS, calendar("24/7"))
+    assert one.market.told == ("quotes", "trades", "depth")
+    session = DataSession(one, packed=True)
+    session.channels["orderbooks"] = ["XYZ"]
     asked(one, "POST", "/v2/orders", ORDER)
-    kinds = set()
+    levels = []
     while not one.market.done:
-        kinds.add(type(one.step().what).__name__)
-    assert kinds == {"NoneType", "Tick"}
+        what = one.step().what
+        levels += [what] if isinstance(what, Level) else []
     assert asked(one, "GET", "/v2/positions")[0]["qty"] == "100"
+    heard = [
+        event
+        for tick in one.taken().ticks
+        if session.wants_tick(tick)
+        for message in translate.messages_of(session.tick_frame(tick))
+        for _, event in translate.events_of(message, complete, 0)
+    ]
+    told = sorted(heard, key=lambda word: (word.source_sequence, word.side != 1))
+    assert {type(word) for word in heard} == {Depth}
+    assert sorted((w.time, w.side, w.price, w.size, w.snapshot) for w in told) == sorted(
+        (level.time, level.side, level.price, level.size, level.snapshot) for level in levels
+    )
+    assert sum(word.last for word in heard) == sum(level.last for level in levels)
+    asked_for = asked(one, "GET", "/v2/stocks/orderbooks", symbols="XYZ")["orderbooks"]["XYZ"]
+    assert [(row["i"], row["p"], row["s"], row["r"], row["e"]) for row in asked_for] == [
+        (level.number, level.price, level.size, level.snapshot, level.last) for level in levels
+    ]
+
+
+def test_what_is_latest_of_ticks_is_a_tick():
+    one = exchange()
+    while not one.market.done:
+        one.step()
+    quote = asked(one, "GET", "/v2/stocks/quotes/latest", symbols="XYZ,ABC")["quotes"]
+    trade = asked(one, "GET", "/v2/stocks/trades/latest", symbols="XYZ")["trades"]["XYZ"]
+    last = {kind: one.market.latest(0, is_quote=kind == "quote") for kind in ("quote", "trade")}
+    assert list(quote) == ["XYZ"]
+    assert (quote["XYZ"]["bp"], quote["XYZ"]["ap"]) == (last["quote"].bid, last["quote"].ask)
+    assert quote["XYZ"]["bp"] < quote["XYZ"]["ap"]
+    assert (trade["p"], trade["s"], trade["i"]) == (last["trade"].bid, last["trade"].bid_size, last["trade"].number)
 
 
 TICKS, BARS = {"ticks": ["quotes", "trades"]}, {"bars": "1min"}
@@ -121,6 +155,8 @@ TICKS, BARS = {"ticks": ["quotes", "trades"]}, {"bars": "1min"}
         (("quotes",), BARS, False, None),
         ((), TICKS, False, None),
         (("depth",), TICKS, False, None),
+        (("trades", "depth"), SHARES, False, ("trades",)),
+        (("depth",), SHARES, False, None),
         (("quotes", "depth"), TICKS, True, None),
     ],
 )

@@ -94,6 +94,35 @@ def test_the_fills_are_those_of_the_backtest_and_verify_says_the_same(ticks):
     assert open_desk(run.journal, "paper", Follows, "another", 0).fold.save() == desk.fold.save()
 
 
+class Deep(Follows):
+    """The same, and it looks at the book that depth has built."""
+
+    def setup(self) -> None:
+        super().setup()
+        self.shown = 0.0
+
+    def on_depth(self, depth, book) -> None:
+        if depth.last:
+            self.shown += book.size_at(depth.symbol, 1, book.bid(depth.symbol))
+            if self.shown % 3.0 == 0.0 and len(book.orders) == 0 and book.position(depth.symbol) == 0.0:
+                book.buy(depth.symbol, 100.0, limit=book.bid(depth.symbol))
+
+
+def test_depth_is_heard_and_filled_at_as_in_the_backtest(monkeypatch):
+    kinds = ("quotes", "trades", "depth")
+    monkeypatch.setattr("tests.stories.test_live_ticks.KINDS", kinds)
+    data = made(5, 120, kinds=kinds)
+    run = paper(Deep, data, MINUTE_NS)
+    run = OnTicks(Deep, data, MINUTE_NS, run.exchange, run.journal)
+    run.run()
+    result = stratofold.backtest(Deep, data, execution="interpreted")
+    fills = [(row[1], "buy" if row[3] > 0 else "sell", row[5], row[6], row[0]) for row in run.witness.fills]
+    assert fills == rows_of(result)
+    assert len(fills) > 5
+    assert run.witness.failures == []
+    assert verify(run.journal, "paper", Deep).identical
+
+
 def test_a_run_that_stops_amid_the_ticks_goes_on_where_it_was(ticks):
     """What was released and not written down is asked for; what was heard is not heard again."""
     whole = on_ticks(ticks)

@@ -259,7 +259,7 @@ def _said_of(market: Any) -> dict[str, Any]:
 
     if not isinstance(market, TickMarket):
         return {"bars": span_name(market.span_ns)}
-    return {"ticks": [name for name, here in (("quotes", any(market.quoted)), ("trades", True)) if here]}
+    return {"ticks": list(market.told)}
 
 
 def _other_than_shares(server: Any) -> dict[str, Any]:

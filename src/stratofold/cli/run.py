@@ -76,8 +76,8 @@ def run(
         raise Setup("SF951", "no symbols were named", fix="--symbols SPY,AAPL")
     bars = bars or (ready or {}).get("bars") or "1min"
     kinds = tick_kinds(kind, ticks)
-    if ready is not None and heard is None:
-        kinds = told_kinds(kinds, ready, stated=ticks is not None)
+    if heard is None and (ready is not None or kinds):
+        kinds = told_kinds(kinds, ready or SHARES, stated=ticks is not None)
     thresholds, habits = alert_settings(config)
     wanted = Wanted(
         book=book, strategy=kind, strategy_name=spec_of(kind), symbols=names,
@@ -144,6 +144,10 @@ def tick_kinds(strategy: Any, stated: str | None) -> tuple[str, ...]:
         what = f"there are no ticks {unknown[0]!r}" if unknown else f"{strategy.__name__} has no hook for ticks"
         raise Setup("SF999", what, fix=f"--ticks {','.join(KINDS)}, and on_quote, on_trade or on_depth in the strategy")
     return named
+
+
+# What Alpaca's stream tells of shares: order books are those of coins.
+SHARES: dict[str, Any] = {"ticks": ("quotes", "trades")}
 
 
 def told_kinds(kinds: tuple[str, ...], ready: dict[str, Any], *, stated: bool) -> tuple[str, ...]:

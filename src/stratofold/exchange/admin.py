@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.events import SPLIT
 from stratofold.exchange.dialect import malformed
-from stratofold.exchange.market import Candle, Deed, Tick
+from stratofold.exchange.market import Candle, Deed, Level, Tick
 from stratofold.exchange.moments import stamp
 from stratofold.exchange.trading import handle_of
 
@@ -45,6 +45,8 @@ def step(asked: Asked) -> tuple[int, Any]:
             "kind": "quote" if released.what.is_quote else "trade",
             "symbol": released.what.symbol,
         }
+    elif isinstance(released.what, Level):
+        answer["released_now"] = {"kind": "level", "symbol": released.what.symbol}
     elif isinstance(released.what, Deed):
         symbols = asked.exchange.market.symbols
         symbol = symbols[released.what.symbol] if released.what.symbol >= 0 else None

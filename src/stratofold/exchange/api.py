@@ -105,6 +105,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., tuple[int, Any]]], ...] = (
     ("GET", "/v2/stocks/bars/latest", data.latest_bars),
     ("GET", "/v2/stocks/trades", data.trades),
     ("GET", "/v2/stocks/quotes", data.quotes),
+    ("GET", "/v2/stocks/orderbooks", data.orderbooks),
     ("GET", "/v2/stocks/trades/latest", data.latest_trades),
     ("GET", "/v2/stocks/quotes/latest", data.latest_quotes),
     ("GET", "/v2/stocks/snapshots", data.snapshots),

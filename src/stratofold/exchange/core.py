@@ -16,7 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 from stratofold.exchange.account import Account
 from stratofold.exchange.desk import Terms
 from stratofold.exchange.faults import Faults
-from stratofold.exchange.market import Candle, Deed, Market, Tick
+from stratofold.exchange.market import Candle, Deed, Level, Market, Tick
 from stratofold.exchange.ticks import TickMarket
 from stratofold.market.data import MarketData
 
@@ -47,18 +47,18 @@ class Released:
     """What one step did: the thing released (None: only time), and how much was sent because of it."""
 
     time: int
-    what: Candle | Deed | Tick | None
+    what: Candle | Deed | Tick | Level | None
     updates: int
     bars: int
 
 
 @dataclass(slots=True)
 class Outgoing:
-    """What waits for the sockets: updates by account, then bars; the order in which they must arrive."""
+    """What waits for the sockets: updates by account, then bars, ticks, and messages of depth; in which order they must arrive."""
 
     updates: list[tuple[Account, Json]] = field(default_factory=list)
     bars: list[Candle] = field(default_factory=list)
-    ticks: list[Tick] = field(default_factory=list)
+    ticks: list[Tick | tuple[Level, ...]] = field(default_factory=list)
 
 
 class Exchange:
@@ -91,6 +91,7 @@ class Exchange:
         self.faults = Faults(seed)
         self.wall = 0
         self._halted_for: dict[int, int] = {}
+        self._message: dict[str, list[Level]] = {}  # of each symbol the levels of a message that is not complete yet
 
     def _account(self, number: int) -> Account:
         """Account `number`; its keys follow from the seed, so that they survive a restart (they guard play money)."""
@@ -130,6 +131,10 @@ class Exchange:
             self.outgoing.bars.append(what)
         elif isinstance(what, Tick):
             self.outgoing.ticks.append(what)
+        elif isinstance(what, Level):
+            self._message.setdefault(what.symbol, []).append(what)
+            if what.last:
+                self.outgoing.ticks.append(tuple(self._message.pop(what.symbol)))
         return Released(self.market.now, what, sent, int(isinstance(what, Candle)))
 
     def wait(self, until: int) -> Released:
@@ -141,7 +146,7 @@ class Exchange:
             sent += self.collect(account)
         return Released(self.market.now, None, sent, 0)
 
-    def _trouble(self, what: Candle | Deed | Tick | None) -> float:
+    def _trouble(self, what: Candle | Deed | Tick | Level | None) -> float:
         """Halts that begin and end with this bar; returns the share of the working quantity that it can fill."""
         if not isinstance(what, Candle):
             return inf

@@ -22,13 +22,14 @@ from stratofold.exchange.ticks import TickMarket
 from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stratofold.exchange.api import Asked
-    from stratofold.exchange.market import Candle, Deed, Market, Tick
+    from stratofold.exchange.market import Candle, Deed, Level, Market, Tick
 
 _LIMIT, _LIMIT_MAX = 1000, 10_000
 _FOREVER = 9223372036854775807
+_TAKER = {1: "B", -1: "S"}
 _WEEKS_NS = 4 * 7 * 86_400_000_000_000
 
 
@@ -90,15 +91,44 @@ def trades(asked: Asked) -> tuple[int, Any]:
     return _ticks(asked, "trades", is_quote=False)
 
 
+def orderbooks(asked: Asked) -> tuple[int, Any]:
+    """GET /v2/stocks/orderbooks: released changes of levels, one a row; the broker has no such history."""
+    market, found = asked.exchange.market, dict[str, list[Json]]()
+    if isinstance(market, TickMarket):
+        wanted = set(_symbols(asked))
+        for row in _rows_asked(asked, market):
+            level = market.level(row)
+            if level is not None and level.symbol in wanted:
+                found.setdefault(level.symbol, []).append(
+                    {"t": stamp(level.time), "i": level.number, "tks": _TAKER[level.side], "p": level.price, "s": level.size,
+                     "r": level.snapshot, "e": level.last}
+                )  # fmt: skip
+    return 200, {"orderbooks": found, "next_page_token": None}
+
+
+def message_json(levels: Sequence[Level]) -> Json:
+    """A message of depth in the letters of the API, without its time: `r` says that it is the whole book."""
+    sides = {
+        name: [{"p": level.price, "s": level.size} for level in levels if level.side == side]
+        for name, side in (("b", 1), ("a", -1))
+    }
+    return {**sides, "r": levels[0].snapshot, "i": levels[-1].number}
+
+
+def _rows_asked(asked: Asked, market: TickMarket) -> range:
+    """The released rows between `start` and `end`, inclusive."""
+    times, until = market.feed.time, market.bar_index
+    first = bisect_left(times, asked.moment("start", 0), 0, until)
+    return range(first, bisect_right(times, asked.moment("end", _FOREVER), first, until))
+
+
 def _ticks(asked: Asked, name: str, *, is_quote: bool) -> tuple[int, Any]:
     """A range of time of one kind, `start` and `end` inclusive, in one page."""
     market, found = asked.exchange.market, dict[str, list[Json]]()
     if not isinstance(market, TickMarket):
         return 200, {name: found, "next_page_token": None}
     wanted = set(_symbols(asked))
-    times, until = market.feed.time, market.bar_index
-    first = bisect_left(times, asked.moment("start", 0), 0, until)
-    for row in range(first, bisect_right(times, asked.moment("end", _FOREVER), first, until)):
+    for row in _rows_asked(asked, market):
         tick = market.tick(row)
         if tick is not None and tick.is_quote == is_quote and tick.symbol in wanted:
             found.setdefault(tick.symbol, []).append({**tick_json(tick), "t": stamp(tick.time), "i": tick.number})
@@ -108,7 +138,7 @@ def _ticks(asked: Asked, name: str, *, is_quote: bool) -> tuple[int, Any]:
 def tick_json(tick: Tick) -> Json:
     """A tick in the letters of the API, without its time; an absent side is 0."""
     if not tick.is_quote:
-        side = {1: "B", -1: "S"}.get(tick.aggressor, "")
+        side = _TAKER.get(tick.aggressor, "")
         return {
             "p": tick.bid,
             "s": _shown(tick.bid_size),
@@ -164,15 +194,27 @@ def latest_bars(asked: Asked) -> tuple[int, Any]:
 
 
 def latest_trades(asked: Asked) -> tuple[int, Any]:
-    """GET /v2/stocks/trades/latest: the last close, as a trade of no stated size."""
-    found = {symbol: _last(asked.exchange.market, symbol) for symbol in _symbols(asked)}
-    return 200, {"trades": {symbol: _trade(bar) for symbol, bar in found.items() if bar}}
+    """GET /v2/stocks/trades/latest: of ticks the last trade, of bars the last close, as a trade of no stated size."""
+    return 200, {"trades": _latest(asked, _trade, is_quote=False)}
 
 
 def latest_quotes(asked: Asked) -> tuple[int, Any]:
-    """GET /v2/stocks/quotes/latest: the last close on both sides, because bars have no quotes."""
-    found = {symbol: _last(asked.exchange.market, symbol) for symbol in _symbols(asked)}
-    return 200, {"quotes": {symbol: _quote(bar) for symbol, bar in found.items() if bar}}
+    """GET /v2/stocks/quotes/latest: of ticks the last quote; the last close on both sides of bars, which have no quotes."""
+    return 200, {"quotes": _latest(asked, _quote, is_quote=True)}
+
+
+def _latest(asked: Asked, of_bar: Callable[[Candle], Json], *, is_quote: bool) -> Json:
+    """What was last by symbol: a tick where there is one, else what a bar is made into."""
+    market, found = asked.exchange.market, dict[str, Any]()
+    for symbol in _symbols(asked):
+        handle = market.handles.get(symbol, -1)
+        tick = market.latest(handle, is_quote=is_quote) if isinstance(market, TickMarket) and handle >= 0 else None
+        bar = None if tick is not None else _last(market, symbol)
+        if tick is not None:
+            found[symbol] = {**tick_json(tick), "t": stamp(tick.time)}
+        elif bar is not None:
+            found[symbol] = of_bar(bar)
+    return found
 
 
 def _trade(bar: Candle) -> Json:

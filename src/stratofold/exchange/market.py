@@ -67,6 +67,19 @@ class Tick(NamedTuple):
     aggressor: int
 
 
+class Level(NamedTuple):
+    """One change of a level that was released: `size` 0 takes it away; `last` completes a message, after which the book is whole."""
+
+    symbol: str
+    number: int
+    time: int
+    side: int
+    price: float
+    size: float
+    snapshot: bool
+    last: bool
+
+
 class Market:
     """Data, a cursor in them, and the exchange's time, which is that of the last thing released or later."""
 
@@ -136,7 +149,7 @@ class Market:
             return None
         return self.feed.time[self.bar_index] if self.next_is_bar() else self.feed.event_time[self.event_index]
 
-    def release(self) -> Candle | Deed | Tick | None:
+    def release(self) -> Candle | Deed | Tick | Level | None:
         """Move the cursor over the next thing: a bar, an action, or (None) a rate or a status."""
         feed = self.feed
         if self.next_is_bar():

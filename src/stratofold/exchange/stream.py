@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from stratofold.exchange.data import candle_json, tick_json
+from stratofold.exchange.data import candle_json, message_json, tick_json
+from stratofold.exchange.market import Tick
 from stratofold.exchange.moments import stamp
 
 if TYPE_CHECKING:
     from stratofold.exchange.account import Account
     from stratofold.exchange.core import Exchange
     from stratofold.exchange.dialect import Json
-    from stratofold.exchange.market import Candle, Tick
+    from stratofold.exchange.market import Candle, Level
 
 _SECOND_NS = 1_000_000_000
-_CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds")
+_CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds", "orderbooks")
 _TIMESTAMP = -1  # the MessagePack extension of a time
 
 
@@ -143,15 +144,21 @@ class DataSession:
         row = {"T": "d" if daily else "b", "S": bar.symbol, **candle_json(bar)}
         return self._frame([{**row, "t": time} if self.packed else row])
 
-    def wants_tick(self, tick: Tick) -> bool:
-        """Whether a tick goes here."""
-        symbols = self.channels["quotes" if tick.is_quote else "trades"]
-        return tick.symbol in symbols or "*" in symbols
+    def wants_tick(self, tick: Tick | tuple[Level, ...]) -> bool:
+        """Whether a tick, or a message of depth, goes here."""
+        one = tick if isinstance(tick, Tick) else tick[0]
+        channel = ("quotes" if one.is_quote else "trades") if isinstance(one, Tick) else "orderbooks"
+        return one.symbol in self.channels[channel] or "*" in self.channels[channel]
 
-    def tick_frame(self, tick: Tick) -> bytes:
-        """A tick as the stream sends it."""
-        row = {"T": "q" if tick.is_quote else "t", "S": tick.symbol, **tick_json(tick)}
-        return self._frame([{**row, "t": packed_time(tick.time) if self.packed else stamp(tick.time)}])
+    def tick_frame(self, tick: Tick | tuple[Level, ...]) -> bytes:
+        """A tick, or a message of depth, as the stream sends it."""
+        if isinstance(tick, Tick):
+            symbol, time = tick.symbol, tick.time
+            row = {"T": "q" if tick.is_quote else "t", "S": symbol, **tick_json(tick)}
+        else:
+            symbol, time = tick[0].symbol, tick[-1].time
+            row = {"T": "o", "S": symbol, **message_json(tick)}
+        return self._frame([{**row, "t": packed_time(time) if self.packed else stamp(time)}])
 
     def _frame(self, value: Any) -> bytes:
         """A frame in the client's own encoding."""

@@ -3,9 +3,9 @@
 What comes in: `TickData` and where the replay begins; or what a live feed says.
 What goes out: a feed for the accounts' engines, which then are those of a backtest on ticks, and the ticks released by now.
 Why it is shaped so: an order meets the market when it arrives and queues, so the accounts run the fold's own driver of
-ticks; a stream is told quotes and trades, as the broker's is.
+ticks; a stream is told quotes, trades and, message by message, the levels of depth, as the broker's stream of coins is.
 
-Ignores: depth on the stream, which the broker does not have for shares; `book.size_at` of a book that trades here is 0.
+Ignores: depth of a venue that is followed, whose levels are not known before they come.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratofold.events import Event, Quote, Trade
-from stratofold.exchange.market import Candle, Market, Tick, wholes
-from stratofold.fold.ticks.engine import QUOTE, TRADE, TickFeed
+from stratofold.exchange.market import Candle, Level, Market, Tick, wholes
+from stratofold.fold.ticks.engine import DEPTH, LAST, QUOTE, SNAPSHOT, TRADE, TickFeed
 from stratofold.fold.ticks.ladder import Ladder
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from stratofold.market.tick_data import TickData
 
 
+_NAMES = {QUOTE: "quotes", TRADE: "trades", DEPTH: "depth"}
+
+
 class TickMarket(Market):
-    """Ticks and a cursor in them."""
+    """Ticks and a cursor in them; `told` are the kinds that a stream of it tells."""
 
     feed: TickFeed
 
@@ -36,6 +39,7 @@ class TickMarket(Market):
         """As `Market`; raises Setup SF850 when nothing is left to replay."""
         self.levels = data.levels
         self.quoted = [True] * len(data.symbols) if follows else list(data.is_quoted)
+        self.told = ("quotes", "trades") if follows else tuple(_NAMES[kind] for kind in np.unique(data.kind).tolist())
         super().__init__(data, start, follows=follows)
 
     def ladders(self) -> list[Ladder]:
@@ -57,16 +61,17 @@ class TickMarket(Market):
         """Just before the first tick that is left."""
         return self.feed.time[self.bar_index] - 1 if self.bar_index < len(self.feed.time) else self.feed.time[-1]
 
-    def release(self) -> Candle | Deed | Tick | None:
-        """Move the cursor over the next thing: a tick (None of depth, a level more or less), or as `Market`."""
+    def release(self) -> Candle | Deed | Tick | Level | None:
+        """Move the cursor over the next thing: a tick, a level of depth, or as `Market`."""
         if not self.next_is_bar():
             return super().release()
         row = self.bar_index
         self.bar_index = row + 1
         self.now = max(self.now, self.feed.time[row])
         tick = self.tick(row)
-        if tick is not None:
-            self._mark(self.symbol_of[row], tick)
+        if tick is None:
+            return self.level(row)
+        self._mark(self.symbol_of[row], tick)
         return tick
 
     def _mark(self, handle: int, tick: Tick) -> None:
@@ -85,6 +90,22 @@ class TickMarket(Market):
             self.symbols[self.symbol_of[row]], row + 1, feed.time[row], kind == QUOTE, feed.price[row], feed.size[row],
             feed.ask[row], feed.ask_size[row], feed.side[row],
         )  # fmt: skip
+
+    def level(self, row: int) -> Level | None:
+        """Row `row` as a change of a level; None for a quote or a trade."""
+        feed, flags = self.feed, self.feed.flags[row]
+        if feed.kind[row] != DEPTH:
+            return None
+        return Level(
+            self.symbols[self.symbol_of[row]], row + 1, feed.time[row], feed.side[row], feed.price[row], feed.size[row],
+            flags & SNAPSHOT > 0, flags & LAST > 0,
+        )  # fmt: skip
+
+    def latest(self, handle: int, *, is_quote: bool) -> Tick | None:
+        """The last quote or trade of a symbol that was released."""
+        rows = self.rows[handle]
+        ticks = (self.tick(rows[k]) for k in reversed(range(self.visible(handle))))
+        return next((tick for tick in ticks if tick is not None and tick.is_quote == is_quote), None)
 
     def candle(self, row: int) -> Candle:
         """Row `row` as a bar of a moment, for who asks what was last."""

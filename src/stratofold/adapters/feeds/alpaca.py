@@ -43,6 +43,7 @@ AUTH_FAILED, SYMBOL_LIMIT, INSUFFICIENT = 402, 405, 409
 
 Wire = TypeVar("Wire")
 Named = translate.Named
+_TICK_CHANNELS = {"quotes": "quotes", "trades": "trades", "depth": "orderbooks"}  # books are those of coins
 
 
 class AlpacaFeed:
@@ -89,8 +90,8 @@ class AlpacaFeed:
         self._source = source
         self._settle_ns = int(settle_seconds * SECOND_NS)
         self._streams_days = days_from_stream
-        self._channels = (*channels, *ticks)
-        self._ticks = tuple(ticks)
+        self._ticks = tuple(_TICK_CHANNELS[kind] for kind in ticks)
+        self._channels = (*channels, *self._ticks)
         self._asks_ticks = ticks_from_history
         self._calls = Calls(
             http,
@@ -303,13 +304,11 @@ class AlpacaFeed:
     def _said(self, data: str | bytes) -> list[Named]:
         """The events in one frame; raises Stop or NoAnswer for an error in it."""
         now = self._clock.now()
-        found = []
+        found: list[Named] = []
         for message in translate.messages_of(data):
             if isinstance(message, translate.Trouble):
                 raise self._refused(message)
-            named = translate.event_of(message, self._complete, now)
-            if named is not None:
-                found.append(named)
+            found += translate.events_of(message, self._complete, now)
         return found
 
     async def _polled(self, symbols: Sequence[str], after: int, now: int) -> list[Named]:

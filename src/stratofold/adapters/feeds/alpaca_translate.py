@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from stratofold.adapters.feeds.spoken import quote_word, trade_word
+from stratofold.adapters.feeds.spoken import Price, Size, depth_words, quote_word, trade_word
 from stratofold.adapters.network.moments import SECOND_NS, nanoseconds_of
 from stratofold.events import (
     DELISTING,
@@ -29,6 +29,7 @@ from stratofold.events import (
     SPLIT,
     Action,
     Bar,
+    Depth,
     Event,
     Quote,
     Status,
@@ -79,7 +80,7 @@ class ActionPage(msgspec.Struct):
 
 
 class PageTick(msgspec.Struct):
-    """A quote or a trade of the history; `i` is its number."""
+    """A quote, a trade or a level of the history; `i` is its number, `r` says a snapshot, `e` the last of a message."""
 
     t: str
     bp: float = 0.0
@@ -90,12 +91,15 @@ class PageTick(msgspec.Struct):
     s: float = 0.0
     i: int = 0
     tks: str = ""
+    r: bool = False
+    e: bool = True
 
 
 class TickPage(msgspec.Struct):
     """A page of one kind of tick by symbol; null where there are none."""
 
     quotes: dict[str, list[PageTick]] | None = None
+    orderbooks: dict[str, list[PageTick]] | None = None
     trades: dict[str, list[PageTick]] | None = None
 
 
@@ -146,6 +150,24 @@ class Trades(msgspec.Struct, tag_field="T", tag="t"):
     tks: str = ""
 
 
+class ShownLevel(msgspec.Struct):
+    """What a level of a book shows from now on; nothing at size 0."""
+
+    p: Price
+    s: Size
+
+
+class Orderbooks(msgspec.Struct, tag_field="T", tag="o"):
+    """The levels of a coin's book that changed, or (`r`) all of them."""
+
+    S: str
+    t: Ext
+    b: list[ShownLevel] = []
+    a: list[ShownLevel] = []
+    r: bool = False
+    i: int = 0
+
+
 class Statuses(msgspec.Struct, tag_field="T", tag="s"):
     """A trading status."""
 
@@ -185,7 +207,7 @@ class Band(msgspec.Struct, tag_field="T", tag="l"):
 
 Sent = (
     Bars | UpdatedBars | DailyBars | Quotes | Trades | Statuses | Success | Trouble | Subscription
-    | Correction | Cancellation | Band
+    | Correction | Cancellation | Band | Orderbooks
 )  # fmt: skip
 _messages = msgspec.msgpack.Decoder(list[Sent])
 pack = msgspec.msgpack.Encoder().encode
@@ -267,6 +289,27 @@ def ticks_of(page: TickPage) -> Iterable[Named]:
         for row in rows:
             time = nanoseconds_of(row.t)
             yield symbol, trade_word(time, time, row.i, row.p, row.s, TAKERS.get(row.tks, 0))
+    for symbol, rows in (page.orderbooks or {}).items():
+        for row in rows:
+            yield symbol, _level_of(row, nanoseconds_of(row.t))
+
+
+def _level_of(row: PageTick, time: int) -> Depth:
+    level = (row.p, row.s)
+    bids, asks = ([level], []) if row.tks == "B" else ([], [level])
+    (word,) = depth_words(time, time, row.i, bids, asks, snapshot=row.r)
+    word.last = row.e
+    return word
+
+
+def events_of(message: Sent, complete: Complete, now: int) -> Iterable[Named]:
+    """The events that a message of the stream is, known at `now`: of an order book as many as it has levels."""
+    if isinstance(message, Orderbooks):
+        sides = ([(level.p, level.s) for level in levels] for levels in (message.b, message.a))
+        words = depth_words(time_of(message.t), now, message.i, *sides, snapshot=message.r)
+        return [(message.S, word) for word in words]
+    named = event_of(message, complete, now)
+    return () if named is None else (named,)
 
 
 def event_of(message: Sent, complete: Complete, now: int) -> Named | None:
