@@ -45,6 +45,7 @@ from stratofold.cli import (
     study,
     sweep,
     verify,
+    walk_forward,
     watch,
     webhook,
     why,
@@ -69,6 +70,7 @@ app.command(name="report", context_settings=FREE_OPTIONS)(report.report)
 app.command(name="stress", context_settings=FREE_OPTIONS)(stress.stress)
 app.command(name="check", context_settings=FREE_OPTIONS)(check.check)
 app.command(name="sweep", context_settings=FREE_OPTIONS)(sweep.sweep)
+app.command(name="walk-forward", context_settings=FREE_OPTIONS)(walk_forward.walk_forward)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
 for one in (

@@ -1,10 +1,11 @@
 """`stratofold sweep`: a strategy over many parameters, markets and costs, and the best of them."""
 
-import functools
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
 
+import stratofold
 from stratofold.cli import job as jobs
 from stratofold.cli.output import Debug, Json, show_json, verb, working
 from stratofold.errors import Setup
@@ -13,8 +14,19 @@ Objective = Annotated[
     str, typer.Option(help='A statistic, "-" and a statistic of which less is better, or several with commas.')
 ]
 Where = Annotated[list[str] | None, typer.Option(help='A condition: --where "fast < slow". May be given again.')]
+_SECTIONS = ("fees", "slippage", "limits")
 Windows = Annotated[
-    list[str] | None, typer.Option("--window", help="First and last day: 2015-01-01..2017-12-31. May be given again.")
+    list[str] | None,
+    typer.Option(
+        "--window", help="First and last day: 2015-01-01..2017-12-31, or one of them: 2018-01-01.. May be given again."
+    ),
+]
+Costs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cost",
+        help="Costs by a name, instead of what is stated: dear:fees.per_share=0.01,slippage.proportional=0.001,volume_cap=0.1, or stated: as they are. May be given again.",
+    ),
 ]
 
 
@@ -36,6 +48,7 @@ def sweep(
     ] = None,
     each_symbol: Annotated[bool, typer.Option("--each-symbol", help="Every symbol alone is a cell.")] = False,
     windows: Windows = None,
+    costs: Costs = None,
     data: jobs.Data = None,
     symbols: jobs.Symbols = None,
     start: jobs.Start = None,
@@ -65,8 +78,9 @@ def sweep(
         "objective": objective.split(","), "sampler": sampler, "trials": trials, "where": where or (), "seed": seed,
         "executor": executor, "workers": workers, "each_symbol": each_symbol,
         "study": study or task.strategy.__name__.lower(), "windows": [_days(text) for text in windows or ()] or None,
+        "costs": costs_of(costs or ()) or None,
     }  # fmt: skip
-    found = _swept(task, keywords)
+    found = swept(task, keywords, stratofold.sweep)
     written = found.report(report) if report else None
     if json:
         show_json({**found.as_dict(), "report": None if written is None else str(written)})
@@ -77,25 +91,46 @@ def sweep(
         typer.echo(f"report: {written}")
 
 
-def _swept(task: jobs.Job, keywords: dict[str, Any]) -> Any:
-    """The study."""
-    import stratofold
+def swept(task: jobs.Job, keywords: dict[str, Any], run: Callable[..., Any]) -> Any:
+    """What `run` (a sweep, or a walk of them) comes to; the strategy's parameters among the keywords are its space."""
     from stratofold.research.sweep.space import parse
 
     space = {name: keywords.pop(name) for name in task.strategy.parameters() if name in keywords}
     space = {name: parse(value) if isinstance(value, str) else value for name, value in space.items()}
     with working(f"sweeping {task.strategy.__name__}") as progress:
-        run = functools.partial(stratofold.sweep, task.strategy, task.data, progress=progress)
         try:
-            return run(**keywords, **space)
+            return run(task.strategy, task.data, progress=progress, **keywords, **space)
         except KeyboardInterrupt:
             typer.echo("finished cells are kept: the same command goes on from there", err=True)
             raise
 
 
-def _days(text: str) -> tuple[str, str]:
-    """First and last day."""
+def _days(text: str) -> tuple[str | None, str | None]:
+    """First and last day; one of them may be left open."""
     first, dots, last = text.partition("..")
-    if not dots:
-        raise Setup("SFS31", f"{text!r} is no window", place="--window", fix="--window 2015-01-01..2017-12-31")
-    return first, last
+    if not dots or not (first or last):
+        fix = "--window 2015-01-01..2017-12-31, or --window 2018-01-01.."
+        raise Setup("SFS31", f"{text!r} is no window", place="--window", fix=fix)
+    return first or None, last or None
+
+
+def costs_of(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """`dear:fees.per_share=0.01,volume_cap=0.1` as changes of the stated costs, by their names; raises Setup SFS34."""
+    return {text.partition(":")[0].strip(): _changes(text) for text in texts}
+
+
+def _changes(text: str) -> dict[str, Any]:
+    """What one text changes of the stated costs."""
+    changes: dict[str, Any] = {}
+    tables: dict[str, list[str]] = {}
+    for part in filter(None, text.partition(":")[2].split(",")):
+        name, equals, value = (each.strip() for each in part.partition("="))
+        section, dot, key = name.partition(".")
+        if not equals or (dot and section not in _SECTIONS):
+            fix = "--cost dear:fees.per_share=0.01,slippage.proportional=0.001,volume_cap=0.1"
+            raise Setup("SFS34", f"{part!r} is no cost", place="--cost", why=f"of {', '.join(_SECTIONS)}", fix=fix)
+        if dot:
+            tables.setdefault(section, []).append(f"{key}={value}")
+        else:
+            changes[name] = jobs.value_of(value)
+    return changes | {section: jobs.cost(section, ",".join(rows)) for section, rows in tables.items()}

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+import stratofold
 from stratofold.cli.app import run
+from stratofold.cli.load import load_strategy
 from tests.unit.cli.test_commands import CROSSOVER
 
 SPACE = ["--fast", "5:15:5", "--slow", "20,30", "--where", "fast < slow", "--execution", "interpreted"]
@@ -54,11 +56,48 @@ def test_windows_symbols_and_bounds_are_typed(folder, capsys):
     assert json.loads(capsys.readouterr().out)["cells"] == 8
 
 
+def test_costs_and_open_windows_are_typed(folder, capsys):
+    words = ["--fast", "5,10", "--slow", "20", "--execution", "interpreted", *SHORT, "--study", "mine"]
+    costs = ["--cost", "stated", "--cost", "dear:fees.per_share=0.5,slippage.proportional=0.01,cash=50000"]
+    days = ["--window", "2015-04-01..", "--window", "..2015-03-31"]
+    assert run(["sweep", "crossover.py", *words, *costs, *days, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cells"] == 8
+    query = 'select costs, sum(fees) f, min("window") w from cells group by costs order by f'
+    assert run(["study", "sql", "mine", query, "--json"]) == 0
+    free, dear = json.loads(capsys.readouterr().out)["rows"]
+    assert free == ["stated", 0.0, "from 2015-04-01"]
+    assert dear[0] == "dear"
+    assert dear[1] > 0.0
+
+
+def test_a_walk_is_typed_and_is_the_one_of_the_library(folder, capsys):
+    words = ["--fast", "5,10", "--slow", "20,30", "--execution", "interpreted", "--train", "60", "--test", "20"]
+    asked = ["walk-forward", "crossover.py", *words, *SHORT]
+    assert run([*asked, "--fees", "per_share=0.01", "--json", "--report", "walk.html"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    walk = stratofold.walk_forward(
+        load_strategy("crossover.py"), stratofold.sample("SPY"), train=60, test=20, start="2015-01-01", end="2015-06-30",
+        fast=[5, 10], slow=[20, 30], fees=stratofold.Fees(per_share=0.01), execution="interpreted",
+    )  # fmt: skip
+    assert answer["out_of_sample"] == walk.stats
+    assert [each["parameters"] for each in answer["stretches"]] == [dict(each.parameters) for each in walk.stretches]
+    assert (folder / "walk.html").read_text().startswith("<!doctype html>")
+    assert run([*asked, "--fees", "per_share=0.01"]) == 0
+    assert "out of sample: Sharpe" in capsys.readouterr().out
+    assert run([*asked, "--train", "500", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == "SFS43"
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         ("SFS03", ["--fast", "5:x"]),
         ("SFS31", ["--fast", "5,6", "--window", "2015"]),
+        ("SFS31", ["--fast", "5,6", "--window", ".."]),
+        ("SFS34", ["--fast", "5,6", "--cost", "dear:fees.per_share"]),
+        ("SFS34", ["--fast", "5,6", "--cost", "dear:fee.per_share=1"]),
+        ("SFS16", ["--fast", "5,6", "--cost", "dear:fee=1"]),
+        ("SF711", ["--fast", "5,6", "--cost", "dear:fees.per_shares=1"]),
         ("SFS05", ["--fast", "30:60:10", "--slow", "20", "--where", "fast < slow"]),
         ("SFS24", ["--fast", "5"]),
         ("SF725", ["--fats", "5,6"]),

@@ -148,13 +148,16 @@ def _cut(market: MarketData, windows: Any) -> Iterator[tuple[str, MarketData]]:
     if windows is None:
         yield "all", market
         return
-    named = (
-        dict(windows) if hasattr(windows, "items") else {f"{start} to {end}": (start, end) for start, end in windows}
-    )
+    named = dict(windows) if hasattr(windows, "items") else {_span(*days): days for days in windows}
     if not named:
         raise Setup("SFS15", "windows= names no window", fix='windows=[("2015-01-01", "2017-12-31"), ...]')
     for name, (start, end) in named.items():
         yield name, market.subset(start=start, end=end)
+
+
+def _span(start: Any, end: Any) -> str:
+    """What a window is called by its days, of which one may be open."""
+    return f"from {start}" if end is None else f"until {end}" if start is None else f"{start} to {end}"
 
 
 def _assumed(options: Options, costs: Mapping[str, Mapping[str, Any]] | None) -> list[tuple[str, Options]]:
