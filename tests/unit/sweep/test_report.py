@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stratofold import sample
+from stratofold import Strategy, param, sample
 from stratofold.errors import Setup
 from stratofold.research import figures
 from stratofold.research.sweep.chance import FILE
@@ -91,6 +91,28 @@ def test_the_walk_is_drawn_with_what_was_chosen(market, tmp_path):
     for each in walk.stretches:
         assert f"{each.test[0]} to {each.test[1]}" in text
     assert f"Sharpe {walk.stats['sharpe']:.2f}" in text
+
+
+class Windowed(Strategy):
+    """Buys once, after a while."""
+
+    window = param(5, low=1, high=50)
+
+    def setup(self):
+        self.heard = 0
+
+    def on_bar(self, bar, book):
+        self.heard += 1
+        if self.heard == self.window:
+            book.buy(bar.symbol, 10.0)
+
+
+def test_a_parameter_called_as_a_column_is_goes_by_its_own_name(market, tmp_path):
+    walk = walk_forward(Windowed, market, train=80, test=80, window=[3, 9], execution="interpreted")
+    assert {"window=3", "window=9"} & set(str(walk).split())
+    assert re.search(r"window [39]<", walk.report(tmp_path / "walk.html").read_text())
+    assert set(walk.study.varied_of(walk.study.best)) == {"window"}
+    assert walk.study.compared()["parameters"] in {"window 3", "window 9"}
 
 
 def test_names_stay_text(study, tmp_path, monkeypatch):

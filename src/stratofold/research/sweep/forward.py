@@ -21,7 +21,7 @@ from stratofold.errors import Setup
 from stratofold.market.frames import read
 from stratofold.research.result import session_days
 from stratofold.research.sweep.block import Block
-from stratofold.research.sweep.study import nothing
+from stratofold.research.sweep.study import nothing, parameter_of
 from stratofold.research.sweep.sweep import sweep
 from stratofold.research.validation.bootstrap import max_drawdown
 from stratofold.research.validation.sharpe import track
@@ -104,7 +104,7 @@ class Forward:
 
     def __str__(self) -> str:
         """A line a stretch, and what the tests came to together."""
-        varied = [name for name in self.study.varied if name in self.stretches[0].parameters]
+        varied = [parameter_of(column) for column in self.study.varied]
         lines = [_line("learned from", "tested on", "inside", "outside", "chosen")]
         lines += [
             _line(

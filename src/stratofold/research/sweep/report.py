@@ -17,6 +17,7 @@ import numpy as np
 from stratofold.research import figures
 from stratofold.research.report_tables import table
 from stratofold.research.stats import as_text, words_for
+from stratofold.research.sweep.study import parameter_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -333,7 +334,7 @@ def _walked(walk: Forward) -> Section:
         below=fall,
         height=170.0,
     )
-    names = [name for name in walk.study.varied if name in walk.stretches[0].parameters]
+    names = [parameter_of(column) for column in walk.study.varied]
     rows = [
         [f"{each.test[0]} to {each.test[1]}", f"{each.train[0]} to {each.train[1]}", f"{each.inside:.2f}", f"{each.outside:.2f}",
          " ".join(f"{name} {_value(each.parameters[name])}" for name in names)]

@@ -46,6 +46,11 @@ def column_of(parameter: str) -> str:
     return f"parameter_{parameter}" if parameter in STATISTICS or parameter in _OWN else parameter
 
 
+def parameter_of(column: str) -> str:
+    """The parameter of a column: `column_of` turned round."""
+    return column.removeprefix("parameter_")
+
+
 def frame_of(place: Place, sets: Sequence[Parameters], cells: Cells) -> pl.DataFrame:
     """Finished cells as rows: what they are called, where they stand, parameters, statistics, why they failed."""
     import polars as pl
@@ -124,8 +129,8 @@ class Study:
         return list(self.store.page.get("varied", []))
 
     def varied_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Of a row, the parameters that are swept."""
-        return {name: row[name] for name in self.varied if row.get(name) is not None}
+        """Of a row, the parameters that are swept, by their own names."""
+        return {parameter_of(name): row[name] for name in self.varied if row.get(name) is not None}
 
     @property
     def table(self) -> pl.DataFrame:
