@@ -87,6 +87,21 @@ def test_the_rules_of_security_would_find_something(tools, tmp_path):
     assert {one["check_id"] for one in json.loads(text)["results"]["failed_checks"]} >= {"CKV_AWS_28", "CKV_AWS_53"}
 
 
+DOCKERFILE = TEMPLATE.parent / "resident" / "Dockerfile"
+
+
+@pytest.mark.nightly
+def test_the_image_of_who_stays_resident_is_one_and_its_rules_would_find_another(tools, tmp_path):
+    """There is no engine to build it with here: hadolint parses it, with what it says of shell words, and checkov its rights."""
+    worse = tmp_path / "Dockerfile"
+    worse.write_text(DOCKERFILE.read_text(encoding="utf-8").replace("==${VERSION}", "").replace("USER 10001\n", ""))
+    told = [said(tools / "hadolint", "--no-color", file) for file in (DOCKERFILE, worse)]
+    assert told[0] == (0, "")
+    assert (told[1][0], "DL3013" in told[1][1]) == (1, True)
+    rules = ("--framework", "dockerfile", "--skip-download", "--quiet", "-o", "json")
+    assert [said(tools / "checkov", "-f", file, *rules)[0] for file in (DOCKERFILE, worse)] == [0, 1]
+
+
 TRANSLATE = """
 import json, sys, os
 os.environ["AWS_DEFAULT_REGION"] = "us-east-1"

@@ -13,6 +13,7 @@ from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import Entry
 from stratofold.cli.app import run
 from stratofold.cli.cloud_settings import StackHome, journal_of
+from stratofold.cli.feed import names_of
 from stratofold.cli.move import _fetched_otherwise
 from stratofold.cloud import deploy, package
 from stratofold.cloud.clock import with_sessions
@@ -266,6 +267,17 @@ def test_a_key_is_kept_where_functions_find_it_and_nowhere_else(stands, capsys, 
 def test_an_event_that_is_no_json_is_refused_before_anything_is_called(stands, capsys):
     said, code = told(capsys, "cloud", "invoke", "halt", "{state: halted}", "--stack", stands)
     assert (code, said["errors"][0]["code"]) == (2, "SFA26")
+
+
+def test_a_feeder_knows_of_its_stack_what_a_function_does(stands):
+    stack = Stack(stands, "us-east-1")
+    asked = {"FunctionName": stack.function("ingest"), "Qualifier": "live"}
+    given = stack.call("lambda", "get_function_configuration", **asked)["Environment"]["Variables"]
+    found = names_of(stack)
+    assert {name: given.get(name, "") for name in found if name != "AWS_REGION"} == {
+        name: found[name] for name in found if name != "AWS_REGION"
+    }
+    assert found["AWS_REGION"] == "us-east-1"
 
 
 def test_the_book_in_the_cloud_is_halted_from_here(stands, capsys):

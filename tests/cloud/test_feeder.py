@@ -1,17 +1,22 @@
 """A feeder that is replaced while the market goes on: no gap, and nothing heard twice."""
 
 import asyncio
+import signal
 
 import pytest
 
 import stratofold
 from stratofold.adapters.clock import Clock
 from stratofold.adapters.embedded.tasks import Tasks
+from stratofold.cli.feed import _feed
 from stratofold.cloud.feeder import Feeder, is_open
+from stratofold.cloud.place import Place
 from stratofold.events import Bar
+from stratofold.exchange.core import Rules
 from stratofold.fold.strategy import Strategy
 from stratofold.live.desk import event_in
-from tests.cloud.stage import Stage, spec_of
+from tests.cloud.stage import Kept, Stage, spec_of
+from tests.conversations.exchanges import serving
 from tests.live_tools import paper
 
 DAY_NS = 86_400_000_000_000
@@ -96,6 +101,39 @@ def test_a_successor_takes_over_without_gap_or_double(stage, monkeypatch):
     asyncio.run(go())
     stage.settle()
     assert times(stage) == [begin + (number + 1) * MINUTE_NS for number in range(60)]
+
+
+def test_at_a_paper_exchange_it_hears_the_stream_there_by_the_time_there(ministack, tmp_path):
+    """Not of Alpaca, whose addresses it has by itself; and a signal ends it after what waits was passed on."""
+    days = stratofold.sample("us14").subset(["SPY"], start="2020-06-01", end="2020-06-12")
+    with serving(days, rules=Rules(requests_per_minute=0)) as served:
+        run = paper(Listens, days, DAY_NS)
+        stage = Stage(
+            ministack,
+            run,
+            tmp_path,
+            STRATOFOLD_STRATEGY=spec_of(Listens),
+            STRATOFOLD_BROKER_URL=served.url,
+            STRATOFOLD_DATA_URL=served.url,
+        )
+        stage.open()
+        place = Place(stage.names)
+        place.secrets = Kept(**{"alpaca-key-id": served.key, "alpaca-secret-key": served.secret})
+
+        async def go():
+            feeding = asyncio.create_task(_feed(place, "paper", None))
+            while not stage.journal.mark("paper", "feeder"):  # noqa: ASYNC110  another object's doing
+                await asyncio.sleep(0.02)
+            for _ in range(3):
+                await asyncio.to_thread(served.step)
+                await asyncio.sleep(0.15)
+            signal.raise_signal(signal.SIGTERM)
+            return await feeding
+
+        assert asyncio.run(go()) == 1
+        stage.settle()
+    assert len(times(stage)) == 3
+    assert place.venue.clock.time == served.exchange.market.now
 
 
 def test_it_says_what_time_it_is_in_sessions_only():

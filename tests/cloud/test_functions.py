@@ -421,6 +421,21 @@ class TestIngest:
         assert len(events_of(stage)) == 1
 
 
+def test_an_order_calls_functions_six_times(stage):
+    """With its bar, its answer and its fill, and to tell `watch` of the trade: as the page on the cloud reckons it."""
+    for wanted in (["decide"], ["decide", "deliver", "decide"]):
+        stage.calls.clear()
+        stage.ask(stage.run.stepper.step())
+        ingested(stage, {"trigger": "fetch"})
+        stage.settle()
+        assert stage.calls == wanted
+    stage.calls.clear()
+    stage.ask(stage.run.stepper.step())
+    stage.reconcile()
+    stage.settle()
+    assert stage.calls == ["decide", "decide", "watch"]
+
+
 class TestWebhook:
     def post(self, stage, body, key=WEBHOOK_KEY, now=None):
         moment = str((now or stage.place.clock.now()) // 1_000_000_000)

@@ -70,7 +70,7 @@ def deploy(
         ignore_drift,
     )
     if dry_run:
-        rehearse(wanted, json=json)
+        rehearse(wanted, region or section.get("region", ""), json=json)
         return
     place = stack_of(stack, region, section)
     changed = changes_for_books(place, wanted.strategy, acknowledged=acknowledge)
@@ -165,13 +165,15 @@ def named_strategy(config: Path | None) -> str:
     return (read_config(file).strategy or "") if file.is_file() else ""
 
 
-def rehearse(wanted: Any, *, json: bool) -> None:
-    """Build and price without AWS."""
-    from stratofold.cloud.deploy import chosen_parameters
+def rehearse(wanted: Any, region: str, *, json: bool) -> None:
+    """Build and price without AWS; raises Setup SFA07 for a `region` that is named and that data may not be in."""
+    from stratofold.cloud.deploy import chosen_parameters, refuse_region
     from stratofold.cloud.package import build
     from stratofold.cloud.stack import State
 
     parameters = chosen_parameters(wanted, State())
+    if region:
+        refuse_region(region, parameters)
     package = build(
         wanted.strategy or parameters["Strategy"], python=parameters["Runtime"].removeprefix("python"),
         architecture=parameters["Architecture"], extra=wanted.extra,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stratofold.cli.cloud_settings import Region, StackName, stack_of
 from stratofold.cli.feeds import FeedName, FeedPlace, feed_place
 from stratofold.cli.output import Debug, Json, show_json, verb
 
 if TYPE_CHECKING:
     from stratofold.adapters.ports import Feed, Tasks
     from stratofold.cloud.place import Place
+    from stratofold.cloud.stack import Stack
     from stratofold.live.manifest import Manifest
 
 
@@ -21,20 +23,36 @@ def feed(
     *,
     book: Annotated[str | None, typer.Option(help="Which book. Default: the stack's, STRATOFOLD_BOOK.")] = None,
     source: FeedName = None,
+    stack: StackName = None,
+    region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Feed a book in the cloud from open sockets, until another feeder takes over or it is interrupted.
 
-    Where it is and what it may read is in the environment, as in a function: the names STRATOFOLD_STACK, _BOOK, _TABLE,
-    _BUCKET, _QUEUE (or _STREAM), _SECRETS, _BROKER, _BROKER_URL and _DATA_URL; and _CACHE, by which order books go.
+    Its stack says where everything is; what is in the environment under a function's names (STRATOFOLD_STACK, _BOOK, _TABLE,
+    _BUCKET, _QUEUE or _STREAM, _SECRETS, _BROKER, _BROKER_URL, _DATA_URL and _CACHE) wins, and with a table there no stack is asked.
     """
     from stratofold.cloud.place import Place
 
-    place = Place(os.environ)
+    known = {} if os.environ.get("STRATOFOLD_TABLE") else names_of(stack_of(stack, region))
+    place = Place(known | os.environ)
     number = asyncio.run(_feed(place, book or place.book, feed_place(source)))
     if json:
         show_json({"book": book or place.book, "feeder": number, "ended": True})
+
+
+def names_of(stack: "Stack") -> dict[str, str]:
+    """What a function of a stack finds in its environment, from what the stack says of itself; raises Setup SFA10 where there is none."""
+    state = stack.standing()
+    said, given = state.outputs, state.parameters
+    takes_stream = given["Stream"] != "off" and given["Drain"] == "off"
+    names = {
+        "STACK": stack.name, "BOOK": given["Book"], "TABLE": said["Table"], "BUCKET": said["ArchiveBucket"], "QUEUE": said["Queue"],
+        "STREAM": f"{stack.name}-market" if takes_stream else "", "SECRETS": f"{given['SecretStore']}:/{stack.name}/",
+        "BROKER": given["Broker"], "BROKER_URL": given["BrokerUrl"], "DATA_URL": given["DataUrl"], "CACHE": said.get("CacheUrl", ""),
+    }  # fmt: skip
+    return {"AWS_REGION": stack.region, **{f"STRATOFOLD_{name}": value for name, value in names.items()}}
 
 
 async def _feed(place: "Place", book: str, source: FeedPlace | None) -> int:
@@ -45,6 +63,9 @@ async def _feed(place: "Place", book: str, source: FeedPlace | None) -> int:
 
     manifest, venue = manifest_of(place.journal, book), place.venue
     async with Tasks() as tasks:
+        if venue.stay():
+            await venue.now()
+            tasks.spawn("time", venue.keep_time())
         heard = _heard(place, manifest, source, tasks)
         feeder = Feeder(place.journal, place.market, heard, venue.broker, venue.clock, tasks, book, place.hot)
         for name in (signal.SIGINT, signal.SIGTERM):

@@ -8,11 +8,15 @@ venue it is ours.
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
 from stratofold.adapters.clock import StandingClock
+from stratofold.adapters.ports import NoAnswer
+from stratofold.errors import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +29,22 @@ if TYPE_CHECKING:
 
 KEY, SECRET = "alpaca-key-id", "alpaca-secret-key"  # names of secrets, as on a laptop, not secrets
 REQUESTS_PER_MINUTE = 200
+ASK_SECONDS = 0.1
 MINUTE_NS = 60_000_000_000  # a book on ticks has no bars, and so no span
+
+
+class AskedClock(StandingClock):
+    """A paper exchange's time for a process that stays: as it was last asked; whoever waits waits for our own seconds."""
+
+    def monotonic(self) -> int:
+        """See `ports.Clock`."""
+        return time.monotonic_ns()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `ports.Clock`."""
+        from asyncio import sleep
+
+        await sleep(max(seconds, 0.0))
 
 
 class Venue:
@@ -46,6 +65,19 @@ class Venue:
             self.clock.time = (await ExchangeStepper(self.access, self.network).now()).time
         return self.clock.now()
 
+    def stay(self) -> bool:
+        """Be the venue of a process that stays, before anything is asked; whether `keep_time` is wanted, as at a paper exchange."""
+        if self._replays:
+            self.clock = AskedClock()
+        return self._replays
+
+    async def keep_time(self) -> None:
+        """Ask an exchange for its time, again and again; one that gives no answer is asked again."""
+        while True:
+            with suppress(NoAnswer, Retry):
+                await self.now()
+            await self.clock.sleep(ASK_SECONDS)
+
     @cached_property
     def access(self) -> Access:
         """Addresses and keys; asked for by name, and in no environment."""
@@ -53,7 +85,10 @@ class Venue:
 
         key, secret = self._secrets.get(KEY), self._secrets.get(SECRET)
         where = {"trading_url": self._names["STRATOFOLD_BROKER_URL"], "data_url": self._names["STRATOFOLD_DATA_URL"]}
-        if self._names.get("STRATOFOLD_BROKER") == "alpaca-live":
+        if self._replays:
+            streams = f"ws{where['trading_url'].removeprefix('http')}"
+            where |= {"stream_url": f"{streams}/stream", "data_stream_url": f"{streams}/v2/iex"}
+        elif self._names.get("STRATOFOLD_BROKER") == "alpaca-live":
             where["stream_url"] = LIVE_STREAM_URL
         return Access(key, secret, **where)
 
@@ -79,7 +114,7 @@ class Venue:
 
         return AlpacaFeed(
             self.access, self.network, self.network, self.clock, self._random, span_ns=span_ns or MINUTE_NS, ticks=ticks,
-            ticks_from_history=self._replays, requests_per_minute=self._requests,
+            ticks_from_history=self._replays, days_from_stream=self._replays, requests_per_minute=self._requests,
         )  # fmt: skip
 
     @property

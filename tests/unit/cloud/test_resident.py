@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import stratofold
 import stratofold.cloud
 from stratofold.cli.app import app
 
@@ -24,10 +25,32 @@ def options(words):
     return known, {word for word in words if word.startswith("--")}
 
 
-def test_an_image_has_the_strategy_and_never_what_was_run_beside_it():
+BESIDE = (
+    ".stratofold/journal.db",
+    ".env",
+    "key.txt",
+    "strategy.py",
+    "signals.py",
+    "stratofold.toml",
+    "data/bars.csv",
+    "notes.md",
+)
+
+
+def test_an_image_has_the_strategy_and_never_what_was_run_beside_it(tmp_path):
     """The folder of a strategy has its journal too; `COPY . .` would put that into every image."""
-    copied = re.findall(r"^COPY (.*)$", DOCKERFILE, re.MULTILINE)
-    assert copied == ["--chown=book *.py stratofold.toml ./"]
+    for name in BESIDE:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (line,) = re.findall(r"^(?:COPY|ADD) (.*)$", DOCKERFILE, re.MULTILINE)
+    *patterns, _ = (word for word in line.split() if not word.startswith("--"))
+    copied = {one.relative_to(tmp_path).as_posix() for pattern in patterns for one in tmp_path.glob(pattern)}
+    assert copied == {"strategy.py", "signals.py", "stratofold.toml"}
+
+
+def test_an_image_has_this_version_unless_another_is_named():
+    assert re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.MULTILINE) == [stratofold.__version__]
+    assert '"stratofold[aws]==${VERSION}"' in DOCKERFILE
 
 
 def test_a_container_is_asked_for_the_stacks_book_not_for_one_in_its_folder():

@@ -218,6 +218,13 @@ def test_a_parameter_that_the_template_does_not_have_is_named_with_the_one_that_
     assert caught.value.fix == "did you mean Symbols?"
 
 
+def test_a_rehearsal_refuses_a_region_that_data_may_not_be_in(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert run(["deploy", "stratofold.strategies:Momentum", "--region", "mars-1", "--dry-run", "--json"]) == 2
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert error["code"] == "SFA07"
+
+
 def test_the_templates_parameters_are_read_with_their_defaults():
     from stratofold.cloud.deploy import template_parameters
 
