@@ -154,7 +154,7 @@ async def exchange_venue(ready: dict[str, Any], span: str, ticks: Sequence[str] 
     clock: Clock = RealClock() if follows else StandingClock(now) if steps else PacedClock(now, speed)
     made = _alpaca(
         access, network, clock, span, requests_per_minute=0, days_from_stream=True, calendar=ready.get("calendar", "XNYS"),
-        ticks=ticks, waits=steps,
+        ticks=ticks, waits=steps, speed=speed,
     )  # fmt: skip
     made.speed = speed
     made.account = f"paper{ready['key_id'][-6:]}"
@@ -203,7 +203,7 @@ def refuse_other_account(book: str, account: str, venue: Venue) -> None:
 
 def _alpaca(
     access: Access, network: Any, clock: Clock, span: str, *, requests_per_minute: int, days_from_stream: bool = False,
-    calendar: str = "XNYS", ticks: Sequence[str] = (), waits: bool = False,
+    calendar: str = "XNYS", ticks: Sequence[str] = (), waits: bool = False, speed: float = 1.0,
 ) -> Venue:  # fmt: skip
     """Broker and feed of one access."""
     from stratofold.adapters.brokers.alpaca import AlpacaBroker
@@ -213,7 +213,7 @@ def _alpaca(
     broker = AlpacaBroker(access, network, network, clock, random, requests_per_minute=requests_per_minute)
     feed = AlpacaFeed(
         access, network, network, clock, random, span_ns=span_ns(span), requests_per_minute=requests_per_minute,
-        days_from_stream=days_from_stream, calendar=calendar, ticks=ticks, ticks_from_history=waits,
+        days_from_stream=days_from_stream, calendar=calendar, ticks=ticks, ticks_from_history=waits, speed=speed,
     )  # fmt: skip
     return Venue(broker, feed, clock, network, "")
 

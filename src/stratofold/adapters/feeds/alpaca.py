@@ -52,7 +52,7 @@ class AlpacaFeed:
     `span_ns` is a minute, 5 or 15 minutes, an hour or a day; only minutes are streamed as bars by Alpaca, other spans come
     from the history when they are complete.  `settle_seconds` is how long after its close a bar is taken for final.
     `days_from_stream` takes a daily bar from the stream for complete, which is true of the paper exchange only.
-    `channels` beside bars: "statuses", "updatedBars".  With `ticks` ("quotes", "trades") there are no bars: what was not heard of
+    `speed` is how much quicker than ours the time of `clock` goes, where it is a replay's.  `channels` beside bars: "statuses", "updatedBars".  With `ticks` ("quotes", "trades") there are no bars: what was not heard of
     ticks is told as a gap, because nobody asks for it again; but an exchange that waits has numbered them (`ticks_from_history`).
     """
 
@@ -72,6 +72,7 @@ class AlpacaFeed:
         channels: Sequence[str] = (),
         ticks: Sequence[str] = (),
         ticks_from_history: bool = False,
+        speed: float = 1.0,
         requests_per_minute: int = 200,
         timeout_seconds: float = 30.0,
     ) -> None:
@@ -93,6 +94,7 @@ class AlpacaFeed:
         self._ticks = tuple(_TICK_CHANNELS[kind] for kind in ticks)
         self._channels = (*channels, *self._ticks)
         self._asks_ticks = ticks_from_history
+        self._speed = speed
         self._calls = Calls(
             http,
             clock,
@@ -284,7 +286,7 @@ class AlpacaFeed:
         )
         backoff = Backoff(self._random)
         while True:
-            data = await socket.receive(max(0, polls.due() - self._clock.now()) / SECOND_NS)
+            data = await socket.receive(max(0, polls.due() - self._clock.now()) / (SECOND_NS * self._speed))
             # What was due before a bar comes before it: a split belongs in front of the first bar at the new price.
             while (now := self._clock.now()) >= polls.due():
                 try:
