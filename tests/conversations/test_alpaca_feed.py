@@ -315,15 +315,32 @@ def test_a_days_bar_of_the_stream_counts_only_where_it_is_said_to_be_complete():
 class QuietSocket(ScriptedSocket):
     """Says nothing after its lines: time passes on the clock instead."""
 
-    def __init__(self, clock, *lines):
+    def __init__(self, clock, *lines, speed=1):
         super().__init__(*lines)
-        self.clock = clock
+        self.clock, self.speed, self.waited = clock, speed, []
 
     async def receive(self, timeout_seconds=None):
         if self.lines:
             return await super().receive(timeout_seconds)
-        await self.clock.sleep(timeout_seconds)
+        self.waited.append(timeout_seconds)
+        await self.clock.sleep(timeout_seconds * self.speed)
         return None
+
+
+def test_a_replay_that_goes_sixty_times_as_quick_is_asked_for_its_bars_as_often():
+    """Five minutes of its time are five seconds of ours."""
+    clock = StoppedClock(OPEN + MINUTE)
+    span = {"start": "2024-01-02T14%3A26%3A00.000000001Z", "end": "2024-01-02T14%3A30%3A00.000000000Z"}
+    bars = said({"bars": {"SPY": [row("2024-01-02T14:30:00Z")]}})
+    socket = QuietSocket(clock, *handshake(), speed=60)
+    made, http = feed(
+        (asked(BARS, timeframe="5Min", **span), bars), sockets=[socket], clock=clock, span_ns=5 * MINUTE, speed=60.0
+    )
+    opened, (symbol, heard) = run(first(made.stream(["AAPL", "SPY"]), 2))
+    assert (opened, symbol, heard.time) == (None, "SPY", OPEN + 5 * MINUTE)
+    assert http.rows == []
+    assert socket.waited == [4.0]
+    assert clock.time == OPEN + 5 * MINUTE
 
 
 def test_days_come_from_the_history_after_the_close_and_actions_at_the_open():
@@ -364,7 +381,7 @@ def test_a_bar_of_a_session_waits_for_its_splits_while_they_cannot_be_asked_for(
 
     splits = said({"corporate_actions": {"forward_splits": ALL_ACTIONS["forward_splits"]}})
     made, http = feed(
-        (JANUARY, said(b"", 503)), (JANUARY, said(b"", 503)), (JANUARY, splits),
+        *[(JANUARY, said(b"", 503))] * 4, (JANUARY, splits),
         sockets=[Late(*handshake("bars"), frame(bar()))], clock=clock, span_ns=MINUTE,
     )  # fmt: skip
     _, (_, first_heard), (_, then) = run(first(made.stream(["AAPL", "SPY"]), 3))

@@ -78,6 +78,8 @@ def run(
     kinds = tick_kinds(kind, ticks)
     if heard is None and (ready is not None or kinds):
         kinds = told_kinds(kinds, ready or SHARES, stated=ticks is not None)
+    if heard is None and not kinds:
+        refuse_shorter(bars, ready or {})
     thresholds, habits = alert_settings(config)
     wanted = Wanted(
         book=book, strategy=kind, strategy_name=spec_of(kind), symbols=names,
@@ -161,6 +163,18 @@ def told_kinds(kinds: tuple[str, ...], ready: dict[str, Any], *, stated: bool) -
             fix="start one on ticks (--data FOLDER of ticks, or --follow VENUE --ticks quotes,trades), or hear a venue: --feed",
         )  # fmt: skip
     return told
+
+
+def refuse_shorter(bars: str, ready: dict[str, Any]) -> None:
+    """Raise Setup SF940 for bars that an exchange cannot make of its own, which are longer."""
+    from stratofold.cli.venue import SPANS, span_ns
+
+    own = ready.get("bars")
+    if own in SPANS and span_ns(bars) < span_ns(own):
+        raise Setup(
+            "SF940", f"this exchange has bars of {own}, and bars of {bars} cannot be made of them",
+            fix=f"--bars {own} or longer, or start the exchange on shorter ones: stratofold exchange --data FILE",
+        )  # fmt: skip
 
 
 def _traded(ready: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

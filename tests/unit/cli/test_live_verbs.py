@@ -11,6 +11,8 @@ import pytest
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.cli.app import run
 from stratofold.cli.paper_demo import LIMITS
+from stratofold.cli.run import refuse_shorter
+from stratofold.errors import Setup
 from stratofold.wire import unpack
 
 SYMBOLS = ["--symbols", "SPY,AAPL"]
@@ -246,6 +248,26 @@ def test_a_run_is_planned_without_running(traded, capsys):
     told = said(capsys, "run", *CROSSOVER, *places(traded), *venue(traded), "--unguarded", "--dry-run")
     assert told["money"] == "paper"
     assert told["symbols"] == ["SPY", "AAPL"]
+
+
+@pytest.mark.parametrize(
+    ("bars", "ready", "code"),
+    [
+        ("5min", {"bars": "1d"}, "SF940"),
+        ("1min", {"bars": "5min"}, "SF940"),
+        ("1d", {"bars": "1d"}, ""),
+        ("15min", {"bars": "1min"}, ""),
+        ("1min", {}, ""),
+        ("5min", {"bars": "90s"}, ""),
+    ],
+)
+def test_bars_that_an_exchange_cannot_make_are_refused_before_anything_is_opened(bars, ready, code):
+    if not code:
+        refuse_shorter(bars, ready)
+        return
+    with pytest.raises(Setup, match=code) as refused:
+        refuse_shorter(bars, ready)
+    assert f"--bars {ready['bars']}" in str(refused.value)
 
 
 def test_stress_tests_what_a_book_holds_now(traded, capsys, tmp_path):
