@@ -23,17 +23,31 @@ if TYPE_CHECKING:
 
 __all__ = ["EXECUTORS", "Executor", "Work", "executor_of"]
 
-EXECUTORS = ("inline", "processes")
+EXECUTORS = ("inline", "processes", "lithops")
 
 
 def executor_of(
-    name: str, execution: str, workers: Any = None, progress: Callable[[str], None] | None = None
+    name: str,
+    execution: str,
+    workers: Any = None,
+    progress: Callable[[str], None] | None = None,
+    budget: Any = None,
+    spent_usd: float = 0.0,
 ) -> Executor:
-    """The executor called `name`; raises Setup SFS22 for a name that is none."""
+    """The executor called `name`; `spent_usd` of its `budget` are spent.
+
+    Raises Setup SFS22 for a name that is none, SFS67 for a budget where nothing is paid, and what an executor raises.
+    """
+    if name not in EXECUTORS:
+        raise Setup("SFS22", f"there is no executor {name!r}", fix=f"one of {', '.join(EXECUTORS)}")
+    if name == "lithops":
+        from stratofold.research.sweep.executors.lithops import Lithops
+
+        return Lithops(execution, workers, progress, budget, spent_usd)
+    if budget is not None:
+        raise Setup("SFS67", f"executor={name!r} costs nothing", fix="leave budget= out")
     if name == "inline":
         return Inline(execution, progress)
-    if name == "processes":
-        from stratofold.research.sweep.executors.processes import Processes
+    from stratofold.research.sweep.executors.processes import Processes
 
-        return Processes(execution, workers)
-    raise Setup("SFS22", f"there is no executor {name!r}", fix=f"one of {', '.join(EXECUTORS)}")
+    return Processes(execution, workers)

@@ -4,8 +4,8 @@ What comes in: a crew (processes here, functions in a cloud, or simulated ones) 
 cells, each once, in any order.
 Why so: no engine for functions sends copies of what is late or finds the one cell that kills its worker, so it is done
 here, for all of them alike.  A piece that is lost is sent again; one that is lost again is cut in halves until the cell
-that does it is alone, and that one has failed.  When nearly all is done and nothing has come for three times as long as
-a piece takes, what is missing is sent a second time, and the first answer counts.
+that does it is alone, and that one has failed.  When nothing has come for three times as long as a piece takes, what is missing
+is sent a second time, and the first answer counts; when nothing comes of that either, it is lost.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 TRIES = 2  # of a piece, before it is cut
 PILOT = 5  # cells of each strategy: they say how long a bar takes
 DIED = "the worker died of it, or had no more time"
-_LATE_FROM = 0.95  # of the pieces are done when copies of the rest are thought of
-_LATE_TIMES = 3.0
-_LATE_SECONDS_MIN = 2.0
+_LATE_TIMES = 3.0  # a piece's usual seconds without any answer: what is missing is late
+_FEW = 0.05  # of the pieces: so few are late soon, more only when an engine may be supposed to be up
+_LATE_SECONDS_MIN, _LATE_SECONDS_MIN_OF_MANY = 2.0, 15.0
 _WAIT_SECONDS = 1.0
 
 
@@ -144,7 +144,7 @@ class Foreman:
                     yield from self._lost(number)
                 else:
                     yield self._back(number, seconds), cells
-            self._copy_late(len(pieces))
+            yield from self._heed_silence(len(pieces))
 
     def _numbered(self, piece: Work, tries: int = 0) -> int:
         """A number for a piece, which waits from now on."""
@@ -190,16 +190,22 @@ class Foreman:
         else:
             self._give(numbers)
 
-    def _copy_late(self, total: int) -> None:
-        """Send copies of what is late, once; on one machine they would only be in the way."""
-        if self._crew.shares_fate:
+    def _heed_silence(self, total: int) -> Iterator[tuple[Work, Cells]]:
+        """Send copies of what is late, and give up what was copied; processes of one machine say themselves that they died."""
+        if self._crew.shares_fate or not self._waiting or self._now() - self._last < self._patience(total):
             return
         late = [number for number in self._waiting if number not in self._copied]
-        if not late or not self._taken or len(self._waiting) > max((1.0 - _LATE_FROM) * total, 1.0):
-            return
-        if self._now() - self._last > max(_LATE_TIMES * median(self._taken), _LATE_SECONDS_MIN):
-            self._copied.update(late)
-            self._give(late)
+        for number in set(self._waiting) - set(late):
+            yield from self._lost(number)
+        self._copied.update(late)
+        self._give(late)
+
+    def _patience(self, total: int) -> float:
+        """How many seconds may pass without an answer; before the first answer, as many as a worker has."""
+        if not self._taken:
+            return self._crew.plan.limit_seconds
+        least = _LATE_SECONDS_MIN if len(self._waiting) <= max(_FEW * total, 1.0) else _LATE_SECONDS_MIN_OF_MANY
+        return max(_LATE_TIMES * median(self._taken), least)
 
 
 def failed(why: str) -> Cells:
