@@ -40,8 +40,11 @@ def sweep(
     trials: Annotated[int | None, typer.Option(help="How many sets of parameters; all but the grid need it.")] = None,
     where: Where = None,
     seed: Annotated[int, typer.Option(help="Of what is left to chance.")] = 0,
-    executor: Annotated[str, typer.Option(help="inline or processes.")] = "inline",
+    executor: Annotated[str, typer.Option(help="inline, processes, lithops or stepfunctions.")] = "inline",
     workers: Annotated[int | None, typer.Option(help="How many processes. Default: one a core.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Dollars that a study may cost where workers have a price.")
+    ] = None,
     study: Annotated[
         str | None,
         typer.Option(help="Where cells are kept: a name under studies/, or a path. Default: the strategy's."),
@@ -76,7 +79,7 @@ def sweep(
     task = jobs.job(options, config, context.args)
     keywords = task.keywords | {
         "objective": objective.split(","), "sampler": sampler, "trials": trials, "where": where or (), "seed": seed,
-        "executor": executor, "workers": workers, "each_symbol": each_symbol,
+        "executor": executor, "workers": workers, "budget": budget, "each_symbol": each_symbol,
         "study": study or task.strategy.__name__.lower(), "windows": [_days(text) for text in windows or ()] or None,
         "costs": costs_of(costs or ()) or None,
     }  # fmt: skip

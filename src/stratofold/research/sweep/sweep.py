@@ -53,6 +53,7 @@ def sweep(
     seed: int = 0,
     executor: str = "inline",
     workers: int | None = None,
+    budget: float | None = None,
     execution: str = "auto",
     study: str | Path | None = None,
     each_symbol: bool = False,
@@ -84,7 +85,9 @@ def sweep(
     `trials`.  `objective` is a statistic ("sharpe"), "-" and a statistic of which less is better ("-max_drawdown"), a
     function of a cell's statistics, or a list, the first of which ranks.  `each_symbol` makes a cell of every symbol
     alone, `windows` of every pair of days, `costs` of every named set of assumptions.  `study` is a name (a folder
-    under "studies") or a path: there finished cells are kept, and none is computed again.  The rest is as in `backtest`.
+    under "studies") or a path: there finished cells are kept, and none is computed again.  `executor` is "inline",
+    "processes", "lithops" or "stepfunctions"; where it has a price, no more than `budget` dollars are spent on a study.
+    The rest is as in `backtest`.
 
     Every cell equals `backtest` with the same arguments to the bit.  Raises Setup for what the user can mend, Stop where
     the study cannot be written.
@@ -98,7 +101,6 @@ def sweep(
         cash=check_cash(cash), fees=fees, slippage=slippage, limits=limits, latency=latency, volume_cap=volume_cap,
         borrow_rate=borrow_rate, risk_free=risk_free, grace_seconds=grace_seconds, base=base, queue=queue, artifacts=artifacts or {},
     )  # fmt: skip
-    who = executor_of(executor, execution, workers, progress)
     from stratofold.market.frames import read
 
     heard = dict.fromkeys(name for each in strategies for name in each.series)
@@ -107,10 +109,14 @@ def sweep(
     store = Store(_folder(study), writes=True)
     try:
         found = Study(store, places, spaces, objectives, sampler)
+        who = executor_of(executor, execution, workers, progress, budget, store.page.get("spent_usd", 0.0))
         drive = _Drive(found, who, progress)
         found.write_page()
-        for each, asker in zip(spaces, samplers, strict=True):
-            drive.space(each, asker)
+        try:
+            for each, asker in zip(spaces, samplers, strict=True):
+                drive.space(each, asker)
+        finally:
+            drive.pay()
         drive.end()
     finally:
         store.unlock()
@@ -240,9 +246,24 @@ class _Drive:
         if self._say is None or (now - self._said < _SAY_SECONDS and left):
             return
         self._said = now
+        spent = self.pay()
         rate = self.done / max(now - self._begun, 1e-9)
-        words = [f"{self.done + self.reused:,} of {self.asked:,} cells", f"{rate:,.0f} a second", self._best_text]
+        words = [
+            f"{self.done + self.reused:,} of {self.asked:,} cells",
+            f"{rate:,.0f} a second",
+            self._best_text,
+            spent,
+        ]
         self._say(", ".join(word for word in (*words, f"{left / rate:,.0f} s left" if left else "") if word))
+
+    def pay(self) -> str:
+        """Keep on the page what the study has cost so far, where that has a price; the same in words."""
+        spent: float | None = getattr(self.executor, "spent_usd", None)
+        if spent is None:
+            return ""
+        self.study.store.page["spent_usd"] = spent
+        self.study.write_page()
+        return f"${spent:,.4f} spent"
 
     def _told(self, numbers: Sequence[int], points: Sequence[Parameters]) -> list[list[float]]:
         """How good every point was, over its places on the average."""
