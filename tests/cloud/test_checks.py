@@ -11,6 +11,7 @@ import pytest
 from stratofold.cloud.clock import with_sessions
 from stratofold.cloud.deploy import TEMPLATE, template_text
 from stratofold.cloud.local.environment import python_with
+from stratofold.cloud.sweeps import TEMPLATE as SWEEPS
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.cloud
@@ -47,24 +48,25 @@ def said(*words, timeout=600):
 @pytest.mark.nightly
 @pytest.mark.parametrize("regions", ["us-east-1", "eu-central-1"])
 def test_the_services_schemas_have_nothing_to_say(tools, expanded, regions):
-    assert said(tools / "cfn-lint", "--regions", regions, "--", TEMPLATE, expanded) == (0, "")
+    assert said(tools / "cfn-lint", "--regions", regions, "--", TEMPLATE, SWEEPS, expanded) == (0, "")
 
 
 @pytest.mark.nightly
-def test_the_rules_of_security_have_nothing_to_say(tools):
+@pytest.mark.parametrize(("template", "least"), [(TEMPLATE, 100), (SWEEPS, 20)])
+def test_the_rules_of_security_have_nothing_to_say(tools, template, least):
     code, text = said(
         tools / "checkov",
         "--config-file",
         ROOT / "scripts" / "checkov.yaml",
         "-f",
-        TEMPLATE,
+        template,
         "--skip-download",
         "-o",
         "json",
     )
     found = json.loads(text)
     assert (code, found["results"]["failed_checks"]) == (0, [])
-    assert found["summary"]["passed"] > 100
+    assert found["summary"]["passed"] > least
 
 
 @pytest.mark.nightly

@@ -18,6 +18,7 @@ from stratofold.cli import (
     check,
     cloud,
     cloud_local,
+    cloud_sweeps,
     data,
     data_get,
     data_poll,
@@ -87,6 +88,7 @@ for one in (
     data.app.command(name=one.__name__)(one)
 app.add_typer(data.app, name="data")
 cloud.app.command("local")(cloud_local.local)
+cloud.app.command("sweeps")(cloud_sweeps.sweeps)
 app.add_typer(cloud.app, name="cloud")
 app.command(name="deploy")(deploy.deploy)
 app.command(name="destroy")(deploy.destroy)

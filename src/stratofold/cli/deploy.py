@@ -228,13 +228,14 @@ def package_facts(package: Package) -> dict[str, Any]:
 
 def cost_facts(parameters: Mapping[str, str]) -> dict[str, Any]:
     """What it costs, for programs."""
+    from stratofold.adapters.aws.prices import BOOK_DATE
     from stratofold.cloud import cost
 
     load = usual_load(parameters)
     rest, work = cost.resting(parameters), cost.working(parameters, load)
     return {
         "cost": {
-            "price_book": cost.BOOK_DATE, "at_rest_usd": f"{cost.total(rest):.2f}", "usual_month_usd": f"{cost.total([*rest, *work]):.2f}",
+            "price_book": BOOK_DATE, "at_rest_usd": f"{cost.total(rest):.2f}", "usual_month_usd": f"{cost.total([*rest, *work]):.2f}",
             "lines": cost.as_rows([*rest, *work]),
         }
     }  # fmt: skip
@@ -283,12 +284,13 @@ def package_text(package: Package) -> str:
 
 def cost_text(parameters: Mapping[str, str]) -> str:
     """What it costs a month, line by line."""
+    from stratofold.adapters.aws.prices import BOOK_DATE
     from stratofold.cloud import cost
 
     load = usual_load(parameters)
     rest, work = cost.resting(parameters), cost.working(parameters, load)
     rows = [
-        f"a month, in US dollars (price book of {cost.BOOK_DATE}, free tier taken off):",
+        f"a month, in US dollars (price book of {BOOK_DATE}, free tier taken off):",
         "  while nothing happens:",
     ]
     rows += [cost_row(one) for one in rest]

@@ -248,12 +248,16 @@ def put_template(stack: Stack, account: str, code: str, parameters: Mapping[str,
     text = with_sessions(template_text(), int(time.time())).replace(CODE, f"CodeUri: s3://{bucket}/{code}")
     text = released(text, code, parameters)
     key = f"{code.replace('/code/', '/template/').removesuffix('.zip')}-{int(time.time())}.yaml"
+    return put_text(stack, bucket, key, text)
+
+
+def put_text(stack: Stack, bucket: str, key: str, text: str) -> str:
+    """Put a template where CloudFormation finds it; returns its address."""
     stack.call("s3", "put_object", Bucket=bucket, Key=key, Body=text.encode())
     host = stack.client("s3").meta.endpoint_url
-    address = f"{host}/{bucket}/{key}"
     if host.endswith(".amazonaws.com"):
-        address = f"https://{bucket}.s3.{stack.region}.amazonaws.com/{key}"
-    return address
+        return f"https://{bucket}.s3.{stack.region}.amazonaws.com/{key}"
+    return f"{host}/{bucket}/{key}"
 
 
 def ensure_bucket(stack: Stack, bucket: str, account: str) -> None:

@@ -79,7 +79,7 @@ def destroy(stack: Stack, found: Inventory, journal: Journal | None, artifacts: 
     """Seal, empty, delete; raises Stop SFA24 where AWS keeps something."""
     sealed = _seal(stack, journal, artifacts) if journal is not None and artifacts is not None else 0
     if found.drop:
-        _empty(stack, found.drop)
+        empty(stack, found.drop)
     stack.call("cloudformation", "delete_stack", StackName=stack.name)
     time.sleep(0.2)
     state = stack.wait()
@@ -89,7 +89,7 @@ def destroy(stack: Stack, found: Inventory, journal: Journal | None, artifacts: 
             fix="take away what is in the way, then: stratofold destroy; to go on with it instead: stratofold cloud take",
         )  # fmt: skip
     _forget_secrets(stack)
-    _empty(stack, deploy_bucket(stack.account(), stack.region), f"{stack.name}/")
+    empty(stack, deploy_bucket(stack.account(), stack.region), f"{stack.name}/")
     return Left(found.archive, _count(stack, found.archive), sealed)
 
 
@@ -107,7 +107,7 @@ def _seal(stack: Stack, journal: Journal, artifacts: Artifacts) -> int:
     return sealed
 
 
-def _empty(stack: Stack, bucket: str, prefix: str = "") -> None:
+def empty(stack: Stack, bucket: str, prefix: str = "") -> None:
     """Delete every version of every object; a bucket that is not there is empty."""
     s3 = stack.client("s3")
     with told(stack.region):

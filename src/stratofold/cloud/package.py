@@ -40,11 +40,12 @@ RUNTIMES = ("3.11", "3.12", "3.13")
 AT_HOME = (
     "__main__.py", "adapters/aws/carry.py", "adapters/aws/catalogue.py", "adapters/aws/prices.py", "adapters/carry.py", "adapters/embedded", "adapters/feeds/bar_history.py", "adapters/network/webhook_server.py",
     "adapters/sources", "cli", "cloud/changed.py", "cloud/clock.py", "cloud/cost.py", "cloud/deploy.py", "cloud/destroy.py", "cloud/local", "cloud/move.py",
-    "cloud/package.py", "cloud/permissions.py", "cloud/resident", "cloud/shown.py", "cloud/stack.py", "exchange", "kernel", "market/actions.py", "market/catalogue",
+    "cloud/package.py", "cloud/permissions.py", "cloud/functions/gather.py", "cloud/functions/sweep.py", "cloud/resident", "cloud/shown.py", "cloud/stack.py", "cloud/sweeps.py", "exchange", "kernel", "market/actions.py", "market/catalogue",
     "market/alternative.py", "market/checks.py", "market/cleaning", "market/closes.py", "market/frames.py", "market/normalise.py", "market/observations.py", "market/rates.py", "market/sample.py", "market/sample_catalogue.py", "market/samples", "market/sentiment.py",
     "market/tables.py", "market/tick_bars.py", "market/tick_frames.py", "market/tick_series.py", "market/times.py", "research",
 )  # fmt: skip
 KEPT = (".py", ".table", ".typed")
+_MSGSPEC = f"msgspec=={version('msgspec')}"
 _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
@@ -77,24 +78,35 @@ def build(
     Raises Setup SFA01 for a platform there is none of, SFA02 when a wheel cannot be had, SFA03 when it is too large.
     """
     python = python or ".".join(platform.python_version_tuple()[:2])
-    _refuse_platform(python, architecture)
-    files = dict(own_files())
+    refuse_platform(python, architecture)
     spec, more = strategy_files(strategy)
-    files |= more
-    for wheel in wheels((f"msgspec=={version('msgspec')}", *extra), python, architecture, cache or cache_folder()):
+    return assembled(spec, dict(own_files()) | more, (_MSGSPEC, *extra), python, architecture, cache)
+
+
+def assembled(
+    strategy: str,
+    own: Mapping[str, bytes],
+    requirements: Sequence[str],
+    python: str,
+    architecture: str,
+    cache: Path | None = None,
+) -> Package:
+    """The zip of some files and of what they require; raises as `build` does."""
+    files = dict(own)
+    for wheel in wheels(requirements, python, architecture, cache or cache_folder()):
         files |= wheel_files(wheel)
     if python == ".".join(platform.python_version_tuple()[:2]):
         files |= dict(bytecode(files))
     data, sizes = zipped(files), {name: len(body) for name, body in files.items()}
     refuse_large(sizes)
-    return Package(data, sha256(data).hexdigest(), sum(sizes.values()), spec, sizes)
+    return Package(data, sha256(data).hexdigest(), sum(sizes.values()), strategy, sizes)
 
 
-def own_files() -> Iterable[tuple[str, bytes]]:
+def own_files(at_home: Sequence[str] = AT_HOME) -> Iterable[tuple[str, bytes]]:
     """The part of this package that runs in a function."""
     for path in sorted(SOURCE.rglob("*")):
         name = path.relative_to(SOURCE).as_posix()
-        away = any(name == one or name.startswith(f"{one}/") for one in AT_HOME)
+        away = any(name == one or name.startswith(f"{one}/") for one in at_home)
         if path.suffix in KEPT and not away and path.is_file():
             yield f"stratofold/{name}", path.read_bytes()
 
@@ -261,7 +273,7 @@ def refuse_large(sizes: Mapping[str, int], limit: int = UNZIPPED_BYTES_MAX) -> N
     )  # fmt: skip
 
 
-def _refuse_platform(python: str, architecture: str) -> None:
+def refuse_platform(python: str, architecture: str) -> None:
     """Raise Setup SFA01 for what there is no function of."""
     if python not in RUNTIMES:
         raise Setup(

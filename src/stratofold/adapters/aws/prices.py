@@ -52,7 +52,6 @@ PRICES = {
     "api requests": _price("0.0000035", "request", _LIST),
     "express workflows": _price("0.000001", "workflow", _STATES),
     "express time": _price("0.00001667", "GB-second", _STATES),
-    "transitions": _price("0.000025", "transition", _STATES, "4000"),
     "schedules": _price("0.000001", "call", _SURVEY, "14000000"),
     "logs in": _price("0.50", "GB", _SURVEY, "5"),
     "alarms": _price("0.10", "alarm metric", _SURVEY, "10"),

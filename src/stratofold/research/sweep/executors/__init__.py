@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXECUTORS", "Executor", "Work", "executor_of"]
 
-EXECUTORS = ("inline", "processes", "lithops")
+EXECUTORS = ("inline", "processes", "lithops", "stepfunctions")
 
 
 def executor_of(
@@ -44,6 +44,10 @@ def executor_of(
         from stratofold.research.sweep.executors.lithops import Lithops
 
         return Lithops(execution, workers, progress, budget, spent_usd)
+    if name == "stepfunctions":
+        from stratofold.research.sweep.executors.stepfunctions import StepFunctions
+
+        return StepFunctions(execution, workers, progress, budget, spent_usd)
     if budget is not None:
         raise Setup("SFS67", f"executor={name!r} costs nothing", fix="leave budget= out")
     if name == "inline":

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Order = dict[str, Any]
 
+GATHERED = "gathered-"  # how a name begins under which many answers lie together
 _ANSWERS, _ASIDE = "answers", "aside"
 _READERS = 16
 _LOOK_SECONDS, _LOOK_SECONDS_MAX = 0.1, 1.0
@@ -94,7 +95,7 @@ class Elsewhere:
         places, left = self._places, {}
         for whole in self._wanted.values():
             left[whole.place] = {places[whole.place].key(each): row for row, each in enumerate(whole.sets)}
-        for answer in self._read(self._shelf.names(f"{_ANSWERS}/{self._crowd}/")):
+        for answer in self._kept():
             found = self._wanted.get(answer.place)
             if found is None or not answer.ends or answer.keep != found.leg.keep:
                 continue
@@ -102,6 +103,16 @@ class Elsewhere:
             rows = [(row, left[found.place].pop(key)) for row, key in enumerate(keys) if key in left[found.place]]
             if rows:
                 yield found.some([of for _, of in rows]), _some(answer.cells, [row for row, _ in rows])
+
+    def _kept(self) -> Iterator[Answer]:
+        """Every answer that is there: first those that were put together, then what is in none of them."""
+        names = self._shelf.names(f"{_ANSWERS}/{self._crowd}/")
+        read_already = set()
+        for answer in self._read([name for name in names if GATHERED in name]):
+            read_already.add(answer.name)
+            yield answer
+        alone = [name for name in names if GATHERED not in name]
+        yield from self._read([name for name in alone if name.rpartition("/")[2] not in read_already])
 
     def afford(self, pieces: int, seconds: float) -> None:
         """See `money.Purse`."""

@@ -82,6 +82,7 @@ class Foreman:
         self._waiting: dict[int, Work] = {}
         self._alone: dict[int, Work] = {}  # to be tried when nobody else is at anything
         self._tries: dict[int, int] = {}
+        self._again: list[int] = []  # to be sent once more, all of them together
         self._copied: set[int] = set()
         self._taken: list[float] = []
         self._rates: dict[type, float] = {}  # seconds a bar, by strategy
@@ -145,6 +146,8 @@ class Foreman:
                 else:
                     yield self._back(number, seconds), cells
             yield from self._heed_silence(len(pieces))
+            again, self._again = self._again, []
+            self._give(again)
 
     def _numbered(self, piece: Work, tries: int = 0) -> int:
         """A number for a piece, which waits from now on."""
@@ -170,7 +173,7 @@ class Foreman:
         """Send it again, try it alone, cut it in halves, or say that its one cell has failed."""
         self._tries[number] += 1
         if self._tries[number] < TRIES:
-            self._give([number])
+            self._again.append(number)
             return
         piece = self._waiting.pop(number)
         if self._crew.shares_fate and self._tries[number] == TRIES:
@@ -188,7 +191,7 @@ class Foreman:
                 self._tries[number] = TRIES
                 self._alone[number] = self._waiting.pop(number)
         else:
-            self._give(numbers)
+            self._again += numbers
 
     def _heed_silence(self, total: int) -> Iterator[tuple[Work, Cells]]:
         """Send copies of what is late, and give up what was copied; processes of one machine say themselves that they died."""
@@ -198,7 +201,7 @@ class Foreman:
         for number in set(self._waiting) - set(late):
             yield from self._lost(number)
         self._copied.update(late)
-        self._give(late)
+        self._again += late
 
     def _patience(self, total: int) -> float:
         """How many seconds may pass without an answer; before the first answer, as many as a worker has."""

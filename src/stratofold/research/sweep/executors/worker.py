@@ -94,7 +94,9 @@ def _refuse_other_fold(fold: str) -> None:
     if fold != engine_hash():
         what = "the workers have another version of stratofold"
         why = f"their fold is {engine_hash()[:8]}, yours is {fold[:8]}, and cells equal single backtests to the bit"
-        raise Setup("SFS65", what, why=why, fix="give them this version: stratofold deploy, or build their image anew")
+        raise Setup(
+            "SFS65", what, why=why, fix="give them this version: stratofold cloud sweeps, or build their image anew"
+        )
 
 
 def _place(shelf: Shelf, digest: str, parameters: Mapping[str, Any]) -> Place:
