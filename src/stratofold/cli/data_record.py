@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ITCH = "itch"
 SAY_SECONDS = 1.0
-VenueName = Annotated[str, typer.Argument(help=f"{', '.join(VENUES[:-1])} or {VENUES[-1]}.")]
+VenueName = Annotated[str, typer.Argument(help=f"{', '.join(VENUES)} or {ITCH}.")]
 Channels = Annotated[
     str | None, typer.Option(help="Which channels, with commas, as the venue names them. Default: its own.")
 ]
@@ -53,14 +53,18 @@ def record(
 ) -> None:
     """Record what a venue says: each frame to the byte, with the time at which it came, and its rows in the catalogue.
 
-    Connections that break are opened again. A key is a secret: massive-key; Binance and Coinbase need none.
+    Connections that break are opened again. A key is a secret: massive-key, itch-password; Binance and Coinbase need none.
+    A session of ITCH 5.0 has an address: --url soup://USER@HOST:PORT or mold://GROUP:PORT?answers=HOST:PORT.
     """
     from stratofold.adapters.feeds.recording import Recorder
 
-    refuse_unknown(venue, VENUES, "venue")
+    refuse_unknown(venue, (*VENUES, ITCH), "venue")
     names = split(symbols)
     if not names:
         raise Setup("SF987", "there is nothing to record", place="the command line", fix="name a symbol: BTCUSDT")
+    if venue == ITCH:
+        _record_itch(names, url, folder, minutes, catalogue, keep_rows=keep_rows, json=json)
+        return
     source = venue_of(venue, channels, url, rest_url, speaks=True)
     recorder = Recorder(folder, f"{venue}_{datetime.now(UTC):%Y%m%dT%H%M%S}")
     with working(f"recording {venue}") as say:
@@ -83,6 +87,39 @@ def record(
         return
     typer.echo(f"{recorder.frames:,} frames in {', '.join(map(str, paths)) or 'no file'}")
     _say_rows(added, notes)
+
+
+def _record_itch(
+    names: list[str], url: str | None, folder: Path, minutes: float | None, catalogue: str | None, *, keep_rows: bool,
+    json: bool,
+) -> None:  # fmt: skip
+    """A session of ITCH, all its symbols in one file as NASDAQ has it; into the catalogue go those that were named."""
+    from stratofold.adapters.embedded.secrets import Secrets
+    from stratofold.adapters.feeds.recording import unwritten
+    from stratofold.cli.data_itch import record_itch, wire_of
+    from stratofold.market.zones import NEW_YORK, local
+
+    wire = wire_of(url or "")
+    password = Secrets(settings_folder()).get("itch-password") if wire.scheme == "soup" else ""
+    began = local(time.time_ns(), NEW_YORK)
+    path = folder / f"itch_{began:%Y%m%dT%H%M%S}.itch.gz"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with working("recording itch") as say:
+            taken = asyncio.run(record_itch(wire, password, path, minutes, say))
+    except OSError as error:
+        raise unwritten(folder, error) from error
+    if not taken:
+        raise Retry("SF988", "itch was not heard at all", place=str(url), fix="check the address and the network")
+    added = {}
+    if keep_rows:
+        with working("putting rows into the catalogue"):
+            added = _put(_itch(path, f"{began:%Y-%m-%d}", names), opened(catalogue, make=True), [ITCH])
+    if json:
+        show_json({"files": [str(path)], "bytes": taken, "added": added, "notes": []})
+        return
+    typer.echo(f"{taken:,} bytes of messages in {path}")
+    _say_rows(added, [])
 
 
 @verb

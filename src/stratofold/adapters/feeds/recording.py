@@ -60,7 +60,7 @@ class Recorder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unwritten(folder, error) from error
+            raise unwritten(folder, error) from error
 
     def __call__(self, connection: int, received: int, data: bytes) -> None:
         """One frame; a line break in it, which JSON has only between its words, becomes a space."""
@@ -71,7 +71,7 @@ class Recorder:
                 self._flushed[connection] = received
                 file.flush()
         except OSError as error:
-            raise _unwritten(self.folder, error) from error
+            raise unwritten(self.folder, error) from error
         self.frames += 1
         self.bytes += len(data)
 
@@ -89,7 +89,7 @@ class Recorder:
             for file in self._files.values():
                 file.close()
         except OSError as error:
-            raise _unwritten(self.folder, error) from error
+            raise unwritten(self.folder, error) from error
         finally:
             self._files.clear()
         return self.paths
@@ -170,7 +170,8 @@ async def replayed(frames: Iterator[Heard], clock: Clock, speed: float = 0.0) ->
             yield named
 
 
-def _unwritten(folder: Path, error: OSError) -> Stop:
+def unwritten(folder: Path, error: OSError) -> Stop:
+    """The error for a disk that does not take what was heard."""
     return Stop(
         "SF985", "the recording cannot be written", place=str(folder), why=str(error),
         fix="free some space, or record elsewhere: --folder",
