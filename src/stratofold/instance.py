@@ -21,6 +21,7 @@ from stratofold.fold.engine import (
     HEARS_TRADE,
 )
 from stratofold.fold.strategy import Strategy
+from stratofold.owning import own
 from stratofold.routing import route
 from stratofold.sharing import refuse_shared
 
@@ -70,6 +71,7 @@ def build_strategy(
     fold._edge_symbols = symbols  # noqa: SLF001  the edge's own attributes
     fold._edge_artifacts = dict(artifacts)  # noqa: SLF001
     fold.setup()
+    own(fold)
     refuse_shared(fold)
     return fold
 

@@ -47,6 +47,14 @@ def test_the_volatility_asked_for_scales_everything():
     assert story(2, volatility=1.0, gross=0.5).stats["exposure"] < 0.55
 
 
+@pytest.mark.parametrize("rule", range(5))
+def test_what_has_no_price_for_the_whole_window_has_no_weight(rule):
+    """A symbol that begins late is held by no rule until its variance is known; then it is."""
+    for begins, symbols in ((25, {0, 1, 2, 3}), (105, {0, 1, 2})):
+        closes = {**CLOSES, "LATE": [None] * begins + CLOSES["RISES"][begins:]}
+        assert set(story(rule, closes, volatility=1.0, most=0.4).fills.raw["symbol"]) == symbols
+
+
 def test_nothing_is_held_before_the_window_is_full():
     assert len(story(2, window=COUNT).fills) == 0
 

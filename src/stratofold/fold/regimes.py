@@ -15,7 +15,6 @@ from stratofold.fold.indicators.moments import STDDEV
 from stratofold.fold.maths import exp
 
 CALM, WILD = 0, 1
-_ROOT_TWO_PI = 2.5066282746310002
 
 
 class VolatilityRegime:
@@ -152,7 +151,10 @@ class HiddenMarkov:
             self.probabilities[state] = self._next[state]
 
     def _weigh(self, value: float) -> None:
-        """Bayes' rule; the largest exponent is taken off first, so that a value far from every state still tells."""
+        """Bayes' rule; the largest exponent is taken off first, so that a value far from every state still tells.
+
+        What all densities are divided by (the root of 2 pi) falls out of the probabilities and is left out.
+        """
         largest = 0.0
         for state in range(self.states):
             apart = (value - self.means[state]) / self.deviations[state]
@@ -161,7 +163,7 @@ class HiddenMarkov:
                 largest = self._next[state]
         total = 0.0
         for state in range(self.states):
-            density = exp(self._next[state] - largest) / (self.deviations[state] * _ROOT_TWO_PI)
+            density = exp(self._next[state] - largest) / self.deviations[state]
             self.probabilities[state] *= density
             total += self.probabilities[state]
         for state in range(self.states):

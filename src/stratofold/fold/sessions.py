@@ -80,7 +80,7 @@ class Sessions:
         k = self.index
         bars.session = k
         bars.session_close = self.close
-        if 0 <= k < len(self.opens):
+        if self.close < _FOREVER:
             bars.session_open = self.opens[k]
             bars.weekday = self.weekdays[k]
             bars.month = self.months[k]

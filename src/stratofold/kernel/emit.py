@@ -25,6 +25,7 @@ import llvmlite.binding as llvm
 
 from stratofold.errors import Bug, Setup
 from stratofold.kernel import cache, hot, image, loader, runtime
+from stratofold.kernel.sources import engine_hash
 
 _SYSV, _WIN64 = "x86_64-unknown-linux-gnu", "x86_64-pc-windows-elf"
 _ARM = "aarch64-unknown-linux-gnu"
@@ -272,7 +273,8 @@ def _builder(machine: llvm.TargetMachine, level: int) -> llvm.PassBuilder:
 
 def _kept_object(text: str, target: Target) -> bytes:
     """The object code of a module, from the cache folder or compiled now."""
-    key = f"object {target} {loader.host() if target.name == 'native' else ''} {_makers()} {text}"
+    host = loader.host() if target.name == "native" else ""
+    key = f"object {engine_hash()} {target} {host} {_makers()} {text}"  # the hash is also of how we optimise
     return cache.cached(key, lambda: _object(text, target))
 
 

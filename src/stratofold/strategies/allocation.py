@@ -26,7 +26,7 @@ class Allocation(Strategy):
     Rules: 0 equal weights, 1 inverse volatility, 2 risk parity, 3 hierarchical risk parity, 4 least variance, 5 mean and
     variance (by the mean of the same window).  Covariances are of the last `window` sessions' returns and shrunk.
     No weight is above `most`, all together are at most `gross`; differences under 5 % of a target are not traded.
-    A symbol that did not trade in a session counts as unchanged; one without a price yet has no weight.
+    A symbol that did not trade in a session counts as unchanged; one without a price for the whole window has no weight.
     Needs: daily or minute bars of several symbols, and their splits.
     Source: Markowitz 1952; Maillard, Roncalli and Teiletche 2010, "The properties of equally weighted risk contribution
     portfolios"; López de Prado 2016; Moreira and Muir 2017.
@@ -52,6 +52,7 @@ class Allocation(Strategy):
         self.price = array("d", [0.0]) * count
         self.last = array("d", [0.0]) * count
         self.returns = array("d", [0.0]) * count
+        self.priced = array("q", [0]) * count
         self.weight = array("d", [0.0]) * count
         self.covariance = Covariance(count, self.window)
         self.inverse = InverseVolatility(count)
@@ -78,21 +79,36 @@ class Allocation(Strategy):
             last = self.last[symbol]
             self.returns[symbol] = self.price[symbol] / last - 1.0 if last > 0.0 else 0.0
             self.last[symbol] = self.price[symbol]
+            if self.price[symbol] > 0.0:
+                self.priced[symbol] += 1
         self.covariance.update(self.returns)
 
     def rebalance(self, book: Book) -> None:
         """Weights by the rule, scaled to the target."""
         self.covariance.shrink()
-        self.choose()
+        self.choose(self.leave_out())
         variance = portfolio_variance(self.weight, self.covariance.matrix)
         scale = volatility_scale(variance, self.volatility, PERIODS, self.gross)
         for symbol in range(self.symbol_count):
-            weight = self.weight[symbol] * scale if self.last[symbol] > 0.0 else 0.0
+            weight = self.weight[symbol] * scale
             if weight > 0.0 or book.position(symbol) != 0.0:
                 book.target_weight(symbol, weight, drift=0.05)
 
-    def choose(self) -> None:
-        """Fill `weight`, which sums to 1."""
+    def leave_out(self) -> int:
+        """Let symbols that were not priced for the whole window have no variance, which is no weight; how many stay."""
+        count = self.symbol_count
+        staying = 0
+        for symbol in range(count):
+            if self.priced[symbol] >= self.window:
+                staying += 1
+            else:
+                for other in range(count):
+                    self.covariance.matrix[symbol * count + other] = 0.0
+                    self.covariance.matrix[other * count + symbol] = 0.0
+        return staying
+
+    def choose(self, staying: int) -> None:
+        """Fill `weight`, which sums to 1 over the `staying` symbols."""
         matrix = self.covariance.matrix
         if self.rule == INVERSE_VOLATILITY:
             self.inverse.solve(matrix)
@@ -108,7 +124,7 @@ class Allocation(Strategy):
             self.take(self.frontier.weights)
         else:
             for symbol in range(self.symbol_count):
-                self.weight[symbol] = 1.0 / self.symbol_count
+                self.weight[symbol] = 1.0 / staying if self.priced[symbol] >= self.window else 0.0
 
     def take(self, weights: "array[float]") -> None:
         """Copy a rule's weights."""

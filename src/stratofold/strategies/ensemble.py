@@ -5,7 +5,7 @@ from array import array
 from stratofold.events import Bar, Timer
 from stratofold.fold.book import Book
 from stratofold.fold.strategy import Strategy, at_close, param
-from stratofold.indicators import RSI, SMA, Donchian
+from stratofold.indicators import RSI, SMA, Maximum, Minimum
 from stratofold.portfolio import Covariance, RiskParity, Sleeves
 from stratofold.regimes import WILD, VolatilityRegime
 
@@ -44,8 +44,8 @@ class Ensemble(Strategy):
         self.fast_average = self.per_symbol(SMA, self.fast)
         self.slow_average = self.per_symbol(SMA, self.slow)
         self.strength = self.per_symbol(RSI, 14)
-        self.high_channel = self.per_symbol(Donchian, self.channel)
-        self.low_channel = self.per_symbol(Donchian, max(self.channel // 2, 2))
+        self.highest = self.per_symbol(Maximum, self.channel)
+        self.lowest = self.per_symbol(Minimum, max(self.channel // 2, 2))
         self.price = array("d", [0.0]) * count
         self.last = array("d", [0.0]) * count
         self.fresh = array("q", [0]) * count
@@ -97,11 +97,11 @@ class Ensemble(Strategy):
             self.sleeves.want(REVERSION, symbol, full)
         elif strength > 50.0:
             self.sleeves.want(REVERSION, symbol, 0.0)
-        self.high_channel[symbol].update(close, close)
-        self.low_channel[symbol].update(close, close)
-        if close >= self.high_channel[symbol].upper:
+        highest = self.highest[symbol].update(close)
+        lowest = self.lowest[symbol].update(close)
+        if close >= highest:
             self.sleeves.want(BREAKOUT, symbol, full)
-        elif close <= self.low_channel[symbol].lower:
+        elif close <= lowest:
             self.sleeves.want(BREAKOUT, symbol, 0.0)
 
     def share_out(self) -> None:

@@ -163,19 +163,51 @@ def test_laws(seed, symbols):
     assert best <= min(portfolio_variance(w, matrix) for w in (parity.weights, hierarchy.weights)) * (1.0 + 1e-9)
 
 
-@pytest.mark.parametrize("rule", [InverseVolatility, RiskParity, HierarchicalRiskParity])
-def test_what_never_moves_has_no_weight(rule):
+RULES = (InverseVolatility, RiskParity, HierarchicalRiskParity, MeanVariance)
+
+
+def weights_by(rule, matrix, symbols):
+    """The rule's weights where means are 0."""
+    ours = rule(symbols)
+    ours.solve(matrix, *((array("d", [0.0] * symbols),) if rule is MeanVariance else ()))
+    return list(ours.weights)
+
+
+@pytest.mark.parametrize("is_shrunk", [False, True])
+@pytest.mark.parametrize("rule", RULES)
+def test_what_never_moves_has_no_weight(rule, is_shrunk):
+    """And the others have the weights that they have without it."""
     table = returns(1)
     table[:, 2] = 0.0
-    ours = rule(6)
-    ours.solve(matrix_of(table))
-    assert ours.weights[2] == 0.0
-    assert sum(ours.weights) == pytest.approx(1.0)
-    ours.solve(array("d", [0.0] * 36))
-    assert set(ours.weights) == {0.0}
+    whole, others = heard(table), heard(np.delete(table, 2, axis=1))
+    for covariance in (whole, others):
+        covariance.shrink() if is_shrunk else covariance.measure()
+    weights = weights_by(rule, whole.matrix, 6)
+    assert weights.pop(2) == 0.0
+    assert weights == pytest.approx(weights_by(rule, others.matrix, 5), abs=1e-9)
+    assert set(weights_by(rule, array("d", [0.0] * 36), 6)) == {0.0}
 
 
-@pytest.mark.parametrize("rule", [InverseVolatility, RiskParity, HierarchicalRiskParity, MeanVariance])
+def test_shrinking_says_nothing_of_what_never_moved():
+    """Drawn wholly towards one variance, it has none still."""
+    table = returns(2, 3, 3)
+    table[:, 1] = 0.0
+    covariance = heard(table)
+    covariance.shrink()
+    assert covariance.shrinkage > 0.0
+    assert [covariance.matrix[place] for place in (1, 3, 4, 5, 7)] == [0.0] * 5
+    theirs, shrinkage = ledoit_wolf(np.delete(table, 1, axis=1))
+    assert covariance.shrinkage == pytest.approx(shrinkage)
+    assert covariance.matrix[8] == pytest.approx(theirs[1][1])
+
+
+def test_the_most_that_one_may_have_gives_way_where_too_few_move():
+    ours = MeanVariance(4, 0.25)
+    ours.solve(array("d", [0.04, 0.0, 0.0, 0.0, 0.0, 0.01, 0.0, 0.0] + [0.0] * 8), array("d", [0.0] * 4))
+    assert list(ours.weights) == [0.5, 0.5, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_one_symbol_has_all(rule):
     ours = rule(1)
     ours.solve(*((array("d", [0.04]), array("d", [0.0])) if rule is MeanVariance else (array("d", [0.04]),)))

@@ -15,7 +15,7 @@ from stratofold.portfolio import Covariance
 from stratofold.regimes import CALM, WILD, CorrelationRegime, HiddenMarkov, VolatilityRegime
 from stratofold.research.regimes import fit_hidden_markov
 
-TRUE = HiddenMarkov([[0.98, 0.02], [0.05, 0.95]], [0.001, -0.002], [0.006, 0.025])
+TRANSITION, MEANS, DEVIATIONS = [[0.98, 0.02], [0.05, 0.95]], [0.001, -0.002], [0.006, 0.025]  # the true ones
 
 
 def drawn(count, seed):
@@ -24,8 +24,8 @@ def drawn(count, seed):
     state, states, values = 0, [], []
     for _ in range(count):
         states.append(state)
-        values.append(chance.normal(TRUE.means[state], TRUE.deviations[state]))
-        state = int(chance.random() < TRUE.transition[2 * state + 1])
+        values.append(chance.normal(MEANS[state], DEVIATIONS[state]))
+        state = int(chance.random() < TRANSITION[state][1])
     return np.array(values), np.array(states)
 
 
@@ -57,7 +57,7 @@ def test_the_filter_is_bayes_rule_over_every_path(values, states):
 
 def test_it_knows_which_market_it_is():
     values, states = drawn(3_000, 1)
-    model = HiddenMarkov([[0.98, 0.02], [0.05, 0.95]], TRUE.means, TRUE.deviations)
+    model = HiddenMarkov(TRANSITION, MEANS, DEVIATIONS)
     said = np.array([model.update(value) for value in values])
     assert (said == states).mean() > 0.9
 
@@ -83,9 +83,9 @@ class TestFitting:
 
     def test_it_finds_what_made_the_history(self):
         found = fit_hidden_markov(drawn(6_000, 2)[0])
-        assert np.array(found.deviations) == pytest.approx(np.array(TRUE.deviations), rel=0.08)
-        assert np.array(found.transition) == pytest.approx(np.array(TRUE.transition), abs=0.02)
-        assert np.array(found.means) == pytest.approx(np.array(TRUE.means), abs=0.0025)
+        assert np.array(found.deviations) == pytest.approx(np.array(DEVIATIONS), rel=0.08)
+        assert np.array(found.transition) == pytest.approx(np.array(TRANSITION).ravel(), abs=0.02)
+        assert np.array(found.means) == pytest.approx(np.array(MEANS), abs=0.0025)
 
     def test_every_round_is_more_likely(self):
         values = drawn(400, 3)[0]
@@ -172,11 +172,12 @@ class Switching(stratofold.Strategy):
 
 def test_all_executions_agree():
     data = stratofold.sample("SPY", "IBM").subset(None, "2007-01-01", "2009-12-31")
-    more = {"artifacts": {"states": TRUE}}
+    states = HiddenMarkov(TRANSITION, MEANS, DEVIATIONS)
+    more = {"artifacts": {"states": states}}
     plain = stratofold.backtest(Switching, data, execution="interpreted", **more)
     assert stratofold.backtest(Switching, data, execution="compiled", **more).fingerprint == plain.fingerprint
     assert len(plain.fills) > 4
-    assert plain.hashes["artifact states"] == content_hash(TRUE)
+    assert plain.hashes["artifact states"] == content_hash(states)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ class Covariance:
     def shrink(self) -> None:
         """The mean, and the covariance drawn towards one variance for all by as much as its noise asks for.
 
+        A symbol that never moved is not among these: nothing is known of it, and its variance stays 0.
         Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", Journal of
         Multivariate Analysis 88(2), 2004.  `shrinkage` is the share of the target, 0 to 1.
         """
@@ -62,6 +63,7 @@ class Covariance:
         count = self.symbols
         if rows < 2:
             return
+        moving = 0
         trace = 0.0
         square = 0.0
         for place in range(count * count):
@@ -69,14 +71,17 @@ class Covariance:
             square += self.matrix[place] * self.matrix[place]
         for symbol in range(count):
             trace += self.matrix[symbol * count + symbol]
-        middle = trace / count
-        distance = square - count * middle * middle
+            moving += 1 if self.matrix[symbol * count + symbol] > 0.0 else 0
+        middle = trace / moving if moving > 0 else 0.0
+        distance = square - moving * middle * middle
         noise = (self._fourth(rows) / rows - square) / rows
         self.shrinkage = min(max(noise / distance, 0.0), 1.0) if distance > 0.0 else 0.0
-        for place in range(count * count):
-            self.matrix[place] *= 1.0 - self.shrinkage
         for symbol in range(count):
-            self.matrix[symbol * count + symbol] += self.shrinkage * middle
+            moves = self.matrix[symbol * count + symbol] > 0.0
+            for place in range(symbol * count, (symbol + 1) * count):
+                self.matrix[place] *= 1.0 - self.shrinkage
+            if moves:
+                self.matrix[symbol * count + symbol] += self.shrinkage * middle
 
     def _fourth(self, rows: int) -> float:
         """The sum over rows of the fourth power of their length about the mean."""

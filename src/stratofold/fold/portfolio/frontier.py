@@ -15,7 +15,8 @@ class MeanVariance:
     Markowitz, "Portfolio Selection", Journal of Finance 7(1), 1952; `tilt` 0 leaves the mean out: the least variance.
     Solved by moving weight from the symbol that costs most to the one that costs least, each time exactly as far as
     helps (Platt, "Sequential Minimal Optimization", 1998), until no move gains more than a billionth.
-    A matrix of short samples wants to be shrunk first, or its errors are what is chosen: `Covariance.shrink`.
+    A symbol without variance is none to choose: it has no weight.  Where `most` does not let the others hold everything,
+    they hold equal parts.  A matrix of short samples wants to be shrunk first, or its errors are what is chosen: `Covariance.shrink`.
     """
 
     def __init__(self, symbols: int, most: float = 1.0, aversion: float = 1.0, tilt: float = 0.0) -> None:
@@ -32,8 +33,11 @@ class MeanVariance:
         """Fill `weights` from a covariance matrix and mean returns of the same period."""
         count = self.symbols
         largest = 0.0
+        moving = 0
         for symbol in range(count):
-            self.weights[symbol] = 1.0 / count
+            moving += 1 if matrix[symbol * count + symbol] > 0.0 else 0
+        for symbol in range(count):
+            self.weights[symbol] = 1.0 / moving if matrix[symbol * count + symbol] > 0.0 else 0.0
             largest = max(largest, self.aversion * matrix[symbol * count + symbol], self.tilt * abs(mean[symbol]))
         for symbol in range(count):
             cost = 0.0 - self.tilt * mean[symbol]
@@ -55,7 +59,8 @@ class MeanVariance:
             if self.weights[symbol] > 0.0 and self._cost[symbol] > dearest:
                 dearest = self._cost[symbol]
                 giver = symbol
-            if self.weights[symbol] < self.most and self._cost[symbol] < cheapest:
+            has_room = self.weights[symbol] < self.most and matrix[symbol * count + symbol] > 0.0
+            if has_room and self._cost[symbol] < cheapest:
                 cheapest = self._cost[symbol]
                 taker = symbol
         if giver < 0 or taker < 0 or dearest - cheapest <= least:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _KEY_DIGITS = 32
 _PACKAGE = Path(__file__).resolve().parents[2]
 _OF_A_CELL = (  # what of ours a cell's figures depend on, beside the fold and the kernel, which have a hash of their own
-    "instance.py", "sharing.py", "market/contracts.py", "market/instruments.py", "market/sessions.py",
+    "instance.py", "owning.py", "sharing.py", "market/contracts.py", "market/instruments.py", "market/sessions.py",
     "research/execute.py", "research/flat/*.py", "research/plain.py", "research/prepare*.py", "research/sweep/block.py",
     "research/sweep/columns.py",
 )  # fmt: skip

@@ -1,0 +1,121 @@
+"""What a run remembers is its own: objects that outlive it are copied into it, as they were before anything was heard.
+
+What comes in: a strategy whose `setup` is done.  What goes out: the same strategy, holding nothing with a state that its
+class, a module or a function around it holds too.
+Why so: a filter made once beside the class and put on `self` in `setup`, or left on the class, would begin the second
+run where the first has ended.  Which names are asked is found once a class, and most classes have none.
+"""
+
+from __future__ import annotations
+
+import copy
+from array import array
+from collections.abc import Mapping
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from stratofold.fold.state import fields
+from stratofold.fold.strategy import Param, Schedule, Strategy
+from stratofold.routing import is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NOT_STATE = (int, float, str, bytes, type, FunctionType, ModuleType, Param, Schedule)
+Place = tuple[Mapping[str, Any], str]  # a namespace, and a name in it
+_places: WeakKeyDictionary[type[Strategy], tuple[list[Place], list[CellType]]] = WeakKeyDictionary()
+
+
+def own(fold: Strategy) -> None:
+    """Exchange what `fold` shares with anything that outlives it for copies of its own."""
+    kind = type(fold)
+    if kind not in _places:
+        _places[kind] = _looked_for(kind)
+    places, cells = _places[kind]
+    values = [scope.get(name) for scope, name in places] + [_content(cell) for cell in cells]
+    known = {id(each) for value in values for each in _with_state(value)}
+    if not known:
+        return
+    for name in dir(kind):
+        if name not in vars(fold) and id(value := getattr(kind, name)) in known:
+            setattr(fold, name, value)
+    _exchange(fold, known, {}, set())
+
+
+def _looked_for(kind: type[Strategy]) -> tuple[list[Place], list[CellType]]:
+    """Where a state may lie outside of a run: in the class, and under what names its functions look for beyond themselves."""
+    places: list[Place] = []
+    cells: list[CellType] = []
+    for base in kind.__mro__:
+        if base is Strategy or not issubclass(base, Strategy):
+            continue
+        for name, member in vars(base).items():
+            if isinstance(member, FunctionType):
+                names = {each for code in _codes(member.__code__) for each in code.co_names}
+                places += [(member.__globals__, each) for each in names & member.__globals__.keys()]
+                cells += [cell for cell in member.__closure__ or () if not isinstance(_content(cell), _NOT_STATE)]
+            else:
+                places.append((vars(base), name))
+    return [(scope, name) for scope, name in places if not isinstance(scope[name], _NOT_STATE)], cells
+
+
+def _content(cell: CellType) -> Any:
+    """What a function around found; None before it has."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """Code and the code inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _with_state(value: Any) -> Iterator[Any]:
+    """The objects with a state in a value: itself, or what a list, tuple or dict holds."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _with_state(each)
+    elif isinstance(value, array) or _is_state(value):
+        yield value
+
+
+def _is_state(value: Any) -> bool:
+    """Whether a value is an object with attributes that may change."""
+    return value is not None and not isinstance(value, _NOT_STATE) and is_plain(type(value)) and bool(_names(value))
+
+
+def _names(thing: Any) -> tuple[str, ...]:
+    """The names of an object's state; none for what holds none."""
+    return fields(thing) if hasattr(thing, "__dict__") or hasattr(type(thing), "__slots__") else ()
+
+
+def _exchange(thing: Any, known: set[int], copies: dict[int, Any], seen: set[int]) -> None:
+    """Put copies in the place of what is known from outside, in `thing` and all that it holds."""
+    seen.add(id(thing))
+    for name in _names(thing):
+        value = getattr(thing, name, None)
+        if type(value) is list:
+            value[:] = [_owned(each, known, copies, seen) for each in value]
+        elif isinstance(value, array) or not isinstance(value, _NOT_STATE):
+            owned = _owned(value, known, copies, seen)
+            if owned is not value:
+                setattr(thing, name, owned)
+
+
+def _owned(value: Any, known: set[int], copies: dict[int, Any], seen: set[int]) -> Any:
+    """A copy of what is known from outside, one for all its places; anything else as it is."""
+    if id(value) in known:
+        if id(value) not in copies:
+            copies[id(value)] = value.fresh() if hasattr(value, "fresh") else copy.deepcopy(value)
+        return copies[id(value)]
+    if id(value) not in seen and not isinstance(value, (*_NOT_STATE, array)) and is_plain(type(value)):
+        _exchange(value, known, copies, seen)
+    return value
