@@ -16,7 +16,7 @@ from stratofold.cloud.functions import decide, deliver, ingest, reconcile, watch
 from stratofold.cloud.market import line_of, rank_of, tick_of
 from stratofold.cloud.outlets import QueueOutlet
 from stratofold.cloud.place import Place
-from stratofold.events import Bar
+from stratofold.events import Bar, Quote, Trade
 from stratofold.live.open import open_book
 from tests.live_tools import EVERYTHING
 
@@ -243,8 +243,9 @@ class Stage:
     def _hear(self, released, after):
         names = (released.symbol,) if released.symbol else tuple(one.symbol for one in self.run.data.instruments)
         events = self.ask(self.run.feed.history(names, after, released.time))
-        bars = [line_of(self.run.book, name, event) for name, event in events if isinstance(event, Bar)]
-        others = [line_of(self.run.book, name, event) for name, event in events if not isinstance(event, Bar)]
+        market = (Bar, Quote, Trade)
+        bars = [line_of(self.run.book, name, event) for name, event in events if isinstance(event, market)]
+        others = [line_of(self.run.book, name, event) for name, event in events if not isinstance(event, market)]
         if others:
             self.put(*others)
             self.settle()

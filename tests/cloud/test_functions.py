@@ -421,6 +421,18 @@ class TestIngest:
         assert len(events_of(stage)) == 1
 
 
+def test_what_was_taken_in_and_not_written_down_is_heard_when_it_comes_again(stage, monkeypatch):
+    """An environment that goes on after an error of any kind must not think that it has heard what it has only read."""
+    event = {"Records": [{"messageId": "1", "body": spy(at(stage, 1)), "eventSource": "aws:sqs"}]}
+    with monkeypatch.context() as broken:
+        broken.setattr(stage.journal, "append", lambda *given, **named: unanswered())
+        with pytest.raises(AwsError):
+            decide.respond(stage.place, event, lambda: MINUTE_MS)
+    assert events_of(stage) == []
+    assert decide.respond(stage.place, event, lambda: MINUTE_MS) == {"batchItemFailures": []}
+    assert len(events_of(stage)) == 1
+
+
 def test_an_order_calls_functions_six_times(stage):
     """With its bar, its answer and its fill, and to tell `watch` of the trade: as the page on the cloud reckons it."""
     for wanted in (["decide"], ["decide", "deliver", "decide"]):

@@ -10,6 +10,9 @@ from stratofold.live.desk import restore_fold
 from stratofold.strategies import Momentum
 from tests.cloud.stage import Stage
 from tests.live_tools import paper
+from tests.stories.test_live_ticks import KINDS as TICK_KINDS
+from tests.stories.test_live_ticks import Follows, on_ticks
+from tests.tick_market import made
 
 DAY_NS = 86_400_000_000_000
 SLIPPAGE = {"slippage": stratofold.Slippage(proportional=0.0001)}
@@ -55,3 +58,16 @@ def test_momentum_over_a_year(ministack, tmp_path, symbols):
     shown = set(stage.journal.views("paper", "position/"))
     book = desk.fold.engine.book
     assert shown == {f"position/{name}" for k, name in enumerate(desk.fold.names) if book.position(k) != 0.0}
+
+
+def test_a_strategy_on_quotes_and_trades(ministack, tmp_path):
+    """Orders that take, rest and are cancelled, tick by tick: the functions' records are the laptop's to the byte."""
+    ticks = made(21, 48, kinds=TICK_KINDS)
+    laptop = on_ticks(ticks)
+    desk = laptop.run()
+    stage = Handed(ministack, on_ticks(ticks), tmp_path).open()
+    assert stage.replay() > 40
+    assert receipt(stage.journal) == receipt(laptop.journal)
+    assert messages(stage.journal) == messages(laptop.journal)
+    assert len(laptop.witness.fills) > 2
+    assert restore_fold(stage.journal, "paper", Follows).save() == desk.fold.save()

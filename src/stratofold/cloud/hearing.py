@@ -48,11 +48,9 @@ def hear(place: Place, book: str, parts: Sequence[Part], remaining_ms: Callable[
         try:
             return _heard(place, seat_of(place, book), parts, barred, remaining_ms)
         except Retry as lost:  # somebody else has written this book meanwhile
-            leave(place, book)
             say(verb="decide", book=book, lost=lost.code, attempt=attempt)
             pause(attempt)
         except PoisonedError as poisoned:
-            leave(place, book)
             barred.add(bury_event(place, seat_of(place, book), poisoned))
         except Setup as missing:
             if missing.code != "SF805":
@@ -61,7 +59,6 @@ def hear(place: Place, book: str, parts: Sequence[Part], remaining_ms: Callable[
                 bury_line(place, line_told(one), missing)
             return []  # there is no such book, and there will be none by trying again
         except Stop as stop:
-            leave(place, book)
             say(verb="decide", book=book, stopped=stop.code)
             if stop.code == "SF881":
                 return []
@@ -80,7 +77,10 @@ def pause(attempt: int) -> None:
 def _heard(
     place: Place, seat: Seat, parts: Sequence[Part], barred: set[str], remaining_ms: Callable[[], int]
 ) -> list[str]:
-    """Hear one part after another while there is time; the names of those for which there was none, or not enough."""
+    """Hear one part after another while there is time; the names of those for which there was none, or not enough.
+
+    Whatever is raised, the seat has taken in what is not written down, and would pass it over when it comes again: it is left.
+    """
     seat.barred, seat.in_time = barred, lambda: remaining_ms() > APPEND_MS
     ends: list[int] = []  # how often everything had been written down when a part was at its end
     try:
@@ -93,6 +93,9 @@ def _heard(
         written = sum(end < seat.pumped for end in ends)
         leave(place, seat.desk.manifest.book)
         say(verb="decide", book=seat.desk.manifest.book, late=len(parts) - written)
+    except BaseException:
+        leave(place, seat.desk.manifest.book)
+        raise
     finally:
         _count_refused(place, seat)
     return [one.name for one in parts[written:]]
