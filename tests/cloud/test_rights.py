@@ -53,8 +53,8 @@ class KeyedVenue:
         assert self.broker is not None
         return await self._inner.now()
 
-    def feed(self, span_ns):
-        return self._inner.feed(span_ns)
+    def feed(self, span_ns, ticks=()):
+        return self._inner.feed(span_ns, ticks)
 
 
 class AskingCalls(Calls):
