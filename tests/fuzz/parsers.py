@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from struct import pack
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +22,7 @@ from stratofold.adapters.feeds import alpaca_translate, recording
 from stratofold.adapters.feeds.binance import Binance
 from stratofold.adapters.feeds.coinbase import Coinbase
 from stratofold.adapters.feeds.itch import Itch
+from stratofold.adapters.feeds.itch_framing import MoldUdp64, SoupBinTcp
 from stratofold.adapters.feeds.massive import Massive
 from stratofold.adapters.network.calls import UNREADABLE
 from stratofold.adapters.network.http import AnswerReader, Broken
@@ -36,7 +38,7 @@ from stratofold.errors import Error, Retry, Setup, Stop
 from stratofold.events import Event
 from stratofold.live import webhook
 from stratofold.market import alternative, cleaning
-from stratofold.market.catalogue import manifest
+from stratofold.market.catalogue import manifest, numbers
 from stratofold.market.catalogue.intake import Stated, rows_of
 from stratofold.market.sessions import calendar
 from tests.unit.feeds.itch_encoder import Session as ItchSession
@@ -114,10 +116,14 @@ def alpaca(data: bytes) -> None:
     """The stream's messages, to events."""
     complete = alpaca_translate.Complete(60 * 10**9, calendar("XNYS"))
     try:
-        named = [alpaca_translate.event_of(message, complete, 1) for message in alpaca_translate.messages_of(data)]
+        named = [
+            each
+            for message in alpaca_translate.messages_of(data)
+            for each in alpaca_translate.events_of(message, complete, 1)
+        ]
     except UNREADABLE:
         return
-    words([each for each in named if each is not None])
+    words(named)
 
 
 STAMP = msgspec.msgpack.Ext(-1, (1_709_294_400).to_bytes(4, "big"))
@@ -127,6 +133,7 @@ ALPACA = [
         {"T": "b", "S": "SPY", "o": 1.0, "h": 2.0, "l": 1.0, "c": 2.0, "v": 5, "t": STAMP},
         {"T": "q", "S": "SPY", "bp": 1.0, "bs": 2, "ap": 3.0, "as": 4, "t": STAMP},
         {"T": "t", "S": "SPY", "p": 1.0, "s": 2, "t": STAMP},
+        {"T": "o", "S": "BTC/USD", "b": [{"p": 1.5, "s": 2}], "a": [{"p": 2, "s": 0}], "r": True, "t": STAMP},
         {"T": "success", "msg": "connected"},
     )
 ]
@@ -139,6 +146,22 @@ def itch(data: bytes) -> None:
         words(session.feed(data[len(data) // 2 :]))
     except Retry:
         pass
+
+
+def datagrams(data: bytes) -> None:
+    """MoldUDP64: the same bytes as two datagrams and as one."""
+    framing = MoldUdp64()
+    for piece in (data[: len(data) // 2], data[len(data) // 2 :], data):
+        with contextlib.suppress(Retry):
+            framing.take(piece)
+
+
+def packets(data: bytes) -> None:
+    """SoupBinTCP in two pieces."""
+    framing = SoupBinTcp("USER", "PASSWORD")
+    with contextlib.suppress(Retry, Stop):
+        framing.feed(data[: len(data) // 2])
+        framing.feed(data[len(data) // 2 :])
 
 
 def itch_seed(steps: int) -> bytes:
@@ -251,6 +274,20 @@ def imported(ending: str) -> "Callable[[bytes], None]":
     return hear
 
 
+NUMBERS = {"time": pl.Int64(), "price": pl.Float64(), "side": pl.String(), "note": pl.String(), "maker": pl.Boolean()}
+SIDES = {"buy": 1, "sell": -1}
+
+
+def numbered(data: bytes) -> None:
+    """Lines by machine code: whatever it reads is what polars reads."""
+    plan = numbers._planned(NUMBERS, ["time", "price", "side", "maker"], {"side": SIDES})
+    frames = numbers._frames(io.BytesIO(data), plan, len(data))
+    if frames:
+        ours = pl.concat(frames)
+        theirs = pl.read_csv(data, schema=NUMBERS, has_header=False).with_columns(pl.col("side").replace_strict(SIDES))
+        assert ours.equals(theirs.select(ours.columns)), (ours, theirs)
+
+
 def table(kind: str) -> pl.DataFrame:
     """A few rows of a kind."""
     time = pl.Series([1_709_294_400_000_000_000 + k * 60_000_000_000 for k in range(8)])
@@ -348,6 +385,11 @@ PARSERS = {
         f"{ending[1:]} file": Parser(imported(ending), tuple(written(ending, table(kind)) for kind in ("bars", "trades", "quotes")))
         for ending in (".csv", ".parquet", ".arrow")
     },
+    "lines of numbers": Parser(numbered, (
+        b"1709294400000000000,10.25,buy,x,true\n-5,-0.125,sell,,false\n", b"1,2,buy,note,true\n" * 4,
+    )),
+    "datagrams": Parser(datagrams, (pack(">10sQH", b"SESSION001", 1, 1) + b"\0\3abc", pack(">10sQH", b"SESSION001", 9, 0))),
+    "packets": Parser(packets, (b"\0\x1fA" + b"SESSION001" + b"1".rjust(20) + b"\0\4Sabc\0\1H\0\1Z",)),
     "webhook": Parser(posted, (encoded(FILL), encoded(SIGNAL))),
     "lines": Parser(lined, (b"\n".join(map(encoded, LINES)), encoded(LINES), CSV_LINES)),
     "http answer": Parser(answered, (

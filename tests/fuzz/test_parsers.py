@@ -14,10 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 # What spoils text: digits and the marks of JSON, numbers and CSV, and what no text has.
 MARKS = b'0123456789"{}[],:.-+eEnulINFN<>&;\n\r\t \x00\x7f\x80\xc3\xff'
-FILES = {"csv file", "parquet file", "arrow file"}  # a trial of these takes milliseconds
+FILES = {"csv file", "parquet file", "arrow file", "lines of numbers"}  # a trial of these takes milliseconds
 
 # What was found, and must stay mended: the door, and bytes that it once raised something else for.
 FOUND = [
+    ("lines of numbers", b"1,2.5,buy,x,true\0"),
+    ("lines of numbers", b"1,2.5,buy,\xff,true\n"),
     ("recording", b'1 {"opened":"binance","symbols":["BTC\x82"]}\n'),
     ("manifest", b'{"\xfa":1}'),
     ("csv file", b"time,price,size\n99999999999999999999,1.0,1.0\n"),

@@ -10,7 +10,7 @@ Eight digits are taken at once by multiplications, and a number of up to 53 bits
 rounds as IEEE 754 does: D. Lemire, Number Parsing at a Gigabyte per Second (2021); W. D. Clinger, How to Read Floating Point
 Numbers Accurately (1990).
 
-Ignores: quotes, spaces, exponents, signs of plus, fields without anything in them, carriage returns.
+Ignores: quotes, spaces, exponents, signs of plus, fields without anything in them, carriage returns, letters beyond ASCII.
 """
 
 import ctypes
@@ -95,20 +95,20 @@ def _field(k: int, column: Column, end: int) -> str:
     lines += [f"  %is.read{k} = icmp sgt i64 %at{k + 1}, 0", f"  br i1 %is.read{k}, label %keep{k}, label %out"]
     lines += [f"keep{k}:"]
     if column.kind == WORD:
-        lines += _word(k, column.words)
+        lines += _word(k, column.words, bytes([end]))
     elif column.kind != PASSED:
         lines += [f"  %to{k} = getelementptr {kind}, ptr %place{k}, i64 %row", f"  store {kind} %value{k}, ptr %to{k}"]
     return "\n".join([*lines, f"  br label %field{k + 1}"])
 
 
-def _word(k: int, words: tuple[tuple[bytes, int], ...]) -> list[str]:
-    """The number of a word, by comparing its bytes as one number with those that are known, two at a time."""
+def _word(k: int, words: tuple[tuple[bytes, int], ...], end: bytes) -> list[str]:
+    """The number of a word, by comparing its bytes and its end as one number with those that are known, two at a time."""
     lines, found = list[str](), list[str]()
     for n in range(0, len(words), 2):
         (one, value), (other, other_value) = words[n], words[min(n + 1, len(words) - 1)]
         here = f"{k}.{n}"
-        lines += [f"  %is.one{here} = icmp eq i64 %value{k}, {int.from_bytes(one, 'little')}"]
-        lines += [f"  %is.other{here} = icmp eq i64 %value{k}, {int.from_bytes(other, 'little')}"]
+        lines += [f"  %is.one{here} = icmp eq i64 %value{k}, {int.from_bytes(one + end, 'little')}"]
+        lines += [f"  %is.other{here} = icmp eq i64 %value{k}, {int.from_bytes(other + end, 'little')}"]
         lines += [f"  %number{here} = select i1 %is.one{here}, i8 {value}, i8 {other_value}"]
         lines += [f"  %is{here} = or i1 %is.one{here}, %is.other{here}"]
         after = f"others{k}.{n + 2}" if n + 2 < len(words) else "out"
@@ -278,10 +278,10 @@ define internal {{ i64, i64 }} @sf.word(ptr %text, i64 %at, i8 %end) alwaysinlin
   %bits = call i64 @llvm.cttz.i64(i64 %marks, i1 false)
   %bytes = lshr i64 %bits, 3
   %is.there = icmp ne i64 %marks, 0
-  %shift = shl i64 %bytes, 3
-  %kept = and i64 %shift, 63
-  %top = shl i64 1, %kept
-  %mask = sub i64 %top, 1
+  %bits.in = shl i64 %bytes, 3
+  %bits.out = sub i64 56, %bits.in
+  %shift = and i64 %bits.out, 63
+  %mask = lshr i64 -1, %shift
   %word = and i64 %letters, %mask
   %stop = add i64 %at, %bytes
   %next = add i64 %stop, 1
@@ -305,8 +305,10 @@ more:
   %is.quote = icmp eq i8 %it, 34
   %is.line = icmp eq i8 %it, {_NEWLINE}
   %is.return = icmp eq i8 %it, 13
+  %is.beyond = icmp slt i8 %it, 0
   %is.odd = or i1 %is.quote, %is.line
-  %is.strange = or i1 %is.odd, %is.return
+  %is.other = or i1 %is.return, %is.beyond
+  %is.strange = or i1 %is.odd, %is.other
   br i1 %is.strange, label %out, label %letter
 out:
   %after = phi i64 [ %next, %letter ], [ 0, %more ]
