@@ -1,0 +1,68 @@
+"""A new day over stored cells: what it costs beside the whole study, in the same process and the same minute.
+
+Five years of minutes of one symbol (1,260 sessions of 390), and a study of two averages that is kept.  The whole is a
+sweep that keeps nothing, over the longer market; the day is the same sweep of a study that was kept one session ago:
+places are hashed, states read, each cell goes on by a session, states and cells are written.  A second call, which
+finds every cell, says what of the day does not grow with the cells.  A thousand cells are run, and ten thousand reckoned
+from the two parts, because to make them takes minutes.  All are CPU seconds.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+import stratofold
+from figures import MINUTE, Figure, walk
+from stratofold.strategies import Crossover
+
+SESSIONS, MINUTES = 1_260, 390
+SLOW = range(60, 260, 4) if "--short" not in sys.argv else range(60, 260, 20)
+SPACE = {"fast": range(5, 25), "slow": SLOW, "execution": "compiled"}
+
+
+def minutes():
+    """Random walks, minute by minute of each session."""
+    closes = np.asarray(stratofold.sample("SPY", start="2010-01-04", end="2015-06-30").calendar.closes)[:SESSIONS]
+    times = (closes[:, None] - MINUTE * np.arange(MINUTES)[None, ::-1]).ravel()
+    frame = pl.DataFrame(walk(len(times)))
+    return stratofold.read(frame.with_columns(pl.Series(frame.columns[0], times).cast(frame.schema[frame.columns[0]])))
+
+
+def seconds(data, **more):
+    """CPU seconds of a sweep, and the study."""
+    begun = time.process_time()
+    study = stratofold.sweep(Crossover, data, **SPACE, **more)
+    return time.process_time() - begun, study
+
+
+def main() -> None:
+    """The whole, the day, and one beside the other."""
+    data = minutes()
+    before = data.subset(end=int(data.time[-MINUTES - 1]))
+    stratofold.sweep(Crossover, before, fast=[5, 6], slow=[60, 64], execution="compiled")
+    with tempfile.TemporaryDirectory() as folder:
+        goal = Path(folder) / "study"
+        kept, _ = seconds(before, study=goal)
+        whole, study = seconds(data)
+        day, grown = seconds(data, study=goal)
+        again, _ = seconds(data, study=goal)
+        size = sum(path.stat().st_size for path in (goal / "states").iterdir()) / 2 / len(grown)
+    if grown.continued != len(grown) or not grown.table.equals(study.table):
+        raise AssertionError("the grown study is not the whole one")
+    count = len(grown)
+    ten_thousand = again + (day - again) / count * 10_000
+    share = 100.0 * ten_thousand / (whole / count * 10_000)
+    Figure("a new day over 10,000 stored cells, of the full time (reckoned)", share, "%", 1.0, None, "less").say()
+    Figure(f"a new day over {count:,} stored cells, of the full time", 100.0 * day / whole, "%", None, None, "less").say()
+    Figure("a new day, a cell", (day - again) / count * 1e6, "CPU us", None, None, "less").say()
+    Figure("the whole five years, a cell", whole / count * 1e6, "CPU us", None, None, "less").say()
+    Figure("keeping where cells stand, of the full time", 100.0 * (kept / whole - 1.0), "%", None, None, "less").say()
+    Figure("a state on the disk", size, "bytes a cell", None, None, "less").say()
+
+
+if __name__ == "__main__":
+    main()
