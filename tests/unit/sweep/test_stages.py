@@ -24,8 +24,8 @@ def place_of(market, strategy=Crossover, **options):
     return place
 
 
-def block_of(place):
-    return Block(place.strategy, place.market, place.options, execution="compiled")
+def block_of(place, execution="compiled"):
+    return Block(place.strategy, place.market, place.options, execution=execution)
 
 
 def same(cells, others):
@@ -41,8 +41,8 @@ COSTS = {
 }
 
 
-@pytest.mark.parametrize("costs", [{}, COSTS])
-def test_windows_join_to_the_bit(market, costs):
+@pytest.mark.parametrize(("costs", "execution"), [({}, "compiled"), (COSTS, "compiled"), (COSTS, "interpreted")])
+def test_windows_join_to_the_bit(market, costs, execution):
     """A cell in seven windows, each by a block that knows nothing of the one before, is the whole cell."""
     place = place_of(market, **costs)
     whole = block_of(place).run(SETS)
@@ -51,21 +51,25 @@ def test_windows_join_to_the_bit(market, costs):
     assert len(stages) == 6
     begun = ()
     for stage in stages:
-        cells = block_of(place).run(SETS, Leg(begun, stage.events, ends=False))
+        cells = block_of(place, execution).run(SETS, Leg(begun, stage.events, ends=False))
         begun = tuple(cells.states)
         assert all(begun)
-    assert same(block_of(place).run(SETS, Leg(begun)), whole)
+    assert same(block_of(place, execution).run(SETS, Leg(begun)), whole)
 
 
-def test_days_that_are_added_give_what_the_whole_gives(market):
-    """A year day by day: each state is of a market that ended there, and knew nothing of the next day."""
+@pytest.mark.parametrize("execution", ["compiled", "interpreted"])
+def test_days_that_are_added_give_what_the_whole_gives(market, execution):
+    """Each state is of a market that ended there, and knew nothing of the next day; rates differ from day to day."""
+    rates = {
+        day: 0.01 * (number % 5) for number, day in enumerate(("2014-06-02", "2014-12-26", "2014-12-31", "2015-01-05"))
+    }
     begun, before, hashed = (), None, ""
     for end in ("2014-12-24", "2014-12-26", "2014-12-31", "2015-01-02", "2015-03-31"):
-        place = place_of(market.subset(end=end), **COSTS)
+        place = place_of(market.subset(end=end), **COSTS, risk_free=rates)
         if begun:
             assert seen(place, before) == hashed
         stage = last_stage(place)
-        cells = block_of(place).run(SETS, Leg(begun, stage.events))
+        cells = block_of(place, execution).run(SETS, Leg(begun, stage.events))
         assert same(cells, block_of(place).run(SETS))
         begun, before, hashed = tuple(cells.states), stage, seen(place, stage)
 
@@ -94,15 +98,18 @@ def test_a_state_of_another_layout_counts_as_none(market):
     assert block_of(place).run(SETS).states == []
 
 
-def test_a_state_is_where_its_own_cell_stood(market):
+@pytest.mark.parametrize("execution", ["compiled", "interpreted"])
+def test_a_state_is_where_its_own_cell_stood(market, execution):
     """What is gone on with is the state: another cell's gives another result."""
     place = place_of(market)
     sets = [{"fast": 3, "slow": 20, "quantity": size} for size in (10.0, 20.0)]
     stage = last_stage(place).events // 2
-    states = tuple(block_of(place).run(sets, Leg((), stage, ends=False)).states)
+    states = tuple(block_of(place, execution).run(sets, Leg((), stage, ends=False)).states)
     whole = block_of(place).run(sets)
-    assert same(block_of(place).run(sets, Leg(states)), whole)
-    assert not same(block_of(place).run(sets, Leg(states[::-1])), whole)
+    assert same(block_of(place, execution).run(sets, Leg(states)), whole)
+    assert not same(block_of(place, execution).run(sets, Leg(states[::-1])), whole)
+    other = "compiled" if execution == "interpreted" else "interpreted"
+    assert same(block_of(place, other).run(sets, Leg(states)), whole), "another execution's state counts as none"
 
 
 def test_work_is_cut_with_its_states():

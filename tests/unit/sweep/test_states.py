@@ -27,12 +27,13 @@ def files(goal):
     return sorted((goal / "states").glob("*.parquet"))
 
 
-def test_a_new_day_extends_every_cell_and_no_figure_differs(market, tmp_path):
+@pytest.mark.parametrize("execution", ["compiled", "interpreted"])
+def test_a_new_day_extends_every_cell_and_no_figure_differs(market, tmp_path, execution):
     """Four markets, each longer than the last; new parameters begin at the beginning."""
     goal = tmp_path / "study"
     for number, end in enumerate(DAYS):
         grown = SPACE | {"slow": [20, 40, 60]} if number == 2 else SPACE
-        study = sweep(Crossover, market.subset(end=end), study=goal, **grown)
+        study = sweep(Crossover, market.subset(end=end), study=goal, **grown | {"execution": execution})
         whole = sweep(Crossover, market.subset(end=end), **grown)
         assert study.table.equals(whole.table)
         assert study.computed == len(study)
@@ -92,9 +93,8 @@ def test_a_full_disk_leaves_the_study_as_it_was(market, tmp_path, monkeypatch):
     assert (again.computed, again.continued) == (4, 4)
 
 
-def test_what_is_short_in_memory_or_interpreted_keeps_no_state(market, tmp_path, monkeypatch):
-    sweep(Crossover, market, study=tmp_path / "slow", **SPACE | {"execution": "interpreted"})
+def test_what_is_short_keeps_no_state(market, tmp_path, monkeypatch):
     monkeypatch.setattr("stratofold.research.sweep.states._BARS_MIN", 10_000)
     sweep(Crossover, market, study=tmp_path / "short", **SPACE)
-    assert files(tmp_path / "slow") == files(tmp_path / "short") == []
+    assert files(tmp_path / "short") == []
     assert States(Store(None))._left > 0

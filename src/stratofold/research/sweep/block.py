@@ -21,6 +21,7 @@ from stratofold.instance import build_strategy
 from stratofold.research.execute import execute
 from stratofold.research.prepare import is_ticks, prepare
 from stratofold.research.sweep.columns import STATISTICS, SUMS, statistics_of, sums_of
+from stratofold.research.sweep.plainly import run_plainly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +64,7 @@ class Cells:
     """What some cells came to: a column for each statistic, and beside it why a cell has failed (empty: it has not).
 
     `states` say where each cell stood when it was asked for (`Leg.keep`); an empty one is none, and is of a cell that
-    machine code did not carry: it begins anew.
+    neither machine code nor the interpreter has carried to there: it begins anew.
     """
 
     columns: dict[str, Any] = field(default_factory=dict)
@@ -117,7 +118,7 @@ class Block:
             self._keep, self._ends, self._kept = leg.keep, leg.ends, b""
             try:
                 row = self._quickly(parameters) if is_compiled else None
-                rows.append(row if row is not None or not leg.ends else self._wholly(parameters))
+                rows.append(row if row is not None or (self._kept and not leg.ends) else self._wholly(parameters))
                 errors.append("")
             except Exception as raised:  # noqa: BLE001  a strategy may raise anything, and the others go on
                 rows.append(None)
@@ -134,6 +135,8 @@ class Block:
         """The returns of one run, out of the equity that its log has at each session's close."""
         row = self._quickly(parameters) if self._is_compiled() else None
         row = row or self._wholly(parameters)
+        if row is None:
+            raise AssertionError("a run without an end")
         log = self._engine.logs.equity
         steps = np.asarray(log.reals).reshape(-1, len(log.REALS))[: int(row[_SESSIONS]), log.REALS.index("equity")]
         before = np.concatenate(([row[_FIRST]], steps[:-1]))
@@ -231,9 +234,16 @@ class Block:
             raise AssertionError("no program")
         return self._program
 
-    def _wholly(self, parameters: Mapping[str, Any]) -> Row:
+    def _wholly(self, parameters: Mapping[str, Any]) -> Row | None:
         """One run as a backtest does it, whatever it needs; raises what the strategy raises."""
         run = prepare(self.strategy, self.market, self.options, parameters)
-        execute(run, self.market, "interpreted" if self.execution == "interpreted" or self.notice else "auto")
         self._scale, self._engine = run.engine.book.ledger.scale[0], run.engine
+        is_interpreted = self.execution == "interpreted" or bool(self.notice)
+        if is_interpreted and (self._begun or self._keep):
+            self._kept, refused = run_plainly(run, self.market, self._begun, self._keep, ends=self._ends)
+            row = sums_of(run.engine)
+            return (row[0], row[1] + refused, *row[2:]) if self._ends else None
+        if not self._ends:
+            return None
+        execute(run, self.market, "interpreted" if is_interpreted else "auto")
         return sums_of(run.engine)
