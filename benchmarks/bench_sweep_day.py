@@ -57,7 +57,9 @@ def main() -> None:
     ten_thousand = again + (day - again) / count * 10_000
     share = 100.0 * ten_thousand / (whole / count * 10_000)
     Figure("a new day over 10,000 stored cells, of the full time (reckoned)", share, "%", 1.0, None, "less").say()
-    Figure(f"a new day over {count:,} stored cells, of the full time", 100.0 * day / whole, "%", None, None, "less").say()
+    Figure(
+        f"a new day over {count:,} stored cells, of the full time", 100.0 * day / whole, "%", None, None, "less"
+    ).say()
     Figure("a new day, a cell", (day - again) / count * 1e6, "CPU us", None, None, "less").say()
     Figure("the whole five years, a cell", whole / count * 1e6, "CPU us", None, None, "less").say()
     Figure("keeping where cells stand, of the full time", 100.0 * (kept / whole - 1.0), "%", None, None, "less").say()
