@@ -13,7 +13,9 @@ import pytest
 from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import StockBarsRequest, StockQuotesRequest, StockTradesRequest
 from alpaca.data.timeframe import TimeFrame
+from massive.websocket import Market, parse
 
+from stratofold.adapters.feeds.massive import Massive
 from stratofold.adapters.sources.alpaca import AlpacaHistory
 from stratofold.adapters.sources.binance import BinanceHistory
 from stratofold.adapters.sources.coinbase import CoinbaseHistory
@@ -119,6 +121,7 @@ def test_massive_reads_our_massive():
         "participant_timestamp": START + 5,
         "price": 472.5,
         "size": 100.0,
+        "decimal_size": "100.5",
         "exchange": 4,
         "conditions": [12],
         "id": "91",
@@ -150,8 +153,41 @@ def test_massive_reads_our_massive():
     assert {name: column[0] for name, column in bars.items()} == {
         "time": agg.timestamp * 1_000_000, "open": agg.open, "high": agg.high, "low": agg.low, "close": agg.close, "volume": agg.volume,
     }  # fmt: skip
-    assert (trades["time"][0], trades["price"][0], trades["size"][0]) == (one.sip_timestamp, one.price, one.size)
+    assert (trades["time"][0], trades["price"][0], trades["size"][0]) == (one.sip_timestamp, one.price, 100.5)
+    assert one.size == 100.0
     assert (quotes["bid"][0], quotes["ask_size"][0]) == (best.bid_price, best.ask_size)
+
+
+def test_massive_reads_the_stream_as_we_do():
+    said = [
+        {"ev": "T", "sym": "SPY", "p": 472.5, "s": 3, "t": FIRST_MS, "q": 9, "x": 4, "c": [12], "i": "91", "z": 1},
+        {"ev": "T", "sym": "SPY", "p": 472.6, "s": 0, "ds": "0.25", "t": FIRST_MS + 1, "q": 10},
+        {"ev": "Q", "sym": "SPY", "bp": 472.4, "bs": 1, "ap": 472.5, "as": 4, "t": FIRST_MS + 2, "q": 11},
+        {"ev": "AM", "sym": "SPY", "o": 1.0, "h": 4.0, "l": 1.0, "c": 2.0, "v": 7, "dv": "7.5", "s": FIRST_MS - 60_000, "e": FIRST_MS},
+    ]  # fmt: skip
+    heard = Massive("KEY").session(["SPY"]).hear(json.dumps(said).encode(), START)
+    trade, part, quote, bar = (word for _, word in heard)
+    theirs = parse(said, None, Market.Stocks)
+    assert [one.symbol for one in theirs] == [symbol for symbol, _ in heard]
+    for ours, one in ((trade, theirs[0]), (part, theirs[1])):
+        assert (ours.price, ours.time, ours.source_sequence) == (
+            one.price,
+            one.timestamp * 1_000_000,
+            one.sequence_number,
+        )
+        assert ours.size == float(one.fractional_shares or one.size)
+    best = theirs[2]
+    assert (quote.bid, quote.bid_size, quote.ask, quote.ask_size) == (
+        best.bid_price,
+        best.bid_size,
+        best.ask_price,
+        best.ask_size,
+    )
+    minute = theirs[3]
+    assert (bar.time, bar.open, bar.high, bar.low, bar.close) == (
+        minute.end_timestamp * 1_000_000, minute.open, minute.high, minute.low, minute.close,
+    )  # fmt: skip
+    assert (part.size, bar.volume) == (0.25, float(minute.fractional_volume))
 
 
 # ccxt, which is asked as its users ask it, over HTTP, by a process that has it.

@@ -40,13 +40,14 @@ REFUSED = frozenset({"auth_failed", "auth_timeout", "max_connections", "not_auth
 
 
 class Traded(msgspec.Struct, tag_field="ev", tag="T", gc=False):
-    """A trade."""
+    """A trade; `ds`, where it is said, is its size with fractions of a share, of which `s` knows nothing."""
 
     sym: str
     p: Price
     s: Size
     t: Milliseconds
     q: Number = 0
+    ds: Size = 0.0
 
 
 class Quoted(msgspec.Struct, tag_field="ev", tag="Q", gc=False):
@@ -62,7 +63,7 @@ class Quoted(msgspec.Struct, tag_field="ev", tag="Q", gc=False):
 
 
 class Minute(msgspec.Struct, tag_field="ev", tag="AM", gc=False):
-    """A minute's bar, from `s` to `e`."""
+    """A minute's bar, from `s` to `e`; `dv`, where it is said, is its volume with fractions of shares."""
 
     sym: str
     o: Price
@@ -72,6 +73,7 @@ class Minute(msgspec.Struct, tag_field="ev", tag="AM", gc=False):
     v: Size
     s: Milliseconds
     e: Milliseconds
+    dv: Size = 0.0
 
 
 class Status(msgspec.Struct, tag_field="ev", tag="status", gc=False):
@@ -81,7 +83,7 @@ class Status(msgspec.Struct, tag_field="ev", tag="status", gc=False):
     message: str = ""
 
 
-_messages = msgspec.json.Decoder(list[Traded | Quoted | Minute | Status]).decode
+_messages = msgspec.json.Decoder(list[Traded | Quoted | Minute | Status], strict=False).decode
 
 
 class Massive:
@@ -147,7 +149,7 @@ class MassiveSession:
         """A message's words; to a status the next thing is said."""
         if isinstance(message, Traded):
             time = message.t * MILLISECOND_NS
-            return [(message.sym, trade_word(time, received, message.q, message.p, message.s, 0))]
+            return [(message.sym, trade_word(time, received, message.q, message.p, message.ds or message.s, 0))]
         if isinstance(message, Quoted):
             said = message.bp, message.bs, message.ap, message.as_
             return [(message.sym, quote_word(message.t * MILLISECOND_NS, received, message.q, *said))]
@@ -187,5 +189,11 @@ def _bar(message: Minute, received: int) -> Bar:
     bar.time = message.e * MILLISECOND_NS
     bar.known = max(received, bar.time)
     bar.span = (message.e - message.s) * MILLISECOND_NS
-    bar.open, bar.high, bar.low, bar.close, bar.volume = message.o, message.h, message.l, message.c, message.v
+    bar.open, bar.high, bar.low, bar.close, bar.volume = (
+        message.o,
+        message.h,
+        message.l,
+        message.c,
+        message.dv or message.v,
+    )
     return bar

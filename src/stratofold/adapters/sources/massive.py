@@ -106,11 +106,12 @@ def _columns(question: Question, request: Request, rows: list[dict[str, Any]]) -
     if question.kind == BARS:
         names = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
         found = {ours: [float(row[theirs]) for row in rows] for ours, theirs in names.items()}
+        found["volume"] = [_with_fractions(row, "dv", "v") for row in rows]
         return {"time": [row["t"] * MILLISECOND_NS for row in rows], **found}
     if question.kind == TRADES:
         return {
             "time": [row["sip_timestamp"] for row in rows], "price": [float(row["price"]) for row in rows],
-            "size": [float(row["size"]) for row in rows], "id": [_whole(row.get("id")) for row in rows],
+            "size": [_with_fractions(row, "decimal_size", "size") for row in rows], "id": [_whole(row.get("id")) for row in rows],
             "exchange": [str(row.get("exchange", "")) for row in rows],
             "condition": [",".join(str(one) for one in row.get("conditions") or []) for row in rows],
         }  # fmt: skip
@@ -132,6 +133,11 @@ def _columns(question: Question, request: Request, rows: list[dict[str, Any]]) -
         "action": ["dividend"] * len(rows),
         "value": cash,
     }
+
+
+def _with_fractions(row: dict[str, Any], name: str, whole: str) -> float:
+    """A size with fractions of shares, where it is said; the whole shares otherwise."""
+    return float(row.get(name) or row[whole])
 
 
 def _whole(text: object) -> int | None:
