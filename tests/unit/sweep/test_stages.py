@@ -4,6 +4,7 @@ import pytest
 
 import stratofold
 from stratofold import Fees, Limits, Slippage
+from stratofold.kernel import Program
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Block, Leg
 from stratofold.research.sweep.executors import Work
@@ -117,3 +118,16 @@ def test_work_is_cut_with_its_states():
     assert [piece.leg.begun for piece in work.cut(3)] == [(b"1", b"2", b"3"), (b"4",)]
     assert [piece.leg.keep for piece in work.cut(3)] == [7, 7]
     assert [piece.leg.begun for piece in Work(0, tuple(SETS)).cut(2)] == [(), ()]
+
+
+def test_every_cell_of_a_longer_market_goes_on_from_its_state(market, monkeypatch):
+    """What cells share of their work must not send them back to the first bar: in a new process each stands where it stood."""
+    taken = []
+    take = Program.take
+    monkeypatch.setattr(Program, "take", lambda self, changes: (taken.append(changes), take(self, changes)))
+    shorter, longer = place_of(market.subset(end="2014-12-31")), place_of(market)
+    states = tuple(block_of(shorter).run(SETS, Leg((), last_stage(shorter).events)).states)
+    cells = block_of(longer).run(SETS, Leg(states, last_stage(longer).events))
+    assert len(taken) == len(SETS)
+    assert all(cells.states)
+    assert same(cells, block_of(longer).run(SETS))
