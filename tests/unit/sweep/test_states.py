@@ -60,6 +60,36 @@ def test_other_data_costs_or_code_begin_anew(market, tmp_path, monkeypatch):
     assert sweep(Crossover, market, study=goal, **SPACE).continued == 4
 
 
+@pytest.mark.parametrize("execution", ["compiled", "interpreted"])
+def test_a_last_bar_that_was_mended_costs_that_bar(market, tmp_path, execution):
+    """The last bar is not part of any state, because a vendor may still mend it."""
+    market = market.subset(end="2014-11-28")
+    close = market.close.copy()
+    close[-2:] += 1.0
+    mended = market.__class__(
+        **{name: getattr(market, name) for name in market.__dataclass_fields__} | {"close": close}
+    )
+    asked = SPACE | {"execution": execution}
+    before = sweep(Crossover, market, study=tmp_path / "study", **asked)
+    after = sweep(Crossover, mended, study=tmp_path / "study", **asked)
+    assert after.continued == 4
+    assert after.table.equals(sweep(Crossover, mended, **SPACE).table)
+    assert after.table["final_equity"].to_list() != before.table["final_equity"].to_list()
+
+
+def test_old_states_make_room(market, tmp_path, monkeypatch):
+    goal = tmp_path / "study"
+    for fee in (0.01, 0.02, 0.03):
+        sweep(Crossover, market.subset(end=DAYS[0]), study=goal, **SPACE | {"fees": Fees(per_share=fee)})
+    assert len(files(goal)) == 3
+    size = sum(path.stat().st_size for path in files(goal))
+    monkeypatch.setattr("stratofold.research.sweep.states._BYTES_MAX", int(2.5 * size))
+    study = sweep(Crossover, market.subset(end=DAYS[1]), study=goal, **SPACE)
+    kept = {path.name.partition("-")[0] for path in files(goal)}
+    assert study.places[0].hash in kept
+    assert len(kept) < 4
+
+
 def test_a_state_that_is_lost_costs_time_alone(market, tmp_path, monkeypatch):
     """One file is damaged, then the disk has no room left for any."""
     goal = tmp_path / "study"

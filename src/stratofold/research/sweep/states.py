@@ -34,7 +34,7 @@ class States:
         self._store = store
         self._stages: dict[str, dict[str, Any]] = store.page.setdefault("stages", {})
         self._courses: dict[str, Course] = {}
-        self._left = _BYTES_MAX - store.state_bytes()
+        self._left = _BYTES_MAX - sum(store.state_bytes().values())
 
     def course(self, place: Place) -> Course:
         """How the cells of a place run: where from, and where they are kept."""
@@ -75,18 +75,20 @@ class States:
 
     def tidy(self) -> None:
         """Let go of states that two longer markets have left behind, and of the oldest where there is little room."""
+        sizes = self._store.state_bytes()
         by_lineage: dict[str, list[str]] = {}
         for name, row in list(self._stages.items()):
-            if self._store.state_bytes(name):
+            if name in sizes:
                 by_lineage.setdefault(row["lineage"], []).append(name)
             else:
                 del self._stages[name]
-        for names in by_lineage.values():
-            for name in names[:-_PLACES_KEPT]:
-                self._drop(name)
-        in_use = {name for each in self._courses.items() for name in (each[0], each[1].before)}
-        for name in list(self._stages):
-            if name not in in_use and self._store.state_bytes() > _BYTES_MAX // 2:
+        left_behind = [name for names in by_lineage.values() for name in names[:-_PLACES_KEPT]]
+        in_use = {name for here, course in self._courses.items() for name in (here, course.before)}
+        old = [name for name in self._stages if name not in in_use]
+        total = sum(sizes.values())
+        for name in dict.fromkeys([*left_behind, *old]):
+            if name in left_behind or total > _BYTES_MAX // 2:
+                total -= sizes[name]
                 self._drop(name)
 
     def _drop(self, name: str) -> None:

@@ -42,6 +42,7 @@ class Store:
         self._frames: list[pl.DataFrame] = []
         self._unread: list[Path] = []
         self._number = 0
+        self._state_number = -1  # not looked for yet
         self._lock: IO[str] | None = None
         if folder is None:
             return
@@ -154,8 +155,10 @@ class Store:
         if self.folder is None:
             return
         frame = pl.DataFrame(rows, schema={"cell": pl.String, "state": pl.Binary}, orient="row")
-        number = max((number_of(path) + 1 for path in self._state_files(place)), default=0)
-        self._put(frame, self.folder / STATES / f"{place}-{number:08x}.parquet")
+        if self._state_number < 0:
+            self._state_number = max((number_of(path) + 1 for path in self._state_files("*")), default=0)
+        self._put(frame, self.folder / STATES / f"{place}-{self._state_number:08x}.parquet")
+        self._state_number += 1
 
     def states(self, place: str) -> dict[str, bytes]:
         """Where the cells of a place stood; what cannot be read is let go of, and its cells are computed from the beginning."""
@@ -176,9 +179,13 @@ class Store:
         for path in self._state_files(place):
             path.unlink(missing_ok=True)
 
-    def state_bytes(self, place: str = "*") -> int:
-        """What the states of a place, or of all, take on the disk."""
-        return sum(path.stat().st_size for path in self._state_files(place))
+    def state_bytes(self) -> dict[str, int]:
+        """What the states of each place take on the disk."""
+        found: dict[str, int] = {}
+        for path in self._state_files("*"):
+            place = path.name.partition("-")[0]
+            found[place] = found.get(place, 0) + path.stat().st_size
+        return found
 
     def _state_files(self, place: str) -> list[Path]:
         """The files of a place's states, in the order in which they were written."""
