@@ -1,15 +1,19 @@
 """Workers elsewhere: what they need, what becomes of those that die, forget or are late, and who pays."""
 
+from functools import partial
+
 import pytest
 
 import stratofold
 from stratofold import sweep
 from stratofold.errors import Setup, Stop
 from stratofold.research.prepare import Options
+from stratofold.research.sweep.block import Cells
 from stratofold.research.sweep.executors.elsewhere import Elsewhere
 from stratofold.research.sweep.executors.foreman import DIED, Foreman
 from stratofold.research.sweep.executors.money import Purse, Tariff
 from stratofold.research.sweep.executors.shelf import Folder
+from stratofold.research.sweep.executors.windows import chains_of
 from stratofold.research.sweep.executors.work import Plan, Work
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.study import frame_of
@@ -186,6 +190,45 @@ def test_what_the_rest_would_cost_is_known_before_it_is_sent(market, tmp_path):
     assert stopped.value.code == "SFS69"
     assert len(hands.orders) == 1
     assert 0.5 < purse.spent_usd < 0.9
+
+
+def test_a_cell_that_takes_too_long_is_heard_in_windows_by_several_workers(market, tmp_path, monkeypatch):
+    """Each goes on from the state of the one before, in another process; the cells are the same to the bit."""
+    hands = Hands(tmp_path, count=2)
+    crew_ = crew(tmp_path, hands)
+    limit = {"seconds": 0.0}
+    monkeypatch.setattr(Plan, "limit", property(lambda _: limit["seconds"]))
+    crew_.plan = Plan(workers=2, seconds=0.0, seconds_max=1e-9, limit_seconds=60.0)
+    places = places_of([Crossover], market, Options())
+    usual = {name: each.default for name, each in Crossover.parameters().items()}
+    monkeypatch.setattr("stratofold.research.sweep.executors.foreman.chains_of", partial(_thirds, chains_of))
+    try:
+        work = [Work(0, tuple(usual | {"fast": fast} for fast in LENGTHS))]
+        rows = carried(crew_, places, work)
+    finally:
+        hands.stop()
+        hands.close()
+    same(rows, sweep(Crossover, market, fast=LENGTHS, execution="compiled"))
+    windows = [(each["keep"] > 0, each["ends"]) for each in hands.orders[1:]]
+    assert windows.count((True, False)) == 2 * windows.count((False, True)) == 4
+
+
+def _thirds(chains, place, whole, cell_seconds, seconds):
+    """Chains of three windows, however long a cell takes."""
+    return chains(place, whole, 3.0, 1.0)
+
+
+def test_a_window_that_left_no_state_is_followed_by_the_whole(market):
+    """Machine code had left it to Python: it is tried as one piece, and that is the last."""
+    places, work = above(market, [5])
+    (chain,) = chains_of(places[0], work[0], 4.0, 1.0)
+    assert len(chain) == 4
+    assert (chain.first.leg.ends, chain.first.sets) == (False, work[0].sets)
+    second = chain.after(Cells({}, [""], states=[b"state"]))
+    assert second.leg.begun == (b"state",)
+    assert second.leg.keep > chain.whole.leg.keep
+    assert chain.after(Cells({}, [""], states=[b""])) is chain.whole
+    assert chain.after(Cells({}, [""], states=[])) is None
 
 
 def test_no_piece_is_planned_beyond_most_of_the_time_that_a_worker_has(market):

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from stratofold.research.sweep.block import Cells
 from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.executors.windows import chains_of
 from stratofold.research.sweep.executors.work import by_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from stratofold.research.sweep.executors.windows import Chain
     from stratofold.research.sweep.executors.work import Plan, Work
     from stratofold.research.sweep.place import Place
 
@@ -84,6 +86,7 @@ class Foreman:
         self._tries: dict[int, int] = {}
         self._again: list[int] = []  # to be sent once more, all of them together
         self._copied: set[int] = set()
+        self._chains: dict[int, Chain] = {}  # by the identity of the window that is waited for
         self._taken: list[float] = []
         self._rates: dict[type, float] = {}  # seconds a bar, by strategy
         self._last = 0.0  # when something came or was sent
@@ -122,11 +125,25 @@ class Foreman:
         rest = [group[0].part(PILOT, len(group[0].sets)), *group[1:]]
         rest = [whole for whole in rest if whole.sets]
         plan = self._crew.plan
-        cells = sum(len(whole.sets) * len(self._places[whole.place].market) for whole in rest)
-        rate = self._rates.get(strategy, plan.seconds_max / max(cells, 1))
-        pieces = plan.cut(self._places, rest, rate)
-        self._crew.afford(len(pieces), rate * cells)
-        return pieces
+        bars = sum(len(whole.sets) * len(self._places[whole.place].market) for whole in rest)
+        rate = self._rates.get(strategy, plan.seconds_max / max(bars, 1))
+        chains = self._chained(rest, rate)
+        whole_cells = [whole for whole in rest if not any(chain.whole.place == whole.place for chain in chains)]
+        pieces = plan.cut(self._places, whole_cells, rate)
+        self._crew.afford(len(pieces) + sum(map(len, chains)), rate * bars)
+        firsts = [chain.first for chain in chains]
+        self._chains |= {id(first): chain for first, chain in zip(firsts, chains, strict=True)}
+        return [*pieces, *firsts]
+
+    def _chained(self, rest: Sequence[Work], rate: float) -> list[Chain]:
+        """What takes longer than a piece may, cell by cell in windows."""
+        plan, found = self._crew.plan, []
+        for whole in rest:
+            place = self._places[whole.place]
+            seconds = rate * len(place.market)
+            if seconds > plan.limit:
+                found += chains_of(place, whole, seconds, min(plan.seconds_max, plan.limit))
+        return found
 
     def _all(self, pieces: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
         """These pieces, until each is back or its worst cell is found."""
@@ -144,7 +161,7 @@ class Foreman:
                 if cells is None:
                     yield from self._lost(number)
                 else:
-                    yield self._back(number, seconds), cells
+                    yield from self._back(number, cells, seconds)
             yield from self._heed_silence(len(pieces))
             again, self._again = self._again, []
             self._give(again)
@@ -161,13 +178,22 @@ class Foreman:
             self._last = self._now()
             self._crew.send({number: self._waiting[number] for number in numbers})
 
-    def _back(self, number: int, seconds: float) -> Work:
-        """A piece that is done, and what it says of how long a bar takes."""
+    def _back(self, number: int, cells: Cells, seconds: float) -> Iterator[tuple[Work, Cells]]:
+        """A piece that is done, and what it says of how long a bar takes; or a window of one, and the next is asked for."""
         piece = self._waiting.pop(number)
-        place = self._places[piece.place]
         self._taken.append(seconds)
-        self._rates[place.strategy] = seconds / max(len(piece.sets) * len(place.market), 1)
-        return piece
+        chain = self._chains.pop(id(piece), None)
+        if chain is None:
+            place = self._places[piece.place]
+            self._rates[place.strategy] = seconds / max(len(piece.sets) * len(place.market), 1)
+            yield piece, cells
+            return
+        further = chain.after(cells)
+        if further is None:
+            yield chain.whole, cells
+            return
+        self._chains[id(further)] = chain
+        self._again.append(self._numbered(further))
 
     def _lost(self, number: int) -> Iterator[tuple[Work, Cells]]:
         """Send it again, try it alone, cut it in halves, or say that its one cell has failed."""
@@ -181,7 +207,8 @@ class Foreman:
         elif len(piece.sets) > 1:
             self._halve(piece)
         else:
-            yield piece, failed(DIED)
+            chain = self._chains.pop(id(piece), None)
+            yield piece if chain is None else chain.whole, failed(DIED)
 
     def _halve(self, piece: Work) -> None:
         """Each half gets one more try; alone where that is the only way to tell who did it."""

@@ -129,7 +129,7 @@ class Plan:
         wanted = min(max(total / (_PIECES_A_WORKER * self.workers), self.seconds), self.seconds_max, self.limit)
         pieces = []
         for length, whole in zip(lengths, work, strict=True):
-            self._refuse_long(length, places[whole.place])
+            self.refuse_long(length, places[whole.place])
             pieces += whole.cut(max(1, min(int(wanted / length), CELLS_MAX)))
         return pieces
 
@@ -138,10 +138,10 @@ class Plan:
         """The longest that a piece is planned for."""
         return _PART_OF_LIMIT * self.limit_seconds
 
-    def _refuse_long(self, seconds: float, place: Place) -> None:
+    def refuse_long(self, seconds: float, place: Place) -> None:
         """Raise Setup SFS60 for a cell that takes longer than a worker has."""
         if seconds > self.limit:
             what = f"one cell takes some {seconds:,.0f} s, and a piece of work may be planned for {self.limit:,.0f} s"
             why = f"a worker has {self.limit_seconds:,.0f} s, of which {_PART_OF_LIMIT:.0%} are planned with"
-            fix = 'cut it in windows=, sweep fewer symbols, or executor="processes", which has no limit'
+            fix = 'execution="compiled", so that it can be cut in windows; fewer symbols; or executor="processes"'
             raise Setup("SFS60", what, place=f"{place.strategy.__name__} on {place.symbols}", why=why, fix=fix)
