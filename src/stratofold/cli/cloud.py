@@ -9,7 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -31,6 +31,7 @@ Function = Annotated[
 ]
 KNOWN_SECRETS = (*BROKER_KEYS, *WEBHOOK_KEYS)
 _SECRET = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+LATE_SECONDS = 10.0  # what a line may take to be found once it is written
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -72,8 +73,8 @@ def standing(place: Stack) -> dict[str, Any]:
     versions = {verb: version_of(place, verb) for verb in FUNCTIONS} if state.outputs else {}
     books = []
     if state.outputs:
-        for head in journal_of(place).books():
-            journal = journal_of(place)
+        journal = journal_of(place)
+        for head in journal.books():
             held = journal.outbox(head.book, "ready", "claimed", "unknown")
             books.append({
                 "book": head.book, "account": head.account, "holder": head.holder, "steps": head.step, "records": head.sequence,
@@ -92,11 +93,13 @@ def version_of(place: Stack, verb: str) -> str:
 
 
 def ringing(place: Stack) -> list[str]:
-    """The stack's alarms that ring."""
-    alarms = place.call("cloudwatch", "describe_alarms", AlarmNamePrefix=f"{place.name}-", StateValue="ALARM").get(
+    """The stack's alarms that ring; a stack whose name goes on has others, and an alarm is named after a word in capitals."""
+    begins = f"{place.name}-"
+    alarms = place.call("cloudwatch", "describe_alarms", AlarmNamePrefix=begins, StateValue="ALARM").get(
         "MetricAlarms", []
     )
-    return [f"{one['AlarmName']}: {one.get('AlarmDescription', '')}" for one in alarms]
+    own = [one for one in alarms if one["AlarmName"].removeprefix(begins)[:1].isupper()]
+    return [f"{one['AlarmName']}: {one.get('AlarmDescription', '')}" for one in own]
 
 
 def dead_letters(place: Stack) -> dict[str, int]:
@@ -145,10 +148,10 @@ def logs(
     place.standing()
     lines = list(written(place, function, time.time() - seconds_of(since), find))
     if json:
-        show_json({"function": place.function(function), "lines": [{"time": at, "text": text} for at, text in lines]})
+        show_json({"function": place.function(function), "lines": [one.row() for one in lines]})
         return
-    for at, text in lines:
-        typer.echo(f"{at}  {text}")
+    for one in lines:
+        typer.echo(f"{one.at}  {one.text}")
 
 
 @app.command("tail")
@@ -166,17 +169,37 @@ def tail(
     """Follow what a function writes, until interrupted; with --json a line is an object."""
     place = stack_of(stack, region)
     place.standing()
-    began, seen = time.time(), set()
+    began = since = time.time()
+    seen: dict[str, float] = {}
     while wait is None or time.time() - began < wait:
-        for at, text in written(place, function, began - 10, find):
-            if (at, text) not in seen:
-                seen.add((at, text))
-                typer.echo(json_module.dumps({"time": at, "text": text}) if json else f"{at}  {text}")
+        for one in written(place, function, since - LATE_SECONDS, find):
+            if one.identity not in seen:
+                typer.echo(json_module.dumps(one.row()) if json else f"{one.at}  {one.text}")
+            seen[one.identity] = one.seconds
+            since = max(since, one.seconds)
+        seen = {identity: at for identity, at in seen.items() if at > since - 2 * LATE_SECONDS}
         time.sleep(1.0)
 
 
-def written(place: Stack, function: str, since_seconds: float, find: str = "") -> Iterator[tuple[str, str]]:
-    """Lines of a function's log since a moment, oldest first, each with its time."""
+class Written(NamedTuple):
+    """A line of a log: when it was written (seconds UTC), what it says, and what tells it from one that says the same."""
+
+    seconds: float
+    text: str
+    identity: str
+
+    @property
+    def at(self) -> str:
+        """When it was written, as text."""
+        return datetime.fromtimestamp(self.seconds, UTC).isoformat(timespec="milliseconds")
+
+    def row(self) -> dict[str, str]:
+        """The line for programs."""
+        return {"time": self.at, "text": self.text}
+
+
+def written(place: Stack, function: str, since_seconds: float, find: str = "") -> Iterator[Written]:
+    """Lines of a function's log since a moment, oldest first."""
     from stratofold.cloud.stack import told
 
     terms: dict[str, Any] = {
@@ -190,8 +213,7 @@ def written(place: Stack, function: str, since_seconds: float, find: str = "") -
         try:
             for page in client.get_paginator("filter_log_events").paginate(**terms):
                 for one in page["events"]:
-                    at = datetime.fromtimestamp(one["timestamp"] / 1000, UTC).isoformat(timespec="milliseconds")
-                    yield at, one["message"].rstrip("\n")
+                    yield Written(one["timestamp"] / 1000, one["message"].rstrip("\n"), one["eventId"])
         except client.exceptions.ResourceNotFoundException:
             return
 

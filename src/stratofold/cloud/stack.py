@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FUNCTIONS = ("ingest", "decide", "deliver", "webhook", "reconcile", "watch", "archive", "halt", "warm")
 ALIAS = "live"
 SCHEMA = 1  # of the journal's table, as this program writes it
+ANSWER_SECONDS = 330  # `archive`, the longest of them, has 300
 POLL_SECONDS, POLL_SECONDS_FIRST = 1.0, 0.1
 _HERE = {"127.0.0.1", "localhost", "::1"}
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")
@@ -58,6 +59,13 @@ def looks(timeout_seconds: float = inf) -> Iterator[None]:
         yield
         time.sleep(pause)
         pause = min(2.0 * pause, POLL_SECONDS)
+
+
+def _patient() -> Any:
+    """Waits for a function as long as it may take: whoever gives up after a minute, as the SDK does, has it called again."""
+    from botocore.config import Config
+
+    return Config(read_timeout=ANSWER_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,8 @@ class Stack:
         """The SDK's client of a service."""
         if service not in self._clients:
             with told(self.region):
-                self._clients[service] = self.session.client(service, region_name=self.region)
+                more = {"config": _patient()} if service == "lambda" else {}
+                self._clients[service] = self.session.client(service, region_name=self.region, **more)
         return self._clients[service]
 
     def call(self, service: str, operation: str, **terms: Any) -> Any:

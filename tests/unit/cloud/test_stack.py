@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from stratofold.cli.app import run
+from stratofold.cli.cloud import ringing
 from stratofold.cli.cloud_settings import said_again
 from stratofold.cloud import deploy, package
 from stratofold.cloud.stack import FUNCTIONS, Change, Stack, State, address_here, drift_lines
@@ -41,7 +42,8 @@ class Session:
     def __init__(self, **said):
         self.only = Client(said)
 
-    def client(self, service, region_name):
+    def client(self, service, region_name, config=None):
+        self.only.config = config
         return self.only
 
 
@@ -216,6 +218,64 @@ def test_a_parameter_that_the_template_does_not_have_is_named_with_the_one_that_
         deploy.known_parameters({"Symbol": "SPY"})
     assert caught.value.code == "SFA18"
     assert caught.value.fix == "did you mean Symbols?"
+
+
+def test_a_function_is_waited_for_as_long_as_it_may_take():
+    """A read that is given up after a minute would be sent again, and `archive` would run twice at once."""
+    longest = max(
+        one["Properties"].get("Timeout", 0)
+        for one in loaded(deploy.template_text())["Resources"].values()
+        if "Properties" in one
+    )
+    one = stack()
+    assert one.client("lambda").config.read_timeout > longest >= 300
+    assert one.client("logs").config is None
+
+
+class Pages:
+    """A log that grows, with a line that comes late and one that says the same as another."""
+
+    def __init__(self):
+        self.held = []
+        self.asked = []
+
+    def paginate(self, **terms):
+        self.asked.append(terms["startTime"])
+        return [{"events": [one for one in self.held if one["timestamp"] >= terms["startTime"]]}]
+
+    def write(self, identity, seconds, text):
+        self.held.append({"eventId": identity, "timestamp": int(seconds * 1000), "message": f"{text}\n"})
+
+
+def test_a_log_is_followed_line_by_line_and_not_read_from_its_beginning_each_time(capsys, monkeypatch):
+    now, pages = [1_000.0], Pages()
+    one = stack()
+    one.session.only.get_paginator = lambda _: pages
+    one.session.only.exceptions = type("Names", (), {"ResourceNotFoundException": KeyError})
+    one.standing = State
+    monkeypatch.setattr("stratofold.cli.cloud.stack_of", lambda *_: one)
+    monkeypatch.setattr("stratofold.cli.cloud.time.time", lambda: now[0])
+
+    def pause(_):
+        now[0] += 60.0
+        pages.write(f"a{now[0]}", now[0], "said")
+        pages.write(f"b{now[0]}", now[0], "said")
+        if len(pages.held) == 6:
+            pages.write("late", now[0] - 75.0, "late")  # by more than ten seconds: nobody looks there again
+            pages.write("lately", now[0] - 5.0, "lately")
+
+    monkeypatch.setattr("stratofold.cli.cloud.time.sleep", pause)
+    assert run(["cloud", "tail", "decide", "--stack", "momentum", "--for", "270"]) == 0
+    said = [line.split("  ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert (said.count("said"), said.count("lately"), said.count("late")) == (8, 1, 0)
+    assert pages.asked[-1] > 1_000_000 + 120_000
+
+
+def test_alarms_of_a_stack_whose_name_goes_on_do_not_ring_here():
+    named = [
+        {"AlarmName": f"{name}-DecideFails-1A", "AlarmDescription": "why"} for name in ("momentum", "momentum-two")
+    ]
+    assert ringing(stack(describe_alarms={"MetricAlarms": named})) == ["momentum-DecideFails-1A: why"]
 
 
 def test_a_rehearsal_refuses_a_region_that_data_may_not_be_in(capsys, monkeypatch, tmp_path):
