@@ -9,11 +9,12 @@ import functools
 import json as json_module
 import math
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -57,12 +58,24 @@ def verb(command: Callable[..., int | None]) -> Callable[..., int]:
 
 def _reader_is_gone() -> bool:
     """Whether nobody reads our answer any more (`| head`), which is no error; nothing more is written then."""
+    if not _is_cut_off(sys.stdout):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+def _is_cut_off(stream: TextIO) -> bool:
+    """Whether the other end of a stream's pipe is closed; asked of the system, as a flush that failed once may say no more."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except (OSError, ValueError, AttributeError):  # no descriptor, or a system without poll
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            return True
+        return False
 
 
 def _shown(error: Exception, *, json: bool) -> int:

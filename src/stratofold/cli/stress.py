@@ -9,6 +9,7 @@ from stratofold.cli import job as jobs
 from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
 from stratofold.cli.home import BookName, HomePath, head_of, strategy_as_run
 from stratofold.cli.output import Debug, Json, show_json, verb, working
+from stratofold.errors import Setup
 
 Kinds = Annotated[
     list[str] | None,
@@ -67,8 +68,13 @@ def stress(
 
 
 def _pair(text: str) -> tuple[str, str]:
-    """A symbol and its class."""
+    """A symbol and its class; raises Setup SFS93, before anything is run, for what is none."""
+    from stratofold.research.stress import CLASSES
+
     symbol, _, kind = text.partition("=")
+    if kind.strip() not in CLASSES:
+        fix = f"--class TLT=bond; classes are {', '.join(CLASSES)}"
+        raise Setup("SFS93", f"{text!r} names no class", place="--class", fix=fix)
     return symbol.strip(), kind.strip()
 
 

@@ -50,7 +50,7 @@ class _Plot:
     def __init__(
         self, across: tuple[float, float], up: tuple[float, float], height: float = 260.0, *, left: float = 58.0
     ) -> None:
-        self.left, self.right, self.top, self.bottom = left, WIDTH - 12.0, 14.0, height - 34.0
+        self.left, self.right, self.top, self.bottom = left, WIDTH - 12.0, 24.0, height - 34.0
         self.height = height
         self.across, self.up = _wide(across), _wide(up)
         self.parts: list[str] = []
@@ -74,9 +74,7 @@ class _Plot:
                 f'<text x="{self.left - 7:.1f}" y="{place + 4:.1f}" text-anchor="end">{escape(text(value))}</text>'
             )
         if name:
-            self.parts.append(
-                f'<text class="strong" x="{self.left + 6:.1f}" y="{self.top + 4:.1f}">{escape(name)}</text>'
-            )
+            self.parts.append(f'<text class="strong" x="2" y="11">{escape(name)}</text>')
 
     def scaled(self, places: Sequence[tuple[float, str]], name: str = "") -> None:
         """Figures of the axis across, and what it is."""
@@ -134,7 +132,7 @@ def plain(value: float) -> str:
 
 def percent(value: float) -> str:
     """A share for an axis."""
-    return f"{plain(100.0 * value)} %"
+    return f"{plain(float(f'{100.0 * value:.3g}'))} %"
 
 
 def figure(parts: Sequence[str], height: float, label: str, caption: str = "", *, width: float = WIDTH) -> str:
@@ -188,13 +186,13 @@ def heat_map(
 ) -> str:  # fmt: skip
     """A field a pair of values, `grid[row, column]` with a row a value upwards; NaN is left empty."""
     columns, rows = len(across[1]), len(up[1])
-    size = max(9.0, min(34.0, 380.0 / max(columns, rows)))
+    wide, tall = (max(10.0, min(38.0, room / count)) for room, count in ((400.0, columns), (320.0, rows)))
     left, top = 64.0, 8.0
-    width, height = left + columns * size + 12.0, top + rows * size + 46.0
+    width, height = left + columns * wide + 12.0, top + rows * tall + 46.0
     low, high = float(np.nanmin(grid)), float(np.nanmax(grid))
 
     def place(row: int, column: int) -> str:
-        return f'x="{left + column * size:.1f}" y="{top + (rows - 1 - row) * size:.1f}" width="{size:.1f}" height="{size:.1f}"'
+        return f'x="{left + column * wide:.1f}" y="{top + (rows - 1 - row) * tall:.1f}" width="{wide:.1f}" height="{tall:.1f}"'
 
     parts = [
         f'<rect class="q{shade(grid[row, column], low, high)}" {place(row, column)}>'
@@ -208,16 +206,17 @@ def heat_map(
         for spot, kind in ((robust, "around"), (best, ""))
         if spot is not None
     ]
-    for row in _some(rows, size, 14.0):
-        parts.append(
-            f'<text x="{left - 6:.1f}" y="{top + (rows - 0.5 - row) * size + 4:.1f}" text-anchor="end">{plain(up[1][row])}</text>'
-        )
-    for column in _some(columns, size, 38.0):
-        parts.append(
-            f'<text x="{left + (column + 0.5) * size:.1f}" y="{top + rows * size + 15:.1f}" text-anchor="middle">{plain(across[1][column])}</text>'
-        )
+    bottom = top + rows * tall
+    parts += [
+        f'<text x="{left - 6:.1f}" y="{bottom - (row + 0.5) * tall + 4:.1f}" text-anchor="end">{plain(up[1][row])}</text>'
+        for row in _some(rows, tall, 14.0)
+    ]
+    parts += [
+        f'<text x="{left + (column + 0.5) * wide:.1f}" y="{bottom + 15:.1f}" text-anchor="middle">{plain(across[1][column])}</text>'
+        for column in _some(columns, wide, 44.0)
+    ]
     parts.append(
-        f'<text class="strong" x="{left:.1f}" y="{top + rows * size + 33:.1f}">{escape(f"{across[0]} →  {up[0]} ↑")}</text>'
+        f'<text class="strong" x="{left:.1f}" y="{bottom + 33:.1f}">{escape(f"{across[0]} →  {up[0]} ↑")}</text>'
     )
     return figure(parts, height, label, caption, width=max(width, 230.0))
 

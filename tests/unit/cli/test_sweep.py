@@ -134,5 +134,6 @@ def test_stress_runs_a_strategy_and_shows_its_tables(folder, capsys):
     assert "1987: one day" in out
     assert "report:" in out
     assert (folder / "stress.html").exists()
-    assert run(["stress", "crossover.py", *SHORT, "--class", "SPY=stock", "--json"]) == 2
-    assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == "SFS92"
+    for said, code in (("SPY=stock", "SFS93"), ("SPY", "SFS93"), ("TLT=bond", "SFS92")):
+        assert run(["stress", "crossover.py", *SHORT, "--class", said, "--json"]) == 2
+        assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == code

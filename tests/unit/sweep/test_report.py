@@ -91,6 +91,8 @@ def test_the_walk_is_drawn_with_what_was_chosen(market, tmp_path):
     for each in walk.stretches:
         assert f"{each.test[0]} to {each.test[1]}" in text
     assert f"Sharpe {walk.stats['sharpe']:.2f}" in text
+    assert f"<dt>Unseen: sharpe ratio</dt><dd>{walk.stats['sharpe']:.3f}</dd>" in text
+    assert "<dt>Best" not in text  # what was best where it was chosen is no headline
 
 
 class Windowed(Strategy):

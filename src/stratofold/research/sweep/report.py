@@ -58,7 +58,7 @@ def page(study: Study, walk: Forward | None = None) -> str:
         {
             "title": f"{study.name}: study", "eyebrow": "Study" if walk is None else "Walk forward", "name": study.name,
             "scope": f"{head}; objective: {', '.join(goal.text for goal in study.objectives)}", "notes": _notes(study),
-            "headlines": _headlines(study, ranked), "said": LUCK,
+            "headlines": _of_the_best(study, ranked) if walk is None else _of_the_walk(walk), "said": LUCK,
         },
         sections,
     )  # fmt: skip
@@ -86,14 +86,25 @@ def _notes(study: Study) -> str:
     return "".join(f'<p class="first-line"><span>{name}</span> {escape(text)}</p>' for name, text in rows)
 
 
-def _headlines(study: Study, ranked: pl.DataFrame) -> str:
+def _of_the_best(study: Study, ranked: pl.DataFrame) -> str:
     """What one looks at first: the best cell's figures."""
     if not len(ranked):
         return ""
     best = ranked.row(0, named=True)
     rows = [(f"Best: {words_for(name).label.lower()}", as_text(name, best[name])) for name in _FIGURES[:4]]
-    chosen = " ".join(f"{name} {_value(value)}" for name, value in study.varied_of(best).items()) or "as declared"
-    rows += [("Parameters", chosen), ("Cells", f"{len(study):,}")]
+    return _headlines([*rows, ("Parameters", _named(study.varied_of(best))), ("Cells", f"{len(study):,}")])
+
+
+def _of_the_walk(walk: Forward) -> str:
+    """What one looks at first of a walk: nothing that was seen when it was chosen."""
+    stats = walk.stats
+    names = ("sharpe", "total_return", "cagr", "max_drawdown", "sessions")
+    rows = [(f"Unseen: {words_for(name).label.lower()}", as_text(name, stats[name])) for name in names]
+    return _headlines([*rows, ("Left of the ratio inside", f"{stats['efficiency']:.0%}")])
+
+
+def _headlines(rows: Sequence[tuple[str, str]]) -> str:
+    """A few figures in large type."""
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in rows)
     return f'<dl class="headlines">{cells}</dl>'
 
