@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from stratofold.kernel import cache, loader
-from stratofold.kernel.emit import emit
 
 WHOLE, REAL, WORD, PASSED = "whole", "real", "word", "passed"
 PADDING = 16  # bytes that must be readable after the last line: numbers are read in words of eight
@@ -45,9 +44,16 @@ def reader(columns: tuple[Column, ...], separator: bytes = b",") -> Reader:
     A column that is passed over has no address.  It was all read if it stopped at `end`.
     """
     text = assembly(columns, separator)
-    image = loader.load(cache.cached(f"lines {loader.host()} {text}", lambda: emit([text], _ENTRY)))
+    image = loader.load(cache.cached(f"lines {loader.host()} {text}", lambda: _compiled(text)))
     pointer, whole = ctypes.c_void_p, ctypes.c_int64
     return image.function(whole, (pointer, whole, whole, pointer, whole, pointer))
+
+
+def _compiled(text: str) -> bytes:
+    """The kernel file; the compiler is not imported before it is needed."""
+    from stratofold.kernel.emit import emit
+
+    return emit([text], _ENTRY)
 
 
 def assembly(columns: tuple[Column, ...], separator: bytes) -> str:
