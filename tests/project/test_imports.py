@@ -51,6 +51,10 @@ def test_an_import_is_cheap_and_brings_nothing_of_weight(name):
     assert not WEIGHTY & set(runs[0][1])
 
 
+def test_the_compiler_is_no_part_of_reading_files():
+    assert "llvmlite" not in measured("stratofold.market.catalogue.intake")[1]
+
+
 @pytest.mark.parametrize("path", sorted(FOLD.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLD)))
 def test_the_fold_imports_six_modules_of_the_standard_library_and_itself(path):
     for module in imported(path):

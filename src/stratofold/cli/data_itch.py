@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
-import signal
 from contextlib import aclosing
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from stratofold.adapters.feeds.itch_stream import Login, mold_messages, soup_messages
 from stratofold.adapters.network.wires import ANY, connect, listen
+from stratofold.cli.until import go_on
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
@@ -66,33 +65,18 @@ async def record_itch(wire: Wire, password: str, path: Path, minutes: float | No
 
     Raises Stop SF983, Retry SF980, NoAnswer, OSError.
     """
-    enough, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, enough.set)
-    taken = [0]
+    taken = 0
     with gzip.open(path, "xb", compresslevel=6) as file:
 
         async def hear() -> None:
+            nonlocal taken
             async with aclosing(_messages(wire, password)) as stream:
                 async for messages in stream:
                     file.write(messages)
-                    taken[0] += len(messages)
+                    taken += len(messages)
 
-        hearing, stopping = asyncio.create_task(hear()), asyncio.create_task(enough.wait())
-        until = None if minutes is None else loop.time() + minutes * 60
-        try:
-            while not hearing.done() and not enough.is_set() and (until is None or loop.time() < until):
-                left = 1.0 if until is None else min(1.0, max(0.0, until - loop.time()))
-                await asyncio.wait((hearing, stopping), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                say(f"{taken[0] / 1e6:,.1f} MB of messages")
-        finally:
-            stopping.cancel()
-            if not hearing.done():
-                hearing.cancel()
-            await asyncio.wait((hearing,))
-    if not hearing.cancelled() and (error := hearing.exception()) is not None:
-        raise error
-    return taken[0]
+        await go_on(hear(), minutes, lambda: say(f"{taken / 1e6:,.1f} MB of messages"))
+    return taken
 
 
 async def _messages(wire: Wire, password: str) -> AsyncGenerator[bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import signal
 import time
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from random import Random
@@ -16,6 +15,7 @@ from stratofold.cli.catalogues import opened
 from stratofold.cli.data import Folder  # noqa: TC001 - typer reads the annotation
 from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Json, show_json, verb
+from stratofold.cli.until import interrupted
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
@@ -78,10 +78,7 @@ async def _poll(
     from stratofold.adapters.network.client import Network
     from stratofold.adapters.sources.poller import Poller
 
-    enough, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, enough.set)
-    known = kept(place, series, symbol)
+    enough, known = interrupted(), kept(place, series, symbol)
     until = None if minutes is None else time.monotonic() + minutes * 60
     requests = items = 0
     async with Network() as network:

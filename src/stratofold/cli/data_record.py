@@ -1,7 +1,6 @@
 """`stratofold data record` and `data replay`: what a venue says, kept to the byte and put into the catalogue; and again."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from stratofold.cli.feeds import VENUES
 from stratofold.cli.folders import settings_folder
 from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Json, show_json, verb, working
+from stratofold.cli.until import go_on
 from stratofold.errors import Retry, Setup
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from stratofold.market.catalogue.catalogue import Catalogue
 
 ITCH = "itch"
-SAY_SECONDS = 1.0
 VenueName = Annotated[str, typer.Argument(help=f"{', '.join(VENUES)} or {ITCH}.")]
 Channels = Annotated[
     str | None, typer.Option(help="Which channels, with commas, as the venue names them. Default: its own.")
@@ -200,26 +199,14 @@ async def _record(
     from stratofold.adapters.feeds.supervisor import Supervisor
     from stratofold.adapters.network.client import Network
 
-    enough, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, enough.set)
     async with Network() as network, Tasks() as tasks:
         supervisor = Supervisor(venue, network, network, Clock(), tasks, Random(), tap=recorder)  # noqa: S311 - waiting times
-        hearing = asyncio.create_task(_hear(supervisor.stream(symbols)))
-        stopping = asyncio.create_task(enough.wait())
-        until = None if minutes is None else time.monotonic() + minutes * 60
-        try:
-            while not enough.is_set() and not hearing.done() and (until is None or time.monotonic() < until):
-                left = SAY_SECONDS if until is None else min(SAY_SECONDS, max(0.0, until - time.monotonic()))
-                await asyncio.wait((hearing, stopping), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                say(
-                    f"{recorder.frames:,} frames, {recorder.bytes / 1e6:,.1f} MB; quietest symbol {_quietest(supervisor.ages())}"
-                )
-        finally:
-            stopping.cancel()
-            hearing.cancel()
-            with suppress(asyncio.CancelledError):
-                await hearing
+
+        def tell() -> None:
+            heard = f"{recorder.frames:,} frames, {recorder.bytes / 1e6:,.1f} MB"
+            say(f"{heard}; quietest symbol {_quietest(supervisor.ages())}")
+
+        await go_on(_hear(supervisor.stream(symbols)), minutes, tell)
 
 
 async def _hear(stream: Any) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json as json_module
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from stratofold.cli import job as jobs
 from stratofold.cli.feeds import VENUES, FeedPlace, feed_place
 from stratofold.cli.output import Debug, Json, verb
+from stratofold.cli.until import interrupted
 from stratofold.errors import Setup
 
 KEY_NAMES = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -229,10 +229,7 @@ async def _serve(
         server = Server(made, pace, state, feed(network, tasks))
         await server.start(host, port)
         _say_ready(server, host, json=json)
-        stopped = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-        await stopped.wait()
+        await interrupted().wait()
         await server.stop()
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json as json_module
-import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from stratofold.cli.home import Home, HomePath, stamp
 from stratofold.cli.job import ConfigPath, split
 from stratofold.cli.output import Debug, Json, verb
 from stratofold.cli.run import alert_settings
+from stratofold.cli.until import interrupted
 
 if TYPE_CHECKING:
     from stratofold.adapters.ports import Alert
@@ -40,9 +40,7 @@ async def _watch(watchman: "Watchman", every: float, *, json: bool) -> None:
     """Look again and again."""
     from stratofold.adapters.clock import Clock
 
-    clock, stopped = Clock(), asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    clock, stopped = Clock(), interrupted()
     while not stopped.is_set():
         now = clock.now()
         for book, alert in await watchman.look(now, stamp("watch", now)):

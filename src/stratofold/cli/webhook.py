@@ -2,7 +2,6 @@
 
 import asyncio
 import json as json_module
-import signal
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from stratofold.cli.home import Home, HomePath, strategy_as_run
 from stratofold.cli.job import split
 from stratofold.cli.output import Debug, Json, verb
+from stratofold.cli.until import interrupted
 from stratofold.errors import Error
 
 if TYPE_CHECKING:
@@ -53,10 +53,7 @@ async def _serve(place: Home, journal: "Journal", keys: "list[Key]", host: str, 
     await server.start(host, port)
     address = f"http://{host}:{server.port}/webhook"
     typer.echo(json_module.dumps({"url": address}) if json else f"listening at {address}")
-    stopped = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    await stopped.wait()
+    await interrupted().wait()
     await server.stop()
     journal.close()
 
