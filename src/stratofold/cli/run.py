@@ -67,6 +67,7 @@ def run(
     from stratofold.cli.running import Wanted
     from stratofold.cli.venue import read_ready, span_ns
 
+    refuse_state(state)
     ready = read_ready(exchange) if exchange is not None else None
     refuse_unguarded(ready, unguarded=unguarded)
     kind, keywords = jobs.strategy_job({"strategy": strategy, "symbols": symbols}, config, context.args)
@@ -163,6 +164,14 @@ def told_kinds(kinds: tuple[str, ...], ready: dict[str, Any], *, stated: bool) -
             fix="start one on ticks (--data FOLDER of ticks, or --follow VENUE --ticks quotes,trades), or hear a venue: --feed",
         )  # fmt: skip
     return told
+
+
+def refuse_state(chosen: str | None) -> None:
+    """Raise Setup SF950 for a word on a changed book's state that is none."""
+    from stratofold.live.open import CHOICES
+
+    if chosen is not None and chosen not in CHOICES:
+        raise Setup("SF950", f"--state {chosen} is nothing that becomes of a state", fix=f"--state {', '.join(CHOICES)}")
 
 
 def refuse_shorter(bars: str, ready: dict[str, Any]) -> None:

@@ -198,7 +198,8 @@ def _changed_desk(
         if error.code != "SF111":
             raise
         raise Stop(
-            "SF948", "the book's state does not fit the strategy as it is now", why=str(error),
+            "SF948", "the book's state does not fit the strategy as it is now",
+            why="; ".join(_prospects(wanted, journal, old, new)),
             fix="carry over what fits (--acknowledge --state migrate), rebuild it from the book's history "
             f"(--acknowledge --state rebuild), or go back to the code {old.code}",
         ) from error  # fmt: skip
@@ -336,6 +337,7 @@ async def _go(runner: Runner, supervisor: Supervisor, venue: Venue, wanted: Want
     """Run to the end; the first interruption stops after what is under way."""
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
+        # Windows has no handlers in a loop, and a run that is not the main thread's may set none: whoever runs it ends it.
         with suppress(NotImplementedError, ValueError):
             loop.add_signal_handler(name, runner.stop)
     if venue.stepper is not None:

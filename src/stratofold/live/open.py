@@ -59,7 +59,7 @@ def difference(old: Manifest, new: Manifest) -> dict[str, tuple[object, object]]
     }
 
 
-KEEP, MIGRATE, REBUILD = "keep", "migrate", "rebuild"
+CHOICES = KEEP, MIGRATE, REBUILD = "keep", "migrate", "rebuild"
 
 
 def change(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str, wall: int) -> Desk:

@@ -250,6 +250,12 @@ def test_a_run_is_planned_without_running(traded, capsys):
     assert told["symbols"] == ["SPY", "AAPL"]
 
 
+def test_a_word_on_the_state_that_is_none_is_refused_before_anything_is_taken(traded, capsys):
+    told = said(capsys, "run", *CROSSOVER, *places(traded), *venue(traded), "--state", "banana", code=2)
+    (error,) = told["errors"]
+    assert (error["code"], error["fix"]) == ("SF950", "--state keep, migrate, rebuild")
+
+
 @pytest.mark.parametrize(
     ("bars", "ready", "code"),
     [
