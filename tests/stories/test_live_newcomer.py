@@ -131,6 +131,13 @@ def test_an_exchange_that_could_not_start_says_why_in_its_ready_file(folder, cap
     assert error(capsys, "run", "--exchange", "absent.json", code=2)["code"] == "SF943"
 
 
+def test_a_file_that_is_something_else_is_not_to_be_written_over(folder, capsys):
+    (folder / "mine.py").write_text("class Mine: ...", encoding="utf-8")
+    told = error(capsys, "run", "--exchange", "mine.py", code=2)
+    assert (told["code"], told["why"]) == ("SF943", "there is something else in it")
+    assert told["fix"].endswith("> ready.json &")
+
+
 def test_a_symbol_that_the_exchange_does_not_have_is_refused(folder, capsys):
     (folder / "ready.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "symbols": ["SPY"], "bars": "1d"}))
     told = error(capsys, "run", "--exchange", "ready.json", "--symbols", "SPX", code=2)

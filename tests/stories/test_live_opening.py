@@ -1,6 +1,7 @@
 """An opening that a crash cuts short is gone on with: history is folded once, and the account is adopted."""
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ import stratofold
 from stratofold import Strategy
 from stratofold.adapters.ports import AccountLimits, AccountState, Capabilities
 from stratofold.cli import running
-from stratofold.cli.running import OPENING, Wanted, _desk
+from stratofold.cli.running import OPENING, Wanted, _desk, _kept
 from stratofold.cli.venue import alpaca_venue
 from stratofold.errors import Setup
 from stratofold.events import Bar
@@ -158,3 +159,17 @@ def test_real_money_is_another_account_than_its_paper():
     home = SimpleNamespace(secrets=lambda: {"k-key-id": "KEY", "k-secret-key": "SECRET"})
     accounts = [alpaca_venue(home, "k", "1d", live=live).account for live in (False, True)]
     assert accounts == ["k", "k-live"]
+
+
+def test_what_a_book_does_not_trade_cannot_be_adopted(scene):
+    run, _, wanted, _ = scene
+    with pytest.raises(Setup, match="SF938"):
+        open_it((*scene[:2], replace(wanted, adopt=("AAPL", "AAPLE")), scene[3]))
+    assert run.journal.books() == []
+
+
+def test_money_that_is_said_later_is_said_to_be_too_late(scene):
+    wanted = replace(scene[2], capital=5.0)
+    manifest = open_it(scene).manifest
+    assert _kept(wanted, manifest) == ["capital stays 100,000.00, which book paper was opened with"]
+    assert _kept(replace(wanted, capital=1e5), manifest) == _kept(scene[2], manifest) == []

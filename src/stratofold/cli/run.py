@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,6 +69,7 @@ def run(
     from stratofold.cli.venue import read_ready, span_ns
 
     refuse_state(state)
+    refuse_amounts({"--capital": capital, "--for": wait}, {"--warm": warm})
     ready = read_ready(exchange) if exchange is not None else None
     refuse_unguarded(ready, unguarded=unguarded)
     kind, keywords = jobs.strategy_job({"strategy": strategy, "symbols": symbols}, config, context.args)
@@ -171,7 +173,19 @@ def refuse_state(chosen: str | None) -> None:
     from stratofold.live.open import CHOICES
 
     if chosen is not None and chosen not in CHOICES:
-        raise Setup("SF950", f"--state {chosen} is nothing that becomes of a state", fix=f"--state {', '.join(CHOICES)}")
+        raise Setup(
+            "SF950", f"--state {chosen} is nothing that becomes of a state", fix=f"--state {', '.join(CHOICES)}"
+        )
+
+
+def refuse_amounts(positive: dict[str, float | None], others: dict[str, int]) -> None:
+    """Raise Setup SF939 for an amount that nothing could be made of."""
+    wrong = [name for name, value in positive.items() if value is not None and not 0.0 < value < inf]
+    wrong += [name for name, value in others.items() if value < 0]
+    if wrong:
+        value = (positive | others)[wrong[0]]
+        least = "more than 0" if wrong[0] in positive else "0 or more"
+        raise Setup("SF939", f"{wrong[0]} {value:g} cannot be", fix=f"give a number that is {least}, or leave it out")
 
 
 def refuse_shorter(bars: str, ready: dict[str, Any]) -> None:

@@ -109,7 +109,11 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             home.show(desk)
             supervisor = _supervisor(desk, home, venue, wanted)
             supervisor.began = began
-            for line in (*changed, *stricter_elsewhere(journal, desk.manifest.account, wanted.stated.account)):
+            for line in (
+                *changed,
+                *_kept(wanted, desk.manifest),
+                *stricter_elsewhere(journal, desk.manifest.account, wanted.stated.account),
+            ):
                 supervisor.say(line)
             runner = Runner(
                 desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
@@ -183,6 +187,13 @@ def _changed(wanted: Wanted, journal: Journal) -> list[str]:
     return [*shown_difference(told), *map(str, limits)]
 
 
+def _kept(wanted: Wanted, manifest: Manifest) -> list[str]:
+    """What was said of the book and is not heard, because it is for its opening only."""
+    if wanted.capital is None or wanted.capital == manifest.capital:
+        return []
+    return [f"capital stays {manifest.capital:,.2f}, which book {manifest.book} was opened with"]
+
+
 def _changed_desk(
     wanted: Wanted, journal: Journal, old: Manifest, new: Manifest, changed: dict[str, Any], now: int
 ) -> Desk:
@@ -254,7 +265,11 @@ def _begin(wanted: Wanted, desk: Desk, history: Sequence[tuple[str, Event]], acc
 
 
 def _refuse_unstated(wanted: Wanted, account: AccountState) -> None:
-    """Raise Setup SF949 where the account holds something and nobody said whose it is."""
+    """Raise Setup SF949 where the account holds something and nobody said whose it is, SF938 for what the book has not."""
+    strange = [name for name in wanted.adopt or () if name not in wanted.symbols]
+    if strange:
+        what = f"{strange[0]} cannot be this book's: it trades {', '.join(wanted.symbols)}"
+        raise Setup("SF938", what, fix="--adopt none, or names of these; others go into --symbols first")
     if account.positions and wanted.adopt is None:
         held = ", ".join(f"{quantity:g} {symbol}" for symbol, (quantity, _) in sorted(account.positions.items()))
         raise Setup(

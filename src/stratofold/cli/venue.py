@@ -83,7 +83,9 @@ def read_ready(path: Path) -> dict[str, Any]:
         return ready | {"trading_url": ready["url"]}
     except (OSError, ValueError, KeyError) as error:
         what = f"{path} does not say where an exchange is"
-        fix = f"stratofold exchange --speed 60 --port 0 --json > {path} &"
+        # What is in a file that is something else is not to be written over.
+        told = "ready.json" if isinstance(error, (ValueError, KeyError)) and _said_by(path).strip() else path
+        fix = f"stratofold exchange --speed 60 --port 0 --json > {told} &"
         raise Setup("SF943", what, place=str(path), why=_why_not_ready(path, error), fix=fix) from error
 
 

@@ -257,6 +257,14 @@ def test_a_word_on_the_state_that_is_none_is_refused_before_anything_is_taken(tr
 
 
 @pytest.mark.parametrize(
+    "words", [("--capital", "0"), ("--capital", "nan"), ("--capital", "inf"), ("--for", "-3"), ("--warm", "-1")]
+)
+def test_an_amount_that_cannot_be_is_refused_before_anything_is_taken(traded, capsys, words):
+    told = said(capsys, "run", *CROSSOVER, *places(traded), *venue(traded), *words, code=2)
+    assert told["errors"][0]["code"] == "SF939"
+
+
+@pytest.mark.parametrize(
     ("bars", "ready", "code"),
     [
         ("5min", {"bars": "1d"}, "SF940"),
