@@ -296,6 +296,11 @@ def _key(objects: list[object], target: str, out: bool = False) -> tuple[str, st
     return hashlib.sha256("\n".join((*parts, *(["out"] if out else []))).encode()).hexdigest(), source
 
 
+def is_built(strategy: type) -> bool:
+    """Whether this process has a kernel for objects of this class in memory."""
+    return bool(_built.get((strategy, False)))
+
+
 def is_at_hand(engine: object, strategy: object, feed: object, *, out: bool = False) -> bool:
     """Whether a kernel for these objects is in memory or on disk, so that nothing would have to be compiled.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stratofold.errors import Setup
 from stratofold.research import seats
-from stratofold.research.execute import execute, kernel_wanted
+from stratofold.research.execute import execute, seats_wanted
 from stratofold.research.outcome import outcome
 from stratofold.research.prepare import Options, prepare
 
@@ -82,7 +82,7 @@ def backtest(
     from stratofold.market.frames import read
 
     market = read(data, symbols=symbols, start=start, end=end, series=strategy.series)
-    wanted = kernel_wanted(execution, kernel)
+    wanted = seats_wanted(execution, strategy, kernel)
     run = prepare(strategy, market, options, parameters, wanted)
     executed = execute(run, market, execution, kernel, progress)
     result = outcome(run, market, options, executed)

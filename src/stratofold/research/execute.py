@@ -60,13 +60,18 @@ def execute(run: Run, data: MarketData, execution: str, path: Any = None, progre
         raise Setup("SF109", what, fix='use "auto", "interpreted", "compiled" or "frozen"')
     if execution == "frozen":
         executed = run_frozen(run, data, path)
-    elif execution == "compiled" or (execution == "auto" and (run.seat is not None or worth_compiling(run))):
+    elif execution == "compiled" or (execution == "auto" and is_for_machine_code(run)):
         executed = run_compiled(run, data, progress)
     else:
         interpret(run, data)
         executed = Executed("interpreted")
     finish_run(run.engine)
     return executed
+
+
+def is_for_machine_code(run: Run) -> bool:
+    """Whether `auto` takes machine code: the run sits in it, or it pays."""
+    return isinstance(run.seat, Seat) or (run.seat is None and worth_compiling(run))
 
 
 def worth_compiling(run: Run) -> bool:
@@ -130,11 +135,20 @@ def _facts(path: Path) -> Hashable:
     return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
 
 
-def kernel_wanted(execution: str, path: Any) -> Hashable:
-    """Which seats this execution takes: by the kernel, this process's own or that of a file, or lists."""
+def seats_wanted(execution: str, strategy: type[Strategy], path: Any) -> seats.Wanted:
+    """Which seats this execution takes: by the kernel, this process's own or that of a file, or in lists."""
     if execution == "frozen":
-        return _facts(Path(path)) if path is not None else None
-    return "native" if execution in ("auto", "compiled") else seats.LISTS
+        return (_facts(Path(path)),) if path is not None else ()
+    if execution == "interpreted":
+        return (seats.LISTS,)
+    return ("native",) if execution == "compiled" or _is_built(strategy) else ("native", seats.LISTS)
+
+
+def _is_built(strategy: type[Strategy]) -> bool:
+    """Whether there is a kernel for the class in memory."""
+    from stratofold import kernel
+
+    return kernel.is_built(strategy)
 
 
 def compile_run(run: Run, progress: Any = None) -> Kernel:

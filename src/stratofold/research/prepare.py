@@ -38,7 +38,7 @@ from stratofold.market.instruments import currency_decimals
 from stratofold.research import seats
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Mapping
 
     from stratofold.fold.order import Contract
     from stratofold.fold.strategy import Strategy
@@ -91,18 +91,18 @@ def prepare(
     data: MarketData,
     options: Options,
     parameters: Mapping[str, Any],
-    wanted: Hashable = None,
+    wanted: seats.Wanted = (),
 ) -> Run:
     """Everything for one run; raises Setup on parameters, currencies or limits that cannot be.
 
-    `wanted` names a kernel, or lists: an engine that has run so already serves again, if one is free (`seats`).
+    `wanted` are kernels, or lists: an engine that has run so already serves again, if one is free (`seats`).
     """
     fold = build_strategy(strategy, data.symbols, parameters, options.artifacts)
     _check_hooks(fold, data)
     feed = build_feed(data, strategy, options)
     seat = seats.take(data, wanted, feed, fold, options)
     engine = seat.engine if seat is not None else build_engine(fold, data, options)
-    is_kept = seats.is_wanted(wanted, fold, options)
+    is_kept = seat is None and seats.is_again(data, wanted, fold, options)
     return Run(engine, fold, feed, len(feed.time) + len(feed.event_key), seat, is_kept)
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stratofold.research.prepare import Options, Run
 
 LISTS = "lists"  # instead of a kernel: for interpreted runs
+Wanted = tuple["Hashable", ...]  # the seats that an execution takes
 _SEATS_MAX = 8  # for one set of data; each keeps the room of a run's logs
 
 
@@ -71,14 +72,25 @@ AnySeat = Union[Seat, "PlainSeat"]
 _free: WeakKeyDictionary[MarketData, dict[Hashable, AnySeat]] = WeakKeyDictionary()
 
 
-def take(data: MarketData, wanted: Hashable, feed: Feed, strategy: Strategy, options: Options) -> AnySeat | None:
+_heard: WeakKeyDictionary[MarketData, set[Hashable]] = WeakKeyDictionary()  # what interpreted runs there were
+
+
+def take(data: MarketData, wanted: Wanted, feed: Feed, strategy: Strategy, options: Options) -> AnySeat | None:
     """A seat with `strategy` in it, its engine before the first event; None where none is free.
 
-    `wanted` says which kernel must have left it, or `LISTS`.  The engine's objects hold what the run before left, until unpacked.
+    `wanted` are the kernels that may have left it, and `LISTS`.  The engine's objects hold what the run before left,
+    until unpacked.
     """
     seats = _free.get(data)
     if not seats:
         return None
+    return next((seat for each in wanted if (seat := _taken(seats, each, feed, strategy, options)) is not None), None)
+
+
+def _taken(
+    seats: dict[Hashable, AnySeat], wanted: Hashable, feed: Feed, strategy: Strategy, options: Options
+) -> AnySeat | None:
+    """As `take`, of one kind."""
     seat = seats.pop(_key(wanted, strategy, options), None)
     rows = seat.reader() if seat is not None and seat.reader is not None else None
     if rows is not None:
@@ -88,10 +100,12 @@ def take(data: MarketData, wanted: Hashable, feed: Feed, strategy: Strategy, opt
     return seat
 
 
-def leave(run: Run, data: MarketData, options: Options, wanted: Hashable) -> None:
+def leave(run: Run, data: MarketData, options: Options, wanted: Wanted) -> None:
     """A run is over and nobody will look at its engine again: its seat, if it has one, is free for the next."""
-    key = _key(wanted, run.strategy, options)
-    if run.seat is None or key is None or not run.seat.vacate():
+    if run.seat is None:
+        return
+    key = _key(wanted[0] if isinstance(run.seat, Seat) else LISTS, run.strategy, options)
+    if key is None or not run.seat.vacate():
         return
     run.seat.reader = None if run.rows is None else ref(run.rows)
     seats = _free.setdefault(data, {})
@@ -100,9 +114,18 @@ def leave(run: Run, data: MarketData, options: Options, wanted: Hashable) -> Non
     seats[key] = run.seat
 
 
-def is_wanted(wanted: Hashable, strategy: Strategy, options: Options) -> bool:
-    """Whether a seat in lists would serve later runs: they are known to have the same engine."""
-    return wanted == LISTS and _key(wanted, strategy, options) is not None
+def is_again(data: MarketData, wanted: Wanted, strategy: Strategy, options: Options) -> bool:
+    """Whether there was a run with such an engine before: then a seat in lists is worth its making."""
+    key = _key(LISTS, strategy, options) if LISTS in wanted else None
+    if key is None:
+        return False
+    heard = _heard.setdefault(data, set())
+    if key in heard:
+        return True
+    if len(heard) >= _SEATS_MAX:
+        heard.clear()
+    heard.add(key)
+    return False
 
 
 def _key(wanted: Hashable, strategy: Strategy, options: Options) -> Hashable:
