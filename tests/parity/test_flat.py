@@ -66,21 +66,20 @@ def everything(run):
     return save(run.engine) + save(run.strategy)
 
 
-def heard(run, is_flat, stops=(), may_tune=True):
-    """The run to its end, with breaks; flat, with the hook in the loop if it `may_tune`, or as the fold is."""
+def heard(run, is_flat, stop=None, may_tune=True):
+    """The run to its end, or to `stop`; flat, with the hook in the loop if it `may_tune`, or as the fold is."""
     feed = plain(run.feed)
-    for stop in (*stops, run.events):
-        with plain_state(run.engine, run.strategy):
-            if is_flat:
-                hear = program.flat_run(run.engine, run.strategy, feed, may_tune=may_tune)
-                assert hear is not None
-            else:
+    with plain_state(run.engine, run.strategy):
+        if is_flat:
+            hear = program.flat_run(run.engine, run.strategy, feed, may_tune=may_tune)
+            assert hear is not None
+        else:
 
-                def hear(until):
-                    return fold_run(run.engine, run.strategy, feed, until)
+            def hear(until):
+                return fold_run(run.engine, run.strategy, feed, until)
 
-            while hear(stop) == CROWDED:
-                run.engine.logs.make_room()
+        while hear(run.events if stop is None else stop) == CROWDED:
+            run.engine.logs.make_room()
     return run
 
 
@@ -95,14 +94,13 @@ def test_flat_ends_in_the_same_bytes(strategy, market, changes):
 def test_broken_off_and_restored_into_fresh_objects(strategy, market):
     expected = everything(heard(prepare(strategy, market, busy(), {}), is_flat=False))
     run = prepare(strategy, market, busy(), {})
-    for stop in (1, 2, 57, 58, 311):
-        heard(run, is_flat=True, stops=[stop])
-        state = save(run.engine), save(run.strategy)
-        again = prepare(strategy, market, busy(), {})
-        restore(again.engine, state[0])
-        restore(again.strategy, state[1])
-        assert everything(again) == everything(run)
-    assert everything(heard(prepare(strategy, market, busy(), {}), is_flat=True, stops=[1, 2, 57, 311])) == expected
+    for stop in (1, 2, 57, 58, 311, run.events):
+        run, before = prepare(strategy, market, busy(), {}), heard(run, is_flat=True, stop=stop)
+        restore(run.engine, save(before.engine))
+        restore(run.strategy, save(before.strategy))
+        assert run.engine.done == stop
+        assert everything(run) == everything(before)
+    assert everything(run) == expected
 
 
 @pytest.mark.parametrize("strategy", [strategies.Crossover, strategies.Momentum], ids=lambda each: each.__name__)
