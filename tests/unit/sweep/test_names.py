@@ -3,12 +3,13 @@
 import importlib.util
 import linecache
 import sys
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 import stratofold
-from stratofold import Setup, Slippage, Strategy, at_close, param, sweep
+from stratofold import Setup, Slippage, Stop, Strategy, at_close, param, sweep
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.store import Store, parts_of
@@ -197,11 +198,40 @@ def test_a_disk_that_does_not_answer_loses_no_file(few, tmp_path, monkeypatch):
     assert asked(few, goal).reused == 2, "the lock was let go, and the file is there"
 
 
+ROOM = {"full": 0, "roomy": 1 << 30}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "room", "mend"),
+    [
+        (OSError(28, "No space left on device"), "full", "make room"),
+        (OSError(30, "Read-only file system"), "roomy", "can be written"),
+        (pl.exceptions.ComputeError("parquet: Invalid thrift: transport error"), "full", "make room"),
+        (pl.exceptions.ComputeError("parquet: out of specification"), "roomy", "can be written"),
+    ],
+)
+def test_what_the_disk_says_is_told_with_what_mends_it(few, tmp_path, monkeypatch, wrong, room, mend):
+    """On a full disk polars speaks of thrift."""
+
+    def no(frame, path, **options):
+        path.write_bytes(b"PAR1")
+        raise wrong
+
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=ROOM[room]))
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", no)
+    with pytest.raises(Stop) as error:
+        asked(few, tmp_path / "study")
+    assert error.value.code == "SFS18"
+    assert mend in error.value.fix
+    assert not list((tmp_path / "study").rglob("*.half"))
+
+
 def test_a_study_is_read_by_who_writes_it_after_the_one_before(few, tmp_path):
     goal = tmp_path / "study"
     (goal).mkdir()
     (goal / "study.json.half").write_text("{", encoding="utf-8")  # killed while it wrote its first page
     asked(few, goal)
+    assert not list(goal.rglob("*.half"))
     writer = Store(goal, writes=True)
     with pytest.raises(Setup) as error:
         Store(goal, writes=True)

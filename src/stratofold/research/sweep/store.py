@@ -8,8 +8,10 @@ then the parts go, and a part that an earlier end has left is known by its numbe
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from typing import IO, TYPE_CHECKING, Any
 
 from stratofold.errors import Setup, Stop
@@ -26,6 +28,7 @@ STATES = "states"
 _FORMAT = 1
 _PARTS_MAX = 32
 _LEVEL = 1  # of zstd
+_ROOM_MIN = 1 << 20  # bytes: on a disk with less nothing can be written
 
 
 class Store:
@@ -56,7 +59,10 @@ class Store:
             raise
 
     def _open(self, folder: Path) -> None:
-        """Read what is there."""
+        """Read what is there; who writes sweeps away what a killed one has left half written."""
+        if self._lock is not None:
+            for path in folder.rglob("*.half"):
+                path.unlink(missing_ok=True)
         if (folder / PAGE).exists():
             self.page = read_page(folder)
         self._unread = parts_of(folder)
@@ -139,14 +145,16 @@ class Store:
 
     def _put(self, frame: pl.DataFrame, goal: Path) -> None:
         """A file, whole or not at all; raises Stop SFS18."""
+        import polars as pl
+
         half = goal.with_suffix(f".{os.getpid()}.half")
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
             frame.write_parquet(half, compression="zstd", compression_level=_LEVEL, statistics=False)
             half.replace(goal)
-        except OSError as wrong:
+        except (OSError, pl.exceptions.PolarsError) as wrong:
             half.unlink(missing_ok=True)
-            raise _unwritten(goal.parents[1], wrong) from wrong
+            raise _unwritten(goal.parents[1], _of_disk(wrong, goal.parent)) from wrong
 
     def add_states(self, place: str, rows: Sequence[tuple[str, bytes]]) -> None:
         """Keep where cells of a place stood, by their names; raises Stop SFS18."""
@@ -255,12 +263,21 @@ def read_page(folder: Path) -> dict[str, Any]:
     return page
 
 
+def _of_disk(wrong: Exception, folder: Path) -> OSError:
+    """What the disk has said: the writer of Parquet tells of a full one as of a file that is out of specification."""
+    if isinstance(wrong, OSError):
+        return wrong
+    is_full = shutil.disk_usage(folder).free < _ROOM_MIN
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if is_full else OSError(errno.EIO, str(wrong))
+
+
 def _unwritten(folder: Path, wrong: OSError) -> Stop:
     """The disk does not take it."""
+    mend = "make room" if wrong.errno in (errno.ENOSPC, errno.EDQUOT) else "see that it can be written"
     return Stop(
         "SFS18",
         f"the study cannot be written: {wrong.strerror or wrong}",
         place=str(folder),
         why="what was stored before is whole, and nothing of it is computed again",
-        fix="make room, then give the same command again",
+        fix=f"{mend}, then give the same command again",
     )
