@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stratofold
+from stratofold.errors import Setup
 from stratofold.market.catalogue import intake, numbers
 from stratofold.market.catalogue.intake import Stated
 from stratofold.market.catalogue.numbers import numbers_in
@@ -102,6 +103,17 @@ def test_of_other_columns_and_files_nothing_is_read(tmp_path):
     assert numbers_in(file, dict(reversed(SCHEMA.items())), WANTED, {"side": SIDES}) is None  # another header
     assert read(written(tmp_path, [])) is None
     assert read(file.rename(tmp_path / "t.tsv")) is None
+
+
+def test_where_nothing_is_compiled_polars_reads(tmp_path, monkeypatch):
+    file = written(tmp_path, ["1,2.5,buy,x,true"])
+    assert read(file) is not None
+
+    def refused(_):
+        raise Setup("SF613", "no target for this machine's processor")
+
+    monkeypatch.setattr(numbers, "reader", refused)
+    assert read(file) is None
 
 
 def test_many_more_lines_than_the_first_block_promises(tmp_path):

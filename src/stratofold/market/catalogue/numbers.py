@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
+from stratofold.errors import Setup
 from stratofold.kernel.lines import PADDING, PASSED, REAL, WHOLE, WORD, Column, reader
 
 if TYPE_CHECKING:
@@ -103,8 +104,11 @@ class _Filled:
 
 
 def _frames(file: BufferedReader, plan: _Plan, size: int) -> list[pl.DataFrame] | None:
-    """The rest of a file of `size` bytes, some megabytes at a time; None where a line is not plain."""
-    read = reader(plan.columns)
+    """The rest of a file of `size` bytes, some megabytes at a time; None where a line is not plain, or nothing is compiled here."""
+    try:
+        read = reader(plan.columns)
+    except Setup:
+        return None  # a processor that the kernel does not know
     block = bytearray(_BLOCK_BYTES + PADDING)
     text = ctypes.addressof(ctypes.c_char.from_buffer(block))
     at, kept, found, filled = ctypes.c_int64(), 0, list[pl.DataFrame](), None
