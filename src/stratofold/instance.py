@@ -26,7 +26,7 @@ from stratofold.routing import route
 from stratofold.sharing import refuse_shared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _HOOKS = {
     "on_bar": HEARS_BAR,
@@ -52,9 +52,16 @@ def hooks_in(strategy: type[Strategy]) -> int:
 
 
 def build_strategy(
-    strategy: type[Strategy], symbols: tuple[str, ...], parameters: Mapping[str, Any], artifacts: Mapping[str, object]
+    strategy: type[Strategy],
+    symbols: tuple[str, ...],
+    parameters: Mapping[str, Any],
+    artifacts: Mapping[str, object],
+    shelf: Callable[..., list[Any] | None] | None = None,
 ) -> Strategy:
-    """An instance with its parameters, symbols and state made; its code means the same in every execution."""
+    """An instance with its parameters, symbols and state made; its code means the same in every execution.
+
+    `shelf` is asked first for what `per_symbol` would make, given its arguments and how many; None leaves it to do so.
+    """
     if strategy not in _routed:
         _refuse_misspelt(strategy)
         route(strategy)
@@ -70,6 +77,8 @@ def build_strategy(
     fold.symbol_count = len(symbols)
     fold._edge_symbols = symbols  # noqa: SLF001  the edge's own attributes
     fold._edge_artifacts = dict(artifacts)  # noqa: SLF001
+    if shelf is not None:
+        fold._edge_shelf = shelf  # noqa: SLF001
     fold.setup()
     own(fold)
     refuse_shared(fold)

@@ -291,6 +291,7 @@ def finish_run(engine: Engine) -> None:
     close_session(engine)
 
 
+@often
 def run_out(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     """As `run`, and at the feed's end the run is finished and `equity_steps` is its last equity: for who wants the sums alone."""
     ended = run(engine, strategy, feed, stop)

@@ -123,6 +123,7 @@ class Strategy:
 
     schedule: ClassVar[Sequence[Schedule]] = ()
     series: ClassVar[Sequence[str]] = ()
+    _edge_shelf: Callable[..., list[Any] | None] | None = None  # a sweep's, where what cells share is kept
 
     def __init__(self) -> None:
         """A strategy of no symbols, each parameter at its default."""
@@ -155,6 +156,10 @@ class Strategy:
 
     def per_symbol(self, factory: Callable[..., Thing], *arguments: Any, **options: Any) -> list[Thing]:
         """One object a symbol, `factory(*arguments, **options)` each, looked up by `bar.symbol`."""
+        if self._edge_shelf is not None:
+            kept = self._edge_shelf(factory, arguments, options, self.symbol_count)
+            if kept is not None:
+                return kept
         return [factory(*arguments, **options) for _ in range(self.symbol_count)]
 
     def artifact(self, name: str) -> Any:

@@ -160,11 +160,26 @@ class Program:
         self._block.dismiss()
         self.objects[_STRATEGY] = None
 
-    def enter(self, strategy: object) -> None:
-        """Take another strategy in after `vacate`; raises Changed where it has another layout."""
-        self._addresses[_STRATEGY] = self._packer.admit(strategy, self._block)
+    def enter(self, strategy: object, *, is_sealed: bool = True) -> None:
+        """Take another strategy in after `vacate`; raises Changed where it has another layout.
+
+        What is not sealed can not be restored.
+        """
+        self._addresses[_STRATEGY] = self._packer.admit(strategy, self._block, is_sealed=is_sealed)
         self.objects[_STRATEGY] = strategy
         self._is_ahead = False
+
+    def reveal(self) -> None:
+        """Give the strategy's objects the state that machine code reached."""
+        self._packer.reveal(self.objects[_STRATEGY], self._block, self._addresses[_STRATEGY])
+
+    def learn(self, items: list[object]) -> None:
+        """A list of the strategy's, packed just now, is packed the same way whenever the very same comes again."""
+        self._packer.learn(items, self._block)
+
+    def forget(self, items: list[object]) -> None:
+        """A list is packed anew the next time; whoever lets go of one that was learnt says so first."""
+        self._block.images.pop(id(items), None)
 
     def run(self, stop: int) -> tuple[int, int]:
         """(status, value): status 0 and what `run` returned, or why machine code left."""

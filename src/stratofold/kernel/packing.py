@@ -70,6 +70,7 @@ class Block:
         self.next = self.start
         self.before = b""  # what was packed
         self.is_stale = False  # whether the objects hold something newer
+        self.images: dict[int, bytes] = {}  # lists that are packed as they were before, by id; who asks keeps them
         self.copies: list[tuple[array[Any], array[Any]]] = []
         self.kept: list[Any] = []
         self.groups: list[str] = []
@@ -77,6 +78,7 @@ class Block:
         self.objects: dict[int, int] = {}
         self._hosts = (self.start, 0, 0, self.lists, self.objects)
         self._arrays: set[int] = set()  # of the hosts
+        self._seated = b""  # the hosts as they were packed
 
     def room(self, size: int) -> int:
         """A place for `size` bytes."""
@@ -91,13 +93,21 @@ class Block:
         self._hosts = (self.next, len(self.copies), len(self.kept), dict(self.lists), dict(self.objects))
         self.check_sharing()
         self._arrays = set(map(id, self.kept))
+        self._seated = bytes(memoryview(self.memory)[self.start : self.next])
 
     def dismiss(self) -> None:
         """Forget the guest; everything else is as it was packed."""
         self.next, copies, kept, lists, objects = self._hosts
         del self.copies[copies:], self.kept[kept:], self.groups[kept:]
         self.lists, self.objects = dict(lists), dict(objects)
-        self.rewind()
+        memoryview(self.memory)[self.start : self.next] = self._seated
+        for values, copy in self.copies:
+            values[:] = copy
+
+    def learn(self, items: list[object], size: int) -> None:
+        """Remember how a list lies here, for the next guest that holds the very same."""
+        place = self.lists[id(items)] - self.shift
+        self.images[id(items)] = bytes(memoryview(self.memory)[place : place + size * len(items)])
 
     def seal(self) -> None:
         """Remember what was packed."""
@@ -192,17 +202,32 @@ class Packer:
             except _MISFITS as wrong:
                 raise Changed(str(wrong)) from wrong
 
-    def admit(self, guest: object, block: Block) -> int:
+    def admit(self, guest: object, block: Block, *, is_sealed: bool = True) -> int:
         """Pack a guest into a block that has dismissed its own; returns its address.
 
-        Raises Changed where it does not fit: then the block is of no further use.
+        What is not sealed nobody may restore.  Raises Changed where it does not fit: then the block is of no further use.
         """
         try:
             place = self._write(self._guest, guest, block)
         except (_Full, *_MISFITS) as wrong:
             raise Changed(str(wrong)) from wrong
-        block.seal()
+        if is_sealed:
+            block.seal()
+        else:
+            block.check_sharing()
         return place + block.shift
+
+    def reveal(self, guest: object, block: Block, address: int) -> None:
+        """Give the guest what machine code changed."""
+        block.is_stale = True
+        for _, offset, read in self._pieces[self._guest]:
+            read(block, address - block.shift + offset, (guest,))
+
+    def learn(self, items: list[object], block: Block) -> None:
+        """Have a list of the guest packed as it lies here from now on, for as long as it is the very same."""
+        for row in self.roots[self._guest].fields.values():
+            if row.kind == "list" and row.layout is not None and row.layout.cls is type(items[0]):
+                block.learn(items, row.layout.size)
 
     def _fill(self, objects: list[object], block: Block) -> list[int]:
         """Write the roots and what they lead to, the guest last."""
@@ -311,6 +336,7 @@ class _Plan:
         self.list_rows: list[_ListRow] = []
         self.scope: dict[str, Any] = {}
         self._values = 0
+        self._is_elsewhere = False
 
     def visit(self, layout: Layout, name: str, base: int, path: str = "") -> None:
         """Add an object that the expression `name` gives, at `base`; `path` is its dotted name from the root."""
@@ -320,6 +346,9 @@ class _Plan:
         self.checks.append(f"    {local} = {name}\n    if type({local}) is not {cls}: raise Changed({name!r})")
         if layout.is_met_again:
             self.checks.append(f"    block.objects[id({local})] = at + {base} + block.shift")
+        self._is_elsewhere |= getattr(
+            layout.cls, "IS_KEPT_ELSEWHERE", False
+        )  # and so is all that follows: it has a plan of its own
         for row in layout.fields.values():
             self._field(layout, row, local, base + row.offset, f"{path}.{row.name}" if path else row.name)
 
@@ -342,7 +371,7 @@ class _Plan:
             self.checks.append(f"    block.kept.append({name})\n    block.groups.append({row.group!r})")
         elif row.kind == "array":
             names = {row.group, f"any {row.code}"}
-            is_kept = bool(names & self.stored and names & self.loaded)
+            is_kept = bool(names & self.stored and names & self.loaded) and not self._is_elsewhere
             self._add(at, "QQ", f"p{len(self.arrays)}, l{len(self.arrays)}", 2)
             self.arrays.append((name, row, is_kept))
         elif row.kind == "list" and row.layout is not None:
@@ -426,7 +455,11 @@ def pack_list(block: Block, items: list[object], write: Callable[..., None], siz
     if met is None:
         place = block.room(size * len(items))
         block.lists[id(items)] = met = place + block.shift
-        write(block, place, items)
+        image = block.images.get(id(items)) if block.images else None
+        if image is not None:
+            block.memory[place : place + len(image)] = image
+        else:
+            write(block, place, items)
     return met, len(items)
 
 

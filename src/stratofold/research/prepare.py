@@ -92,12 +92,14 @@ def prepare(
     options: Options,
     parameters: Mapping[str, Any],
     wanted: seats.Wanted = (),
+    shelf: Any = None,
 ) -> Run:
     """Everything for one run; raises Setup on parameters, currencies or limits that cannot be.
 
     `wanted` are kernels, or lists: an engine that has run so already serves again, if one is free (`seats`).
+    `shelf` is `build_strategy`'s.
     """
-    fold = build_strategy(strategy, data.symbols, parameters, options.artifacts)
+    fold = build_strategy(strategy, data.symbols, parameters, options.artifacts, shelf)
     _check_hooks(fold, data)
     feed = build_feed(data, strategy, options)
     seat = seats.take(data, wanted, feed, fold, options)

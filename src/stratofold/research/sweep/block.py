@@ -4,6 +4,7 @@ What comes in: a strategy, market data and assumptions, then sets of parameters.
 columns, and what each that failed has failed of.
 Why so: of a run only the sums are wanted.  Machine code carries a run to its end, sums included, and the state of the
 entry comes back by one copy, so a cell costs little more than its bars; no row of a log is kept and no `Result` is made.
+What indicators say is written once and read by the cells that ask for the same (`tapes`).
 A cell whose run leaves machine code is done again as any backtest is, which finds the genuine error.
 """
 
@@ -22,6 +23,7 @@ from stratofold.research.execute import execute
 from stratofold.research.prepare import is_ticks, prepare
 from stratofold.research.sweep.columns import STATISTICS, SUMS, statistics_of, sums_of
 from stratofold.research.sweep.plainly import run_plainly
+from stratofold.research.sweep.tapes import Tapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Program
     from stratofold.market.data import MarketData
-    from stratofold.research.prepare import Options
+    from stratofold.research.prepare import Options, Run
     from stratofold.research.sweep.columns import Row
 
 _SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
-_REFUSED = struct.Struct("=d")  # before a state: refusals that its log has no row of any more
+_HEAD = struct.Struct(
+    "=dq"
+)  # before a state: refusals that its log has no row of any more; the tapes that it reads, or 0
 _COUNTS = tuple(f"logs.{name}.count" for name in ("orders", "fills", "trades", "refusals"))  # equity is never crowded
 
 
@@ -77,6 +81,46 @@ class Cells:
         return len(self.errors)
 
 
+class _Laid:
+    """An engine laid out for machine code, and the strategy that is its guest."""
+
+    def __init__(self, program: Program, run: Run) -> None:
+        """As the kernel has bound them."""
+        self.program = program
+        self.engine = run.engine
+        self.events = run.events
+        self.scale: float = run.engine.book.ledger.scale[0]
+        self.refused = 0.0  # refusals that the log has no row of any more
+        self._sums = program.reader(SUMS)
+
+    def go_on(self, state: bytes) -> None:
+        """Stand where a state was kept; one of another layout counts as none."""
+        try:
+            self.program.take(state[_HEAD.size :])
+        except kernel.Changed:
+            return
+        self.refused, _ = _HEAD.unpack_from(state)
+
+    def kept(self, mark: int) -> bytes:
+        """The state that the run has come to."""
+        return _HEAD.pack(self.refused, mark) + self.program.changes()
+
+    def run_to(self, stop: int) -> Row | None:
+        """The sums after `stop` events, None where machine code leaves them to Python.
+
+        A crowded log is written from its begin again, because nobody reads it.
+        """
+        while True:
+            status, answer = self.program.run(stop)
+            if status != 0:
+                return None
+            row = self._sums()
+            if answer != CROWDED:
+                return (row[0], row[1] + self.refused, *row[2:])
+            self.refused += row[1]
+            self.program.zero(_COUNTS)
+
+
 class Block:
     """One strategy on one market with its assumptions.
 
@@ -99,25 +143,22 @@ class Block:
         self.execution = execution
         self.notice = ""
         self._progress = progress
-        self._program: Program | None = None
+        self._laid: dict[bool, _Laid] = {}  # by whether tapes are read
+        self._tapes = None if is_ticks(market) else Tapes(strategy, longest(market))
         self._engine: Any = None  # of the last run
-        self._events = 0
-        self._sums: Callable[[], tuple[float, ...]] | None = None
         self._scale = 100.0
         self._begun, self._keep, self._ends, self._kept = b"", 0, True, b""  # of the cell that runs
-        self._refused = 0.0  # and refusals that its log has no row of any more
 
     def run(self, sets: Sequence[Mapping[str, Any]], leg: Leg = WHOLE) -> Cells:
         """The statistics of every set of parameters, in their order; `leg` says which part of the events is heard."""
         rows: list[Row | None] = []
         errors: list[str] = []
         states: list[bytes] = []
-        is_compiled = self._is_compiled()
         for number, parameters in enumerate(sets):
             self._begun = leg.begun[number] if leg.begun else b""
             self._keep, self._ends, self._kept = leg.keep, leg.ends, b""
             try:
-                row = self._quickly(parameters) if is_compiled else None
+                row = self._quickly(parameters) if self._is_compiled() else None
                 rows.append(row if row is not None or (self._kept and not leg.ends) else self._wholly(parameters))
                 errors.append("")
             except Exception as raised:  # noqa: BLE001  a strategy may raise anything, and the others go on
@@ -158,81 +199,96 @@ class Block:
 
     def _is_compiled(self) -> bool:
         """Whether cells may run in machine code."""
-        if self.execution == "interpreted" or is_ticks(self.market):
-            return False
-        return self._program is not None or not self.notice
+        return self.execution != "interpreted" and not is_ticks(self.market) and (bool(self._laid) or not self.notice)
 
     def _quickly(self, parameters: Mapping[str, Any]) -> Row | None:
         """One run in machine code to its sums; None where machine code leaves it to Python."""
-        if self._program is None:
-            return self._first(parameters)
-        fold = build_strategy(self.strategy, self.market.symbols, parameters, self.options.artifacts)
-        self._program.vacate()
-        try:
-            self._program.enter(fold)
-        except kernel.Changed:
-            self._program = None
-            return self._first(parameters)
-        return self._carried()
+        if self._tapes is not None and self._may_be_taped():
+            return self._by_tapes(self._tapes, parameters)
+        laid = self._seated(parameters, None)
+        return self._carried(laid, 0) if laid is not None else None
 
-    def _first(self, parameters: Mapping[str, Any]) -> Row | None:
+    def _may_be_taped(self) -> bool:
+        """Tapes are for runs to the end, and for those that go on from where a run with tapes was kept."""
+        return self._ends and (not self._begun or bool(_HEAD.unpack_from(self._begun)[1]))
+
+    def _by_tapes(self, tapes: Tapes, parameters: Mapping[str, Any]) -> Row | None:
+        """As `_quickly`, with tapes, which it writes or reads; where they are of no use the block does without from now on."""
+        tapes.begin()
+        try:
+            laid = self._seated(parameters, tapes)
+        except Exception:  # noqa: BLE001  `setup` may have asked of a tape what it does not have
+            laid = None
+        if laid is None or not tapes.is_of_use():
+            self._tapes = None
+            self._laid.pop(True, None)
+            return self._quickly(parameters)
+        if self._begun and (tapes.is_writing or _HEAD.unpack_from(self._begun)[1] != tapes.mark()):
+            self._begun = b""  # a tape is written from the first event on
+        for things in tapes.unlearnt():
+            laid.program.learn(things)
+        row = self._carried(laid, tapes.mark() if self._keep else 0)
+        is_other = False
+        if row is None:
+            laid.program.reveal()
+            is_other = tapes.broken()
+        elif tapes.is_writing:
+            laid.program.reveal()
+            tapes.written()
+        if row is None or tapes.is_writing:
+            for things in tapes.drop():
+                laid.program.forget(things)
+        return self._by_tapes(tapes, parameters) if is_other else row
+
+    def _seated(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> _Laid | None:
+        """The strategy in its place, ready to run; None where machine code cannot hold it, or has none at hand."""
+        laid = self._laid.get(tapes is not None)
+        if laid is None:
+            return self._first(parameters, tapes)
+        shelf = None if tapes is None else tapes.ask
+        fold = build_strategy(self.strategy, self.market.symbols, parameters, self.options.artifacts, shelf)
+        laid.program.vacate()
+        try:
+            laid.program.enter(fold, is_sealed=bool(self._keep or self._begun))
+        except kernel.Changed:
+            return self._first(parameters, tapes)
+        return laid
+
+    def _first(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> _Laid | None:
         """The first run lays the engine out and has the kernel made."""
-        run = prepare(self.strategy, self.market, self.options, parameters)
+        self._laid.pop(tapes is not None, None)
+        if tapes is not None:
+            tapes.begin()
+            tapes.forget_places()
+        run = prepare(self.strategy, self.market, self.options, parameters, shelf=None if tapes is None else tapes.ask)
+        if tapes is not None and not tapes.given:
+            return None
         objects = (run.engine, run.strategy, run.feed)
         if self.execution != "compiled" and not kernel.is_at_hand(*objects, out=True):
             return None
         try:
-            made = kernel.build(*objects, progress=self._progress, out=True)
-            program = made.bind(*objects)
+            program = kernel.build(*objects, progress=self._progress, out=True).bind(*objects)
         except kernel.Refused as no:
-            self.notice = f"{self.strategy.__name__} runs interpreted, some 200 times slower: {no}"
+            if tapes is None:
+                self.notice = f"{self.strategy.__name__} runs interpreted, some 200 times slower: {no}"
             return None
-        self._program, self._events, self._engine = program, run.events, run.engine
-        self._sums = program.reader(SUMS)
-        self._scale = run.engine.book.ledger.scale[0]
-        return self._carried()
+        laid = self._laid[tapes is not None] = _Laid(program, run)
+        return laid
 
-    def _carried(self) -> Row | None:
-        """The program run to its end; on the way its state is kept, where that is asked for."""
-        self._refused = 0.0
+    def _carried(self, laid: _Laid, mark: int) -> Row | None:
+        """The program run to its end; on the way its state is kept, where that is asked for, with the tapes' `mark`."""
+        self._engine, self._scale = laid.engine, laid.scale
+        laid.refused = 0.0
         if self._begun:
-            self._go_on(self._begun)
+            laid.go_on(self._begun)
         if self._keep:
-            if self._run_to(self._keep) is None:
+            if laid.run_to(self._keep) is None:
                 return None
-            self._kept = _REFUSED.pack(self._refused) + self._at_hand.changes()
-        return self._run_to(self._events) if self._ends else None
-
-    def _go_on(self, state: bytes) -> None:
-        """Stand where a state was kept; one of another layout counts as none."""
-        try:
-            self._at_hand.take(state[_REFUSED.size :])
-        except kernel.Changed:
-            return
-        (self._refused,) = _REFUSED.unpack_from(state)
-
-    def _run_to(self, stop: int) -> Row | None:
-        """The sums after `stop` events; a crowded log is written from its begin again, because nobody reads it."""
-        program, sums = self._at_hand, self._sums
-        if sums is None:
-            raise AssertionError("no sums")
-        while True:
-            status, answer = program.run(stop)
-            if status != 0:
-                self._kept = b""
-                return None
-            row = sums()
-            if answer != CROWDED:
-                return (row[0], row[1] + self._refused, *row[2:])
-            self._refused += row[1]
-            program.zero(_COUNTS)
-
-    @property
-    def _at_hand(self) -> Program:
-        """The program that has been laid out."""
-        if self._program is None:
-            raise AssertionError("no program")
-        return self._program
+            self._kept = laid.kept(mark)
+        row = laid.run_to(laid.events) if self._ends else None
+        if row is None and self._ends:
+            self._kept = b""
+        return row
 
     def _wholly(self, parameters: Mapping[str, Any]) -> Row | None:
         """One run as a backtest does it, whatever it needs; raises what the strategy raises."""
@@ -247,3 +303,9 @@ class Block:
             return None
         execute(run, self.market, "interpreted" if is_interpreted else "auto")
         return sums_of(run.engine)
+
+
+def longest(market: MarketData) -> int:
+    """The bars of the symbol that has most, and at least one."""
+    symbols = np.asarray(market.symbol)
+    return max(int(np.bincount(symbols).max()) if len(symbols) > 1 else len(market.time), 1)
