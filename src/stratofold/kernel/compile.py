@@ -37,7 +37,7 @@ _CODES = {"int": "q", "float": "d", "bool": "?"}
 
 _built: dict[tuple[type, bool], list["Kernel"]] = {}
 _refused: dict[str, Refused] = {}  # so that a strategy outside the subset is looked at once a process
-_asked: set[tuple[type, bool]] = set()
+_asked: set[tuple[type, bool, frozenset[str]]] = set()
 
 
 class Kernel:
@@ -325,9 +325,11 @@ def is_at_hand(engine: object, strategy: object, feed: object, *, out: bool = Fa
 
     if any(known.offer([engine, strategy, feed]) for known in _built.get((type(strategy), out), ())):
         return True
-    if (type(strategy), out) in _asked:
+    lists = [value for value in getattr(strategy, "__dict__", {}).values() if isinstance(value, list) and value]
+    asked = (type(strategy), out, frozenset(type(value[0]).__name__ for value in lists))
+    if asked in _asked:
         return False
-    _asked.add((type(strategy), out))
+    _asked.add(asked)
     try:
         return cache.holds(_key([engine, strategy, feed], "native", out)[0])
     except Refused:

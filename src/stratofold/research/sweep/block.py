@@ -203,8 +203,11 @@ class Block:
 
     def _quickly(self, parameters: Mapping[str, Any]) -> Row | None:
         """One run in machine code to its sums; None where machine code leaves it to Python."""
+        laid = None
         if self._tapes is not None and self._may_be_taped():
-            return self._by_tapes(self._tapes, parameters)
+            laid = self._seated_with(self._tapes, parameters)
+        if self._tapes is not None and laid is not None:
+            return self._by_tapes(laid, self._tapes, parameters)
         laid = self._seated(parameters, None)
         return self._carried(laid, 0) if laid is not None else None
 
@@ -212,17 +215,25 @@ class Block:
         """Tapes are for runs to the end, and for those that go on from where a run with tapes was kept."""
         return self._ends and (not self._begun or bool(_HEAD.unpack_from(self._begun)[1]))
 
-    def _by_tapes(self, tapes: Tapes, parameters: Mapping[str, Any]) -> Row | None:
-        """As `_quickly`, with tapes, which it writes or reads; where they are of no use the block does without from now on."""
+    def _seated_with(self, tapes: Tapes, parameters: Mapping[str, Any]) -> _Laid | None:
+        """As `_seated`, with tapes; where they are of no use the block does without from now on."""
         tapes.begin()
         try:
             laid = self._seated(parameters, tapes)
         except Exception:  # noqa: BLE001  `setup` may have asked of a tape what it does not have
-            laid = None
-        if laid is None or not tapes.is_of_use():
             self._tapes = None
+        else:
+            if laid is not None and not tapes.is_of_use():
+                self._tapes = None
+        if self._tapes is None:
             self._laid.pop(True, None)
-            return self._quickly(parameters)
+            return None
+        if laid is None:
+            tapes.drop()
+        return laid
+
+    def _by_tapes(self, laid: _Laid, tapes: Tapes, parameters: Mapping[str, Any]) -> Row | None:
+        """As `_quickly`, with tapes, which it writes or reads."""
         if self._begun and (tapes.is_writing or _HEAD.unpack_from(self._begun)[1] != tapes.mark()):
             self._begun = b""  # a tape is written from the first event on
         for things in tapes.unlearnt():
@@ -238,7 +249,7 @@ class Block:
         if row is None or tapes.is_writing:
             for things in tapes.drop():
                 laid.program.forget(things)
-        return self._by_tapes(tapes, parameters) if is_other else row
+        return self._quickly(parameters) if is_other else row
 
     def _seated(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> _Laid | None:
         """The strategy in its place, ready to run; None where machine code cannot hold it, or has none at hand."""
@@ -262,6 +273,7 @@ class Block:
             tapes.forget_places()
         run = prepare(self.strategy, self.market, self.options, parameters, shelf=None if tapes is None else tapes.ask)
         if tapes is not None and not tapes.given:
+            self._tapes = None
             return None
         objects = (run.engine, run.strategy, run.feed)
         if self.execution != "compiled" and not kernel.is_at_hand(*objects, out=True):
@@ -269,7 +281,9 @@ class Block:
         try:
             program = kernel.build(*objects, progress=self._progress, out=True).bind(*objects)
         except kernel.Refused as no:
-            if tapes is None:
+            if tapes is not None:
+                self._tapes = None
+            else:
                 self.notice = f"{self.strategy.__name__} runs interpreted, some 200 times slower: {no}"
             return None
         laid = self._laid[tapes is not None] = _Laid(program, run)
