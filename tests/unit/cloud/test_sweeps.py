@@ -193,6 +193,23 @@ def test_a_sweep_without_credentials_is_told_so(market, monkeypatch, tmp_path):
     assert (again.computed, again.table.equals(kept)) == (0, True)
 
 
+def test_what_a_study_has_cost_is_kept_and_a_budget_that_is_spent_is_refused(market, monkeypatch, tmp_path):
+    aws = Aws()
+    monkeypatch.setattr("stratofold.adapters.aws.client.Client", lambda: aws)
+    study, space = tmp_path / "study", {"executor": "stepfunctions", "execution": "interpreted"}
+    said = []
+    first = stratofold.sweep(Crossover, market, fast=[5, 9], study=study, budget=0.5, progress=said.append, **space)
+    spent = first.store.page["spent_usd"]
+    assert 0.0 < spent < 0.01
+    assert f"${spent:,.4f} spent" in said[-1]
+    with pytest.raises(Setup) as refused:
+        stratofold.sweep(Crossover, market, fast=[5, 9, 12], study=study, budget=spent / 2.0, **space)
+    assert refused.value.code == "SFS68"
+    again = stratofold.sweep(Crossover, market, fast=[5, 9, 12], study=study, budget=0.5, **space)
+    assert (again.reused, again.computed) == (2, 1)
+    assert again.store.page["spent_usd"] > spent
+
+
 @pytest.mark.parametrize("workers", [0, 10_001])
 def test_a_stack_has_a_number_of_workers(workers):
     with pytest.raises(Setup) as refused:

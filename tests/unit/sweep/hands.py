@@ -24,61 +24,84 @@ sys.meta_path.insert(0, Blocked())
 from stratofold.research.sweep.executors.shelf import Folder
 from stratofold.research.sweep.executors.worker import perform
 
-shelf = Folder(sys.argv[1])
 for line in sys.stdin:
-    order = json.loads(line)
-    perform(shelf, order)
+    folder, order = json.loads(line)
+    perform(Folder(folder), order)
     print(order["goal"], flush=True)
 """
 
 
-class Hands:
-    """Sends orders to processes, a new one when one has died; `deaths` counts them, `orders` are all that came."""
+class Pool:
+    """Processes, each made when it is first asked, and anew when it has died; they serve any folder."""
 
-    def __init__(self, folder: Path, count: int = 1, forget=()):
-        self.folder = folder
-        self._forget = list(forget)  # whether an order, by the number of its coming, is lost on the way
-        self._processes = [None] * count
-        self._over: set[str] = set()
-        self._threads: list[threading.Thread] = []
+    def __init__(self, count):
+        self.processes = [None] * count
         self.deaths = 0
-        self.orders: list[dict] = []
 
-    def start(self, orders):
-        for each in orders:
-            number = len(self.orders)
-            self.orders.append(each)
-            if number not in self._forget:
-                thread = threading.Thread(target=self._do, args=(number % len(self._processes), each))
-                thread.start()
-                thread.join() if len(self._processes) == 1 else self._threads.append(thread)
-
-    def _do(self, place, order):
-        process = self._processes[place]
-        if process is None or process.poll() is not None:
-            process = self._processes[place] = self._process()
+    def do(self, place, folder, order):
+        process = self.processes[place]
+        if process is None:
+            process = self.processes[place] = self._process()
         try:
-            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.write(json.dumps([str(folder), order]) + "\n")
             process.stdin.flush()
             said = process.stdout.readline()
         except BrokenPipeError:
             said = ""
         if not said:
-            process.wait()
             self.deaths += 1
-            self._processes[place] = None
-        self._over.add(order["goal"])
+            self.processes[place] = None
+            self._ended(process)
 
     def _process(self):
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(Path(__file__).parents[3] / "src"),
-            "STRATOFOLD_CACHE": "/nowhere",
-        }
-        text = WORKER.replace("in BLOCKED", f"in {BLOCKED!r}")
-        return subprocess.Popen(
-            [sys.executable, "-c", text, str(self.folder)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )  # fmt: skip
+        source = str(Path(__file__).parents[3] / "src")
+        environment = os.environ | {"PYTHONPATH": source, "STRATOFOLD_CACHE": "/nowhere"}
+        command = [sys.executable, "-c", WORKER.replace("in BLOCKED", f"in {BLOCKED!r}")]
+        return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def _ended(self, process):
+        process.stdout.close()
+        process.stdin.close()
+        process.wait()
+
+    def close(self):
+        for process in filter(None, self.processes):
+            self._ended(process)
+
+
+class Hands:
+    """Sends the orders of one folder to a pool; `orders` are all that came, `forget` the numbers of those that are lost."""
+
+    def __init__(self, folder, pool, forget=()):
+        self.folder = folder
+        self.pool = pool
+        self.orders: list[dict] = []
+        self._forget = list(forget)
+        self._over: set[str] = set()
+        self._threads: list[threading.Thread] = []
+        self._before = pool.deaths
+
+    @property
+    def deaths(self):
+        return self.pool.deaths - self._before
+
+    def start(self, orders):
+        """Each process does its share, one order after another; nobody waits for them."""
+        shares: dict[int, list[dict]] = {}
+        for each in orders:
+            number = len(self.orders)
+            self.orders.append(each)
+            if number not in self._forget:
+                shares.setdefault(number % len(self.pool.processes), []).append(each)
+        self.stop()
+        for place, share in shares.items():
+            self._threads.append(threading.Thread(target=self._do, args=(place, share)))
+            self._threads[-1].start()
+
+    def _do(self, place, share):
+        for order in share:
+            self.pool.do(place, self.folder, order)
+            self._over.add(order["goal"])
 
     def ended(self):
         found, self._over = self._over, set()
@@ -88,9 +111,3 @@ class Hands:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-
-    def close(self):
-        for process in filter(None, self._processes):
-            process.stdin.close()
-            process.wait()
-            process.stdout.close()

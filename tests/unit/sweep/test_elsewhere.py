@@ -18,7 +18,7 @@ from stratofold.research.sweep.executors.work import Plan, Work
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.study import frame_of
 from stratofold.strategies import Crossover
-from tests.unit.sweep.hands import Hands
+from tests.unit.sweep.hands import Hands, Pool
 from tests.unit.sweep.strategies import Above, Poisonous
 
 LENGTHS = [5, 9, 12, 20, 30, 40, 50]
@@ -46,10 +46,17 @@ def carried(crew_, places, work):
 
 
 @pytest.fixture(scope="module")
-def hands(tmp_path_factory):
-    found = Hands(tmp_path_factory.mktemp("shelf"))
+def pool():
+    found = Pool(2)
     yield found
     found.close()
+
+
+@pytest.fixture
+def hands(tmp_path, pool):
+    found = Hands(tmp_path, pool)
+    yield found
+    found.stop()
 
 
 def above(market, lengths=LENGTHS):
@@ -63,7 +70,7 @@ def same(rows, study):
 
 
 def test_a_worker_with_numpy_alone_gives_every_cell_to_the_bit(market, hands):
-    """No compiler, no frames, nothing of the user's: the kernel and the columns come to it."""
+    """No compiler, no frames, nothing of the user's: the kernel and the columns come to it; two of them, in any order."""
     places = places_of([Crossover], market, Options(), each_symbol=True)
     usual = {name: each.default for name, each in Crossover.parameters().items()}
     sets = tuple(usual | {"fast": fast} for fast in LENGTHS)
@@ -86,57 +93,39 @@ def test_what_a_killed_driver_had_done_is_found_by_the_next(market, hands):
     assert done < sum(each["bytes"] for each in hands.orders[:before]) / 1.2
 
 
-def test_cells_that_kill_their_worker_are_found_one_by_one(market, tmp_path):
+def test_cells_that_kill_their_worker_are_found_one_by_one(market, hands):
     """Every other cell is as if nothing had happened."""
-    lengths = list(range(5, 14))
+    lengths = list(range(5, 10))
     usual = {"units": 10.0}
-    sets = [{"length": n, **usual, "poison": 2 if n == 11 else n % 2} for n in lengths]
-    hands = Hands(tmp_path)
-    try:
-        places = places_of([Poisonous], market, Options())
-        rows = carried(crew(tmp_path, hands, "interpreted", seconds=9.0), places, [Work(0, tuple(sets))])
-    finally:
-        hands.close()
+    sets = [{"length": n, **usual, "poison": 2 if n == 7 else n % 2} for n in lengths]
+    places = places_of([Poisonous], market, Options())
+    rows = carried(crew(hands.folder, hands, "interpreted", seconds=9.0), places, [Work(0, tuple(sets))])
     dead = {row["length"] for row in rows.values() if row["error"] == DIED}
-    assert dead == {11}
+    assert dead == {7}
     alive = {name: row for name, row in rows.items() if row["error"] != DIED}
     study = sweep(Poisonous, market, length=lengths, poison=[0, 1], execution="interpreted")
     wanted = {row["cell"]: repr(row) for row in study.table.to_dicts()}
     assert all(repr(row) == wanted[name] for name, row in alive.items())
-    assert len(rows) == 9
-    assert 2 < hands.deaths < 7
+    assert len(rows) == 5
+    assert hands.deaths == 4  # twice all five, then the half it is in, then it alone
 
 
-def test_what_an_engine_forgets_is_sent_again(market, tmp_path, monkeypatch):
+def test_what_an_engine_forgets_is_sent_again(market, tmp_path, pool, monkeypatch):
     """Nobody ever says that the third order ended: when all else is done and nothing comes, a copy goes out."""
     monkeypatch.setattr("stratofold.research.sweep.executors.foreman._LATE_SECONDS_MIN", 0.1)
     monkeypatch.setattr("stratofold.research.sweep.executors.foreman._WAIT_SECONDS", 0.1)
-    hands = Hands(tmp_path, forget=[2])
-    try:
-        places, work = above(market)
-        rows = carried(crew(tmp_path, hands, "interpreted"), places, work)
-    finally:
-        hands.close()
+    hands = Hands(tmp_path, pool, forget=[2])
+    places, work = above(market)
+    rows = carried(crew(tmp_path, hands, "interpreted"), places, work)
     same(rows, sweep(Above, market, length=LENGTHS, execution="interpreted"))
     goals = [each["goal"] for each in hands.orders]
     assert goals.count(goals[2]) == 2
     assert len(goals) == len(set(goals)) + 1
 
 
-def test_the_order_of_answers_and_the_number_of_workers_do_not_matter(market, tmp_path):
-    hands = Hands(tmp_path, count=3)
-    try:
-        places, work = above(market)
-        rows = carried(crew(tmp_path, hands, "interpreted"), places, work)
-    finally:
-        hands.stop()
-        hands.close()
-    same(rows, sweep(Above, market, length=LENGTHS, execution="interpreted"))
-
-
 def test_a_worker_of_another_version_is_refused_in_its_own_words(market, hands, monkeypatch):
     """Its fold may round otherwise, so its cells would be another program's."""
-    monkeypatch.setattr("stratofold.kernel.sources.engine_hash", lambda: "0" * 64)
+    monkeypatch.setattr("stratofold.research.sweep.executors.elsewhere.program_hash", lambda: "0" * 64)
     places, work = above(market, [6])
     with pytest.raises(Setup) as refused:
         carried(crew(hands.folder, hands, "interpreted"), places, work)
@@ -176,38 +165,27 @@ def test_a_budget_needs_a_price():
     assert refused.value.code == "SFS67"
 
 
-def test_what_the_rest_would_cost_is_known_before_it_is_sent(market, tmp_path):
+def test_what_the_rest_would_cost_is_known_before_it_is_sent(market, hands):
     """The first cells were paid, and are kept."""
-    hands = Hands(tmp_path)
     purse = Purse(DEAR, 0.9)
     places, work = above(market)
-    rows = []
-    try:
-        with pytest.raises(Stop) as stopped:
-            rows += Foreman(crew(tmp_path, hands, "interpreted", purse), places).run(work)
-    finally:
-        hands.close()
+    with pytest.raises(Stop) as stopped:
+        carried(crew(hands.folder, hands, "interpreted", purse), places, work)
     assert stopped.value.code == "SFS69"
     assert len(hands.orders) == 1
     assert 0.5 < purse.spent_usd < 0.9
 
 
-def test_a_cell_that_takes_too_long_is_heard_in_windows_by_several_workers(market, tmp_path, monkeypatch):
+def test_a_cell_that_takes_too_long_is_heard_in_windows_by_several_workers(market, hands, monkeypatch):
     """Each goes on from the state of the one before, in another process; the cells are the same to the bit."""
-    hands = Hands(tmp_path, count=2)
-    crew_ = crew(tmp_path, hands)
-    limit = {"seconds": 0.0}
-    monkeypatch.setattr(Plan, "limit", property(lambda _: limit["seconds"]))
+    crew_ = crew(hands.folder, hands)
+    monkeypatch.setattr(Plan, "limit", 0.0)
     crew_.plan = Plan(workers=2, seconds=0.0, seconds_max=1e-9, limit_seconds=60.0)
     places = places_of([Crossover], market, Options())
     usual = {name: each.default for name, each in Crossover.parameters().items()}
     monkeypatch.setattr("stratofold.research.sweep.executors.foreman.chains_of", partial(_thirds, chains_of))
-    try:
-        work = [Work(0, tuple(usual | {"fast": fast} for fast in LENGTHS))]
-        rows = carried(crew_, places, work)
-    finally:
-        hands.stop()
-        hands.close()
+    work = [Work(0, tuple(usual | {"fast": fast} for fast in LENGTHS))]
+    rows = carried(crew_, places, work)
     same(rows, sweep(Crossover, market, fast=LENGTHS, execution="compiled"))
     windows = [(each["keep"] > 0, each["ends"]) for each in hands.orders[1:]]
     assert windows.count((True, False)) == 2 * windows.count((False, True)) == 4

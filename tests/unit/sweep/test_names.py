@@ -145,7 +145,7 @@ def test_schedule_series_and_our_own_code_count(few, monkeypatch):
     assert plain != hash_of(few, made(Above, schedule=(at_close(-5),)))
     assert hash_of(few, made(Above, schedule=(at_close(-5),))) != hash_of(few, made(Above, schedule=(at_close(-6),)))
     assert plain != hash_of(few, made(Above, series=("score",)))
-    monkeypatch.setattr("stratofold.research.sweep.place._own_hash", lambda: "another way to count")
+    monkeypatch.setattr("stratofold.research.sweep.place.own_hash", lambda: "another way to count")
     assert plain != hash_of(few, made(Above))
 
 

@@ -55,7 +55,7 @@ def test_other_data_costs_or_code_begin_anew(market, tmp_path, monkeypatch):
     assert sweep(Crossover, market, study=goal, **SPACE | {"fees": None}).continued == 0
     assert sweep(Crossover, market.subset(start="2014-06-03"), study=goal, **SPACE).continued == 0
     with monkeypatch.context() as patch:
-        patch.setattr("stratofold.research.sweep.place._own_hash", lambda: "another way to count")
+        patch.setattr("stratofold.research.sweep.place.own_hash", lambda: "another way to count")
         assert sweep(Crossover, market, study=goal, **SPACE).continued == 0
     assert sweep(Crossover, market, study=goal, **SPACE).continued == 4
 

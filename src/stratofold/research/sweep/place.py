@@ -210,7 +210,7 @@ def code_hash(strategy: type[Strategy], market: MarketData, options: Options) ->
     source, _ = source_hash(sorted(classes, key=lambda cls: f"{cls.__module__}.{cls.__qualname__}"))
     name = f"{strategy.__module__.rpartition('.')[2]}.{strategy.__qualname__}"
     heard = f"{tuple(strategy.schedule)!r} {tuple(strategy.series)!r}"
-    text = f"{name}\n{heard}\n{source}\n{engine_hash()}\n{_own_hash()}"
+    text = f"{name}\n{heard}\n{source}\n{engine_hash()}\n{own_hash()}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -223,7 +223,7 @@ def _built(strategy: type[Strategy], market: MarketData, options: Options) -> St
 
 
 @cache
-def _own_hash() -> str:
+def own_hash() -> str:
     """SHA-256 of what of ours a cell depends on, beside the fold and the kernel."""
     total = hashlib.sha256()
     for path in sorted(path for name in _OF_A_CELL for path in _PACKAGE.glob(name)):

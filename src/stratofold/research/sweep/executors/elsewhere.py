@@ -19,7 +19,7 @@ from stratofold.research.sweep.block import Cells
 from stratofold.research.sweep.executors.foreman import Heard
 from stratofold.research.sweep.executors.parcel import packed
 from stratofold.research.sweep.executors.shelf import ship
-from stratofold.research.sweep.executors.worker import Answer, list_of, read
+from stratofold.research.sweep.executors.worker import Answer, list_of, program_hash, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,8 +130,6 @@ class Elsewhere:
 
     def _order(self, number: int, piece: Work, sets: str, first: int, text: bytes) -> Order:
         """What a worker is told."""
-        from stratofold.kernel.sources import engine_hash
-
         place = self._places[piece.place]
         if piece.place not in self._parcels:
             self._parcels[piece.place] = packed(self._shelf, place, self._kernel(place, piece))
@@ -140,7 +138,7 @@ class Elsewhere:
         self._goals[name] = number
         return {
             "name": name, "place": place.hash, "parcel": self._parcels[piece.place], "sets": f"things/{sets}", "first": first,
-            "bytes": len(text), "digest": sha256(text).hexdigest(), "execution": self._execution, "fold": engine_hash(),
+            "bytes": len(text), "digest": sha256(text).hexdigest(), "execution": self._execution, "program": program_hash(),
             "keep": piece.leg.keep, "ends": piece.leg.ends, "goal": goal, "aside": f"{_ASIDE}/{self._run}/{name}",
         }  # fmt: skip
 

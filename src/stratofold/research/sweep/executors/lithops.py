@@ -53,7 +53,7 @@ class Lithops:
         self.engine = _engine()
         backend = str(self.engine.backend)
         settings = self.engine.config[backend]
-        usual = int(settings.get("max_workers", 0)) or int(settings.get("worker_processes", 1))
+        usual = int(settings.get("max_workers", 1)) * int(settings.get("worker_processes", 1))
         self.plan = Plan(
             count_of(workers, usual), _SECONDS, _SECONDS_MAX, float(settings.get("runtime_timeout", _LIMIT_SECONDS))
         )

@@ -21,7 +21,7 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stratofold.errors import Setup
+from stratofold.errors import Error, Setup
 from stratofold.research.sweep.executors.shelf import fetch, ship
 from stratofold.research.sweep.place import Place
 
@@ -61,7 +61,19 @@ def packed(shelf: Shelf, place: Place, kernel: bytes) -> str:
 
 
 def opened(shelf: Shelf, digest: str) -> Opened:
-    """The place of a parcel; raises Setup SFS64 where its code does not run here."""
+    """The place of a parcel; raises Setup SFS64 where its code does not run here, SFS66 where the rest does not fit."""
+    try:
+        return _opened(shelf, digest)
+    except Error:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        fix = "give the workers your version of Python, NumPy and stratofold"
+        raise Setup("SFS66", "a worker cannot open what it was sent", place=digest[:12], why=why, fix=fix) from error
+
+
+def _opened(shelf: Shelf, digest: str) -> Opened:
+    """The place of a parcel."""
     parcel = pickle.loads(fetch(shelf, digest))  # noqa: S301  its hash is the one that the driver named
     module, name = parcel["strategy"]
     strategy: Any = _imported(parcel["sources"], module)

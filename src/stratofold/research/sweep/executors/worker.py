@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from hashlib import sha256
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.executors.parcel import opened
 from stratofold.research.sweep.executors.shelf import checked
 from stratofold.research.sweep.executors.work import Bench, Work
+from stratofold.research.sweep.place import own_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +56,7 @@ def perform(shelf: Shelf, order: Mapping[str, Any]) -> dict[str, Any]:
     work, cells, taken = Work(0), Cells(), 0.0
     refused: dict[str, str] = {}
     try:
-        _refuse_other_fold(order["fold"])
+        _refuse_other_program(order["program"])
         work = work_of(shelf, order)
         place = _place(shelf, order["parcel"], work.sets[0])
         cells, taken = timed(_bench, place, work, order["execution"])
@@ -87,13 +89,18 @@ def joined(parts: Sequence[Cells]) -> Cells:
     return Cells(columns, errors, notice, states)
 
 
-def _refuse_other_fold(fold: str) -> None:
-    """Raise Setup SFS65 where this worker has another version of the fold: its cells would be another program's."""
+def program_hash() -> str:
+    """The hash of everything of ours that a cell's figures depend on."""
     from stratofold.kernel.sources import engine_hash
 
-    if fold != engine_hash():
+    return sha256(f"{engine_hash()}\n{own_hash()}".encode()).hexdigest()
+
+
+def _refuse_other_program(program: str) -> None:
+    """Raise Setup SFS65 where this worker has another version: its cells would be another program's."""
+    if program != program_hash():
         what = "the workers have another version of stratofold"
-        why = f"their fold is {engine_hash()[:8]}, yours is {fold[:8]}, and cells equal single backtests to the bit"
+        why = f"theirs is {program_hash()[:8]}, yours is {program[:8]}, and cells equal single backtests to the bit"
         raise Setup(
             "SFS65", what, why=why, fix="give them this version: stratofold cloud sweeps, or build their image anew"
         )
