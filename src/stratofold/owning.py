@@ -37,10 +37,46 @@ def own(fold: Strategy) -> None:
     known = {id(each) for value in values for each in _with_state(value)}
     if not known:
         return
+    copies = Copies(known)
     for name in dir(kind):
-        if name not in vars(fold) and id(value := getattr(kind, name)) in known:
-            setattr(fold, name, value)
-    _exchange(fold, known, {}, set())
+        if name not in vars(fold) and (owned := copies.of(value := getattr(kind, name))) is not value:
+            setattr(fold, name, owned)
+    copies.exchange(fold)
+
+
+class Copies:
+    """Copies of what is known from outside, one of each, whatever holds it."""
+
+    def __init__(self, known: set[int]) -> None:
+        """None yet of the objects with these ids."""
+        self._known = known
+        self._made: dict[int, Any] = {}
+        self._seen: set[int] = set()
+
+    def exchange(self, thing: Any) -> None:
+        """Put copies in the place of what is known from outside, in `thing` and all that it holds."""
+        self._seen.add(id(thing))
+        for name in _names(thing):
+            value = getattr(thing, name, None)
+            owned = self.of(value)
+            if owned is not value:
+                setattr(thing, name, owned)
+
+    def of(self, value: Any) -> Any:
+        """The copy of what is known from outside, a list of copies for a list that holds such; anything else as it is."""
+        if type(value) in (list, tuple):
+            own = [self.of(each) for each in value]
+            return type(value)(own) if any(one is not other for one, other in zip(value, own, strict=True)) else value
+        if type(value) is dict:
+            owned = {key: self.of(each) for key, each in value.items()}
+            return owned if any(owned[key] is not value[key] for key in value) else value
+        if id(value) in self._known:
+            if id(value) not in self._made:
+                self._made[id(value)] = value.fresh() if hasattr(value, "fresh") else copy.deepcopy(value)
+            return self._made[id(value)]
+        if id(value) not in self._seen and _is_state(value):
+            self.exchange(value)
+        return value
 
 
 def _looked_for(kind: type[Strategy]) -> tuple[list[Place], list[CellType]]:
@@ -95,27 +131,3 @@ def _is_state(value: Any) -> bool:
 def _names(thing: Any) -> tuple[str, ...]:
     """The names of an object's state; none for what holds none."""
     return fields(thing) if hasattr(thing, "__dict__") or hasattr(type(thing), "__slots__") else ()
-
-
-def _exchange(thing: Any, known: set[int], copies: dict[int, Any], seen: set[int]) -> None:
-    """Put copies in the place of what is known from outside, in `thing` and all that it holds."""
-    seen.add(id(thing))
-    for name in _names(thing):
-        value = getattr(thing, name, None)
-        if type(value) is list:
-            value[:] = [_owned(each, known, copies, seen) for each in value]
-        elif isinstance(value, array) or not isinstance(value, _NOT_STATE):
-            owned = _owned(value, known, copies, seen)
-            if owned is not value:
-                setattr(thing, name, owned)
-
-
-def _owned(value: Any, known: set[int], copies: dict[int, Any], seen: set[int]) -> Any:
-    """A copy of what is known from outside, one for all its places; anything else as it is."""
-    if id(value) in known:
-        if id(value) not in copies:
-            copies[id(value)] = value.fresh() if hasattr(value, "fresh") else copy.deepcopy(value)
-        return copies[id(value)]
-    if id(value) not in seen and not isinstance(value, (*_NOT_STATE, array)) and is_plain(type(value)):
-        _exchange(value, known, copies, seen)
-    return value

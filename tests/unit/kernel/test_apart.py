@@ -145,3 +145,13 @@ def test_a_further_strategy_finds_it_compiled(tmp_path, monkeypatch):
 def test_it_is_linked_for_other_processors(target):
     rest, apart = set_apart(TEXT, "entry", {"f4.mine"})
     assert emit.emit([rest], "entry", target, apart=apart)
+
+
+def test_what_is_kept_is_compiled_again_by_another_release(monkeypatch):
+    """The same text for the same machine, but another way of making code of it: `engine_hash` is of that too."""
+    asked = []
+    monkeypatch.setattr(emit.cache, "cached", lambda key, _: asked.append(key) or b"")
+    for release in ("one", "one", "another"):
+        monkeypatch.setattr(emit, "engine_hash", lambda release=release: release)
+        emit._kept_object(TEXT, emit.resolve("native"))
+    assert asked[0] == asked[1] != asked[2]

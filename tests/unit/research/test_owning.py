@@ -1,6 +1,7 @@
 """Objects with a state that outlive a run are copied into it: no run hears what another has heard."""
 
 from array import array
+from typing import ClassVar
 
 import pytest
 
@@ -52,8 +53,11 @@ def made(where):
             self.counter = self.holder.inner
 
     class ByDefault(OnClass):
+        listed: ClassVar = [Counter()]
+
         def setup(self):
             self.more = [NAMED["averages"][0], FILTER]
+            self.all = NAMED["averages"]
 
     kind = {"around": Around, "on the class": OnClass, "within": Within, "of a base": ByDefault}[where]
 
@@ -79,6 +83,10 @@ def test_every_run_begins_with_its_own(where):
     if where == "of a base":
         assert one.more[0] is not other.more[0] is not NAMED["averages"][0]
         assert one.more[1] is not FILTER
+        assert one.listed[0] is not other.listed[0] is not strategy.listed[0]
+        assert one.all[0] is one.more[0]
+        assert one.all is not NAMED["averages"]
+        assert one.all[1] is not other.all[1] is not NAMED["averages"][1]
 
 
 def test_what_has_no_state_is_shared():
