@@ -65,12 +65,11 @@ class Holdings:
 
 
 def holdings(result: Result) -> Holdings:
-    """What a result held.  Raises Setup SFS91 where it has no prices, no sessions, or money in more than one currency."""
+    """What a result held; on ticks at the prices of trades, else in the middle of quotes.  Raises Setup SFS91 where it has no prices, no sessions, or money in more than one currency."""
     bars = result.bars
-    if bars is None or not len(result.equity) or not hasattr(bars, "of"):
-        raise Setup(
-            "SFS91", "this result has no bars and sessions to test", fix="stress the result of a backtest on bars"
-        )
+    if bars is None or not len(result.equity):
+        what = "this result has no prices or no session to test"
+        raise Setup("SFS91", what, fix="stress the result of a backtest that saw a session close")
     if {each.currency for each in bars.instruments} != {result.currency}:
         what = f"a stress test reads one currency, and not all of these symbols trade in {result.currency}"
         raise Setup("SFS91", what, fix="stress a run whose symbols trade in the currency of its account")

@@ -207,7 +207,7 @@ class Result:
         """What this run could have lost: tails, shocks like those of history, gaps through stops.
 
         `classes` says what a symbol is ("equity", "bond", "commodity", "crypto") where its kind and name do not.
-        Raises Setup SFS91 for a run on ticks or in several currencies, and SFS92 for a class or symbol not known.
+        Raises Setup SFS91 for a run without sessions or in several currencies, and SFS92 for a class or symbol not known.
         """
         from stratofold.research.stress import stress
 

@@ -1,6 +1,6 @@
 """How much a run could have lost: tails of its returns, shocks like those of history, gaps through stops.
 
-What comes in: the result of a backtest on bars, or what a book holds now.
+What comes in: the result of a backtest, or what a book holds now.
 What goes out: `Stress`: tables of losses as shares of equity, which prints itself and writes a page.
 Why it is shaped so: a shock hits what is held when it comes, so each is applied to the book of every session's close, and
 the worst, the middle and the last are told; nothing is sold on the way, because in a crash it could not be.

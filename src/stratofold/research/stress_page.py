@@ -71,7 +71,7 @@ def _headline(found: Stress) -> str:
 
 def _share(value: float) -> str:
     """A share with one decimal, with the minus of typography."""
-    return f"{100.0 * value:.1f} %".replace("-", "−")  # noqa: RUF001 - as wide as a digit
+    return f"{100.0 * value:.1f} %".replace("-0.0 ", "0.0 ").replace("-", "−")  # noqa: RUF001 - as wide as a digit
 
 
 def _tail_head() -> list[str]:

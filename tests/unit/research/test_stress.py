@@ -1,14 +1,17 @@
 """Shocks, gaps and tails of a run: every figure is worked out again from fills and prices."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import numpy as np
+import polars as pl
 import pytest
 
 import stratofold
 from stratofold import Strategy
 from stratofold.errors import Setup
 from stratofold.research.holdings import holdings
+from stratofold.research.result import Result
 from stratofold.research.stress import SCENARIOS, classes_of, stress, stress_now
 from stratofold.strategies import Momentum
 from tests.unit.sweep.test_report import Balanced
@@ -171,6 +174,37 @@ def test_a_short_track_has_shocks_and_no_tails():
     assert found.tails == {}
     assert "value at risk" not in str(found)
     assert found.shocks
+
+
+class Once(Strategy):
+    """Buys at the fifth trade."""
+
+    def setup(self):
+        self.heard = 0
+
+    def on_trade(self, trade, book):
+        self.heard += 1
+        if self.heard == 5:
+            book.buy(trade.symbol, 3.0)
+
+
+def test_a_run_on_ticks_is_tested_at_the_prices_of_trades():
+    seconds = [datetime(2024, 1, 2, 15, 0, k, tzinfo=UTC) for k in range(40)]
+    trades = pl.DataFrame({"time": seconds, "price": [100.0 + k for k in range(40)], "size": [5.0] * 40})
+    result = stratofold.backtest(Once, stratofold.read_ticks(trades=trades, symbols="X"), execution="interpreted")
+    found = holdings(result)
+    assert found.gross * found.equity == pytest.approx(np.asarray(result.equity.raw["exposure"]))
+    shock = stress(result, classes={"X": "equity"}).shocks[0]
+    assert shock.last == pytest.approx(found.gross[-1] * SCENARIOS[0].moves["equity"])
+
+
+def test_a_run_without_a_session_and_one_in_other_money_are_refused(run):
+    bare = Result("Bare", {}, "interpreted", ("SPY",), {}, {}, bars=None)
+    other = replace(run.bars, instruments=tuple(replace(each, currency="EUR") for each in run.bars.instruments))
+    for result in (bare, Result("Other", {}, "interpreted", SYMBOLS, {}, {"equity": run.equity.raw}, bars=other)):
+        with pytest.raises(Setup) as error:
+            stress(result)
+        assert error.value.code == "SFS91"
 
 
 @pytest.mark.parametrize("said", [{"SPY": "stock"}, {"TLT": "bond"}])
