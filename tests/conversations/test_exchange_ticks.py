@@ -2,6 +2,7 @@
 
 from math import isnan
 
+import polars as pl
 import pytest
 
 from stratofold import sample
@@ -131,6 +132,17 @@ def test_depth_fills_orders_and_is_told_message_by_message():
     ]
 
 
+def test_a_message_is_history_when_it_is_whole():
+    one = exchange(("depth",))
+    rows = 0
+    while rows == 0:
+        what = one.step().what
+        told = asked(one, "GET", "/v2/stocks/orderbooks", symbols="XYZ")["orderbooks"]
+        rows = len(told.get("XYZ", ()))
+        assert (rows > 0) == what.last
+    assert rows == what.number == 16  # the snapshot
+
+
 def test_what_is_latest_of_ticks_is_a_tick():
     one = exchange()
     while not one.market.done:
@@ -166,6 +178,13 @@ def test_a_strategy_and_an_exchange_must_speak_of_the_same(kinds, ready, stated,
         return
     with pytest.raises(Setup, match="SF978"):
         told_kinds(kinds, ready, stated=stated)
+
+
+def test_a_folder_of_ticks_is_replayed_whole_without_naming_symbols(tmp_path):
+    rows = {"time": [START, START + SECOND_NS], "price": [10.0, 10.5], "size": [1.0, 1.0]}
+    pl.DataFrame({"symbol": ["XYZ", "ABC"], **rows}).write_parquet(tmp_path / "trades.parquet")
+    assert set(_market(str(tmp_path), None, None).symbols) == {"XYZ", "ABC"}
+    assert _market(str(tmp_path), "XYZ", None).symbols == ("XYZ",)
 
 
 def test_ticks_are_followed_of_a_venue_only():

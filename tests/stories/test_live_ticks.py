@@ -10,6 +10,7 @@ from stratofold import Strategy
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.feeds.alpaca import AlpacaFeed
 from stratofold.exchange.ticks import TickMarket
+from stratofold.fold.ticks.engine import DEPTH
 from stratofold.live.desk import open_desk
 from stratofold.live.manifest import Manifest, code_hash, instrument_rows
 from stratofold.live.verify import verify
@@ -100,8 +101,10 @@ class Deep(Follows):
     def setup(self) -> None:
         super().setup()
         self.shown = 0.0
+        self.levels = 0
 
     def on_depth(self, depth, book) -> None:
+        self.levels += 1
         if depth.last:
             self.shown += book.size_at(depth.symbol, 1, book.bid(depth.symbol))
             if self.shown % 3.0 == 0.0 and len(book.orders) == 0 and book.position(depth.symbol) == 0.0:
@@ -114,7 +117,10 @@ def test_depth_is_heard_and_filled_at_as_in_the_backtest(monkeypatch):
     data = made(5, 120, kinds=kinds)
     run = paper(Deep, data, MINUTE_NS)
     run = OnTicks(Deep, data, MINUTE_NS, run.exchange, run.journal)
-    run.run()
+    desk = run.run()
+    assert (
+        desk.fold.strategy.levels == (data.kind == DEPTH).sum()
+    )  # each once, though a message is released level by level
     result = stratofold.backtest(Deep, data, execution="interpreted")
     fills = [(row[1], "buy" if row[3] > 0 else "sell", row[5], row[6], row[0]) for row in run.witness.fills]
     assert fills == rows_of(result)

@@ -98,7 +98,7 @@ def _pace(text: str) -> float | str:
 def _market(data: str | None, symbols: str | None, end: str | None) -> Any:
     """The data to replay."""
     names = jobs.split(symbols)
-    market = jobs.market(data if data not in {None, "sample"} else jobs.default_sample(names), names)
+    market = jobs.market(data if data not in {None, "sample"} else jobs.default_sample(names), names or None)
     market = market.bars(names or None) if hasattr(market, "bars") else market.subset(names or None)
     return market.subset(None, None, end) if end else market
 

@@ -92,18 +92,26 @@ def trades(asked: Asked) -> tuple[int, Any]:
 
 
 def orderbooks(asked: Asked) -> tuple[int, Any]:
-    """GET /v2/stocks/orderbooks: released changes of levels, one a row; the broker has no such history."""
+    """GET /v2/stocks/orderbooks: released changes of levels, one a row, of whole messages; the broker has no such history."""
     market, found = asked.exchange.market, dict[str, list[Json]]()
     if isinstance(market, TickMarket):
-        wanted = set(_symbols(asked))
+        wanted, message = set(_symbols(asked)), dict[str, list[Json]]()
         for row in _rows_asked(asked, market):
             level = market.level(row)
-            if level is not None and level.symbol in wanted:
-                found.setdefault(level.symbol, []).append(
-                    {"t": stamp(level.time), "i": level.number, "tks": _TAKER[level.side], "p": level.price, "s": level.size,
-                     "r": level.snapshot, "e": level.last}
-                )  # fmt: skip
+            if level is None or level.symbol not in wanted:
+                continue
+            message.setdefault(level.symbol, []).append(_level_json(level))
+            if level.last:
+                found.setdefault(level.symbol, []).extend(message.pop(level.symbol))
     return 200, {"orderbooks": found, "next_page_token": None}
+
+
+def _level_json(level: Level) -> Json:
+    """A row of that history: `e` says that it ends its message."""
+    return {
+        "t": stamp(level.time), "i": level.number, "tks": _TAKER[level.side], "p": level.price, "s": level.size,
+        "r": level.snapshot, "e": level.last,
+    }  # fmt: skip
 
 
 def message_json(levels: Sequence[Level]) -> Json:
