@@ -7,6 +7,7 @@ has no use for what lies between; as lines each change would be paid for in the 
 the order book, leaves the newest in the cache under its own hash, and sends the name.  `decide` takes it by that name and hears
 it as the venue's snapshot, so the records hold what was heard, level by level: they are the authority, and nothing is
 decided on what is only in the cache.  What is gone from it is heard as a gap: nothing is known of that market until the next.
+While the cache takes nothing the levels travel themselves, once a second.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stratofold.cloud.market import KEPT, Told, senseless
+from stratofold.cloud.market import KEPT, Told, line_of, senseless
 from stratofold.events import GAP, Depth, Quote, Status, Trade
 from stratofold.live.ticks import TickProgress
 from stratofold.wire import pack
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 KINDS: dict[type[Event], str] = {Quote: "quotes", Trade: "trades", Depth: "depth"}  # as a manifest names them
 KEEP_SECONDS = 600  # a line may wait for so long; after that its order book is of no use
 LEVELS_MAX = 50  # a side, the best first
+UNKEPT_NS = 1_000_000_000  # how often the levels of a symbol travel themselves: each is an event
 _levels_in = msgspec.msgpack.Decoder(list[tuple[int, float, float]]).decode
 
 
@@ -45,6 +47,7 @@ class Kept(msgspec.Struct, frozen=True):
     name: str
 
 
+_NOTHING = pack([])
 _kept_in = msgspec.json.Decoder(Kept).decode
 
 
@@ -107,6 +110,7 @@ class OrderBooks:
         self._book = book
         self._of: dict[str, OrderBook] = {}
         self._changed: dict[str, OrderBook] = {}
+        self._spelt: dict[str, int] = {}  # when the levels of a symbol travelled themselves
 
     def hear(self, symbol: str, event: Event) -> bool:
         """Take in what changes an order book; whether that is all that has to be told of it."""
@@ -122,19 +126,25 @@ class OrderBooks:
 
     def lines(self) -> list[str]:
         """Lines that say where the changed order books are; one that is amid a venue's message waits for its end."""
-        ready = {name: one for name, one in self._changed.items() if one.last.last}
-        for name in ready:
-            del self._changed[name]
-        return [self._kept(name, one) for name, one in ready.items() if one.is_known]
+        found: list[str] = []
+        for symbol, one in [each for each in self._changed.items() if each[1].last.last]:
+            told = self._told(symbol, one) if one.is_known else []
+            if told is not None:
+                del self._changed[symbol]
+                found += told
+        return found
 
-    def _kept(self, symbol: str, one: OrderBook) -> str:
-        """Leave an order book in the cache; the line says its name whether it is there or not, for then it is a gap."""
+    def _told(self, symbol: str, one: OrderBook) -> list[str] | None:
+        """Leave an order book in the cache and say where; while that takes nothing its levels, None where they are not due yet."""
         data, last = one.packed(), one.last
-        name = name_of(data)
-        self._hot.put(name, data, KEEP_SECONDS)
         number = last.source_sequence or last.time
-        line = Kept(self._book, KEPT, symbol, last.time, last.known, last.source, number, name)
-        return msgspec.json.encode(line).decode()
+        kept = Kept(self._book, KEPT, symbol, last.time, last.known, last.source, number, name_of(data))
+        if self._hot.put(kept.name, data, KEEP_SECONDS):
+            return [msgspec.json.encode(kept).decode()]
+        if last.time - self._spelt.get(symbol, 0) < UNKEPT_NS:
+            return None
+        self._spelt[symbol] = last.time
+        return [line_of(self._book, symbol, event) for event in _events(kept, data)]
 
 
 def name_of(data: bytes) -> str:
@@ -152,14 +162,19 @@ def told_of(hot: Hot | None, line: str) -> list[Told]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise senseless(str(error)) from error
     data = hot.get(kept.name) if hot is not None else None
-    shown = _levels_in(data) if data is not None and name_of(data) == kept.name else []
-    events: list[Event] = [_level(*one) for one in shown] or [_gap()]
+    shown = data if data is not None and name_of(data) == kept.name else _NOTHING
+    return [Told(kept.book, kept.symbol, kept.time, event) for event in _events(kept, shown)]
+
+
+def _events(kept: Kept, data: bytes) -> list[Event]:
+    """The levels of an order book as a venue's snapshot; where there is none, nothing is known."""
+    events: list[Event] = [_level(*one) for one in _levels_in(data)] or [_gap()]
     for event in events:
         event.time, event.known = kept.time, kept.known
         event.source, event.source_sequence = kept.source, kept.source_sequence
     if isinstance(events[-1], Depth):
         events[-1].last = True
-    return [Told(kept.book, kept.symbol, kept.time, event) for event in events]
+    return events
 
 
 def _level(side: int, price: float, size: float) -> Depth:
