@@ -12,6 +12,7 @@ While the cache takes nothing the levels travel themselves, once a second.
 
 from __future__ import annotations
 
+import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ from stratofold.live.ticks import TickProgress
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stratofold.adapters.aws.hot import Hot
     from stratofold.events import Event
     from stratofold.live.desk import Desk
@@ -104,8 +107,9 @@ class OrderBook:
 class OrderBooks:
     """The order books of a feeder's symbols, each left in the cache when it has changed."""
 
-    def __init__(self, hot: Hot, book: str) -> None:
+    def __init__(self, hot: Hot, book: str, monotonic: Callable[[], int] = time.monotonic_ns) -> None:
         """No symbol has one."""
+        self._monotonic = monotonic
         self._hot = hot
         self._book = book
         self._of: dict[str, OrderBook] = {}
@@ -141,9 +145,10 @@ class OrderBooks:
         kept = Kept(self._book, KEPT, symbol, last.time, last.known, last.source, number, name_of(data))
         if self._hot.put(kept.name, data, KEEP_SECONDS):
             return [msgspec.json.encode(kept).decode()]
-        if last.time - self._spelt.get(symbol, 0) < UNKEPT_NS:
+        now = self._monotonic()
+        if symbol in self._spelt and now - self._spelt[symbol] < UNKEPT_NS:
             return None
-        self._spelt[symbol] = last.time
+        self._spelt[symbol] = now
         return [line_of(self._book, symbol, event) for event in _events(kept, data)]
 
 
