@@ -37,9 +37,7 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.columns import Row
 
 _SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
-_HEAD = struct.Struct(
-    "=dq"
-)  # before a state: refusals that its log has no row of any more; the tapes that it reads, or 0
+_HEAD = struct.Struct("=d")  # before a state: refusals that its log has no row of any more
 _COUNTS = tuple(f"logs.{name}.count" for name in ("orders", "fills", "trades", "refusals"))  # equity is never crowded
 
 
@@ -99,11 +97,11 @@ class _Laid:
             self.program.take(state[_HEAD.size :])
         except kernel.Changed:
             return
-        self.refused, _ = _HEAD.unpack_from(state)
+        (self.refused,) = _HEAD.unpack_from(state)
 
-    def kept(self, mark: int) -> bytes:
+    def kept(self) -> bytes:
         """The state that the run has come to."""
-        return _HEAD.pack(self.refused, mark) + self.program.changes()
+        return _HEAD.pack(self.refused) + self.program.changes()
 
     def run_to(self, stop: int) -> Row | None:
         """The sums after `stop` events, None where machine code leaves them to Python.
@@ -209,11 +207,11 @@ class Block:
         if self._tapes is not None and laid is not None:
             return self._by_tapes(laid, self._tapes, parameters)
         laid = self._seated(parameters, None)
-        return self._carried(laid, 0) if laid is not None else None
+        return self._carried(laid) if laid is not None else None
 
     def _may_be_taped(self) -> bool:
-        """Tapes are for runs to the end, and for those that go on from where a run with tapes was kept."""
-        return self._ends and (not self._begun or bool(_HEAD.unpack_from(self._begun)[1]))
+        """Tapes are for runs from the first event to the last: what a tape says is in no state, and is written from the first on."""
+        return self._ends and not self._keep and not self._begun
 
     def _seated_with(self, tapes: Tapes, parameters: Mapping[str, Any]) -> _Laid | None:
         """As `_seated`, with tapes; where they are of no use the block does without from now on."""
@@ -234,11 +232,9 @@ class Block:
 
     def _by_tapes(self, laid: _Laid, tapes: Tapes, parameters: Mapping[str, Any]) -> Row | None:
         """As `_quickly`, with tapes, which it writes or reads."""
-        if self._begun and (tapes.is_writing or _HEAD.unpack_from(self._begun)[1] != tapes.mark()):
-            self._begun = b""  # a tape is written from the first event on
         for things in tapes.unlearnt():
             laid.program.learn(things)
-        row = self._carried(laid, tapes.mark() if self._keep else 0)
+        row = self._carried(laid)
         is_other = False
         if row is None:
             laid.program.reveal()
@@ -289,8 +285,8 @@ class Block:
         laid = self._laid[tapes is not None] = _Laid(program, run)
         return laid
 
-    def _carried(self, laid: _Laid, mark: int) -> Row | None:
-        """The program run to its end; on the way its state is kept, where that is asked for, with the tapes' `mark`."""
+    def _carried(self, laid: _Laid) -> Row | None:
+        """The program run to its end; on the way its state is kept, where that is asked for."""
         self._engine, self._scale = laid.engine, laid.scale
         laid.refused = 0.0
         if self._begun:
@@ -298,7 +294,7 @@ class Block:
         if self._keep:
             if laid.run_to(self._keep) is None:
                 return None
-            self._kept = laid.kept(mark)
+            self._kept = laid.kept()
         row = laid.run_to(laid.events) if self._ends else None
         if row is None and self._ends:
             self._kept = b""

@@ -19,7 +19,6 @@ from array import array
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from stratofold.kernel.layout import state_names
 from stratofold.routing import Reached, is_plain
@@ -188,11 +187,6 @@ class Tapes:
                 if thing.tape_at:
                     return False
         return True
-
-    def mark(self) -> int:
-        """A number that tells the tapes of the cell at hand from others; never 0."""
-        names = [(kept.key[0], kept.key[1].__qualname__, *kept.key[2:]) for kept in self._now]
-        return 1 + crc32(repr(names).encode())
 
     def unlearnt(self) -> Iterator[list[Any]]:
         """The complete tapes of the cell at hand that are now packed for the first time."""
