@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 MARK = "executions"  # the high-water mark of fills, ns UTC
 _OVERLAP_NS = 60_000_000_000  # asked again below the mark: a venue may list a fill late
 _SECOND_NS = 1_000_000_000
-_LOOKUPS_MAX = 10  # in one reconciliation, of orders that a list does not show
+_QUICK_LOOKUPS = 10
 _ORDERS_A_PAGE = 500  # as brokers list them; it decides only which way is the shorter
 _DONE = ("filled", "cancelled", "expired", "rejected")
 _ENDS = {"cancelled": "cancelled", "expired": "expired", "rejected": "rejected"}
@@ -56,11 +57,15 @@ class Findings:
         return self.compared and not (self.breaks or self.unknown or self.offered)
 
 
-async def reconcile(desk: Desk, broker: Broker, now: int) -> Findings:
-    """Ask the venue for fills, orders and positions; raises NoAnswer, Retry or Stop when it cannot be asked."""
+async def reconcile(desk: Desk, broker: Broker, now: int, *, quick: bool = False) -> Findings:
+    """Ask the venue for fills, orders and positions; raises NoAnswer, Retry or Stop when it cannot be asked.
+
+    A `quick` one, which a start waits for, asks for only a few of the orders that seem never to have come.
+    """
     found = Findings()
     seen = max((control.sequence for control in desk.journal.controls(desk.manifest.account)), default=0)
     orders = await _orders(desk, broker)
+    orders.lookups_left = _QUICK_LOOKUPS if quick else inf
     reports = await _fills(desk, broker, found, now)
     filled = {report.client_id for report in reports}
     await _unknown(desk, broker, orders, filled, found, now)
@@ -92,14 +97,14 @@ class _Orders:
     """What the venue says of orders, by our ids: those that are open, those of a list, and any other when it is asked for.
 
     `listed` is None where no list was asked for; `absent` are orders that were sent and are not to be seen, each with whether
-    that is certain, and `lookups` counts those that were asked for by name.
+    that is certain, and so many (`lookups_left`) may still be asked for by name.
     """
 
     broker: Broker
     open: dict[str, VenueOrder]
     listed: dict[str, VenueOrder] | None = None
     absent: dict[str, bool] = field(default_factory=dict)
-    lookups: int = 0
+    lookups_left: float = inf
 
     def told(self, name: str) -> VenueOrder | None:
         """One order, if a list shows it."""
@@ -112,12 +117,12 @@ class _Orders:
     async def sent(self, name: str, *, settled: bool) -> tuple[VenueOrder | None, bool]:
         """One order that was sent by itself, if it came to be there; and whether that it did not is certain.
 
-        Where the list does not show it and it may still come, the next list is soon enough; and of many that never came, the
-        oldest are asked for first and the others another time, so that a start does not wait for what is not there.
+        Where the list does not show it and it may still come, the next list is soon enough; and of many that never came a
+        start asks for the oldest, and leaves the others for what comes after it: it does not wait for what is not there.
         """
         shown = self.told(name)
-        if shown is None and (self.listed is None or settled) and self.lookups < _LOOKUPS_MAX:
-            self.lookups += 1
+        if shown is None and (self.listed is None or settled) and self.lookups_left > 0:
+            self.lookups_left -= 1
             shown = await self.broker.order(name, sent=True)
         else:
             settled = False

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer
+from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer, Offer
 from stratofold.errors import Error, Retry
 from stratofold.live.decide import Answered, PoisonedError, decide, is_snapshot_due, rest, settle_apart
 from stratofold.live.deliver import answer_entry, asked, judged_again, not_sent, orphans, settlement, withdrawn
@@ -22,9 +22,11 @@ from stratofold.live.hold import hold_again, hold_broken, hold_deaf, hold_spared
 from stratofold.live.ingest import Ingest
 from stratofold.live.poison import bury
 from stratofold.live.reconcile import Findings, reconcile
+from stratofold.live.risk.guard import Guard
 from stratofold.live.siblings import is_siblings
 from stratofold.live.upcoming import upcoming
 from stratofold.live.words import offer_of, request_entry
+from stratofold.wire import pack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +64,8 @@ class Watcher(Protocol):
 class Pace:
     """How often things are looked at, in seconds.
 
-    `timer_grace_seconds` is what a timer waits for late bars, `finish_seconds` a run that is stopped for answers.
+    `timer_grace_seconds` is what a timer waits for late bars, `finish_seconds` a run that is stopped for answers, and
+    `close_seconds` what was to be closed, and the venue has refused to, until it is asked for again.
     A start that gets no answer asks again after `restart_seconds`, then after twice that, up to `retry_seconds`: one
     answer is lost more often than the venue is gone, and until it has answered a book protects nothing.
     """
@@ -73,6 +76,7 @@ class Pace:
     restart_seconds: float = 0.05
     timer_grace_seconds: float = 1.0
     finish_seconds: float = 12.0
+    close_seconds: float = 60.0
 
 
 @dataclass
@@ -106,6 +110,7 @@ class Runner:
         self.together = 0  # how many have come since it had none
         self.answers: deque[tuple[Message, Answer]] = deque()  # that are not written down yet
         self.asking = False  # whether what was filled before a session and what it begins with is being asked for
+        self.closed_again = 0  # when what was refused to be closed was last asked for again, ns UTC
         self.failure: Exception | None = None  # of a step that could not be written down
 
     # Beginning.
@@ -123,7 +128,7 @@ class Runner:
             await self.pump()
             now = self.clock.now()
             try:
-                found = await reconcile(self.desk, self.broker, now)
+                found = await reconcile(self.desk, self.broker, now, quick=True)
             except (NoAnswer, Retry) as error:
                 self.watcher.failed("reconcile", error)
                 await self.clock.sleep(pause)
@@ -416,6 +421,19 @@ class Runner:
                 await self._reconcile()
             except (NoAnswer, Retry) as error:
                 self.watcher.failed("reconcile", error)
+            else:
+                self._close_again()
+
+    def _close_again(self) -> None:
+        """What the venue has refused to close is asked for again, now and then: the next bar may be a day away."""
+        fold, now = self.desk.fold, self.clock.now()
+        given_up = fold.guard.closing.given_up(fold.engine.book) if isinstance(fold.guard, Guard) else ()
+        if given_up and now - self.closed_again >= self.pace.close_seconds * _SECOND_NS:
+            self.closed_again = now
+            names = [fold.names[symbol] for symbol in given_up]
+            offers = [Offer(0, "watch", f"close:{name}:{now}", pack([name])) for name in names]
+            self.desk.journal.offer(self.desk.manifest.book, offers)
+            self.wake.set()
 
     async def _reconcile(self) -> None:
         """Ask the venue once."""

@@ -4,14 +4,18 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from msgspec import structs, to_builtins
 
-from stratofold.adapters.clock import Clock
+from stratofold.adapters.clock import Clock, StandingClock
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.ports import ACCEPTED, Answer, VenueReport
 from stratofold.errors import Retry
+from stratofold.events import COMMAND_FLATTEN
 from stratofold.live import run as live_run
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import open_desk
+from stratofold.live.open import open_book
+from stratofold.live.risk.bounds import Bounds
 from stratofold.live.run import Pace, Runner
 from stratofold.live.timers import Timers
 from stratofold.live.words import offer_of
@@ -59,6 +63,32 @@ def runner_of(tasks, begins, **pace):
     made = Runner(desk, OneBar(), broker, At(begins), tasks, Witness(), timers, Pace(**pace))
     made.answers.extend((message, Answer(ACCEPTED, "v1")) for message in claimed)
     return made
+
+
+def test_what_the_venue_has_refused_to_close_is_asked_for_again_once_a_minute():
+    """A book on days would else wait for the next one."""
+    rig = Rig(0)
+    manifest = structs.replace(rig.manifest, book="two", generation="g2", bounds=to_builtins(Bounds()))
+    open_book(rig.journal, manifest, START)
+    desk = open_desk(rig.journal, "two", Buys, "test", START)
+    timers = Timers((), calendar("24/7"), desk.manifest.opened)
+    clock = StandingClock(START)
+
+    async def look():
+        async with Tasks() as tasks:
+            runner = Runner(desk, OneBar(), SimpleNamespace(listening=False), clock, tasks, Witness(), timers)
+            closing, counts = desk.fold.guard.closing, []
+            for refused, held, seconds in ((3, 0.0, 0), (2, 5.0, 0), (3, 5.0, 0), (3, 5.0, 59), (3, 5.0, 1)):
+                desk.fold.engine.book.ledger.holdings[0].quantity = held
+                closing.flatten[0], closing.refused = 1, refused
+                clock.time += seconds * SECOND
+                runner._close_again()
+                counts.append(len(rig.journal.inbox("two")))
+            return counts, [heard.event for heard in runner.ingest.gather()]
+
+    counts, (first, second) = asyncio.run(look())
+    assert counts == [0, 0, 1, 1, 2]
+    assert (first.kind, first.symbol) == (second.kind, second.symbol) == (COMMAND_FLATTEN, 0)
 
 
 def fails(monkeypatch, where, name):
@@ -110,12 +140,13 @@ def test_a_clock_that_is_behind_does_not_have_the_history_asked_without_end():
                 leaves=6.0,
             )
             runner.desk.journal.offer("sim", [offer_of(fact)])
-            until = runner.clock.monotonic() + SECOND // 4
-            while runner.clock.monotonic() < until:
+            began = runner.clock.monotonic()
+            while runner.feed.asked < 3 and runner.clock.monotonic() < began + 20 * SECOND:
                 await runner.wake.wait(0.01)
                 await runner.pump()
-            return runner
+            return runner, runner.clock.monotonic() - began
 
-    runner = asyncio.run(turn())
+    runner, taken_ns = asyncio.run(turn())
     assert runner.desk.journal.inbox("sim")
-    assert 2 <= runner.feed.asked <= 4
+    assert runner.feed.asked == 3
+    assert taken_ns >= 2 * SECOND // 10

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratofold.events import COMMAND_FLATTEN, COMMAND_RESUME, REJECTED, Command, Event, Report
+from stratofold.events import COMMAND_FLATTEN, COMMAND_RESUME, FILLED, PARTIAL, REJECTED, Command, Event, Report
 from stratofold.fold.account import HALTED, REDUCING, WARMING
 from stratofold.fold.ledger import integers, zeros
 from stratofold.fold.step import decide
@@ -77,13 +77,20 @@ class Closing:
         """Whether to ask now for what is still to be closed.
 
         A venue that refuses is asked three times at once, and then only when something else happens: or the answer to each
-        refusal would be the next order, without end.
+        refusal would be the next order, without end.  All three may go in one turn, so a run sees to it that something else
+        does happen (`given_up`); what a venue has filled shows that it trades.
         """
-        if not isinstance(event, Report) or not self.busy:
+        if not isinstance(event, Report) or event.kind in (PARTIAL, FILLED) or not self.busy:
             self.refused = 0
         elif event.kind == REJECTED:
             self.refused += 1
         return self.refused < TRIES and self.busy
+
+    def given_up(self, book: Book) -> list[int]:
+        """What is held still, and was to be closed, and is not asked for any more until something else happens."""
+        if self.refused < TRIES:
+            return []
+        return [symbol for symbol in range(book.symbol_count) if self.flatten[symbol] and book.position(symbol) != 0.0]
 
     @property
     def busy(self) -> bool:

@@ -137,7 +137,9 @@ def test_a_venue_that_goes_on_refusing_is_asked_three_times_and_again_when_somet
             assert tries < 9
             asked = floor.report(REJECTED, floor.numbers[0])
         assert tries == 3
+        assert floor.guard.closing.given_up(floor.book) == [0]
         asked = floor.price(close)
+        assert floor.guard.closing.given_up(floor.book) == []
 
 
 def test_what_closes_is_not_cancelled_by_the_next_price_or_the_next_word():
