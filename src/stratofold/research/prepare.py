@@ -130,7 +130,7 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     ledger, other = (Ledger(_contracts(data, currencies, options), scales, options.cash) for _ in range(2))
     costs = Costs(
         _fresh_fees(options.fees),
-        options.slippage or Slippage(),
+        _own_slippage(options.slippage),
         _fresh_latency(options.latency),
         options.volume_cap,
     )
@@ -184,6 +184,13 @@ def _fresh_fees(fees: Fees | None) -> Fees:
         taker=fees.taker,
         tiers=tiers,
     )
+
+
+def _own_slippage(slippage: Slippage | None) -> Slippage:
+    """The same numbers in a model of the run's own, which a seat may write to; a class of the user's is as it is."""
+    if type(slippage) is not Slippage:
+        return slippage or Slippage()
+    return Slippage(**{name: getattr(slippage, name) for name in Slippage.__slots__})
 
 
 def _fresh_latency(latency: Latency | None) -> Latency:

@@ -253,6 +253,17 @@ class TestLists:
         monkeypatch.setattr(Fussy, "on_fill", lambda self, fill, book: None, raising=False)
         assert not seat.takes(Fussy())
 
+    def test_nobody_elses_objects_are_written_to(self, data, often):
+        """The costs that a run was given say what they were last told to, whoever sits where they sat."""
+        costs = Slippage(proportional=0.001)
+        for _ in range(2):
+            run(Crossover, data, "interpreted", slippage=costs)
+        costs.proportional = 0.02
+        dear = run(Crossover, data.subset(), "interpreted", slippage=costs).stats  # data of their own have no seats
+        run(Crossover, data, "interpreted", slippage=Slippage(proportional=0.001))
+        assert costs.proportional == 0.02
+        assert run(Crossover, data, "interpreted", slippage=costs).stats == dear
+
     def test_a_model_of_costs_of_ones_own_leaves_none(self, data, often, monkeypatch):
         class Wide(Slippage):
             """Numbers beside those that it is compared by."""
