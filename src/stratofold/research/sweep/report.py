@@ -201,12 +201,10 @@ def _map(across: str, up: str, ranked: pl.DataFrame, values: Doubles, name: str)
 
     columns, left = _binned(ranked[across].to_numpy())
     rows, low = _binned(ranked[up].to_numpy())
-    spots = sorted({*zip(rows.tolist(), columns.tolist(), strict=True)})
-    medians = [float(np.median(values[(rows == row) & (columns == column)])) for row, column in spots]
+    fields, medians = medians_of(rows * len(left) + columns, values)
     grid = np.full((len(low), len(left)), np.nan)
-    for (row, column), median in zip(spots, medians, strict=True):
-        grid[row, column] = median
-    found = stability({up: [row for row, _ in spots], across: [column for _, column in spots]}, medians)
+    grid.flat[fields] = medians
+    found = stability({up: (fields // len(left)).tolist(), across: (fields % len(left)).tolist()}, medians)
     least, most = (_figure(name, each) for each in (np.nanmin(grid), np.nanmax(grid)))
     caption = f"Pale {least}, dark {most} (the other way round on a dark page). Framed: the best. Dashed: the best with its neighbours"
     caption += f"; the best one's neighbourhood keeps {found.kept:.0%} of it." if found.kept > 0.0 else "."
@@ -217,6 +215,15 @@ def _map(across: str, up: str, ranked: pl.DataFrame, values: Doubles, name: str)
     )  # fmt: skip
 
 
+def medians_of(fields: Any, values: Doubles) -> tuple[Any, Doubles]:
+    """The different fields in order, and the median of the values of each."""
+    order = np.lexsort((values, fields))
+    different, first, counts = np.unique(fields[order], return_index=True, return_counts=True)
+    inside = values[order]
+    medians: Doubles = (inside[first + (counts - 1) // 2] + inside[first + counts // 2]) / 2.0
+    return different, medians
+
+
 def _binned(column: Any) -> tuple[Any, Doubles]:
     """The number of each value among the different ones, and these; neighbours share a number where they are many."""
     numbers = column.astype(np.float64)
@@ -224,7 +231,7 @@ def _binned(column: Any) -> tuple[Any, Doubles]:
     if len(different) > _SIDE_MAX:
         side = min(max(isqrt(len(numbers) // _CELLS_A_FIELD), 4), _SIDE_MAX)
         different = np.linspace(different[0], different[-1], side)
-    return np.abs(numbers[:, None] - different[None, :]).argmin(axis=1), different
+    return np.searchsorted((different[1:] + different[:-1]) / 2.0, numbers), different
 
 
 def _matters(study: Study) -> str:
