@@ -178,6 +178,18 @@ def test_a_sweep_without_workers_or_with_more_than_there_are(market):
     assert StepFunctions("auto", workers=50, aws=Aws(workers=3)).plan.workers == 3
 
 
+def test_a_sweep_without_a_region_is_told_what_it_can_do(monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Setup) as refused:
+        StepFunctions("auto")
+    assert (refused.value.code, "AWS_REGION" in refused.value.fix, "--region" in refused.value.fix) == (
+        "SF766",
+        True,
+        False,
+    )
+
+
 def test_a_sweep_without_credentials_is_told_so(market, monkeypatch, tmp_path):
     """And its study is as it was."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):

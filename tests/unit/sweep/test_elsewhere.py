@@ -146,6 +146,46 @@ def test_a_strategy_that_needs_what_a_worker_lacks_is_told_so(market, hands, tmp
     assert "typer" in refused.value.why
 
 
+def test_a_strategy_of_a_script_is_refused_before_anything_is_sent(market, hands):
+    """A worker that imported the script would run it."""
+    scripted = type("Scripted", (Above,), {"__module__": "__main__"})
+    places = places_of([scripted], market, Options())
+    with pytest.raises(Setup) as refused:
+        carried(crew(hands.folder, hands, "interpreted"), places, [Work(0, ({"length": 5, "units": 10.0},))])
+    assert (refused.value.code, hands.orders) == ("SFS63", [])
+
+
+@pytest.mark.nightly
+def test_a_users_file_and_what_it_imports_travel_with_their_kernel(market, hands, tmp_path, monkeypatch):
+    """It is compiled here, and its source there hashes to the same."""
+    (tmp_path / "aid.py").write_text("TIMES = 3\n\ndef wide(value):\n    return value * TIMES\n")
+    (tmp_path / "own.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import own
+
+    places = places_of([own.Own], market, Options())
+    crew_ = crew(hands.folder, hands)
+    rows = carried(crew_, places, [Work(0, tuple({"length": length} for length in LENGTHS))])
+    assert not crew_.notices
+    same(rows, sweep(own.Own, market, length=LENGTHS, execution="compiled"))
+
+
+OWN = """
+from stratofold import Strategy, param
+from stratofold.indicators import SMA
+from aid import wide
+
+class Own(Strategy):
+    length = param(4, low=2, high=90)
+
+    def setup(self):
+        self.average = self.per_symbol(SMA, self.length)
+
+    def on_bar(self, bar, book):
+        mean = self.average[bar.symbol].update(bar.close)
+        book.target_quantity(bar.symbol, wide(1.0) if bar.close > mean else 0.0)
+"""
+
 DEAR = Tariff(second_usd=1.0, piece_usd=0.001, look_usd=0.0, overhead_seconds=0.5)
 
 

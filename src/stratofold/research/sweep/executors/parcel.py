@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _ALIGNED = 64
 _LEVEL = 1  # of zlib: a network is slower than that, and faster than more
 _FOLDER = "stratofold-worker"
-_MAIN = "stratofold_main"  # what a script is called where it is not the one that runs
 _INSTALLED = ("site-packages", "dist-packages")
 _OURS = Path(__file__).resolve().parents[3]
 
@@ -136,17 +135,14 @@ def code_of(place: Place) -> tuple[str, dict[str, tuple[bool, str]]]:
     A module of ours, of Python's own or of an installed package stays where it is.  Raises Setup SFS63.
     """
     module = sys.modules[place.strategy.__module__]
-    name = module.__name__
-    if not _is_users(getattr(module, "__file__", None)):
-        if not getattr(module, "__file__", None):
-            what = f"{place.strategy.__name__} is written in no file, so no worker elsewhere can read it"
-            raise Setup("SFS63", what, fix='put it into a file and import it; or executor="processes"')
+    name, file = module.__name__, getattr(module, "__file__", None)
+    if name == "__main__" or not file:  # a worker that imported a script would run it
+        what = f"{place.strategy.__name__} is written in a script or a notebook, which no worker elsewhere can import"
+        raise Setup("SFS63", what, fix='put it into a file of its own and import it; or executor="processes"')
+    if not _is_users(file):
         return name, {}
     sources: dict[str, tuple[bool, str]] = {}
-    _gather(name, str(module.__file__), sources)
-    if name == "__main__":
-        sources[_MAIN] = sources.pop(name)
-        name = _MAIN
+    _gather(name, file, sources)
     return name, sources
 
 

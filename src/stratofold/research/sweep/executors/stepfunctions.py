@@ -64,13 +64,12 @@ class StepFunctions:
         spent_usd: float = 0.0,
         aws: Client | None = None,
     ) -> None:
-        """Raises Setup SFS72 where there is no such stack, SF760 without credentials, SFS67 and SFS68 for a budget."""
-        from stratofold.adapters.aws.client import Client
+        """Raises Setup SFS72 where there is no such stack, SF760 without credentials, SF766 without a region, SFS67 and SFS68 for a budget."""
         from stratofold.research.sweep.executors.tariffs import of_states
 
         self._choice = Choice(execution)
         self._progress = progress
-        self._aws = aws or Client()
+        self._aws = aws or _client()
         self.site = site_of(self._aws)
         count = min(count_of(workers, self.site.workers), self.site.workers)
         self.plan = Plan(count, _SECONDS, _SECONDS_MAX, self.site.limit_seconds)
@@ -91,6 +90,17 @@ class StepFunctions:
         return Foreman(Elsewhere(shelf, sender, self.plan, execution, target, self.purse, self._progress), places).run(
             work
         )
+
+
+def _client() -> Client:
+    """Amazon's services as the environment names them; raises Setup SF766 without a region."""
+    from stratofold.adapters.aws.client import Client
+
+    try:
+        return Client()
+    except Setup as error:
+        fix = "say in which the workers are: export AWS_REGION=eu-central-1"
+        raise Setup(error.code, error.what, fix=fix) from error
 
 
 def site_of(aws: Client) -> Site:
