@@ -142,6 +142,7 @@ def test_a_time_unlike_the_others_is_not_guessed_at(here, other):
         (["data", "import", "odd.csv"], "SFC14"),
         (["data", "import", "naive.csv"], "SF211"),
         (["data", "import", "naive.csv", "--timezone", "America/NewYork"], "SF214"),
+        (["data", "import", "twice.csv", "--timezone", "America/New_York"], "SF217"),
         (["data", "import", "empty.csv", "--kind", "trades"], "SFC15"),
         (["data", "import", "cut.parquet"], "SF221"),
         (["data", "import", "naive.csv", "--kind", "ticks"], "SFC00"),
@@ -154,6 +155,7 @@ def test_a_time_unlike_the_others_is_not_guessed_at(here, other):
 def test_what_is_wrong_is_said_with_its_code(csv, command, code, capsys, here):
     (here / "odd.csv").write_text("a,b\n1,2\n")
     (here / "naive.csv").write_text("time,price,size\n2020-01-02 10:00:00,1,2\n")
+    (here / "twice.csv").write_text("time,price,size\n2023-11-05 01:30:00,1,2\n")
     (here / "empty.csv").write_text("time,price,size\n")
     (here / "cut.parquet").write_bytes(b"PAR1xxxx")
     (here / "s.py").write_text("from stratofold.strategies import Crossover\n")

@@ -272,10 +272,7 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
     try:
         whole = frame.select(columns).collect()
     except pl.exceptions.PolarsError as error:
-        raise Setup(
-            "SFC08", f"the rows cannot be read as {kind}", place=source, why=str(error).partition("\n")[0],
-            fix="correct the file, or say what it holds: --kind",
-        ) from None  # fmt: skip
+        raise _unread(kind, source, str(error).partition("\n")[0]) from None
     parts: dict[str, Any] = {stated.symbol or stem: whole}
     if by_column:
         parts = {
@@ -283,6 +280,17 @@ def ticks_of(frame: pl.LazyFrame, kind: str, source: str, stem: str, stated: Sta
             for key, part in whole.partition_by("symbol", as_dict=True, include_key=False, maintain_order=True).items()
         }
     return [(series_of(kind, stated.source, name), normal(kind, part, source), "") for name, part in parts.items()]
+
+
+def _unread(kind: str, source: str, why: str) -> Setup:
+    """The error for rows that polars does not read as they were understood."""
+    if "in time zone" in why:  # an hour that a clock change repeats or skips
+        what = "a time happens twice or never in its zone"
+        return Setup("SF217", what, place=source, why=why.partition(". ")[0], fix="give the times in UTC")
+    return Setup(
+        "SFC08", f"the rows cannot be read as {kind}", place=source, why=why,
+        fix="correct the file, or say what it holds: --kind",
+    )  # fmt: skip
 
 
 def said_in(path: Path, stated: Stated) -> pl.DataFrame:
