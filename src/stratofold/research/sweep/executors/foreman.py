@@ -4,7 +4,7 @@ What comes in: a crew (processes here, functions in a cloud, or simulated ones) 
 cells, each once, in any order.
 Why so: no engine for functions sends copies of what is late or finds the one cell that kills its worker, so it is done
 here, for all of them alike.  A piece that is lost is sent again; one that is lost again is cut in halves until the cell
-that does it is alone, and that one has failed.  When nothing has come for three times as long as a piece takes, what is missing
+that does it is alone, and that one has failed.  When nothing has come for twice as long as a piece takes, what is missing
 is sent a second time, and the first answer counts; when nothing comes of that either, it is lost.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TRIES = 2  # of a piece, before it is cut
 PILOT = 5  # cells of each strategy: they say how long a bar takes
 DIED = "the worker died of it, or had no more time"
-_LATE_TIMES = 3.0  # a piece's usual seconds without any answer: what is missing is late
+_LATE_TIMES = 2.0  # a piece's usual seconds since the last answer: what is missing is late
 _FEW = 0.05  # of the pieces: so few are late soon, more only when an engine may be supposed to be up
 _LATE_SECONDS_MIN, _LATE_SECONDS_MIN_OF_MANY = 2.0, 15.0
 _WAIT_SECONDS = 1.0
