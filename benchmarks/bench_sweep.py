@@ -1,9 +1,10 @@
 """Sweeps: bar-params a CPU second, what a cell costs beside its bars, and a million cells stored and asked.
 
-A bar-param is one bar heard with one set of parameters; every cell goes through review, lifecycle and tally, and gives
-every statistic.  The kernel is compiled before the clock starts.
+A bar-param is one bar heard with one set of parameters; every cell goes through review, with limits and fees, lifecycle
+and tally, and gives every statistic.  The kernel is compiled before the clock starts.
 """
 
+import resource
 import sys
 import tempfile
 import time
@@ -14,14 +15,20 @@ import polars as pl
 
 import stratofold
 from figures import Figure, cpu_seconds, walk
-from stratofold import Strategy, param
+from stratofold import Fees, Limits, Strategy, param
 from stratofold.indicators import RSI
 from stratofold.research.sweep.store import Store
 from stratofold.research.sweep.study import open_study
 from stratofold.strategies import Crossover, DonchianBreakout
 
 DAY = 86_400_000_000_000
-SHARE = 10 if "--short" in sys.argv else 1  # of the symbols and pairs: the rate is the same, the wait is not
+MINUTES_A_YEAR = 252 * 390
+WORKERS = 1_000
+SHARE = 10 if "--short" in sys.argv else 1  # of the symbols and pairs; what is measured says its own shape
+COSTS = {
+    "fees": Fees(per_share=0.005, minimum=1.0),
+    "limits": Limits(**dict.fromkeys(Limits.__slots__, float("inf")) | {"position_max": 1e6, "duplicate_seconds": 0.0}),
+}
 
 
 class Oscillator(Strategy):
@@ -45,32 +52,56 @@ class Oscillator(Strategy):
 
 
 def daily(symbols: int, days: int = 1_260):
-    """Days of random walks."""
-    return stratofold.read(pl.DataFrame(walk(days, symbol_count=symbols, span=DAY)))
+    """Days of random walks, a hundredth a day."""
+    return stratofold.read(pl.DataFrame(walk(days, symbol_count=symbols, span=DAY, step=0.01)))
 
 
-def rate(words: str, strategy, data, floor: float, **space) -> None:
+def swept(strategy, data, **given):
+    """A sweep of each symbol alone."""
+    return stratofold.sweep(strategy, data, each_symbol=True, execution="compiled", **COSTS, **given)
+
+
+def rate(words: str, strategy, data, floor: float, **space) -> float:
     """Bar-params a CPU second of one sweep."""
-    few = {name: list(values)[:2] for name, values in space.items()}
-    stratofold.sweep(strategy, data, each_symbol=True, execution="compiled", **few)
+    swept(strategy, data, **{name: list(values)[:2] for name, values in space.items()})
     begun = time.process_time()
-    study = stratofold.sweep(strategy, data, each_symbol=True, execution="compiled", **space)
+    study = swept(strategy, data, **space)
     seconds = time.process_time() - begun
     heard = float(study.table["bars"].sum())
-    Figure(f"{words}: {len(study):,} cells", heard / seconds / 1e6, "M bar-params/CPU-s", floor).say()
+    shape = f"{len(study) // len(data.symbols):,} sets x {len(data.symbols)} symbols x {heard / len(study):,.0f} bars, "
+    shape += f"{study.table['trades'].mean():.1f} trades a cell"
+    Figure(f"{words}: {shape}", heard / seconds / 1e6, "M bar-params/CPU-s", floor).say()
+    return heard / seconds
 
 
 def overhead() -> None:
-    """What a cell costs whose bars take next to nothing."""
+    """What a cell costs whose bars take next to nothing: a sweep of five days, less that of one cell."""
     data = stratofold.sample("SPY").subset(start="2015-01-02", end="2015-01-12")
-    from stratofold.research.prepare import Options
-    from stratofold.research.sweep.block import Block
+    space = {"fast": range(5, 45), "slow": range(50, 100, 2)}
 
-    block = Block(Crossover, data, Options(), execution="compiled")
-    sets = [{"fast": fast, "slow": slow} for fast in range(5, 45) for slow in range(50, 100, 2)]
-    block.run(sets[:2])
-    seconds = cpu_seconds(lambda: block.run(sets), 7) / len(sets)
-    Figure("a cell beside its bars", seconds * 1e6, "CPU us", 30.0, None, "less").say()
+    def seconds(**given) -> float:
+        return cpu_seconds(lambda: stratofold.sweep(Crossover, data, execution="compiled", **given), 5)
+
+    one = {name: list(values)[:1] for name, values in space.items()}
+    took = seconds(**space) - seconds(**one)
+    Figure("a cell beside its bars, by `sweep`", took / (40 * 25 - 1) * 1e6, "CPU us", 30.0, None, "less").say()
+
+
+def two_cores(data, **space) -> None:
+    """The same sweep by one process and by two: how many times as soon it is done."""
+    times = []
+    for workers in (1, 2):
+        begun = time.perf_counter()
+        swept(Crossover, data, executor="processes", workers=workers, **space)
+        times.append(time.perf_counter() - begun)
+    Figure(f"two processes against one ({times[0]:.1f} s)", times[0] / times[1], "x", 1.8).say()
+
+
+def five_years(bars_a_second: float) -> None:
+    """Five years of minutes x 100 symbols x 100 sets, reckoned from the rate of minutes here."""
+    seconds = 5 * MINUTES_A_YEAR * 100 * 100 / bars_a_second
+    Figure("5 years of minutes x 100 symbols x 100 sets, one core, reckoned", seconds, "s").say()
+    Figure(f"the same on {WORKERS:,} workers of one core, their start left out", seconds / WORKERS, "s").say()
 
 
 def a_million_cells() -> None:
@@ -104,13 +135,16 @@ def a_million_cells() -> None:
 if __name__ == "__main__":
     pairs = {"fast": range(5, 45, 2), "slow": range(50, 250, 4)}
     pairs = pairs if SHARE == 1 else {"fast": range(5, 45, 4), "slow": range(50, 250, 20)}
-    rate("crossover, 1,260 days, 100 symbols", Crossover, daily(100 // SHARE), 150.0, **pairs)
+    days = daily(100 // SHARE)
+    rate("crossover, days", Crossover, days, 150.0, **pairs)
     minutes = stratofold.read(pl.DataFrame(walk(100_000)))
     few = {name: list(values)[:: 1 if SHARE == 1 else 2] for name, values in pairs.items()}
-    rate("crossover, 100,000 minutes", Crossover, minutes, 150.0, **few)
-    rate("breakout, 1,260 days", DonchianBreakout, daily(100 // SHARE), 60.0, entry=range(10, 60), leave=range(5, 25))
-    rate(
-        "an unseen strategy, 1,260 days", Oscillator, daily(100 // SHARE), 60.0, window=range(5, 55), low=range(20, 40)
-    )
+    minutely = rate("crossover, minutes", Crossover, minutes, 150.0, **few)
+    rate("breakout, days", DonchianBreakout, days, 60.0, entry=range(10, 60), leave=range(5, 25))
+    rate("an unseen strategy, days", Oscillator, days, 60.0, window=range(5, 55), low=range(20, 40))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    Figure("memory at most, so far", most, "MB", 300.0, None, "less").say()
+    five_years(minutely)
     overhead()
+    two_cores(days, **pairs)
     a_million_cells()

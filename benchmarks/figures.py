@@ -50,12 +50,15 @@ def cpu_seconds(work: Callable[[], Any], runs: int = 5) -> float:
 
 
 def walk(
-    count: int, seed: int = 1, symbol_count: int = 1, span: int = MINUTE, start: int = MONDAY_2018
+    count: int, seed: int = 1, symbol_count: int = 1, span: int = MINUTE, start: int = MONDAY_2018, step: float = 1e-4
 ) -> dict[str, Any]:
-    """Bars of random walks on a grid of cents, sorted by time and symbol; generated, so for speed only."""
+    """Bars of random walks on a grid of cents, sorted by time and symbol; generated, so for speed only.
+
+    `step` is the standard deviation of a bar's return.
+    """
     random = np.random.default_rng(seed)
     shape = (count, symbol_count)
-    close = np.round(100.0 * np.exp(np.cumsum(random.normal(0.0, 1e-4, shape), axis=0)), 2)
+    close = np.round(100.0 * np.exp(np.cumsum(random.normal(0.0, step, shape), axis=0)), 2)
     opened = np.vstack([close[:1], close[:-1]])
     high = np.maximum(opened, close) + np.round(random.exponential(0.02, shape), 2)
     low = np.minimum(opened, close) - np.round(random.exponential(0.02, shape), 2)

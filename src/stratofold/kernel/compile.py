@@ -177,9 +177,12 @@ class Program:
         """A list of the strategy's, packed just now, is packed the same way whenever the very same comes again."""
         self._packer.learn(items, self._block)
 
-    def forget(self, items: list[object]) -> None:
-        """A list is packed anew the next time; whoever lets go of one that was learnt says so first."""
-        self._block.images.pop(id(items), None)
+    def forget(self, items: list[object] | None = None) -> None:
+        """A list (without one, any) is packed anew the next time; whoever lets go of one that was learnt says so."""
+        if items is None:
+            self._block.images.clear()
+        else:
+            self._block.images.pop(id(items), None)
 
     def run(self, stop: int) -> tuple[int, int]:
         """(status, value): status 0 and what `run` returned, or why machine code left."""

@@ -211,6 +211,21 @@ def test_a_zero_of_the_other_sign_is_another():
         tape.update(3.0)
 
 
+def test_the_blocks_of_a_process_share_the_room():
+    """Who writes a tape when there is no room has the others let go of theirs."""
+    one, other = Tapes(Crossover, 100), Tapes(Crossover, 100)
+    for tapes in (one, other):
+        tapes.begin()
+        tapes.ask(SMA, (5,), {}, 1)
+        tapes.written()
+    other.drop()
+    assert (len(one._kept), one.is_dismissed) == (1, False)
+    other._bytes_max = other._size
+    other.drop()
+    assert (len(one._kept), one.is_dismissed) == (0, True)
+    assert (len(other._kept), other.is_dismissed) == (1, False)
+
+
 def test_several_symbols_have_a_tape_each():
     market = stratofold.read(
         pl.DataFrame(

@@ -215,6 +215,8 @@ class Block:
 
     def _seated_with(self, tapes: Tapes, parameters: Mapping[str, Any]) -> _Laid | None:
         """As `_seated`, with tapes; where they are of no use the block does without from now on."""
+        if tapes.is_dismissed and True in self._laid:
+            self._laid[True].program.forget()
         tapes.begin()
         try:
             laid = self._seated(parameters, tapes)

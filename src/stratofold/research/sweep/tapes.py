@@ -19,6 +19,7 @@ from array import array
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from stratofold.kernel.layout import state_names
 from stratofold.routing import Reached, is_plain
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from stratofold.fold.strategy import Strategy
 
-BYTES_MAX = 1 << 26  # of all tapes that are kept
+BYTES_MAX = 1 << 26  # of all tapes that are kept in this process
 _PATIENCE = 64  # tapes that are made before we ask whether they are read
 _SCALARS = {bool, int, float}
 _FILE = "<stratofold tape {}>"
@@ -130,13 +131,22 @@ class Tapes:
         self._place = 0
         self._now: list[Tape] = []
         self._barred: set[int] = set()
+        self.is_dismissed = False  # whether what was learnt of tapes has to be forgotten before the next cell
         self.is_writing = False  # whether the cell at hand writes a tape
         self.given = 0
         self.made = 0
+        _living.add(self)
+
+    def dismiss(self) -> None:
+        """Let go of all tapes: another block writes its own and wants the room."""
+        self._kept.clear()
+        self._size = 0
+        self.is_dismissed = True
 
     def begin(self) -> None:
         """A new cell."""
         self._place = 0
+        self.is_dismissed = False
         self._now.clear()
         self.is_writing = False
 
@@ -219,6 +229,9 @@ class Tapes:
 
     def drop(self) -> list[list[Any]]:
         """Forget what is not complete, is no use any more, or has no room; returns what was forgotten."""
+        if sum(other._size for other in _living) > self._bytes_max:  # noqa: SLF001  they are all of this class
+            for other in _living - {self}:
+                other.dismiss()
         gone = [kept for kept in self._now if not kept.is_made or kept.key[0] in self._barred]
         size = self._size
         for kept in self._kept.values():
@@ -267,6 +280,9 @@ class Tapes:
                         kept.size -= 8 * self._length
                         self._size -= 8 * self._length
                         break
+
+
+_living: WeakSet[Tapes] = WeakSet()
 
 
 def _zeros(count: int) -> array[float]:
