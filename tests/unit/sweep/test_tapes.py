@@ -7,7 +7,7 @@ import pytest
 
 import stratofold
 from stratofold import Strategy, param
-from stratofold.indicators import EMA, RSI, SMA
+from stratofold.indicators import ATR, BBANDS, EMA, RSI, SMA, Donchian
 from stratofold.research.execute import StrategyError, interpret
 from stratofold.research.prepare import Options, prepare
 from stratofold.research.sweep.block import Block, Leg
@@ -105,7 +105,9 @@ def market():
 
 
 def block(strategy, market):
-    return Block(strategy, market, Options(), execution="compiled")
+    made = Block(strategy, market, Options(), execution="compiled")
+    made._tapes.takes_all = True
+    return made
 
 
 def singly(strategy, market, sets):
@@ -168,7 +170,7 @@ def interpreted(strategy, market, tapes, **parameters):
 )
 def test_an_interpreted_strategy_cannot_tell(market, strategy, name, values):
     """Whatever is read of an indicator, before or after its update, is what the indicator would have shown."""
-    tapes = Tapes(strategy, len(market.time))
+    tapes = Tapes(strategy, len(market.time), takes_all=True)
     for value in values * 2:
         run = prepare(strategy, market, Options(), {name: value})
         interpret(run, market)
@@ -177,7 +179,7 @@ def test_an_interpreted_strategy_cannot_tell(market, strategy, name, values):
 
 def test_a_call_with_something_else_is_noticed(market):
     """Cells whose indicators hear what depends on their own positions share none."""
-    tapes = Tapes(Choosy, len(market.time))
+    tapes = Tapes(Choosy, len(market.time), takes_all=True)
     interpreted(Choosy, market, tapes, size=10.0)
     with pytest.raises(StrategyError):
         interpreted(Choosy, market, tapes, size=0.0)
@@ -189,14 +191,14 @@ def test_a_call_with_something_else_is_noticed(market):
 @pytest.mark.parametrize("strategy", [Warmed, Meddler])
 def test_what_cannot_be_taped_is_not(market, strategy):
     """Where `setup` calls it, and where an attribute is set from outside."""
-    tapes = Tapes(strategy, len(market.time))
+    tapes = Tapes(strategy, len(market.time), takes_all=True)
     with pytest.raises(AssertionError):
         interpreted(strategy, market, tapes, window=3)
 
 
 def test_a_zero_of_the_other_sign_is_another():
     """A tape is never read on trust; what is no number is as good as any other such."""
-    tapes = Tapes(Crossover, 9)
+    tapes = Tapes(Crossover, 9, takes_all=True)
     (tape,) = tapes.ask(SMA, (1,), {}, 1)
     for value in (0.0, nan, 3.0):
         tape.update(value)
@@ -211,9 +213,18 @@ def test_a_zero_of_the_other_sign_is_another():
         tape.update(3.0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments"), [(SMA, (5,)), (EMA, (5,)), (ATR, (5,)), (Donchian, (5,)), (BBANDS, (5,))]
+)
+def test_what_is_quickly_computed_is_not_taped(kind, arguments):
+    tapes = Tapes(DonchianBreakout, 9)
+    tapes._functions = Tapes(Crossover, 9)._functions if kind is not Donchian else tapes._functions
+    assert (tapes.ask(kind, arguments, {}, 1) is None) == (kind in (SMA, EMA, ATR))
+
+
 def test_the_blocks_of_a_process_share_the_room():
     """Who writes a tape when there is no room has the others let go of theirs."""
-    one, other = Tapes(Crossover, 100), Tapes(Crossover, 100)
+    one, other = (Tapes(Crossover, 100, takes_all=True) for _ in range(2))
     for tapes in (one, other):
         tapes.begin()
         tapes.ask(SMA, (5,), {}, 1)

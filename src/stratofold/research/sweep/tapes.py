@@ -7,6 +7,8 @@ Why so: nothing about the strategy is guessed.  A call reads the tape only if it
 the sign of a zero, from the first call on; an object of plain Python then answers and shows the same.  A run that gives
 something else leaves machine code and is done without tapes.  What a tape does not have (another method, an attribute
 that is set from outside, an int that changes) the compiler does not find, and the block does without tapes.
+An indicator of a handful of operations (SMA, EMA) is quicker made anew than read, and writing a tape costs as much as
+some ten readings save: only those are taped whose method loops or asks objects of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
+
+import numpy as np
 
 from stratofold.kernel.layout import state_names
 from stratofold.routing import Reached, is_plain
@@ -120,11 +124,12 @@ class Tapes:
     strategy advance apart.
     """
 
-    def __init__(self, strategy: type[Strategy], length: int, bytes_max: int = BYTES_MAX) -> None:
-        """`length` is how many calls a tape has room for."""
+    def __init__(self, strategy: type[Strategy], length: int, *, takes_all: bool = False) -> None:
+        """`length` is how many calls a tape has room for; `takes_all` has what is quickly computed taped too."""
         self._functions = _functions_of(strategy)
         self._length = length
-        self._bytes_max = bytes_max
+        self._bytes_max = BYTES_MAX
+        self.takes_all = takes_all
         self._plans: dict[Any, Plan | None] = {}
         self._kept: dict[Any, Tape] = {}
         self._size = 0
@@ -177,7 +182,7 @@ class Tapes:
         if not isinstance(factory, type) or not set(kinds) <= _SCALARS:
             return None
         if factory not in self._plans:
-            self._plans[factory] = plan_for(factory(*arguments), self._functions)
+            self._plans[factory] = plan_for(factory(*arguments), self._functions, takes_all=self.takes_all)
         plan = self._plans[factory]
         if plan is None:
             return None
@@ -275,7 +280,9 @@ class Tapes:
                 mine = getattr(thing, name)
                 for other in self._kept.values():
                     theirs = getattr(other.things[number], name, mine) if other.is_made else mine
-                    if theirs is not mine and bytes(theirs) == bytes(mine):
+                    if theirs is not mine and np.array_equal(
+                        np.frombuffer(theirs, np.int64), np.frombuffer(mine, np.int64)
+                    ):
                         setattr(thing, name, theirs)
                         kept.size -= 8 * self._length
                         self._size -= 8 * self._length
@@ -287,14 +294,14 @@ _living: WeakSet[Tapes] = WeakSet()
 
 def _zeros(count: int) -> array[float]:
     """`count` doubles."""
-    return array("d", bytes(8 * count))
+    return array("d", [0.0]) * count
 
 
 # What is read of an object
 
 
-def plan_for(thing: object, functions: list[FunctionType]) -> Plan | None:
-    """How to tape `thing`, of which `functions` may read what they name; None where that cannot be."""
+def plan_for(thing: object, functions: list[FunctionType], *, takes_all: bool = False) -> Plan | None:
+    """How to tape `thing`, of which `functions` may read what they name; None where that cannot be, or is not worth it."""
     cls = type(thing)
     if not is_plain(cls):
         return None
@@ -309,7 +316,7 @@ def plan_for(thing: object, functions: list[FunctionType]) -> Plan | None:
     if len(steps) != 1:
         return None
     arguments = _arguments_of(getattr(cls, steps[0]))
-    if not arguments:
+    if not arguments or not (takes_all or is_long(thing, steps[0])):
         return None
     settled = attributes - {
         name for function in own if function.__name__ != "__init__" for name in _stored(function.__code__)
@@ -326,6 +333,27 @@ def plan_for(thing: object, functions: list[FunctionType]) -> Plan | None:
     return Plan(
         _tape_of(cls, steps[0], arguments, shown, constant, bools), tuple(arguments), tuple(shown), tuple(constant)
     )
+
+
+def is_long(thing: object, step: str) -> bool:
+    """Whether a call of `step` loops, or asks other objects: a handful of operations costs no more than reading a tape.
+
+    What is marked as seldom does not count.
+    """
+    seen, waiting = {step}, [step]
+    while waiting:
+        member = inspect.getattr_static(type(thing), waiting.pop(), None)
+        function = member.fget if isinstance(member, property) else member
+        if not isinstance(function, FunctionType) or getattr(function, "seldom", False):
+            continue
+        if any("JUMP_BACKWARD" in line.opname for line in dis.get_instructions(function)):
+            return True
+        named = set(function.__code__.co_names) - seen
+        if any(is_plain(type(getattr(thing, name, None))) for name in named):
+            return True
+        seen |= named
+        waiting += named
+    return False
 
 
 def _functions_of(strategy: type[Strategy]) -> list[FunctionType]:
