@@ -24,7 +24,7 @@ CELLS_MAX = 50_000  # of a piece
 _PIECES_A_WORKER = 4  # at least, so that none waits long for the last
 _PART_OF_LIMIT = 0.8  # of the time that an executor gives a piece is planned with
 _BLOCKS_MAX = 16  # laid out at a time
-_WORTH_COMPILING = 400_000  # bars of all cells so far: interpreted, and once more for luck, they take longer than to compile
+_WORTH_COMPILING = 400_000  # bars of all cells so far: interpreted, and again for luck, they take longer than compiling
 
 
 @dataclass(frozen=True)
