@@ -1,5 +1,6 @@
 """Indicators on tape: written once, read by every cell that asks for the same, and never anything else than the cell's own."""
 
+from array import array
 from math import nan
 
 import polars as pl
@@ -12,7 +13,8 @@ from stratofold.research.execute import StrategyError, interpret
 from stratofold.research.prepare import Options, prepare
 from stratofold.research.sweep.block import Block, Leg
 from stratofold.research.sweep.columns import sums_of
-from stratofold.research.sweep.tapes import Lost, Tapes
+from stratofold.research.sweep.tapes import Tapes
+from stratofold.research.sweep.taping import Lost
 from stratofold.strategies import Crossover, DonchianBreakout, RsiMeanReversion
 
 
@@ -97,6 +99,127 @@ class Meddler(Strategy):
     def on_bar(self, bar, book):
         self.streak[bar.symbol].before = bar.open
         book.target_quantity(bar.symbol, 10.0 * self.streak[bar.symbol].update(bar.close))
+
+
+class Ring:
+    """A mean whose window begins with zeros: of no use for a second run unless it is put back."""
+
+    def __init__(self, length):
+        self.length = length
+        self.at = 0
+        self.total = 0.0
+        self.window = array("d", [0.0]) * length
+
+    def update(self, close):
+        self.total += close - self.window[self.at]
+        self.window[self.at] = close
+        self.at = (self.at + 1) % self.length
+        return self.total / self.length
+
+
+class Switched(Strategy):
+    """Asks its indicator of one symbol alone, of all, or of none."""
+
+    only = param(0, low=-1, high=9)
+
+    def setup(self):
+        self.mean = self.per_symbol(Ring, 5)
+
+    def on_bar(self, bar, book):
+        if self.only in {bar.symbol, 9}:
+            over = bar.close > self.mean[bar.symbol].update(bar.close)
+            book.target_quantity(bar.symbol, 10.0 if over else 0.0)
+
+
+class Asked:
+    """Counts how often it is read."""
+
+    def __init__(self, least):
+        self.least = least
+        self.reads = 0.0
+
+    @property
+    def count(self):
+        return self._counted()
+
+    def _counted(self):
+        self.reads += 1.0
+        return self.reads
+
+    def update(self, close):
+        return close
+
+
+class Counting(Strategy):
+    """What it reads is other than what it would read the next time."""
+
+    window = param(3, low=2, high=50)
+
+    def setup(self):
+        self.asked = self.per_symbol(Asked, self.window)
+
+    def on_bar(self, bar, book):
+        if self.asked[bar.symbol].update(bar.close) > 200.0:
+            book.target_quantity(bar.symbol, self.asked[bar.symbol].count)
+
+
+class Nosy(Strategy):
+    """Looks what its indicator is."""
+
+    window = param(3, low=2, high=50)
+
+    def setup(self):
+        self.average = self.per_symbol(SMA, self.window)
+        self.size = 20.0 if isinstance(self.average[0], SMA) else 10.0
+
+    def on_bar(self, bar, book):
+        book.target_quantity(bar.symbol, self.size if bar.close > self.average[bar.symbol].update(bar.close) else 0.0)
+
+
+class Joining(Strategy):
+    """Puts other indicators into the list that it was given."""
+
+    window = param(3, low=2, high=50)
+
+    def setup(self):
+        self.averages = self.per_symbol(SMA, self.window)
+        self.averages += self.per_symbol(SMA, 20)
+
+    def on_bar(self, bar, book):
+        fast, slow = self.averages[0].update(bar.close), self.averages[1].update(bar.close)
+        book.target_quantity(bar.symbol, 10.0 if fast > slow else 0.0)
+
+
+class Spread:
+    """Divides by nothing where it is read after its first close."""
+
+    def __init__(self, least):
+        self.least = least
+        self.count = 0.0
+        self.total = 0.0
+
+    @property
+    def value(self):
+        return self.total / (self.count - 1.0)
+
+    def update(self, close):
+        self.count += 1.0
+        self.total += close
+        return self.count
+
+
+class Patient(Strategy):
+    """Reads its indicator only when there is something to be read."""
+
+    size = param(10.0, low=0.0, high=99.0)
+
+    def setup(self):
+        self.spread = self.per_symbol(Spread, 2)
+
+    def on_bar(self, bar, book):
+        spread = self.spread[bar.symbol]
+        if spread.update(bar.close) > 1.0:
+            book.target_quantity(bar.symbol, self.size if bar.close > spread.value else 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -188,9 +311,61 @@ def test_a_call_with_something_else_is_noticed(market):
         interpreted(Choosy, market, tapes, size=0.0)
 
 
-@pytest.mark.parametrize("strategy", [Warmed, Meddler])
+@pytest.fixture(scope="module")
+def pair():
+    return stratofold.read(
+        pl.DataFrame(
+            {
+                "time": [(16_000 + day) * 86_400_000_000_000 for day in range(200) for _ in range(2)],
+                "symbol": ["A", "B"] * 200,
+                "close": [100.0 + (day * (3 + k)) % 17 - (day // 7) % 5 for day in range(200) for k in range(2)],
+            }
+        ).with_columns(open=pl.col("close"), high=pl.col("close"), low=pl.col("close"), volume=pl.lit(1e6))
+    )
+
+
+def test_a_tape_that_was_not_called_is_still_blank(pair):
+    """A rule may be switched off in the first cell, or for one symbol: the next cell's indicator begins at its beginning."""
+    tapes = Tapes(Switched, len(pair.time), takes_all=True)
+    for only in (-1, 0, 0, 1, 9, -1, 9):
+        run = prepare(Switched, pair, Options(), {"only": only})
+        interpret(run, pair)
+        assert interpreted(Switched, pair, tapes, only=only) == sums_of(run.engine), only
+    assert tapes.made == 1
+
+
+def test_a_tape_that_a_broken_run_has_called_is_not_kept(pair):
+    """Nobody knows how far such a run came."""
+    tapes = Tapes(Switched, len(pair.time), takes_all=True)
+    interpreted(Switched, pair, tapes, only=-1)
+    tapes.begin()
+    prepare(Switched, pair, Options(), {}, shelf=tapes.ask).strategy.mean[0].update(100.0)
+    assert not tapes.broken()
+    assert len(tapes.drop()) == 1
+    assert not tapes._kept
+
+
+def test_both_zeros_have_a_tape_of_their_own():
+    """They are equal, and what an object makes of them need not be."""
+    tapes, things = Tapes(Patient, 9, takes_all=True), []
+    for zero in (0.0, -0.0, 0, False):
+        tapes.begin()
+        things.append(tapes.ask(Spread, (zero,), {}, 1))
+    assert tapes.made == len(set(map(id, things))) == 4
+
+
+@pytest.mark.nightly
+def test_what_may_not_be_asked_at_any_time_is_done_without_tapes(market):
+    """And in machine code, not as a backtest does it."""
+    taped, sets = block(Patient, market), [{"size": 10.0}, {"size": 20.0}]
+    taped._wholly = None
+    assert same(taped.run(sets), singly(Patient, market, sets))
+    assert taped._tapes is None
+
+
+@pytest.mark.parametrize("strategy", [Warmed, Meddler, Counting, Nosy, Joining])
 def test_what_cannot_be_taped_is_not(market, strategy):
-    """Where `setup` calls it, and where an attribute is set from outside."""
+    """Where `setup` calls it or joins lists, an attribute is set from outside, reading changes it, its class is asked for."""
     tapes = Tapes(strategy, len(market.time), takes_all=True)
     with pytest.raises(AssertionError):
         interpreted(strategy, market, tapes, window=3)
@@ -237,14 +412,5 @@ def test_the_blocks_of_a_process_share_the_room():
     assert (len(other._kept), other.is_dismissed) == (1, False)
 
 
-def test_several_symbols_have_a_tape_each():
-    market = stratofold.read(
-        pl.DataFrame(
-            {
-                "time": [(16_000 + day) * 86_400_000_000_000 for day in range(200) for _ in range(2)],
-                "symbol": ["A", "B"] * 200,
-                "close": [100.0 + (day * (3 + k)) % 17 - (day // 7) % 5 for day in range(200) for k in range(2)],
-            }
-        ).with_columns(open=pl.col("close"), high=pl.col("close"), low=pl.col("close"), volume=pl.lit(1e6))
-    )
-    assert same(block(Crossover, market).run(PAIRS), singly(Crossover, market, PAIRS))
+def test_several_symbols_have_a_tape_each(pair):
+    assert same(block(Crossover, pair).run(PAIRS), singly(Crossover, pair, PAIRS))

@@ -247,7 +247,21 @@ class Block:
         if row is None or tapes.is_writing:
             for things in tapes.drop():
                 laid.program.forget(things)
-        return self._quickly(parameters) if is_other else row
+        if is_other:
+            return self._quickly(parameters)
+        return self._untaped(parameters) if row is None and tapes.is_writing else row
+
+    def _untaped(self, parameters: Mapping[str, Any]) -> Row | None:
+        """As `_quickly`, after a run that wrote tapes was left to Python: where it is not without them, the block does without.
+
+        A tape asks for all that is shown after every call, and the strategy perhaps only once it is there.
+        """
+        laid = self._seated(parameters, None)
+        row = self._carried(laid) if laid is not None else None
+        if row is not None:
+            self._tapes = None
+            self._laid.pop(True, None)
+        return row
 
     def _seated(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> _Laid | None:
         """The strategy in its place, ready to run; None where machine code cannot hold it, or has none at hand."""

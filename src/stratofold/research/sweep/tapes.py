@@ -13,106 +13,38 @@ some ten readings save: only those are taped whose method loops or asks objects 
 
 from __future__ import annotations
 
-import dis
-import hashlib
-import inspect
-import linecache
 from array import array
 from dataclasses import dataclass
-from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import numpy as np
 
-from stratofold.kernel.layout import state_names
-from stratofold.routing import Reached, is_plain
+from stratofold.research.sweep.taping import SCALARS, functions_of, plan_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stratofold.fold.strategy import Strategy
+    from stratofold.research.sweep.taping import Plan
 
 BYTES_MAX = 1 << 26  # of all tapes that are kept in this process
 _PATIENCE = 64  # tapes that are made before we ask whether they are read
-_SCALARS = {bool, int, float}
-_FILE = "<stratofold tape {}>"
-_MODULE = "stratofold.fold.taped"  # the compiler is to treat it as the fold's own
-
-_TEXT = """\
-from math import copysign
-
-from stratofold.fold.marks import leaves_kernel, often, seldom
-
-
-class {name}:
-    IS_KEPT_ELSEWHERE = True
-    __slots__ = ({slots})
-
-    @often
-    def {step}(self, {parameters}):
-        at = self.tape_at
-        if at >= self.tape_known or {differs}:
-            return self._tape_odd({arguments})
-        self.tape_at = at + 1
-        return self.tape_result[at]
-
-    @seldom
-    def _tape_odd(self, {arguments}):
-        at = self.tape_at
-        if self.tape_known == 0:
-            return self._tape_made({arguments})
-        if at >= self.tape_known or {is_other}:
-            self.tape_is_other = True
-            self._tape_lost()
-        self.tape_at = at + 1
-        return self.tape_result[at]
-
-    @seldom
-    def _tape_made(self, {arguments}):
-        at = self.tape_at
-        if at >= len(self.tape_result):
-            self.tape_is_other = True
-            self._tape_lost()
-        result = self.tape_source.{step}({arguments})
-{kept}
-        self.tape_result[at] = result
-        self.tape_at = at + 1
-        return result
-
-    @leaves_kernel
-    def _tape_lost(self):
-        raise Lost
-"""
-_SHOWN = """
-    @property
-    def {name}(self):
-        return self.tape_{name}[self.tape_at]{test}
-"""
-
-
-class Lost(Exception):
-    """A tape was asked for something else than it was made from."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How objects of one class are taped: their method, its arguments, what is read of them, what never changes."""
-
-    tape: type
-    arguments: tuple[str, ...]
-    shown: tuple[str, ...]
-    constant: tuple[str, ...]
 
 
 @dataclass(eq=False)
 class Tape:
-    """What `per_symbol` gives: a tape for each symbol; whether they are complete, and packed as they were before."""
+    """What `per_symbol` gives: a tape for each symbol; whether they are complete, and packed as they were before.
+
+    One that no run has called yet (a rule that is switched off, a symbol without bars) is as good as new, and so they
+    are sound before they are all made: every run that wrote on them has ended.
+    """
 
     key: Any
-    kinds: tuple[type, ...]
     things: list[Any]
     size: int
+    own: tuple[Any, ...]  # the same, if `setup` has not put others into the list
+    is_sound: bool = False
     is_made: bool = False
     is_learnt: bool = False
 
@@ -126,7 +58,7 @@ class Tapes:
 
     def __init__(self, strategy: type[Strategy], length: int, *, takes_all: bool = False) -> None:
         """`length` is how many calls a tape has room for; `takes_all` has what is quickly computed taped too."""
-        self._functions = _functions_of(strategy)
+        self._functions = functions_of(strategy)
         self._length = length
         self._bytes_max = BYTES_MAX
         self.takes_all = takes_all
@@ -158,28 +90,22 @@ class Tapes:
     def ask(self, factory: Any, arguments: tuple[Any, ...], options: dict[str, Any], count: int) -> list[Any] | None:
         """A list of tapes for `per_symbol`, or None where such objects have none."""
         self._place = place = self._place + 1
-        if place in self._barred or options:
+        if place in self._barred or options or not SCALARS.issuperset(map(type, arguments)):
             return None
-        key = (place, factory, arguments, count)
-        try:
-            kept = self._kept.get(key)
-        except TypeError:  # what has no hash is no number either
+        key = (place, factory, repr(arguments), count)  # 1, 1.0 and True are equal, and so are both zeros
+        kept = self._kept.get(key) or self._blanks(key, arguments)
+        if kept is None:
             return None
-        kinds = tuple(map(type, arguments))
-        if kept is None or kept.kinds != kinds:  # 1 and 1.0 and True are equal, and three arguments
-            kept = self._blanks(key, kinds)
-            if kept is None:
-                return None
         if not kept.is_made:
             self.is_writing = True
         self._now.append(kept)
         self.given += 1
         return kept.things
 
-    def _blanks(self, key: Any, kinds: tuple[type, ...]) -> Tape | None:
+    def _blanks(self, key: Any, arguments: tuple[Any, ...]) -> Tape | None:
         """Tapes on which nothing is written; None where such objects can have none."""
-        _, factory, arguments, count = key
-        if not isinstance(factory, type) or not set(kinds) <= _SCALARS:
+        _, factory, _, count = key
+        if not isinstance(factory, type):
             return None
         if factory not in self._plans:
             self._plans[factory] = plan_for(factory(*arguments), self._functions, takes_all=self.takes_all)
@@ -188,7 +114,7 @@ class Tapes:
             return None
         size = 8 * count * self._length * (1 + len(plan.arguments) + len(plan.shown))
         things = [self._blank(plan, factory(*arguments)) for _ in range(count)]
-        kept = self._kept[key] = Tape(key, kinds, things, size)
+        kept = self._kept[key] = Tape(key, things, size, tuple(things))
         self._size += size
         self.made += 1
         return kept
@@ -197,11 +123,7 @@ class Tapes:
         """Whether tapes are asked for, untouched by `setup`, and more often read than written."""
         if not self._now or (self.made > _PATIENCE and 2 * self.made > self.given):
             return False
-        for kept in self._now:
-            for thing in kept.things:
-                if thing.tape_at:
-                    return False
-        return True
+        return not any(tuple(kept.things) != kept.own or any(thing.tape_at for thing in kept.own) for kept in self._now)
 
     def unlearnt(self) -> Iterator[list[Any]]:
         """The complete tapes of the cell at hand that are now packed for the first time."""
@@ -211,20 +133,22 @@ class Tapes:
                 yield kept.things
 
     def written(self) -> None:
-        """The run is over, and the tapes hold how far they came: they are complete."""
+        """The run is over, and the tapes hold how far they came: those that were called are complete."""
         for kept in self._now:
             for thing in kept.things:
-                if not kept.is_made:
-                    thing.tape_known = thing.tape_at
+                thing.tape_known = thing.tape_known or thing.tape_at
                 thing.tape_at = 0
             if not kept.is_made:
-                kept.is_made = True
-                self._share_given(kept)
+                kept.is_sound = True
+                kept.is_made = all(thing.tape_known for thing in kept.things)
+                if kept.is_made:
+                    self._share_given(kept)
 
     def broken(self) -> bool:
         """The run did not end: whether that is because a tape was asked for something else, as its place will be no more."""
         found = False
         for kept in self._now:
+            kept.is_sound = kept.is_made
             for thing in kept.things:
                 thing.tape_at = 0
                 if thing.tape_is_other:
@@ -237,7 +161,7 @@ class Tapes:
         if sum(other._size for other in _living) > self._bytes_max:  # noqa: SLF001  they are all of this class
             for other in _living - {self}:
                 other.dismiss()
-        gone = [kept for kept in self._now if not kept.is_made or kept.key[0] in self._barred]
+        gone = [kept for kept in self._now if not kept.is_sound or kept.key[0] in self._barred]
         size = self._size
         for kept in self._kept.values():
             if size <= self._bytes_max:
@@ -295,146 +219,3 @@ _living: WeakSet[Tapes] = WeakSet()
 def _zeros(count: int) -> array[float]:
     """`count` doubles."""
     return array("d", [0.0]) * count
-
-
-# What is read of an object
-
-
-def plan_for(thing: object, functions: list[FunctionType], *, takes_all: bool = False) -> Plan | None:
-    """How to tape `thing`, of which `functions` may read what they name; None where that cannot be, or is not worth it."""
-    cls = type(thing)
-    if not is_plain(cls):
-        return None
-    own = set(_own_functions(cls))
-    codes = [each for function in functions if function not in own for each in _codes(function.__code__)]
-    named = {name for code in codes for name in code.co_names}
-    changed = {name for code in codes for name in _stored(code)}
-    attributes = set(state_names(thing))
-    if named & changed & attributes:
-        return None
-    steps = sorted(name for name in named if isinstance(inspect.getattr_static(cls, name, None), FunctionType))
-    if len(steps) != 1:
-        return None
-    arguments = _arguments_of(getattr(cls, steps[0]))
-    if not arguments or not (takes_all or is_long(thing, steps[0])):
-        return None
-    settled = attributes - {
-        name for function in own if function.__name__ != "__init__" for name in _stored(function.__code__)
-    }
-    shown, constant = [], []
-    for name in sorted(named):
-        if name in attributes and name in settled and type(getattr(thing, name)) in _SCALARS:
-            constant.append(name)
-        elif (name in attributes or isinstance(inspect.getattr_static(cls, name, None), property)) and type(
-            getattr(thing, name, None)
-        ) in (bool, float):
-            shown.append(name)
-    bools = {name for name in shown if isinstance(getattr(thing, name), bool)}
-    return Plan(
-        _tape_of(cls, steps[0], arguments, shown, constant, bools), tuple(arguments), tuple(shown), tuple(constant)
-    )
-
-
-def is_long(thing: object, step: str) -> bool:
-    """Whether a call of `step` loops, or asks other objects: a handful of operations costs no more than reading a tape.
-
-    What is marked as seldom does not count.
-    """
-    seen, waiting = {step}, [step]
-    while waiting:
-        member = inspect.getattr_static(type(thing), waiting.pop(), None)
-        function = member.fget if isinstance(member, property) else member
-        if not isinstance(function, FunctionType) or getattr(function, "seldom", False):
-            continue
-        if any("JUMP_BACKWARD" in line.opname for line in dis.get_instructions(function)):
-            return True
-        named = set(function.__code__.co_names) - seen
-        if any(is_plain(type(getattr(thing, name, None))) for name in named):
-            return True
-        seen |= named
-        waiting += named
-    return False
-
-
-def _functions_of(strategy: type[Strategy]) -> list[FunctionType]:
-    """The user's functions that a strategy may call."""
-    reached = Reached()
-    reached.add(strategy)
-    return reached.functions
-
-
-def _own_functions(cls: type) -> Iterator[FunctionType]:
-    """The functions of a class and of its bases, properties' included."""
-    for base in cls.__mro__:
-        for member in vars(base).values():
-            if isinstance(member, FunctionType):
-                yield member
-            elif isinstance(member, property) and isinstance(member.fget, FunctionType):
-                yield member.fget
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    """Code and the code inside it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
-
-
-def _stored(code: CodeType) -> Iterator[str]:
-    """The names of attributes that code sets or deletes."""
-    for each in _codes(code):
-        for line in dis.get_instructions(each):
-            if line.opname in ("STORE_ATTR", "DELETE_ATTR"):
-                yield line.argval
-
-
-def _arguments_of(function: FunctionType) -> list[str]:
-    """The names of a method's arguments; none where they are not plain and all required."""
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    is_simple = all(each.kind is each.POSITIONAL_OR_KEYWORD and each.default is each.empty for each in parameters)
-    return [each.name for each in parameters] if is_simple else []
-
-
-# The class of a tape
-
-_classes: dict[str, type] = {}
-
-
-def _tape_of(
-    cls: type, step: str, arguments: list[str], shown: list[str], constant: list[str], bools: set[str]
-) -> type:
-    """The class of tapes for objects of `cls`, with source that the compiler can read."""
-    rows = [f"        self.tape_given_{name}[at] = {name}" for name in arguments]
-    for name in shown:
-        value = f"self.tape_source.{name}"
-        rows.append(f"        self.tape_{name}[at + 1] = {f'1.0 if {value} else 0.0' if name in bools else value}")
-    given = [f"self.tape_given_{name}[at]" for name in arguments]
-    others = " or ".join(
-        f"({where} != {name} and ({where} == {where} or {name} == {name}))"
-        f" or ({name} == 0.0 and copysign(1.0, {name}) != copysign(1.0, {where}))"
-        for where, name in zip(given, arguments, strict=True)
-    )
-    slots = ["at", "known", "is_other", *(f"given_{name}" for name in arguments), "result", *shown, "source"]
-    text = _TEXT.format(
-        name="NAME",
-        slots=", ".join(f'"{each}"' for each in [*(f"tape_{name}" for name in slots), *constant]),
-        step=step,
-        parameters=", ".join(arguments),
-        arguments=", ".join(arguments),
-        differs=" or ".join(
-            f"{where} != {name} or {name} == 0.0" for where, name in zip(given, arguments, strict=True)
-        ),
-        is_other=others,
-        kept="\n".join(rows),
-    ) + "".join(_SHOWN.format(name=name, test=" != 0.0" if name in bools else "") for name in shown)
-    name = f"Tape_{cls.__name__}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    key = f"{cls.__module__}.{cls.__qualname__}.{name}"
-    if key not in _classes:
-        file = _FILE.format(name)
-        text = text.replace("NAME", name, 1)
-        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        scope: dict[str, Any] = {"__name__": _MODULE, "Lost": Lost}
-        exec(compile(text, file, "exec"), scope)  # noqa: S102 - the text is ours: the names in it are identifiers
-        _classes[key] = scope[name]
-    return _classes[key]
