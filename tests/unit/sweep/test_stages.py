@@ -1,10 +1,12 @@
 """A run that is broken off and gone on with: the same to the bit, in this market and in a longer one."""
 
+import numpy as np
 import pytest
 
 import stratofold
 from stratofold import Fees, Limits, Slippage
 from stratofold.kernel import Program
+from stratofold.market.data import Actions
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Block, Leg
 from stratofold.research.sweep.executors import Work
@@ -85,6 +87,32 @@ def test_a_market_that_was_mended_is_another(market):
     later[-1] += 0.01
     assert seen(place_of(market.__class__(**{**vars_of(market), "close": later})), stage) == seen(place, stage)
     assert seen(place_of(market.subset(end="2014-12-31")), stage) == ""
+
+
+def test_what_becomes_known_late_makes_another_market(market):
+    """A dividend of last month, or a symbol's bar of the last day: all that was known before comes first, and is the same."""
+    old, new = market.subset(end="2014-12-24"), market.subset(end="2015-01-05")
+    columns = ("time", "symbol", "open", "high", "low", "close", "volume")
+    kept = {name: getattr(old.actions, name)[:4] for name in old.actions._fields}
+    stage = last_stage(place_of(old))
+    for amount, dated in ((0, "2014-12-25"), (1, "2014-12-01")):
+        time = int(np.datetime64(dated, "ns").astype(np.int64))
+        late = {name: np.append(values, values[:amount]) for name, values in kept.items()}
+        late["time"] = np.append(kept["time"], np.full(amount, time))
+        one, other = (
+            with_changes(market, actions=Actions(**actions)) for market, actions in ((old, kept), (new, late))
+        )
+        before = last_stage(place_of(one))
+        assert (seen(place_of(other), before) == seen(place_of(one), before)) == (amount == 0)
+    without = np.arange(len(old.time)) != stage.bars - 1
+    fewer = with_changes(old, **{name: getattr(old, name)[without] for name in columns})
+    before = last_stage(place_of(fewer))
+    assert before.bars == stage.bars - 1
+    assert seen(place_of(new), before) == ""
+
+
+def with_changes(market, **changes):
+    return market.__class__(**vars_of(market) | changes)
 
 
 def vars_of(market):

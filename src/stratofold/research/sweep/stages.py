@@ -62,9 +62,9 @@ def stages_of(place: Place, count: int) -> list[Stage]:
 
 
 def _stage(place: Place, bars: int) -> Stage | None:
-    """After so many bars, where more follow and the session after theirs is known."""
+    """After so many bars, where later ones follow and the session after theirs is known."""
     feed, closes = _feed(place), place.market.calendar.closes
-    if not 0 < bars < len(feed.time):
+    if not 0 < bars < len(feed.time) or feed.time[bars] == feed.time[bars - 1]:
         return None
     last = int(feed.time[bars - 1])
     sessions = bisect_left(closes, last) + 2
@@ -72,9 +72,13 @@ def _stage(place: Place, bars: int) -> Stage | None:
 
 
 def seen(place: Place, stage: Stage) -> str:
-    """A hash of what a fold can know of the data at a stage; empty where the place has no such stage."""
+    """A hash of what a fold can know of the data at a stage; empty where the place has no such stage.
+
+    It has another one where a bar, a dividend or anything else of before it became known later: what comes first is then
+    the same, and is not all.
+    """
     feed, market = _feed(place), place.market
-    if stage.bars >= len(feed.time) or stage.sessions > len(market.calendar):
+    if _stage(place, stage.bars) != stage:
         return ""
     head = (market.symbols, market.instruments, market.span_ns, market.calendar.name, market.series)
     digest = hashlib.blake2b(repr(head).encode(), digest_size=32)
