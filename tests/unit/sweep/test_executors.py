@@ -14,7 +14,7 @@ import stratofold
 from stratofold import sweep
 from stratofold.cli.load import load_strategy
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.executors import Work
+from stratofold.research.sweep.executors import Work, processes
 from stratofold.research.sweep.executors.processes import compute, pack
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.store import PAGE, parts_of
@@ -38,6 +38,18 @@ def test_a_worker_maps_prices_and_computes_the_same_cells(market, tmp_path):
     table = sweep(Above, market, length=[5, 9], execution="interpreted").table
     assert cells.columns["sharpe"].tolist() == table["sharpe"].to_list()
     assert cells.errors == ["", ""]
+
+
+def test_a_worker_lets_go_of_the_sweep_before(tmp_path):
+    """Loky's workers live on for the next sweep, and each sweep's columns are in a folder of its own, gone by then."""
+    market = stratofold.sample("SPY", start="2014-06-02", end="2014-08-29")
+    (place,) = places_of([Above], market, Options())
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        pack(place, tmp_path / name)
+        compute(str(tmp_path / name), place.hash, Work(0, ({"length": 5},)), "interpreted")
+    assert list(processes._benches) == [str(tmp_path / "other")]
+    assert list(processes._places) == [(str(tmp_path / "other"), place.hash)]
 
 
 @pytest.mark.nightly

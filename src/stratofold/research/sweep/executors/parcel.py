@@ -15,13 +15,13 @@ import mmap
 import os
 import pickle
 import sys
-import tempfile
 import zlib
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.errors import Error, Setup
+from stratofold.research.sweep.executors.room import code_in_room, put, room
 from stratofold.research.sweep.executors.shelf import fetch, ship
 from stratofold.research.sweep.place import Place
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _ALIGNED = 64
 _LEVEL = 1  # of zlib: a network is slower than that, and faster than more
-_FOLDER = "stratofold-worker"
 _INSTALLED = ("site-packages", "dist-packages")
 _OURS = Path(__file__).resolve().parents[3]
 
@@ -118,13 +117,9 @@ def spread(body: bytes | mmap.mmap) -> MarketData:
 
 def _mapped(shelf: Shelf, digest: str) -> MarketData:
     """Market data out of this machine's own copy, which is written once and mapped."""
-    folder = Path(tempfile.gettempdir()) / f"{_FOLDER}-{os.getuid() if hasattr(os, 'getuid') else 0}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / digest
+    path = room() / digest
     if not path.exists():
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as file:
-            file.write(zlib.decompress(fetch(shelf, digest)))
-        Path(file.name).replace(path)
+        put(path, zlib.decompress(fetch(shelf, digest)))
     with path.open("rb") as kept:
         return spread(mmap.mmap(kept.fileno(), 0, access=mmap.ACCESS_READ))
 
@@ -213,14 +208,9 @@ def _without_main(options: object) -> bytes:
 def _imported(sources: dict[str, tuple[bool, str]], name: str) -> Any:
     """A module out of sources that came along; raises Setup SFS64 for one that does not run here."""
     if sources:
-        folder = tempfile.mkdtemp(prefix=f"{_FOLDER}-code-")
-        for module, (is_package, text) in sources.items():
-            path = Path(folder, *module.split("."))
-            path = path / "__init__.py" if is_package else path.with_suffix(".py")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        for module in sources:
             sys.modules.pop(module, None)  # another sweep's, of the same name
-        sys.path.insert(0, folder)
+        sys.path.insert(0, str(code_in_room(sources)))
         importlib.invalidate_caches()
     try:
         return importlib.import_module(name)

@@ -158,6 +158,9 @@ def compute(folder: str, name: str, work: Work, execution: str) -> tuple[Cells, 
     """A piece of work in a worker, which keeps what it has laid out; its cells, and how many seconds they take."""
     import cloudpickle
 
+    if folder not in _benches:  # another sweep's: what the one before has left is of use to nobody
+        _benches.clear()
+        _places.clear()
     place = _places.get((folder, name))
     if place is None:
         import joblib
