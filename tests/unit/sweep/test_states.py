@@ -1,10 +1,12 @@
 """A study whose market grows: every cell goes on from where it stood, and equals the whole run to the bit."""
 
+from random import Random
+
 import polars as pl
 import pytest
 
 import stratofold
-from stratofold import Fees, Stop, sweep
+from stratofold import Fees, Stop, Strategy, param, sweep
 from stratofold.research.sweep.states import States
 from stratofold.research.sweep.store import Store
 from stratofold.strategies import Crossover
@@ -41,6 +43,71 @@ def test_a_new_day_extends_every_cell_and_no_figure_differs(market, tmp_path, ex
     assert "4 of them from where they stood" in str(study)
     places = {path.name.partition("-")[0] for path in files(goal)}
     assert len(places) == 2, "what two longer markets have left behind is gone"
+
+
+class Keeper(Strategy):
+    """Buys after a higher close, and holds something beside it."""
+
+    length = param(3, low=2, high=9)
+
+    def setup(self):
+        self.before = 0.0
+        self.held = self.beside()
+
+    def on_bar(self, bar, book):
+        over = bar.close > self.before + 0.1 * self.length * self.asked(bar)
+        self.before = bar.close
+        book.target_quantity(bar.symbol, 10.0 if over else 0.0)
+
+    def asked(self, bar):
+        return 1.0
+
+
+class Dictionary(Keeper):
+    def beside(self):
+        return {}
+
+    def asked(self, bar):
+        self.held[bar.symbol] = self.held.get(bar.symbol, 0.0) + 1.0
+        return self.held[bar.symbol] % 2.0
+
+
+class Closes(Keeper):
+    def beside(self):
+        return []
+
+    def asked(self, bar):
+        self.held.append(bar.close)
+        return len(self.held) % 2.0
+
+
+class Lucky(Keeper):
+    def beside(self):
+        return Random(7)
+
+    def asked(self, bar):
+        return self.held.random()
+
+
+class Large(Keeper):
+    def beside(self):
+        return 1
+
+    def asked(self, bar):
+        self.held = self.held * 3 % (1 << 90)
+        return self.held % 2
+
+
+@pytest.mark.parametrize("strategy", [Dictionary, Closes, Lucky, Large])
+def test_what_holds_more_than_state_begins_anew(market, tmp_path, strategy):
+    """A backtest may hold anything; what cannot be written down, or not as it is, is computed from the beginning."""
+    for end in DAYS[:2]:
+        study = sweep(
+            strategy, market.subset(end=end), study=tmp_path / "study", length=[3, 4], execution="interpreted"
+        )
+        whole = stratofold.backtest(strategy, market.subset(end=end), length=3, execution="interpreted")
+        assert study.table["final_equity"][0] == whole.stats["final_equity"]
+        assert study.continued == 0
 
 
 def test_other_data_costs_or_code_begin_anew(market, tmp_path, monkeypatch):
