@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from concurrent.futures import FIRST_COMPLETED, wait
 from math import inf
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup
 from stratofold.research.sweep.executors.foreman import Foreman, Heard
 from stratofold.research.sweep.executors.work import Bench, Choice, Plan, Work
 from stratofold.research.sweep.executors.worker import timed
+from stratofold.routing import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -136,7 +139,6 @@ def pack(place: Place, folder: Path) -> None:
 def _by_value(strategy: type) -> None:
     """Have the strategy's module travel with it where a worker could not import it."""
     import importlib.util
-    import sys
 
     import cloudpickle
 
@@ -148,6 +150,20 @@ def _by_value(strategy: type) -> None:
     elsewhere = found is None or found.origin != getattr(module, "__file__", None)
     if module is not None and module.__name__ != "__main__" and elsewhere:
         cloudpickle.register_pickle_by_value(module)
+
+
+def _give_module(strategy: type) -> None:
+    """Put a module where a strategy that came by value says that it is from.
+
+    Here `__main__` is loky's, so the strategy would count as an installed package's, whose source is in no kernel's name:
+    a script that was edited was given the kernel of what it had been.
+    """
+    name = strategy.__module__
+    if name in sys.modules and (name != "__main__" or is_plain(strategy)):
+        return
+    sys.modules[name] = ModuleType(name)
+    if name != "__main__":
+        sys.modules[name].__file__ = f"{name}.py"
 
 
 _benches: dict[str, Bench] = {}
@@ -168,6 +184,7 @@ def compute(folder: str, name: str, work: Work, execution: str) -> tuple[Cells, 
         from stratofold.research.sweep.place import Place
 
         strategy, options, _ = cloudpickle.loads((Path(folder) / f"{name}.place").read_bytes())
+        _give_module(strategy)
         market = joblib.load(Path(folder) / f"{name}.market", mmap_mode="r")
         place = _places[folder, name] = Place(strategy, market, options, "", "", "")
         place.__dict__["hash"] = name
