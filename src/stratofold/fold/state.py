@@ -7,6 +7,7 @@ the same classes, lengthening or shortening tables as they were.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from math import nan
 from operator import attrgetter
@@ -21,6 +22,8 @@ _HELD = ord("x")
 _names_of: dict[tuple[Any, ...], tuple[str, ...]] = {}  # by class and own attributes
 _plans: dict[tuple[type, ...], _Plan] = {}
 _objects: set[type] = set()  # the classes that are known to be plain
+_PACKAGES = {"numpy", "pandas", "polars", "pyarrow"}
+_EMPTY = {"abc", "typing", "types"}  # their classes keep what they hold where `fields` sees it
 
 
 def fields(thing: object) -> tuple[str, ...]:
@@ -109,14 +112,20 @@ def _one_nan(values: Any) -> Any:
 
 
 def _only_objects(value: Any, owner: Any, name: str) -> None:
-    """Raise Setup for what is neither number, array nor plain object."""
+    """Raise Setup for what is neither number, array nor plain object.
+
+    A date, a decimal or a generator of random numbers keeps what it is where nobody sees it: it would come back as another.
+    """
     kind = type(value)
     if kind in _objects:
         return
-    module = kind.__module__.partition(".")[0]
-    if module == "builtins" or module in ("numpy", "pandas", "polars", "pyarrow", "collections"):
-        what, place = f"a {kind.__name__} is no state", f"{type(owner).__name__}.{name}"
-        raise Setup("SF110", what, place=place, why="state is numbers and arrays", fix='keep numbers, or array("d")')
+    for base in kind.__mro__[:-1]:
+        module = base.__module__.partition(".")[0]
+        if module in _PACKAGES or (module in sys.stdlib_module_names and module not in _EMPTY):
+            what, place = f"a {kind.__name__} is no state", f"{type(owner).__name__}.{name}"
+            raise Setup(
+                "SF110", what, place=place, why="state is numbers and arrays", fix='keep numbers, or array("d")'
+            )
     _objects.add(kind)
 
 

@@ -2,7 +2,10 @@
 
 from array import array
 from collections import deque
+from datetime import date
+from decimal import Decimal
 from math import nan
+from random import Random
 
 import pytest
 
@@ -95,6 +98,10 @@ def test_every_difference_shows(change):
     assert save(changed) != save(Tree())
 
 
+class Words(list):
+    """A list of one's own, whose items `fields` does not see."""
+
+
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
@@ -106,6 +113,10 @@ def test_every_difference_shows(change):
         ([1.0], "float"),
         ((1, 2), "tuple"),
         (b"", "bytes"),
+        (date(2026, 1, 2), "date"),
+        (Random(1), "Random"),
+        (Decimal(1), "Decimal"),
+        (Words(), "Words"),
     ],
 )
 def test_what_is_no_state_is_named(value, kind):

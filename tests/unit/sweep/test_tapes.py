@@ -251,7 +251,10 @@ PAIRS = [{"fast": fast, "slow": slow} for fast in (3, 8) for slow in (8, 20)]
 RUNS = [{"least": least, "window": window} for least in (1, 2) for window in (3, 7)]
 
 
-@pytest.mark.parametrize(("strategy", "sets", "made"), [(Crossover, PAIRS, 4), (Runs, RUNS, None)])
+@pytest.mark.parametrize(
+    ("strategy", "sets", "made"),
+    [(Crossover, PAIRS, 4), pytest.param(Runs, RUNS, None, marks=pytest.mark.nightly)],  # three kernels more
+)
 def test_cells_with_tapes_are_single_backtests(market, strategy, sets, made):
     """To the bit: while tapes are written, when all are there, when there is room for none, and from a kept state.
 
