@@ -7,7 +7,6 @@ the same classes, lengthening or shortening tables as they were.
 
 from __future__ import annotations
 
-import sys
 from array import array
 from math import nan
 from operator import attrgetter
@@ -22,8 +21,7 @@ _HELD = ord("x")
 _names_of: dict[tuple[Any, ...], tuple[str, ...]] = {}  # by class and own attributes
 _plans: dict[tuple[type, ...], _Plan] = {}
 _objects: set[type] = set()  # the classes that are known to be plain
-_PACKAGES = {"numpy", "pandas", "polars", "pyarrow"}
-_EMPTY = {"abc", "typing", "types"}  # their classes keep what they hold where `fields` sees it
+_HIDING = {"builtins", "collections", "numpy", "pandas", "polars", "pyarrow", "re", "_io", "_thread"}
 
 
 def fields(thing: object) -> tuple[str, ...]:
@@ -114,14 +112,14 @@ def _one_nan(values: Any) -> Any:
 def _only_objects(value: Any, owner: Any, name: str) -> None:
     """Raise Setup for what is neither number, array nor plain object.
 
-    A date, a decimal or a generator of random numbers keeps what it is where nobody sees it: it would come back as another.
+    A date, a decimal or a generator of random numbers keeps what it is where `fields` does not see it, and has its own way
+    of being pickled: it would come back as another.
     """
     kind = type(value)
     if kind in _objects:
         return
     for base in kind.__mro__[:-1]:
-        module = base.__module__.partition(".")[0]
-        if module in _PACKAGES or (module in sys.stdlib_module_names and module not in _EMPTY):
+        if base.__module__.partition(".")[0] in _HIDING or not {"__reduce__", "__reduce_ex__"}.isdisjoint(vars(base)):
             what, place = f"a {kind.__name__} is no state", f"{type(owner).__name__}.{name}"
             raise Setup(
                 "SF110", what, place=place, why="state is numbers and arrays", fix='keep numbers, or array("d")'
