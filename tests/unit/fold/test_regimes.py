@@ -170,6 +170,7 @@ class Switching(stratofold.Strategy):
             book.target_weight(0, 0.0 if wild else 0.5)
 
 
+@pytest.mark.nightly  # tests/parity/test_portfolio.py does so by day
 def test_all_executions_agree():
     data = stratofold.sample("SPY", "IBM").subset(None, "2007-01-01", "2009-12-31")
     states = HiddenMarkov(TRANSITION, MEANS, DEVIATIONS)

@@ -156,6 +156,7 @@ class Busy(Strategy):
         book.close(bar.symbol)
 
 
+@pytest.mark.nightly
 def test_a_log_that_was_lengthened_leaves_no_seat(data, monkeypatch):
     """The memory of the entry is gone then."""
     expected = run(Busy, data, "interpreted").fingerprint
@@ -164,6 +165,7 @@ def test_a_log_that_was_lengthened_leaves_no_seat(data, monkeypatch):
     assert found == [None, None]
 
 
+@pytest.mark.nightly
 def test_a_frozen_kernel_has_seats_of_its_own(data, tmp_path, monkeypatch):
     """A seat belongs to the kernel that it was laid out for."""
     path = stratofold.freeze(Crossover, data, tmp_path / "crossover.kernel")
