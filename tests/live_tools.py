@@ -91,14 +91,20 @@ class Paper:
 
     def __post_init__(self):
         account = next(iter(self.exchange.accounts.values()))
-        self.access = Access(account.key_id, account.secret_key, trading_url="http://x", data_url="http://x")
-        self.http = InProcessHttp(self.exchange)
         self.clock = StandingClock(0)
-        self.stepper = ExchangeStepper(self.access, self.http)
-        self.broker = AlpacaBroker(self.access, self.http, None, self.clock, Random(1), requests_per_minute=0)
-        self.feed = AlpacaFeed(
-            self.access, self.http, None, self.clock, Random(1), span_ns=self.span_ns, requests_per_minute=0
-        )
+        access = Access(account.key_id, account.secret_key, trading_url="http://x", data_url="http://x")
+        self.reach(access, InProcessHttp(self.exchange))
+
+    def reach(self, access, http):
+        """Speak to the exchange by this door."""
+        self.access, self.http = access, http
+        self.stepper = ExchangeStepper(access, http)
+        self.broker = AlpacaBroker(access, http, None, self.clock, Random(1), requests_per_minute=0)
+        self.feed = self.feed_by(access, http)
+
+    def feed_by(self, access, http):
+        """What the book hears of its market."""
+        return AlpacaFeed(access, http, None, self.clock, Random(1), span_ns=self.span_ns, requests_per_minute=0)
 
     def manifest(self, opened):
         return Manifest(

@@ -6,12 +6,8 @@ releases events, writes lines, and waits until nothing wakes anybody any more.
 
 import json
 from contextlib import contextmanager
-from random import Random
 
-from stratofold.adapters.brokers.alpaca import AlpacaBroker
 from stratofold.adapters.brokers.alpaca_access import Access
-from stratofold.adapters.feeds.alpaca import AlpacaFeed
-from stratofold.adapters.feeds.lockstep import ExchangeStepper
 from stratofold.adapters.network.client import Network
 from stratofold.cloud.hearing import leave
 from stratofold.cloud.local.deployment import deploy
@@ -71,17 +67,14 @@ class LocalStage(Stage):
 
 @contextmanager
 def staged(
-    cloud, strategy, data, span_ns, *, name="local", spec="", slippage=None, numbers=None, secrets=None, **parameters
-):
-    """A stack with its book open, at an exchange of its own; `numbers` are the strategy's parameters."""
+    cloud, strategy, data, span_ns, *, name="local", spec="", slippage=None, numbers=None, secrets=None, kind=Paper,
+    **parameters,
+):  # fmt: skip
+    """A stack with its book open, at an exchange of its own; `numbers` are the strategy's parameters, `kind` is the book's."""
     rules = Rules(requests_per_minute=0)
     with serving(data, terms=Terms(100_000.0, slippage=slippage), rules=rules) as served:
-        run = Paper(strategy, data, span_ns, served.exchange, None, parameters=numbers or {})
-        run.access = Access(served.key, served.secret, trading_url=served.url, data_url=served.url)
-        network = run.http = Network()
-        run.stepper = ExchangeStepper(run.access, network)
-        run.broker = AlpacaBroker(run.access, network, None, run.clock, Random(1), requests_per_minute=0)
-        run.feed = AlpacaFeed(run.access, network, None, run.clock, Random(1), span_ns=span_ns, requests_per_minute=0)
+        run = kind(strategy, data, span_ns, served.exchange, None, parameters=numbers or {})
+        run.reach(Access(served.key, served.secret, trading_url=served.url, data_url=served.url), Network())
         given = {
             "Broker": "exchange",
             "BrokerUrl": served.url,

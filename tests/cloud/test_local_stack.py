@@ -6,6 +6,7 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -20,11 +21,15 @@ from stratofold.cloud.stack import Stack
 from stratofold.live.webhook import SIGNATURE, TIMESTAMP, sign
 from stratofold.market.zones import at_wall
 from stratofold.strategies import Crossover, Momentum
+from tests import tick_strategies
 from tests.cloud.canaries import WITNESSES, Listener, alerted, forms, texts
 from tests.cloud.deployed import Standing, pass_by, until
 from tests.cloud.local_stage import staged
 from tests.cloud.test_receipt import DAY_NS, SLIPPAGE, messages, receipt
 from tests.live_tools import paper
+from tests.stories.test_live_ticks import KINDS as TICK_KINDS
+from tests.stories.test_live_ticks import MINUTE_NS, OnTicks, on_ticks
+from tests.tick_market import made
 
 pytestmark = pytest.mark.cloud
 KEY = "a key of at least thirty-two bytes, for the tests"
@@ -95,6 +100,21 @@ def test_momentum_over_a_year_through_real_processes(cloud):
         assert standing.replay() > 500
         assert receipt(standing.journal) == receipt(laptop.journal)
         assert messages(standing.journal) == messages(laptop.journal)
+
+
+@pytest.mark.nightly
+def test_a_strategy_on_quotes_and_trades_through_real_processes(cloud):
+    """Tick by tick: orders that take, rest and are cancelled, as on the laptop."""
+    ticks = made(21, 48, kinds=TICK_KINDS)
+    laptop = on_ticks(ticks)
+    laptop.run()
+    spec = f"{Path(tick_strategies.__file__)}:Follows"
+    with staged(cloud, tick_strategies.Follows, ticks, MINUTE_NS, name="ticks", spec=spec, kind=OnTicks) as standing:
+        assert standing.replay() > 40
+        assert receipt(standing.journal) == receipt(laptop.journal)
+        assert messages(standing.journal) == messages(laptop.journal)
+        assert standing.dead_letters() == []
+    assert len(laptop.witness.fills) > 2
 
 
 def line(day):

@@ -11,8 +11,9 @@ from stratofold.strategies import Momentum
 from tests.cloud.stage import Stage
 from tests.live_tools import paper
 from tests.stories.test_live_ticks import KINDS as TICK_KINDS
-from tests.stories.test_live_ticks import Follows, on_ticks
+from tests.stories.test_live_ticks import on_ticks
 from tests.tick_market import made
+from tests.tick_strategies import Follows
 
 DAY_NS = 86_400_000_000_000
 SLIPPAGE = {"slippage": stratofold.Slippage(proportional=0.0001)}

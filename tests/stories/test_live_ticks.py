@@ -6,7 +6,6 @@ from random import Random
 import pytest
 
 import stratofold
-from stratofold import Strategy
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.feeds.alpaca import AlpacaFeed
 from stratofold.exchange.ticks import TickMarket
@@ -16,42 +15,18 @@ from stratofold.live.manifest import Manifest, code_hash, instrument_rows
 from stratofold.live.verify import verify
 from tests.live_tools import Paper, paper
 from tests.tick_market import made
+from tests.tick_strategies import Follows
 
 KINDS = ("quotes", "trades")
 MINUTE_NS = 60_000_000_000
 
 
-class Follows(Strategy):
-    """Buys at the market, rests a sale above, gives up after a while: takes, makes and cancels."""
-
-    def setup(self) -> None:
-        self.ticks = 0
-        self.pressure = 0
-
-    def on_trade(self, trade, book) -> None:
-        self.pressure += trade.aggressor
-
-    def on_quote(self, quote, book) -> None:
-        self.ticks += 1
-        held = book.position(quote.symbol)
-        if self.ticks % 12 == 1 and held == 0.0 and len(book.orders) == 0:
-            book.buy(quote.symbol, 100.0)
-        elif self.ticks % 12 == 4 and held > 0.0 and len(book.orders) == 0:
-            book.sell(quote.symbol, held, limit=quote.ask + 0.01)
-        elif self.ticks % 12 == 10:
-            for order in book.orders:
-                book.cancel(order.number)
-        elif self.ticks % 12 == 11 and held > 0.0 and self.pressure % 2 == 0:
-            book.close(quote.symbol)
-
-
 class OnTicks(Paper):
     """A book on ticks."""
 
-    def __post_init__(self):
-        super().__post_init__()
-        self.feed = AlpacaFeed(
-            self.access, self.http, None, self.clock, Random(1), span_ns=MINUTE_NS, requests_per_minute=0,
+    def feed_by(self, access, http):
+        return AlpacaFeed(
+            access, http, None, self.clock, Random(1), span_ns=MINUTE_NS, requests_per_minute=0,
             calendar="24/7", ticks=KINDS, ticks_from_history=True,
         )  # fmt: skip
 
