@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -173,3 +174,18 @@ def test_money_that_is_said_later_is_said_to_be_too_late(scene):
     manifest = open_it(scene).manifest
     assert _kept(wanted, manifest) == ["capital stays 100,000.00, which book paper was opened with"]
     assert _kept(replace(wanted, capital=1e5), manifest) == _kept(scene[2], manifest) == []
+
+
+class Dated(Strategy):
+    """What a snapshot cannot hold."""
+
+    def setup(self):
+        self.began = date(2024, 1, 2)
+
+
+def test_a_strategy_whose_state_cannot_be_kept_opens_no_book(scene):
+    run, venue, wanted, account = scene
+    with pytest.raises(Setup) as caught:
+        asyncio.run(_desk(replace(wanted, strategy=Dated), run.journal, venue, account))
+    assert (caught.value.code, caught.value.place) == ("SF110", "Dated.began")
+    assert (run.journal.books(), run.journal.mark("paper", OPENING)) == ([], None)

@@ -27,6 +27,7 @@ def reconcile(
     said = {
         "clean": found.clean, "offered": found.offered, "resolved": found.resolved, "unknown": found.unknown,
         "foreign": found.foreign, "breaks": found.breaks,
+        "fractions": found.fractions,
     }  # fmt: skip
     if json:
         show_json(said)
@@ -34,6 +35,7 @@ def reconcile(
         typer.echo("book and venue agree" if found.clean else "book and venue differ, or something is under way:")
         for line in (
             *found.breaks,
+            *found.fractions,
             *(f"unknown: {key}" for key in found.unknown),
             *(f"foreign: {key}" for key in found.foreign),
         ):

@@ -19,7 +19,7 @@ from stratofold.live.alerts import Habits
 from stratofold.live.desk import manifest_of, open_desk
 from stratofold.live.hold import changed_limits, hold_changed, take_up_limits
 from stratofold.live.lockstep import run_in_step
-from stratofold.live.manifest import Manifest, base36, code_hash, instrument_rows, source_of
+from stratofold.live.manifest import Manifest, base36, build_fold, code_hash, instrument_rows, source_of
 from stratofold.live.open import KEEP, adopt, change, difference, open_book, prospects, warm_up
 from stratofold.live.run import Pace, Runner
 from stratofold.live.silence import OpenTime, Silence
@@ -229,7 +229,7 @@ def _prospects(wanted: Wanted, journal: Journal, old: Manifest, new: Manifest) -
 
 
 async def _new_desk(wanted: Wanted, journal: Journal, venue: Venue, account: AccountState, now: int) -> Desk:
-    """Open a book: its positions stated, history folded first."""
+    """Open a book: its positions stated, history folded first; raises Setup SF110 for a strategy whose state cannot be kept."""
     _refuse_unstated(wanted, account)
     history: list[tuple[str, Event]] = []
     if wanted.warm_days:
@@ -238,6 +238,7 @@ async def _new_desk(wanted: Wanted, journal: Journal, venue: Venue, account: Acc
         wanted, venue.account, wanted.capital or account.cash, now, history[0][1].time if history else 0,
         native_brackets=venue.broker.capabilities.native_bracket,
     )  # fmt: skip
+    build_fold(manifest, wanted.strategy).save()  # what could not be written down must not be begun
     journal.mark(wanted.book, OPENING, str(now))
     open_book(journal, manifest, now, source_of(wanted.strategy))
     desk = open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)

@@ -18,7 +18,8 @@ from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import MANIFEST_MARK, Desk, event_in, read_desk
 from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, refuse_book_name, source_of
 from stratofold.live.migrate import migrate
-from stratofold.live.siblings import held_by_siblings, siblings
+from stratofold.live.siblings import said_by_siblings, siblings
+from stratofold.live.units import Elsewhere, elsewhere, put_elsewhere
 from stratofold.live.words import offer_of
 from stratofold.wire import pack
 
@@ -150,7 +151,7 @@ def adopt(desk: Desk, account: AccountState, mine: Sequence[str], now: int) -> i
     Returns how many were taken.  They come as fills without an order, so the book's cash is its capital less their cost.
     """
     book = desk.manifest.book
-    others = held_by_siblings(desk) or {}
+    others = {name: sum(one.quantity for one in said) for name, said in (said_by_siblings(desk) or {}).items()}
     offers = []
     for symbol, (whole, price) in sorted(account.positions.items()):
         quantity = whole - others.get(symbol, 0.0)
@@ -162,13 +163,13 @@ def adopt(desk: Desk, account: AccountState, mine: Sequence[str], now: int) -> i
             offers.append(offer_of(fact))
             _taken_from_elsewhere(desk, symbol, quantity)
         else:
-            desk.journal.mark(book, f"elsewhere:{symbol}", repr(quantity))
+            put_elsewhere(desk.journal, book, symbol, Elsewhere(quantity))
     return desk.journal.offer(book, offers) if offers else 0
 
 
 def _taken_from_elsewhere(desk: Desk, symbol: str, quantity: float) -> None:
     """What this book takes, the account's other books no longer count as nobody's."""
     for head in siblings(desk):
-        known = desk.journal.mark(head.book, f"elsewhere:{symbol}")
-        if known:
-            desk.journal.mark(head.book, f"elsewhere:{symbol}", repr(float(known) - quantity))
+        known = elsewhere(desk.journal, head.book, symbol)
+        if known.quantity:
+            put_elsewhere(desk.journal, head.book, symbol, known._replace(quantity=known.quantity - quantity))

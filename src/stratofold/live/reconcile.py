@@ -19,7 +19,8 @@ from stratofold.fold.lifecycle import WAITING
 from stratofold.live.deliver import venue_id_of
 from stratofold.live.halt import CLEAN_RECONCILE, CLEAN_SEEN
 from stratofold.live.hold import lift_when_clean
-from stratofold.live.siblings import held_by_siblings, is_siblings, say_holdings
+from stratofold.live.siblings import is_siblings, said_by_siblings, say_holdings
+from stratofold.live.units import Units
 from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
 from stratofold.wire import decimal
 
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
     from stratofold.adapters.ports import AccountState, Broker, Journal, Message, VenueOrder
     from stratofold.fold.order import Order
     from stratofold.live.desk import Desk
+    from stratofold.live.siblings import Said
 
 MARK = "executions"  # the high-water mark of fills, ns UTC
 _OVERLAP_NS = 60_000_000_000  # asked again below the mark: a venue may list a fill late
 _SECOND_NS = 1_000_000_000
 _QUICK_LOOKUPS = 10
+_DECIMALS = 9  # of a difference between quantities: venues count fractions of a share so
 _ORDERS_A_PAGE = 500  # as brokers list them; it decides only which way is the shorter
 _DONE = ("filled", "cancelled", "expired", "rejected")
 _ENDS = {"cancelled": "cancelled", "expired": "expired", "rejected": "rejected"}
@@ -41,13 +44,17 @@ _ENDS = {"cancelled": "cancelled", "expired": "expired", "rejected": "rejected"}
 
 @dataclass
 class Findings:
-    """What one reconciliation found; `breaks` is empty when book and venue agree, or were not `compared` yet."""
+    """What one reconciliation found; `breaks` is empty when book and venue agree, or were not `compared` yet.
+
+    `fractions` says what splits have left at the venue of lots that the books were paid for.
+    """
 
     offered: int = 0
     compared: bool = False
     resolved: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    fractions: list[str] = field(default_factory=list)
     breaks: list[str] = field(default_factory=list)
     account: AccountState | None = None
 
@@ -290,18 +297,28 @@ def _is_looked_for(desk: Desk, order: Order, name: str) -> bool:
 def _positions(desk: Desk, found: Findings, reports: list[VenueReport]) -> None:
     """Positions to the last unit: what the venue holds, and what the book holds of the symbols that are its own."""
     assert found.account is not None  # noqa: S101  set by the only caller
-    siblings = held_by_siblings(desk, reports)
+    siblings = said_by_siblings(desk, reports)
     if siblings is None:
         return
     found.compared = True
-    ledger = desk.fold.engine.book.ledger
     for handle, name in enumerate(desk.fold.names):
-        held = ledger.holdings[handle].quantity
         theirs = found.account.positions.get(name, (0.0, 0.0))[0]
-        others = float(desk.journal.mark(desk.manifest.book, f"elsewhere:{name}") or 0.0) + siblings.get(name, 0.0)
-        if held + others != theirs:
-            beside = f", others of its account {decimal(others)}" if others else ""
-            found.breaks.append(f"{name}: the book holds {decimal(held)}{beside}, the venue {decimal(theirs)}")
+        _position(desk, found, handle, theirs, siblings.get(name, []))
+
+
+def _position(desk: Desk, found: Findings, handle: int, theirs: float, siblings: list[Said]) -> None:
+    """One symbol: what the books hold, and what is no book's, is what the venue holds, but for what a split left of lots."""
+    name, units = desk.fold.names[handle], Units(desk, handle)
+    held = desk.fold.engine.book.ledger.holdings[handle].quantity
+    others = units.elsewhere + sum(units.said(one.quantity, one.at) for one in siblings)
+    gap = round(theirs - held - others, _DECIMALS)
+    if gap == 0.0 or units.is_fraction(gap, holders=2 + len(siblings)):
+        if gap:
+            found.fractions.append(f"{name}: {decimal(gap)} at the venue is no book's since its split")
+        units.agree(gap)
+        return
+    beside = f", others of its account {decimal(others)}" if others else ""
+    found.breaks.append(f"{name}: the book holds {decimal(held)}{beside}, the venue {decimal(theirs)}")
 
 
 def _is_foreign(desk: Desk, name: str) -> bool:
@@ -329,9 +346,9 @@ def _shown(order: VenueOrder | None) -> dict[str, str] | None:
 
 def _write(desk: Desk, found: Findings, now: int) -> None:
     """A record of what was found, when there is something to say."""
-    if found.breaks or found.offered or found.resolved:
+    if found.breaks or found.fractions or found.offered or found.resolved:
         body = {
             "offered": found.offered, "resolved": found.resolved, "unknown": found.unknown, "breaks": found.breaks,
-            "foreign": found.foreign,
+            "foreign": found.foreign, "fractions": found.fractions,
         }  # fmt: skip
         desk.journal.note(desk.manifest.book, [desk.entry("evidence", body, "reconcile", now)])

@@ -9,7 +9,7 @@ nobody here has sent; what the others hold it reads from what each of them has l
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.live.words import FOREIGN, number_of
 
@@ -46,17 +46,24 @@ def say_holdings(desk: Desk, now: int) -> None:
         desk.journal.mark(desk.manifest.book, HOLDINGS, json.dumps({**held, _AT: now}))
 
 
-def held_by_siblings(desk: Desk, reports: Iterable[VenueReport] = ()) -> dict[str, float] | None:
+class Said(NamedTuple):
+    """What another book said that it holds of a symbol, and when (ns UTC)."""
+
+    quantity: float
+    at: int
+
+
+def said_by_siblings(desk: Desk, reports: Iterable[VenueReport] = ()) -> dict[str, list[Said]] | None:
     """What the others hold, by symbol; None while one of them has not heard of its own fill among `reports` yet."""
-    total: dict[str, float] = {}
+    held: dict[str, list[Said]] = {}
     for head in siblings(desk):
         said = _said(desk, head.book)
-        at = said.pop(_AT, 0)
+        at = int(said.pop(_AT, 0))
         if any(report.time > at and _sent(head, report.client_id) for report in reports):
             return None
         for name, quantity in said.items():
-            total[name] = total.get(name, 0.0) + quantity
-    return total
+            held.setdefault(name, []).append(Said(quantity, at))
+    return held
 
 
 def _said(desk: Desk, book: str) -> dict[str, float]:

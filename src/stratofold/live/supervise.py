@@ -142,6 +142,8 @@ class Supervisor:
         if found.breaks != self.differences:
             for line in found.breaks:
                 self.say(f"book and venue differ: {line}")
+        for line in found.fractions:
+            self.say(line)
         self.asked_at = self.clock.monotonic()
         self.happened += [_foreign(name) for name in found.foreign if not self._is_sibling(name)]
         self.differences = found.breaks
