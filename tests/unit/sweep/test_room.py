@@ -1,5 +1,8 @@
 """A worker's room: everybody's disk, and nobody else's files."""
 
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 
 from stratofold.research.sweep.executors import room as rooms
 from stratofold.research.sweep.executors.parcel import _imported
+from stratofold.research.sweep.executors.scratch import scratch
 
 
 @pytest.fixture
@@ -70,3 +74,48 @@ def test_a_file_is_whole_or_not_there(everybodys):
     with pytest.raises(TypeError):
         rooms.put(everybodys / "columns", None)
     assert list(Path(everybodys).iterdir()) == []
+
+
+def test_what_was_not_used_for_longest_makes_room(everybodys, monkeypatch):
+    """A worker of a hundred markets has not a disk for each; what it has mapped stays as it was."""
+    monkeypatch.setattr(rooms, "_BYTES_MAX", 3000)
+    folder = rooms.room()
+    mapped = {}
+    for number, name in enumerate("abcadae"):
+        mapped[name] = rooms.kept(folder / name, lambda name=name: name.encode() * 1000)
+        os.utime(folder / name, (number, number))
+    assert sorted(each.name for each in folder.iterdir()) == ["a", "d", "e"]
+    assert mapped["b"][:] == b"b" * 1000
+    assert rooms.kept(folder / "b", lambda: b"B" * 1000)[:] == b"B" * 1000
+
+
+HELD = """
+import sys, time
+from stratofold.research.sweep.executors.scratch import scratch
+held = scratch()
+print(held.path, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_folder_of_a_killed_sweep_is_taken_away_by_the_next(everybodys):
+    """Another's, whose sweep still runs, is left alone, and so is one that was made this moment."""
+    environment = os.environ | {"TMPDIR": str(everybodys)}
+    command = [sys.executable, "-c", HELD]
+    runs = [
+        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    lives, dies = (Path(run.stdout.readline().strip()) for run in runs)
+    runs[1].kill()
+    runs[1].wait()
+    new, old = everybodys / "stratofold-sweep-new", everybodys / "stratofold-sweep-old"
+    new.mkdir()
+    old.mkdir()
+    os.utime(old, (0, 0))
+    own = scratch()
+    assert set(everybodys.iterdir()) == {lives, new, own.path}
+    assert dies.name.startswith("stratofold-sweep-")
+    own.end()
+    runs[0].communicate("")
+    assert set(everybodys.iterdir()) == {lives, new}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stratofold.cloud.latency import BATCH
 from stratofold.cloud.place import here
 from stratofold.research.sweep.executors.bucket import Bucket
-from stratofold.research.sweep.executors.elsewhere import GATHERED
+from stratofold.research.sweep.executors.left import GATHERED
 from stratofold.research.sweep.executors.stepfunctions import SHELF
 
 if TYPE_CHECKING:

@@ -223,7 +223,7 @@ class _Drive:
             self.study.notices.append(cells.notice)
         if self._say is not None:
             self._note_best(frame)
-            self._progress()
+        self._progress()
 
     def _note_best(self, frame: pl.DataFrame) -> None:
         """The best so far."""
@@ -240,13 +240,15 @@ class _Drive:
             )
 
     def _progress(self) -> None:
-        """One line, at most once a second."""
+        """One line, at most once a second, where somebody listens; what was spent is kept in any case."""
         now = time.perf_counter()
         left = self.asked - self.reused - self.done
-        if self._say is None or (now - self._said < _SAY_SECONDS and left):
+        if now - self._said < _SAY_SECONDS and left:
             return
         self._said = now
         spent = self.pay()
+        if self._say is None:
+            return
         rate = self.done / max(now - self._begun, 1e-9)
         words = [
             f"{self.done + self.reused:,} of {self.asked:,} cells",

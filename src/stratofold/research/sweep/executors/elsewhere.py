@@ -3,6 +3,8 @@
 What comes in: pieces of work.  What goes out: what came of them.
 Why so: engines differ in how a function is called and in nothing else.  Answers are looked for on the shelf, not in what
 an engine returns, so a driver that was killed finds them when it comes again, and an engine that forgets one loses nothing.
+What was sent is noted on the shelf too: what a killed driver's workers are still at is waited for and not paid twice.
+One crew serves all rounds of a sampler: a parcel is packed once, and an answer read once.
 """
 
 from __future__ import annotations
@@ -12,27 +14,26 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from stratofold.errors import Setup
-from stratofold.research.sweep.block import Cells
 from stratofold.research.sweep.executors.foreman import Heard
+from stratofold.research.sweep.executors.left import ANSWERS, Left
 from stratofold.research.sweep.executors.parcel import packed
 from stratofold.research.sweep.executors.shelf import ship
-from stratofold.research.sweep.executors.worker import Answer, list_of, program_hash, read
+from stratofold.research.sweep.executors.worker import list_of, program_hash, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from stratofold.research.sweep.block import Cells
     from stratofold.research.sweep.executors.money import Purse
     from stratofold.research.sweep.executors.shelf import Shelf
     from stratofold.research.sweep.executors.work import Plan, Work
+    from stratofold.research.sweep.executors.worker import Answer
     from stratofold.research.sweep.place import Place
 
 Order = dict[str, Any]
 
-GATHERED = "gathered-"  # how a name begins under which many answers lie together
-_ANSWERS, _ASIDE = "answers", "aside"
+_ASIDE = "aside"
 _READERS = 16
 _LOOK_SECONDS, _LOOK_SECONDS_MAX = 0.1, 1.0
 _DIGITS = 32
@@ -75,51 +76,48 @@ class Elsewhere:
         self._purse = purse
         self._progress = progress
         self._places: Sequence[Place] = ()
-        self._wanted: dict[str, Work] = {}
-        self._parcels: dict[int, str] = {}
-        self._crowd = ""
-        self._run = f"{time.time_ns():x}"
+        self._parcels: dict[str, str] = {}  # by the places' hashes
+        self._crowd = self._run = ""
         self._goals: dict[str, int] = {}
+        self._sent: dict[str, list[float]] = {}  # when each order was sent that nothing was heard of, and its copies
         self.notices: set[str] = set()
         self._readers = ThreadPoolExecutor(_READERS)
+        self._left = Left(shelf, self._readers)
 
     def begin(self, places: Sequence[Place], work: Sequence[Work]) -> None:
         """Know what is wanted; nothing is shipped before something has to be computed."""
         self._places = places
+        self._crowd = sha256("\n".join(sorted(places[whole.place].hash for whole in work)).encode()).hexdigest()[
+            :_DIGITS
+        ]
+        self._run = f"{time.time_ns():016x}"
+        self._goals.clear()
+        self._sent.clear()
+        self._left.look(self._crowd, time.time_ns() - int(self.plan.limit_seconds * 1e9))
+
+    def found(self, work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
+        """What was done already, each cell once; what a killed driver was to pay is paid."""
         for whole in work:
-            self._wanted[places[whole.place].hash] = whole
-        self._crowd = sha256("\n".join(sorted(self._wanted)).encode()).hexdigest()[:_DIGITS]
+            for piece, cells, seconds in self._left.of(self._places[whole.place], whole):
+                if seconds is not None:
+                    self._purse.pay(1, seconds)
+                yield piece, cells
 
-    def found(self) -> Iterator[tuple[Work, Cells]]:
-        """What a driver that was killed had done; each cell once."""
-        places, left = self._places, {}
-        for whole in self._wanted.values():
-            left[whole.place] = {places[whole.place].key(each): row for row, each in enumerate(whole.sets)}
-        for answer in self._kept():
-            found = self._wanted.get(answer.place)
-            if found is None or not answer.ends or answer.keep != found.leg.keep:
-                continue
-            keys = list(map(places[found.place].key, answer.sets))
-            rows = [(row, left[found.place].pop(key)) for row, key in enumerate(keys) if key in left[found.place]]
-            if rows:
-                yield found.some([of for _, of in rows]), _some(answer.cells, [row for row, _ in rows])
+    def under_way(self, work: Sequence[Work]) -> list[Work]:
+        """What a killed driver has sent, and its workers may be at."""
+        return [piece for whole in work for piece in self._left.under_way(self._places[whole.place], whole)]
 
-    def _kept(self) -> Iterator[Answer]:
-        """Every answer that is there: first those that were put together, then what is in none of them."""
-        names = self._shelf.names(f"{_ANSWERS}/{self._crowd}/")
-        read_already = set()
-        for answer in self._read([name for name in names if GATHERED in name]):
-            read_already.add(answer.name)
-            yield answer
-        alone = [name for name in names if GATHERED not in name]
-        yield from self._read([name for name in alone if name.rpartition("/")[2] not in read_already])
+    def await_(self, pieces: Mapping[int, Work]) -> None:
+        """Hear of pieces that somebody else has sent."""
+        for number, piece in pieces.items():
+            self._note(self._name(piece, list_of(piece)), number)
 
     def afford(self, pieces: int, seconds: float) -> None:
         """See `money.Purse`."""
         self._purse.afford(pieces, seconds)
 
     def send(self, pieces: Mapping[int, Work]) -> None:
-        """Ship what is not there yet, then the orders."""
+        """Ship what is not there yet, then the orders; that they are under way is noted where the next driver finds it."""
         lists = {number: list_of(piece) for number, piece in pieces.items()}
         sets = ship(self._shelf, b"".join(lists.values()))
         orders, at = [], 0
@@ -127,20 +125,31 @@ class Elsewhere:
             orders.append(self._order(number, piece, sets, at, lists[number]))
             at += len(lists[number])
         self._sender.start(orders)
+        self._left.note(self._run, orders)
 
     def _order(self, number: int, piece: Work, sets: str, first: int, text: bytes) -> Order:
         """What a worker is told."""
         place = self._places[piece.place]
-        if piece.place not in self._parcels:
-            self._parcels[piece.place] = packed(self._shelf, place, self._kernel(place, piece))
-        name = sha256(f"{place.hash} {piece.leg.keep} {piece.leg.ends}".encode() + text).hexdigest()[:_DIGITS]
-        goal = f"{_ANSWERS}/{self._crowd}/{name}"
-        self._goals[name] = number
+        if place.hash not in self._parcels:
+            self._parcels[place.hash] = packed(self._shelf, place, self._kernel(place, piece))
+        name = self._name(piece, text)
+        self._note(name, number)
         return {
-            "name": name, "place": place.hash, "parcel": self._parcels[piece.place], "sets": f"things/{sets}", "first": first,
+            "name": name, "place": place.hash, "parcel": self._parcels[place.hash], "sets": f"things/{sets}", "first": first,
             "bytes": len(text), "digest": sha256(text).hexdigest(), "execution": self._execution, "program": program_hash(),
-            "keep": piece.leg.keep, "ends": piece.leg.ends, "goal": goal, "aside": f"{_ASIDE}/{self._run}/{name}",
+            "keep": piece.leg.keep, "ends": piece.leg.ends, "goal": f"{ANSWERS}/{self._crowd}/{name}",
+            "aside": f"{_ASIDE}/{self._run}/{name}",
         }  # fmt: skip
+
+    def _name(self, piece: Work, text: bytes) -> str:
+        """What the answer to a piece is called."""
+        about = f"{self._places[piece.place].hash} {piece.leg.keep} {piece.leg.ends}"
+        return sha256(about.encode() + text).hexdigest()[:_DIGITS]
+
+    def _note(self, name: str, number: int) -> None:
+        """One order more is under way."""
+        self._goals[name] = number
+        self._sent.setdefault(name, []).append(time.monotonic())
 
     def _kernel(self, place: Place, piece: Work) -> bytes:
         """The frozen kernel of a place; nothing where it runs interpreted."""
@@ -171,15 +180,27 @@ class Elsewhere:
         """What is on the shelf; then, of what nobody works at any more, what is still not there."""
         ended = {goal.rpartition("/")[2] for goal in self._sender.ended()}
         self._purse.pay(looks=1)
-        names = self._shelf.names(f"{_ANSWERS}/{self._crowd}/")
+        names = self._shelf.names(f"{ANSWERS}/{self._crowd}/")
         for answer in self._read([name for name in names if name.rpartition("/")[2] in self._goals]):
             if answer.name in self._goals:
-                self._purse.pay(1, answer.seconds)
+                self._settle(answer.name, answer.seconds)
+                self._left.know(answer.name)
                 self.notices.update(filter(None, [answer.cells.notice]))
                 yield Heard(self._goals.pop(answer.name), answer.cells, answer.seconds)
         self._refuse_refused()
         for name in ended & set(self._goals):
+            self._settle(name)
             yield Heard(self._goals[name], None)
+
+    def _settle(self, name: str, answered_seconds: float | None = None) -> None:
+        """Pay an order and its copies: the one that answered as it says, any other as long as it may have run."""
+        now = time.monotonic()
+        sent = self._sent.pop(name, [])
+        if answered_seconds is not None:
+            self._purse.pay(1, answered_seconds)
+            sent = sent[1:]
+        for moment in sent:
+            self._purse.pay(1, max(min(now - moment, self.plan.limit_seconds), answered_seconds or 0.0))
 
     def _read(self, names: Sequence[str]) -> Iterator[Answer]:
         """The answers of these names, read side by side."""
@@ -193,13 +214,8 @@ class Elsewhere:
             raise Setup(told["code"], told["what"], place=told["where"], why=told["why"], fix=told["fix"])
 
     def end(self) -> None:
-        """Stop what still runs."""
+        """Stop what still runs, and pay it: what was begun is billed."""
         self._sender.stop()
-        self._readers.shutdown(wait=False)
-
-
-def _some(cells: Cells, rows: list[int]) -> Cells:
-    """Some rows of cells."""
-    columns = {name: np.asarray(column)[rows] for name, column in cells.columns.items()}
-    states = [cells.states[row] for row in rows] if cells.states else []
-    return Cells(columns, [cells.errors[row] for row in rows], cells.notice, states)
+        for name in list(self._sent):
+            self._settle(name)
+        self._left.close(self._run)

@@ -6,19 +6,22 @@ Why so: no engine for functions sends copies of what is late or finds the one ce
 here, for all of them alike.  A piece that is lost is sent again; one that is lost again is cut in halves until the cell
 that does it is alone, and that one has failed.  When nothing has come for twice as long as a piece takes, what is missing
 is sent a second time, and the first answer counts; when nothing comes of that either, it is lost.
+What is sent again is paid again, so it is asked for each time whether there is money for it.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from math import nan
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from stratofold.errors import Stop
 from stratofold.research.sweep.block import Cells
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.executors.windows import chains_of
-from stratofold.research.sweep.executors.work import by_strategy
+from stratofold.research.sweep.executors.work import Kind, by_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,11 +59,20 @@ class Crew(Protocol):
     def begin(self, places: Sequence[Place], work: Sequence[Work]) -> None:
         """Bring what the work needs to where the workers are."""
 
-    def found(self) -> Iterator[tuple[Work, Cells]]:
+    def found(self, work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
         """What is finished already, by whoever worked at it before."""
 
+    def under_way(self, work: Sequence[Work]) -> list[Work]:
+        """What somebody may be at who was asked by a driver that was killed."""
+
+    def await_(self, pieces: Mapping[int, Work]) -> None:
+        """These are under way already, and are to be heard of."""
+
     def afford(self, pieces: int, seconds: float) -> None:
-        """Raise Stop where so many pieces, of so many seconds together, would cost more than they may."""
+        """Raise Stop where so many pieces, of so many seconds together, would cost more than they may.
+
+        They are all that nothing was heard of yet, and what is to be sent.
+        """
 
     def send(self, pieces: Mapping[int, Work]) -> None:
         """Have pieces done, by their numbers; a number that was sent already is to be done once more."""
@@ -87,53 +99,90 @@ class Foreman:
         self._again: list[int] = []  # to be sent once more, all of them together
         self._copied: set[int] = set()
         self._chains: dict[int, Chain] = {}  # by the identity of the window that is waited for
+        self._sent: dict[int, int] = {}  # how often each was sent since something was heard of it
         self._taken: list[float] = []
-        self._rates: dict[type, float] = {}  # seconds a bar, by strategy
+        self._rates: dict[Kind, float] = {}  # seconds a bar
         self._last = 0.0  # when something came or was sent
 
     def run(self, work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
-        """Everything, in pieces: what is there already, a few cells of each strategy, the rest.
+        """Everything, in pieces: what is there or under way already, a few cells of each kind, the rest.
 
         Raises Setup SFS60 where a cell would take longer than a worker has, and what the crew raises.
         """
         self._crew.begin(self._places, work)
         try:
             done: dict[int, set[str]] = {}
-            for piece, cells in self._crew.found():
-                done.setdefault(piece.place, set()).update(map(self._places[piece.place].key, piece.sets))
+            for piece, cells in self._crew.found(work):
+                self._strike(done, piece)
                 yield piece, cells
-            left = [rest for whole in work if (rest := self._without(whole, done)).sets]
-            groups = by_strategy(self._places, left)
-            firsts = [group[0].part(0, PILOT) for group in groups]
-            yield from self._all(firsts)
-            pieces = [piece for group in groups for piece in self._cut(group)]
+            self._inherit(self._without(work, done), done)
+            groups = by_kind(self._places, self._without(work, done))
+            yield from self._all([group[0].part(0, PILOT) for group in groups.values()])
+            pieces = [piece for kind, group in groups.items() for piece in self._cut(kind, group)]
             yield from self._all(pieces)
         finally:
             self._crew.end()
 
-    def _without(self, whole: Work, done: Mapping[int, set[str]]) -> Work:
+    def _strike(self, done: dict[int, set[str]], piece: Work) -> None:
+        """This piece is no longer to be asked for."""
+        done.setdefault(piece.place, set()).update(map(self._places[piece.place].key, piece.sets))
+
+    def _inherit(self, work: Sequence[Work], done: dict[int, set[str]]) -> None:
+        """Wait, beside the first cells, for what a killed driver has sent."""
+        pieces = self._crew.under_way(work)
+        self._crew.await_({self._numbered(piece): piece for piece in pieces})
+        for piece in pieces:
+            self._strike(done, piece)
+        self._last = self._now()
+
+    def _without(self, work: Sequence[Work], done: Mapping[int, set[str]]) -> list[Work]:
         """The work without what is done of it."""
+        return [rest for whole in work if (rest := self._rest(whole, done)).sets]
+
+    def _rest(self, whole: Work, done: Mapping[int, set[str]]) -> Work:
+        """Some work without what is done of it."""
         known = done.get(whole.place)
         if not known:
             return whole
         key = self._places[whole.place].key
         return whole.some([row for row, each in enumerate(whole.sets) if key(each) not in known])
 
-    def _cut(self, group: Sequence[Work]) -> list[Work]:
-        """The pieces of one strategy's work behind its first; raises what `Plan.cut` and `afford` raise."""
-        strategy = self._places[group[0].place].strategy
+    def _cut(self, kind: Kind, group: Sequence[Work]) -> list[Work]:
+        """The pieces of one kind of work behind its first; raises what `Plan.cut` raises."""
         rest = [group[0].part(PILOT, len(group[0].sets)), *group[1:]]
         rest = [whole for whole in rest if whole.sets]
         plan = self._crew.plan
-        bars = sum(len(whole.sets) * len(self._places[whole.place].market) for whole in rest)
-        rate = self._rates.get(strategy, plan.seconds_max / max(bars, 1))
+        bars = sum(map(self._bars, rest))
+        rate = self._rates.setdefault(kind, plan.seconds_max / max(bars, 1))
         chains = self._chained(rest, rate)
         whole_cells = [whole for whole in rest if not any(chain.whole.place == whole.place for chain in chains)]
         pieces = plan.cut(self._places, whole_cells, rate)
-        self._crew.afford(len(pieces) + sum(map(len, chains)), rate * bars)
         firsts = [chain.first for chain in chains]
         self._chains |= {id(first): chain for first, chain in zip(firsts, chains, strict=True)}
         return [*pieces, *firsts]
+
+    def _bars(self, piece: Work) -> int:
+        """How many bars all cells of a piece have together."""
+        return len(piece.sets) * len(self._places[piece.place].market)
+
+    def _kind(self, piece: Work) -> Kind:
+        """Which cells take as long a bar; the windows of a chain are of the kind of its whole."""
+        chain = self._chains.get(id(piece))
+        return Kind.of(self._places, piece if chain is None else chain.whole)
+
+    def _afford(self, numbers: Sequence[int]) -> None:
+        """Raise Stop where what is under way and these together would cost more than they may."""
+        counts = {number: count for number, count in self._sent.items() if number in self._waiting}
+        for number in numbers:
+            counts[number] = counts.get(number, 0) + 1
+        pieces, seconds = 0, 0.0
+        for number, count in counts.items():
+            piece = self._waiting[number]
+            chain = self._chains.get(id(piece))
+            part, windows = (1.0, 1.0) if chain is None else (chain.left, chain.left * len(chain))
+            pieces += count * round(windows)
+            seconds += count * part * self._rates.get(self._kind(piece), 0.0) * self._bars(piece)
+        self._crew.afford(pieces, seconds)
 
     def _chained(self, rest: Sequence[Work], rate: float) -> list[Chain]:
         """What takes longer than a piece may, cell by cell in windows."""
@@ -158,6 +207,7 @@ class Foreman:
                 if number not in self._waiting:
                     continue  # its copy was sooner
                 self._last = self._now()
+                self._sent.pop(number, None)
                 if cells is None:
                     yield from self._lost(number)
                 else:
@@ -175,7 +225,10 @@ class Foreman:
     def _give(self, numbers: Sequence[int]) -> None:
         """Have the crew do what waits under these numbers."""
         if numbers:
+            self._afford(numbers)
             self._last = self._now()
+            for number in numbers:
+                self._sent[number] = self._sent.get(number, 0) + 1
             self._crew.send({number: self._waiting[number] for number in numbers})
 
     def _back(self, number: int, cells: Cells, seconds: float) -> Iterator[tuple[Work, Cells]]:
@@ -184,8 +237,7 @@ class Foreman:
         self._taken.append(seconds)
         chain = self._chains.pop(id(piece), None)
         if chain is None:
-            place = self._places[piece.place]
-            self._rates[place.strategy] = seconds / max(len(piece.sets) * len(place.market), 1)
+            self._rates[self._kind(piece)] = seconds / max(self._bars(piece), 1)
             yield piece, cells
             return
         further = chain.after(cells)
@@ -221,19 +273,27 @@ class Foreman:
             self._again += numbers
 
     def _heed_silence(self, total: int) -> Iterator[tuple[Work, Cells]]:
-        """Send copies of what is late, and give up what was copied; processes of one machine say themselves that they died."""
+        """Send copies of what is late, where there is money, and then give it up.
+
+        Processes of one machine say themselves that they died.
+        """
         if self._crew.shares_fate or not self._waiting or self._now() - self._last < self._patience(total):
             return
         late = [number for number in self._waiting if number not in self._copied]
         for number in set(self._waiting) - set(late):
             yield from self._lost(number)
         self._copied.update(late)
-        self._again += late
+        with suppress(Stop):
+            self._afford([*self._again, *late])
+            self._again += late
+            return
+        self._last = self._now()  # no copies then: they have as long again
 
     def _patience(self, total: int) -> float:
-        """How many seconds may pass without an answer; before the first answer, as many as a worker has."""
+        """How many seconds may pass without an answer; before the first, as many as a worker has, or a piece that others sent."""
+        plan = self._crew.plan
         if not self._taken:
-            return self._crew.plan.limit_seconds
+            return plan.limit_seconds if self._sent else min(_LATE_TIMES * plan.seconds_max, plan.limit_seconds)
         least = _LATE_SECONDS_MIN if len(self._waiting) <= max(_FEW * total, 1.0) else _LATE_SECONDS_MIN_OF_MANY
         return max(_LATE_TIMES * median(self._taken), least)
 

@@ -59,6 +59,7 @@ class Lithops:
         )
         self.target = "native" if backend == _HERE else "x86-64-v2"
         self.purse = Purse(_tariff(backend, settings), budget, spent_usd)
+        self._crews: dict[str, Elsewhere] = {}  # by execution
 
     @property
     def spent_usd(self) -> float | None:
@@ -67,10 +68,16 @@ class Lithops:
 
     def run(self, places: Sequence[Place], work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
         """See `foreman`."""
-        execution = self._choice.of(places, work)
-        shelf, sender = Stored(self.engine.storage), _Sender(self.engine)
-        crew = Elsewhere(shelf, sender, self.plan, execution, self.target, self.purse, self._progress)
-        return Foreman(crew, places).run(work)
+        return Foreman(self._crew(self._choice.of(places, work)), places).run(work)
+
+    def _crew(self, execution: str) -> Elsewhere:
+        """The crew, the same for all rounds of a sampler."""
+        if execution not in self._crews:
+            shelf, sender = Stored(self.engine.storage), _Sender(self.engine)
+            self._crews[execution] = Elsewhere(
+                shelf, sender, self.plan, execution, self.target, self.purse, self._progress
+            )
+        return self._crews[execution]
 
 
 def _engine() -> Any:

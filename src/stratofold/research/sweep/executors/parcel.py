@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import importlib
 import io
-import mmap
 import os
 import pickle
 import sys
@@ -21,11 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.errors import Error, Setup
-from stratofold.research.sweep.executors.room import code_in_room, put, room
+from stratofold.research.sweep.executors.room import code_in_room, kept, room
 from stratofold.research.sweep.executors.shelf import fetch, ship
 from stratofold.research.sweep.place import Place
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Iterator
 
     from stratofold.market.data import MarketData
@@ -117,11 +117,7 @@ def spread(body: bytes | mmap.mmap) -> MarketData:
 
 def _mapped(shelf: Shelf, digest: str) -> MarketData:
     """Market data out of this machine's own copy, which is written once and mapped."""
-    path = room() / digest
-    if not path.exists():
-        put(path, zlib.decompress(fetch(shelf, digest)))
-    with path.open("rb") as kept:
-        return spread(mmap.mmap(kept.fileno(), 0, access=mmap.ACCESS_READ))
+    return spread(kept(room() / digest, lambda: zlib.decompress(fetch(shelf, digest))))
 
 
 def code_of(place: Place) -> tuple[str, dict[str, tuple[bool, str]]]:

@@ -8,9 +8,7 @@ alone (see `foreman`).
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from concurrent.futures import FIRST_COMPLETED, wait
 from math import inf
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup
 from stratofold.research.sweep.executors.foreman import Foreman, Heard
+from stratofold.research.sweep.executors.scratch import Scratch, scratch
 from stratofold.research.sweep.executors.work import Bench, Choice, Plan, Work
 from stratofold.research.sweep.executors.worker import timed
 from stratofold.routing import is_plain
@@ -68,20 +67,29 @@ class _Crew:
         self.plan = Plan(workers, 0.0, _SECONDS, inf)
         self._execution = execution
         self._futures: dict[Any, int] = {}
+        self._scratch: Scratch | None = None
         self._folder = Path()
         self._places: Sequence[Place] = ()
         self._pool: Any = None
 
     def begin(self, places: Sequence[Place], work: Sequence[Work]) -> None:
         """Write every place for workers to map."""
-        self._folder = Path(tempfile.mkdtemp(prefix="stratofold-sweep-"))
+        self._scratch = scratch()
+        self._folder = self._scratch.path
         self._places = places
         for number in {whole.place for whole in work}:
             pack(places[number], self._folder)
 
-    def found(self) -> Iterator[tuple[Work, Cells]]:
+    def found(self, work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:  # noqa: ARG002
         """Nothing: what processes here have finished is in the study."""
         return iter(())
+
+    def under_way(self, work: Sequence[Work]) -> list[Work]:  # noqa: ARG002
+        """Nothing: whom a killed driver has asked cannot be heard any more."""
+        return []
+
+    def await_(self, pieces: Mapping[int, Work]) -> None:
+        """None is asked for, since nothing is under way."""
 
     def afford(self, pieces: int, seconds: float) -> None:
         """This machine's time has no price."""
@@ -104,7 +112,8 @@ class _Crew:
         """Whoever is still at something is stopped; what was packed is taken away."""
         if self._futures and self._pool is not None:
             self._pool.shutdown(wait=False, kill_workers=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._scratch is not None:
+            self._scratch.end()
 
 
 def _pool(workers: int) -> Any:

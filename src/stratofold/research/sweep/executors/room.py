@@ -2,12 +2,14 @@
 
 What comes in: names and bytes.  What goes out: paths to files that are whole.
 Why so: a worker trusts what it finds here (columns are unpickled, code is imported), and a folder for temporary files is
-everybody's: whoever made our folder first could have had us run what he likes.
+everybody's: whoever made our folder first could have had us run what he likes.  A disk is finite, so what was not used for
+longest makes room for what comes.
 """
 
 from __future__ import annotations
 
 import atexit
+import mmap
 import os
 import shutil
 import stat
@@ -19,10 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _NAME = "stratofold-worker"
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_BYTES_MAX = 1 << 30  # of what is kept; a function on AWS has 2 GB, a copy that is being written among them
 
 
 def room() -> Path:
@@ -58,6 +61,33 @@ def put(path: Path, body: bytes) -> None:
             Path(file.name).unlink()
             raise
     Path(file.name).replace(path)
+
+
+def kept(path: Path, make: Callable[[], bytes]) -> mmap.mmap:
+    """A file of this room, mapped; made where it is not there, or not any more."""
+    while True:
+        try:
+            with path.open("rb") as file:
+                os.utime(path)
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError:
+            body = make()
+            _let_go(path.parent, _BYTES_MAX - len(body))
+            put(path, body)
+
+
+def _let_go(folder: Path, bytes_max: int) -> None:
+    """Take away what was not used for longest, until the rest is that small; who has mapped a file keeps what he has."""
+    found = []
+    with suppress(FileNotFoundError):  # the folder, or a file that another worker takes away at the same moment
+        found = [(each.stat(), each) for each in folder.iterdir() if each.is_file()]
+    total = sum(about.st_size for about, _ in found)
+    for about, path in sorted(found, key=lambda row: row[0].st_mtime_ns):
+        if total <= bytes_max:
+            return
+        with suppress(OSError):  # where a mapped file cannot be taken away it stays
+            path.unlink()
+            total -= about.st_size
 
 
 def code_in_room(sources: Mapping[str, tuple[bool, str]]) -> Path:

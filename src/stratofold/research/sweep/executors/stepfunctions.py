@@ -74,6 +74,7 @@ class StepFunctions:
         count = min(count_of(workers, self.site.workers), self.site.workers)
         self.plan = Plan(count, _SECONDS, _SECONDS_MAX, self.site.limit_seconds)
         self.purse = Purse(of_states(self.site.memory_mb, self.site.architecture), budget, spent_usd)
+        self._crews: dict[str, Elsewhere] = {}  # by execution
 
     @property
     def spent_usd(self) -> float:
@@ -82,14 +83,18 @@ class StepFunctions:
 
     def run(self, places: Sequence[Place], work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
         """See `foreman`."""
+        return Foreman(self._crew(self._choice.of(places, work)), places).run(work)
+
+    def _crew(self, execution: str) -> Elsewhere:
+        """The crew, the same for all rounds of a sampler."""
         from stratofold.research.sweep.executors.bucket import Bucket
 
-        shelf = Bucket(self._aws, self.site.bucket)
-        sender = Sender(self._aws, shelf, self.site.machine)
-        execution, target = self._choice.of(places, work), _TARGETS[self.site.architecture]
-        return Foreman(Elsewhere(shelf, sender, self.plan, execution, target, self.purse, self._progress), places).run(
-            work
-        )
+        if execution not in self._crews:
+            shelf = Bucket(self._aws, self.site.bucket)
+            sender = Sender(self._aws, shelf, self.site.machine)
+            target = _TARGETS[self.site.architecture]
+            self._crews[execution] = Elsewhere(shelf, sender, self.plan, execution, target, self.purse, self._progress)
+        return self._crews[execution]
 
 
 def _client() -> Client:

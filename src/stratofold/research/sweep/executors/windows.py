@@ -35,6 +35,11 @@ class Chain:
         return len(self._stops) + 1
 
     @property
+    def left(self) -> float:
+        """What part of the cell is not heard yet, from the window that is asked for on."""
+        return 1.0 - self._at / len(self)
+
+    @property
     def first(self) -> Work:
         """The first window."""
         return self._window(())

@@ -7,7 +7,7 @@ Why so: a piece is data, and gives the same cells whoever does it and however of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from stratofold.errors import Setup
 from stratofold.research.sweep.block import WHOLE, Block, Leg
@@ -102,12 +102,34 @@ class Bench:
         return block.run(work.sets, work.leg)
 
 
-def by_strategy(places: Sequence[Place], work: Sequence[Work]) -> list[list[Work]]:
-    """The work of each strategy."""
-    groups: dict[type, list[Work]] = {}
+class Kind(NamedTuple):
+    """Cells that take about as long a bar: of one strategy, and all from the beginning or all from states."""
+
+    strategy: type
+    goes_on: bool
+
+    @classmethod
+    def of(cls, places: Sequence[Place], piece: Work) -> Kind:
+        """The kind of a piece, by its first cell."""
+        return cls(places[piece.place].strategy, bool(piece.leg.begun) and bool(piece.leg.begun[0]))
+
+
+def by_kind(places: Sequence[Place], work: Sequence[Work]) -> dict[Kind, list[Work]]:
+    """The work of each kind; a cell that goes on from a state hears a day where another hears years."""
+    groups: dict[Kind, list[Work]] = {}
     for whole in work:
-        groups.setdefault(places[whole.place].strategy, []).append(whole)
-    return list(groups.values())
+        for piece in _apart(whole):
+            groups.setdefault(Kind.of(places, piece), []).append(piece)
+    return groups
+
+
+def _apart(whole: Work) -> list[Work]:
+    """The cells that go on from states, and the others."""
+    begun = whole.leg.begun
+    if not begun or all(begun):
+        return [whole]
+    parts = [[row for row, state in enumerate(begun) if bool(state) is goes_on] for goes_on in (True, False)]
+    return [whole.some(rows) for rows in parts if rows]
 
 
 @dataclass(frozen=True)
