@@ -20,6 +20,7 @@ FILES = {"csv file", "parquet file", "arrow file", "lines of numbers"}  # a tria
 FOUND = [
     ("lines of numbers", b"1,2.5,buy,x,true\0"),
     ("lines of numbers", b"1,2.5,buy,\xff,true\n"),
+    ("packets", b"\0\x1fA" + b"SESSION001" + b"\x1f1".rjust(20)),
     ("recording", b'1 {"opened":"binance","symbols":["BTC\x82"]}\n'),
     ("manifest", b'{"\xfa":1}'),
     ("csv file", b"time,price,size\n99999999999999999999,1.0,1.0\n"),

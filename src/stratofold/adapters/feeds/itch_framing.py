@@ -149,11 +149,12 @@ class SoupBinTcp:
     def _accepted(self, payload: bytes) -> None:
         """The session, and which message comes next."""
         text = payload.decode("ascii", "replace")
-        if len(text) != 30 or not text[10:].strip().isdigit():
+        number = text[10:].strip(" ")  # of all that counts as blank, the specification pads with spaces
+        if len(text) != 30 or not number.isdigit():
             raise garbled("SoupBinTCP", f"accepted with {text[:40]!r}")
-        if self.following > 1 and int(text[10:]) != self.following:
-            raise garbled("SoupBinTCP", f"message {text[10:].strip()} comes next where {self.following} was asked for")
-        self.session, self.following = text[:10].strip(), int(text[10:])
+        if self.following > 1 and int(number) != self.following:
+            raise garbled("SoupBinTCP", f"message {number} comes next where {self.following} was asked for")
+        self.session, self.following = text[:10].strip(), int(number)
 
 
 def _packet(kind: bytes, payload: bytes = b"") -> bytes:

@@ -20,6 +20,7 @@ import polars as pl
 from stratofold.errors import Retry, Setup, Stop
 from stratofold.market.catalogue.kinds import NANOS, TIME, kind_of
 from stratofold.market.catalogue.manifest import File, Manifest, change_between, decode, encode
+from stratofold.market.catalogue.parquet import written
 from stratofold.market.catalogue.rows import between, bounds_of, in_order, nanoseconds
 from stratofold.market.data import moment_text
 
@@ -254,7 +255,8 @@ def _written(draft: Path, folder: str, rows: pl.DataFrame, calendar: str) -> tup
     place = draft / folder
     place.mkdir(parents=True, exist_ok=True)
     new = place / "new"
-    rows.write_parquet(new, compression="zstd", compression_level=_LEVEL, row_group_size=ROWS_A_GROUP)
+    if not written(rows, new, ROWS_A_GROUP):
+        rows.write_parquet(new, compression="zstd", compression_level=_LEVEL, row_group_size=ROWS_A_GROUP)
     with new.open("rb") as bytes_of:
         digest = hashlib.file_digest(bytes_of, "sha256").hexdigest()
     size = new.stat().st_size
