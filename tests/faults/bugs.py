@@ -74,9 +74,9 @@ BUGS = (
     Bug(
         "not found is taken as never there",
         "F5 freqtrade 4403",
-        LIVE + "reconcile:_unknown",
-        "settled = now - message.expires_at >",
-        "settled = True or now - message.expires_at >",
+        LIVE + "reconcile:_is_settled",
+        "return now - message.expires_at >",
+        "return True or now - message.expires_at >",
     ),
     Bug(
         "only the list of open orders is asked",

@@ -9,7 +9,7 @@ import stratofold
 from stratofold import Strategy
 from stratofold.adapters.brokers.alpaca import AlpacaBroker
 from stratofold.adapters.embedded.tasks import Tasks
-from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, NoAnswer
+from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, NoAnswer, Response
 from stratofold.events import Bar
 from stratofold.live.decide import Heard, decide
 from stratofold.live.deliver import orphans
@@ -58,7 +58,9 @@ async def questions(run, runner, hours, *, quick=True):
     """Reconcile as a process does that has just begun, so much later; what it found, and how often it asked."""
     http = Between(run.http.inner)
     broker = AlpacaBroker(run.access, http, None, run.clock, Random(1), requests_per_minute=0)
-    found = await reconcile(runner.desk, broker, run.clock.now() + hours * HOUR_NS, quick=quick)
+    found = await reconcile(
+        runner.desk, broker, run.clock.now() + hours * HOUR_NS, tasks=runner.tasks if quick else None
+    )
     await runner.settled()
     return found, len(http.asked)
 
@@ -126,3 +128,51 @@ def test_a_cancel_that_a_dead_process_left_is_in_doubt_as_long_as_its_order_and_
         assert asked <= HANDFUL + 10
 
     story("request", tell)
+
+
+class Slow(Between):
+    """Counts how many questions were under way at a time."""
+
+    at_once, most = 0, 0
+
+    async def request(self, method, url, headers, body=b"", timeout_seconds=10.0):
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        await asyncio.sleep(0.001)
+        self.at_once -= 1
+        return await super().request(method, url, headers, body, timeout_seconds)
+
+
+@pytest.mark.parametrize(("starts", "rounds"), [(True, 4), (False, 1)])
+def test_a_start_asks_side_by_side_what_does_not_depend_on_another_answer(starts, rounds):
+    async def tell(run, runner):
+        slow = Slow(run.http.inner)
+        broker = AlpacaBroker(run.access, slow, None, run.clock, Random(1), requests_per_minute=0)
+        found = await reconcile(
+            runner.desk, broker, run.clock.now() + 2 * HOUR_NS, tasks=runner.tasks if starts else None
+        )
+        assert len(found.resolved) == (10 if starts else MANY)
+        assert slow.most == rounds
+        assert len(slow.asked) <= HANDFUL + len(found.resolved)
+
+    story("request", tell)
+
+
+def test_a_question_that_failed_ahead_is_asked_again_by_who_needs_it():
+    async def tell(run, runner):
+        http = Between(run.http.inner)
+        failing = {"/v2/positions", "/v2/account/activities/FILL"}
+
+        class Failing:
+            async def request(self, method, url, *rest, **named):
+                for path in [path for path in failing if path in url]:
+                    failing.remove(path)
+                    return Response(429, {}, b"{}")
+                return await http.request(method, url, *rest, **named)
+
+        broker = AlpacaBroker(run.access, Failing(), None, run.clock, Random(1), requests_per_minute=0)
+        broker._calls.budget.hold = lambda _: None
+        found = await reconcile(runner.desk, broker, run.clock.now(), tasks=runner.tasks)
+        assert (found.clean, failing) == (True, set())
+
+    story("", tell)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, Offer, VenueReport
 from stratofold.fold.lifecycle import WAITING
+from stratofold.live.ahead import Ahead
 from stratofold.live.deliver import venue_id_of
 from stratofold.live.halt import CLEAN_RECONCILE, CLEAN_SEEN
 from stratofold.live.hold import lift_when_clean
@@ -27,8 +28,9 @@ from stratofold.wire import decimal
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from stratofold.adapters.ports import AccountState, Broker, Journal, Message, VenueOrder
+    from stratofold.adapters.ports import AccountState, Journal, Message, Tasks, VenueOrder
     from stratofold.fold.order import Order
+    from stratofold.live.ahead import Questions
     from stratofold.live.desk import Desk
     from stratofold.live.siblings import Said
 
@@ -64,15 +66,21 @@ class Findings:
         return self.compared and not (self.breaks or self.unknown or self.offered)
 
 
-async def reconcile(desk: Desk, broker: Broker, now: int, *, quick: bool = False) -> Findings:
+async def reconcile(desk: Desk, broker: Questions, now: int, *, tasks: Tasks | None = None) -> Findings:
     """Ask the venue for fills, orders and positions; raises NoAnswer, Retry or Stop when it cannot be asked.
 
-    A `quick` one, which a start waits for, asks for only a few of the orders that seem never to have come.
+    With `tasks` it is one that a start waits for, when nothing is folded meanwhile: what does not depend on another answer is
+    asked side by side, and of the orders that seem never to have come only a few are asked for.
     """
     found = Findings()
+    if tasks is not None:
+        broker = Ahead(broker, tasks)
+        await broker.ask_all(_since(desk) - _OVERLAP_NS)
     seen = max((control.sequence for control in desk.journal.controls(desk.manifest.account)), default=0)
     orders = await _orders(desk, broker)
-    orders.lookups_left = _QUICK_LOOKUPS if quick else inf
+    if isinstance(broker, Ahead):
+        orders.lookups_left = _QUICK_LOOKUPS
+        await broker.ask_orders(_by_name(desk, broker, orders, now))
     reports = await _fills(desk, broker, found, now)
     filled = {report.client_id for report in reports}
     await _unknown(desk, broker, orders, filled, found, now)
@@ -90,7 +98,7 @@ async def reconcile(desk: Desk, broker: Broker, now: int, *, quick: bool = False
     return found
 
 
-async def poll(desk: Desk, broker: Broker, now: int) -> int:
+async def poll(desk: Desk, broker: Questions, now: int) -> int:
     """Only fills and ends of orders, as a stream would bring them; returns how many were new."""
     found = Findings()
     orders = await _orders(desk, broker)
@@ -107,7 +115,7 @@ class _Orders:
     that is certain, and so many (`lookups_left`) may still be asked for by name.
     """
 
-    broker: Broker
+    broker: Questions
     open: dict[str, VenueOrder]
     listed: dict[str, VenueOrder] | None = None
     absent: dict[str, bool] = field(default_factory=dict)
@@ -138,7 +146,7 @@ class _Orders:
         return shown, settled
 
 
-async def _orders(desk: Desk, broker: Broker) -> _Orders:
+async def _orders(desk: Desk, broker: Questions) -> _Orders:
     """The open orders, and with one question those that are in doubt, where they are more than its answer has pages.
 
     What a list does not show is asked for by its name: lists may be late, and are no evidence that an order is not there.
@@ -173,10 +181,10 @@ def _doubtful(desk: Desk, at_venue: Container[str]) -> list[Order]:
     return doubtful
 
 
-async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> list[VenueReport]:
+async def _fills(desk: Desk, broker: Questions, found: Findings, now: int) -> list[VenueReport]:
     """Every fill of the account from the high-water mark on, which is returned; the inbox takes each of ours once."""
     book = desk.manifest.book
-    since = int(desk.journal.mark(book, MARK) or desk.manifest.opened)
+    since = _since(desk)
     reports = await broker.executions(since - _OVERLAP_NS)
     ours = [one for one in reports if one.time >= desk.manifest.opened and not is_siblings(desk, one.client_id)]
     found.offered += _offer(desk.journal, book, ours)
@@ -186,10 +194,35 @@ async def _fills(desk: Desk, broker: Broker, found: Findings, now: int) -> list[
     return reports
 
 
-async def _unknown(desk: Desk, broker: Broker, orders: _Orders, filled: set[str], found: Findings, now: int) -> None:
+def _since(desk: Desk) -> int:
+    """The high-water mark of fills."""
+    return int(desk.journal.mark(desk.manifest.book, MARK) or desk.manifest.opened)
+
+
+def _by_name(desk: Desk, broker: Questions, orders: _Orders, now: int) -> list[tuple[str, bool]]:
+    """The first of the orders that `_unknown` and `_ends` will ask for by name, each with whether it was sent by itself."""
+    manifest = desk.manifest
+    submits = [one for one in desk.journal.outbox(manifest.book, UNKNOWN) if one.action == "submit"]
+    names = {
+        one.client_id: True for one in submits
+        if orders.told(one.client_id) is None and (orders.listed is None or _is_settled(broker, one, now))
+    }  # fmt: skip
+    for order in desk.fold.engine.book.orders:
+        name = client_id(manifest.book, manifest.generation, order.number)
+        if orders.told(name) is None and _is_looked_for(desk, order, name):
+            names.setdefault(name, False)
+    return list(names.items())[:_QUICK_LOOKUPS]
+
+
+def _is_settled(broker: Questions, message: Message, now: int) -> bool:
+    """Whether a message that the venue does not show can not come any more."""
+    return now - message.expires_at > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS)
+
+
+async def _unknown(desk: Desk, broker: Questions, orders: _Orders, filled: set[str], found: Findings, now: int) -> None:
     """What became of the messages whose answer nobody knows."""
     for message in desk.journal.outbox(desk.manifest.book, UNKNOWN):
-        settled = now - message.expires_at > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS)
+        settled = _is_settled(broker, message, now)
         if message.action == "submit":
             order, settled = await orders.sent(message.client_id, settled=settled)
         elif message.client_id in orders.absent:
@@ -263,7 +296,7 @@ def _outcome(message: Message, state: str, order: VenueOrder | None, now: int) -
     return None
 
 
-async def _ends(desk: Desk, broker: Broker, orders: _Orders, found: Findings, now: int) -> None:
+async def _ends(desk: Desk, broker: Questions, orders: _Orders, found: Findings, now: int) -> None:
     """Orders that the book thinks are at the venue, and the venue does not list as open."""
     manifest = desk.manifest
     for order in desk.fold.engine.book.orders:

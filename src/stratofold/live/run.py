@@ -42,6 +42,7 @@ _OVERLAP_NS = 600 * _SECOND_NS  # asked again before what was asked: a history m
 
 
 QUIET_STEPS = SNAPSHOT_STEPS // 4  # a start folds no more again, when nothing has happened for a while
+START_STEPS = 50  # after a start that folded as many again, so that starts in a row do not take longer and longer
 
 
 class Watcher(Protocol):
@@ -128,7 +129,7 @@ class Runner:
             await self.pump()
             now = self.clock.now()
             try:
-                found = await reconcile(self.desk, self.broker, now, quick=True)
+                found = await reconcile(self.desk, self.broker, now, tasks=self.tasks)
             except (NoAnswer, Retry) as error:
                 self.watcher.failed("reconcile", error)
                 await self.clock.sleep(pause)
@@ -165,6 +166,8 @@ class Runner:
     async def run(self) -> None:
         """Run until `stop`; raises what ends a run (another writer, a store that cannot write)."""
         await self.start()
+        if is_snapshot_due(self.desk, START_STEPS):
+            rest(self.desk, self.clock.now())
         self.tasks.spawn("feed", self._follow_feed())
         self.tasks.spawn("reports", self._follow_reports())
         self.tasks.spawn("reconcile", self._reconcile_often())

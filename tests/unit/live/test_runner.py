@@ -16,7 +16,7 @@ from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import open_desk
 from stratofold.live.open import open_book
 from stratofold.live.risk.bounds import Bounds
-from stratofold.live.run import Pace, Runner
+from stratofold.live.run import START_STEPS, Pace, Runner
 from stratofold.live.timers import Timers
 from stratofold.live.words import offer_of
 from stratofold.market.sessions import calendar
@@ -150,3 +150,23 @@ def test_a_clock_that_is_behind_does_not_have_the_history_asked_without_end():
     assert runner.desk.journal.inbox("sim")
     assert runner.feed.asked == 3
     assert taken_ns >= 2 * SECOND // 10
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(START_STEPS - 1, False), (START_STEPS, True)])
+def test_what_a_start_folded_again_the_next_one_does_not(monkeypatch, steps, kept):
+    """Runs that are killed one after another have no quiet moment: each would take longer to start than the one before."""
+
+    async def begins():
+        async with Tasks() as tasks:
+            runner = runner_of(tasks, START + 2 * MINUTE)
+            more = steps - runner.desk.fold.steps
+            decide(runner.desk, [Heard(bar(START + (k + 2) * MINUTE)) for k in range(more)], START + MINUTE)
+            monkeypatch.setattr(runner, "start", lambda: asyncio.sleep(0.0))
+            fails(monkeypatch, tasks, "spawn")
+            with pytest.raises(Retry):
+                await runner.run()
+            return runner.desk
+
+    desk = asyncio.run(begins())
+    assert (desk.fold.steps, desk.snapshot_step) == (steps, steps if kept else 0)
+    assert open_desk(desk.journal, "sim", Buys, "next", START).fold.restored_step == (steps if kept else 0)
