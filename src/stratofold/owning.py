@@ -30,11 +30,7 @@ _places: WeakKeyDictionary[type[Strategy], tuple[list[Place], list[CellType]]] =
 def own(fold: Strategy) -> None:
     """Exchange what `fold` shares with anything that outlives it for copies of its own."""
     kind = type(fold)
-    if kind not in _places:
-        _places[kind] = _looked_for(kind)
-    places, cells = _places[kind]
-    values = [scope.get(name) for scope, name in places] + [_content(cell) for cell in cells]
-    known = {id(each) for value in values for each in _with_state(value)}
+    known = _known(kind)
     if not known:
         return
     copies = Copies(known)
@@ -42,6 +38,20 @@ def own(fold: Strategy) -> None:
         if name not in vars(fold) and (owned := copies.of(value := getattr(kind, name))) is not value:
             setattr(fold, name, owned)
     copies.exchange(fold)
+
+
+def owns_all(kind: type[Strategy]) -> bool:
+    """Whether nothing with a state lies outside of a run where a strategy of this class could find it."""
+    return not _known(kind)
+
+
+def _known(kind: type[Strategy]) -> set[int]:
+    """What a strategy of this class may share: the ids of objects with a state, as they are now."""
+    if kind not in _places:
+        _places[kind] = _looked_for(kind)
+    places, cells = _places[kind]
+    values = [scope.get(name) for scope, name in places] + [_content(cell) for cell in cells]
+    return {id(each) for value in values for each in _with_state(value)}
 
 
 class Copies:

@@ -11,7 +11,7 @@ import ctypes
 import functools
 import hashlib
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from os import PathLike
 from pathlib import Path
@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, cast
 import stratofold
 from stratofold.errors import Setup
 from stratofold.kernel import loader
+from stratofold.kernel.blocks import Block, Piece
 from stratofold.kernel.layout import Survey
-from stratofold.kernel.packing import Block, Packer
+from stratofold.kernel.packing import Packer
 from stratofold.kernel.refused import Changed, Refused
 from stratofold.kernel.sources import engine_hash, source_hash
 
@@ -34,6 +35,7 @@ ENTRY = "stratofold_run"
 _STRATEGY = 1  # the root that another run exchanges
 _FEED = 2  # the root whose arrays are read where they are
 _CODES = {"int": "q", "float": "d", "bool": "?"}
+Writer = Callable[[Block, int, Sequence[float]], None]  # numbers into a block, at a place
 
 _built: dict[tuple[type, bool], list["Kernel"]] = {}
 _refused: dict[str, Refused] = {}  # so that a strategy outside the subset is looked at once a process
@@ -168,6 +170,43 @@ class Program:
         self._addresses[_STRATEGY] = self._packer.admit(strategy, self._block, is_sealed=is_sealed)
         self.objects[_STRATEGY] = strategy
         self._is_ahead = False
+
+    def guest(self) -> Piece:
+        """The strategy as it has entered, for `recall`."""
+        return self._block.guest()
+
+    def recall(self, guest: Piece, write: Writer, values: Sequence[float], *, is_sealed: bool = True) -> None:
+        """Take in once more, after `vacate`, what entered before, without its objects; `write` gives it these `values`."""
+        self._block.add(guest)
+        write(self._block, guest.place, values)
+        self._addresses[_STRATEGY] = guest.place + self._block.shift
+        if is_sealed:
+            self._block.seal()
+        self._is_ahead = False
+
+    def expect(self, items: list[object]) -> None:
+        """Remember how a list of the next strategy is packed, for when the very same comes again as it was."""
+        self._block.unlearnt.add(id(items))
+
+    def learnt(self, items: list[object]) -> Piece | None:
+        """How a list is packed, where that is remembered."""
+        return self._block.images.get(id(items))
+
+    def writer(self, names: Sequence[str]) -> Writer | None:
+        """A function that writes numeric attributes of the strategy where it lies; None where one has no place of its own."""
+        fields = self._packer.roots[_STRATEGY].fields
+        rows = []
+        for name in names:
+            row = fields.get(name)
+            if row is None or row.kind not in _CODES or row.fixed is not None:
+                return None
+            rows.append((row.offset, struct.Struct("=" + _CODES[row.kind]).pack_into))
+
+        def write(block: Block, place: int, values: Sequence[float]) -> None:
+            for (offset, pack), value in zip(rows, values, strict=True):
+                pack(block.memory, place + offset, value)
+
+        return write
 
     def reveal(self) -> None:
         """Give the strategy's objects the state that machine code reached."""

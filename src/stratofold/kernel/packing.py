@@ -7,154 +7,23 @@ they are; of those that machine code writes, the block keeps a copy for the way 
 written as text, as `dataclasses` does, because a run of a few bars takes less time than a loop over fields would.
 """
 
-import ctypes
 import struct
 from array import array
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from stratofold.kernel.blocks import Block, Full, address_of
 from stratofold.kernel.layout import Field, Layout
 from stratofold.kernel.refused import Changed
 
-_ALIGNMENT = 64
 _CAPACITY_FIRST = 1 << 14
 _CODES = {"int": "q", "float": "d", "bool": "?"}
 _ADDRESS = struct.Struct("=Q")
-_CHANGES = struct.Struct("=QQQ")  # words of the block, those that a run changed, bytes of arrays
 _FORMATS = {"d": "d", "q": "q", "l": "q", "<d": "d", "<q": "q", "<l": "q"}
 
 _Piece = tuple[str, int, Callable[..., None]]  # name, offset, reader
-
-
-class _Full(Exception):
-    """The block has no room."""
-
-
 _MISFITS = (struct.error, AttributeError, KeyError, TypeError)  # what packing an object of another layout raises
-
-
-class _Buffer(ctypes.Structure):
-    """CPython's `Py_buffer`, for the address of memory that is read only."""
-
-    _fields_ = (
-        ("buf", ctypes.c_void_p), ("obj", ctypes.py_object), ("len", ctypes.c_ssize_t),
-        ("itemsize", ctypes.c_ssize_t), ("readonly", ctypes.c_int), ("ndim", ctypes.c_int),
-        ("format", ctypes.c_char_p), ("shape", ctypes.c_void_p), ("strides", ctypes.c_void_p),
-        ("suboffsets", ctypes.c_void_p), ("internal", ctypes.c_void_p),
-    )  # fmt: skip
-
-
-def address_of(values: Any) -> int:
-    """Where the numbers of a buffer lie; the caller keeps it alive."""
-    found = _Buffer()
-    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(values), ctypes.byref(found), 0)
-    address = found.buf or 0
-    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(found))
-    return address
-
-
-class Block:
-    """One aligned piece of memory: the root objects first, then what they lead to, in the order met."""
-
-    def __init__(self, capacity: int) -> None:
-        """Zeroed memory of `capacity` bytes."""
-        self.memory = bytearray(capacity + _ALIGNMENT)
-        self.shift = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))  # from a place to an address
-        self.start = -self.shift % _ALIGNMENT
-        self.end = capacity
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget what lies here."""
-        self.next = self.start
-        self.before = b""  # what was packed
-        self.is_stale = False  # whether the objects hold something newer
-        self.images: dict[int, bytes] = {}  # lists that are packed as they were before, by id; who asks keeps them
-        self.copies: list[tuple[array[Any], array[Any]]] = []
-        self.kept: list[Any] = []
-        self.groups: list[str] = []
-        self.lists: dict[int, int] = {}
-        self.objects: dict[int, int] = {}
-        self._hosts = (self.start, 0, 0, self.lists, self.objects)
-        self._arrays: set[int] = set()  # of the hosts
-        self._seated = b""  # the hosts as they were packed
-
-    def room(self, size: int) -> int:
-        """A place for `size` bytes."""
-        place = self.next
-        self.next = place + (size + 7 & -8)
-        if self.next > self.end:
-            raise _Full
-        return place
-
-    def seat(self) -> None:
-        """Everything but the guest lies here now."""
-        self._hosts = (self.next, len(self.copies), len(self.kept), dict(self.lists), dict(self.objects))
-        self.check_sharing()
-        self._arrays = set(map(id, self.kept))
-        self._seated = bytes(memoryview(self.memory)[self.start : self.next])
-
-    def dismiss(self) -> None:
-        """Forget the guest; everything else is as it was packed."""
-        self.next, copies, kept, lists, objects = self._hosts
-        del self.copies[copies:], self.kept[kept:], self.groups[kept:]
-        self.lists, self.objects = dict(lists), dict(objects)
-        memoryview(self.memory)[self.start : self.next] = self._seated
-        for values, copy in self.copies:
-            values[:] = copy
-
-    def learn(self, items: list[object], size: int) -> None:
-        """Remember how a list lies here, for the next guest that holds the very same."""
-        place = self.lists[id(items)] - self.shift
-        self.images[id(items)] = bytes(memoryview(self.memory)[place : place + size * len(items)])
-
-    def seal(self) -> None:
-        """Remember what was packed."""
-        self.check_sharing()
-        self.before = bytes(memoryview(self.memory)[: self.next])
-
-    def rewind(self) -> None:
-        """The numbers and arrays as they were packed."""
-        self.memory[: self.next] = self.before[: self.next]
-        for values, copy in self.copies:
-            values[:] = copy
-
-    def changes(self) -> bytes:
-        """What a run has changed since `seal`, arrays too: numbers alone, so another process may `take` it."""
-        import numpy as np
-
-        words = (self.next - self.start) // 8
-        now, before = (np.frombuffer(each, np.uint64, words, self.start) for each in (self.memory, self.before))
-        changed = np.flatnonzero(now != before)
-        arrays = b"".join([values.tobytes() for values, _ in self.copies])
-        head = _CHANGES.pack(words, len(changed), len(arrays))
-        return b"".join((head, changed.astype(np.uint32).tobytes(), now[changed].tobytes(), arrays))
-
-    def take(self, changes: bytes) -> None:
-        """Come to where `changes` were made, after `seal`; raises Changed where another layout made them."""
-        import numpy as np
-
-        words, count, size = _CHANGES.unpack_from(changes)
-        if words != (self.next - self.start) // 8 or size != sum(8 * len(values) for values, _ in self.copies):
-            raise Changed("the changes are of another layout")
-        at = _CHANGES.size
-        changed = np.frombuffer(changes, np.uint32, count, at)
-        now = np.frombuffer(self.memory, np.uint64, words, self.start)
-        now[changed] = np.frombuffer(changes, np.uint64, count, at + 4 * count)
-        at += 12 * count
-        for values, _ in self.copies:
-            memoryview(values).cast("B")[:] = changes[at : (at := at + 8 * len(values))]
-
-    def check_sharing(self) -> None:
-        """Refuse arrays that are one and the same where the layout takes them for two."""
-        new = [id(values) for values in self.kept[self._hosts[2] :]]
-        if len(set(new)) == len(new) and self._arrays.isdisjoint(new):
-            return
-        group_of: dict[int, str] = {}
-        for values, group in zip(self.kept, self.groups, strict=True):
-            if group_of.setdefault(id(values), group) != group:
-                raise Changed(f"{group} and {group_of[id(values)]} share an array")
 
 
 def foreign(values: Any, code: str) -> tuple[int, int]:
@@ -196,7 +65,7 @@ class Packer:
             block.clear()
             try:
                 return block, self._fill(objects, block)
-            except _Full:
+            except Full:
                 self._capacity = 2 * (block.end + 1)
                 block = None
             except _MISFITS as wrong:
@@ -209,7 +78,7 @@ class Packer:
         """
         try:
             place = self._write(self._guest, guest, block)
-        except (_Full, *_MISFITS) as wrong:
+        except (Full, *_MISFITS) as wrong:
             raise Changed(str(wrong)) from wrong
         if is_sealed:
             block.seal()
@@ -453,13 +322,20 @@ def pack_list(block: Block, items: list[object], write: Callable[..., None], siz
         raise Changed("a list is empty now")
     met = block.lists.get(id(items))
     if met is None:
-        place = block.room(size * len(items))
-        block.lists[id(items)] = met = place + block.shift
+        before = block.mark()
         image = block.images.get(id(items)) if block.images else None
         if image is not None:
-            block.memory[place : place + len(image)] = image
-        else:
-            write(block, place, items)
+            if image.place in (-1, block.next):
+                block.lists[id(items)] = met = block.next + block.shift
+                block.add(image)
+                return met, len(items)
+            image.restore()
+        place = block.room(size * len(items))
+        block.lists[id(items)] = met = place + block.shift
+        write(block, place, items)
+        if id(items) in block.unlearnt:
+            block.unlearnt.discard(id(items))
+            block.images[id(items)] = block.piece(before)
     return met, len(items)
 
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from stratofold import kernel
 from stratofold.fold.run import CROWDED
-from stratofold.instance import build_strategy
 from stratofold.research.execute import execute
 from stratofold.research.prepare import is_ticks, prepare
 from stratofold.research.sweep.columns import STATISTICS, SUMS, statistics_of, sums_of
+from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.plainly import run_plainly
 from stratofold.research.sweep.tapes import Tapes
 
@@ -82,14 +82,25 @@ class Cells:
 class _Laid:
     """An engine laid out for machine code, and the strategy that is its guest."""
 
-    def __init__(self, program: Program, run: Run) -> None:
+    def __init__(self, program: Program, run: Run, guests: Guests) -> None:
         """As the kernel has bound them."""
         self.program = program
+        self.guests = guests
         self.engine = run.engine
         self.events = run.events
         self.scale: float = run.engine.book.ledger.scale[0]
         self.refused = 0.0  # refusals that the log has no row of any more
         self._sums = program.reader(SUMS)
+
+    def forget(self) -> None:
+        """Let go of all that is known of how things are packed."""
+        self.guests.forget()
+        self.program.forget()
+
+    def reveal(self) -> None:
+        """Give the strategy's objects what machine code came to; they are nobody else's from then on."""
+        self.program.reveal()
+        self.guests.forget()
 
     def go_on(self, state: bytes) -> None:
         """Stand where a state was kept; one of another layout counts as none."""
@@ -216,7 +227,7 @@ class Block:
     def _seated_with(self, tapes: Tapes, parameters: Mapping[str, Any]) -> _Laid | None:
         """As `_seated`, with tapes; where they are of no use the block does without from now on."""
         if tapes.is_dismissed and True in self._laid:
-            self._laid[True].program.forget()
+            self._laid[True].forget()
         tapes.begin()
         try:
             laid = self._seated(parameters, tapes)
@@ -239,10 +250,10 @@ class Block:
         row = self._carried(laid)
         is_other = False
         if row is None:
-            laid.program.reveal()
+            laid.reveal()
             is_other = tapes.broken()
         elif tapes.is_writing:
-            laid.program.reveal()
+            laid.reveal()
             tapes.written()
         if row is None or tapes.is_writing:
             for things in tapes.drop():
@@ -269,10 +280,8 @@ class Block:
         if laid is None:
             return self._first(parameters, tapes)
         shelf = None if tapes is None else tapes.ask
-        fold = build_strategy(self.strategy, self.market.symbols, parameters, self.options.artifacts, shelf)
-        laid.program.vacate()
         try:
-            laid.program.enter(fold, is_sealed=bool(self._keep or self._begun))
+            laid.guests.seat(parameters, shelf, is_sealed=bool(self._keep or self._begun))
         except kernel.Changed:
             return self._first(parameters, tapes)
         return laid
@@ -298,7 +307,8 @@ class Block:
             else:
                 self.notice = f"{self.strategy.__name__} runs interpreted, some 200 times slower: {no}"
             return None
-        laid = self._laid[tapes is not None] = _Laid(program, run)
+        guests = Guests(program, self.strategy, self.market.symbols, self.options.artifacts)
+        laid = self._laid[tapes is not None] = _Laid(program, run, guests)
         return laid
 
     def _carried(self, laid: _Laid) -> Row | None:

@@ -29,7 +29,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 _OF_A_CELL = (  # what of ours a cell's figures depend on, beside the fold and the kernel, which have a hash of their own
     "instance.py", "owning.py", "sharing.py", "market/contracts.py", "market/instruments.py", "market/sessions.py",
     "research/execute.py", "research/flat/*.py", "research/plain.py", "research/prepare*.py", "research/sweep/block.py",
-    "research/sweep/columns.py", "research/sweep/plainly.py", "research/sweep/tapes.py", "research/sweep/taping.py",
+    "research/sweep/columns.py", "research/sweep/guests.py", "research/sweep/plainly.py", "research/sweep/settled.py",
+    "research/sweep/tapes.py", "research/sweep/taping.py",
 )  # fmt: skip
 _NO_ASSUMPTION = {
     "capacity",
@@ -66,8 +67,16 @@ class Place:
 
     def key(self, parameters: Mapping[str, Any], place: str = "") -> str:
         """What the cell of these parameters is called, here or in another `place` (its hash) of the same strategy."""
+        return self.named(self.words(parameters), place)
+
+    def words(self, parameters: Mapping[str, Any]) -> bytes:
+        """What of a cell's name is the parameters': the same in all places of a strategy."""
+        return repr([parameters[name] for name in self._names]).encode()
+
+    def named(self, words: bytes, place: str = "") -> str:
+        """As `key`, of the parameters' `words`."""
         digest = self._begun_of(place or self.hash).copy()
-        digest.update(repr([parameters[name] for name in self._names]).encode())
+        digest.update(words)
         return str(digest.hexdigest()[:_KEY_DIGITS])
 
     @cached_property

@@ -51,17 +51,21 @@ def parameter_of(column: str) -> str:
     return column.removeprefix("parameter_")
 
 
-def frame_of(place: Place, sets: Sequence[Parameters], cells: Cells) -> pl.DataFrame:
-    """Finished cells as rows: what they are called, where they stand, parameters, statistics, why they failed."""
+def frame_of(place: Place, sets: Sequence[Parameters], cells: Cells, names: Sequence[str] = ()) -> pl.DataFrame:
+    """Finished cells as rows: what they are called, where they stand, parameters, statistics, why they failed.
+
+    `names` are what they are called, where that is known already.
+    """
     import polars as pl
 
-    columns: dict[str, Any] = {"cell": [place.key(each) for each in sets]}
+    columns: dict[str, Any] = {"cell": list(names) or [place.key(each) for each in sets]}
     for name, declared in place.strategy.parameters().items():
         kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
         columns[column_of(name)] = pl.Series([each[name] for each in sets], dtype=kind)
     columns |= {name: pl.Series(np.asarray(cells.columns[name], np.float64)) for name in STATISTICS}
     columns["error"] = pl.Series([error or None for error in cells.errors], dtype=pl.String)
-    known = {"place": place.hash} | {name: place.facts()[name] for name in _OF_PLACE}
+    known = {"place": place.hash, "strategy": place.strategy.__name__}
+    known |= {"symbols": place.symbols, "window": place.window, "costs": place.costs}
     columns |= {name: pl.Series([value]).new_from_index(0, len(sets)) for name, value in known.items()}
     return pl.DataFrame(columns)
 

@@ -191,10 +191,11 @@ class _Drive:
     def _compute(self, numbers: Sequence[int], points: Sequence[Parameters]) -> None:
         """Every point in every place, but for what is known."""
         work = []
+        words = [self.study.places[number].words(point) for number in numbers[:1] for point in points]
         for number in numbers:
-            place = self.study.places[number]
-            wanted = {place.key(point): point for point in points}  # an adaptive sampler may ask for one twice
-            new = tuple(point for key, point in wanted.items() if key not in self._known)
+            keys = map(self.study.places[number].named, words)  # the places have one strategy
+            wanted = dict(zip(keys, points, strict=True))  # an adaptive sampler may ask for one twice
+            new = {key: point for key, point in wanted.items() if key not in self._known}
             self._wanted.update(wanted)
             self.asked += len(wanted)
             self.reused += len(wanted) - len(new)
@@ -203,20 +204,21 @@ class _Drive:
         for piece, cells in self.executor.run(self.study.places, work):
             self._keep(piece, cells)
 
-    def _work(self, number: int, sets: tuple[Parameters, ...]) -> Work:
-        """New cells of a place, from where an earlier market left them."""
+    def _work(self, number: int, new: Mapping[str, Parameters]) -> Work:
+        """New cells of a place by their names, from where an earlier market left them."""
         course = self._states.course(self.study.places[number])
+        sets = tuple(new.values())
         begun = course.begun(sets)
         self.study.continued += sum(map(bool, begun))
-        return Work(number, sets, Leg(begun, course.keep))
+        return Work(number, sets, Leg(begun, course.keep), tuple(new))
 
     def _keep(self, work: Work, cells: Cells) -> None:
         """Store what is finished, and say how far it is."""
         place = self.study.places[work.place]
-        frame = frame_of(place, work.sets, cells)
+        frame = frame_of(place, work.sets, cells, work.names)
         if cells.states:
-            self._states.add(place, frame["cell"].to_list(), cells.states)
-        self._known.update(frame["cell"].to_list())
+            self._states.add(place, work.names, cells.states)
+        self._known.update(work.names)
         self.study.store.add(frame)
         self.done += len(cells)
         if cells.notice and cells.notice not in self.study.notices:

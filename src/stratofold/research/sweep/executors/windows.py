@@ -7,17 +7,18 @@ Why so: a fold's state is numbers, so a run that is broken off and gone on with 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 from stratofold.research.sweep.block import Leg
-from stratofold.research.sweep.executors.work import Work
 from stratofold.research.sweep.stages import stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.executors.work import Work
     from stratofold.research.sweep.place import Place
 
 
@@ -59,7 +60,7 @@ class Chain:
         leg = self.whole.leg
         if self._at < len(self._stops):
             leg = Leg(keep=self._stops[self._at], ends=False)
-        return Work(self.whole.place, self.whole.sets, leg._replace(begun=begun))
+        return replace(self.whole, leg=leg._replace(begun=begun))
 
 
 def chains_of(place: Place, whole: Work, cell_seconds: float, seconds: float) -> list[Chain]:

@@ -29,20 +29,25 @@ _WORTH_COMPILING = 400_000  # bars of all cells so far: interpreted, and again f
 
 @dataclass(frozen=True)
 class Work:
-    """Sets of parameters for one place, by its number; `leg` is which part of its events is heard."""
+    """Sets of parameters for one place, by its number; `leg` is which part of its events is heard.
+
+    `names` are what the cells are called, where that is known already.
+    """
 
     place: int
     sets: tuple[Parameters, ...] = field(default=())
     leg: Leg = WHOLE
+    names: tuple[str, ...] = field(default=())
 
     def part(self, first: int, last: int) -> Work:
         """Some of the sets, side by side."""
-        return Work(self.place, self.sets[first:last], self.leg.cut(first, last))
+        return Work(self.place, self.sets[first:last], self.leg.cut(first, last), self.names[first:last])
 
     def some(self, rows: Sequence[int]) -> Work:
         """Some of the sets, wherever they stand."""
         begun = tuple(self.leg.begun[row] for row in rows) if self.leg.begun else ()
-        return Work(self.place, tuple(self.sets[row] for row in rows), self.leg._replace(begun=begun))
+        names = tuple(self.names[row] for row in rows) if self.names else ()
+        return Work(self.place, tuple(self.sets[row] for row in rows), self.leg._replace(begun=begun), names)
 
     def cut(self, count: int) -> list[Work]:
         """Pieces of `count` sets."""

@@ -1,0 +1,203 @@
+"""The memory that objects are packed into, and what packing has added to it.
+
+What comes in: bytes and arrays, as `packing` writes them.  What goes out: the same memory as it was before a run, or with
+another guest in it.
+Why so: an engine is packed once and has many guests; what packing a guest adds is known as a `Piece`, so that it can be
+added again without any of its objects.
+"""
+
+import ctypes
+import struct
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stratofold.kernel.refused import Changed
+
+if TYPE_CHECKING:
+    from array import array
+
+_ALIGNMENT = 64
+_CHANGES = struct.Struct("=QQQ")  # words of the block, those that a run changed, bytes of arrays
+
+
+class Full(Exception):
+    """The block has no room."""
+
+
+class Piece(NamedTuple):
+    """What packing something has added to a block: bytes, arrays with copies, and what stands where.
+
+    `place` is the only one where the bytes hold; -1: they hold anywhere.
+    """
+
+    place: int
+    content: bytes
+    copies: list[tuple["array[Any]", "array[Any]"]]
+    kept: list[Any]
+    groups: list[str]
+    lists: dict[int, int]
+    objects: dict[int, int]
+
+    def restore(self) -> None:
+        """Arrays as they were packed."""
+        for values, copy in self.copies:
+            values[:] = copy
+
+
+Mark = tuple[int, int, int, int, int]  # how far a block is filled
+
+
+class _Buffer(ctypes.Structure):
+    """CPython's `Py_buffer`, for the address of memory that is read only."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p), ("obj", ctypes.py_object), ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t), ("readonly", ctypes.c_int), ("ndim", ctypes.c_int),
+        ("format", ctypes.c_char_p), ("shape", ctypes.c_void_p), ("strides", ctypes.c_void_p),
+        ("suboffsets", ctypes.c_void_p), ("internal", ctypes.c_void_p),
+    )  # fmt: skip
+
+
+def address_of(values: Any) -> int:
+    """Where the numbers of a buffer lie; the caller keeps it alive."""
+    found = _Buffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(values), ctypes.byref(found), 0)
+    address = found.buf or 0
+    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(found))
+    return address
+
+
+class Block:
+    """One aligned piece of memory: the root objects first, then what they lead to, in the order met."""
+
+    def __init__(self, capacity: int) -> None:
+        """Zeroed memory of `capacity` bytes."""
+        self.memory = bytearray(capacity + _ALIGNMENT)
+        self.shift = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))  # from a place to an address
+        self.start = -self.shift % _ALIGNMENT
+        self.end = capacity
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what lies here."""
+        self.next = self.start
+        self.before = b""  # what was packed
+        self.is_stale = False  # whether the objects hold something newer
+        self.images: dict[int, Piece] = {}  # lists that are packed as they were before, by id; who asks keeps them
+        self.unlearnt: set[int] = set()  # lists of which to remember how they are packed
+        self.copies: list[tuple[array[Any], array[Any]]] = []
+        self.kept: list[Any] = []
+        self.groups: list[str] = []
+        self.lists: dict[int, int] = {}
+        self.objects: dict[int, int] = {}
+        self._hosts = (self.start, 0, 0, self.lists, self.objects)
+        self._arrays: set[int] = set()  # of the hosts
+        self._seated = b""  # the hosts as they were packed
+
+    def room(self, size: int) -> int:
+        """A place for `size` bytes."""
+        place = self.next
+        self.next = place + (size + 7 & -8)
+        if self.next > self.end:
+            raise Full
+        return place
+
+    def seat(self) -> None:
+        """Everything but the guest lies here now."""
+        self._hosts = (self.next, len(self.copies), len(self.kept), dict(self.lists), dict(self.objects))
+        self.check_sharing()
+        self._arrays = set(map(id, self.kept))
+        self._seated = bytes(memoryview(self.memory)[self.start : self.next])
+
+    def dismiss(self) -> None:
+        """Forget the guest; everything else is as it was packed."""
+        self.next, copies, kept, lists, objects = self._hosts
+        del self.copies[copies:], self.kept[kept:], self.groups[kept:]
+        self.lists, self.objects = dict(lists), dict(objects)
+        memoryview(self.memory)[self.start : self.next] = self._seated
+        for values, copy in self.copies:
+            values[:] = copy
+
+    def learn(self, items: list[object], size: int) -> None:
+        """Remember how a list lies here, for the next guest that holds the very same."""
+        place = self.lists[id(items)] - self.shift
+        content = bytes(memoryview(self.memory)[place : place + size * len(items)])
+        self.images[id(items)] = Piece(-1, content, [], [], [], {}, {})
+
+    def guest(self) -> Piece:
+        """What was packed after the hosts."""
+        place, copies, kept, lists, objects = self._hosts
+        return self.piece((place, copies, kept, len(lists), len(objects)))
+
+    def mark(self) -> Mark:
+        """How far the block is filled, for `piece`."""
+        return self.next, len(self.copies), len(self.kept), len(self.lists), len(self.objects)
+
+    def piece(self, mark: Mark) -> Piece:
+        """What was added since `mark`."""
+        place, copies, kept, lists, objects = mark
+        content = bytes(memoryview(self.memory)[place : self.next])
+        return Piece(
+            place, content, self.copies[copies:], self.kept[kept:], self.groups[kept:],
+            dict(islice(self.lists.items(), lists, None)), dict(islice(self.objects.items(), objects, None)),
+        )  # fmt: skip
+
+    def add(self, piece: Piece) -> None:
+        """Add the same once more, its arrays as they were."""
+        place = self.room(len(piece.content))
+        self.memory[place : self.next] = piece.content
+        piece.restore()
+        self.copies += piece.copies
+        self.kept += piece.kept
+        self.groups += piece.groups
+        if piece.lists:
+            self.lists |= piece.lists
+        if piece.objects:
+            self.objects |= piece.objects
+
+    def seal(self) -> None:
+        """Remember what was packed."""
+        self.check_sharing()
+        self.before = bytes(memoryview(self.memory)[: self.next])
+
+    def rewind(self) -> None:
+        """The numbers and arrays as they were packed."""
+        self.memory[: self.next] = self.before[: self.next]
+        for values, copy in self.copies:
+            values[:] = copy
+
+    def changes(self) -> bytes:
+        """What a run has changed since `seal`, arrays too: numbers alone, so another process may `take` it."""
+        import numpy as np
+
+        words = (self.next - self.start) // 8
+        now, before = (np.frombuffer(each, np.uint64, words, self.start) for each in (self.memory, self.before))
+        changed = np.flatnonzero(now != before)
+        arrays = b"".join([values.tobytes() for values, _ in self.copies])
+        head = _CHANGES.pack(words, len(changed), len(arrays))
+        return b"".join((head, changed.astype(np.uint32).tobytes(), now[changed].tobytes(), arrays))
+
+    def take(self, changes: bytes) -> None:
+        """Come to where `changes` were made, after `seal`; raises Changed where another layout made them."""
+        import numpy as np
+
+        words, count, size = _CHANGES.unpack_from(changes)
+        if words != (self.next - self.start) // 8 or size != sum(8 * len(values) for values, _ in self.copies):
+            raise Changed("the changes are of another layout")
+        at = _CHANGES.size
+        changed = np.frombuffer(changes, np.uint32, count, at)
+        now = np.frombuffer(self.memory, np.uint64, words, self.start)
+        now[changed] = np.frombuffer(changes, np.uint64, count, at + 4 * count)
+        at += 12 * count
+        for values, _ in self.copies:
+            memoryview(values).cast("B")[:] = changes[at : (at := at + 8 * len(values))]
+
+    def check_sharing(self) -> None:
+        """Refuse arrays that are one and the same where the layout takes them for two."""
+        new = [id(values) for values in self.kept[self._hosts[2] :]]
+        if len(set(new)) == len(new) and self._arrays.isdisjoint(new):
+            return
+        group_of: dict[int, str] = {}
+        for values, group in zip(self.kept, self.groups, strict=True):
+            if group_of.setdefault(id(values), group) != group:
+                raise Changed(f"{group} and {group_of[id(values)]} share an array")

@@ -1,0 +1,163 @@
+"""The strategies of a block's cells, one after another in the same place, of which nothing is made twice that need not be.
+
+What comes in: a program that is laid out, and sets of parameters.  What goes out: the program with a strategy of these
+parameters in it, as `setup` would have left it.
+Why so: a short cell costs less than to make its strategy.  Where `setup` depends on parameters alone (`settled`), what
+`per_symbol` makes of the same arguments is kept with how it lies in memory, and so is the whole strategy when what
+`setup` reads comes again: then only the parameters that hooks read are written.  Machine code changes memory, never
+objects, so what is kept stays as `setup` has made it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from stratofold.instance import build_strategy
+from stratofold.owning import owns_all
+from stratofold.research.sweep.settled import parameters_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from stratofold.fold.strategy import Strategy
+    from stratofold.kernel import Program
+    from stratofold.kernel.blocks import Piece
+
+_BYTES_MAX = 1 << 23  # of what is kept, for one program
+_CODES = {int: "q", float: "d", bool: "?"}
+_SCALARS = {int, float, bool}
+Shelf = Any  # `build_strategy`'s
+
+
+class Guests:
+    """Seats strategies of one class in one program."""
+
+    def __init__(
+        self, program: Program, strategy: type[Strategy], symbols: tuple[str, ...], artifacts: Mapping[str, object]
+    ) -> None:
+        """Nothing is kept yet; a strategy of the class has been built before."""
+        self._program = program
+        self._strategy = strategy
+        self._symbols = symbols
+        self._artifacts = artifacts
+        self._declared = strategy.parameters()
+        self._names = list(self._declared)
+        self._defaults = [each.default for each in self._declared.values()]
+        self._write = program.writer(self._names)
+        reads = parameters_read(strategy) if owns_all(strategy) and self._write is not None else None
+        self._is_settled = reads is not None
+        self._reads = [self._names.index(name) for name in self._names if name in (reads or ())]
+        kinds = [_CODES[type(self._defaults[number])] for number in self._reads]
+        self._pack = struct.Struct("=" + "".join(kinds)).pack
+        self._lists: dict[Any, list[Any]] = {}
+        self._guests: dict[bytes, Piece] = {}
+        self._once: set[bytes] = set()
+        self._size = 0
+
+    def forget(self) -> None:
+        """Let go of what is kept: after Python was shown what a run has made of it, it is not as `setup` has left it."""
+        for items in self._lists.values():
+            self._program.forget(items)
+        self._lists.clear()
+        self._guests.clear()
+        self._once.clear()
+        self._size = 0
+
+    def seat(self, parameters: Mapping[str, Any], shelf: Shelf = None, *, is_sealed: bool = False) -> None:
+        """Put a strategy in its place; raises what `build_strategy` raises, and Changed where it has another layout."""
+        values = self._accepted(parameters) if self._is_settled else None
+        if values is None:
+            fold = build_strategy(self._strategy, self._symbols, parameters, self._artifacts, shelf)
+            self._program.vacate()
+            self._program.enter(fold, is_sealed=is_sealed)
+            return
+        try:
+            key = self._pack(*[values[number] for number in self._reads])
+        except struct.error:  # an int past 63 bits
+            key = b""
+        guest = self._guests.get(key) if shelf is None else None
+        if guest is not None and self._write is not None:
+            self._program.vacate()
+            self._program.recall(guest, self._write, values, is_sealed=is_sealed)
+            return
+        self._seat_new(self._made(values, shelf), is_sealed=is_sealed)
+        if shelf is None and key:
+            self._keep(key)
+
+    def _accepted(self, parameters: Mapping[str, Any]) -> list[Any] | None:
+        """The parameters in their order, as the strategy takes them; None where there is one that it has not."""
+        values = list(self._defaults)
+        met = 0
+        for number, (name, declared) in enumerate(self._declared.items()):
+            if name in parameters:
+                values[number] = declared.accept(parameters[name])
+                met += 1
+        return values if met == len(parameters) else None
+
+    def _made(self, values: Sequence[Any], shelf: Shelf) -> Strategy:
+        """A strategy of these parameters, its `setup` done."""
+        fold = self._strategy()
+        vars(fold).update(zip(self._names, values, strict=True))
+        fold.symbol_count = len(self._symbols)
+        fold._edge_symbols = self._symbols  # noqa: SLF001  the edge's own attributes
+        fold._edge_shelf = _Asked(self._lists, self._program.expect, shelf)  # noqa: SLF001
+        fold.setup()
+        return fold
+
+    def _seat_new(self, fold: Strategy, *, is_sealed: bool) -> None:
+        """As `seat`, of a strategy; what was packed for the first time is counted."""
+        asked: Any = fold._edge_shelf  # noqa: SLF001  our own
+        self._program.vacate()
+        self._program.enter(fold, is_sealed=is_sealed)
+        for items in asked.new:
+            learnt = self._program.learnt(items)
+            self._size += _size(learnt) if learnt is not None else 0
+        self._refuse_too_much()
+
+    def _keep(self, key: bytes) -> None:
+        """Keep the strategy that has just entered, if what `setup` reads has come before."""
+        if key not in self._once:
+            self._once.add(key)
+            return
+        guest = self._guests[key] = self._program.guest()
+        self._size += _size(guest)
+        self._refuse_too_much()
+
+    def _refuse_too_much(self) -> None:
+        """Begin anew where what is kept takes too much room."""
+        if self._size > _BYTES_MAX:
+            self.forget()
+
+
+class _Asked:
+    """What `per_symbol` asks for during one `setup`: tapes, or what was made of the same before at the same place."""
+
+    def __init__(self, kept: dict[Any, list[Any]], expect: Callable[[list[object]], None], shelf: Shelf) -> None:
+        """`new` are the lists that were not there before."""
+        self.new: list[list[Any]] = []
+        self._kept = kept
+        self._expect = expect
+        self._shelf = shelf
+        self._place = 0
+
+    def __call__(
+        self, factory: Any, arguments: tuple[Any, ...], options: dict[str, Any], count: int
+    ) -> list[Any] | None:
+        """A list for `per_symbol`; None has it make one."""
+        self._place += 1
+        found: list[Any] | None = None if self._shelf is None else self._shelf(factory, arguments, options, count)
+        if found is not None or options or not _SCALARS.issuperset(map(type, arguments)):
+            return found
+        key = (self._place, factory, repr(arguments))
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = [factory(*arguments) for _ in range(count)]
+            self._expect(found)
+            self.new.append(found)
+        return found
+
+
+def _size(piece: Piece) -> int:
+    """Bytes that a piece keeps, its arrays and their copies included."""
+    return len(piece.content) + sum(16 * len(values) for values, _ in piece.copies)
