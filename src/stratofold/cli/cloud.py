@@ -67,7 +67,7 @@ def status(
 
 def standing(place: Stack) -> dict[str, Any]:
     """How a stack stands."""
-    from stratofold.cloud.stack import FUNCTIONS
+    from stratofold.cloud.stack import FUNCTIONS, addresses_here
 
     state = place.standing()
     versions = {verb: version_of(place, verb) for verb in FUNCTIONS} if state.outputs else {}
@@ -83,7 +83,7 @@ def standing(place: Stack) -> dict[str, Any]:
             })  # fmt: skip
     return {
         "stack": place.name, "region": place.region, "status": state.status, "reason": state.reason, "books": books, "versions": versions,
-        "alarms": ringing(place), "dead_letters": dead_letters(place) if state.outputs else {}, "outputs": dict(state.outputs),
+        "alarms": ringing(place), "dead_letters": dead_letters(place) if state.outputs else {}, "outputs": addresses_here(state.outputs),
     }  # fmt: skip
 
 
@@ -278,12 +278,12 @@ def rollback(
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
-    """Put every function back on the version before."""
-    from stratofold.cloud.deploy import roll_back
+    """Put every function back on the version before; refused where a running book has gone on with other code since."""
+    from stratofold.cloud.changed import running_code
+    from stratofold.cloud.versions import roll_back
 
     place = stack_of(stack, region)
-    place.standing()
-    moves = roll_back(place, to)
+    moves = roll_back(place, to, running_code(journal_of(place), f"cloud:{place.name}"))
     if json:
         show_json({"versions": moves})
     else:

@@ -84,6 +84,7 @@ def deploy(
 def fully(place: Stack, wanted: Wanted, changed: Sequence[str], state: str, *, yes: bool, json: bool) -> None:
     """Show what would change, ask, and do it; books that get other code go on with what becomes of their `state`."""
     from stratofold.cloud.deploy import carry_out, forget, prepare
+    from stratofold.cloud.stack import addresses_here
 
     with working(f"building the package and asking AWS what {place.name} would become"):
         plan = prepare(place, wanted)
@@ -104,7 +105,7 @@ def fully(place: Stack, wanted: Wanted, changed: Sequence[str], state: str, *, y
                 "stack": place.name,
                 "deployed": bool(plan.change_set),
                 "status": stands.status,
-                "outputs": stands.outputs,
+                "outputs": addresses_here(stands.outputs),
                 **plan_facts(plan),
             }
         )
@@ -187,7 +188,7 @@ def rehearse(wanted: Any, region: str, *, json: bool) -> None:
 
 def quickly(stack: Stack, strategy: str, extra: Sequence[str], *, json: bool) -> None:
     """Replace the code alone."""
-    from stratofold.cloud.deploy import replace_code
+    from stratofold.cloud.versions import replace_code
 
     package, versions = replace_code(stack, strategy, extra)
     if json:

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from stratofold.adapters.ports import Journal
 
 
+def running_code(journal: Journal, holder: str) -> dict[str, str]:
+    """The books of a holder, and the hash of the code that each runs."""
+    from stratofold.live.desk import manifest_of
+
+    return {head.book: manifest_of(journal, head.book).code for head in journal.books() if head.holder == holder}
+
+
 def changed_books(journal: Journal, holder: str, strategy: type[Any]) -> list[str]:
     """The books of a holder that run other code than `strategy` is."""
-    from stratofold.live.desk import manifest_of
     from stratofold.live.manifest import code_hash
 
-    held = [head.book for head in journal.books() if head.holder == holder]
-    return [book for book in held if manifest_of(journal, book).code != code_hash(strategy)]
+    return [book for book, code in running_code(journal, holder).items() if code != code_hash(strategy)]
 
 
 def refuse_unsaid(books: list[str], *, acknowledged: bool) -> None:

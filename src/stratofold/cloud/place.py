@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from stratofold.adapters.clock import Clock
-from stratofold.errors import Setup
+from stratofold.errors import Setup, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from stratofold.adapters.aws.client import Client
     from stratofold.adapters.aws.hot import Hot
     from stratofold.adapters.aws.metrics import Metrics
-    from stratofold.adapters.ports import Artifacts, Journal, Notifier, Secrets
+    from stratofold.adapters.aws.secrets import Secrets
+    from stratofold.adapters.ports import Artifacts, Journal, Notifier
     from stratofold.cloud.calling import Calls
     from stratofold.cloud.outlets import QueueOutlet
     from stratofold.cloud.seat import Seat
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     Respond = Callable[["Place", dict[str, Any], Callable[[], int]], dict[str, Any]]
 
 Result = TypeVar("Result")
+KEYS_REFUSED = "SF870"
 
 
 class Context(Protocol):
@@ -219,10 +221,17 @@ def here() -> Place:
 
 
 def invoke(verb: str, respond: Respond, event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """One invocation in this process: its answer, and its numbers for graphs and alarms."""
+    """One invocation in this process: its answer, and its numbers for graphs and alarms.
+
+    Keys that a venue has refused are read anew by the next one, which may find those that have replaced them.
+    """
     place = here()
     try:
         return respond(place, event, context.get_remaining_time_in_millis)
+    except Stop as error:
+        if error.code == KEYS_REFUSED:
+            place.secrets.forget()
+        raise
     finally:
         place.metrics.flush(verb=verb)
 

@@ -224,6 +224,11 @@ def address_here(address: str) -> str:
     return local_address(endpoint_here(), address)
 
 
+def addresses_here(outputs: Mapping[str, str]) -> dict[str, str]:
+    """What a stack says of itself, with its routes as they can be asked from here."""
+    return {name: address_here(value) for name, value in outputs.items()}
+
+
 def local_address(url: str, address: str) -> str:
     """Where a route is below the address of an emulator; without one, where it is."""
     parts = urlsplit(address)

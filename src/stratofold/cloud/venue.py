@@ -54,6 +54,8 @@ class Venue:
         """Nothing is asked yet."""
         self._names = names
         self._secrets = secrets
+        self._access: Access | None = None
+        self._broker: AlpacaBroker | None = None
         self._replays = names.get("STRATOFOLD_BROKER") == "exchange"
         self.clock: Clock = StandingClock(0) if self._replays else clock
 
@@ -78,12 +80,18 @@ class Venue:
                 await self.now()
             await self.clock.sleep(ASK_SECONDS)
 
-    @cached_property
+    @property
     def access(self) -> Access:
-        """Addresses and keys; asked for by name, and in no environment."""
+        """Addresses and keys; asked for by name, in no environment, and made anew when a key has been replaced."""
+        keys = self._secrets.get(KEY), self._secrets.get(SECRET)
+        if self._access is None or keys != (self._access.key_id, self._access.secret_key):
+            self._access, self._broker = self._accessed(*keys), None
+        return self._access
+
+    def _accessed(self, key: str, secret: str) -> Access:
+        """The venue's addresses, with these keys."""
         from stratofold.adapters.brokers.alpaca_access import LIVE_STREAM_URL, Access
 
-        key, secret = self._secrets.get(KEY), self._secrets.get(SECRET)
         where = {"trading_url": self._names["STRATOFOLD_BROKER_URL"], "data_url": self._names["STRATOFOLD_DATA_URL"]}
         if self._replays:
             streams = f"ws{where['trading_url'].removeprefix('http')}"
@@ -99,14 +107,17 @@ class Venue:
 
         return Network()
 
-    @cached_property
+    @property
     def broker(self) -> AlpacaBroker:
-        """Orders out, facts in."""
+        """Orders out, facts in; another one where a key has been replaced."""
         from stratofold.adapters.brokers.alpaca import AlpacaBroker
 
-        return AlpacaBroker(
-            self.access, self.network, self.network, self.clock, self._random, requests_per_minute=self._requests
-        )
+        access = self.access
+        if self._broker is None:
+            self._broker = AlpacaBroker(
+                access, self.network, self.network, self.clock, self._random, requests_per_minute=self._requests
+            )
+        return self._broker
 
     def feed(self, span_ns: int, ticks: Sequence[str] = ()) -> AlpacaFeed:
         """The history of bars of one span; of a book on ticks of these kinds, only what its sessions begin with."""

@@ -121,7 +121,9 @@ def confirm_release(
     if request is None or request.sequence < held.sequence or code != _code(request):
         what = f"there is no such request to release {scope} {name}"
         why = "it was never made, another was made since, or it was halted again"
-        raise Setup("SF916", what, why=why, fix=f"stratofold resume {name} --scope {scope}")
+        raise Setup(
+            "SF916", what, why=why, fix=f"ask anew: stratofold resume {name!r} --scope {scope} (a stack's: --cloud)"
+        )
     missing = waiting(journal, account, scope, name, request)
     if missing:
         fix = "stratofold reconcile (a stack's: stratofold cloud invoke reconcile); mend what it finds, then confirm again"

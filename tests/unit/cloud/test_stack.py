@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from stratofold.cli.app import run
 from stratofold.cli.cloud import ringing
 from stratofold.cli.cloud_settings import said_again
-from stratofold.cloud import deploy, package
+from stratofold.cloud import deploy, package, versions
 from stratofold.cloud.stack import FUNCTIONS, Change, Stack, State, address_here, drift_lines
 from stratofold.errors import Error, Retry, Setup, Stop
 from tests.cloud_template import loaded
@@ -299,17 +299,44 @@ def test_other_defaults_are_written_into_the_template():
     assert (found["Symbols"], found["LogDays"], found["KeyArn"], found["Book"]) == ("AAPL,MSFT", "7", "x", "main")
 
 
-def test_a_rollback_goes_to_the_version_before_and_says_where_there_is_none():
+def two_versions(**said):
+    """A stack whose functions run the second of two versions."""
+
     class Pages:
         def paginate(self, **_):
             return [{"Versions": [{"Version": "$LATEST"}, {"Version": "1"}, {"Version": "2"}]}]
 
-    place = stack(get_alias={"FunctionVersion": "2"}, get_paginator=None, update_alias={})
+    place = stack(get_alias={"FunctionVersion": "2"}, get_paginator=None, update_alias={}, **said)
     place.session.only.get_paginator = lambda _: Pages()
-    assert set(deploy.roll_back(place).values()) == {"1"}
+    return place
+
+
+def test_a_rollback_goes_to_the_version_before_and_says_where_there_is_none():
+    place = two_versions()
+    assert set(versions.roll_back(place).values()) == {"1"}
     with pytest.raises(Error) as caught:
-        deploy.roll_back(place, "7")
+        versions.roll_back(place, "7")
     assert caught.value.code == "SFA21"
+
+
+# what decide's version before answers when it is asked what it holds | what becomes of it, while a book runs "new"
+HELD = [
+    (b'{"code": "old"}', "SFA36"), (b'{"code": "new"}', ""), (b'{"errorType": "KeyError"}', ""),
+    (b'{"batchItemFailures": []}', ""), (b"null", ""), (b"", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "code"), HELD)
+def test_a_rollback_to_code_that_a_book_does_not_run_is_refused_before_anything_moves(answer, code):
+    place = two_versions(invoke=lambda **_: {"Payload": io.BytesIO(answer)})
+    try:
+        versions.roll_back(place, "", {"main": "new"})
+        said = ""
+    except Stop as error:
+        said = error.code
+    asked = [(name, terms.get("Qualifier")) for name, terms in place.session.only.asked]
+    assert (said, ("invoke", "1") in asked) == (code, True)
+    assert ("update_alias" in [name for name, _ in asked]) is (not code)
 
 
 def test_the_template_is_text_that_json_and_yaml_tools_can_carry():

@@ -46,7 +46,7 @@ class ExchangeStepper:
         if answer.status == 401:
             raise Stop(
                 "SF870", "the keys were refused", place=self._access.trading_url, why="it answered 401",
-                fix="give the ready line that this exchange printed",
+                fix="give the keys of the ready line that this exchange printed (a stack's: stratofold cloud secret)",
             )  # fmt: skip
         if answer.status != 200:
             what = f"{self._access.trading_url} does not go step by step"

@@ -17,6 +17,7 @@ from stratofold.cloud.market import is_kept, read
 from stratofold.cloud.place import invoke, say
 from stratofold.cloud.unread import bury_line
 from stratofold.errors import Setup
+from stratofold.live.manifest import code_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,8 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     """Hear a batch; returns what of it must come again."""
     if event.get("trigger") == "warm":
         return {"warmed": warm(place)}
+    if event.get("trigger") == "code":
+        return {"code": code_hash(place.strategy)}
     if event.get("trigger") == "wake":
         hear(place, str(event["book"]), [], remaining_ms)
         return {"woken": event["book"]}
