@@ -8,6 +8,7 @@ added again without any of its objects.
 
 import ctypes
 import struct
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ from stratofold.kernel.refused import Changed
 
 if TYPE_CHECKING:
     from array import array
+
 
 _ALIGNMENT = 64
 _CHANGES = struct.Struct("=QQQ")  # words of the block, those that a run changed, bytes of arrays
@@ -73,13 +75,16 @@ class Block:
     def __init__(self, capacity: int) -> None:
         """Zeroed memory of `capacity` bytes."""
         self.memory = bytearray(capacity + _ALIGNMENT)
+        self.holds = False
         self.shift = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))  # from a place to an address
         self.start = -self.shift % _ALIGNMENT
         self.end = capacity
         self.clear()
 
-    def clear(self) -> None:
-        """Forget what lies here."""
+    def clear(self, *, holds: bool = False) -> None:
+        """Forget what lies here; if it `holds`, what the hosts' arrays contain is to lie here too."""
+        self.holds = holds
+        self._held: dict[int, int] = {}  # where an array's numbers lie, by id
         self.next = self.start
         self.before = b""  # what was packed
         self.is_stale = False  # whether the objects hold something newer
@@ -102,8 +107,19 @@ class Block:
             raise Full
         return place
 
+    def hold(self, arrays: Sequence["array[Any]"]) -> list[int]:
+        """The addresses of copies of some arrays that lie here, so that all of the hosts' state is put back at once."""
+        for values in arrays:
+            if id(values) not in self._held:
+                content = values.tobytes()
+                place = self.room(len(content))
+                self.memory[place : place + len(content)] = content
+                self._held[id(values)] = place + self.shift
+        return [self._held[id(values)] for values in arrays]
+
     def seat(self) -> None:
         """Everything but the guest lies here now."""
+        self.holds = False
         self._hosts = (self.next, len(self.copies), len(self.kept), dict(self.lists), dict(self.objects))
         self.check_sharing()
         self._arrays = set(map(id, self.kept))

@@ -48,9 +48,10 @@ class Kernel:
     `signature` is the layout it was made for, `source` and `engine` the hashes of what it was made from.
     """
 
-    def __init__(self, file: bytes, image: loader.Image) -> None:
-        """A kernel file and its mapped code."""
+    def __init__(self, file: bytes, image: loader.Image, *, out: bool = False) -> None:
+        """A kernel file and its mapped code; `out` as in `build`."""
         header = image.header
+        self._out = out
         self.file = file
         self.signature: str = header["layout"]["signature"]
         self.source: str = header["source"]
@@ -77,7 +78,7 @@ class Kernel:
             return waiting
         if self._packer is not None and self._is_current():
             try:
-                return Program(self._function, self._packer, objects)
+                return Program(self._function, self._packer, objects, holds=self._out)
             except Changed:
                 self._packer = None
         self._meet(objects)
@@ -90,7 +91,7 @@ class Kernel:
         if self._waiting is not None and _same(self._waiting.objects, objects):
             return True
         try:
-            self._waiting = Program(self._function, self._packer, objects)
+            self._waiting = Program(self._function, self._packer, objects, holds=self._out)
         except Changed:
             return False
         return True
@@ -124,7 +125,7 @@ class Kernel:
         if self._packer is None:
             raise AssertionError("a kernel without a packer")
         try:
-            return Program(self._function, self._packer, objects)
+            return Program(self._function, self._packer, objects, holds=self._out)
         except Changed as changed:
             raise Refused(f"the state does not fit machine numbers: {changed}") from changed
 
@@ -137,13 +138,19 @@ class Program:
     After `unpack`, `restore` takes the objects as Python has changed them since.
     """
 
-    def __init__(self, function: Callable[..., int], packer: Packer, objects: list[object]) -> None:
-        """Pack the objects; raises Changed where they have another layout."""
+    def __init__(
+        self, function: Callable[..., int], packer: Packer, objects: list[object], *, holds: bool = False
+    ) -> None:
+        """Pack the objects; raises Changed where they have another layout.
+
+        If it `holds`, the arrays of engine and feed are not written but copied: they show nothing of a run.
+        """
         self.objects = objects
         self._function = function
         self._packer = packer
         self._block: Block
-        self._block, self._addresses = packer.pack(objects)
+        self._block, self._addresses = packer.pack(objects, holds=holds)
+        self._holds = holds
         self._result = ctypes.c_int64()
         self._is_ahead = False
         self._is_reusable = True
@@ -241,7 +248,7 @@ class Program:
             self._block.rewind()
         else:
             self._is_reusable = False
-            self._block, self._addresses = self._packer.pack(self.objects, self._block)
+            self._block, self._addresses = self._packer.pack(self.objects, self._block, holds=self._holds)
         self._is_ahead = False
 
     def changes(self) -> bytes:
@@ -327,7 +334,7 @@ def build(
     except Refused as refused:
         _refused[key] = refused
         raise
-    kernel = Kernel(file, loader.load(file))
+    kernel = Kernel(file, loader.load(file), out=out)
     if target == "native":
         kernel._meet(objects)  # noqa: SLF001 - a kernel is finished here
         _built.setdefault((type(strategy), out), []).insert(0, kernel)
@@ -339,7 +346,7 @@ def adopt(file: bytes, engine: object, strategy: object, feed: "Feed", *, out: b
 
     Raises Setup SF620 to SF629 where the file, this machine or these objects do not fit.
     """
-    kernel = Kernel(file, loader.load(file, engine=engine_hash()))
+    kernel = Kernel(file, loader.load(file, engine=engine_hash()), out=out)
     kernel._meet([engine, strategy, feed])  # noqa: SLF001 - a kernel is finished here
     _built.setdefault((type(strategy), out), []).insert(0, kernel)
     return kernel

@@ -57,12 +57,17 @@ class Packer:
             self._prepare(root)
         self._pieces = [self._pieces_of(root) for root in roots]
 
-    def pack(self, objects: list[object], block: Block | None = None) -> tuple[Block, list[int]]:
-        """A block with the objects in it, and the addresses of the roots; raises Changed where they do not fit."""
+    def pack(
+        self, objects: list[object], block: Block | None = None, *, holds: bool = False
+    ) -> tuple[Block, list[int]]:
+        """A block with the objects in it, and the addresses of the roots; raises Changed where they do not fit.
+
+        If it `holds`, the hosts' arrays stay as they are, and machine code works on copies in the block.
+        """
         while True:
             if block is None:
                 block = Block(self._capacity)
-            block.clear()
+            block.clear(holds=holds)
             try:
                 return block, self._fill(objects, block)
             except Full:
@@ -284,13 +289,15 @@ class _Plan:
         self.scope["G"] = [row.group for _, row, _ in self.arrays]
         places = "".join(f"(p{k}, l{k}), " for k in range(len(self.arrays)))
         written = "".join(f"{name}, " for name, _, is_kept in self.arrays if is_kept)
+        goals = "".join(f"p{k}, " for k, (_, _, is_kept) in enumerate(self.arrays) if is_kept)
+        held = [f"    if block.holds: {goals}= block.hold(({written}))", "    else: block.copies += COPIES"]
         return [
             f"    a = ({''.join(f'{name}, ' for name, _, _ in self.arrays)})",
             "    if [x.typecode for x in a] != T: raise Changed('an array of another kind')",
             f"    {places}= [x.buffer_info() for x in a]",
             "    block.kept += a",
             "    block.groups += G",
-            *([f"    block.copies += [(x, x[:]) for x in ({written})]"] if written else []),
+            *(line.replace("COPIES", f"[(x, x[:]) for x in ({written})]") for line in held if written),
         ]
 
     def reader_text(self, size: int, lists: list[_ListRow], *, alone: bool = True) -> str:

@@ -152,8 +152,9 @@ class Block:
         self.execution = execution
         self.notice = ""
         self._progress = progress
+        self._is_ticks = is_ticks(market)
         self._laid: dict[bool, _Laid] = {}  # by whether tapes are read
-        self._tapes = None if is_ticks(market) else Tapes(strategy, longest(market))
+        self._tapes = None if self._is_ticks else Tapes(strategy, longest(market))
         self._engine: Any = None  # of the last run
         self._scale = 100.0
         self._begun, self._keep, self._ends, self._kept = b"", 0, True, b""  # of the cell that runs
@@ -208,7 +209,7 @@ class Block:
 
     def _is_compiled(self) -> bool:
         """Whether cells may run in machine code."""
-        return self.execution != "interpreted" and not is_ticks(self.market) and (bool(self._laid) or not self.notice)
+        return self.execution != "interpreted" and not self._is_ticks and (bool(self._laid) or not self.notice)
 
     def _quickly(self, parameters: Mapping[str, Any]) -> Row | None:
         """One run in machine code to its sums; None where machine code leaves it to Python."""

@@ -11,6 +11,7 @@ objects, so what is kept stays as `setup` has made it.
 from __future__ import annotations
 
 import struct
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from stratofold.instance import build_strategy
@@ -44,6 +45,10 @@ class Guests:
         self._declared = strategy.parameters()
         self._names = list(self._declared)
         self._defaults = [each.default for each in self._declared.values()]
+        self._rows = [
+            (name, type(each.default), _or(each.low, -inf), _or(each.high, inf), each)
+            for name, each in self._declared.items()
+        ]
         self._write = program.writer(self._names)
         reads = parameters_read(strategy) if owns_all(strategy) and self._write is not None else None
         self._is_settled = reads is not None
@@ -87,13 +92,13 @@ class Guests:
 
     def _accepted(self, parameters: Mapping[str, Any]) -> list[Any] | None:
         """The parameters in their order, as the strategy takes them; None where there is one that it has not."""
-        values = list(self._defaults)
-        met = 0
-        for number, (name, declared) in enumerate(self._declared.items()):
-            if name in parameters:
-                values[number] = declared.accept(parameters[name])
-                met += 1
-        return values if met == len(parameters) else None
+        if parameters.keys() - self._declared.keys():
+            return None
+        values = []
+        for name, kind, low, high, declared in self._rows:
+            value = parameters.get(name, declared.default)
+            values.append(value if type(value) is kind and low <= value <= high else declared.accept(value))
+        return values
 
     def _made(self, values: Sequence[Any], shelf: Shelf) -> Strategy:
         """A strategy of these parameters, its `setup` done."""
@@ -156,6 +161,11 @@ class _Asked:
             self._expect(found)
             self.new.append(found)
         return found
+
+
+def _or(bound: float | None, other: float) -> float:
+    """A bound, or what stands for none."""
+    return other if bound is None else bound
 
 
 def _size(piece: Piece) -> int:
