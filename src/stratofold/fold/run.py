@@ -49,15 +49,16 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
     symbol = symbols[0]
     index = engine.bar_index
     while True:
-        end = min(len(times), stop - engine.event_index)
+        count = len(times)
+        end = min(count, stop - engine.event_index)
         if (
             index < 0
-            or len(opens) < end
-            or len(highs) < end
-            or len(lows) < end
-            or len(closes) < end
-            or len(volumes) < end
-            or (has_many and len(symbols) < end)
+            or len(opens) != count
+            or len(highs) != count
+            or len(lows) != count
+            or len(closes) != count
+            or len(volumes) != count
+            or (has_many and len(symbols) != count)
             or not 0 <= symbol < len(engine.venue.places)
             or symbol >= len(engine.book.ledger.holdings)
         ):

@@ -140,6 +140,9 @@ def _dotted(version: tuple[int, ...]) -> str:
 def _initialise() -> None:
     # The roots have hundreds of uses; LLVM would take them for captured after one hundred and keep nothing in registers.
     llvm.set_option("stratofold", "-capture-tracking-max-uses-to-explore=10000")
+    # `hot` takes out of the loop over bars what never changes in it; doing that by one more copy of the loop for each
+    # such question made kernels a fifth larger, and slower to compile.
+    llvm.set_option("stratofold", "-unswitch-threshold=2")
     if loader.ARCHITECTURE == "x86-64":
         # Intel's processors from Skylake to Cascade Lake do not keep decoded code with a jump across 32 bytes (Intel
         # 341810, "Jump Conditional Code Erratum"); a bar has twenty jumps.  Elsewhere this costs a few bytes.  Prefixes

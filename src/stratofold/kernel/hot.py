@@ -1,15 +1,17 @@
-"""The loop over bars twice: a quick copy in which nothing is called, and the whole.
+"""The loop over bars three times: its first turn, a quick copy in which nothing is called, and the whole.
 
 What comes in: a module as LLVM text, in which the values of the function to split are named and pass from block to block
-in memory (`emit` sees to both).  What goes out: the text with the loops inside the function's outermost loops doubled.
+in memory (`emit` sees to both).  What goes out: the text with the loops inside the function's outermost loops copied.
 The quick copy lacks every block that calls a function and every block that is said to be unlikely; an edge to one leads
-into the whole copy, whose way back leads to the quick one again.
+into the whole copy, whose way back leads to the quick one again, by way of its first turn.
 Why so: LLVM keeps a field in a register, and a store out of a loop, only where nothing is called that could read or
 write the field.  Most bars need no call: no order, no fill, no session.  Those few that do leave the quick copy, which
-costs them the nanoseconds of putting the fields back.
+costs them the nanoseconds of putting the fields back.  What the first turn has asked, and what nothing in the quick copy
+can change, LLVM need not ask again there: whether a symbol lies in a list, whether an order works, a divisor is 0.
 """
 
 import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 _NAME = r'(?:[-\w.$]+|"[^"]+")'
@@ -45,7 +47,7 @@ class Function:
 
 
 def split(text: str, name: str) -> str:
-    """The module with the loops of function `name` doubled where that is of use."""
+    """The module with the loops of function `name` copied where that is of use."""
     begin = re.search(rf"^define [^\n]*@{re.escape(name)}\(", text, re.MULTILINE)
     if begin is None:
         return text
@@ -173,37 +175,46 @@ def _quick(function: Function, loop: Loop) -> set[str]:
 
 
 def _doubled(function: Function, loop: Loop, mark: str) -> Blocks:
-    """The blocks with the loop's quick copy in its place; the whole copy's names end in `mark`."""
+    """The blocks with the loop's quick copy and its first turn in its place; the whole copy's names end in `mark`."""
     quick = _quick(function, loop)
-    again = f"again{mark}"
-    defined = {found[1] for label in loop.inside for line in function.blocks[label] if (found := _DEFINED.match(line))}
+    again, first = f"again{mark}", f".first{mark}"
 
     def in_quick(label: str) -> str:
         return _marked(label, mark) if label in loop.inside and label not in quick else label
 
+    def in_first(label: str) -> str:
+        return _marked(label, first) if label in quick and label != loop.header else in_quick(label)
+
     def in_whole(label: str) -> str:
         return again if label == loop.header else _marked(label, mark) if label in loop.inside else label
 
-    def whole(found: re.Match[str]) -> str:
-        if found[1]:
-            return f"label %{in_whole(found[2])}"
-        return "%" + (_marked(found[2], mark) if f"%{found[2]}" in defined else found[2])
+    def outside(label: str) -> str:
+        return again if label == loop.header else label
 
     blocks: Blocks = {}
     for label, lines in function.blocks.items():
-        if label not in loop.inside:
-            blocks[label] = [
-                _TARGET.sub(lambda way: f"label %{again if way[1] == loop.header else way[1]}", line) for line in lines
-            ]
-        elif label in quick:
-            blocks[label] = [_TARGET.sub(lambda way: f"label %{in_quick(way[1])}", line) for line in lines]
-    blocks[again] = [f"  br label %{loop.header}"]
-    for label in function.blocks:
-        if label in loop.inside:
-            blocks[_marked(label, mark)] = [_LOCAL.sub(whole, line) for line in function.blocks[label]]
+        leads = outside if label not in loop.inside else in_quick
+        if label in quick or label not in loop.inside:
+            blocks[label] = _copied(lines, leads)
+    blocks[again] = [f"  br label %{_marked(loop.header, first)}"]
+    for marked, labels, leads in ((first, quick, in_first), (mark, loop.inside, in_whole)):
+        there = {label: lines for label, lines in function.blocks.items() if label in labels}
+        defined = {found[1] for lines in there.values() for line in lines if (found := _DEFINED.match(line))}
+        blocks |= {_marked(label, marked): _copied(lines, leads, defined, marked) for label, lines in there.items()}
     return blocks
 
 
+def _copied(lines: list[str], leads: Callable[[str], str], defined: Collection[str] = (), mark: str = "") -> list[str]:
+    """A block whose ways lead elsewhere, and in which the names of `defined` values end in `mark`."""
+
+    def name(found: re.Match[str]) -> str:
+        if found[1]:
+            return f"label %{leads(found[2])}"
+        return "%" + (_marked(found[2], mark) if f"%{found[2]}" in defined else found[2])
+
+    return [_LOCAL.sub(name, line) for line in lines]
+
+
 def _marked(name: str, mark: str) -> str:
-    """The whole copy's name for a block or a value."""
+    """The copy's name for a block or a value."""
     return f'{name[:-1]}{mark}"' if name.endswith('"') else name + mark

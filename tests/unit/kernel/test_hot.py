@@ -1,4 +1,4 @@
-"""Loops are doubled: a quick copy without calls, the whole beside it, and the same results."""
+"""Loops are copied: a quick one without calls, its first turn, the whole beside it, and the same results."""
 
 import ctypes
 
@@ -73,7 +73,9 @@ def test_the_quick_copy_calls_nothing_and_the_whole_one_leads_back_to_it():
     assert found["on"][-1].endswith("label %loop, label %done")
     assert found["on.whole0"][-1].endswith("label %again.whole0, label %done")
     assert found["outer"] == ["br label %again.whole0"]
-    assert found["again.whole0"] == ["br label %loop"]
+    assert found["again.whole0"] == ["br label %loop.first.whole0"]
+    assert found["loop.first.whole0"][-1].endswith("label %rare.whole0, label %on.first.whole0")
+    assert found["on.first.whole0"][-1].endswith("label %loop, label %done")
     assert "call void @seldom(ptr %sum)" in found["rare.whole0"]
 
 
