@@ -28,18 +28,13 @@ def backtest(
     report: Annotated[str | None, typer.Option(help="Also write the HTML report to this path.")] = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+    debug: Debug = False,
 ) -> None:
     """Run a strategy over data and print its numbers.
 
     A strategy's parameters are options too: --fast 10 --slow 30.
     """
-    options = {
-        "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "kernel": kernel, "queue": queue,
-        "report": report,
-    }  # fmt: skip
-    task = jobs.job(options, config, context.args)
+    task = jobs.job(locals(), context.args)
     with working(f"running {task.strategy.__name__}") as progress:
         result = task.run(progress)
     written = result.report(Path(task.report)) if task.report else None

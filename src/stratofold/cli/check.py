@@ -21,16 +21,12 @@ def check(
     limits: jobs.Allowances = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+    debug: Debug = False,
 ) -> int:
     """Change the future, restart at every event, compare executions: decisions must stay the same."""
     import stratofold
 
-    options = {
-        "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits,
-    }  # fmt: skip
-    task = jobs.job(options, config, context.args)
+    task = jobs.job(locals(), context.args)
     task.keywords.pop("execution", None)  # every execution is compared
     with working(f"checking {task.strategy.__name__}"):
         outcome = stratofold.check(task.strategy, task.data, **task.keywords)

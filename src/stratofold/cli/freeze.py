@@ -20,12 +20,12 @@ def freeze(
     symbols: jobs.Symbols = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+    debug: Debug = False,
 ) -> None:
     """Write a strategy's machine code to a file; run it with backtest --execution frozen --kernel FILE."""
     import stratofold
 
-    task = jobs.job({"strategy": strategy, "data": data, "symbols": symbols}, config, context.args)
+    task = jobs.job(locals(), context.args)
     parameters = {name: value for name, value in task.keywords.items() if name in task.strategy.parameters()}
     place = out or Path(f"{task.strategy.__name__.lower()}.kernel")
     with working(f"freezing {task.strategy.__name__} for {target}"):

@@ -4,7 +4,7 @@ What comes in: options as typed.
 What goes out: a `Job`: a strategy class, market data, and the keywords of `stratofold.backtest`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -55,10 +55,17 @@ class Job:
         return stratofold.backtest(self.strategy, self.data, progress=progress, **self.keywords)
 
 
-def job(options: Mapping[str, Any], config_path: Path | None, extra: Iterable[str] = ()) -> Job:
-    """The run that the options (None: not said) and the configuration ask for; raises errors.Setup."""
-    strategy, keywords = strategy_job(options, config_path, extra)
-    config, symbols = _config(config_path), keywords.get("symbols")
+_OPTIONS = ("strategy", "data", "symbols", "start", "end", "cash", "fees", "slippage", "limits", "execution", "kernel", "queue", "report")  # fmt: skip
+
+
+def job(options: Mapping[str, Any], extra: Iterable[str] = ()) -> Job:
+    """The run that a command's options and the configuration ask for; raises errors.Setup.
+
+    `options` are a command's own `locals()`: of them those count that are a run's (None: not said), and `others`, which
+    are strategies whose parameters may be stated too.
+    """
+    strategy, keywords = strategy_job(options, options["config"], extra)
+    config, symbols = _config(options["config"]), keywords.get("symbols")
     data = options.get("data") or config.data or default_sample(symbols)
     return Job(strategy, market(data, symbols), keywords, options.get("report") or config.report)
 
@@ -68,7 +75,8 @@ def strategy_job(
 ) -> tuple[type[Any], dict[str, Any]]:
     """The strategy class and the keywords of `backtest`, but for the data; raises errors.Setup."""
     config = _config(config_path)
-    said = {name: value for name, value in options.items() if value is not None}
+    known = {name for name in _OPTIONS if name in options}
+    said = {name: options[name] for name in known if options[name] is not None}
     # A parameter in front (`--fast 10 strategy.py`) reaches us in the strategy's place.
     named, typed = _sorted_words([*([said["strategy"]] if "strategy" in said else []), *extra])
     name = named or config.strategy
@@ -77,7 +85,7 @@ def strategy_job(
         raise Setup("SF720", "no strategy was named", place="the command line", fix=fix)
     strategy = load_strategy(name)
     parameters = {**config.parameters, **typed}
-    _refuse_unknown(parameters, strategy, set(options))
+    _refuse_unknown(parameters, [strategy, *options.get("others", ())], known)
     symbols = split(said.get("symbols")) or config.symbols
     return strategy, _keywords(said, config, symbols) | parameters
 
@@ -195,16 +203,13 @@ def value_of(text: str) -> Any:
     return text
 
 
-def _refuse_unknown(parameters: Mapping[str, Any], strategy: type[Any], options: set[str]) -> None:
-    """Raise for the first name that is neither an option of the command nor a parameter of the strategy."""
-    known = list(strategy.parameters())
+def _refuse_unknown(parameters: Mapping[str, Any], strategies: Sequence[type[Any]], options: set[str]) -> None:
+    """Raise for the first name that is neither an option of the command nor a parameter of a strategy."""
+    known = list(dict.fromkeys(name for each in strategies for name in each.parameters()))
+    called = " or ".join(each.__name__ for each in strategies)
     for name in parameters:
         if name in known:
             continue
         close = get_close_matches(name, [*known, *options], n=1, cutoff=0.6)
-        fix = (
-            f"did you mean --{close[0]}?"
-            if close
-            else f"parameters of {strategy.__name__}: {', '.join(known) or 'none'}"
-        )
-        raise Setup("SF725", f"{strategy.__name__} has no parameter {name!r}", place=f"--{name}", fix=fix)
+        fix = f"did you mean --{close[0]}?" if close else f"parameters of {called}: {', '.join(known) or 'none'}"
+        raise Setup("SF725", f"{called} has no parameter {name!r}", place=f"--{name}", fix=fix)

@@ -29,14 +29,10 @@ def report(
     config: jobs.ConfigPath = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+    debug: Debug = False,
 ) -> None:
     """Run a strategy and write one offline HTML file: candles, trades, equity, drawdown, statistics."""
-    options = {
-        "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "kernel": kernel,
-    }  # fmt: skip
-    task = jobs.job(options, config, context.args)
+    task = jobs.job(locals(), context.args)
     with working(f"running {task.strategy.__name__}") as progress:
         result = task.run(progress)
         written = result.report(out or Path(task.report or "stratofold-report.html"), open=open_it)

@@ -40,7 +40,7 @@ def stress(
     execution: jobs.Execution = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+    debug: Debug = False,
 ) -> None:
     """Show value at risk, shocks like 1987, 2008, 2020 and 2022, gaps through stops, and what stops do not protect.
 
@@ -51,11 +51,7 @@ def stress(
         journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
         found = of_book(journal, head_of(journal, book).book, said)
     else:
-        options = {
-            "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-            "fees": fees, "slippage": slippage, "limits": limits, "execution": execution,
-        }  # fmt: skip
-        task = jobs.job(options, config, context.args)
+        task = jobs.job(locals(), context.args)
         with working(f"running {task.strategy.__name__}") as progress:
             found = task.run(progress).stress(classes=said)
     written = found.report(out) if out is not None else None

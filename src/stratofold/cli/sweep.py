@@ -1,17 +1,22 @@
 """`stratofold sweep`: a strategy over many parameters, markets and costs, and the best of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 import stratofold
 from stratofold.cli import job as jobs
+from stratofold.cli.load import load_strategy
 from stratofold.cli.output import Debug, Json, show_json, verb, working
 from stratofold.errors import Setup
 
 Objective = Annotated[
     str, typer.Option(help='A statistic, "-" and a statistic of which less is better, or several with commas.')
+]
+Also = Annotated[
+    list[str] | None,
+    typer.Option(help="Another strategy, ranked together with the first: other.py:Class. May be given again."),
 ]
 Where = Annotated[list[str] | None, typer.Option(help='A condition: --where "fast < slow". May be given again.')]
 _SECTIONS = ("fees", "slippage", "limits")
@@ -35,6 +40,7 @@ def sweep(
     context: typer.Context,
     strategy: jobs.Strategy = None,
     *,
+    also: Also = None,
     objective: Objective = "sharpe",
     sampler: Annotated[str, typer.Option(help="grid, random, sobol; with Optuna: tpe, cmaes, nsga2.")] = "grid",
     trials: Annotated[int | None, typer.Option(help="How many sets of parameters; all but the grid need it.")] = None,
@@ -65,25 +71,22 @@ def sweep(
     report: Annotated[str | None, typer.Option(help="Also write the HTML page of the study to this path.")] = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+    debug: Debug = False,
 ) -> None:
     """Run a strategy with many parameters and rank what they came to.
 
     Parameters are options: --fast 5:60:5 (both ends included), --slow 20,50,100, --stop 0.01..0.2 (bounds).
     Finished cells are kept: the same command again, or one that asks for more, computes only what is new.
     """
-    options = {
-        "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "queue": queue,
-    }  # fmt: skip
-    task = jobs.job(options, config, context.args)
+    others = [load_strategy(name) for name in also or ()]
+    task = jobs.job(locals(), context.args)
     keywords = task.keywords | {
         "objective": objective.split(","), "sampler": sampler, "trials": trials, "where": where or (), "seed": seed,
         "executor": executor, "workers": workers, "budget": budget, "each_symbol": each_symbol,
         "study": study or task.strategy.__name__.lower(), "windows": [_days(text) for text in windows or ()] or None,
         "costs": costs_of(costs or ()) or None,
     }  # fmt: skip
-    found = swept(task, keywords, stratofold.sweep)
+    found = swept(task, keywords, stratofold.sweep, others)
     written = found.report(report) if report else None
     if json:
         show_json({**found.as_dict(), "report": None if written is None else str(written)})
@@ -94,15 +97,18 @@ def sweep(
         typer.echo(f"report: {written}")
 
 
-def swept(task: jobs.Job, keywords: dict[str, Any], run: Callable[..., Any]) -> Any:
-    """What `run` (a sweep, or a walk of them) comes to; the strategy's parameters among the keywords are its space."""
+def swept(task: jobs.Job, keywords: dict[str, Any], run: Callable[..., Any], others: Sequence[type[Any]] = ()) -> Any:
+    """What `run` (a sweep, or a walk of them) comes to; the strategies' parameters among the keywords are their space."""
     from stratofold.research.sweep.space import parse
 
-    space = {name: keywords.pop(name) for name in task.strategy.parameters() if name in keywords}
+    declared = [name for each in (task.strategy, *others) for name in each.parameters()]
+    space = {name: keywords.pop(name) for name in declared if name in keywords}
     space = {name: parse(value) if isinstance(value, str) else value for name, value in space.items()}
     with working(f"sweeping {task.strategy.__name__}") as progress:
         try:
-            return run(task.strategy, task.data, progress=progress, **keywords, **space)
+            return run(
+                [task.strategy, *others] if others else task.strategy, task.data, progress=progress, **keywords, **space
+            )
         except KeyboardInterrupt:
             typer.echo("finished cells are kept: the same command goes on from there", err=True)
             raise

@@ -47,18 +47,14 @@ def walk_forward(
     report: Annotated[str | None, typer.Option(help="Also write the HTML page of the walk to this path.")] = None,
     config: jobs.ConfigPath = None,
     json: Json = False,
-    debug: Debug = False,  # noqa: ARG001 - the decorator reads it
+    debug: Debug = False,
 ) -> None:
     """Choose parameters on one stretch of history, trade them on the next, move on; only the latter counts.
 
     Parameters are options, as in sweep: --fast 5:60:5, --slow 20,50,100, --stop 0.01..0.2.
     Finished cells are kept: the same command again computes only what is new.
     """
-    options = {
-        "strategy": strategy, "data": data, "symbols": symbols, "start": start, "end": end, "cash": cash,
-        "fees": fees, "slippage": slippage, "limits": limits, "execution": execution, "queue": queue,
-    }  # fmt: skip
-    task = jobs.job(options, config, context.args)
+    task = jobs.job(locals(), context.args)
     keywords = task.keywords | {
         "train": train, "test": test, "step": step, "anchored": anchored, "objective": objective.split(","),
         "sampler": sampler, "trials": trials, "where": where or (), "seed": seed, "executor": executor, "workers": workers,

@@ -56,6 +56,38 @@ def test_windows_symbols_and_bounds_are_typed(folder, capsys):
     assert json.loads(capsys.readouterr().out)["cells"] == 8
 
 
+def test_strategies_are_ranked_together(folder, capsys):
+    (folder / "held.py").write_text(HELD)
+    words = ["--fast", "5,10", "--slow", "20", "--share", "0.5,0.9", "--execution", "interpreted", *SHORT, "--json"]
+    assert run(["sweep", "crossover.py", "--also", "held.py", *words]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {row["strategy"] for row in answer["best"]} == {"Crossover", "Held"}
+    assert answer["cells"] == 4
+    assert run(["sweep", "crossover.py", *words]) == 2
+    assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == "SF725"
+
+
+HELD = """
+from stratofold import Strategy, param
+
+class Held(Strategy):
+    share = param(0.5, low=0.0, high=1.0)
+
+    def on_bar(self, bar, book):
+        book.target_weight(bar.symbol, self.share, drift=0.1)
+"""
+
+
+def test_what_is_known_counts_among_the_best_so_far(folder, capsys):
+    words = ["sweep", "crossover.py", "--slow", "20", "--execution", "interpreted", *SHORT]
+    assert run([*words, "--fast", "18,15"]) == 0
+    best = capsys.readouterr().err.splitlines()[-1].partition("best ")[2].partition(")")[0]
+    assert run([*words, "--fast", "18,15,5"]) == 0
+    out, err = capsys.readouterr()
+    assert "1 computed now, 2 known" in out
+    assert best in err
+
+
 def test_costs_and_open_windows_are_typed(folder, capsys):
     words = ["--fast", "5,10", "--slow", "20", "--execution", "interpreted", *SHORT, "--study", "mine"]
     costs = ["--cost", "stated", "--cost", "dear:fees.per_share=0.5,slippage.proportional=0.01,cash=50000"]

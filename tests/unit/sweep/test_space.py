@@ -1,5 +1,7 @@
 """What a space, a condition and a sampler mean."""
 
+import sys
+
 import pytest
 from scipy.stats import qmc
 
@@ -112,8 +114,6 @@ def test_what_cannot_be_swept(code, ask):
 @pytest.mark.parametrize("name", ["tpe", "cmaes", "nsga2"])
 def test_optuna_asks_within_the_space_and_comes_near(name):
     pytest.importorskip("optuna")
-    if name == "cmaes":
-        pytest.importorskip("cmaes")
     space = space_of(Two, {"fast": (1, 60), "stop": (0.0, 1.0), "short": [False, True]}, "fast > 5")
     goals = 2 if name == "nsga2" else 1
     sampler = sampler_of(space, name, 150, 1, goals)
@@ -125,3 +125,30 @@ def test_optuna_asks_within_the_space_and_comes_near(name):
         best, seen = max(best, *values), seen + len(found)
     assert seen == 150
     assert best > -4
+
+
+@pytest.mark.parametrize(("name", "needed"), [("tpe", "optuna"), ("cmaes", "optuna"), ("cmaes", "cmaes")])
+def test_what_a_sampler_needs_is_asked_for_before_anything_runs(monkeypatch, name, needed):
+    """Optuna itself misses CMA-ES only at the second round."""
+    monkeypatch.setitem(sys.modules, needed, None)
+    with pytest.raises(Setup) as error:
+        sampler_of(space_of(Two, {"fast": (1, 60)}, ()), name, 30, 1, 1)
+    assert (error.value.code, needed in error.value.what) == ("SFS09", True)
+
+
+def test_optuna_learns_early_and_a_longer_sample_begins_with_the_shorter():
+    """Thirty trials in one round would be thirty guesses."""
+    pytest.importorskip("optuna")
+    space = space_of(Two, {"fast": (1, 60), "stop": (0.0, 1.0)}, ())
+    told = []
+    for trials in (30, 37):
+        sampler, rounds = sampler_of(space, "tpe", trials, 1, 1), []
+        while found := sampler.ask():
+            rounds.append(found)
+            sampler.tell([[-abs(point["fast"] - 40)] for point in found])
+        told.append(rounds)
+    short, long = told
+    assert [len(each) for each in long] == [10, 10, 10, 7]
+    assert long[:3] == short
+    errors = [sum(abs(point["fast"] - 40) for point in each) / len(each) for each in long]
+    assert min(errors[1:]) < errors[0] / 1.5

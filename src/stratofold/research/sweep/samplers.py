@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes", "nsga2")
 _MISSES_MAX = 1_000  # draws in a row that are not allowed or not new: the space has no more
-_GENERATION = 100  # what Optuna is asked for before it is told
 _BITS = 32
 # Sobol's direction numbers of dimensions 2 to 21: degree and coefficients of the polynomial, first numbers.
 # Source: Joe and Kuo 2008, "Constructing Sobol sequences with better two-dimensional projections", table new-joe-kuo-6.
@@ -80,7 +79,7 @@ def sampler_of(space: Space, name: str, trials: Any, seed: int, goals: int = 1) 
         return Listed(islice(_new(space, _sobol(space, seed)), trials))
     from stratofold.research.sweep.optuna import Asked
 
-    return Asked(space, name, trials, seed, goals, _GENERATION)
+    return Asked(space, name, trials, seed, goals)
 
 
 def _some(space: Space, trials: int | None, seed: int) -> Iterator[Parameters]:

@@ -6,6 +6,7 @@ What comes in: a study.  What goes out: a connection with two views: `cells`, th
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup
@@ -46,9 +47,9 @@ def connected(study: Study) -> tuple[duckdb.DuckDBPyConnection, Any]:
 
 def refused(text: str, wrong: Exception) -> Setup:
     """A query that DuckDB does not take."""
-    return Setup(
-        "SFS30", f"the query is refused: {str(wrong).splitlines()[0]}", place=text, fix="select * from cells limit 5"
-    )
+    is_reserved = re.search(r"""\bwindow\b(?!["'])""", text) is not None
+    fix = 'window is a word of SQL: write "window" in quotes' if is_reserved else "select * from cells limit 5"
+    return Setup("SFS30", f"the query is refused: {str(wrong).splitlines()[0]}", place=text, fix=fix)
 
 
 def _quoted(text: str) -> str:

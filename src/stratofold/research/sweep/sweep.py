@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from stratofold.fold.risk import Limits
     from stratofold.fold.strategy import Strategy
     from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.samplers import Sampler
     from stratofold.research.sweep.space import Parameters, Space
 
 FOLDER = "studies"
 _SAY_SECONDS = 1.0
+_WHOLE = 10.0  # cells a second, below which a tenth is said too
 
 
 def sweep(
@@ -146,7 +148,9 @@ def _check_varied(spaces: Sequence[Space], *, each_symbol: bool, windows: Any, c
         return
     names = ", ".join(spaces[0].strategy.parameters()) or "none"
     what = "nothing is swept: every parameter has one value"
-    raise Setup("SFS24", what, why=f"parameters of {spaces[0].strategy.__name__}: {names}", fix="fast=[10, 20, 30]")
+    one = next(iter(spaces[0].strategy.parameters()), "fast")
+    fix = f"{one}=[10, 20, 30]; in a terminal --{one} 10,20,30"
+    raise Setup("SFS24", what, why=f"parameters of {spaces[0].strategy.__name__}: {names}", fix=fix)
 
 
 def _folder(study: str | Path | None) -> Path | None:
@@ -197,6 +201,7 @@ class _Drive:
             wanted = dict(zip(keys, points, strict=True))  # an adaptive sampler may ask for one twice
             new = {key: point for key, point in wanted.items() if key not in self._known}
             self._wanted.update(wanted)
+            self._note_known(place, wanted.keys() - {place.key(point) for point in new})
             self.asked += len(wanted)
             self.reused += len(wanted) - len(new)
             if new:
@@ -227,6 +232,12 @@ class _Drive:
             self._note_best(frame)
         self._progress()
 
+    def _note_known(self, place: Place, names: set[str]) -> None:
+        """What was computed before counts among the best so far, where somebody listens."""
+        if names and self._say is not None:
+            frame = self.study.store.frame([place.hash])
+            self._note_best(frame.filter(frame["cell"].is_in(list(names))))
+
     def _note_best(self, frame: pl.DataFrame) -> None:
         """The best so far."""
         values = self.study.objectives[0].values(frame)
@@ -254,7 +265,7 @@ class _Drive:
         rate = self.done / max(now - self._begun, 1e-9)
         words = [
             f"{self.done + self.reused:,} of {self.asked:,} cells",
-            f"{rate:,.0f} a second",
+            f"{rate:,.0f} a second" if rate >= _WHOLE else f"{rate:.1f} a second",
             self._best_text,
             spent,
         ]

@@ -50,10 +50,10 @@ class Luck(NamedTuple):
     def _verdict(self) -> str:
         """What the figures say."""
         tried = f"the best of {self.trials:,} trials ({self.effective:,.0f} independent)"
-        overfit = f", and the winner of one half of history falls below the middle in the other {self.overfitting:.0%} of the time"
+        overfit = f", and the winner of one half of history falls below the middle in the other {_percent(self.overfitting)} of the time"
         return (
             f"Deflated Sharpe {self.deflated:.2f}, overfitting {self.overfitting:.2f}: {tried} beats what luck alone "
-            f"would have reached with a probability of {self.deflated:.0%}{overfit}."
+            f"would have reached with a probability of {_percent(self.deflated)}{overfit}."
         )
 
     def _advice(self) -> str:
@@ -67,6 +67,11 @@ class Luck(NamedTuple):
         if isfinite(self.needed_periods) and self.needed_periods > self.periods:
             return f"Too early to tell: at this rate it takes {self.needed_periods:,.0f} periods, and there are {self.periods:,}."
         return "It may be skill and it may be luck: test it on data that no trial has seen."
+
+
+def _percent(share: float) -> str:
+    """A share in words that promise no certainty."""
+    return "more than 99%" if share > 0.99 else "less than 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def luck(trials: ArrayLike, *, best: int | None = None, splits: int = 16) -> Luck:
