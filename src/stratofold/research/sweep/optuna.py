@@ -9,6 +9,7 @@ depend on how many trials there will be, so a longer sample begins with the shor
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class Asked:
             import optuna
 
             if name == "cmaes":
-                import cmaes  # noqa: F401  Optuna asks for it only when it has heard something
+                import_module("cmaes")  # Optuna asks for it only when it has heard something
         except ImportError as missing:
             fix = "pip install 'stratofold[optuna]', or sampler=\"sobol\""
             what = f"sampler={name!r} needs {missing.name}, which is not installed"

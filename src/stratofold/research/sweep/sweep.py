@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from stratofold.fold.risk import Limits
     from stratofold.fold.strategy import Strategy
     from stratofold.research.sweep.block import Cells
-    from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.samplers import Sampler
     from stratofold.research.sweep.space import Parameters, Space
 
@@ -201,7 +200,7 @@ class _Drive:
             wanted = dict(zip(keys, points, strict=True))  # an adaptive sampler may ask for one twice
             new = {key: point for key, point in wanted.items() if key not in self._known}
             self._wanted.update(wanted)
-            self._note_known(place, wanted.keys() - {place.key(point) for point in new})
+            self._note_known(number, wanted.keys() - new.keys())
             self.asked += len(wanted)
             self.reused += len(wanted) - len(new)
             if new:
@@ -232,10 +231,10 @@ class _Drive:
             self._note_best(frame)
         self._progress()
 
-    def _note_known(self, place: Place, names: set[str]) -> None:
+    def _note_known(self, number: int, names: set[str]) -> None:
         """What was computed before counts among the best so far, where somebody listens."""
         if names and self._say is not None:
-            frame = self.study.store.frame([place.hash])
+            frame = self.study.store.frame([self.study.places[number].hash])
             self._note_best(frame.filter(frame["cell"].is_in(list(names))))
 
     def _note_best(self, frame: pl.DataFrame) -> None:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from stratofold.errors import Error
 from stratofold.research.sweep.block import Cells
-from stratofold.research.sweep.executors.work import Work
 from stratofold.research.sweep.executors.worker import program_hash, read, work_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from stratofold.research.sweep.executors.shelf import Shelf
+    from stratofold.research.sweep.executors.work import Work
     from stratofold.research.sweep.executors.worker import Answer
     from stratofold.research.sweep.place import Place
 
@@ -99,15 +100,14 @@ class Left:
 
     def under_way(self, place: Place, whole: Work) -> Iterator[Work]:
         """Pieces of some work that a killed driver has sent; none of their cells twice."""
-        wanted = {_key(place.hash, whole.leg.keep, each) for each in whole.sets}
+        rows = {_key(place.hash, whole.leg.keep, each): row for row, each in enumerate(whole.sets)}
         for order in self._orders:
             if order["place"] != place.hash or order["keep"] != whole.leg.keep or not order["ends"]:
                 continue
             sent = work_of(self._shelf, order)
-            keys = {_key(place.hash, whole.leg.keep, each) for each in sent.sets}
-            if keys <= wanted:
-                wanted -= keys
-                yield Work(whole.place, sent.sets, sent.leg)
+            keys = [_key(place.hash, whole.leg.keep, each) for each in sent.sets]
+            if all(key in rows for key in keys):
+                yield replace(whole.some([rows.pop(key) for key in keys]), leg=sent.leg)
 
     def note(self, run: str, orders: Sequence[Mapping[str, Any]]) -> None:
         """Leave word that these orders are under way."""
