@@ -5,6 +5,7 @@ rerouted or decorated is found as the user wrote it.
 """
 
 import ast
+import functools
 import linecache
 from types import FunctionType
 
@@ -50,3 +51,11 @@ def tree_of(function: FunctionType) -> ast.FunctionDef:
             "keep the class in a file or a notebook cell",
         )
     return node
+
+
+@functools.lru_cache(4096)
+def stored_names(node: ast.FunctionDef) -> frozenset[str]:
+    """The names that a function stores to; asked for each time one of its instances is written."""
+    return frozenset(
+        each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    )

@@ -4,7 +4,6 @@ What comes in: a survey of layouts and the entry.  What goes out: LLVM text that
 was learnt on the way: which int fields must hold floats, which fields machine code writes, which files were read.
 """
 
-import ast
 import sys
 from dataclasses import dataclass
 from types import FunctionType
@@ -28,7 +27,7 @@ from stratofold.kernel.kinds import (
 )
 from stratofold.kernel.layout import Layout, Survey
 from stratofold.kernel.refused import Refused
-from stratofold.kernel.source import tree_of
+from stratofold.kernel.source import stored_names, tree_of
 from stratofold.kernel.support import FUNCTIONS, INTRINSICS
 
 _ANNOTATIONS = {
@@ -113,7 +112,7 @@ class Unit:
     def _write_once(self, instance: Instance, body: Body, node: Any) -> None:
         """One attempt."""
         names = instance.function.__code__.co_varnames
-        changed = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        changed = stored_names(node)
         taken = [body.take(name, kind, name in changed) for name, kind in zip(names, instance.kinds, strict=False)]
         if statements.block(body, node.body):
             statements.leave(body, Value(NOTHING), node)
