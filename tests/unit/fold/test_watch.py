@@ -49,7 +49,7 @@ def records(tally):
     return tally.peak_steps, tally.peak_time, tally.drawdown, tally.drawdown_length
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(steps=steps)
 def test_records_and_equity_are_those_of_a_ledger_that_works_out_every_bar(steps):
     """After each step, one ledger observes only what may be a new peak, the other all; the trough comes when asked."""
