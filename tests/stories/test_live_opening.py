@@ -11,7 +11,7 @@ import stratofold
 from stratofold import Strategy
 from stratofold.adapters.ports import AccountLimits, AccountState, Capabilities
 from stratofold.cli import running
-from stratofold.cli.running import OPENING, Wanted, _desk, _kept
+from stratofold.cli.running import OPENING, Wanted, _desk, _kept, shown_difference
 from stratofold.cli.venue import alpaca_venue
 from stratofold.errors import Setup
 from stratofold.events import Bar
@@ -172,8 +172,21 @@ def test_what_a_book_does_not_trade_cannot_be_adopted(scene):
 def test_money_that_is_said_later_is_said_to_be_too_late(scene):
     wanted = replace(scene[2], capital=5.0)
     manifest = open_it(scene).manifest
-    assert _kept(wanted, manifest) == ["capital stays 100,000.00, which book paper was opened with"]
-    assert _kept(replace(wanted, capital=1e5), manifest) == _kept(scene[2], manifest) == []
+    assert _kept(wanted, manifest, []) == ["capital stays 100,000.00, which book paper was opened with"]
+    assert _kept(replace(wanted, capital=1e5), manifest, []) == _kept(scene[2], manifest, []) == []
+
+
+def test_a_word_on_the_state_of_a_book_that_has_not_changed_is_said_to_be_idle(scene):
+    manifest = open_it(scene).manifest
+    chosen = replace(scene[2], chosen="rebuild")
+    assert _kept(chosen, manifest, []) == ["--state rebuild was not needed: nothing about book paper has changed"]
+    assert _kept(chosen, manifest, ["code 'a' -> 'b'"]) == []
+
+
+def test_a_parameter_that_was_left_at_its_default_is_said_to_be_not_stated():
+    assert shown_difference({"parameters": ({"slow": 5}, {"slow": 5, "fast": 2})}) == [
+        "parameters.fast not stated -> 2"
+    ]
 
 
 class Dated(Strategy):

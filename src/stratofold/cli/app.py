@@ -52,6 +52,7 @@ from stratofold.cli import (
     why,
 )
 from stratofold.cli import run as run_verb
+from stratofold.cli.home import OfBook
 from stratofold.cli.output import Exit, show_error
 from stratofold.errors import Setup
 
@@ -74,11 +75,10 @@ app.command(name="sweep", context_settings=FREE_OPTIONS)(sweep.sweep)
 app.command(name="walk-forward", context_settings=FREE_OPTIONS)(walk_forward.walk_forward)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
-for one in (
-    status.status, halt.halt, resume.resume, flatten.flatten, cancel.cancel, reconcile.reconcile, fork.fork, verify.verify, why.why, watch.watch,
-    webhook.webhook,
-):  # fmt: skip
+for one in (halt.halt, resume.resume, cancel.cancel, why.why, watch.watch, webhook.webhook):
     app.command(name=one.__name__)(one)
+for one in (status.status, flatten.flatten, reconcile.reconcile, fork.fork, verify.verify):
+    app.command(name=one.__name__, cls=OfBook)(one)
 app.add_typer(study.app, name="study")
 app.add_typer(audit.app, name="audit")
 for one in (

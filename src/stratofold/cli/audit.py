@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
-from stratofold.cli.home import BookName, HomePath, head_of, strategy_as_run
+from stratofold.cli.home import BookName, HomePath, OfBook, head_of, strategy_as_run
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 from stratofold.errors import Setup
 
 app = typer.Typer(help="Verify the chain of records and its archive, or show records.", no_args_is_help=True)
 
 
-@app.command("verify")
+@app.command("verify", cls=OfBook)
 @verb
 def verify(
     book: BookName = None,
@@ -73,7 +73,7 @@ def is_rebuilt(journal: Any, book: str) -> bool:
     return whole.save() == restore_fold(journal, book, strategy).save()
 
 
-@app.command("show")
+@app.command("show", cls=OfBook)
 @verb
 def show(
     book: BookName = None,

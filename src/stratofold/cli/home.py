@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from stratofold.cli.folders import settings_folder
 from stratofold.errors import Setup
@@ -33,6 +34,26 @@ ReadyFile = Annotated[
 KeysName = Annotated[str | None, typer.Option("--keys", help="Alpaca: the name its keys are kept under.")]
 RealMoney = Annotated[bool, typer.Option("--live", help="The account with real money.")]
 BookName = Annotated[str | None, typer.Option("--book", help="Which book; default: the only one there is.")]
+
+
+class OfBook(TyperCommand):
+    """A verb whose book may be named without `--book`, as `halt` and `resume` take it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """One word that is left over is the book's name."""
+        ctx.allow_extra_args = True
+        left = super().parse_args(ctx, args)
+        if len(left) == 1 and ctx.params.get("book") is None:
+            ctx.params["book"] = left[0]
+        elif left and not ctx.resilient_parsing:
+            ctx.fail(f"got what is too much: {' '.join(left)}")
+        ctx.args = []
+        return []
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The options, and the book."""
+        return [*super().collect_usage_pieces(ctx), "[BOOK]"]
+
 
 GLANCE_SECONDS = 0.02  # how old what another process has written may be when nothing depends on it
 

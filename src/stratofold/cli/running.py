@@ -111,7 +111,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             supervisor.began = began
             for line in (
                 *changed,
-                *_kept(wanted, desk.manifest),
+                *_kept(wanted, desk.manifest, changed),
                 *stricter_elsewhere(journal, desk.manifest.account, wanted.stated.account),
             ):
                 supervisor.say(line)
@@ -187,11 +187,14 @@ def _changed(wanted: Wanted, journal: Journal) -> list[str]:
     return [*shown_difference(told), *map(str, limits)]
 
 
-def _kept(wanted: Wanted, manifest: Manifest) -> list[str]:
-    """What was said of the book and is not heard, because it is for its opening only."""
-    if wanted.capital is None or wanted.capital == manifest.capital:
-        return []
-    return [f"capital stays {manifest.capital:,.2f}, which book {manifest.book} was opened with"]
+def _kept(wanted: Wanted, manifest: Manifest, changed: Sequence[str]) -> list[str]:
+    """What was said of the book and is not heard, because it is for its opening only, or for one that has `changed`."""
+    kept = []
+    if wanted.capital is not None and wanted.capital != manifest.capital:
+        kept = [f"capital stays {manifest.capital:,.2f}, which book {manifest.book} was opened with"]
+    if wanted.chosen and not changed:
+        kept.append(f"--state {wanted.chosen} was not needed: nothing about book {manifest.book} has changed")
+    return kept
 
 
 def _changed_desk(
@@ -325,8 +328,9 @@ def shown_difference(changed: dict[str, tuple[object, object]]) -> list[str]:
     lines = []
     for name, (before, after) in changed.items():
         if isinstance(before, dict) and isinstance(after, dict):
-            keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
-            lines += [f"{name}.{key} {before.get(key)!r} -> {after.get(key)!r}" for key in sorted(keys)]
+            for key in sorted({*before, *after}):
+                was, now = (repr(part[key]) if key in part else "not stated" for part in (before, after))
+                lines += [f"{name}.{key} {was} -> {now}"] if was != now else []
         else:
             lines.append(f"{name} {before!r} -> {after!r}" if len(f"{before}{after}") < 120 else name)
     return lines

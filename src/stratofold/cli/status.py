@@ -8,6 +8,8 @@ from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
 from stratofold.cli.home import BookName, HomePath, strategy_as_run
 from stratofold.cli.output import Debug, Json, show_json, verb
 
+ORDERS_SHOWN = 10
+
 
 @verb
 def status(
@@ -44,7 +46,7 @@ def of_book(journal: Any, book: str) -> dict[str, Any]:
         "book": book, "account": manifest.account, "strategy": manifest.strategy, "steps": desk.head.step,
         "records": desk.head.sequence, "epoch": desk.head.epoch, "equity": account.equity, "cash": account.cash,
         "positions": {name: account.position(k) for k, name in enumerate(desk.fold.names) if account.position(k) != 0.0},
-        "working": account.orders.count, "unknown": [one.key for one in journal.outbox(book, "unknown", "claimed")],
+        "working": account.orders.count, "orders": [_shown(one, desk.fold.names) for one in account.orders], "unknown": [one.key for one in journal.outbox(book, "unknown", "claimed")],
         "inbox": len(journal.inbox(book)), "last_event": account.time,
         "state": control.state if control is not None else "active", "reason": control.reason if control is not None else "",
     }  # fmt: skip
@@ -59,4 +61,17 @@ def text_of(one: dict[str, Any]) -> str:
         f"  equity {one['equity']:,.2f}, cash {one['cash']:,.2f}, holding {held}\n"
         f"  {one['working']} orders working, {len(one['unknown'])} unknown, {one['inbox']} waiting; "
         f"{one['steps']:,} steps in {one['records']:,} records"
+        + "".join(f"\n  {line}" for line in one["orders"][:ORDERS_SHOWN])
+        + ("\n  ... all of them: --json" if len(one["orders"]) > ORDERS_SHOWN else "")
     )
+
+
+def _shown(order: Any, names: tuple[str, ...]) -> str:
+    """An order that works or waits, in a line; its number is what `why` asks for."""
+    from stratofold.fold.lifecycle import STATE_NAMES
+    from stratofold.fold.order import SUBMIT
+    from stratofold.live.words import describe
+
+    terms = (order.symbol, order.side, order.kind, order.tif, order.quantity, order.limit, order.stop)
+    _, _, words = describe((SUBMIT, order.number, *terms, 0, 0), names).partition(" ")
+    return f"{words}, {STATE_NAMES[order.state]}" + (f", {order.filled:g} filled" if order.filled else "")

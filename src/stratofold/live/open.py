@@ -113,7 +113,7 @@ def prospects(journal: Journal, manifest: Manifest, was: type[Strategy], strateg
         _changed_fold(desk, manifest, strategy, KEEP)
         kept = "goes on with the state as it is"
     except Setup as error:
-        kept = f"is refused, the state does not fit ({error.what})"
+        kept = f"is refused, {error.what}" + (f" ({error.place})" if error.place else "")
     fresh = migrate(desk.fold.strategy, build_fold(manifest, strategy, desk.artifacts).strategy)
     count = sum(1 for _ in market_events(journal, manifest.book))
     return [

@@ -20,6 +20,7 @@ from stratofold.events import Action, Bar, Command, Event, Report, Timer
 from stratofold.fold.lifecycle import REPORT_NAMES, STATE_NAMES
 from stratofold.fold.log import FillLog, OrderLog, RefusalLog
 from stratofold.fold.order import AT_CLOSE, KIND_NAMES, LIMIT, MARKET, STOP, SUBMIT, TIF_NAMES
+from stratofold.live.desk import read_desk
 from stratofold.live.manifest import read_beginning
 from stratofold.live.refold import Change, Check, refold
 from stratofold.live.risk.verdict import reason_name
@@ -131,7 +132,9 @@ def why(
             _other(trail, record, head.generation)
     if not trail.why.sequence:
         what = f"{book} never decided on an order {order}"
-        raise Setup("SF918", what, why=f"it has heard {step} events", fix="look its number up: stratofold status")
+        last = read_desk(journal, book, strategy, artifacts).fold.engine.book.next_number - 1
+        reason = f"in {step} events it has numbered its orders 1 to {last}" if last else f"in {step} events it had none"
+        raise Setup("SF918", what, why=reason, fix="give one of these; stratofold status shows those at work")
     _finish(trail, journal, strategy, artifacts)
     return trail.why
 

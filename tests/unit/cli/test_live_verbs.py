@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from stratofold.adapters.embedded.journal import Journal
 from stratofold.cli.app import run
 from stratofold.cli.paper_demo import LIMITS
 from stratofold.cli.run import refuse_shorter
+from stratofold.cli.status import _shown
 from stratofold.errors import Setup
+from stratofold.fold.lifecycle import WORKING
+from stratofold.fold.order import GTC, LIMIT, Order
 from stratofold.wire import unpack
 
 SYMBOLS = ["--symbols", "SPY,AAPL"]
@@ -77,6 +81,27 @@ def test_status_shows_how_a_book_stands(traded, capsys):
     assert "main [active] stratofold.strategies" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "words", [["status"], ["verify"], ["flatten", "--dry-run"], ["audit", "show"], ["fork", "--at", "9"]]
+)
+def test_a_book_is_named_with_and_without_its_option(traded, capsys, words):
+    by_place = run([*words, "main", *home(traded)]), capsys.readouterr().out
+    assert by_place == (run([*words, "--book", "main", *home(traded)]), capsys.readouterr().out)
+    assert by_place[0] == 0
+    assert run([*words, "nobody", *home(traded)]) == 2
+    assert "SF805" in capsys.readouterr().err
+    for more in (["main", "other"], ["main", "--book", "main"]):
+        assert run([*words, *more, *home(traded)]) == 2
+        assert "SF700" in capsys.readouterr().err
+
+
+def test_an_order_that_works_is_shown_with_the_number_to_ask_after():
+    order = Order()
+    order.number, order.symbol, order.side, order.kind, order.tif, order.state = 17, 1, -1, LIMIT, GTC, WORKING
+    order.quantity, order.filled, order.limit, order.stop = 10.0, 3.0, 99.5, nan
+    assert _shown(order, ("SPY", "AAPL")) == "#17 sell 10 AAPL limit gtc limit 99.5, working, 3 filled"
+
+
 def test_verify_is_identical_and_so_is_the_backtest_of_the_same_days(traded, capsys):
     told = said(capsys, "verify", *home(traded), "--against", "sample")
     assert told["identical"] is True
@@ -133,7 +158,7 @@ def test_why_tells_of_an_order_from_the_records_alone(traded, capsys):
 
 def test_why_of_an_order_that_is_not_there(traded, capsys):
     told = said(capsys, "why", "9999", *home(traded), code=2)
-    assert told["errors"][0]["fix"]
+    assert told["errors"][0]["why"].partition(" it has ")[2].startswith("numbered its orders 1 to ")
 
 
 def test_audit_verifies_and_shows(traded, capsys):

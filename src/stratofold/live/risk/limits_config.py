@@ -358,8 +358,8 @@ def require_acknowledged(
     """The differences from the last run's limits; raises Setup SF894 with all of them when nobody has acknowledged them."""
     changed = differences(before, after)
     if changed and not acknowledged:
-        what = f"{len(changed)} limits are not what they were at the last run"
         raise Setup(
-            "SF894", what, why="; ".join(map(str, changed)), fix="if that is meant, run again with --acknowledge"
-        )
+            "SF894", "limits are not what they were at the last run", why="; ".join(map(str, changed)),
+            fix="if that is meant, run again with --acknowledge",
+        )  # fmt: skip
     return changed
