@@ -75,10 +75,12 @@ app.command(name="sweep", context_settings=FREE_OPTIONS)(sweep.sweep)
 app.command(name="walk-forward", context_settings=FREE_OPTIONS)(walk_forward.walk_forward)
 app.command(name="freeze", context_settings=FREE_OPTIONS)(freeze.freeze)
 app.command(name="run", context_settings=FREE_OPTIONS)(run_verb.run)
-for one in (halt.halt, resume.resume, cancel.cancel, why.why, watch.watch, webhook.webhook):
-    app.command(name=one.__name__)(one)
-for one in (status.status, flatten.flatten, reconcile.reconcile, fork.fork, verify.verify):
-    app.command(name=one.__name__, cls=OfBook)(one)
+OF_BOOK = {status.status, flatten.flatten, reconcile.reconcile, fork.fork, verify.verify}
+for one in (
+    status.status, halt.halt, resume.resume, flatten.flatten, cancel.cancel, reconcile.reconcile, fork.fork, verify.verify, why.why, watch.watch,
+    webhook.webhook,
+):  # fmt: skip
+    app.command(name=one.__name__, cls=OfBook if one in OF_BOOK else None)(one)
 app.add_typer(study.app, name="study")
 app.add_typer(audit.app, name="audit")
 for one in (
