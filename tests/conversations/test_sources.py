@@ -139,6 +139,23 @@ def test_why_it_waits_is_said(tmp_path):
     assert "malformed" in waits[0]
 
 
+def test_it_says_how_long_it_waits_as_long_as_it_does(tmp_path):
+    waits, clock = [], StoppedClock(DAYS.end + 10**18)
+    lines = (BARS, ASKED, page(FIRST)), (BARS, MORE, page({}, 429, Retry_After="90")), (BARS, MORE, page(LAST))
+    get(ALPACA, tmp_path, DAYS, *lines, wait=waits.append, clock=clock)
+    assert [said.partition(":")[0] for said in waits] == ["asked again in 90 s"]
+    assert max(clock.slept) == pytest.approx(90)
+
+
+def test_a_vendor_that_seems_down_is_not_asked_in_vain(tmp_path):
+    """What nobody sends is no try."""
+    waits, clock = [], StoppedClock(DAYS.end + 10**18)
+    with pytest.raises(Retry, match="SFC24"):
+        get(ALPACA, tmp_path, DAYS, *[(BARS, ASKED, CUT)] * 64, wait=waits.append, clock=clock)
+    assert len(waits) == histories.TRIES - 1
+    assert not any("next try in" in said for said in waits)
+
+
 REFUSED = {
     "a wrong key": (page({"message": "forbidden."}, 403), Stop, "SF870"),
     "no key": (page({"message": "unauthorized."}, 401), Stop, "SF870"),

@@ -139,9 +139,9 @@ def _misused(problem: Exception, words: list[str]) -> int:
     """Show a mistake in the command line itself."""
     text = problem.format_message()  # type: ignore[attr-defined]  # seen by the caller
     if text:
-        known = {command.name for command in app.registered_commands}
-        verbs = [word for word in words[:1] if word in known]
-        fix = " ".join(["stratofold", *verbs, "--help"])
+        context = getattr(problem, "ctx", None)  # of the verb that did not understand, if it came to one
+        verbs = context.command_path.removeprefix(context.find_root().command_path) if context is not None else ""
+        fix = f"stratofold{verbs} --help"
         show_error(
             Setup("SF700", f"not understood: {text.rstrip('.')}", place="the command line", fix=fix),
             json="--json" in words,

@@ -44,7 +44,8 @@ def sql(
         return
     table(answer.columns, [tuple(_text(value) for value in row) for row in answer.rows[:rows]])
     more = f", {len(answer.rows) - rows:,} not shown (--rows, --output)" if len(answer.rows) > rows else ""
-    typer.echo(f"{len(answer.rows):,} rows{more}, {time.perf_counter() - started:.2f} s", err=True)
+    said = "1 row" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows"
+    typer.echo(f"{said}{more}, {time.perf_counter() - started:.2f} s", err=True)
 
 
 def _text(value: object) -> str:

@@ -47,6 +47,10 @@ def test_cleaned_undone_and_the_source_untouched(here, capsys):
     assert (code, json.loads(out)["files"][0]["changed"]) == (0, 2)
     assert said(capsys, "data", "check", "bad.clean.parquet")[0] == 0
     assert said(capsys, "data", "clean", "bad.clean.parquet", "bad.changes.parquet", "--undo", "again.parquet")[0] == 0
+    clean = (here / "bad.clean.parquet").read_bytes()
+    assert run(["data", "clean", "bad.clean.parquet", "bad.changes.parquet", "--undo", "bad.clean.parquet"]) == 2
+    assert "SF645" in capsys.readouterr().err
+    assert (here / "bad.clean.parquet").read_bytes() == clean
     assert pl.read_parquet("again.parquet").equals(pl.read_csv("bad.csv", try_parse_dates=True))
     assert (here / "bad.csv").read_bytes() == before
 

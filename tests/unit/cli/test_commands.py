@@ -139,6 +139,7 @@ def test_a_backtest_of_a_file_of_prices(folder, capsys):
 MISTAKES = {
     "no such verb": ["bcktest"],
     "no such option": ["doctor", "--jsn"],
+    "a verb's verb without what it needs": ["data", "ddl"],
     "no strategy": ["backtest"],
     "no such file": ["backtest", "crosover.py"],
     "a parameter misspelt": ["backtest", "crossover.py", "--fst", "10"],

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from stratofold.adapters.network.pace import Breaker, Budget
+from stratofold.adapters.network.pace import SECOND_NS, Breaker, Budget
 from stratofold.adapters.ports import NoAnswer, Response
 from stratofold.errors import Retry, Stop
 
@@ -78,6 +78,11 @@ class Calls:
     def __repr__(self) -> str:
         """The server; the headers may hold keys."""
         return f"Calls({self.url})"
+
+    def held_seconds(self) -> float:
+        """How long nothing is sent, because the server has asked for that or seems down."""
+        now = self.budget.clock.monotonic()
+        return max(0, self.budget.held_until - now, self.breaker.held_until() - now) / SECOND_NS
 
     async def send(
         self, method: str, path: str, body: bytes = b"", *, deadline: int | None = None, insist: bool = False

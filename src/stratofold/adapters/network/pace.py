@@ -109,6 +109,10 @@ class Breaker:
         self._open(now)
         return 0.0
 
+    def held_until(self) -> int:
+        """Until when nothing passes, on the monotonic clock; 0 where something may."""
+        return self.open_until if self.failures >= self.patience else 0
+
     def failed(self) -> None:
         """No answer, or one that says the server is not well."""
         self.failures += 1

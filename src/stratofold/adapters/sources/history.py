@@ -163,7 +163,7 @@ class History:
                 why = error
             if not left:
                 break
-            seconds = backoff.next_seconds()
+            seconds = max(backoff.next_seconds(), self._calls.held_seconds())  # sooner it would not be sent
             self._wait(f"asked again in {seconds:.0f} s: {_said(why)}")
             await self._clock.sleep(seconds)
         raise Retry(
@@ -191,8 +191,10 @@ class History:
 
 
 def _said(error: Exception | None) -> str:
-    """An error in a line: ours by what it says, another's by its kind too."""
-    text = error.what if isinstance(error, Retry) else f"{type(error).__name__}: {error}"
+    """An error in a line: ours by what it says (when to try again is said by whoever does), another's by its kind too."""
+    text = error.what.partition("; next try in ")[0] if isinstance(error, Retry) else str(error)
+    if not isinstance(error, (Retry, NoAnswer)):
+        text = f"{type(error).__name__}: {text}"
     return " ".join(text.split())[:300]
 
 

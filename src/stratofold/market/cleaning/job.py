@@ -65,7 +65,13 @@ def clean_file(source: Path, folder: Path, report: Report) -> Done:
 
 
 def undo_file(clean_path: Path, changes_path: Path, target: Path) -> int:
-    """Write the source again out of a clean file and its changes; returns its rows.  Raises Setup for other files."""
+    """Write the source again out of a clean file and its changes; returns its rows.
+
+    Raises Setup SF645 for other files, and where something has the target's name: nothing is written over.
+    """
+    if target.exists():
+        what = "there is a file of that name, and nothing is written over"
+        raise Setup("SF645", what, place=str(target), fix="give a name that is free")
     tables = []
     for path in (clean_path, changes_path):
         try:
