@@ -295,7 +295,21 @@ def finish_run(engine: Engine) -> None:
 @often
 def run_out(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
     """As `run`, and at the feed's end the run is finished and `equity_steps` is its last equity: for who wants the sums alone."""
-    ended = run(engine, strategy, feed, stop)
+    return end_run(engine, feed, stop, run(engine, strategy, feed, stop))
+
+
+@often
+def run_alone(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
+    """As `run_out`, for one symbol alone: machine code of it has one loop where the other has two."""
+    engine.bar.span = feed.span
+    ended = hear_feed(engine, strategy, feed, stop, False)
+    look_up(engine)
+    return end_run(engine, feed, stop, ended)
+
+
+@often
+def end_run(engine: Engine, feed: Feed, stop: int, ended: int) -> int:
+    """Finish a run that has come to its feed's end."""
     if ended == DONE and stop >= len(feed.time) + len(feed.event_key):
         finish_run(engine)
         engine.equity_steps = engine.book.ledger.equity_steps

@@ -16,12 +16,13 @@ from operator import itemgetter
 from os import PathLike
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import stratofold
 from stratofold.errors import Setup
 from stratofold.kernel import loader
 from stratofold.kernel.blocks import Block, Piece
+from stratofold.kernel.forms import OFTEN, RUN, entry_of, form_of
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.packing import Packer
 from stratofold.kernel.refused import Changed, Refused
@@ -37,9 +38,9 @@ _FEED = 2  # the root whose arrays are read where they are
 _CODES = {"int": "q", "float": "d", "bool": "?"}
 Writer = Callable[[Block, int, Sequence[float]], None]  # numbers into a block, at a place
 
-_built: dict[tuple[type, bool], list["Kernel"]] = {}
+_built: dict[tuple[type, str], list["Kernel"]] = {}
 _refused: dict[str, Refused] = {}  # so that a strategy outside the subset is looked at once a process
-_asked: set[tuple[type, bool, frozenset[str]]] = set()
+_asked: set[tuple[type, str, frozenset[str]]] = set()
 
 
 class Kernel:
@@ -315,19 +316,17 @@ def build(
     """
     objects = [engine, strategy, feed]
     if target == "native":
-        for known in _built.get((type(strategy), out), ()):
+        for known in _built.get((type(strategy), form_of(feed, out=out)), ()):
             if known.offer(objects):
                 return known
-    from stratofold.fold.drive import driver_of
-    from stratofold.fold.run import run_out
     from stratofold.kernel import cache
 
-    driver = run_out if out else driver_of(feed)
+    driver, form = entry_of(feed, out=out), form_of(feed, out=out)
     key, source = _key(objects, target, out)
     if key in _refused:
         raise _refused[key]
     try:
-        file = cache.cached(key, lambda: compile_file(cast("FunctionType", driver), objects, source, target, progress))
+        file = cache.cached(key, lambda: compile_file(driver, objects, source, target, progress, form))
     except ImportError as gone:  # a worker that was sent its kernel, and this run is laid out otherwise
         _refused[key] = Refused(f"there is no compiler here ({gone})")
         raise _refused[key] from gone
@@ -337,7 +336,7 @@ def build(
     kernel = Kernel(file, loader.load(file), out=out)
     if target == "native":
         kernel._meet(objects)  # noqa: SLF001 - a kernel is finished here
-        _built.setdefault((type(strategy), out), []).insert(0, kernel)
+        _built.setdefault((type(strategy), form_of(feed, out=out)), []).insert(0, kernel)
     return kernel
 
 
@@ -348,7 +347,7 @@ def adopt(file: bytes, engine: object, strategy: object, feed: "Feed", *, out: b
     """
     kernel = Kernel(file, loader.load(file, engine=engine_hash()), out=out)
     kernel._meet([engine, strategy, feed])  # noqa: SLF001 - a kernel is finished here
-    _built.setdefault((type(strategy), out), []).insert(0, kernel)
+    _built.setdefault((type(strategy), form_of(feed, out=out)), []).insert(0, kernel)
     return kernel
 
 
@@ -357,12 +356,13 @@ def _key(objects: list[object], target: str, out: bool = False) -> tuple[str, st
     survey = Survey(objects, {_FEED}, set())
     source, _ = source_hash([layout.cls for layout in survey.layouts])
     parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
-    return hashlib.sha256("\n".join((*parts, *(["out"] if out else []))).encode()).hexdigest(), source
+    form = form_of(objects[_FEED], out=out)
+    return hashlib.sha256("\n".join((*parts, *([form] if form else []))).encode()).hexdigest(), source
 
 
 def is_built(strategy: type) -> bool:
     """Whether this process has a kernel for objects of this class in memory."""
-    return bool(_built.get((strategy, False)))
+    return bool(_built.get((strategy, RUN)))
 
 
 def is_at_hand(engine: object, strategy: object, feed: object, *, out: bool = False) -> bool:
@@ -372,10 +372,10 @@ def is_at_hand(engine: object, strategy: object, feed: object, *, out: bool = Fa
     """
     from stratofold.kernel import cache
 
-    if any(known.offer([engine, strategy, feed]) for known in _built.get((type(strategy), out), ())):
+    if any(known.offer([engine, strategy, feed]) for known in _built.get((type(strategy), form_of(feed, out=out)), ())):
         return True
     lists = [value for value in getattr(strategy, "__dict__", {}).values() if isinstance(value, list) and value]
-    asked = (type(strategy), out, frozenset(type(value[0]).__name__ for value in lists))
+    asked = (type(strategy), form_of(feed, out=out), frozenset(type(value[0]).__name__ for value in lists))
     if asked in _asked:
         return False
     _asked.add(asked)
@@ -391,7 +391,12 @@ def _same(some: list[object], others: list[object]) -> bool:
 
 
 def compile_file(
-    function: FunctionType, objects: list[object], source: str, target: str, progress: Callable[[str], None] | None
+    function: FunctionType,
+    objects: list[object],
+    source: str,
+    target: str,
+    progress: Callable[[str], None] | None,
+    form: str = RUN,
 ) -> bytes:
     """The kernel file of `function` over these objects; raises Refused."""
     if progress is not None:
@@ -405,7 +410,7 @@ def compile_file(
     while True:
         survey = Survey(objects, {_FEED}, widened)
         kinds: tuple[AnyKind, ...] = (*(ObjectKind(root) for root in survey.roots), INT)
-        text, unit = compile_text(function, survey, kinds, ENTRY)
+        text, unit = compile_text(function, survey, kinds, ENTRY, OFTEN[form])
         if unit.widened <= widened:
             break
         widened = widened | unit.widened
@@ -438,14 +443,12 @@ def frozen(
     progress: Callable[[str], None] | None = None,
 ) -> bytes:
     """The kernel file of these objects for another machine, which this one need not be able to run; raises Refused."""
-    from stratofold.fold.drive import driver_of
-    from stratofold.fold.run import run_out
     from stratofold.kernel import cache
 
     objects = [engine, strategy, feed]
-    driver = cast("FunctionType", run_out if out else driver_of(feed))
+    driver, form = entry_of(feed, out=out), form_of(feed, out=out)
     key, source = _key(objects, target, out)
-    return cache.cached(key, lambda: compile_file(driver, objects, source, target, progress))
+    return cache.cached(key, lambda: compile_file(driver, objects, source, target, progress, form))
 
 
 def freeze(

@@ -63,8 +63,14 @@ class Instance:
 class Unit:
     """The functions, constants and notes of one module of LLVM text."""
 
-    def __init__(self, survey: Survey, known_stored: set[str] | None = None) -> None:
-        """An empty unit over some layouts; `known_stored` is what an earlier writing of it stores to."""
+    def __init__(
+        self, survey: Survey, known_stored: set[str] | None = None, often: frozenset[str] = frozenset()
+    ) -> None:
+        """An empty unit over some layouts; `known_stored` is what an earlier writing of it stores to.
+
+        `often` are functions of the fold, by their qualified names, that this entry calls more often than they say.
+        """
+        self._often = often
         self.survey = survey
         self.known_stored = known_stored
         self.widened: set[str] = set()
@@ -117,7 +123,7 @@ class Unit:
         if statements.block(body, node.body):
             statements.leave(body, Value(NOTHING), node)
         text = body.text()
-        promise = _promise(instance.function, text.count("\n"))
+        promise = _promise(instance.function, text.count("\n"), self._often)
         parameters = [
             f"{kind.llvm}{self._promised(instance, kind)} {name}"
             for kind, name in zip(instance.kinds, taken, strict=False)
@@ -275,17 +281,21 @@ def _constant_text(name: str, code: str, numbers: tuple[float, ...]) -> str:
 
 
 def compile_text(
-    function: FunctionType, survey: Survey, kinds: tuple[AnyKind, ...], name: str = "stratofold_run"
+    function: FunctionType,
+    survey: Survey,
+    kinds: tuple[AnyKind, ...],
+    name: str = "stratofold_run",
+    often: frozenset[str] = frozenset(),
 ) -> tuple[str, Unit]:
-    """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.
+    """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.  `often` as in `Unit`.
 
     It is written twice: the second time it is known which fields and arrays nothing stores to, so that LLVM may read
     those once.
     """
-    first = _written(function, Unit(survey), kinds)
+    first = _written(function, Unit(survey, None, often), kinds)
     if first.widened or "any d" in first.stored or "any q" in first.stored:
         return first.text(name), first
-    second = _written(function, Unit(survey, first.stored), kinds)
+    second = _written(function, Unit(survey, first.stored, often), kinds)
     return second.text(name), second
 
 
@@ -300,8 +310,10 @@ def _written(function: FunctionType, unit: Unit, kinds: tuple[AnyKind, ...]) -> 
     return unit
 
 
-def _promise(function: FunctionType, lines: int) -> str:
+def _promise(function: FunctionType, lines: int, often: frozenset[str]) -> str:
     """What LLVM is told of a function: whether it is rare, long, or on the path of every bar (as a strategy's own are)."""
+    if function.__qualname__ in often and _is_folds(function):
+        return "nounwind alwaysinline"
     if getattr(function, "seldom", False):
         return "nounwind noinline cold"
     if getattr(function, "often", False):
