@@ -57,18 +57,21 @@ def daily(symbols: int, days: int = 1_260):
 
 
 def swept(strategy, data, **given):
-    """A sweep of each symbol alone."""
-    return stratofold.sweep(strategy, data, each_symbol=True, execution="compiled", **COSTS, **given)
+    """A sweep of each symbol alone, unless it is told otherwise."""
+    return stratofold.sweep(strategy, data, **{"each_symbol": True, "execution": "compiled"} | COSTS | given)
 
 
-def rate(words: str, strategy, data, floor: float, **space) -> float:
-    """Bar-params a CPU second of one sweep."""
-    swept(strategy, data, **{name: list(values)[:2] for name, values in space.items()})
+def rate(words: str, strategy, data, floor: float, each_symbol: bool = True, **space) -> float:
+    """Bar-params a CPU second of one sweep; all symbols are one book where each has none of its own."""
+    few = {name: list(values)[:2] for name, values in space.items()}
+    swept(strategy, data, each_symbol=each_symbol, **few)
     begun = time.process_time()
-    study = swept(strategy, data, **space)
+    study = swept(strategy, data, each_symbol=each_symbol, **space)
     seconds = time.process_time() - begun
     heard = float(study.table["bars"].sum())
-    shape = f"{len(study) // len(data.symbols):,} sets x {len(data.symbols)} symbols x {heard / len(study):,.0f} bars, "
+    books = len(data.symbols) if each_symbol else 1
+    each = heard / len(study) * books / len(data.symbols)
+    shape = f"{len(study) // books:,} sets x {len(data.symbols)} symbols x {each:,.0f} bars, "
     shape += f"{study.table['trades'].mean():.1f} trades a cell"
     Figure(f"{words}: {shape}", heard / seconds / 1e6, "M bar-params/CPU-s", floor).say()
     return heard / seconds
@@ -135,7 +138,8 @@ if __name__ == "__main__":
     pairs = {"fast": range(5, 45, 2), "slow": range(50, 250, 4)}
     pairs = pairs if SHARE == 1 else {"fast": range(5, 45, 4), "slow": range(50, 250, 20)}
     days = daily(100 // SHARE)
-    rate("crossover, days", Crossover, days, 150.0, **pairs)
+    rate("crossover, days, a book for each symbol", Crossover, days, 150.0, **pairs)
+    rate("crossover, days, one book", Crossover, days, 150.0, each_symbol=False, quantity=[5.0], **pairs)
     minutes = stratofold.read(pl.DataFrame(walk(100_000)))
     few = {name: list(values)[:: 1 if SHARE == 1 else 2] for name, values in pairs.items()}
     minutely = rate("crossover, minutes", Crossover, minutes, 150.0, **few)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.taping import Plan
 
 BYTES_MAX = 1 << 26  # of all tapes that are kept in this process
+_plans: WeakKeyDictionary[type[Strategy], dict[Any, Plan | None]] = (
+    WeakKeyDictionary()
+)  # all blocks of one have the same
 _PATIENCE = 64  # tapes that are made before we ask whether they are read
 
 
@@ -58,11 +61,11 @@ class Tapes:
 
     def __init__(self, strategy: type[Strategy], length: int, *, takes_all: bool = False) -> None:
         """`length` is how many calls a tape has room for; `takes_all` has what is quickly computed taped too."""
-        self._functions = functions_of(strategy)
+        self._strategy = strategy
         self._length = length
         self._bytes_max = BYTES_MAX
         self.takes_all = takes_all
-        self._plans: dict[Any, Plan | None] = {}
+        self._plans = _plans.setdefault(strategy, {})
         self._kept: dict[Any, Tape] = {}
         self._size = 0
         self._place = 0
@@ -107,9 +110,11 @@ class Tapes:
         _, factory, _, count = key
         if not isinstance(factory, type):
             return None
-        if factory not in self._plans:
-            self._plans[factory] = plan_for(factory(*arguments), self._functions, takes_all=self.takes_all)
-        plan = self._plans[factory]
+        kind = (factory, self.takes_all)
+        if kind not in self._plans:
+            thing = factory(*arguments)
+            self._plans[kind] = plan_for(thing, functions_of(self._strategy), takes_all=self.takes_all)
+        plan = self._plans[kind]
         if plan is None:
             return None
         size = 8 * count * self._length * (1 + len(plan.arguments) + len(plan.shown))
