@@ -22,6 +22,8 @@ _names_of: dict[tuple[Any, ...], tuple[str, ...]] = {}  # by class and own attri
 _plans: dict[tuple[type, ...], _Plan] = {}
 _objects: set[type] = set()  # the classes that are known to be plain
 _HIDING = {"builtins", "collections", "numpy", "pandas", "polars", "pyarrow", "re", "_io", "_thread"}
+_EMPTY = {"collections.abc"}  # these classes hold nothing themselves
+_LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def fields(thing: object) -> tuple[str, ...]:
@@ -77,7 +79,11 @@ def _write_object(thing: Any, out: bytearray) -> None:
         plan = _plans[kinds] = _Plan(kinds)
     out += plan.letters
     if plan.ints:
-        out += array("q", [values[place] for place in plan.ints]).tobytes()
+        try:
+            out += array("q", [values[place] for place in plan.ints]).tobytes()
+        except OverflowError as beyond:
+            large = next(place for place in plan.ints if not _LEAST <= values[place] <= _MOST)
+            raise _no_state("an int beyond 64 bits", thing, names[large]) from beyond
     if plan.floats:
         out += _one_nan(array("d", [values[place] for place in plan.floats])).tobytes()
     for place in plan.held:
@@ -113,18 +119,27 @@ def _only_objects(value: Any, owner: Any, name: str) -> None:
     """Raise Setup for what is neither number, array nor plain object.
 
     A date, a decimal or a generator of random numbers keeps what it is where `fields` does not see it, and has its own way
-    of being pickled: it would come back as another.
+    of being pickled: it would come back as another.  What a lock or a connection is, even pickling does not see.
     """
     kind = type(value)
     if kind in _objects:
         return
     for base in kind.__mro__[:-1]:
-        if base.__module__.partition(".")[0] in _HIDING or not {"__reduce__", "__reduce_ex__"}.isdisjoint(vars(base)):
-            what, place = f"a {kind.__name__} is no state", f"{type(owner).__name__}.{name}"
-            raise Setup(
-                "SF110", what, place=place, why="state is numbers and arrays", fix='keep numbers, or array("d")'
-            )
+        if base.__module__ not in _EMPTY and (
+            base.__module__.partition(".")[0] in _HIDING or not {"__reduce__", "__reduce_ex__"}.isdisjoint(vars(base))
+        ):
+            raise _no_state(f"a {kind.__name__}", owner, name)
+    try:
+        value.__reduce_ex__(2)
+    except TypeError as hidden:
+        raise _no_state(f"a {kind.__name__}", owner, name) from hidden
     _objects.add(kind)
+
+
+def _no_state(what: str, owner: Any, name: str) -> Setup:
+    """The error for a value that cannot be kept."""
+    place, fix = f"{type(owner).__name__}.{name}", 'keep numbers, or array("d")'
+    return Setup("SF110", f"{what} is no state", place=place, why="state is numbers and arrays", fix=fix)
 
 
 def restore(thing: object, state: bytes) -> None:

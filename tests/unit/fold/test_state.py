@@ -2,10 +2,12 @@
 
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from math import nan
 from random import Random
+from threading import Lock
 
 import pytest
 
@@ -117,6 +119,9 @@ class Words(list):
         (Random(1), "Random"),
         (Decimal(1), "Decimal"),
         (Words(), "Words"),
+        (Lock(), "lock"),
+        (2**63, "int beyond 64 bits"),
+        (-(2**63) - 1, "int beyond 64 bits"),
     ],
 )
 def test_what_is_no_state_is_named(value, kind):
@@ -127,6 +132,27 @@ def test_what_is_no_state_is_named(value, kind):
     assert (caught.value.code, caught.value.place) == ("SF110", "Leaf.value")
     assert kind in caught.value.what
     assert caught.value.fix
+
+
+class Table(Sequence):
+    """A sequence of one's own, which keeps its numbers in plain sight."""
+
+    def __init__(self):
+        self.numbers = array("d", [1.0, 2.0])
+
+    def __getitem__(self, index):
+        return self.numbers[index]
+
+    def __len__(self):
+        return len(self.numbers)
+
+
+def test_a_class_after_an_abstract_one_of_pythons_is_state():
+    tree, fresh = Tree(), Tree()
+    tree.leaf.value, fresh.leaf.value = Table(), Table()
+    tree.leaf.value.numbers[1] = 7.0
+    restore(fresh, save(tree))
+    assert list(fresh.leaf.value) == [1.0, 7.0]
 
 
 def test_an_array_of_numpy_is_no_state():

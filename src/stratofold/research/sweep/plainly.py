@@ -9,16 +9,14 @@ own (`fold.state`), without the rows of the logs, which nobody reads in a sweep,
 from __future__ import annotations
 
 import struct
-from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stratofold.errors import Setup
 from stratofold.fold.log import Logs
 from stratofold.fold.run import finish_run
-from stratofold.fold.state import fields, restore, save
+from stratofold.fold.state import restore, save
 from stratofold.research.execute import interpret
-from stratofold.routing import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
 
 _HEAD = struct.Struct("=8sqq")  # what it is, refusals so far, bytes of the engine
 _MARK = b"plainly1"
-_NUMBERS = {bool, int, float, array}
-_EMPTY = {"abc", "typing"}  # their classes hold nothing themselves
 
 
 def run_plainly(run: Run, market: MarketData, begun: bytes, keep: int, *, ends: bool) -> tuple[bytes, int]:
@@ -52,29 +48,12 @@ def run_plainly(run: Run, market: MarketData, begun: bytes, keep: int, *, ends: 
 
 def _kept(run: Run, refused: int) -> bytes:
     """Where a run stands; empty where that cannot be written down."""
-    if not _is_state(run.strategy):
-        return b""
     try:
         with _without_rows(run.engine):
             engine, strategy = save(run.engine), save(run.strategy)
-    except (Setup, OverflowError):  # a text, None, a dictionary; an int beyond 64 bits
+    except Setup:  # a text, None, a dictionary, a date: no state
         return b""
     return _HEAD.pack(_MARK, refused, len(engine)) + engine + strategy
-
-
-def _is_state(root: object) -> bool:
-    """Whether every object in a graph is of plain Python: of a date, or a generator of random numbers, `save` sees nothing."""
-    waiting, seen = [root], set()
-    while waiting:
-        thing = waiting.pop()
-        if isinstance(thing, list):
-            waiting += thing
-        elif type(thing) not in _NUMBERS and id(thing) not in seen:
-            if not all(is_plain(cls) or cls.__module__ in _EMPTY for cls in type(thing).__mro__[:-1]):
-                return False
-            seen.add(id(thing))
-            waiting += [getattr(thing, name) for name in fields(thing)]
-    return True
 
 
 def _go_on(run: Run, state: bytes) -> int:
