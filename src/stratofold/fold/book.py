@@ -157,25 +157,30 @@ class Book(Account):
         self._known(symbol)
         contract = self.ledger.contracts[symbol]
         held = self.ledger.holdings[symbol].quantity
-        own = self._own_target(symbol)
-        if own == 0 and self.orders.count == 0 and self.intent_count == 0 and quantity == held:
-            return 0
-        quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
-        want = to_grid(quantity - held - self._pending(symbol, own), contract.quantity_scale)
-        small = self._small(quantity, held, drift)
-        if own != 0:
-            working = self._signed_remaining(own)
-            change = to_grid(abs(want - working), contract.quantity_scale)
-            if change < contract.lot or change <= small:
+        if self.orders.count == 0 and self.intent_count == 0:
+            if quantity == held:
                 return 0
-            if self._unsure(own):
-                return 0
-            self.cancel(own)
-            self.target_number[symbol] = 0
+            quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
+            want = to_grid(quantity - held, contract.quantity_scale)
+            small = self._small(quantity, held, drift)
+        else:
+            own = self._own_target(symbol)
+            quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
+            want = to_grid(quantity - held - self._pending(symbol, own), contract.quantity_scale)
+            small = self._small(quantity, held, drift)
+            if own != 0:
+                working = self._signed_remaining(own)
+                change = to_grid(abs(want - working), contract.quantity_scale)
+                if change < contract.lot or change <= small:
+                    return 0
+                if self._unsure(own):
+                    return 0
+                self.cancel(own)
+                self.target_number[symbol] = 0
         want = to_lot(want, contract.lot, contract.quantity_scale)
         if want == 0.0 or abs(want) <= small:
             return 0
-        number = self._market(symbol, want, TARGET)
+        number = self._ask_market(symbol, want, TARGET)
         self.target_number[symbol] = number
         return number
 
@@ -321,8 +326,19 @@ class Book(Account):
         """A market order for signed `quantity`; returns its number, 0 for none."""
         if quantity == 0.0:
             return 0
-        side = BUY if quantity > 0.0 else SELL
-        return self._submit(symbol, side, abs(quantity), nan, nan, nan, nan, nan, nan, GTC, role)
+        self._known(symbol)
+        contract = self.ledger.contracts[symbol]
+        if not on_lot(quantity, contract.lot):
+            self._off_lot(symbol, abs(quantity))
+        return self._ask_market(symbol, to_lot(quantity, contract.lot, contract.quantity_scale), role)
+
+    def _ask_market(self, symbol: int, quantity: float, role: int) -> int:
+        """`_market` of a quantity that is whole lots and not 0."""
+        intent = self._ask(SUBMIT, self.next_number, symbol, BUY if quantity > 0.0 else SELL)
+        self.next_number += 1
+        intent.role = role
+        intent.quantity = abs(quantity)
+        return intent.number
 
     def _ask(self, action: int, number: int, symbol: int, side: int) -> Intent:
         """A fresh intent."""

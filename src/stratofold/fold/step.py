@@ -12,6 +12,7 @@ Every mode calls these functions; what stands on the other side of the messages 
 from math import nan
 
 from stratofold.events import (
+    ACCEPTED,
     CANCEL_REJECTED,
     FILLED,
     PARTIAL,
@@ -184,6 +185,8 @@ def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
         raise RuntimeError("a report that the order's state does not allow")
     order.state = following
     order.arrives = max(order.arrives, report.time)
+    if report.kind == ACCEPTED:
+        return
     if report.kind == PARTIAL or report.kind == FILLED:
         scale = book.ledger.contracts[order.symbol].quantity_scale
         order.filled = to_grid(order.filled + report.quantity, scale)
