@@ -4,7 +4,8 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -105,9 +106,16 @@ def cache() -> Finding:
         return Finding(
             "kernel cache", good=False, seen=f"{path} cannot be written: each process compiles anew", fix=fix
         )
-    files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else []
-    size = sum(one.stat().st_size for one in files) / 1e6
-    return Finding("kernel cache", good=True, seen=f"{path}, {len(files)} files, {size:.1f} MB")
+    sizes = [*_sizes(path)]
+    return Finding("kernel cache", good=True, seen=f"{path}, {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB")
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    """The bytes of each file under a folder; another process may take one away while we look."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                yield Path(place, name).stat().st_size
 
 
 def here() -> Finding:

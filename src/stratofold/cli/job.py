@@ -67,7 +67,13 @@ def job(options: Mapping[str, Any], extra: Iterable[str] = ()) -> Job:
     strategy, keywords = strategy_job(options, options["config"], extra)
     config, symbols = _config(options["config"]), keywords.get("symbols")
     data = options.get("data") or config.data or default_sample(symbols)
-    return Job(strategy, market(data, symbols), keywords, options.get("report") or config.report)
+    try:
+        found = market(data, symbols)
+    except Setup as error:
+        if error.code == "SF209" and not options.get("symbols"):  # who typed --data alone never named that symbol
+            error.place, error.fix = f"symbols in {FILE_NAME}", f"--symbols NAME, or other symbols in {FILE_NAME}"
+        raise
+    return Job(strategy, found, keywords, options.get("report") or config.report)
 
 
 def strategy_job(
@@ -84,10 +90,20 @@ def strategy_job(
         fix = f'stratofold backtest strategy.py, or strategy = "strategy.py" in {FILE_NAME}'
         raise Setup("SF720", "no strategy was named", place="the command line", fix=fix)
     strategy = load_strategy(name)
-    parameters = {**config.parameters, **typed}
-    _refuse_unknown(parameters, [strategy, *options.get("others", ())], known)
+    stated = config.parameters if _is_configured(config, named, strategy) else {}
+    parameters = {**stated, **typed}
+    _refuse_unknown(parameters, [strategy, *options.get("others", ())], known, set(typed))
     symbols = split(said.get("symbols")) or config.symbols
     return strategy, _keywords(said, config, symbols) | parameters
+
+
+def _is_configured(config: Config, named: str | None, strategy: type[Any]) -> bool:
+    """Whether the strategy is the one that the configuration names, whose parameters stand there."""
+    if not named or not config.strategy:
+        return True
+    source, _, wanted = config.strategy.partition(":")
+    asked = named.partition(":")[0]
+    return Path(source).resolve() == Path(asked).resolve() and wanted in {"", strategy.__name__}
 
 
 def _config(path: Path | None) -> Config:
@@ -203,8 +219,13 @@ def value_of(text: str) -> Any:
     return text
 
 
-def _refuse_unknown(parameters: Mapping[str, Any], strategies: Sequence[type[Any]], options: set[str]) -> None:
-    """Raise for the first name that is neither an option of the command nor a parameter of a strategy."""
+def _refuse_unknown(
+    parameters: Mapping[str, Any], strategies: Sequence[type[Any]], options: set[str], typed: set[str]
+) -> None:
+    """Raise for the first name that is neither an option of the command nor a parameter of a strategy.
+
+    What was not `typed` stands in the configuration.
+    """
     known = list(dict.fromkeys(name for each in strategies for name in each.parameters()))
     called = " or ".join(each.__name__ for each in strategies)
     for name in parameters:
@@ -212,4 +233,5 @@ def _refuse_unknown(parameters: Mapping[str, Any], strategies: Sequence[type[Any
             continue
         close = get_close_matches(name, [*known, *options], n=1, cutoff=0.6)
         fix = f"did you mean --{close[0]}?" if close else f"parameters of {called}: {', '.join(known) or 'none'}"
-        raise Setup("SF725", f"{called} has no parameter {name!r}", place=f"--{name}", fix=fix)
+        place = f"--{name}" if name in typed else f"{FILE_NAME}, [parameters] {name}"
+        raise Setup("SF725", f"{called} has no parameter {name!r}", place=place, fix=fix)

@@ -138,8 +138,8 @@ def _only_objects(value: Any, owner: Any, name: str) -> None:
 
 def _no_state(what: str, owner: Any, name: str) -> Setup:
     """The error for a value that cannot be kept."""
-    place, fix = f"{type(owner).__name__}.{name}", 'keep numbers, or array("d")'
-    return Setup("SF110", f"{what} is no state", place=place, why="state is numbers and arrays", fix=fix)
+    place, why = f"{type(owner).__name__}.{name}", "state is numbers and arrays"
+    return Setup("SF110", f"{what} is no state", place=place, why=why, fix='keep numbers, or array("d")')
 
 
 def restore(thing: object, state: bytes) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from stratofold.errors import Setup
 from stratofold.market.data import moment_text
+from stratofold.market.spelling import row_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Block(NamedTuple):
         """Table, symbol, row and time, as an error names them."""
         symbol = self.symbols[int(self.code[row]) if len(self.code) > 1 else 0]
         number = row if self.rows is None else int(self.rows[row])
-        return f"{self.source}, {symbol}, row {number}, {moment_text(int(self.time[row]))}"
+        return f"{self.source}, {symbol}, {row_text(self.source, number)}, {moment_text(int(self.time[row]))}"
 
 
 def check_order(block: Block) -> None:
@@ -70,7 +71,7 @@ def _out_of_order(block: Block, before: int, after: int) -> Setup:
             "SF203",
             "two bars of one symbol have the same time",
             place=block.place(after),
-            why=f"row {number} has it too, and only one of them can be right",
+            why=f"{row_text(block.source, number)} has it too, and only one of them can be right",
             fix="drop the duplicates, keeping the right one",
         )
     return Setup(

@@ -78,6 +78,16 @@ def missing_column(source: str, names: Sequence[object], missing: list[str]) -> 
     )
 
 
+def row_text(source: str, row: int) -> str:
+    """A row as an error names it; of a CSV file with a heading also the line that an editor shows."""
+    return f"row {row} (line {row + 2})" if is_text_file(source) else f"row {row}"
+
+
+def is_text_file(source: str) -> bool:
+    """Whether a table came from a file that has lines."""
+    return source.lower().endswith(".csv")
+
+
 def unknown_symbol(symbol: str, symbols: Iterable[str], place: str = "") -> Setup:
     """The error for a symbol that the data do not have."""
     known = list(symbols)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -245,21 +246,22 @@ def _as_floats(values: np.ndarray, source: str, name: object) -> Floats:
 
 
 def _reads_as_number(value: object) -> bool:
-    """Whether a value would become a number, so that an error points at the first that would not."""
+    """Whether a value would become a finite number, so that an error points at the first that would not."""
     try:
-        float(value)  # type: ignore[arg-type]
+        return isfinite(float(value))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
-    return True
 
 
 def _not_numbers(source: str, name: object, kind: str, found: tuple[int, object] | None) -> Setup:
     return Setup(
         "SF219",
         f"the column {name!r} holds {kind}, not numbers" + (f": {found[1]!r}" if found else ""),
-        place=source + (f", row {found[0]}" if found else ""),
+        place=source + (f", {spelling.row_text(source, found[0])}" if found else ""),
         why="objects hide text, missing values and decimals that are not doubles",
-        fix=f"convert it first: frame[{name!r}].astype(float)",
+        fix="write a number there, or drop the row"
+        if spelling.is_text_file(source)
+        else f"convert it first: frame[{name!r}].astype(float)",
     )
 
 
@@ -278,7 +280,7 @@ def _refuse_nameless(codes: np.ndarray, source: str) -> None:
         raise Setup(
             "SF220",
             "a row has no symbol",
-            place=f"{source}, row {int(nameless[0])}",
+            place=f"{source}, {spelling.row_text(source, int(nameless[0]))}",
             fix="fill in the symbol, or drop the row",
         )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from stratofold.errors import Setup
 from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL
+from stratofold.market.spelling import row_text
 from stratofold.market.zones import time_zone
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _from_text(texts: list[str], source: str) -> RawTimes:
         raise Setup(
             "SF216",
             "some times have a zone and some have none",
-            place=f"{source}, row {int(with_offset.not_().arg_max() or 0)}",
+            place=f"{source}, {row_text(source, int(with_offset.not_().arg_max() or 0))}",
             fix="write all of them with an offset, such as 2020-01-31T14:30:00+00:00",
         )
     if with_offset.all():
@@ -225,7 +226,7 @@ def _localised(time: Ints, zone: str, source: str) -> Ints:
         raise Setup(
             "SF217",
             f"{wall[row]} happens twice or never in {zone}",
-            place=f"{source}, row {row}",
+            place=f"{source}, {row_text(source, row)}",
             why="clocks change there and then",
             fix="give the times in UTC",
         )
@@ -238,7 +239,12 @@ def _refuse_missing(whole: Ints, source: str) -> None:
 
 
 def _missing(source: str, row: int) -> Setup:
-    return Setup("SF212", "a time is missing", place=f"{source}, row {row}", fix="drop the row, or fill in its time")
+    return Setup(
+        "SF212",
+        "a time is missing",
+        place=f"{source}, {row_text(source, row)}",
+        fix="drop the row, or fill in its time",
+    )
 
 
 def _naive(time: Ints, source: str) -> Setup:
@@ -247,7 +253,7 @@ def _naive(time: Ints, source: str) -> Setup:
     return Setup(
         "SF211",
         f"the times have no time zone: {shown}",
-        place=f"{source}, row {row}",
+        place=f"{source}, {row_text(source, row)}",
         why="the same wall time is a different moment in New York and in London, hours of look-ahead apart",
         fix='say which: timezone="America/New_York", or timezone="UTC"',
     )
@@ -257,6 +263,6 @@ def _unreadable(source: str, row: int, value: object) -> Setup:
     return Setup(
         "SF215",
         f"the time {value.item() if isinstance(value, np.generic) else value!r} cannot be read",
-        place=f"{source}, row {row}",
+        place=f"{source}, {row_text(source, row)}",
         fix='write ISO 8601: "2020-01-31" or "2020-01-31T14:30:00+00:00"',
     )

@@ -21,6 +21,7 @@ from stratofold.research.execute import told
 from stratofold.research.outside import Change, OtherFuture, OtherOrder, Outside
 from stratofold.research.plain import plain
 from stratofold.research.prepare import Options, Run, build_engine, is_ticks, prepare
+from stratofold.research.reading import watched
 from stratofold.routing import is_plain
 
 if TYPE_CHECKING:
@@ -182,11 +183,14 @@ def look_ahead(case: Case) -> Finding:
 
     The future is changed in the feed and in every container that the strategy's code can reach.  A container as long
     as there are bars is also put in another order: a signal made beforehand holds no price, and looks ahead all the same.
+    What a hook opens to read cannot be changed here, and fails at once.
     """
     outside = Outside(case.strategy)
     bars = min(len(case.market.time), case.events)
     cuts = sorted({_boundary(case.market, max(1, bars * k // (_CUTS + 1))) for k in range(1, _CUTS + 1)})
-    true = _true_run(case, outside)
+    true, found = _true_run(case, outside)
+    if found is not None:
+        return found
     for stop in [cut for cut in cuts if cut < len(case.market.time)]:
         found = _parts_at(case, outside, true, stop)
         if found is not None:
@@ -206,19 +210,32 @@ def _boundary(market: MarketData, cut: int) -> int:
     return cut
 
 
-def _true_run(case: Case, outside: Outside) -> list[tuple[int, Mark]]:
-    """The time before which each event was heard, and what was decided then; raises what the strategy raises."""
-    marks = []
+def _true_run(case: Case, outside: Outside) -> tuple[list[tuple[int, Mark]], Finding | None]:
+    """The time before which each event was heard and what was decided then, up to the first file that a hook reads.
+
+    Raises what the strategy raises.
+    """
+    marks: list[tuple[int, Mark]] = []
     with outside.as_at_start():
         run = case.fresh()
         for done in range(1, run.events + 1):
             before = _next_time(run)
             try:
-                advance(run, done)
+                with watched() as opened:
+                    advance(run, done)
             except Exception as raised:
                 raise told(raised, run, case.market) from raised
+            if opened:
+                return marks, _read_outside(opened[0], case.place(run))
             marks.append((before, _mark(run)))
-    return marks
+    return marks, None
+
+
+def _read_outside(what: str, place: Place) -> Finding:
+    """The finding for a hook that opens something to read."""
+    why = "and nothing shows that what stands there was known in time"
+    mend = "read it before the run and give it as data, as observations or as an artefact"
+    return Finding("look-ahead", False, f"a hook opens {what}, {why}: {mend}", **place)
 
 
 def _parts_at(case: Case, outside: Outside, true: list[tuple[int, Mark]], stop: int) -> Finding | None:

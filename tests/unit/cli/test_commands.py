@@ -184,6 +184,48 @@ def test_a_strategy_that_raises_is_told_by_line_symbol_and_time(folder, capsys):
     assert "2017-" in error["where"]
 
 
+CONFIGURED = """[backtest]
+strategy = "crossover.py"
+symbols = ["SPY", "AAPL"]
+
+[parameters]
+fast = 10
+"""
+BARS = ("time,open,high,low,close,volume", "2024-01-02T21:00:00Z,10,11,9,10,5", "2024-01-03T21:00:00Z,10,11,9,nan,5")
+
+
+def test_parameters_in_the_file_are_those_of_the_strategy_that_it_names(folder, capsys):
+    Path("stratofold.toml").write_text(CONFIGURED)
+    words = ["backtest", "--start", "2016-01-01", "--end", "2016-01-08", "--execution", "interpreted", "--json"]
+    assert run(words) == 0
+    assert as_json(capsys)["parameters"]["fast"] == 10
+    assert run([*words[:1], "raises.py:Raises", *words[1:]]) == 0
+    assert not as_json(capsys)["parameters"]
+    Path("stratofold.toml").write_text(CONFIGURED.replace("fast", "fst"))
+    assert run(words) == 2
+    assert as_json(capsys)["errors"][0]["where"] == "stratofold.toml, [parameters] fst"
+
+
+def test_symbols_of_the_file_that_other_data_lack_are_said_to_stand_there(folder, capsys):
+    Path("stratofold.toml").write_text(CONFIGURED)
+    Path("bars.csv").write_text("\n".join(BARS[:2]))
+    assert run(["backtest", "--data", "bars.csv", "--json"]) == 2
+    assert as_json(capsys)["errors"][0]["where"] == "symbols in stratofold.toml"
+
+
+def test_a_row_of_a_file_is_named_by_its_line_too(folder, capsys):
+    Path("bars.csv").write_text("\n".join(BARS))
+    assert run(["backtest", "crossover.py", "--data", "bars.csv", "--json"]) == 2
+    (error,) = as_json(capsys)["errors"]
+    assert (error["where"], error["fix"]) == ("bars.csv, row 1 (line 3)", "write a number there, or drop the row")
+    Path("bars.csv").write_text("\n".join(BARS).replace("nan", "99"))
+    assert run(["backtest", "crossover.py", "--data", "bars.csv", "--json"]) == 2
+    assert as_json(capsys)["errors"][0]["where"] == "bars.csv, bars, row 1 (line 3), 2024-01-03 21:00 UTC"
+    Path("bars.csv").write_text("\n".join(BARS[:2]).replace("Z", ""))
+    assert run(["backtest", "crossover.py", "--data", "bars.csv", "--json"]) == 2
+    assert as_json(capsys)["errors"][0]["where"] == "bars.csv, row 0 (line 2)"
+
+
 def test_debug_lets_the_traceback_through(folder):
     with pytest.raises(Exception, match="too dear"):
         run(["backtest", "raises.py", "--symbols", "SPY", "--debug"])
@@ -220,6 +262,16 @@ def test_doctor_finds_this_machine_in_order(folder, capsys):
     told = as_json(capsys)
     assert told["good"]
     assert {"python", "packages", "processor", "kernel cache", "sample"} <= {one["name"] for one in told["findings"]}
+
+
+def test_doctor_passes_over_what_another_process_has_just_taken_away(folder, capsys, monkeypatch):
+    kept = folder / "kernels"
+    kept.mkdir()
+    (kept / "one").write_bytes(bytes(2_000_000))
+    (kept / "gone.lock").symlink_to(kept / "nowhere")  # listed, and not there when it is looked at
+    monkeypatch.setenv("STRATOFOLD_CACHE", str(kept))
+    assert run(["doctor"]) == 0
+    assert "1 files, 2.0 MB" in capsys.readouterr().out
 
 
 def test_doctor_says_what_to_mend(folder, capsys, monkeypatch):

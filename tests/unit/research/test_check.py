@@ -1,7 +1,9 @@
 """`check` catches a planted cheat of each kind, and names the symbol and the time; honest strategies pass."""
 
+import subprocess
 import sys
 from array import array
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,50 @@ def test_looking_ahead_is_caught_at_its_bar(strategy, market):
     finding = failed(strategy, market, "look-ahead")
     if strategy is PeeksLate:
         assert finding.time[:10] >= str(market.dates[30] if hasattr(market, "dates") else "2014-05-13")
+
+
+class Opens(Strategy):
+    """Reads tomorrow's closes from the file that they were read from."""
+
+    def on_bar(self, bar, book) -> None:
+        with Path(FILE).open(encoding="utf-8") as lines:
+            closes = [float(line) for line in lines]
+        if bar.close < closes[0]:
+            book.target_quantity(bar.symbol, 10.0)
+
+
+class Asks(Strategy):
+    """Has a program tell it, from the third bar on."""
+
+    def setup(self) -> None:
+        self.heard = 0
+
+    def on_bar(self, bar, book) -> None:
+        self.heard += 1
+        if self.heard == 3 and subprocess.run([sys.executable, "-c", ""], check=False).returncode == 0:
+            book.target_quantity(bar.symbol, 10.0)
+
+
+class Writes(Strategy):
+    """Honest: it writes a file, and reads none."""
+
+    def on_bar(self, bar, book) -> None:
+        with Path(FILE).open("w", encoding="utf-8") as file:
+            file.write(str(bar.close))
+        book.target_quantity(bar.symbol, 10.0)
+
+
+FILE = ""
+
+
+def test_what_a_hook_opens_to_read_may_hold_the_future(market, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "FILE", str(tmp_path / "closes.txt"))
+    (tmp_path / "closes.txt").write_text("1.0\n2.0\n")
+    finding = failed(Opens, market, "look-ahead")
+    assert str(tmp_path / "closes.txt") in finding.what
+    assert finding.time == "2014-04-01 20:00 UTC"
+    assert "a hook opens a program" in failed(Asks, market, "look-ahead").what
+    assert found(Writes, market, "look-ahead", events=20).ok
 
 
 # State that is kept outside.
