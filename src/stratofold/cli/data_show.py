@@ -23,6 +23,10 @@ End = Annotated[str | None, typer.Option(help="Last day: 2020-12-31.")]
 Adjust = Annotated[str, typer.Option(help="raw, splits or all (splits and dividends).")]
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 64
+_DONE = {
+    "splits": "prices before a split are divided by it",
+    "all": "prices before a split or a dividend are adjusted by it",
+}
 
 
 @verb
@@ -57,7 +61,7 @@ def show(
         rows, market = ticks_shown(place, kind, names, (start, end))
     page = html or (Path("chart.html") if open else None)
     if page is not None:
-        _draw(market, kind, page, str(place))
+        _draw(market, kind, page, f"{kind} in {place.shelf.place}, state {place.hash[:12]}", _DONE.get(adjust))
     if json:
         show_json({"catalogue": place.shelf.place, kind: rows, "page": None if page is None else str(page)})
         return
@@ -72,13 +76,13 @@ def show(
         webbrowser.open(page.resolve().as_uri())
 
 
-def _draw(market: Any, kind: str, page: Path, title: str) -> None:
+def _draw(market: Any, kind: str, page: Path, title: str, prices: str | None) -> None:
     """A page of candles; raises Setup SF661 for what has none."""
     if kind not in ("bars", "trades", "quotes"):
         raise Setup("SF661", f"there are no candles of {kind}", place="--html", fix="draw bars, trades or quotes")
-    from stratofold.research.chart import write
+    from stratofold.research.chart import AS_GIVEN, write
 
-    write(market, page, title)
+    write(market, page, title, prices or AS_GIVEN)
 
 
 def _lines(kind: str, row: dict[str, Any]) -> list[str]:

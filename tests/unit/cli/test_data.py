@@ -42,6 +42,8 @@ def test_import_ls_show_backtest(csv, capsys, here):
     assert "▁" in said(capsys)
     page = (here / "chart.html").read_text()
     assert "SPY" in page
+    assert "<title>bars in catalogue, state " in page
+    assert "prices before a split are divided by it" in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "").partition("<script")[0]
     (here / "s.py").write_text("from stratofold.strategies import Crossover\n")
     assert run(["backtest", "s.py", "--data", "catalogue", "--symbols", "SPY", "--json"]) == 0
