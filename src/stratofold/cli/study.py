@@ -7,6 +7,7 @@ import typer
 
 from stratofold.cli.data_sql import table
 from stratofold.cli.output import Debug, Json, show_json, verb
+from stratofold.errors import Setup
 
 app = typer.Typer(help="What sweeps have kept: list, rank, query and compare studies.", no_args_is_help=True)
 
@@ -37,12 +38,19 @@ def ls(
     """List the studies here, with how many cells each has."""
     from stratofold.research.sweep.store import PAGE
 
-    rows = [_opened(str(page.parent)) for page in sorted(folder.glob(f"*/{PAGE}"))]
+    rows, broken = [], []
+    for page in sorted(folder.glob(f"*/{PAGE}")):
+        try:
+            rows.append(_opened(str(page.parent)))
+        except Setup as wrong:  # the others are listed all the same
+            broken.append(wrong)
     if json:
-        show_json({"studies": [study.as_dict(1) for study in rows]})
+        show_json({"studies": [study.as_dict(1) for study in rows], "unreadable": [each.as_dict() for each in broken]})
         return
+    for each in broken:
+        typer.echo(f"{each.code}: {each.what}: {each.why}", err=True)
     lines: list[tuple[str, ...]] = [
-        (each.name, f"{len(each):,}", ", ".join(goal.text for goal in each.objectives)) for each in rows
+        (study.name, f"{len(study):,}", ", ".join(goal.text for goal in study.objectives)) for study in rows
     ]
     table(("study", "cells", "objective"), lines) if rows else typer.echo(f"no study in {folder}")
 
@@ -53,7 +61,7 @@ def best(
     study: Name,
     *,
     by: By = None,
-    rows: Annotated[int, typer.Option("--rows", "-n", help="How many cells.")] = 10,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many cells.")] = 10,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:

@@ -151,6 +151,23 @@ def test_a_study_that_is_not_there_is_told(folder, capsys):
     assert "no study" in capsys.readouterr().out
 
 
+def test_a_study_that_cannot_be_read_hides_no_other_and_its_cells_are_found_again(folder, capsys):
+    assert run(["sweep", "crossover.py", *SPACE, *SHORT]) == 0
+    (folder / "studies" / "torn").mkdir()
+    (folder / "studies" / "torn" / "study.json").write_text('{"format": 1')
+    capsys.readouterr()
+    assert run(["study", "ls"]) == 0
+    out, err = capsys.readouterr()
+    assert "crossover  6" in out
+    assert "the study 'torn' cannot be read" in err
+    (folder / "studies" / "crossover" / "study.json").write_text("")
+    assert run(["sweep", "crossover.py", *SPACE, *SHORT]) == 2
+    assert "take study.json away" in capsys.readouterr().err
+    (folder / "studies" / "crossover" / "study.json").unlink()
+    assert run(["sweep", "crossover.py", *SPACE, *SHORT]) == 0
+    assert "0 computed now, 6 known" in capsys.readouterr().out
+
+
 def test_an_interruption_says_that_nothing_is_lost(folder, capsys, monkeypatch):
     def interrupted(*arguments, **keywords):
         raise KeyboardInterrupt

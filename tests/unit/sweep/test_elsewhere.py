@@ -17,7 +17,7 @@ from stratofold.research.sweep.executors.windows import chains_of
 from stratofold.research.sweep.executors.work import Plan, Work
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.study import frame_of
-from stratofold.strategies import Crossover
+from stratofold.strategies import Crossover, DonchianBreakout
 from tests.unit.sweep.hands import Hands, Pool
 from tests.unit.sweep.strategies import Above, Poisonous
 
@@ -79,6 +79,18 @@ def test_a_worker_with_numpy_alone_gives_every_cell_to_the_bit(market, hands):
     same(rows, sweep(Crossover, market, fast=LENGTHS, each_symbol=True, execution="compiled"))
     assert not crew_.notices
     assert hands.deaths == 0
+
+
+@pytest.mark.nightly
+def test_what_is_taped_here_is_computed_there(market, hands):
+    """A worker has no compiler, so none of a kernel with tapes; its cells are the same."""
+    places = places_of([DonchianBreakout], market, Options())
+    usual = {name: each.default for name, each in DonchianBreakout.parameters().items()}
+    sets = tuple(usual | {"entry": entry} for entry in LENGTHS)
+    crew_ = crew(hands.folder, hands)
+    rows = carried(crew_, places, [Work(0, sets)])
+    same(rows, sweep(DonchianBreakout, market, entry=LENGTHS, execution="compiled"))
+    assert not crew_.notices
 
 
 def test_what_a_killed_driver_had_done_is_found_by_the_next(market, hands):

@@ -221,8 +221,8 @@ class Store:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise Setup SFS17 for what is there and is no study's; what a killed sweep has left half written is one's."""
-    if not folder.exists() or (folder / PAGE).exists():
+    """Raise Setup SFS17 for what is there and is no study's; what a killed sweep has left half written is one's, and so are cells."""
+    if not folder.exists() or (folder / PAGE).exists() or parts_of(folder):
         return
     others = not folder.is_dir() or any(each.name != "lock" and each.suffix != ".half" for each in folder.iterdir())
     if others:
@@ -250,11 +250,14 @@ def read_page(folder: Path) -> dict[str, Any]:
     """A study's page; raises Setup SFS19 where there is none or it cannot be read."""
     try:
         page: dict[str, Any] = json.loads((folder / PAGE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as wrong:
+    except FileNotFoundError as wrong:
+        why = f"there is no {PAGE} in it" if folder.is_dir() else "there is no such folder"
         fix = "stratofold study ls"
-        raise Setup(
-            "SFS19", f"there is no study {folder.name!r}", place=str(folder), why=str(wrong), fix=fix
-        ) from wrong
+        raise Setup("SFS19", f"there is no study {folder.name!r}", place=str(folder), why=why, fix=fix) from wrong
+    except (OSError, ValueError) as wrong:
+        what = f"the study {folder.name!r} cannot be read"
+        fix = f"take {PAGE} away and sweep again: the cells beside it are found"
+        raise Setup("SFS19", what, place=str(folder), why=str(wrong), fix=fix) from wrong
     if page.get("format") != _FORMAT:
         why = f"its format is {page.get('format')!r}, and this version reads {_FORMAT}"
         raise Setup(

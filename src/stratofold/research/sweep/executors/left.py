@@ -51,22 +51,19 @@ class Left:
         self._read: set[str] = set()  # names of answers, and of what holds many
         self._cells: dict[tuple[str, int, str], _Cell] = {}  # by place, what was kept, and the sets' JSON
         self._unpaid: set[str] = set()  # names of what drivers have sent that were killed
-        self._orders: list[dict[str, Any]] = []
-        self._open: dict[
-            str, set[str]
-        ] = {}  # what other drivers have sent that have not ended, by their notes' folders
-        self._crowd = ""
+        self._orders: list[tuple[int, dict[str, Any]]] = []  # of others, with when they were sent
+        self._open: dict[str, set[str]] = {}  # the names of other drivers' orders, by the folders of their notes
+        self._crowd, self._since_ns = "", 0
         self._notes = 0
 
     def look(self, crowd: str, since_ns: int) -> None:
         """Read what is new; what was sent before `since_ns` is under way no longer."""
-        self._crowd = crowd
-        self._open.clear()
-        self._orders = [order for name in self._open_notes() for order in self._noted(name, since_ns)]
+        self._crowd, self._since_ns = crowd, since_ns
+        for name in self._open_notes():
+            self._hear(name)
         names = self._shelf.names(f"{ANSWERS}/{crowd}/")
         self._take([name for name in names if GATHERED in name])
         self._take([name for name in names if GATHERED not in name])
-        self._orders = [order for order in self._orders if order["name"] not in self._read]
 
     def _take(self, names: Sequence[str]) -> None:
         """Read the answers of these names, but for those that are known."""
@@ -101,8 +98,9 @@ class Left:
     def under_way(self, place: Place, whole: Work) -> Iterator[Work]:
         """Pieces of some work that a killed driver has sent; none of their cells twice."""
         rows = {_key(place.hash, whole.leg.keep, each): row for row, each in enumerate(whole.sets)}
-        for order in self._orders:
-            if order["place"] != place.hash or order["keep"] != whole.leg.keep or not order["ends"]:
+        for sent_ns, order in self._orders:
+            is_over = sent_ns < self._since_ns or order["name"] in self._read
+            if is_over or order["place"] != place.hash or order["keep"] != whole.leg.keep or not order["ends"]:
                 continue
             sent = work_of(self._shelf, order)
             keys = [_key(place.hash, whole.leg.keep, each) for each in sent.sets]
@@ -121,6 +119,7 @@ class Left:
         Where that fails, somebody waits in vain for a while.
         """
         ended = [folder for folder, names in self._open.items() if names <= self._read]
+        self._open = {folder: names for folder, names in self._open.items() if folder not in ended}
         if self._notes:
             ended.append(f"{_NOTES}/{self._crowd}/{run}/")
         self._notes = 0
@@ -129,20 +128,24 @@ class Left:
                 self._shelf.put(folder + _OVER, b"")
 
     def _open_notes(self) -> list[str]:
-        """The notes of drivers that have not said that they ended."""
+        """The notes, not heard of yet, of drivers that have not said that they ended."""
         names = self._shelf.names(f"{_NOTES}/{self._crowd}/")
-        ended = {name.removesuffix(_OVER) for name in names if name.endswith(f"/{_OVER}")}
-        return [name for name in names if name.rpartition("/")[0] + "/" not in ended]
+        ended = {_folder(name) for name in names if name.endswith(f"/{_OVER}")}
+        return [name for name in names if _folder(name) not in ended and name not in self._read]
 
-    def _noted(self, name: str, since_ns: int) -> Iterator[dict[str, Any]]:
-        """The orders of a note that this program would have given; those that may still be under way."""
+    def _hear(self, name: str) -> None:
+        """What a note says of orders that this program would have given."""
+        self._read.add(name)
         sent_ns = int(name.rpartition("/")[2].partition("-")[0], 16)
-        for order in json.loads(self._shelf.get(name)):
-            if order["program"] == program_hash():
-                self._unpaid.add(order["name"])
-                self._open.setdefault(name.rpartition("/")[0] + "/", set()).add(order["name"])
-                if sent_ns >= since_ns:
-                    yield order
+        orders = [order for order in json.loads(self._shelf.get(name)) if order["program"] == program_hash()]
+        self._orders += [(sent_ns, order) for order in orders]
+        self._unpaid |= {order["name"] for order in orders}
+        self._open.setdefault(_folder(name), set()).update(order["name"] for order in orders)
+
+
+def _folder(name: str) -> str:
+    """Where the notes of one run are."""
+    return name.rpartition("/")[0] + "/"
 
 
 def _key(place: str, keep: int, parameters: Mapping[str, Any]) -> tuple[str, int, str]:
