@@ -60,15 +60,15 @@ def test_what_a_catalogue_holds_is_heard_as_what_is_given(lake, tmp_path, ending
     getattr(table(), f"write_{ending}")(path)
     assert lake.take(path, Stated("wire")).added == 20
     assert lake.take(path, Stated("wire")).known == 20
-    found = backtest(Listens, lake)
+    found = backtest(Listens, lake, execution="interpreted")
     given = lake.bars()
     one = read_with(given, table())
-    expected = backtest(Listens, one)
+    expected = backtest(Listens, one, execution="interpreted")
     assert len(found.fills) > 3
     assert found.fills.to_polars().equals(expected.fills.to_polars())
     assert (found.hashes["data"], "catalogue observations" in found.hashes) == (expected.hashes["data"], True)
     assert check(Listens, lake, events=40).ok
-    half = backtest(Listens, lake, end="2020-01-31", symbols="B")
+    half = backtest(Listens, lake, end="2020-01-31", symbols="B", execution="interpreted")
     assert 0 < len(half.fills) < len(found.fills)
 
 
