@@ -174,6 +174,10 @@ class Block:
     def seal(self) -> None:
         """Remember what was packed."""
         self.check_sharing()
+        self.note()
+
+    def note(self) -> None:
+        """As `seal`, of what was packed and looked at before."""
         self.before = bytes(memoryview(self.memory)[: self.next])
 
     def rewind(self) -> None:

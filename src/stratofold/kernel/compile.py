@@ -189,7 +189,7 @@ class Program:
         write(self._block, guest.place, values)
         self._addresses[_STRATEGY] = guest.place + self._block.shift
         if is_sealed:
-            self._block.seal()
+            self._block.note()
         self._is_ahead = False
 
     def expect(self, items: list[object]) -> None:

@@ -132,6 +132,10 @@ def _setup(body: str, **scope: object) -> type[Strategy]:
         "vars(self)['level'] = 1",
         "self.level = max(x := self.fast, 2)",
         "global state",
+        "self = state",
+        "self.rows = [self.fast for self in range(3)]",
+        "for each in self.per_symbol(SMA, 3): each.period = 4",
+        "self.rows = sorted([3, self.fast])",
         "super().setup()",
     ],
 )

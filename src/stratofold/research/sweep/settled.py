@@ -133,7 +133,7 @@ class _Reading:
         if isinstance(target, ast.Tuple):
             for each in target.elts:
                 self._set(each)
-        elif isinstance(target, ast.Name):
+        elif isinstance(target, ast.Name) and target.id != self._me:
             self._local.add(target.id)
         elif isinstance(target, ast.Attribute) and self._is_own(target):
             there = getattr(self._cls, target.attr, None)
