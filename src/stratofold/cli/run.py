@@ -272,11 +272,18 @@ def refuse_unguarded(ready: dict[str, Any] | None, *, unguarded: bool) -> None:
 def confirm(wanted: Any, keys: str | None) -> None:
     """Ask for a typed confirmation; raises Setup SF955 when it is not given."""
     said = f"trade {wanted.book} for real"
-    typer.echo(
-        f"Real money, keys {keys!r}, limits:\n" + "\n".join(f"  {k} = {v}" for k, v in wanted.stated.limits.items())
-    )
+    rows = stated_rows(wanted.stated, wanted.symbols)
+    typer.echo(f"Real money, keys {keys!r}; what is stated:\n" + "\n".join(f"  {k} = {v}" for k, v in rows.items()))
     if not sys.stdin.isatty() or typer.prompt(f'Type "{said}"') != said:
         raise Setup("SF955", "live trading was not confirmed", fix=f'type "{said}" on a terminal, or leave --live out')
+
+
+def stated_rows(stated: Any, symbols: tuple[str, ...]) -> dict[str, Any]:
+    """Every limit by its dotted name that is not as it would be if nobody had said anything."""
+    from stratofold.live.risk.limits_config import read_stated
+
+    unsaid = read_stated("", "", symbols).rows()
+    return {name: value for name, value in stated.rows().items() if value != unsaid.get(name)}
 
 
 def plan(wanted: Any, ready: dict[str, Any] | None, keys: str | None, *, live: bool) -> dict[str, Any]:

@@ -6,17 +6,19 @@ import sys
 import time
 from math import nan
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.cli.app import run
 from stratofold.cli.paper_demo import LIMITS
-from stratofold.cli.run import refuse_shorter
+from stratofold.cli.run import confirm, refuse_shorter
 from stratofold.cli.status import _shown
 from stratofold.errors import Setup
 from stratofold.fold.lifecycle import WORKING
 from stratofold.fold.order import GTC, LIMIT, Order
+from stratofold.live.risk.limits_config import read_stated
 from stratofold.wire import unpack
 
 SYMBOLS = ["--symbols", "SPY,AAPL"]
@@ -316,3 +318,22 @@ def test_stress_tests_what_a_book_holds_now(traded, capsys, tmp_path):
     assert {each["symbol"] for each in found["gaps"]} == set(book["positions"])
     assert found["gross"] == pytest.approx((book["equity"] - book["cash"]) / book["equity"])
     assert "Stress test" in (tmp_path / "now.html").read_text()
+
+
+def test_real_money_is_asked_for_with_everything_that_is_stated(capsys, monkeypatch):
+    stated = read_stated(
+        "[limits]\nposition_max = 5\n[risk.stops]\ndrawdown_max = 0.2\n[risk.account]\norders_max = 3", "here", ("SPY",)
+    )
+    wanted = SimpleNamespace(book="main", stated=stated, symbols=("SPY",))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", lambda _: "trade main for real")
+    confirm(wanted, "mine")
+    told = capsys.readouterr().out.splitlines()
+    assert told[1:] == [
+        "  limits.position_max = 5.0",
+        "  risk.stops.drawdown_max = 0.2",
+        "  risk.account.orders_max = 3",
+    ]
+    monkeypatch.setattr("typer.prompt", lambda _: "yes")
+    with pytest.raises(Setup, match="SF955"):
+        confirm(wanted, "mine")
