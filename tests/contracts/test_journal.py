@@ -475,6 +475,11 @@ class TestExpiry:
         _, (claimed,) = journal.append("B", 1, 0, [], messages=[sent], claim_at=NOW + late)
         assert claimed.state == state
 
+    def test_what_is_late_says_by_how_much_in_seconds(self, journal, book):
+        sent = message(expires_at=NOW)
+        _, (claimed,) = journal.append("B", 1, 0, [], messages=[sent], claim_at=NOW + 90_500_000_000)
+        assert claimed.answer == "expired 90.500 s ago"
+
 
 def claim(journal, *messages, at=NOW):
     """Write and claim; the answers, "" for what was claimed."""

@@ -9,9 +9,11 @@ import pytest
 
 import stratofold
 from stratofold import Strategy
+from stratofold.adapters.embedded.store import LOG_BYTES
 from stratofold.adapters.ports import AccountLimits, AccountState, Capabilities
 from stratofold.cli import running
-from stratofold.cli.running import OPENING, Wanted, _desk, _kept, shown_difference
+from stratofold.cli.home import Home
+from stratofold.cli.running import OPENING, Wanted, _desk, _kept, _make_room, shown_difference
 from stratofold.cli.venue import alpaca_venue
 from stratofold.errors import Setup
 from stratofold.events import Bar
@@ -202,3 +204,20 @@ def test_a_strategy_whose_state_cannot_be_kept_opens_no_book(scene):
         asyncio.run(_desk(replace(wanted, strategy=Dated), run.journal, venue, account))
     assert (caught.value.code, caught.value.place) == ("SF110", "Dated.began")
     assert (run.journal.books(), run.journal.mark("paper", OPENING)) == ([], None)
+
+
+def test_a_log_is_made_as_long_as_it_will_be_when_the_start_is_over(tmp_path):
+    home, runner = Home(tmp_path / "home"), SimpleNamespace(ready=False)
+    journal = home.journal_of_a_run()
+    log = tmp_path / "home" / "journal.db-wal"
+
+    async def work():
+        room = asyncio.ensure_future(_make_room(home, journal, runner))
+        await asyncio.sleep(0.1)
+        before = log.stat().st_size
+        runner.ready = True
+        await asyncio.wait_for(room, 10.0)
+        return before
+
+    assert asyncio.run(work()) < LOG_BYTES == log.stat().st_size
+    journal.close()

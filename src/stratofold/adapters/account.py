@@ -193,7 +193,7 @@ def matched(message: Message, account: Account, book: str) -> str:
 def verdict(message: Message, account: Account, book: str, time: int) -> str:
     """Why a message must not be sent now, or ""."""
     if time >= message.expires_at:
-        return f"expired limit={message.expires_at} observed={time}"
+        return f"expired {(time - message.expires_at) / NANOSECONDS_A_SECOND:.3f} s ago"
     return (
         (controlled(message, account.name, account.controls, book) if account.controls else "")
         or limited(message, account, time // NANOSECONDS_A_SECOND)

@@ -126,9 +126,12 @@ class StackHome(Home):
         return journal_of(self._stack)
 
     def journal_of_a_run(self) -> Any:
-        """The same: a table has no log to make room in; the folder is there for who holds a presence in it."""
+        """The same; the folder is there for who holds a presence in it."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.journal()
+
+    def make_room(self, journal: Any) -> None:
+        """A table has no log to make room in."""
 
     def artifacts(self) -> Any:
         """The stack's archive."""

@@ -82,10 +82,12 @@ class Home:
         return Journal(file, glance_seconds=glance_seconds)
 
     def journal_of_a_run(self) -> Journal:
-        """The journal for who writes it all day: made where there is none, and its log as long as it will be."""
-        journal = self.journal(make=True, glance_seconds=GLANCE_SECONDS)
+        """The journal for who writes it all day: made where there is none."""
+        return self.journal(make=True, glance_seconds=GLANCE_SECONDS)
+
+    def make_room(self, journal: Journal) -> None:
+        """Make its log as long as it will be: a twentieth of a second and more, which no start should wait for."""
         journal.reserve_log()
-        return journal
 
     def show(self, desk: Desk) -> None:
         """Write what people read of a book that begins to be run here: a folder's is read from its records."""

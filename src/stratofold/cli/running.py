@@ -45,6 +45,7 @@ _DAY_NS = 86_400_000_000_000
 _LIMITS = {"limits", "bounds"}  # of a manifest: what the rows of a configuration's limits tell one by one
 _SKEW_SECONDS_MAX = 5.0
 _SECOND_NS = 1_000_000_000
+_ROOM_SECONDS = 0.05  # between two looks whether a start is over
 _WAY_SECONDS = 5.0  # what a message may take to a replay, in our seconds
 
 
@@ -123,6 +124,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             shown = show(runner, supervisor)
             if shown is not None:
                 tasks.spawn("view", shown)
+            tasks.spawn("room", _make_room(home, journal, runner))
             if venue.stepper is None:
                 tasks.spawn("collector", collect_when_quiet(venue.clock, lambda: supervisor.picture.events))
             with undisturbed():
@@ -134,6 +136,13 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
         await venue.network.close()
         journal.close()
         presence.release()
+
+
+async def _make_room(home: Home, journal: Journal, runner: Runner) -> None:
+    """Let the journal's log be as long as it will be, once the start is over."""
+    while not runner.ready:  # noqa: ASYNC110  a runner knows no event loop, and so no event of one
+        await asyncio.sleep(_ROOM_SECONDS)
+    home.make_room(journal)
 
 
 async def _asked(venue: Venue) -> AccountState:
