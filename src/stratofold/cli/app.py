@@ -7,7 +7,8 @@ as ours, so that `--json` and the exit codes hold for them too.
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -120,11 +121,17 @@ def about(
     """Write a strategy once; backtest it interpreted, compiled or frozen, to the same bit."""
 
 
+@cache
+def command() -> Any:
+    """The tree of verbs, of whichever click typer carries, made once: making it takes as long as many a verb."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that `arguments` (default: the process's own) name and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        outcome = app(words, standalone_mode=False)
+        outcome = command()(words, standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("interrupted", err=True)
         return Exit.INTERRUPTED

@@ -5,9 +5,12 @@ import pytest
 from stratofold.adapters.aws.secrets import KEEP_SECONDS, Secrets
 from stratofold.adapters.clock import StandingClock
 from stratofold.cloud import place as places
+from stratofold.cloud.functions import decide
 from stratofold.cloud.place import Place
 from stratofold.cloud.venue import KEY, SECRET, Venue
 from stratofold.errors import Stop
+from stratofold.live.manifest import code_hash
+from stratofold.strategies import Crossover
 
 NAMES = {
     "STRATOFOLD_STACK": "stack", "STRATOFOLD_BROKER_URL": "https://broker", "STRATOFOLD_DATA_URL": "https://data",
@@ -74,3 +77,10 @@ def test_keys_that_were_refused_are_asked_for_anew_by_the_next_invocation(monkey
         with pytest.raises(Stop):
             places.invoke("reconcile", respond, {}, Context())
     assert store.asked == asked
+
+
+def test_decide_says_which_code_it_holds_and_asks_nobody():
+    place = Place(NAMES)
+    place.strategy = Crossover
+    assert decide.respond(place, {"trigger": "code"}, lambda: 0) == {"code": code_hash(Crossover)}
+    assert "client" not in vars(place)
