@@ -114,6 +114,17 @@ def test_equal_rows_are_equal_files(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+def test_ticks_are_smaller_than_by_a_general_writer(tmp_path):
+    random = np.random.default_rng(3)
+    rows = pl.DataFrame({
+        "time": 1_700_000_000_000_000 + np.cumsum(random.integers(0, 2_000_000, 20_000)), "id": np.arange(20_000),
+        "price": np.round(100 + np.cumsum(random.normal(0, 0.002, 20_000)), 2), "size": np.round(random.exponential(100, 20_000)) + 1,
+    })  # fmt: skip
+    assert parquet.written(rows, tmp_path / "ours", 524_288)
+    rows.write_parquet(tmp_path / "theirs", compression="zstd", compression_level=1)
+    assert (tmp_path / "ours").stat().st_size < 0.7 * (tmp_path / "theirs").stat().st_size
+
+
 def test_one_table_with_a_file_of_polars(tmp_path):
     rows = normal("quotes", pl.DataFrame({"time": [1, 2, 3], **{name: [1.0, 2.0, 3.0] for name in ("bid", "bid_size", "ask", "ask_size")}}))  # fmt: skip
     parquet.written(rows, tmp_path / "one.parquet", 9)
