@@ -21,7 +21,7 @@ def fit_hidden_markov(
     """The transitions, means and deviations under which `values` are most likely, by Baum and Welch's algorithm.
 
     Baum, Petrie, Soules and Weiss, Annals of Mathematical Statistics 41(1), 1970, scaled as in Rabiner, Proceedings of
-    the IEEE 77(2), 1989.  It begins with states that stay nine times of ten and split the values by size, and ends after
+    the IEEE 77(2), 1989; hmmlearn finds the same.  It begins with states that stay nine times of ten and split the values by size, and ends after
     `rounds`, or when the likelihood of a value grows by less than `tolerance`.  State 0 has the least deviation.
     Raises Setup SF404 for values that are too few or not finite.
     """

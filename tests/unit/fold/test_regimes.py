@@ -5,6 +5,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
+from hmmlearn.hmm import GaussianHMM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,21 @@ class TestFitting:
         assert np.array(found.deviations) == pytest.approx(np.array(DEVIATIONS), rel=0.08)
         assert np.array(found.transition) == pytest.approx(np.array(TRANSITION).ravel(), abs=0.02)
         assert np.array(found.means) == pytest.approx(np.array(MEANS), abs=0.0025)
+
+    def test_it_is_hmmlearns(self):
+        """Without its priors, from another beginning: the same top of the same hill."""
+        values = drawn(1_000, 5)[0]
+        theirs = GaussianHMM(
+            2, n_iter=300, tol=1e-7, covars_prior=0.0, covars_weight=1.0, min_covar=0.0, init_params="",
+            implementation="scaling",
+        )  # fmt: skip
+        theirs.startprob_, theirs.transmat_ = np.full(2, 0.5), np.array([[0.8, 0.2], [0.2, 0.8]])
+        theirs.means_, theirs.covars_ = np.zeros((2, 1)), np.array([[1e-5], [1e-3]])
+        theirs.fit(values[:, None])
+        ours = fit_hidden_markov(values)
+        assert np.array(ours.deviations) == pytest.approx(np.sqrt(theirs.covars_.ravel()), rel=1e-4)
+        assert np.array(ours.transition) == pytest.approx(theirs.transmat_.ravel(), abs=1e-4)
+        assert np.array(ours.means) == pytest.approx(theirs.means_.ravel(), abs=1e-6)
 
     def test_every_round_is_more_likely(self):
         values = drawn(400, 3)[0]
