@@ -184,9 +184,15 @@ class Program:
         return self._block.guest()
 
     def recall(self, guest: Piece, write: Writer, values: Sequence[float], *, is_sealed: bool = True) -> None:
-        """Take in once more, after `vacate`, what entered before, without its objects; `write` gives it these `values`."""
+        """Take in once more, after `vacate`, what entered before, without its objects; `write` gives it these `values`.
+
+        Raises Changed for a value that machine numbers cannot hold.
+        """
         self._block.add(guest)
-        write(self._block, guest.place, values)
+        try:
+            write(self._block, guest.place, values)
+        except struct.error as wrong:
+            raise Changed(str(wrong)) from wrong
         self._addresses[_STRATEGY] = guest.place + self._block.shift
         if is_sealed:
             self._block.note()

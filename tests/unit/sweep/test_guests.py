@@ -37,6 +37,7 @@ class Reads(Strategy):
     fast = param(3, low=1, high=50)
     slow = param(7, low=1, high=50)
     units = param(1.0, low=0.0, high=9.0)
+    pace = param(1)
 
     def setup(self) -> None:
         """Averages, a window, and objects of the user's own."""
@@ -51,7 +52,7 @@ class Reads(Strategy):
 
     def on_bar(self, bar, book):
         """Turns as its sums say."""
-        self.count += 1
+        self.count += 1 if self.pace > 0 else 2
         place = self.count % len(self.steps)
         mean = self.quick[bar.symbol].update(bar.close)
         self.steps[place] += bar.close
@@ -215,6 +216,14 @@ def test_legs_of_what_is_kept_equal_whole_runs():
     assert all(states)
     assert block._laid[False].guests._guests
     assert_same(block.run(sets, Leg(begun=tuple(states))), whole)
+
+
+@pytest.mark.nightly
+def test_a_number_that_no_machine_holds_is_left_to_python():
+    """Only a hook reads it, so the strategy is one that is kept."""
+    sets = [{"fast": 3, "slow": 5, "pace": pace} for pace in (1, 1, 1, 2**70, 1)]
+    found = Block(Reads, daily(60), Options(), execution="compiled").run(sets)
+    assert_same(found, Block(Reads, daily(60), Options(), execution="interpreted").run(sets))
 
 
 def test_a_parameter_that_no_run_accepts_is_refused_as_ever():

@@ -78,16 +78,16 @@ class Guests:
             self._program.enter(fold, is_sealed=is_sealed)
             return
         try:
-            key = self._pack(*[values[number] for number in self._reads])
+            key = None if shelf is not None else self._pack(*[values[number] for number in self._reads])
         except struct.error:  # an int past 63 bits
-            key = b""
-        guest = self._guests.get(key) if shelf is None else None
+            key = None
+        guest = None if key is None else self._guests.get(key)
         if guest is not None and self._write is not None:
             self._program.vacate()
             self._program.recall(guest, self._write, values, is_sealed=is_sealed)
             return
         self._seat_new(self._made(values, shelf), is_sealed=is_sealed)
-        if shelf is None and key:
+        if key is not None:
             self._keep(key)
 
     def _accepted(self, parameters: Mapping[str, Any]) -> list[Any] | None:
