@@ -40,7 +40,7 @@ RUNTIMES = ("3.11", "3.12", "3.13")
 AT_HOME = (
     "__main__.py", "adapters/aws/carry.py", "adapters/aws/catalogue.py", "adapters/aws/prices.py", "adapters/carry.py", "adapters/embedded", "adapters/feeds/bar_history.py", "adapters/network/webhook_server.py",
     "adapters/sources", "cli", "cloud/changed.py", "cloud/clock.py", "cloud/cost.py", "cloud/deploy.py", "cloud/destroy.py", "cloud/local", "cloud/move.py",
-    "cloud/package.py", "cloud/permissions.py", "cloud/functions/gather.py", "cloud/functions/sweep.py", "cloud/resident", "cloud/shown.py", "cloud/stack.py", "cloud/sweeps.py", "exchange", "kernel", "market/actions.py", "market/catalogue",
+    "cloud/package.py", "cloud/permissions.py", "cloud/functions/gather.py", "cloud/functions/sweep.py", "cloud/resident", "cloud/shown.py", "cloud/stack.py", "cloud/sweeps.py", "cloud/versions.py", "exchange", "kernel", "market/actions.py", "market/catalogue",
     "market/alternative.py", "market/checks.py", "market/cleaning", "market/closes.py", "market/frames.py", "market/normalise.py", "market/observations.py", "market/rates.py", "market/sample.py", "market/sample_catalogue.py", "market/samples", "market/sentiment.py",
     "market/tables.py", "market/tick_bars.py", "market/tick_frames.py", "market/tick_series.py", "market/times.py", "research",
 )  # fmt: skip

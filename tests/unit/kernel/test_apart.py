@@ -122,7 +122,7 @@ def modules_of(strategy):
 def test_strategies_share_what_stands_apart():
     one, other = modules_of(Buyer), modules_of(Aimer)
     assert len(one) > 20
-    assert one.keys() <= other.keys()  # who aims needs what buys, and more
+    assert len(one.keys() - other.keys()) <= 1  # a target's order is not asked what one with prices is
 
 
 @pytest.mark.nightly
