@@ -121,6 +121,8 @@ def test_the_ten_minutes_as_they_are_typed(tmp_path):
                 until(sent, PATIENCE_SECONDS)
             elif line.startswith("python"):
                 until(partial(held, line.replace("WEBHOOK", webhook)), PATIENCE_SECONDS)
+            elif line.startswith("stratofold cloud invoke reconcile"):
+                until(lambda line=line: json.loads(desk.type(line))["clean"], 60.0)
             elif "Records" in line:
                 desk.type(line, code=3)
             elif line == "stratofold cloud status":

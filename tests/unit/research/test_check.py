@@ -282,7 +282,14 @@ def test_what_has_no_machine_code_skips_that_gate_and_says_so(market):
 # Honest strategies.
 
 
-@pytest.mark.parametrize("strategy", SHIPPED, ids=lambda each: each.__name__)
+BY_DAY = (strategies.Crossover, strategies.Momentum, strategies.Pairs)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [each if each in BY_DAY else pytest.param(each, marks=pytest.mark.nightly) for each in SHIPPED],
+    ids=lambda each: each.__name__,
+)
 def test_shipped_strategies_pass(strategy, market):
     more = {"fast": 5, "slow": 10} if strategy in {strategies.Crossover, strategies.Momentum} else {}
     report = check(strategy, market, events=210, **more)

@@ -47,7 +47,8 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
     found = place.run(compare(place, book))
     place.metrics.add("orders_unknown", len(found.unknown))
     say(verb="reconcile", book=book, offered=found.offered, unknown=len(found.unknown), breaks=len(found.breaks))
-    return {"book": book, "offered": found.offered, "unknown": found.unknown, "breaks": found.breaks}
+    counted = {"offered": found.offered, "unknown": found.unknown, "breaks": found.breaks}
+    return {"book": book, "clean": found.clean, **counted}
 
 
 async def compare(place: Place, book: str) -> Findings:
