@@ -19,6 +19,7 @@ import pytest
 from stratofold.adapters.aws.client import Client
 from stratofold.cloud.local.emulator import KEYS, REGION, Emulator, free_port
 from stratofold.cloud.local.environment import python_with
+from tests.mortal import mortal
 
 ORACLES = Path(__file__).parents[1] / "requirements" / "oracles.txt"
 START_SECONDS = 60.0
@@ -54,7 +55,10 @@ def at(name, url, **more):
 @contextmanager
 def started(command, url, log, **given):
     """A server's process while it is needed."""
-    with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file, **given) as process:
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(mortal(command), stdout=file, stderr=file, **given) as process,
+    ):
         try:
             deadline = time.monotonic() + START_SECONDS
             while not answers(url):

@@ -32,6 +32,7 @@ from tests.cloud.test_functions import DAY_NS, at, spy
 from tests.cloud_servers import ORACLES
 from tests.contracts.journals import NOW, TWINS, entry
 from tests.live_tools import paper
+from tests.mortal import mortal
 
 pytestmark = pytest.mark.cloud
 
@@ -49,7 +50,7 @@ class Server:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", *settings]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(mortal(command), stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20.0
         while not self.answers():
             assert self.process.poll() is None

@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from stratofold.adapters.aws.client import Client
 from stratofold.cli.app import run
 from tests.cloud.deployed import until
+from tests.mortal import mortal
 
 pytestmark = pytest.mark.cloud
 
@@ -44,20 +46,43 @@ def test_a_port_that_is_taken_is_said(ministack, capsys):
 
 
 def test_what_starts_it_need_not_say_goodbye(tmp_path):
-    """A process that is killed takes the services with it."""
+    """A process that is killed takes the services with it, a function that is frozen, and what was unpacked for it."""
     code = (
-        "import sys, time; from stratofold.cloud.local.emulator import Emulator\n"
-        "with Emulator() as e: print(e._process.pid, flush=True); time.sleep(60)"
+        "import sys, tempfile, time; from pathlib import Path\n"
+        f"tempfile.tempdir = {str(tmp_path)!r}\n"
+        "from stratofold.cloud.local.cloud import LocalCloud; from tests.cloud.deployed import Deployed\n"
+        "with LocalCloud() as cloud:\n"
+        "    function = Deployed(cloud, Path(tempfile.mkdtemp()))\n"
+        "    assert cloud.functions.run(function.name, b'{}').ok\n"
+        "    print(cloud.emulator.group, flush=True); time.sleep(600)"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        services = int(process.stdout.readline())
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(mortal(command), stdout=subprocess.PIPE, text=True) as process:
+        group = int(process.stdout.readline())
+        frozen = until(lambda: [pid for pid in members(group) if state(pid) == "T"], 60.0)
+        assert len(frozen) == 1
+        assert len(members(group)) == 2
         process.kill()
+    until(lambda: not members(group), 60.0)
+    assert not list(tmp_path.glob("stratofold-*"))
 
-    def gone():
-        try:
-            os.kill(services, 0)
-        except ProcessLookupError:
-            return True
-        return False
 
-    until(gone)
+def members(group):
+    """The processes of a group that have not ended."""
+    every = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    return [pid for pid in every if state(pid) not in "ZX" and group_of(pid) == group]
+
+
+def group_of(pid):
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def state(pid):
+    """The letter that the system has for it (man 5 proc); Z where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"

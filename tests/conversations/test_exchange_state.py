@@ -14,6 +14,7 @@ from stratofold.exchange.core import Exchange, Rules
 from stratofold.exchange.desk import Terms
 from stratofold.exchange.server import Server
 from stratofold.market.sample import sample
+from tests.mortal import mortal
 
 ORDER = {"symbol": "SPY", "qty": "10", "side": "buy", "type": "market", "time_in_force": "gtc"}
 
@@ -24,7 +25,7 @@ class Process:
     def __init__(self, state, *more):
         command = [sys.executable, "-m", "stratofold", "exchange", "--symbols", "AAPL,SPY", "--start", "2014-06-05"]
         command += ["--speed", "step", "--json", "--state", str(state), *more]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(mortal(command), stdout=subprocess.PIPE, text=True)
         self.ready = json.loads(self.process.stdout.readline())
         self.headers = {"APCA-API-KEY-ID": self.ready["key_id"], "APCA-API-SECRET-KEY": self.ready["secret_key"]}
 

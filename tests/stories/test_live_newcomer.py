@@ -20,6 +20,7 @@ from stratofold.cli.app import run
 from stratofold.cli.running import _asked
 from stratofold.cli.venue import read_ready
 from stratofold.errors import Stop
+from tests.mortal import mortal
 
 CLI = [sys.executable, "-m", "stratofold"]
 START = "2013-10-04T09:30-04:00"
@@ -33,7 +34,7 @@ class exchange:  # noqa: N801  it reads as a word
 
     def __enter__(self):
         with self.ready.open("w") as out:
-            self.process = subprocess.Popen([*CLI, "exchange", *self.words, "--json"], stdout=out)
+            self.process = subprocess.Popen(mortal([*CLI, "exchange", *self.words, "--json"]), stdout=out)
         until = time.monotonic() + 60.0
         while not self.ready.read_text(encoding="utf-8").endswith("\n") and time.monotonic() < until:
             time.sleep(0.05)

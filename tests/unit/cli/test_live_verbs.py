@@ -20,6 +20,7 @@ from stratofold.fold.lifecycle import WORKING
 from stratofold.fold.order import GTC, LIMIT, Order
 from stratofold.live.risk.limits_config import read_stated
 from stratofold.wire import unpack
+from tests.mortal import mortal
 
 SYMBOLS = ["--symbols", "SPY,AAPL"]
 CROSSOVER = ["stratofold.strategies:Crossover", *SYMBOLS]
@@ -44,7 +45,7 @@ class exchange:  # noqa: N801  it reads as a word
 
     def __enter__(self):
         with self.ready.open("w") as out:
-            self.process = subprocess.Popen([*self.words, "--json"], stdout=out)
+            self.process = subprocess.Popen(mortal([*self.words, "--json"]), stdout=out)
         until = time.monotonic() + 60.0
         while not self.ready.read_text(encoding="utf-8").endswith("\n") and time.monotonic() < until:
             time.sleep(0.05)

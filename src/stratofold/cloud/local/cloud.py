@@ -63,7 +63,9 @@ class LocalCloud:
         """
         self._scratch = tempfile.TemporaryDirectory(prefix="stratofold-functions-")
         self._door = Server(self._answer)
-        self.emulator = Emulator(port, functions_url=f"http://{self._door.authority}", log=log)
+        self.emulator = Emulator(
+            port, functions_url=f"http://{self._door.authority}", log=log, folders=[self._scratch.name]
+        )
         self.url = self.emulator.url
         self._extra = dict(variables or {})
         self._show = show
@@ -90,7 +92,7 @@ class LocalCloud:
         self._aws = self.client()
         self._telemetry = Telemetry(self.client(), self._show)
         self.schedules = Schedules(self.client(), self._now)
-        self.pool = Pool(python_with(), self._telemetry.heard, freeze=self._freeze)
+        self.pool = Pool(python_with(), self._telemetry.heard, freeze=self._freeze, group=self.emulator.group)
         self.functions = Functions(
             self._aws, self.pool, Path(self._scratch.name), self._variables, self._telemetry.ended
         )

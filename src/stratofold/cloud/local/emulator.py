@@ -2,7 +2,8 @@
 
 What comes in: a port, and where functions are run.  What goes out: the address of the services, while it is entered.
 Why it is shaped so: nothing in this process knows the emulator but its address, so what is tested against it is what speaks to
-Amazon.  It binds loopback only, keeps nothing on the disk, and ends with whoever started it.
+Amazon.  It binds loopback only, keeps nothing on the disk, and ends with whoever started it, however that ended: it leads a
+group of processes, which the functions' join, and one that is frozen ends as well when the group is killed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import signal
 import socket
 import subprocess
 import tempfile
@@ -23,6 +25,7 @@ from stratofold.cloud.local.environment import python_with
 from stratofold.errors import Setup
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 START_SECONDS = 60.0
@@ -47,14 +50,25 @@ def free_port() -> int:
 class Emulator:
     """The services, while it is entered: `url` is where they all are."""
 
-    def __init__(self, port: int = 0, *, functions_url: str = "", log: Path | None = None) -> None:
-        """On a port (0: any), with functions run at `functions_url` (nowhere: by nobody); what it says goes to `log`."""
+    def __init__(
+        self, port: int = 0, *, functions_url: str = "", log: Path | None = None, folders: Sequence[str] = ()
+    ) -> None:
+        """On a port (0: any), with functions run at `functions_url` (nowhere: by nobody); what it says goes to `log`.
+
+        It takes `folders` away when whoever started it is gone and did not do so.
+        """
         self.port = port or free_port()
         self.url = f"http://{HOST}:{self.port}"
         self._functions_url = functions_url
         self._log = log
+        self._folders = folders
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def group(self) -> int | None:
+        """The group of processes that ends with it; None while it does not run."""
+        return self._process.pid if self._process is not None else None
 
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to find the services."""
@@ -73,8 +87,9 @@ class Emulator:
         log = (self._log or Path(self._scratch.name) / "log").open("ab")
         with log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and script
-                [str(python), str(LAUNCH)], env=self._settings(), stdout=log, stderr=log, stdin=subprocess.PIPE
-            )
+                [str(python), str(LAUNCH)], env=self._settings(), stdout=log, stderr=log, stdin=subprocess.PIPE,
+                process_group=0,
+            )  # fmt: skip
         try:
             self._wait(log.name)
         except BaseException:
@@ -89,14 +104,11 @@ class Emulator:
         self.close()
 
     def close(self) -> None:
-        """End it, and take away what it wrote."""
+        """End it and its group, and take away what it wrote."""
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(5.0)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # before it is waited for: nobody else can have its number
+            self._process.wait()
             if self._process.stdin is not None:
                 self._process.stdin.close()
             self._process = None
@@ -121,6 +133,7 @@ class Emulator:
             "STATE_DIR": scratch,
             "TMPDIR": scratch,
             "STRATOFOLD_FUNCTIONS_URL": self._functions_url,
+            "STRATOFOLD_FOLDERS": os.pathsep.join([scratch, *self._folders] if self._scratch else self._folders),
         }
 
     def _wait(self, log: str) -> None:

@@ -34,12 +34,14 @@ class Pool:
         *,
         sandboxes_max: int = SANDBOXES_MAX,
         freeze: bool = True,
+        group: int | None = None,
     ) -> None:
-        """Nothing is started yet; `heard` gets each line that a function prints."""
+        """Nothing is started yet; `heard` gets each line that a function prints; processes join a `group` (None: ours)."""
         self._python = python
         self._heard = heard
         self._max = sandboxes_max
         self._freeze = freeze
+        self._group = group
         self._lock = threading.Lock()
         self._free: dict[tuple[str, str], list[Sandbox]] = {}
         self._busy: dict[str, int] = {}
@@ -69,7 +71,8 @@ class Pool:
             self._all += sandbox is None
         try:
             if sandbox is None or not sandbox.usable:
-                sandbox = Sandbox(function, self._python, self._hear(function), freeze=self._freeze)
+                heard = self._hear(function)
+                sandbox = Sandbox(function, self._python, heard, freeze=self._freeze, group=self._group)
             outcome = sandbox.run(payload)
         finally:
             with self._lock:
@@ -95,8 +98,9 @@ class Pool:
         return len(gone)
 
     def close(self) -> None:
-        """End all that are free."""
+        """End all that are free, and begin none any more."""
         with self._lock:
+            self._max = 0
             gone = [sandbox for free in self._free.values() for sandbox in free]
             self._free.clear()
             self._all -= len(gone)

@@ -95,9 +95,18 @@ class Sandbox:
     """A process and its Runtime API, for one event at a time."""
 
     def __init__(
-        self, function: Function, python: Path, heard: Callable[[str, str], None], *, freeze: bool = True
+        self,
+        function: Function,
+        python: Path,
+        heard: Callable[[str, str], None],
+        *,
+        freeze: bool = True,
+        group: int | None = None,
     ) -> None:
-        """Start the process; `heard` gets each line it prints, with the id of the request it was printed in."""
+        """Start the process, in a `group` of processes (None: ours).
+
+        `heard` gets each line it prints, with the id of the request it was printed in.
+        """
         self.function = function
         self.used_at = time.monotonic()
         self.started = time.perf_counter()
@@ -118,6 +127,7 @@ class Sandbox:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            process_group=group,
         )
         threading.Thread(target=self._listen, daemon=True, name=f"sandbox-{function.name}").start()
 
