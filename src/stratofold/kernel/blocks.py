@@ -17,6 +17,9 @@ from stratofold.kernel.refused import Changed
 if TYPE_CHECKING:
     from array import array
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 _ALIGNMENT = 64
 _CHANGES = struct.Struct("=QQQ")  # words of the block, those that a run changed, bytes of arrays
@@ -79,6 +82,7 @@ class Block:
         self.shift = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))  # from a place to an address
         self.start = -self.shift % _ALIGNMENT
         self.end = capacity
+        self._view: NDArray[np.uint64] | None = None
         self.clear()
 
     def clear(self, *, holds: bool = False) -> None:
@@ -190,27 +194,37 @@ class Block:
         """What a run has changed since `seal`, arrays too: numbers alone, so another process may `take` it."""
         import numpy as np
 
-        words = (self.next - self.start) // 8
-        now, before = (np.frombuffer(each, np.uint64, words, self.start) for each in (self.memory, self.before))
-        changed = np.flatnonzero(now != before)
+        now = self._words()
+        changed = now != np.frombuffer(self.before, np.uint64, len(now), self.start)
+        words = now[changed]
         arrays = b"".join([values.tobytes() for values, _ in self.copies])
-        head = _CHANGES.pack(words, len(changed), len(arrays))
-        return b"".join((head, changed.astype(np.uint32).tobytes(), now[changed].tobytes(), arrays))
+        head = _CHANGES.pack(len(now), len(words), len(arrays))
+        return b"".join((head, np.packbits(changed).tobytes(), words.tobytes(), arrays))
 
     def take(self, changes: bytes) -> None:
         """Come to where `changes` were made, after `seal`; raises Changed where another layout made them."""
         import numpy as np
 
+        now = self._words()
         words, count, size = _CHANGES.unpack_from(changes)
-        if words != (self.next - self.start) // 8 or size != sum(8 * len(values) for values, _ in self.copies):
+        if words != len(now) or size != sum([8 * len(values) for values, _ in self.copies]):
             raise Changed("the changes are of another layout")
-        at = _CHANGES.size
-        changed = np.frombuffer(changes, np.uint32, count, at)
-        now = np.frombuffer(self.memory, np.uint64, words, self.start)
-        now[changed] = np.frombuffer(changes, np.uint64, count, at + 4 * count)
-        at += 12 * count
+        marks = np.frombuffer(changes, np.uint8, -(-words // 8), _CHANGES.size)
+        at = _CHANGES.size + len(marks)
+        now[np.unpackbits(marks, count=words).view(np.bool_)] = np.frombuffer(changes, np.uint64, count, at)
+        at += 8 * count
         for values, _ in self.copies:
-            memoryview(values).cast("B")[:] = changes[at : (at := at + 8 * len(values))]
+            view = memoryview(values).cast("B")
+            view[:] = changes[at : at + len(view)]
+            at += len(view)
+
+    def _words(self) -> "NDArray[np.uint64]":
+        """What is packed, as words; a view."""
+        import numpy as np
+
+        if self._view is None:
+            self._view = np.frombuffer(self.memory, np.uint64, self.end // 8, self.start)
+        return self._view[: (self.next - self.start) // 8]
 
     def check_sharing(self) -> None:
         """Refuse arrays that are one and the same where the layout takes them for two."""

@@ -24,7 +24,7 @@ from stratofold.kernel import loader
 from stratofold.kernel.blocks import Block, Piece
 from stratofold.kernel.forms import OFTEN, RUN, entry_of, form_of
 from stratofold.kernel.layout import Survey
-from stratofold.kernel.packing import Packer
+from stratofold.kernel.packing import Packer, side_by_side
 from stratofold.kernel.refused import Changed, Refused
 from stratofold.kernel.sources import engine_hash, source_hash
 
@@ -153,6 +153,7 @@ class Program:
         self._block, self._addresses = packer.pack(objects, holds=holds)
         self._holds = holds
         self._result = ctypes.c_int64()
+        self._answer = ctypes.byref(self._result)
         self._is_ahead = False
         self._is_reusable = True
 
@@ -209,16 +210,14 @@ class Program:
     def writer(self, names: Sequence[str]) -> Writer | None:
         """A function that writes numeric attributes of the strategy where it lies; None where one has no place of its own."""
         fields = self._packer.roots[_STRATEGY].fields
-        rows = []
-        for name in names:
-            row = fields.get(name)
-            if row is None or row.kind not in _CODES or row.fixed is not None:
-                return None
-            rows.append((row.offset, struct.Struct("=" + _CODES[row.kind]).pack_into))
+        rows = [row for name in names if (row := fields.get(name)) is not None]
+        if len(rows) < len(names) or any(row.kind not in _CODES or row.fixed is not None for row in rows):
+            return None
+        runs = side_by_side([(row.offset, _CODES[row.kind]) for row in rows])
 
         def write(block: Block, place: int, values: Sequence[float]) -> None:
-            for (offset, pack), value in zip(rows, values, strict=True):
-                pack(block.memory, place + offset, value)
+            for offset, pack, first, last in runs:
+                pack(block.memory, place + offset, *values[first:last])
 
         return write
 
@@ -239,9 +238,8 @@ class Program:
 
     def run(self, stop: int) -> tuple[int, int]:
         """(status, value): status 0 and what `run` returned, or why machine code left."""
-        result = ctypes.byref(self._result)
         self._is_ahead = True
-        status = self._function(result, *self._addresses, stop)
+        status = self._function(self._answer, *self._addresses, stop)
         return status, self._result.value
 
     def unpack(self, parts: frozenset[str] | None = None) -> None:

@@ -9,7 +9,7 @@ written as text, as `dataclasses` does, because a run of a few bars takes less t
 
 import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -35,6 +35,18 @@ def foreign(values: Any, code: str) -> tuple[int, int]:
         if _FORMATS.get(view.format) == code and view.ndim == 1 and view.contiguous:
             return address_of(values), len(view)
     raise Changed(f"an array of {code!r} is {type(values).__name__} now")
+
+
+def side_by_side(fields: Sequence[tuple[int, str]]) -> list[tuple[int, Callable[..., None], int, int]]:
+    """Numbers that lie at (offset, code), in runs without a gap: where each begins, what packs it, and which of them it is."""
+    runs: list[tuple[int, str, int]] = []
+    for number, (offset, code) in enumerate(fields):
+        begin, codes, first = runs[-1] if runs else (offset, "", number)
+        if runs and begin + struct.calcsize("=" + codes) == offset:
+            runs[-1] = (begin, codes + code, first)
+        else:
+            runs.append((offset, code, number))
+    return [(begin, struct.Struct("=" + codes).pack_into, first, first + len(codes)) for begin, codes, first in runs]
 
 
 class Packer:
@@ -329,14 +341,14 @@ def pack_list(block: Block, items: list[object], write: Callable[..., None], siz
         raise Changed("a list is empty now")
     met = block.lists.get(id(items))
     if met is None:
-        before = block.mark()
         image = block.images.get(id(items)) if block.images else None
         if image is not None:
-            if image.place in (-1, block.next):
+            if image.place < 0 or image.place == block.next:
                 block.lists[id(items)] = met = block.next + block.shift
                 block.add(image)
                 return met, len(items)
             image.restore()
+        before = block.mark()
         place = block.room(size * len(items))
         block.lists[id(items)] = met = place + block.shift
         write(block, place, items)

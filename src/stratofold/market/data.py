@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from stratofold.errors import Setup
+from stratofold.market.digests import digests_until, little_endian
 from stratofold.market.instruments import nanoseconds
 from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL
 from stratofold.market.spelling import unknown_symbol
@@ -154,9 +155,9 @@ class Market:
         digest = hashlib.sha256(repr(head).encode())
         for column in (*columns, *self.actions, *self.rates, *self.statuses):
             digest.update(len(column).to_bytes(8, "little"))
-            digest.update(_little_endian(column))
+            digest.update(little_endian(column))
         if self.series:
-            digest.update(repr(self.series).encode() + b"".join(_little_endian(column) for column in self.observations))
+            digest.update(repr(self.series).encode() + b"".join(little_endian(column) for column in self.observations))
         return digest.hexdigest()
 
     def new_handles(self, symbols: tuple[str, ...]) -> Ints:
@@ -227,8 +228,8 @@ class MarketData(Market):
     def content_hash(self) -> str:
         """SHA-256 over everything that can change a result, in hexadecimal; notes are left out."""
         head = (self.symbols, self.instruments, self.span_ns, self.calendar.name)
-        columns = (self.time, self.symbol, self.open, self.high, self.low, self.close, self.volume)
-        return self.hash_of(head, columns)
+        columns = (len(self.symbol), *(each.hexdigest() for each in digests_until(self, len(self))))
+        return self.hash_of((*head, len(self), *columns), ())
 
     def of(self, symbol: str) -> Columns:
         """The bars of one symbol, without a copy where it is the only one."""
@@ -338,10 +339,6 @@ def moment_text(time: int) -> str:
     """Nanoseconds UTC as a person reads them."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time // 1000)
     return f"{moment:%Y-%m-%d %H:%M}" + (f":{moment:%S}" if moment.second else "") + " UTC"
-
-
-def _little_endian(column: Ints | Floats) -> bytes:
-    return column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def _renumbered(currencies: tuple[str, ...], instruments: tuple[Instrument, ...]) -> Ints:

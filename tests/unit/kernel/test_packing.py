@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratofold.kernel.layout import Survey, state_names
-from stratofold.kernel.packing import Packer
+from stratofold.kernel.packing import Packer, side_by_side
 from stratofold.kernel.refused import Changed
 
 floats = st.floats(allow_nan=False)
@@ -138,3 +138,15 @@ def test_another_shape_is_noticed(spoil: object) -> None:
     spoil(tree)  # type: ignore[operator]
     with pytest.raises(Changed):
         packed.pack([tree])
+
+
+def test_numbers_without_a_gap_are_written_together():
+    """A gap, and a place before the last one, begin a new run; nothing between the numbers is touched."""
+    fields = [(8, "q"), (16, "d"), (24, "?"), (32, "d"), (0, "q")]
+    runs = side_by_side(fields)
+    assert [(begin, first, last) for begin, _, first, last in runs] == [(8, 0, 3), (32, 3, 4), (0, 4, 5)]
+    memory, values = bytearray(b"\x55" * 40), (1, 2.5, True, 4.5, 6)
+    for begin, pack, first, last in runs:
+        pack(memory, begin, *values[first:last])
+    assert struct.unpack("=qqd?7xd", memory) == (6, 1, 2.5, True, 4.5)
+    assert memory[25:32] == b"\x55" * 7

@@ -1,5 +1,6 @@
 """`MarketData`: slices, symbols, hashes."""
 
+import hashlib
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -11,6 +12,7 @@ from stratofold import events
 from stratofold import market as market_package
 from stratofold.errors import Setup
 from stratofold.market.data import MarketData, Rates, Statuses, moment_text, time_bounds
+from stratofold.market.digests import BARS, digests_until
 from stratofold.market.instruments import Crypto, Equity
 from stratofold.market.sample import DAILY, sample
 from stratofold.market.sessions import calendar
@@ -150,4 +152,16 @@ def test_the_hash_sees_all_that_can_change_a_result():
 def test_the_hash_of_the_sample_is_what_it_was():
     """A change of the shipped figures, or of their hash, must be meant."""
     assert sample(*DAILY).content_hash == sample("us14").content_hash
-    assert sample("SPY").content_hash == "1d4bd4850608a03d12b6eb61295291bc9a1745f6ad6d8bb9e2f884ed00f6b4a2"
+    assert sample("SPY").content_hash == "17aa32075d52ad542949a827988ef363f6e48caa5f512232448003d931439faa"
+
+
+def test_columns_are_hashed_once_whatever_is_asked_for_first():
+    """Past a mark, at one, and before it: each is the hash of the first rows."""
+    market, other = (sample(*DAILY) for _ in range(2))
+    assert len(market) > 2 * 16_384
+    rows = [len(market), 1, 16_384, 20_000, 16_383, 0, 20_000]
+    found = [[each.digest() for each in digests_until(market, count)] for count in rows]
+    wanted = [[each.digest() for each in digests_until(other, count)] for count in reversed(rows)]
+    assert found == wanted[::-1]
+    plain = [hashlib.blake2b(getattr(market, name)[:20_000].tobytes(), digest_size=32).digest() for name in BARS]
+    assert found[3] == plain

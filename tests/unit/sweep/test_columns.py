@@ -4,6 +4,8 @@ import struct
 from random import Random
 from types import SimpleNamespace
 
+import pytest
+
 from stratofold.fold.grid import to_grid
 from stratofold.fold.tally import Tally, statistics
 from stratofold.research.sweep.columns import STATISTICS, SUMS, statistics_of
@@ -20,7 +22,7 @@ WHOLE = {
 }
 
 
-def tally(chance):
+def tally(chance, digits=12):
     """Sums such as no run has, the zeros among them that make figures NaN."""
     made = Tally(1, 1e7, [0.0])
     for name in (each.rpartition(".")[2] for each in SUMS if each.startswith("tally.")):
@@ -29,7 +31,7 @@ def tally(chance):
                 [0, 1, 2, chance.randrange(1, 2**60 if "time" in name or "length" in name else 10**6)]
             )
         else:
-            value = chance.choice([0.0, chance.uniform(-1e9, 1e9), 10.0 ** chance.uniform(-9, 12)])
+            value = chance.choice([0.0, chance.uniform(-1e9, 1e9), -1e-9, 10.0 ** chance.uniform(-9, digits)])
         setattr(made, name, value)
     made.drawdown, made.spread, made.downside = chance.random(), abs(made.spread), abs(made.downside)
     return made
@@ -39,9 +41,11 @@ def bits(number):
     return struct.pack("<d", number) if number == number else "nan"
 
 
-def test_columns_equal_the_folds_own_statistics():
+@pytest.mark.parametrize("digits", [12, 13.9])
+def test_columns_equal_the_folds_own_statistics(digits):
+    """Also of amounts near 2**53 steps, which are rounded another way."""
     chance = Random(7)
-    tallies = [tally(chance) for _ in range(400)]
+    tallies = [tally(chance, digits) for _ in range(400)]
     equities = [chance.choice([0.0, chance.uniform(-1e8, 1e9)]) for _ in tallies]
     rows = [
         tuple(

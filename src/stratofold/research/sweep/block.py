@@ -125,7 +125,7 @@ class _Laid:
                 return None
             row = self._sums()
             if answer != CROWDED:
-                return (row[0], row[1] + self.refused, *row[2:])
+                return (row[0], row[1] + self.refused, *row[2:]) if self.refused else row
             self.refused += row[1]
             self.program.zero(_COUNTS)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stratofold.fold.grid import to_grid
+from stratofold.fold.grid import STEPS_MAX, to_grid
 from stratofold.fold.tally import NANOSECONDS_A_DAY, a_year
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def _returns(sums: dict[str, Floats], sessions_per_year: float) -> dict[str, Flo
     }
 
 
+def _on_grid(values: Floats, scale: float) -> Floats:
+    """`fold.grid.to_grid` of each; raises what it raises."""
+    steps = values * scale
+    if not (np.abs(steps) <= STEPS_MAX).all():
+        return np.array([to_grid(value, scale) for value in values.tolist()])
+    return (np.rint(steps) + 0.0) / scale  # no zero has a sign on the grid
+
+
 def _money(sums: dict[str, Floats], scale: float, sessions_per_year: float) -> dict[str, Floats]:
     """What is of money and trades."""
     count, trades = sums["session_count"], sums["trade_count"]
@@ -110,8 +118,8 @@ def _money(sums: dict[str, Floats], scale: float, sessions_per_year: float) -> d
         "trades": trades.astype(np.float64),
         "win_rate": np.where(trades > 0, sums["win_count"] / trades, nan),
         "profit_factor": np.where(loss > 0.0, profit / loss, np.where(profit > 0.0, inf, nan)),
-        "gross_profit": np.array([to_grid(value, scale) for value in profit.tolist()]),
-        "gross_loss": np.array([to_grid(value, scale) for value in loss.tolist()]),
+        "gross_profit": _on_grid(profit, scale),
+        "gross_loss": _on_grid(loss, scale),
         "fees": sums["fees_steps"] / scale,
         "traded_value": traded,
         "sessions": count.astype(np.float64),

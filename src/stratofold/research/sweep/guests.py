@@ -102,11 +102,12 @@ class Guests:
 
     def _made(self, values: Sequence[Any], shelf: Shelf) -> Strategy:
         """A strategy of these parameters, its `setup` done."""
-        fold = self._strategy()
+        fold = object.__new__(self._strategy)  # whoever is settled has `Strategy.__init__`, and this is what it leaves
         vars(fold).update(zip(self._names, values, strict=True))
         fold.symbol_count = len(self._symbols)
-        fold._edge_symbols = self._symbols  # noqa: SLF001  the edge's own attributes
-        fold._edge_shelf = _Asked(self._lists, self._program.expect, shelf)  # noqa: SLF001
+        fold._edge_symbols = self._symbols
+        fold._edge_artifacts, fold._edge_loaded = {}, []
+        fold._edge_shelf = _Asked(self._lists, self._program.expect, shelf)
         fold.setup()
         return fold
 

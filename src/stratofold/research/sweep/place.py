@@ -77,7 +77,7 @@ class Place:
         """As `key`, of the parameters' `words`."""
         digest = self._begun_of(place or self.hash).copy()
         digest.update(words)
-        return str(digest.hexdigest()[:_KEY_DIGITS])
+        return str(digest.hexdigest())
 
     @cached_property
     def _names(self) -> list[str]:
@@ -88,7 +88,9 @@ class Place:
         """The hash of what all cells of a place have in common."""
         found = self._begun.get(place)
         if found is None:
-            found = self._begun[place] = hashlib.sha256("\n".join([place, *self._names]).encode())
+            found = self._begun[place] = hashlib.blake2b(
+                "\n".join([place, *self._names]).encode(), digest_size=_KEY_DIGITS // 2
+            )
         return found
 
     @cached_property

@@ -8,6 +8,7 @@ Why so: every sampler is then a sequence of points or numbers and knows nothing 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from math import inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +50,10 @@ class Dimension:
             return self.low + fraction * (self.high - self.low)
         return int(self.low) + min(int(fraction * self.count), int(self.count) - 1)
 
-    def value(self, number: int) -> Any:
-        """Value `number` of a dimension that can be counted."""
-        return self.values[number] if self.values else int(self.low) + number
+    @property
+    def all(self) -> Sequence[Any]:
+        """Every value of a dimension that can be counted."""
+        return self.values or range(int(self.low), int(self.low) + int(self.count))
 
     @property
     def text(self) -> str:
@@ -85,19 +87,16 @@ class Space:
         rows = zip(self.dimensions, fractions, strict=True)
         return dict(self.fixed) | {dimension.name: dimension.at(fraction) for dimension, fraction in rows}
 
-    def grid_point(self, number: int) -> Parameters:
-        """Point `number` of the grid, the last dimension running fastest."""
-        found = {}
-        for dimension in reversed(self.dimensions):
-            number, digit = divmod(number, int(dimension.count))
-            found[dimension.name] = dimension.value(digit)
-        return dict(self.fixed) | {dimension.name: found[dimension.name] for dimension in self.dimensions}
-
     def grid(self) -> Iterator[Parameters]:
-        """Every point of the grid that the conditions allow; raises Setup SFS02 where it cannot be counted."""
+        """Every point of the grid that the conditions allow, the last dimension running fastest.
+
+        Raises Setup SFS02 where it cannot be counted.
+        """
         self.check_countable()
-        points = (self.grid_point(number) for number in range(int(self.size)))
-        return (point for point in points if self.allows(point))
+        fixed, names = dict(self.fixed), [dimension.name for dimension in self.dimensions]
+        rows = product(*(dimension.all for dimension in self.dimensions))
+        points = (fixed | dict(zip(names, row, strict=True)) for row in rows)
+        return filter(self.allows, points) if self.where else points
 
     def check_countable(self) -> None:
         """Raise Setup SFS02 for a real parameter between bounds: a grid needs steps."""

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from stratofold.market.digests import digests_until
 from stratofold.research.prepare import build_feed, is_ticks
 
 if TYPE_CHECKING:
     from stratofold.fold.engine import Feed
-    from stratofold.market.data import MarketData
     from stratofold.research.sweep.place import Place
 
-_BARS = ("time", "symbol", "open", "high", "low", "close", "volume")
 _EVENTS = ("key", "time", "rank", "kind", "symbol", "currency", "value", "about")
 _SESSION = ("opens", "closes", "days", "weekday", "month")
 
@@ -82,27 +80,13 @@ def seen(place: Place, stage: Stage) -> str:
         return ""
     head = (market.symbols, market.instruments, market.span_ns, market.calendar.name, market.series)
     digest = hashlib.blake2b(repr(head).encode(), digest_size=32)
-    for column in _columns_until(market, stage.bars):
+    for column in digests_until(market, stage.bars):
         digest.update(column.digest())
     for name in _EVENTS:
         digest.update(getattr(feed, f"event_{name}")[: stage.sparse])
     for name in _SESSION:
         digest.update(np.ascontiguousarray(getattr(market.calendar, name)[: stage.sessions]).data)
     return digest.hexdigest()
-
-
-_hashed: WeakKeyDictionary[MarketData, dict[int, list[Any]]] = WeakKeyDictionary()
-
-
-def _columns_until(market: MarketData, bars: int) -> list[Any]:
-    """A hash of each column's first `bars` rows; what was hashed of the market before is not hashed again."""
-    known = _hashed.setdefault(market, {0: [hashlib.blake2b(digest_size=32) for _ in _BARS]})
-    if bars not in known:
-        at = max(each for each in known if each < bars)
-        known[bars] = [each.copy() for each in known[at]]
-        for digest, name in zip(known[bars], _BARS, strict=True):
-            digest.update(np.ascontiguousarray(getattr(market, name)[at:bars]).data)
-    return known[bars]
 
 
 def _feed(place: Place) -> Feed:

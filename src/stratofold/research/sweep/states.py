@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from stratofold.research.sweep.stages import Stage, last_stage, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.store import Store
@@ -117,11 +117,14 @@ class Course:
         """The states, read when the first is asked for."""
         return {} if self._store is None else self._store.states(self.before)
 
-    def begun(self, sets: Sequence[Mapping[str, Any]]) -> tuple[bytes, ...]:
-        """The state that each cell goes on from, empty where there is none; nothing at all where there are none."""
+    def begun(self, words: Iterable[bytes]) -> tuple[bytes, ...]:
+        """The state that each cell goes on from, empty where there is none; nothing at all where there are none.
+
+        `words` are what of the cells' names is their parameters' (`Place.words`).
+        """
         if not self._states:
             return ()
-        found = tuple(self._states.get(self._place.key(each, self.before), b"") for each in sets)
+        found = tuple([self._states.get(self._place.named(each, self.before), b"") for each in words])
         return found if any(found) else ()
 
 

@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import shutil
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from stratofold.errors import Setup, Stop
 
@@ -143,14 +143,15 @@ class Store:
             self._put(frame, self.folder / PARTS / f"{kind}-{self._number:08x}.parquet")
             self._number += 1
 
-    def _put(self, frame: pl.DataFrame, goal: Path) -> None:
+    def _put(self, frame: pl.DataFrame, goal: Path, compression: Literal["zstd", "snappy"] = "zstd") -> None:
         """A file, whole or not at all; raises Stop SFS18."""
         import polars as pl
 
         half = goal.with_suffix(f".{os.getpid()}.half")
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
-            frame.write_parquet(half, compression="zstd", compression_level=_LEVEL, statistics=False)
+            level = _LEVEL if compression == "zstd" else None
+            frame.write_parquet(half, compression=compression, compression_level=level, statistics=False)
             half.replace(goal)
         except (OSError, pl.exceptions.PolarsError) as wrong:
             half.unlink(missing_ok=True)
@@ -162,25 +163,39 @@ class Store:
 
         if self.folder is None:
             return
-        frame = pl.DataFrame(rows, schema={"cell": pl.String, "state": pl.Binary}, orient="row")
+        columns = {"cell": [name for name, _ in rows], "state": [state for _, state in rows]}
+        frame = pl.DataFrame(columns, schema={"cell": pl.String, "state": pl.Binary})
         if self._state_number < 0:
             self._state_number = max((number_of(path) + 1 for path in self._state_files("*")), default=0)
-        self._put(frame, self.folder / STATES / f"{place}-{self._state_number:08x}.parquet")
+        goal = self.folder / STATES / f"{place}-{self._state_number:08x}.parquet"
+        self._put(
+            frame, goal, "snappy"
+        )  # half as much again as by zstd, in half the time: a new day reads and writes all
         self._state_number += 1
 
     def states(self, place: str) -> dict[str, bytes]:
         """Where the cells of a place stood; what cannot be read is let go of, and its cells are computed from the beginning."""
         import polars as pl
 
+        files = self._state_files(place)
+        try:
+            frames = [pl.read_parquet(files)] if files else []  # at once, because each file costs more than its cells
+        except (pl.exceptions.PolarsError, OSError):
+            frames = [frame for path in files if (frame := self._read_states(path)) is not None]
         found: dict[str, bytes] = {}
-        for path in self._state_files(place):
-            try:
-                frame = pl.read_parquet(path)
-            except (pl.exceptions.PolarsError, OSError) as wrong:
-                self.notes.append(f"{path.name} could not be read, and its cells begin anew: {wrong}")
-                continue
+        for frame in frames:
             found.update(zip(frame["cell"].to_list(), frame["state"].to_list(), strict=True))
         return found
+
+    def _read_states(self, path: Path) -> pl.DataFrame | None:
+        """One file of states; None, and a note, where it cannot be read."""
+        import polars as pl
+
+        try:
+            return pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as wrong:
+            self.notes.append(f"{path.name} could not be read, and its cells begin anew: {wrong}")
+            return None
 
     def drop_states(self, place: str) -> None:
         """Forget where the cells of a place stood."""

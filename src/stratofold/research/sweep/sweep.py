@@ -197,8 +197,8 @@ class _Drive:
         words = [self.study.places[number].words(point) for number in numbers[:1] for point in points]
         for number in numbers:
             keys = map(self.study.places[number].named, words)  # the places have one strategy
-            wanted = dict(zip(keys, points, strict=True))  # an adaptive sampler may ask for one twice
-            new = {key: point for key, point in wanted.items() if key not in self._known}
+            wanted = dict(zip(keys, zip(points, words, strict=True), strict=True))  # one may be asked for twice
+            new = {key: each for key, each in wanted.items() if key not in self._known}
             self._wanted.update(wanted)
             self._note_known(number, wanted.keys() - new.keys())
             self.asked += len(wanted)
@@ -208,11 +208,11 @@ class _Drive:
         for piece, cells in self.executor.run(self.study.places, work):
             self._keep(piece, cells)
 
-    def _work(self, number: int, new: Mapping[str, Parameters]) -> Work:
-        """New cells of a place by their names, from where an earlier market left them."""
+    def _work(self, number: int, new: Mapping[str, tuple[Parameters, bytes]]) -> Work:
+        """New cells of a place by their names, with their parameters' words, from where an earlier market left them."""
         course = self._states.course(self.study.places[number])
-        sets = tuple(new.values())
-        begun = course.begun(sets)
+        sets = tuple([point for point, _ in new.values()])
+        begun = course.begun(words for _, words in new.values())
         self.study.continued += sum(map(bool, begun))
         return Work(number, sets, Leg(begun, course.keep), tuple(new))
 
