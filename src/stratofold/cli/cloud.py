@@ -301,11 +301,12 @@ def take(
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Give a book that a resident process ran back to the functions; that process is refused from then on."""
-    from stratofold.cloud.move import refuse_busy
+    from stratofold.cloud.move import refuse_busy, refuse_moved_home
 
     place = stack_of(stack, region)
     journal = journal_of(place)
     head = head_of(journal, book)
+    refuse_moved_home(head)
     refuse_busy(journal, head.book)
     taken = journal.take(head.book, f"cloud:{place.name}", time.time_ns())
     if json:

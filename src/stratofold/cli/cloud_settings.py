@@ -150,8 +150,16 @@ class StackHome(Home):
 
         show_standing(desk.journal, desk)  # type: ignore[arg-type]  # a stack's is a table
 
-    def refuse_elsewhere(self, head: Head) -> None:
-        """A stack's book is taken by whoever runs it; the functions leave it alone then."""
+    def refuse_elsewhere(self, head: Head, verb: str = "status") -> None:
+        """Raise Stop SFA29 for a book that was moved home; any other is taken by whoever runs it, and left alone by the functions."""
+        from stratofold.cloud.move import refuse_moved_home
+
+        refuse_moved_home(head, verb)
+
+    def elsewhere(self, head: Head) -> str:
+        """With whom a book is that was moved home; empty for one of this stack, whoever runs it."""
+        side, _, who = head.holder.partition(":")
+        return f"a laptop, in the folder to which {who} moved it" if side == "laptop" else ""
 
 
 def home_of(path: Path | None, *, cloud: bool, stack: str | None, region: str | None) -> Home:

@@ -28,8 +28,10 @@ def flatten(
     """Cancel what works and close what is held, at market, halted or not; the running book does it, or the next run."""
     from stratofold.live.halt import close_out
 
-    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
+    place = home_of(home, cloud=cloud, stack=stack, region=region)
+    journal = place.journal()
     head = head_of(journal, book)
+    place.refuse_elsewhere(head, "flatten")
     now = of_book(journal, head.book)
     if not dry_run:
         moment = time.time_ns()

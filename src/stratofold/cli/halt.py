@@ -8,9 +8,10 @@ import typer
 
 from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of, said_again
 from stratofold.cli.home import HomePath, stamp, whoami
-from stratofold.cli.output import Debug, Json, show_json, verb
+from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 
 if TYPE_CHECKING:
+    from stratofold.cli.home import Home
     from stratofold.live.manifest import Manifest
 
 Account = Annotated[str | None, typer.Option(help="Which account; default: the only one there is.")]
@@ -34,24 +35,37 @@ def halt(
     region: Region = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
-) -> None:
-    """Halt: nothing new is sent from the next claim on; cancels, fills and reconciliation go on. It is sticky."""
+) -> int:
+    """Halt: nothing new is sent from the next claim on; cancels, fills and reconciliation go on. It is sticky.
+
+    Exit code 3 where a book of the account was moved away from here, and so does not hear it.
+    """
     from stratofold.adapters.ports import HALTED, REDUCING
     from stratofold.live.halt import halt as stop
 
-    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
+    place = home_of(home, cloud=cloud, stack=stack, region=region)
+    journal = place.journal()
     owner = account_of(journal, account)
     scope, name = meant(journal, owner, scope, name, book)
     if scope == "symbol" and name != "*":
         _refuse_strange(journal, owner, name)
     now, state = time.time_ns(), REDUCING if reducing else HALTED
     held = stop(journal, owner, scope, name, reason, whoami(), now, stamp("halt", now), state=state)
-    said = {"scope": held.scope, "name": held.name, "state": held.state, "reason": held.reason}
+    deaf = unreached(place, journal, owner, scope, name)
+    said = {"scope": held.scope, "name": held.name, "state": held.state, "reason": held.reason, "unreached": deaf}
     if json:
         show_json(said)
     else:
         there = said_again(cloud=cloud, stack=stack, region=region)
         typer.echo(f"{scope} {name} is {held.state}; lift it with: stratofold resume {name!r} --scope {scope}{there}")
+        typer.echo("".join(f"NOT HELD: {one}\n" for one in deaf), err=True, nl=False)
+    return Exit.CHECK_FAILED if deaf else Exit.DONE
+
+
+def unreached(place: "Home", journal: Any, account: str, scope: str, name: str) -> list[str]:
+    """The books that a control reaches by its words and not in truth, since they were moved away from here."""
+    heads = [one for one in journal.books() if one.account == account and (scope != "book" or name in ("*", one.book))]
+    return [f"{one.book} is with {where}; say it there" for one in heads if (where := place.elsewhere(one))]
 
 
 def meant(journal: Any, account: str, scope: str, name: str, book: str | None) -> tuple[str, str]:

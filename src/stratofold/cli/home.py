@@ -92,11 +92,16 @@ class Home:
     def show(self, desk: Desk) -> None:
         """Write what people read of a book that begins to be run here: a folder's is read from its records."""
 
-    def refuse_elsewhere(self, head: Head) -> None:
-        """Raise Stop SFA29 for a book of this folder that is in the cloud now."""
+    def refuse_elsewhere(self, head: Head, verb: str = "status") -> None:
+        """Raise Stop SFA29 for a book of this folder that is in the cloud now, where a `verb` is to be said."""
         from stratofold.cloud.move import refuse_elsewhere
 
-        refuse_elsewhere(head)
+        refuse_elsewhere(head, verb)
+
+    def elsewhere(self, head: Head) -> str:
+        """With whom a book is that was moved away from here; empty for one that is here."""
+        side, _, stack = head.holder.partition(":")
+        return f"the stack {stack} (--stack {stack})" if side == "cloud" else ""
 
     def artifacts(self) -> Artifacts:
         """The archive's segments, models and reports."""

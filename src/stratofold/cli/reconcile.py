@@ -56,7 +56,9 @@ async def _ask(place: Home, book: str | None, exchange: Path | None, keys: str |
     from stratofold.live.reconcile import reconcile as ask
 
     journal = place.journal()
-    name = head_of(journal, book).book
+    head = head_of(journal, book)
+    place.refuse_elsewhere(head, "cloud invoke reconcile")
+    name = head.book
     desk = read_desk(journal, name, strategy_as_run(journal, name))
     ready = read_ready(exchange) if exchange is not None else None
     with answering(str(exchange)):

@@ -19,7 +19,9 @@ from stratofold.cli.home import Home, HomePath, KeysName, ReadyFile, spec_of
 from stratofold.cli.output import Debug, Json, show_json, verb
 from stratofold.errors import Setup
 
-Wait = Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.")]
+Wait = Annotated[
+    float | None, typer.Option("--for", help="Stop after so many seconds; in lock-step, of the exchange's time.")
+]
 
 
 @verb

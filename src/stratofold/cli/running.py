@@ -370,7 +370,9 @@ async def _go(runner: Runner, supervisor: Supervisor, venue: Venue, wanted: Want
         with suppress(NotImplementedError, ValueError):
             loop.add_signal_handler(name, runner.stop)
     if venue.stepper is not None:
-        await run_in_step(runner, venue.stepper, venue.clock, lambda _: None)  # type: ignore[arg-type]
+        over = venue.clock.now() + int(_SECOND_NS * wanted.duration_seconds) if wanted.duration_seconds else None
+        heard = lambda time: runner.stop() if over is not None and time >= over else None  # noqa: E731
+        await run_in_step(runner, venue.stepper, venue.clock, heard)  # type: ignore[arg-type]
         return
     tasks.spawn("watch", supervisor.watch_often(runner))
     if wanted.duration_seconds is not None:

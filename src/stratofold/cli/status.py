@@ -22,10 +22,11 @@ def status(
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
-    """Show positions, money, working and unknown orders, what waits, and what is halted."""
-    journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
+    """Show positions, money, working and unknown orders, what waits, and what is halted; and where a book is that was moved."""
+    place = home_of(home, cloud=cloud, stack=stack, region=region)
+    journal = place.journal()
     heads = [journal.head(book)] if book is not None else journal.books()
-    shown = [of_book(journal, head.book) for head in heads]
+    shown = [of_book(journal, head.book) | {"elsewhere": place.elsewhere(head)} for head in heads]
     if json:
         show_json({"books": shown})
         return
@@ -44,7 +45,7 @@ def of_book(journal: Any, book: str) -> dict[str, Any]:
     control = strictest(journal.controls(manifest.account), manifest.account, book, manifest.strategy)
     return {
         "book": book, "account": manifest.account, "strategy": manifest.strategy, "steps": desk.head.step,
-        "records": desk.head.sequence, "epoch": desk.head.epoch, "equity": account.equity, "cash": account.cash,
+        "records": desk.head.sequence, "epoch": desk.head.epoch, "holder": desk.head.holder, "equity": account.equity, "cash": account.cash,
         "positions": {name: account.position(k) for k, name in enumerate(desk.fold.names) if account.position(k) != 0.0},
         "working": account.orders.count, "orders": [_shown(one, desk.fold.names) for one in account.orders], "unknown": [one.key for one in journal.outbox(book, "unknown", "claimed")],
         "inbox": len(journal.inbox(book)), "last_event": account.time,
@@ -63,6 +64,7 @@ def text_of(one: dict[str, Any]) -> str:
         f"{one['steps']:,} steps in {one['records']:,} records"
         + "".join(f"\n  {line}" for line in one["orders"][:ORDERS_SHOWN])
         + ("\n  ... all of them: --json" if len(one["orders"]) > ORDERS_SHOWN else "")
+        + (f"\n  moved away: so it stood then; it is with {one['elsewhere']}" if one.get("elsewhere") else "")
     )
 
 

@@ -57,18 +57,22 @@ class Moved(NamedTuple):
     messages: int
 
 
-def is_elsewhere(head: Head, own: str = "") -> bool:
-    """Whether a book is held by the other side: by a stack, seen from a laptop; by none of ours, seen from a stack."""
-    return head.holder.startswith(("cloud:", "laptop:")) and head.holder != own
-
-
-def refuse_elsewhere(head: Head) -> None:
-    """Raise Stop SFA29 for a book that a stack has, seen from a laptop."""
+def refuse_elsewhere(head: Head, verb: str = "status") -> None:
+    """Raise Stop SFA29 for a book that a stack has, seen from a laptop; `verb` is what is to be said there."""
     if head.holder.startswith("cloud:"):
         stack = head.holder.partition(":")[2]
         raise Stop(
-            "SFA29", f"book {head.book} is in the cloud, in stack {stack}", why="two writers would both trade it",
-            fix=f"look at it there (stratofold cloud status --stack {stack}), or take it home: stratofold move {head.book} --to laptop --stack {stack}",
+            "SFA29", f"book {head.book} is in the cloud, in stack {stack}", why="what is here is a copy from before it was moved, and nobody acts on it",
+            fix=f"say it there: stratofold {verb} --stack {stack}; or take it home: stratofold move {head.book} --to laptop --stack {stack}",
+        )  # fmt: skip
+
+
+def refuse_moved_home(head: Head, verb: str = "status") -> None:
+    """Raise Stop SFA29 for a book that a laptop has, seen from its stack; `verb` is what is to be said there."""
+    if head.holder.startswith("laptop:"):
+        raise Stop(
+            "SFA29", f"book {head.book} was moved home, by {head.holder.partition(':')[2]}", why="what is here is a copy from before it was moved, and two writers would both trade it",
+            fix=f"say it in that folder: stratofold {verb}; or bring it here from there: stratofold move {head.book} --to cloud",
         )  # fmt: skip
 
 

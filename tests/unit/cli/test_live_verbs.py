@@ -4,8 +4,11 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import closing
+from datetime import UTC, datetime
 from math import nan
 from pathlib import Path
+from shutil import copytree
 from types import SimpleNamespace
 
 import pytest
@@ -18,21 +21,29 @@ from stratofold.cli.status import _shown
 from stratofold.errors import Setup
 from stratofold.fold.lifecycle import WORKING
 from stratofold.fold.order import GTC, LIMIT, Order
+from stratofold.live.open import market_events
 from stratofold.live.risk.limits_config import read_stated
 from stratofold.wire import unpack
 from tests.mortal import mortal
 
+MONTH_SECONDS = 30 * 86_400  # from the close of the day before the first
+MONTH_LATER_NS = int(datetime(2020, 7, 30, 20, tzinfo=UTC).timestamp()) * 10**9
 SYMBOLS = ["--symbols", "SPY,AAPL"]
 CROSSOVER = ["stratofold.strategies:Crossover", *SYMBOLS]
 
 
 @pytest.fixture(scope="module")
 def traded(tmp_path_factory):
-    """A folder in which Crossover has traded half a year to its end, and the exchange that it traded at."""
+    """A folder in which Crossover has traded a month and then half a year to its end, and the exchange that it traded at."""
     folder = tmp_path_factory.mktemp("traded")
     (folder / "limits.toml").write_text(LIMITS, encoding="utf-8")
     with exchange(folder):
-        assert run(["run", *CROSSOVER, "--unguarded", *places(folder), *venue(folder), "--json"]) == 0
+        command = ["run", *CROSSOVER, "--unguarded", *places(folder), *venue(folder), "--json"]
+        assert run([*command, "--for", str(MONTH_SECONDS)]) == 0
+        with closing(Journal(folder / "home" / "journal.db")) as journal:
+            last = max(event.time for event in market_events(journal, "main"))
+        assert last == MONTH_LATER_NS
+        assert run(command) == 0
         yield folder
 
 
@@ -103,6 +114,40 @@ def test_an_order_that_works_is_shown_with_the_number_to_ask_after():
     order.number, order.symbol, order.side, order.kind, order.tif, order.state = 17, 1, -1, LIMIT, GTC, WORKING
     order.quantity, order.filled, order.limit, order.stop = 10.0, 3.0, 99.5, nan
     assert _shown(order, ("SPY", "AAPL")) == "#17 sell 10 AAPL limit gtc limit 99.5, working, 3 filled"
+
+
+@pytest.fixture
+def moved_away(traded, tmp_path):
+    """The same folder after `move --to cloud`: a stack has the book."""
+    copytree(traded / "home", tmp_path / "home")
+    with closing(Journal(tmp_path / "home" / "journal.db")) as journal:
+        journal.take("main", "cloud:momentum", 0)
+    return tmp_path
+
+
+def test_status_says_where_a_book_went_that_was_moved_away(moved_away, traded, capsys):
+    (book,) = said(capsys, "status", *home(moved_away))["books"]
+    assert book["elsewhere"] == "the stack momentum (--stack momentum)"
+    assert run(["status", *home(moved_away)]) == 0
+    assert "moved away: so it stood then; it is with the stack momentum" in capsys.readouterr().out
+    (book,) = said(capsys, "status", *home(traded))["books"]
+    assert book["elsewhere"] == ""
+
+
+def test_a_halt_that_a_moved_book_does_not_hear_says_so(moved_away, capsys):
+    """What a person types in a fright must not look as if it had helped."""
+    told = said(capsys, "halt", *home(moved_away), code=3)
+    assert told["unreached"] == ["main is with the stack momentum (--stack momentum); say it there"]
+    assert run(["halt", "--book", "main", *home(moved_away)]) == 3
+    assert "NOT HELD: main is with the stack momentum" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["flatten"], ["reconcile", "--keys", "none"]])
+def test_what_nobody_would_carry_out_is_refused(moved_away, capsys, words):
+    assert run([*words, *home(moved_away)]) == 6
+    told = capsys.readouterr().err
+    assert "SFA29" in told
+    assert "--stack momentum" in told
 
 
 def test_verify_is_identical_and_so_is_the_backtest_of_the_same_days(traded, capsys):

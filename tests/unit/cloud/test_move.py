@@ -9,7 +9,7 @@ from stratofold.adapters.embedded.artifacts import Artifacts
 from stratofold.adapters.ports import CLAIMED, DROPPED, HALTED, AccountLimits
 from stratofold.chain import link
 from stratofold.cloud.limits import hold_books, limits_of
-from stratofold.cloud.move import Side, copy_segments, is_elsewhere, move, refuse_elsewhere
+from stratofold.cloud.move import Side, copy_segments, move, refuse_elsewhere, refuse_moved_home
 from stratofold.errors import Retry, Stop
 from stratofold.live.account_limits import share_limits
 from stratofold.live.archive import seal
@@ -204,12 +204,24 @@ def test_a_laptop_leaves_a_book_that_is_in_the_cloud_alone(laptop, cloud):
     lived(laptop.journal, steps=20)
     refuse_elsewhere(laptop.journal.head("B"))
     move(laptop, cloud, "B", CLOUD, NOW)
-    head = laptop.journal.head("B")
-    assert is_elsewhere(head)
     with pytest.raises(Stop) as caught:
-        refuse_elsewhere(head)
+        refuse_elsewhere(laptop.journal.head("B"), "flatten")
     assert caught.value.code == "SFA29"
+    assert "stratofold flatten --stack momentum" in caught.value.fix
     assert "--to laptop --stack momentum" in caught.value.fix
+
+
+def test_a_stack_leaves_a_book_that_was_moved_home_alone(laptop, cloud):
+    """Its copy is older than the laptop's, and whoever took it would trade the same account beside it."""
+    lived(laptop.journal, steps=20)
+    move(laptop, cloud, "B", CLOUD, NOW)
+    refuse_moved_home(cloud.journal.head("B"))
+    move(cloud, laptop, "B", LAPTOP, NOW)
+    refuse_elsewhere(laptop.journal.head("B"))
+    with pytest.raises(Stop) as caught:
+        refuse_moved_home(cloud.journal.head("B"), "flatten")
+    assert caught.value.code == "SFA29"
+    assert "stratofold flatten;" in caught.value.fix
 
 
 def test_what_was_sealed_goes_along_once(laptop, tmp_path):
