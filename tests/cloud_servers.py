@@ -20,9 +20,9 @@ from stratofold.adapters.aws.client import Client
 from stratofold.cloud.local.emulator import KEYS, REGION, Emulator, free_port
 from stratofold.cloud.local.environment import python_with
 from tests.mortal import mortal
+from tests.patience import PATIENCE_SECONDS
 
 ORACLES = Path(__file__).parents[1] / "requirements" / "oracles.txt"
-START_SECONDS = 60.0
 
 
 class At(NamedTuple):
@@ -60,7 +60,7 @@ def started(command, url, log, **given):
         subprocess.Popen(mortal(command), stdout=file, stderr=file, **given) as process,
     ):
         try:
-            deadline = time.monotonic() + START_SECONDS
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while not answers(url):
                 if process.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"{command} did not start: {log.read_text(errors='replace')[-500:]}")
@@ -72,7 +72,7 @@ def started(command, url, log, **given):
 
 def answers(url):
     try:
-        with urlopen(url, timeout=1.0):  # noqa: S310 -- our own server
+        with urlopen(url, timeout=10.0):  # noqa: S310 -- our own server
             return True
     except (URLError, OSError) as error:
         return getattr(error, "code", None) is not None

@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import time
 
+from tests.patience import PATIENCE_SECONDS
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
@@ -56,7 +58,7 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
 
-    def ask(self, method, *, seconds=30.0, **parameters):
+    def ask(self, method, *, seconds=PATIENCE_SECONDS, **parameters):
         """Call one method of the protocol and wait for its answer."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
@@ -116,11 +118,11 @@ class Browser:
         assert "exceptionDetails" not in told, told["exceptionDetails"]
         return told["result"].get("value")
 
-    def wait(self, script, seconds=20.0):
+    def wait(self, script, seconds=PATIENCE_SECONDS):
         """Wait until an expression is true on a page that can say its trouble."""
         self._wait(f"document.getElementById('trouble') && ({script})", seconds)
 
-    def _wait(self, script, seconds=20.0):
+    def _wait(self, script, seconds=PATIENCE_SECONDS):
         """Wait until an expression is true."""
         until = time.monotonic() + seconds
         while not self.run(f"Boolean({script})"):

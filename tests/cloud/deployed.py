@@ -153,15 +153,6 @@ def table(aws):
     return name, aws.json("dynamodb", "CreateTable", given)["TableDescription"]["LatestStreamArn"]
 
 
-def until(holds, seconds=15.0):
-    """Wait until something holds; it is returned."""
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "it did not come to hold"
-        time.sleep(0.02)
-    return found
-
-
 class Standing:
     """A clock that a test moves."""
 

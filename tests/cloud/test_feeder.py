@@ -18,6 +18,7 @@ from stratofold.live.desk import event_in
 from tests.cloud.stage import Kept, Stage, spec_of
 from tests.conversations.exchanges import serving
 from tests.live_tools import paper
+from tests.patience import until_it
 
 DAY_NS = 86_400_000_000_000
 MINUTE_NS = 60_000_000_000
@@ -93,8 +94,9 @@ def test_a_successor_takes_over_without_gap_or_double(stage, monkeypatch):
                     runs.append(asyncio.create_task(feeders[-1].run()))
                 market.happens(begin + (number + 1) * MINUTE_NS)
                 await asyncio.sleep(0.02)
-            await asyncio.sleep(0.5)
-            assert [one.stopping for one in feeders] == [True, True, False]
+            await until_it(lambda: [one.stopping for one in feeders[:-1]] == [True, True])
+            await until_it(lambda: len(market.streams) == 3 and not market.streams[-1].qsize())
+            assert not feeders[-1].stopping
             feeders[-1].stop()
             await asyncio.gather(*runs)
 
@@ -120,13 +122,17 @@ def test_at_a_paper_exchange_it_hears_the_stream_there_by_the_time_there(minista
         place = Place(stage.names)
         place.secrets = Kept(**{"alpaca-key-id": served.key, "alpaca-secret-key": served.secret})
 
+        told, put = [], place.market.put
+        place.market.put = lambda book, lines: (told.extend(lines), put(book, lines))
+
         async def go():
             feeding = asyncio.create_task(_feed(place, "paper", None))
             while not stage.journal.mark("paper", "feeder"):  # noqa: ASYNC110  another object's doing
                 await asyncio.sleep(0.02)
-            for _ in range(3):
+            for number in range(1, 4):
                 await asyncio.to_thread(served.step)
-                await asyncio.sleep(0.15)
+                await until_it(lambda number=number: sum('"event":"bar"' in line for line in told) == number)
+            await until_it(lambda: place.venue.clock.time == served.exchange.market.now)
             signal.raise_signal(signal.SIGTERM)
             return await feeding
 

@@ -12,8 +12,8 @@ import pytest
 
 from stratofold.adapters.aws.client import Client
 from stratofold.cli.app import run
-from tests.cloud.deployed import until
 from tests.mortal import mortal
+from tests.patience import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.cloud
 
@@ -27,7 +27,7 @@ def test_it_says_where_it_is_serves_and_ends_whole(tmp_path):
             assert aws.json("dynamodb", "ListTables", {}) == {"TableNames": []}
         assert told["environment"]["no_proxy"] == "example.com,127.0.0.1"
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     port = int(told["url"].rpartition(":")[2])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 1.0)

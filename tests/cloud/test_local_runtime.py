@@ -11,7 +11,8 @@ import pytest
 
 from stratofold.adapters.aws.answers import AwsError, fields
 from stratofold.cloud.local.cloud import LocalCloud
-from tests.cloud.deployed import Deployed, put, queue, received, send, stream, table, until, zipped
+from tests.cloud.deployed import Deployed, put, queue, received, send, stream, table, zipped
+from tests.patience import until
 
 pytestmark = pytest.mark.cloud
 
@@ -71,19 +72,28 @@ class TestInvoking:
         assert outcome.error == "Runtime.OutOfMemory"
 
     def test_reserved_concurrency_throttles(self, cloud, deployed):
-        function = deployed(reserved=1)
-        slow = threading.Thread(target=cloud.functions.run, args=(function.name, b'{"sleep": 1}'))
+        code = """
+import os, time
+def handler(event, context):
+    open(os.environ["HEARD"], "a").write("{}\\n")
+    while not os.path.exists(os.environ["HEARD"] + ".go"):
+        time.sleep(0.01)
+    return 1
+"""
+        function = deployed(code=code, reserved=1, Timeout=200)
+        slow = threading.Thread(target=cloud.functions.run, args=(function.name, b"{}"))
         slow.start()
         until(function.heard)
         with pytest.raises(AwsError) as caught:
             invoke(function, {})
         assert (caught.value.status, caught.value.undone) == (429, True)
+        function.file.with_name(f"{function.file.name}.go").touch()
         slow.join()
-        assert invoke(function, {"answer": 1}) == 1
+        assert invoke(function, {}) == 1
 
     def test_nothing_runs_between_events(self, cloud, deployed, tmp_path):
-        code = "import os, threading, time\ndef beat():\n  while True:\n    open(os.environ['HEARD'], 'a').write('x')\n    time.sleep(0.01)\nthreading.Thread(target=beat, daemon=True).start()\ndef handler(event, context): time.sleep(0.05)"
-        function = deployed(code=code)
+        code = "import os, threading, time\ndef beat():\n  while True:\n    open(os.environ['HEARD'], 'a').write('x')\n    time.sleep(0.01)\nthreading.Thread(target=beat, daemon=True).start()\nopen(os.environ['HEARD'], 'a')\ndef handler(event, context):\n  size = os.path.getsize(os.environ['HEARD'])\n  while os.path.getsize(os.environ['HEARD']) == size: time.sleep(0.01)"
+        function = deployed(code=code, Timeout=200)
         cloud.functions.run(function.name, b"{}")
         time.sleep(0.1)
         beats = function.file.stat().st_size
@@ -131,6 +141,11 @@ class TestInvoking:
         assert [float(one) for one in sums] == [5.0]
 
 
+def told(function, body):
+    """The records of one message."""
+    return [record for record in function.records() if record["body"] == body]
+
+
 class TestQueue:
     def test_a_group_is_heard_in_order(self, deployed):
         function = deployed()
@@ -149,14 +164,16 @@ class TestQueue:
         function = deployed()
         dead, dead_arn = queue(function.aws)
         redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
-        url, arn = queue(function.aws, VisibilityTimeout="1", RedrivePolicy=redrive)
+        url, arn = queue(function.aws, VisibilityTimeout="600", RedrivePolicy=redrive)
         function.wakes(arn, BatchSize=10, FunctionResponseTypes=["ReportBatchItemFailures"])
         send(function.aws, url, "item", "A")
         send(function.aws, url, "fine", "B")
+        for count in range(2):
+            (record,) = until(lambda count=count: told(function, "item")[count:])
+            again = {"QueueUrl": url, "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": 0}
+            function.aws.json("sqs", "ChangeMessageVisibility", again)  # its time of invisibility is over
         assert until(lambda: received(function.aws, dead)) == ["item"]
-        bodies = [record["body"] for record in function.records()]
-        assert bodies.count("item") == 2
-        assert bodies.count("fine") == 1
+        assert (len(told(function, "item")), len(told(function, "fine"))) == (2, 1)
 
     def test_what_the_filter_does_not_want_is_gone(self, deployed):
         function = deployed()
@@ -177,11 +194,15 @@ class TestQueue:
     def test_a_mapping_that_is_taken_away_wakes_no_more(self, cloud, deployed):
         function = deployed()
         url, arn = queue(function.aws)
+        before = {*threading.enumerate()}
         identity = function.wakes(arn)
+        readers = [each for each in threading.enumerate() if each not in before and "_poll" in each.name]
+        assert readers
         send(function.aws, url, "one")
         until(function.records)
         function.aws.rest("lambda", "DELETE", f"/2015-03-31/event-source-mappings/{identity}")
         cloud.look()
+        until(lambda: not any(reader.is_alive() for reader in readers))  # who has asked already has an answer yet
         send(function.aws, url, "two")
         time.sleep(1.5)
         assert len(function.records()) == 1

@@ -9,7 +9,8 @@ from stratofold.adapters.aws.answers import AwsError
 from stratofold.cloud.local.cloud import LocalCloud
 from stratofold.cloud.local.schedules import Schedules
 from stratofold.errors import Setup
-from tests.cloud.deployed import Deployed, Standing, pass_by, until
+from tests.cloud.deployed import Deployed, Standing, pass_by
+from tests.patience import until
 
 pytestmark = pytest.mark.cloud
 FRIDAY = datetime(2026, 11, 20, 14, 28, tzinfo=UTC)  # two minutes before New York's market opens

@@ -23,10 +23,11 @@ from stratofold.market.zones import at_wall
 from stratofold.strategies import Crossover, Momentum
 from tests import tick_strategies
 from tests.cloud.canaries import WITNESSES, Listener, alerted, forms, texts
-from tests.cloud.deployed import Standing, pass_by, until
+from tests.cloud.deployed import Standing, pass_by
 from tests.cloud.local_stage import staged
 from tests.cloud.test_receipt import DAY_NS, SLIPPAGE, messages, receipt
 from tests.live_tools import paper
+from tests.patience import until
 from tests.stories.test_live_ticks import KINDS as TICK_KINDS
 from tests.stories.test_live_ticks import MINUTE_NS, OnTicks, on_ticks
 from tests.tick_market import made
@@ -167,7 +168,7 @@ def test_a_bar_is_folded_whichever_door_it_comes_by(stage, trigger):
     """After the stretch before: the door's function passes it on, the queue wakes `decide`, the book goes on a step."""
     before = stage.journal.head("paper").step
     trigger(stage)
-    until(lambda: stage.journal.head("paper").step > before, 30.0)
+    until(lambda: stage.journal.head("paper").step > before)
     assert stage.cloud.settle()
     assert stage.dead_letters() == []
 
@@ -187,7 +188,7 @@ def test_what_a_function_dies_on_is_kept_whole_in_the_dead_letters(stage):
     """A row that no release of ours writes: `deliver` raises on it each time, and AWS says only where it stood."""
     row = {"pk": {"S": "outbox/paper"}, "sk": {"S": "nonsense"}, "state": {"S": "ready"}}
     stage.aws.json("dynamodb", "PutItem", {"TableName": stage.outputs["Table"], "Item": row})
-    (letter,) = until(stage.dead_letters, 30.0)
+    (letter,) = until(stage.dead_letters)
     assert letter == {"row": row, "why": "deliver: RetryAttemptsExhausted"}
     stage.aws.json(
         "dynamodb", "DeleteItem", {"TableName": stage.outputs["Table"], "Key": {"pk": row["pk"], "sk": row["sk"]}}
@@ -202,7 +203,7 @@ def test_an_alarm_rings_for_what_it_names_and_for_nothing_else(stage, monkeypatc
     assert not stage.cloud.functions.run(f"{stage.stack}-deliver:live", b'{"Records": 1}').ok
     stage.aws.json("sqs", "SendMessage", {"QueueUrl": stage.dead, "MessageBody": "{}"})
     rings = lambda: {one.split("-")[1] for one in ringing(stack)}  # noqa: E731
-    until(lambda: rings() >= {"DeliverFails", "DeadLetterArrived"}, 30.0)
+    until(lambda: rings() >= {"DeliverFails", "DeadLetterArrived"})
     assert rings() == {"DeliverFails", "DeadLetterArrived"}
     stage.aws.json("sqs", "PurgeQueue", {"QueueUrl": stage.dead})
 
@@ -218,7 +219,7 @@ def test_an_alarm_ends_when_its_time_brings_nothing_more(stage, monkeypatch):
     told = {"MetricName": "calls", "Value": 1.0, "Timestamp": time.time() - 5.0}
     stack.call("cloudwatch", "put_metric_data", Namespace="ours", MetricData=[told])
     assert rings()
-    until(lambda: not rings(), 30.0)
+    until(lambda: not rings())
 
 
 def everything(stage):

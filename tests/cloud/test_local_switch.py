@@ -14,6 +14,7 @@ from tests.cloud.local_stage import staged
 from tests.cloud.test_functions import events_of
 from tests.cloud.test_local_stack import QUICK, as_iam, posted
 from tests.cloud.test_receipt import DAY_NS
+from tests.patience import until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.nightly]
 BEATS_A_SECOND = 10.0
@@ -76,9 +77,6 @@ def test_no_bar_is_lost_or_heard_out_of_turn_while_switches_are_turned(cloud):
         assert stage.dead_letters() == []
 
 
-def until_more(bars, before, seconds=60.0):
+def until_more(bars, before):
     """Until some bars were taken after a switch."""
-    end = time.monotonic() + seconds
-    while len(bars.taken) < before + 20:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    until(lambda: len(bars.taken) >= before + 20)

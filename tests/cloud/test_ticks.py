@@ -23,6 +23,7 @@ from tests.cloud.test_feeder import Listens, Silent
 from tests.cloud.test_functions import DAY_NS, at, spy
 from tests.cloud.test_hot import PATIENT, Server, hot_names
 from tests.live_tools import Paper, paper
+from tests.patience import until_it
 from tests.tick_market import made
 from tests.unit.live.test_ticks import KINDS, Sees, words
 
@@ -140,6 +141,7 @@ class Venue:
 
     def __init__(self, rows):
         self.rows = rows
+        self.is_said = False
 
     async def history(self, symbols, after, until):
         return []
@@ -149,6 +151,7 @@ class Venue:
         for row in self.rows:
             yield "XYZ", row
             await asyncio.sleep(0)
+        self.is_said = True
         await asyncio.sleep(3600)
 
 
@@ -174,9 +177,10 @@ def fed(stage, rows, hot):
 
     async def go():
         async with Tasks() as tasks:
-            feeder = Feeder(stage.journal, Outlet(), Venue(rows), Silent(), Clock(), tasks, "paper", hot)
+            venue = Venue(rows)
+            feeder = Feeder(stage.journal, Outlet(), venue, Silent(), Clock(), tasks, "paper", hot)
             running = asyncio.create_task(feeder.run())
-            await asyncio.sleep(0.4)
+            await until_it(lambda: venue.is_said)
             feeder.stop()
             await running
 

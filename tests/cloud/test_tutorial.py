@@ -14,8 +14,8 @@ import pytest
 
 from stratofold.cli.app import command as verbs
 from stratofold.cloud.local.cloud import LocalCloud
-from tests.cloud.deployed import until
 from tests.mortal import mortal
+from tests.patience import until
 from tests.stories.test_live_newcomer import exchange
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cloud.md").read_text(encoding="utf-8")

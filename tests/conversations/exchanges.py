@@ -9,6 +9,7 @@ import requests
 
 from stratofold.exchange.core import Exchange
 from stratofold.exchange.server import Server
+from tests.patience import PATIENCE_SECONDS
 
 
 class Served:
@@ -26,7 +27,7 @@ class Served:
 
     def ask(self, method, path, content=None, **query):
         body = None if content is None else msgspec.json.encode(content)
-        return self.session.request(method, self.url + path, data=body, params=query, timeout=10)
+        return self.session.request(method, self.url + path, data=body, params=query, timeout=PATIENCE_SECONDS)
 
     def step(self, times=1, until=None):
         answer = None
@@ -46,7 +47,7 @@ def serving(data, start=None, speed="step", **choices):
     try:
         yield Served(server, loop)
     finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(PATIENCE_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
         loop.close()

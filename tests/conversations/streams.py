@@ -14,6 +14,7 @@ from stratofold.adapters.clock import Clock
 from stratofold.adapters.embedded.tasks import Tasks
 from stratofold.adapters.feeds.supervisor import Supervisor
 from stratofold.adapters.network.client import Network
+from tests.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -52,6 +53,9 @@ class Server:
                 return socket
             if line is STAY:
                 break
+            if asyncio.iscoroutine(line):
+                await line
+                continue
             if line is None:
                 continue
             if isinstance(line, float):
@@ -101,10 +105,10 @@ async def heard(
     pause_seconds: float = 0.0,
     **options: Any,
 ) -> tuple[list[Named | None], Supervisor]:
-    """What a supervisor says until enough was said, within twenty seconds."""
+    """What a supervisor says until enough was said."""
     found: list[Named | None] = []
     venue = make(f"ws://127.0.0.1:{server.port}/stream", f"http://127.0.0.1:{server.port}")
-    async with asyncio.timeout(20), Network() as network, Tasks() as tasks:
+    async with asyncio.timeout(PATIENCE_SECONDS), Network() as network, Tasks() as tasks:
         supervisor = Supervisor(venue, network, network, Clock(), tasks, Random(1), pauses=(0.01, 0.05), **options)
         stream = supervisor.stream(symbols)
         async for named in stream:

@@ -11,6 +11,7 @@ from stratofold.wire import Terms
 from tests.conversations.exchanges import serving
 from tests.conversations.scripted import message
 from tests.conversations.test_alpaca_loopback import START, step, talk
+from tests.patience import PATIENCE_SECONDS, until_it
 
 # A request's fate, what the answer means, and whether the order is there.
 FATES = [
@@ -93,6 +94,15 @@ def test_sixty_orders_through_a_bad_day_are_each_there_once_or_not_at_all(data):
     assert account.positions["AAPL"][0] == sum(fill.quantity for fill in executions)
 
 
+def told(heard):
+    """What was said at least once, by its identity."""
+    return {report.identity: report for report in heard if report is not None}
+
+
+def filled(heard):
+    return {identity: report for identity, report in told(heard).items() if report.kind in {"filled", "partial"}}
+
+
 def test_updates_twice_late_and_lost_are_the_facts_that_asking_gives(data):
     """The stream repeats, reorders, loses and breaks; with the executions asked for, the set of facts is whole."""
 
@@ -112,18 +122,20 @@ def test_updates_twice_late_and_lost_are_the_facts_that_asking_gives(data):
             await broker.submit(message(key=f"momentum-1-{number}", terms=Terms("market", "day", 1.0)))
             if number % 10 == 9:
                 await step(served, 2)
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(0.3)
+                await until_it(lambda: any(one.listening for one in served.server._trades.values()))
+        await until_it(
+            lambda: heard.count(None) > 1 and len(heard) > heard.count(None) + len(told(heard)) and filled(heard)
+        )
         task.cancel()
         return heard, await broker.executions(0)
 
     with serve(data) as served:
         said, executions = talk(served, conversation)
     heard = [report for report in said if report is not None]
-    fills = {report.identity: report for report in heard if report.kind in {"filled", "partial"}}
+    fills = filled(said)
     asked = {report.identity: report for report in executions}
     assert said.count(None) > 1
-    assert len(heard) > len({report.identity for report in heard})
+    assert len(heard) > len(told(said))
     assert 0 < len(fills) < len(asked) == 40
     for identity, report in fills.items():
         one = asked[identity]
@@ -142,13 +154,15 @@ def test_an_exchange_whose_clock_is_ahead_says_so(data):
 
 def test_an_exchange_that_is_slow_answers_late_or_never(data):
     async def conversation(broker, feed):
-        served.exchange.faults.switch({"latency_ms": 400.0})
+        served.exchange.faults.switch({"latency_ms": 2_000.0})
         broker._calls.timeout_seconds = 0.1
         late = await broker.submit(message(terms=Terms("limit", "gtc", 5.0, limit=10.0)))
-        broker._calls.timeout_seconds = 5.0
+        broker._calls.timeout_seconds = PATIENCE_SECONDS
         served.exchange.faults.switch({"latency_ms": 0.0})
-        await asyncio.sleep(0.4)
-        return late, await broker.order("momentum-1-a")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (order := await broker.order("momentum-1-a")) is None:  # noqa: ASYNC110  in another process's hands
+                await asyncio.sleep(0.02)
+        return late, order
 
     with serve(data) as served:
         late, order = talk(served, conversation)

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 import aiohttp
@@ -17,16 +16,10 @@ from stratofold.exchange.core import Rules
 from stratofold.exchange.moments import short_stamp
 from stratofold.market.sample import sample
 from tests.conversations.exchanges import serving
+from tests.patience import PATIENCE_SECONDS, until
 
 ORDER = {"symbol": "SPY", "qty": "10", "side": "buy", "type": "market", "time_in_force": "gtc"}
 FREE = Rules(requests_per_minute=0)
-
-
-def wait_for(what, seconds=10.0):
-    limit = time.monotonic() + seconds
-    while not what() and time.monotonic() < limit:
-        time.sleep(0.02)
-    assert what()
 
 
 def test_the_wall_clock_moves_the_exchanges():
@@ -35,7 +28,7 @@ def test_the_wall_clock_moves_the_exchanges():
         first = served.ask("GET", "/admin/clock").json()
         order = served.ask("POST", "/v2/orders", {**ORDER, "time_in_force": "day"}).json()
         assert order["created_at"] >= first["time"]  # not that of the last bar: time flows between two
-        wait_for(lambda: served.ask("GET", f"/v2/orders/{order['id']}").json()["status"] == "filled")
+        until(lambda: served.ask("GET", f"/v2/orders/{order['id']}").json()["status"] == "filled")
         filled = served.ask("GET", f"/v2/orders/{order['id']}").json()["filled_at"]
         assert first["next"] <= filled <= served.ask("GET", "/admin/clock").json()["time"]
 
@@ -75,7 +68,7 @@ def command(*words, **environment):
         yield json.loads(process.stdout.readline())
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         process.stdout.close()
 
 
@@ -88,13 +81,13 @@ def test_one_exchange_follows_another():
             session.headers.update({"APCA-API-KEY-ID": ready["key_id"], "APCA-API-SECRET-KEY": ready["secret_key"]})
 
             def asked(path):
-                return session.get(ready["url"] + path, timeout=10).json()
+                return session.get(ready["url"] + path, timeout=PATIENCE_SECONDS).json()
 
-            wait_for(lambda: any(one.channels["dailyBars"] for one in leader.server._data.values()))
-            session.post(ready["url"] + "/v2/orders", json=ORDER, timeout=10)
+            until(lambda: any(one.channels["dailyBars"] for one in leader.server._data.values()))
+            session.post(ready["url"] + "/v2/orders", json=ORDER, timeout=PATIENCE_SECONDS)
             mine = leader.ask("POST", "/v2/orders", ORDER).json()
             leader.step(4)
-            wait_for(lambda: asked("/admin/clock")["time"] == leader.ask("GET", "/admin/clock").json()["time"])
+            until(lambda: asked("/admin/clock")["time"] == leader.ask("GET", "/admin/clock").json()["time"])
             (position,) = asked("/v2/positions")
             expected = leader.ask("GET", f"/v2/orders/{mine['id']}").json()["filled_avg_price"]
             assert (position["symbol"], position["avg_entry_price"]) == ("SPY", expected)

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -22,6 +21,7 @@ from alpaca.trading.stream import TradingStream
 
 from stratofold.market.sample import sample
 from tests.conversations.exchanges import serving
+from tests.patience import PATIENCE_SECONDS, until
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 DAY, GTC = TimeInForce.DAY, TimeInForce.GTC
@@ -73,13 +73,6 @@ def test_the_data_client_sees_what_was_released_and_no_more(served):
     assert (bars["AAPL"][-1].timestamp, bars["AAPL"][-1].close) == (datetime(2020, 1, 2, 5, tzinfo=UTC), 300.35)
 
 
-def wait_for(what, seconds=10.0):
-    limit = time.monotonic() + seconds
-    while not what() and time.monotonic() < limit:
-        time.sleep(0.01)
-    assert what()
-
-
 def test_the_streams_tell_of_orders_and_bars(served, client):
     updates, bars = [], []
 
@@ -95,13 +88,13 @@ def test_the_streams_tell_of_orders_and_bars(served, client):
     data.subscribe_daily_bars(on_bar, "SPY")
     for stream in (trades, data):
         threading.Thread(target=stream.run, daemon=True).start()
-    wait_for(lambda: [one.listening for one in served.server._trades.values()] == [True])
-    wait_for(lambda: [one.channels["dailyBars"] for one in served.server._data.values()] == [["SPY"]])
+    until(lambda: [one.listening for one in served.server._trades.values()] == [True])
+    until(lambda: [one.channels["dailyBars"] for one in served.server._data.values()] == [["SPY"]])
     client.submit_order(market(qty=3))
     assert served.step(2)["updates"] == 1
-    wait_for(lambda: len(updates) == 2 and len(bars) == 1)
+    until(lambda: len(updates) == 2 and len(bars) == 1)
     assert [(one.event, one.order.filled_qty) for one in updates] == [("new", "0"), ("fill", "3")]
     assert (updates[1].price, updates[1].qty, updates[1].position_qty) == (323.58, 3.0, 3.0)
     assert (bars[0].symbol, bars[0].close, bars[0].timestamp) == ("SPY", 324.87, datetime(2020, 1, 2, 5, tzinfo=UTC))
     for stream in (trades, data):
-        asyncio.run_coroutine_threadsafe(stream.stop_ws(), stream._loop).result(5)
+        asyncio.run_coroutine_threadsafe(stream.stop_ws(), stream._loop).result(PATIENCE_SECONDS)

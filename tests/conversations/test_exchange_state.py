@@ -15,6 +15,7 @@ from stratofold.exchange.desk import Terms
 from stratofold.exchange.server import Server
 from stratofold.market.sample import sample
 from tests.mortal import mortal
+from tests.patience import PATIENCE_SECONDS
 
 ORDER = {"symbol": "SPY", "qty": "10", "side": "buy", "type": "market", "time_in_force": "gtc"}
 
@@ -30,13 +31,15 @@ class Process:
         self.headers = {"APCA-API-KEY-ID": self.ready["key_id"], "APCA-API-SECRET-KEY": self.ready["secret_key"]}
 
     def ask(self, method, path, content=None):
-        answer = requests.request(method, self.ready["url"] + path, json=content, headers=self.headers, timeout=10)
+        answer = requests.request(
+            method, self.ready["url"] + path, json=content, headers=self.headers, timeout=PATIENCE_SECONDS
+        )
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_SECONDS)
         self.process.stdout.close()
 
 

@@ -27,6 +27,7 @@ from stratofold.cli.data_itch import Wire, wire_of
 from stratofold.errors import Retry, Setup, Stop
 from stratofold.events import Depth, Trade
 from tests.conversations.scripted import StoppedClock
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.feeds.test_itch_framing import NAME, datagram, packet, session_messages
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def beside() -> Iterator[int]:
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     try:
-        yield found.get(timeout=10)
+        yield found.get(timeout=PATIENCE_SECONDS)
     finally:
         over.set()
         thread.join()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
+import signal
 import threading
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +24,37 @@ from stratofold.cli.data_record import venue_of
 from stratofold.errors import Setup, Stop
 from tests.conversations.streams import ABORT, STAY, Server, streaming
 from tests.conversations.test_supervisor import DONE, depth, snapshot, trade
+from tests.patience import PATIENCE_SECONDS, until_it
 from tests.unit.feeds.itch_encoder import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
-SCRIPT = [DONE, trade(1), depth(1, 2), 0.3, depth(3, 5), trade(2), ABORT], [DONE, trade(3), depth(9, 9), STAY]
+WHOLE = 12  # frames of the script: with two openings and two snapshots
+
+
+class Counting(Recorder):
+    """Interrupts the command when everything was recorded."""
+
+    count = 0
+
+    def __call__(self, connection: int, received: int, data: bytes) -> None:
+        super().__call__(connection, received, data)
+        Counting.count = self.frames
+        if self.frames == WHOLE:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def recorded_until(count: int) -> Callable[[], Awaitable[bool]]:
+    """The venue's waiting until so many frames were recorded."""
+    return partial(until_it, lambda: Counting.count >= count)
+
+
+SCRIPT = (
+    [DONE, trade(1), depth(1, 2), recorded_until(5), depth(3, 5), trade(2), recorded_until(7), ABORT],
+    [DONE, trade(3), depth(9, 9), STAY],
+)
 ANSWERS = [snapshot(2), snapshot(8)]
 
 
@@ -46,7 +73,7 @@ def beside(*connections: Any) -> Iterator[Server]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE_SECONDS)
     try:
         yield found[0]
     finally:
@@ -62,9 +89,10 @@ def command(*words: Any) -> Any:
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Path]:
     """A recording of a venue that breaks off once; what the command said; the catalogue."""
     folder = tmp_path_factory.mktemp("recorded")
-    with beside(*SCRIPT) as server:
+    with beside(*SCRIPT) as server, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("stratofold.adapters.feeds.recording.Recorder", Counting)
         done = command(
-            "record", "binance-spot", "AUSDT", "--minutes", 0.04, "--folder", folder / "recordings", "--catalogue", folder / "market",
+            "record", "binance-spot", "AUSDT", "--folder", folder / "recordings", "--catalogue", folder / "market",
             "--url", f"ws://127.0.0.1:{server.port}/stream", "--rest-url", f"http://127.0.0.1:{server.port}", "--json",
         )  # fmt: skip
     said = json.loads(done.stdout)
@@ -78,7 +106,8 @@ def test_each_frame_is_kept_to_the_byte(recorded: tuple[Path, dict[str, Any], Pa
     opened = '{"opened":"binance-spot","symbols":["AUSDT"]}'
     shown = [f'{{"stream":"ausdt@snapshot","data":{body.decode()}}}' for _, body in ANSWERS]
     first, second = (
-        [line if isinstance(line, str) else json.dumps(line) for line in said[:-1] if line != 0.3] for said in SCRIPT
+        [line if isinstance(line, str) else json.dumps(line) for line in said[:-1] if not callable(line)]
+        for said in SCRIPT
     )
     assert frames == [opened, *first[:3], shown[0], *first[3:], opened, *second, shown[1]]
     assert recorded[1]["frames"] == len(frames)

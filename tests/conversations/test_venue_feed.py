@@ -25,6 +25,7 @@ from stratofold.events import GAP, RESTORED, Bar, Quote, Status, Trade
 from stratofold.market.sessions import calendar
 from stratofold.market.tick_bars import time_bars
 from tests.conversations.streams import ABORT, STAY, streaming
+from tests.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +34,34 @@ if TYPE_CHECKING:
     from tests.conversations.streams import Server
 
 SECOND_NS = 1_000_000_000
+TURN_SECONDS = 0.002
 DONE = {"result": None, "id": 1}
 NAMES = ("time", "open", "high", "low", "close", "volume")
+
+
+class Hand(Clock):
+    """A clock that goes on when the loop does: ten times as fast as the wall's, and on a busy machine as slowly as the rest."""
+
+    def __init__(self) -> None:
+        """It is now."""
+        self.at = time.time_ns()
+
+    def now(self) -> int:
+        return self.at
+
+    def monotonic(self) -> int:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.at + int(seconds * SECOND_NS)
+        while self.at < until:  # noqa: ASYNC110  time goes on turn by turn
+            await asyncio.sleep(TURN_SECONDS)
+
+    async def go(self) -> None:
+        """Go on."""
+        while True:
+            await asyncio.sleep(TURN_SECONDS)
+            self.at += int(10 * TURN_SECONDS * SECOND_NS)
 
 
 class Tape:
@@ -42,13 +69,14 @@ class Tape:
 
     def __init__(self) -> None:
         """Nothing was traded."""
+        self.clock = Hand()
         self.draw = Random(7)
         self.rows: list[tuple[int, float, float]] = []
 
     def trade(self) -> str:
         """A trade of now, as the stream says it."""
         at, price, size = (
-            time.time_ns() // 1_000_000,
+            self.clock.now() // 1_000_000,
             100 + self.draw.randrange(200) / 100,
             self.draw.randrange(1, 50) / 10,
         )
@@ -72,7 +100,7 @@ class Tape:
 
     def lines(self, seconds: float, say: Callable[[], str | None]) -> list[Any]:
         """Some seconds of trades."""
-        return [line for _ in range(int(seconds * 20)) for line in (0.05, say)]
+        return [line for _ in range(int(seconds * 20)) for line in (0.005, say)]
 
     def bars(self) -> dict[int, tuple[float, ...]]:
         """Every bar of a second, by the time at which it is complete: made in a batch."""
@@ -92,21 +120,25 @@ class Tape:
         return 200, json.dumps([[at, *map(str, row)] for at, row in begins.items() if low <= at <= high]).encode()
 
 
-async def heard(server: Server, until: Callable[[list[Named | None]], bool], **options: Any) -> list[Named | None]:
+async def heard(
+    server: Server, clock: Hand, until: Callable[[list[Named | None]], bool], **options: Any
+) -> list[Named | None]:
     """What the feed says until it is enough; where a connection opens its history is asked as a book does."""
     found: list[Named | None] = []
     rest = f"http://127.0.0.1:{server.port}"
     channels = ("trade", "bookTicker") if options else ("trade",)
     venue = Binance("spot", channels, f"ws://127.0.0.1:{server.port}/stream", rest)
-    async with asyncio.timeout(60), Network() as network, Tasks() as tasks:
-        history = BarHistory(BinanceHistory(), network, Clock(), Random(1), SECOND_NS, rest)
-        feed = VenueFeed(venue, history, network, network, Clock(), tasks, Random(1), calendar("24/7"), **options)
+    async with asyncio.timeout(PATIENCE_SECONDS), Network() as network, Tasks() as tasks:
+        going = asyncio.create_task(clock.go())
+        history = BarHistory(BinanceHistory(), network, clock, Random(1), SECOND_NS, rest)
+        feed = VenueFeed(venue, history, network, network, clock, tasks, Random(1), calendar("24/7"), **options)
         stream = feed.stream(["AUSDT"])
         async for named in stream:
             found.append(named)
             if until(found):
                 break
         await stream.aclose()  # type: ignore[attr-defined]
+        going.cancel()
     return found
 
 
@@ -139,7 +171,7 @@ def test_bars_are_whole_although_the_connection_breaks() -> None:
         first = [DONE, *tape.lines(3.3, tape.trade), tape.unheard, ABORT]
         async with streaming(first, [DONE, *tape.lines(5.0, tape.trade), STAY]) as server:
             server.answers = lambda _: tape.klines(server.asked[-1])
-            found = await heard(server, whole_again)
+            found = await heard(server, tape.clock, whole_again)
         made, true = bars_in(found), tape.bars()
         assert sorted(made) == sorted(true)[: len(made)]
         assert all(true[end] == row for end, row in made.items())
@@ -160,7 +192,10 @@ def test_ticks_pass_where_they_are_wanted() -> None:
         script = [DONE, *tape.lines(0.5, tape.trade), json.dumps({"stream": "ausdt@bookTicker", "data": quote}), STAY]
         async with streaming(script) as server:
             found = await heard(
-                server, lambda found: found[-1] is not None and isinstance(found[-1][1], Quote), words=(Quote, Trade)
+                server,
+                tape.clock,
+                lambda found: found[-1] is not None and isinstance(found[-1][1], Quote),
+                words=(Quote, Trade),
             )
         assert [type(named[1]) if named is not None else None for named in found] == [
             Status, None, Status, *[Trade] * 10, Quote,

@@ -18,6 +18,7 @@ from pathlib import Path
 import stratofold
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.errors import Setup
+from tests.patience import PATIENCE_SECONDS
 
 SOURCE = Path(stratofold.__file__).parents[1]
 
@@ -92,7 +93,7 @@ class Scene:
         )
         request.add_header("APCA-API-KEY-ID", self.ready["key_id"])
         request.add_header("APCA-API-SECRET-KEY", self.ready["secret_key"])
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
             return json.load(answer)
 
     def is_late(self):
@@ -145,7 +146,7 @@ class Scene:
     def rest(self, seconds):
         """A run that ends by itself; what it says of the book."""
         run = self.run("--for", str(seconds))
-        out, said = run.communicate(timeout=seconds + 60)
+        out, said = run.communicate(timeout=seconds + PATIENCE_SECONDS)
         assert run.returncode == 0, said
         self.note(said)
         return json.loads(out)
@@ -153,7 +154,7 @@ class Scene:
     def say(self, *words):
         """A word of the operator's; what it answers."""
         process = self.start(*words, "--home", "home", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, (words, out)
         return out
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import SLOWNESS
+
 ROOT = Path(__file__).parents[2]
 FOLD = ROOT / "src" / "stratofold" / "fold"
 FOLD_MAY_IMPORT = {"math", "array", "enum", "typing", "dataclasses", "operator", "__future__"}
@@ -25,22 +27,26 @@ WEIGHTY = {
     "rich",
 }
 
-# CPU seconds over the interpreter's own start, with room for a shared machine around the goals of 0.15 and 0.05.
+# CPU seconds over the interpreter's own start, on a machine that counts to 100,000 in 5 ms.
 BUDGETS = {"stratofold": 0.15, "stratofold.fold": 0.05, "stratofold.fold.step": 0.15}
 
-MEASURE = """
+MEASURE = (
+    SLOWNESS
+    + """
 import json, sys, time
 before = set(sys.modules)
 start = time.process_time()
 import {name}
-print(json.dumps([time.process_time() - start, sorted({{m.partition(".")[0] for m in set(sys.modules) - before}})]))
+seconds = time.process_time() - start
+brought = sorted({m.partition(".")[0] for m in set(sys.modules) - before})
+print(json.dumps([seconds / slowness(), brought]))
 """
+)
 
 
 def measured(name):
-    output = subprocess.run(
-        [sys.executable, "-c", MEASURE.format(name=name)], capture_output=True, text=True, check=True
-    )
+    measure = MEASURE.replace("{name}", name)
+    output = subprocess.run([sys.executable, "-c", measure], capture_output=True, text=True, check=True)
     return json.loads(output.stdout)
 
 

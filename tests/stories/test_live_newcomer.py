@@ -21,6 +21,7 @@ from stratofold.cli.running import _asked
 from stratofold.cli.venue import read_ready
 from stratofold.errors import Stop
 from tests.mortal import mortal
+from tests.patience import PATIENCE_SECONDS, until
 
 CLI = [sys.executable, "-m", "stratofold"]
 START = "2013-10-04T09:30-04:00"
@@ -35,9 +36,7 @@ class exchange:  # noqa: N801  it reads as a word
     def __enter__(self):
         with self.ready.open("w") as out:
             self.process = subprocess.Popen(mortal([*CLI, "exchange", *self.words, "--json"]), stdout=out)
-        until = time.monotonic() + 60.0
-        while not self.ready.read_text(encoding="utf-8").endswith("\n") and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: self.ready.read_text(encoding="utf-8").endswith("\n"))
         return self
 
     def __exit__(self, *_):
@@ -54,15 +53,15 @@ def folder(tmp_path, monkeypatch, capsys):
     return tmp_path / "idea"
 
 
-def ended(*words, timeout=60):
-    return subprocess.run([*CLI, *words], capture_output=True, text=True, timeout=timeout, check=False)
+def ended(*words):
+    return subprocess.run([*CLI, *words], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
 
-def records(folder):
+def records(folder, kind="%"):
     try:
         return (
             sqlite3.connect(f"file:{folder}/.stratofold/journal.db?mode=ro", uri=True)
-            .execute("SELECT count(*) FROM records")
+            .execute("SELECT count(*) FROM records WHERE kind LIKE ?", (kind,))
             .fetchone()[0]
         )
     except sqlite3.OperationalError:
@@ -82,9 +81,7 @@ def test_what_init_wrote_trades_is_killed_half_way_and_goes_on(folder):
     fees = ["--slippage", "proportional=0.0002"]
     with exchange(folder, "--symbols", "SPY,AAPL", "--start", "2020-07-01", "--speed", "step", *fees):
         first = subprocess.Popen([*CLI, "run", "--exchange", "ready.json"], stderr=subprocess.PIPE)
-        until = time.monotonic() + 60.0
-        while records(folder) < 100 and first.poll() is None and time.monotonic() < until:
-            time.sleep(0.01)
+        until(lambda: records(folder) >= 100 or first.poll() is not None)
         os.kill(first.pid, signal.SIGKILL)
         first.communicate()
         assert first.returncode == -signal.SIGKILL
@@ -103,10 +100,14 @@ def test_a_paced_replay_is_traded_too(folder):
     text = text.replace('["SPY", "AAPL"]', '["SPY"]').replace("fast = 20", "fast = 5").replace("slow = 50", "slow = 20")
     (folder / "stratofold.toml").write_text(text, encoding="utf-8")
     with exchange(folder, "--data", "sample:spy_minutes", "--start", START, "--speed", "600"):
-        done = ended("run", "--exchange", "ready.json", "--for", "5", "--json")
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["events"] > 20
-        assert "critical" not in done.stderr
+        words = [*CLI, "run", "--exchange", "ready.json", "--json"]
+        paced = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until(lambda: records(folder, "event") > 20 or paced.poll() is not None)
+        paced.send_signal(signal.SIGINT)
+        out, said = paced.communicate(timeout=PATIENCE_SECONDS)
+        assert paced.returncode == 0, said
+        assert json.loads(out)["events"] > 20
+        assert "critical" not in said
 
 
 def test_an_exchange_that_is_too_quick_is_not_traded_at(folder, capsys):
@@ -213,7 +214,8 @@ def test_a_full_disk_loses_nothing(folder):
     """The disk takes a little, then nothing more: the run stops, says so, and what was written down is whole."""
     with exchange(folder, "--symbols", "SPY,AAPL", "--start", "2020-06-01", "--speed", "step"):
         script = f"ulimit -f 150; exec {sys.executable} -m stratofold run --exchange ready.json --json"
-        stopped = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+        words = ["bash", "-c", script]
+        stopped = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
         assert stopped.returncode == 6, stopped.stderr
         assert json.loads(stopped.stdout)["errors"][0]["code"] == "SF803"
         assert ended("audit", "verify").returncode == 0
@@ -273,11 +275,9 @@ def test_the_second_run_of_a_book_fences_the_first(folder):
     with exchange(folder, "--data", "sample:spy_minutes", "--start", START, "--speed", "600"):
         words = ["run", "--exchange", "ready.json", "--symbols", "SPY", "--json"]
         first = subprocess.Popen([*CLI, *words], stdout=subprocess.PIPE)
-        until = time.monotonic() + 60.0
-        while records(folder) < 2 and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: records(folder) >= 2)
         second = ended(*words, "--for", "2")
         assert second.returncode == 0, second.stderr
-        out, _ = first.communicate(timeout=30)
+        out, _ = first.communicate(timeout=PATIENCE_SECONDS)
         assert first.returncode == 6
         assert json.loads(out)["errors"][0]["code"] == "SF801"

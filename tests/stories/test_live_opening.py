@@ -21,6 +21,7 @@ from stratofold.fold.account import ACTIVE
 from stratofold.live.risk.bounds import Bounds
 from stratofold.live.risk.limits_config import Stated
 from tests.live_tools import EVERYTHING, UNLIMITED, paper
+from tests.patience import PATIENCE_SECONDS
 
 DAY_NS = 86_400_000_000_000
 
@@ -216,7 +217,7 @@ def test_a_log_is_made_as_long_as_it_will_be_when_the_start_is_over(tmp_path):
         await asyncio.sleep(0.1)
         before = log.stat().st_size
         runner.ready = True
-        await asyncio.wait_for(room, 10.0)
+        await asyncio.wait_for(room, PATIENCE_SECONDS)
         return before
 
     assert asyncio.run(work()) < LOG_BYTES == log.stat().st_size

@@ -24,20 +24,21 @@ class Once(Strategy):
 
 
 class Slow:
-    """A network on which an order takes a fifth of a second."""
+    """A network on which an order takes until it is let go."""
 
     def __init__(self, inner):
         self.inner = inner
+        self.gate = asyncio.Event()
 
     async def request(self, method, url, headers, body=b"", timeout_seconds=10.0):
         if method == "POST":
-            await asyncio.sleep(0.2)
+            await self.gate.wait()
         return await self.inner.request(method, url, headers, body, timeout_seconds)
 
 
 def test_a_stopped_run_leaves_nothing_claimed():
     run = paper(Once, stratofold.sample("us14").subset("SPY", start="2020-04-01", end="2020-04-10"), DAY_NS)
-    run.broker._calls.http = Slow(run.http)
+    run.broker._calls.http = slow = Slow(run.http)
 
     async def work():
         async with Tasks() as tasks:
@@ -50,6 +51,7 @@ def test_a_stopped_run_leaves_nothing_claimed():
             await runner.pump()
             assert [one.state for one in run.journal.outbox("paper")] == [CLAIMED]
             runner.stop()
+            asyncio.get_running_loop().call_later(0.1, slow.gate.set)
             await runner._finish()
 
     asyncio.run(work())

@@ -21,6 +21,7 @@ from stratofold.exchange.desk import Terms
 from stratofold.live.webhook import SIGNATURE, TIMESTAMP, sign
 from stratofold.strategies import BuyAndHold
 from tests.live_tools import Paper
+from tests.patience import PATIENCE_SECONDS
 
 DAY_NS = 86_400_000_000_000
 KEYS = {"desk": "a key of 32 random bytes, or so..", "desk-old": "the key that is being replaced now"}
@@ -67,7 +68,7 @@ def listening(home):
         yield json.loads(process.stdout.readline())["url"]
     finally:
         process.terminate()
-        assert process.wait(20) == 0, process.stderr.read()
+        assert process.wait(PATIENCE_SECONDS) == 0, process.stderr.read()
         process.stdout.close()
         process.stderr.close()
 
@@ -85,7 +86,7 @@ def send(url, body, key="desk"):
     """Status and word of one message, signed."""
     stamp = str(int(time.time()))
     headers = {TIMESTAMP: stamp, SIGNATURE: sign(KEYS.get(key, key).encode(), stamp, body)}
-    connection = HTTPConnection(url.split("/")[2], timeout=20)
+    connection = HTTPConnection(url.split("/")[2], timeout=PATIENCE_SECONDS)
     connection.request("POST", "/webhook", body, headers)
     answer = connection.getresponse()
     word = json.loads(answer.read())["result"]

@@ -11,6 +11,7 @@ from stratofold.adapters.aws.connection import Connections
 from stratofold.adapters.network.http import address_of
 from stratofold.adapters.nouns import NoAnswer
 from stratofold.errors import Retry, Setup, Stop
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.aws.scripted import CLOSE, CUT, answer, scripted
 
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "canary", "AWS_REGION": "eu-central-1"}
@@ -49,7 +50,7 @@ def test_a_connection_serves_many_requests():
 def test_a_connection_that_the_server_closed_meanwhile_is_not_used():
     with scripted(answer()) as server, client(server) as aws:
         aws.json("sqs", "ListQueues", {})
-        assert server.hung_up.wait(5)
+        assert server.hung_up.wait(PATIENCE_SECONDS)
         server.answers.append(answer())
         aws.json("dynamodb", "PutItem", PUT)
     assert (len(server.requests), server.connections) == (2, 2)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from contextlib import closing
 from datetime import UTC, datetime
 from math import nan
@@ -25,6 +24,7 @@ from stratofold.live.open import market_events
 from stratofold.live.risk.limits_config import read_stated
 from stratofold.wire import unpack
 from tests.mortal import mortal
+from tests.patience import until
 
 MONTH_SECONDS = 30 * 86_400  # from the close of the day before the first
 MONTH_LATER_NS = int(datetime(2020, 7, 30, 20, tzinfo=UTC).timestamp()) * 10**9
@@ -57,9 +57,7 @@ class exchange:  # noqa: N801  it reads as a word
     def __enter__(self):
         with self.ready.open("w") as out:
             self.process = subprocess.Popen(mortal([*self.words, "--json"]), stdout=out)
-        until = time.monotonic() + 60.0
-        while not self.ready.read_text(encoding="utf-8").endswith("\n") and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: self.ready.read_text(encoding="utf-8").endswith("\n"))
         return self
 
     def __exit__(self, *_):

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from stratofold.cli.output import Exit, verb
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_a_reader_that_stops_reading_is_no_error_of_ours(monkeypatch, capfd):
@@ -24,7 +25,7 @@ def test_a_process_whose_reader_left_before_it_spoke_says_nothing():
     code = "import sys, typer; from stratofold.cli.output import verb; sys.exit(verb(lambda **_: typer.echo('a'))())"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
-    assert process.wait(60) == Exit.READER_GONE
+    assert process.wait(PATIENCE_SECONDS) == Exit.READER_GONE
     assert process.stderr.read() == b""
     process.stderr.close()
 

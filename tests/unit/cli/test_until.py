@@ -25,8 +25,20 @@ def played(work, minutes, monkeypatch):
 
 def test_its_time_is_over(monkeypatch):
     seen = []
-    assert len(played(for_ever(seen), 0.05 / 60, monkeypatch)) >= 2
+    assert played(for_ever(seen), 0.05 / 60, monkeypatch)
     assert seen == ["cancelled"]
+
+
+def test_it_tells_again_and_again(monkeypatch):
+    monkeypatch.setattr(until, "TELL_SECONDS", 0.01)
+    told = []
+
+    async def is_heard():
+        while len(told) < 3:  # noqa: ASYNC110  another's doing
+            await asyncio.sleep(0.0)
+
+    asyncio.run(until.go_on(is_heard(), None, lambda: told.append(1)))
+    assert len(told) >= 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

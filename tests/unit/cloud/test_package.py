@@ -11,6 +11,7 @@ import pytest
 
 from stratofold.cloud import package
 from stratofold.errors import Setup
+from tests.patience import PATIENCE_SECONDS
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -253,4 +254,4 @@ def test_every_function_starts_from_what_is_in_it(whole, tmp_path):
     verbs = "archive decide deliver halt ingest reconcile warm watch webhook"
     code = f"import importlib\nfor verb in {verbs.split()}:\n    assert importlib.import_module('stratofold.cloud.functions.' + verb).handler"
     script = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
-    subprocess.run([sys.executable, "-ISc", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-ISc", script], check=True, timeout=PATIENCE_SECONDS)

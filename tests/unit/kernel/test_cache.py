@@ -10,6 +10,7 @@ import time
 import pytest
 
 from stratofold.kernel import cache
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -193,9 +194,9 @@ def test_processes_that_want_the_same_build_it_once(place, tmp_path):
     ]
     for process in processes:
         process.start()
-    assert [answers.get(timeout=60) for _ in processes] == [True] * 4
+    assert [answers.get(timeout=PATIENCE_SECONDS) for _ in processes] == [True] * 4
     for process in processes:
-        process.join(60)
+        process.join(PATIENCE_SECONDS)
         assert process.exitcode == 0
     assert (tmp_path / "log").read_text() == "built\n"
 

@@ -18,6 +18,7 @@ from stratofold.live.post import post
 from stratofold.live.webhook import SIGNATURE, TIMESTAMP, Key, receive, sign
 from stratofold.live.words import offer_of
 from tests.live_tools import paper
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.live.test_why import LIMITS, Ladder
 
 DAY_NS = 86_400_000_000_000
@@ -120,7 +121,7 @@ async def echo(headers, data):
 
 def ask(port, method="POST", path="/webhook", data=b"", headers=()):
     """Status and answer of one request; `headers` may come twice."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     connection.putrequest(method, path)
     for name, value in [("Content-Length", str(len(data))), *headers]:
         connection.putheader(name, value)
@@ -180,6 +181,6 @@ def test_a_presence_ends_with_its_process(tmp_path):
     answer = context.Queue()
     process = context.Process(target=held_elsewhere, args=(tmp_path, answer))
     process.start()
-    assert answer.get(timeout=30)
-    process.join(30)
+    assert answer.get(timeout=PATIENCE_SECONDS)
+    process.join(PATIENCE_SECONDS)
     assert Presence(tmp_path, "momo").hold()

@@ -23,6 +23,7 @@ from stratofold.market.sessions import calendar
 from tests.faults.rig import MIDNIGHT, START, Rig
 from tests.faults.world import SECOND
 from tests.live_tools import Witness
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.live.test_ingest import Buys, bar
 
 MINUTE = 60 * SECOND
@@ -108,7 +109,7 @@ def test_a_journal_that_fails_is_not_taken_for_the_feed(monkeypatch, moment):
             else:
                 fails(monkeypatch, live_run, "hold_broken")
             with pytest.raises(Retry, match="SF814"):
-                await asyncio.wait_for(runner._follow_feed(), 5.0)
+                await asyncio.wait_for(runner._follow_feed(), PATIENCE_SECONDS)
             return runner
 
     runner = asyncio.run(follow())
@@ -141,7 +142,7 @@ def test_a_clock_that_is_behind_does_not_have_the_history_asked_without_end():
             )
             runner.desk.journal.offer("sim", [offer_of(fact)])
             began = runner.clock.monotonic()
-            while runner.feed.asked < 3 and runner.clock.monotonic() < began + 20 * SECOND:
+            while runner.feed.asked < 3 and runner.clock.monotonic() < began + PATIENCE_SECONDS * SECOND:
                 await runner.wake.wait(0.01)
                 await runner.pump()
             return runner, runner.clock.monotonic() - began

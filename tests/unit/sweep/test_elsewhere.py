@@ -9,6 +9,7 @@ from stratofold import sweep
 from stratofold.errors import Setup, Stop
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Cells
+from stratofold.research.sweep.executors import foreman
 from stratofold.research.sweep.executors.elsewhere import Elsewhere
 from stratofold.research.sweep.executors.foreman import DIED, Foreman
 from stratofold.research.sweep.executors.money import Purse, Tariff
@@ -18,6 +19,7 @@ from stratofold.research.sweep.executors.work import Plan, Work
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.study import frame_of
 from stratofold.strategies import Crossover, DonchianBreakout
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.sweep.hands import Hands, Pool
 from tests.unit.sweep.strategies import Above, Poisonous
 
@@ -50,6 +52,13 @@ def pool():
     found = Pool(2)
     yield found
     found.close()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Nothing is late for being slow."""
+    monkeypatch.setattr(foreman, "_LATE_SECONDS_MIN", PATIENCE_SECONDS)
+    monkeypatch.setattr(foreman, "_LATE_SECONDS_MIN_OF_MANY", PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -124,8 +133,13 @@ def test_cells_that_kill_their_worker_are_found_one_by_one(market, hands):
 
 def test_what_an_engine_forgets_is_sent_again(market, tmp_path, pool, monkeypatch):
     """Nobody ever says that the third order ended: when all else is done and nothing comes, a copy goes out."""
-    monkeypatch.setattr("stratofold.research.sweep.executors.foreman._LATE_SECONDS_MIN", 0.1)
-    monkeypatch.setattr("stratofold.research.sweep.executors.foreman._WAIT_SECONDS", 0.1)
+
+    def patience(self, _total):
+        """A tenth of a second once everything else is back, and for ever otherwise."""
+        return 0.1 if len(self._waiting) == 1 and not self._copied else PATIENCE_SECONDS
+
+    monkeypatch.setattr(foreman.Foreman, "_patience", patience)
+    monkeypatch.setattr(foreman, "_WAIT_SECONDS", 0.1)
     hands = Hands(tmp_path, pool, forget=[2])
     places, work = above(market)
     rows = carried(crew(tmp_path, hands, "interpreted"), places, work)
@@ -198,7 +212,7 @@ class Own(Strategy):
         book.target_quantity(bar.symbol, wide(1.0) if bar.close > mean else 0.0)
 """
 
-DEAR = Tariff(second_usd=1.0, piece_usd=0.001, look_usd=0.0, overhead_seconds=0.5)
+DEAR = Tariff(second_usd=1.0, piece_usd=0.001, look_usd=0.0, overhead_seconds=5_000.0)
 
 
 @pytest.mark.parametrize(
@@ -219,13 +233,13 @@ def test_a_budget_needs_a_price():
 
 def test_what_the_rest_would_cost_is_known_before_it_is_sent(market, hands):
     """The first cells were paid, and are kept."""
-    purse = Purse(DEAR, 0.9)
+    purse = Purse(DEAR, 9_000.0)
     places, work = above(market)
     with pytest.raises(Stop) as stopped:
         carried(crew(hands.folder, hands, "interpreted", purse), places, work)
     assert stopped.value.code == "SFS69"
     assert len(hands.orders) == 1
-    assert 0.5 < purse.spent_usd < 0.9
+    assert 5_000.0 < purse.spent_usd < 9_000.0
 
 
 def test_a_cell_that_takes_too_long_is_heard_in_windows_by_several_workers(market, hands, monkeypatch):
