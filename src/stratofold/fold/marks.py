@@ -6,6 +6,7 @@ code a call of it leaves the kernel; the event is then run again interpreted, wh
 """
 
 from array import array
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Any)
@@ -27,6 +28,19 @@ def seldom(function: Function) -> Function:
     """Mark `function` as one that few events need: its code stays out of the way of what every bar does."""
     function.seldom = True
     return function
+
+
+def inside(index: str, *columns: str) -> Callable[[Function], Function]:
+    """Mark a function whose local `index` is a place in each of its local `columns` wherever it reads one there.
+
+    Machine code of the fold takes its word; that of others asks all the same.
+    """
+
+    def mark(function: Function) -> Function:
+        function.inside = frozenset((column, index) for column in columns)
+        return function
+
+    return mark
 
 
 def soon(numbers: "array[float]", index: int) -> None:

@@ -101,7 +101,7 @@ def pass_time(engine: Engine, symbol: int) -> None:
     engine.book.ledger.note(symbol)
 
 
-@often
+@seldom
 def observe(engine: Engine, symbol: int) -> None:
     """The equity of the time that has passed, for the drawdown; `symbol` is the one that is likely to have moved it."""
     engine.unobserved = False

@@ -7,7 +7,7 @@ a log wants lengthening (`CROWDED`): Python does that, and calls again.
 from stratofold.events import Bar
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
-from stratofold.fold.marks import often, seldom, soon
+from stratofold.fold.marks import inside, often, seldom, soon
 from stratofold.fold.passing import arrive, close_session, deliver, pass_time, turn_session
 from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
@@ -31,11 +31,14 @@ def run(engine: Engine, strategy: Strategy, feed: Feed, stop: int) -> int:
 
 
 @often
+@inside("index", "times", "symbols", "opens", "highs", "lows", "closes", "volumes")
 def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_many: bool) -> int:
     """The loop of a run; `has_many` says whether each bar brings its symbol.
 
     What is due between bars is looked for only when time has passed `quiet_until`, or after a bar that moved something.
     Where it is not `calm_until` that has passed, it is the session's close.
+    No way out of the loop leads past the prices of a bar before they are read: so machine code reads those that it seldom
+    needs on the ways out alone.
     """
     bar = engine.bar
     times = feed.time
@@ -70,14 +73,14 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             if has_many:
                 symbol = symbols[index]
                 bar.symbol = symbol
-            if index & 7 == 0:
-                look_ahead(feed, index + _AHEAD)
             bar.open = opens[index]
             bar.high = highs[index]
             bar.low = lows[index]
             bar.close = closes[index]
             bar.volume = volumes[index]
             time = times[index] + shift
+            if index & 7 == 0:
+                look_ahead(feed, index + _AHEAD)
             if time > engine.quiet_until:
                 if engine.book.busy or time > engine.calm_until:
                     found = attend(engine, strategy, feed, time)

@@ -87,6 +87,7 @@ class Body:
         # after all, the event is the interpreter's.
         room = function.__module__.partition("stratofold.fold.")[2]
         self.counts_up = bool(room) and not room.startswith(("indicators", "models", "maths"))
+        self.inside: frozenset[tuple[str, str]] = getattr(function, "inside", frozenset()) if room else frozenset()
         self._count = 0
 
     # Text

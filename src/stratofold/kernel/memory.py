@@ -198,11 +198,23 @@ def _inside(body: Body, owner: Value, index: Value, node: ast.AST) -> str:
         index = body.convert(index, INT)
     if index.kind is not INT:
         raise body.refuse(node, f"an index must be an int, not {index.kind.name}", "write int(...)")
+    if body.inside and _is_said(body, node):
+        return index.text
     size = length(body, owner)
     if body.counts_up or (index.constant is not None and index.constant >= 0):
         body.fail_when(body.value(f"icmp uge i64 {index.text}, {size}"), INDEX)
         return index.text
     return _checked_place(body, index.text, size)
+
+
+def _is_said(body: Body, node: ast.AST) -> bool:
+    """Whether `marks.inside` says that this element exists."""
+    return (
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and isinstance(node.slice, ast.Name)
+        and (node.value.id, node.slice.id) in body.inside
+    )
 
 
 def _checked_place(body: Body, index: str, size: str) -> str:

@@ -1,12 +1,13 @@
 """What the front end writes: divisors, memory that is wanted soon, and what can never run in a kernel."""
 
+import re
 from array import array
 from math import inf, isnan, nan
 
 import numpy as np
 import pytest
 
-from stratofold.fold.marks import soon
+from stratofold.fold.marks import inside, soon
 from stratofold.fold.run import run
 from stratofold.fold.strategy import Strategy
 from stratofold.kernel.kinds import INT, ObjectKind
@@ -38,6 +39,12 @@ class Owner:
         """Ask for a place, inside or not, and read another."""
         soon(self.column, index)
         return self.column[1]
+
+    @inside("index", "column")
+    def vouch(self, index: int) -> float:
+        """Read a place of which it says that it is there."""
+        column = self.column
+        return column[index]
 
     def hear(self) -> float:
         """Something for each bit of `hears`; text has no machine code."""
@@ -73,6 +80,17 @@ def test_what_is_wanted_soon_need_not_exist() -> None:
     assert "call void @llvm.prefetch" in machine.text
     assert [machine(index) for index in (0, 1, 2, 10**15, -(10**15))] == [(0, 2.5)] * 5
     assert Owner().glance(7) == 2.5
+
+
+def test_the_word_of_the_fold_alone_is_taken_for_a_place() -> None:
+    """Its loop over bars checks its columns once, not at each bar; a strategy that vouches for a place is asked all the same."""
+    machine = Machine(Owner(), Owner.vouch, (int,))
+    assert [machine(index)[0] == 0 for index in (0, 1, 2, 10**15)] == [True, True, False, False]
+    assert Owner().vouch(1) == 2.5
+    loop = re.search(r"^define [^\n]*hear_5f_feed\(.*?^}", kernel_text(Deaf), re.DOTALL | re.MULTILINE)
+    assert loop is not None
+    assert len(re.findall(r"load (?:double|i64)[^\n]*invariant\.load", loop[0])) > 6
+    assert loop[0].count("label %fail.2,") == 1  # of the first symbol, before the loop
 
 
 def test_a_fixed_number_is_part_of_the_layout_and_what_it_rules_out_is_not_written() -> None:

@@ -9,7 +9,7 @@ Why a driver of its own: a bar is matched phase by phase, a tick meets orders th
 from stratofold.events import Depth, Quote, Trade
 from stratofold.fold.emulated import trail
 from stratofold.fold.engine import FOREVER, HEARS_DEPTH, HEARS_QUOTE, HEARS_TRADE, LONG_AGO, Feed
-from stratofold.fold.marks import often, seldom
+from stratofold.fold.marks import inside, often, seldom
 from stratofold.fold.passing import deliver, pass_time, turn_session
 from stratofold.fold.run import CROWDED, DONE, HEARD, READY, attend, be_quiet, conclude, look_up, rest, weigh
 from stratofold.fold.step import settle_intents
@@ -33,6 +33,7 @@ def run_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int)
 
 
 @often
+@inside("index", "times", "kinds", "symbols", "sides", "levels", "flags", "prices", "sizes")
 def hear_ticks(engine: TickEngine, strategy: Strategy, feed: TickFeed, stop: int, has_many: bool) -> int:
     """The loop of a run; `has_many` says whether each row brings its symbol."""
     book = engine.book
