@@ -22,7 +22,7 @@ from stratofold.fold.engine import (
 )
 from stratofold.fold.strategy import Strategy
 from stratofold.owning import own
-from stratofold.routing import route
+from stratofold.routing import adopt, route
 from stratofold.sharing import refuse_shared
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def build_strategy(
     """
     if strategy not in _routed:
         _refuse_misspelt(strategy)
+        adopt(strategy, Strategy)
         route(strategy)
         _routed.add(strategy)
     if artifacts:

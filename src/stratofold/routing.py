@@ -35,6 +35,7 @@ MATHS: dict[Callable[..., Any], str] = {
 } | {math.pow: "power"}  # fmt: skip
 
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_BUILT_IN = ("built-in", "frozen")  # where Python's modules without a file are from
 _POWERS = (8, 21)  # the arguments of BINARY_OP for ** and **=
 _HERE, _MATHS, _FLOAT = "_stratofold_routing", "_stratofold_maths", "_stratofold_float"
 
@@ -76,20 +77,41 @@ def rounded(value: Any, ndigits: Any = None) -> Any:
 # Whose code is whose
 
 
+_adopted: set[str] = set()  # packages that hold somebody's strategy
+
+
+def adopt(strategy: type, root: type) -> None:
+    """What is around a strategy is its user's, wherever it is installed: the packages of its class and of others that it goes back to.
+
+    `root` is what every strategy goes back to.
+    """
+    names = {cls.__module__.partition(".")[0] for cls in strategy.__mro__ if issubclass(cls, root)}
+    _adopted.update(names - {"stratofold"})
+
+
 def is_users(module: ModuleType | None) -> bool:
-    """Whether a module is written by the user: neither Python's, nor installed, nor ours (ready-made strategies are)."""
+    """Whether a module is written by the user: neither Python's, nor installed, nor ours (ready-made strategies are).
+
+    One that nobody knows (None), or that has no file and is not built into Python, was made by a program: the user's.
+    """
     name = getattr(module, "__name__", "")
     if name == "stratofold" or name.startswith("stratofold."):
         return name.startswith("stratofold.strategies")
+    if module is None or name.partition(".")[0] in _adopted:
+        return True
     file = getattr(module, "__file__", None)
     if file is None:
-        return name == "__main__"
+        return getattr(module.__spec__, "origin", None) not in _BUILT_IN
     return not file.startswith(_INSTALLED)
 
 
 def is_plain(cls: type) -> bool:
     """Whether objects of a class are state in plain Python: ours or the user's."""
-    name = cls.__module__
+    return is_ours_or_users(cls.__module__)
+
+
+def is_ours_or_users(name: str) -> bool:
+    """As `is_users`, of a module by its name; ours too."""
     return name.startswith("stratofold.") or is_users(sys.modules.get(name))
 
 

@@ -77,6 +77,8 @@ AGREE = [
     (4.0, 7.0, None, 128.0, 28.0),
     (4.0, 0.0, 5.0, 120.0, 0.0),  # the other has not heard of it yet
     (0.1, 0.0, 18.0, 4.3, 1.3),
+    (0.1, 0.0, 18.0, 5.0, 2.0),  # all of it is rounded up together
+    (3.0, 0.5, None, 76.0, 1.0),  # what was nobody's was no whole share
 ]
 
 
@@ -101,6 +103,9 @@ BREAKS = [
     (0.1, 0.0, 4.0),
     (0.1, 0.0, 0.0),
     (4.0, 7.0, 107.0),
+    (0.1, 0.0, 1.0),  # who was paid for a fraction has what is left: one share less is a share that is missing
+    (4.0, 0.0, 101.0),  # of whole shares, whole shares: nothing was left to be nobody's
+    (4.0, 7.0, 127.0),
 ]
 
 

@@ -65,6 +65,11 @@ class Layout:
     size: int = 0
     is_met_again: bool = False
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is of a class of the fold, whose objects have all their attributes from the first."""
+        return self.cls.__module__.startswith("stratofold.fold.")
+
     def key(self) -> tuple[Any, ...]:
         """What two layouts must share to be the same one."""
         rows = tuple(

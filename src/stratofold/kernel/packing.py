@@ -230,6 +230,10 @@ class _Plan:
         cls = f"C{len(self.checks)}"
         self.scope[cls] = layout.cls
         self.checks.append(f"    {local} = {name}\n    if type({local}) is not {cls}: raise Changed({name!r})")
+        hidden = _constants(layout)
+        if hidden:
+            self.scope["H" + cls] = hidden
+            self.checks.append(f"    if not H{cls}.isdisjoint({local}.__dict__): raise Changed({name!r})")
         if layout.is_met_again:
             self.checks.append(f"    block.objects[id({local})] = at + {base} + block.shift")
         self._is_elsewhere |= getattr(
@@ -244,6 +248,8 @@ class _Plan:
         if row.fixed is not None:
             self.checks.append(f"    if {name} != {row.fixed}: raise Changed({name!r})")
         if row.kind in _CODES:
+            if row.kind == "bool" and not layout.is_ours:  # which takes any number for a truth
+                self.checks.append(f"    if {name} is not True and {name} is not False: raise Changed({name!r})")
             if f"{layout.number}.{row.name}" in self.stored:
                 self.back.append((name, self._values))
             self._add(at, _CODES[row.kind], name, 1)
@@ -327,6 +333,17 @@ class _Plan:
         rows.append(f"    at += {size}")
         first = "    memory, before, stale, unpack = block.memory, block.before, block.is_stale, S.unpack_from"
         return _loop("read", first, rows)
+
+
+def _constants(layout: Layout) -> frozenset[str]:
+    """What a class has as a constant and its objects do not have: code that reads it knows its value.
+
+    One of them may have an attribute of that name, where `setup` makes it for some parameters only.
+    """
+    if layout.is_ours or not layout.cls.__dictoffset__:
+        return frozenset()
+    named = {name: value for base in reversed(layout.cls.__mro__) for name, value in vars(base).items()}
+    return frozenset(name for name, value in named.items() if isinstance(value, int | float)) - layout.fields.keys()
 
 
 def _loop(name: str, first: str, rows: list[str]) -> str:

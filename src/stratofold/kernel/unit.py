@@ -29,6 +29,7 @@ from stratofold.kernel.layout import Layout, Survey
 from stratofold.kernel.refused import Refused
 from stratofold.kernel.source import stored_names, tree_of
 from stratofold.kernel.support import FUNCTIONS, INTRINSICS
+from stratofold.routing import is_ours_or_users
 
 _ANNOTATIONS = {
     "int": INT,
@@ -90,6 +91,12 @@ class Unit:
         key = (function, kinds)
         known = self._instances.get(key)
         if known is None:
+            if not is_ours_or_users(function.__module__):
+                raise Refused(
+                    f"{function.__qualname__} is of the installed module {function.__module__}, whose source is in no kernel's name",
+                    function.__code__.co_filename, function.__code__.co_firstlineno,
+                    "write it beside the strategy, or call it in setup",
+                )  # fmt: skip
             name = f"@f{len(self._instances)}.{plain(function.__name__)}"
             known = self._instances[key] = Instance(name, function, kinds, Learnt(None, set()))
             self.files.add(function.__code__.co_filename)

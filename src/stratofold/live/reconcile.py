@@ -343,9 +343,10 @@ def _position(desk: Desk, found: Findings, handle: int, theirs: float, siblings:
     """One symbol: what the books hold, and what is no book's, is what the venue holds, but for what a split left of lots."""
     name, units = desk.fold.names[handle], Units(desk, handle)
     held = desk.fold.engine.book.ledger.holdings[handle].quantity
-    others = units.elsewhere + sum(units.said(one.quantity, one.at) for one in siblings)
+    held_beside = [units.said(one.quantity, one.at) for one in siblings]
+    others = units.elsewhere + sum(held_beside)
     gap = round(theirs - held - others, _DECIMALS)
-    if gap == 0.0 or units.is_fraction(gap, holders=2 + len(siblings)):
+    if gap == 0.0 or units.is_fraction(gap, [held, *held_beside]):
         if gap:
             found.fractions.append(f"{name}: {decimal(gap)} at the venue is no book's since its split")
         units.agree(gap)

@@ -9,7 +9,8 @@ they are read, so that nothing has to happen once and at one moment.
 A book is paid for the fraction of a lot that a split would leave it (`docs/fills.md`, section 5).  What becomes of that at the venue
 is the venue's affair: it pays for it, rounds it up, or leaves it where it is, as Alpaca does since 2 August 2021
 (alpaca.markets/blog/updated-terms-for-payments-in-fractional-shares).  So what the venue shows beside the books may differ after a split
-by less than a lot for each of those who held some, and only then, and is nobody's from there on.
+by less than a lot for each of those who held some, upwards for who is long, and by less than a lot either way for what the
+venue rounds; only then, and not where one unit became whole ones.  That is nobody's from there on.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ from stratofold.fold.grid import to_lot
 from stratofold.live.fold import ACTION_KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stratofold.adapters.ports import Journal
     from stratofold.live.desk import Desk
 
 _DECIMALS = 9  # as venues count fractions of a share
+_DUST = 1e-9
 
 
 class Turn(NamedTuple):
@@ -70,9 +74,22 @@ class Units:
             return quantity
         return to_lot(quantity * self.turn.ratio, self._contract.lot, self._contract.quantity_scale)
 
-    def is_fraction(self, gap: float, holders: int) -> bool:
-        """Whether a difference is what a split has left of the lots of so many holders."""
-        return self.is_fresh and abs(gap) < self._contract.lot * holders
+    def is_fraction(self, gap: float, holdings: Iterable[float]) -> bool:
+        """Whether a difference is what a split has left of the lots of books that hold so much each now.
+
+        Each book was paid for less than a lot, of the sign of what it holds; the venue may have rounded all of it together, by
+        less than a lot.  Where every unit became whole ones there is nothing to be left.
+        """
+        if not self.is_fresh:
+            return False
+        lot, low, high = self._contract.lot, 0.0, 0.0
+        if not _is_whole(self.turn.ratio):
+            held = list(holdings)
+            low = -lot * sum(each <= 0.0 for each in held)
+            high = lot * sum(each >= 0.0 for each in held)
+        elif _is_whole(self.elsewhere / lot):
+            return False
+        return low - lot < gap < high + lot
 
     def agree(self, gap: float) -> None:
         """Book and venue agree, but for what is nobody's from now on."""
@@ -81,6 +98,11 @@ class Units:
                 self._desk.journal, self._desk.manifest.book, self._name,
                 Elsewhere(round(self.elsewhere + gap, _DECIMALS), self.turn),
             )  # fmt: skip
+
+
+def _is_whole(number: float) -> bool:
+    """Whether a number is a whole one, but for what dividing has left of it."""
+    return abs(number - round(number)) < _DUST
 
 
 def elsewhere(journal: Journal, book: str, name: str) -> Elsewhere:

@@ -150,3 +150,24 @@ def test_numbers_without_a_gap_are_written_together():
         pack(memory, begin, *values[first:last])
     assert struct.unpack("=qqd?7xd", memory) == (6, 1, 2.5, True, 4.5)
     assert memory[25:32] == b"\x55" * 7
+
+
+class Scaled:
+    """Has a constant, which an object of it may hide."""
+
+    scale = 2
+
+    def __init__(self) -> None:
+        """A truth, of which any number would make one."""
+        self.is_on = True
+
+
+@pytest.mark.parametrize(("name", "value"), [("scale", 5), ("is_on", 7), ("is_on", 0.5)])
+def test_what_another_object_of_the_class_says_otherwise_does_not_fit(name: str, value: float) -> None:
+    """Machine code knows the constant, and packs a truth in a bit: 7 would be 1."""
+    first, other = Scaled(), Scaled()
+    packed = Packer(Survey([first], set(), set()).roots, set(), set())
+    packed.pack([first])
+    setattr(other, name, value)
+    with pytest.raises(Changed):
+        packed.pack([other])

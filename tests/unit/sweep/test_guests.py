@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import types
 from array import array
 
 import numpy as np
@@ -92,11 +93,50 @@ class Shared:
         self.window = window
 
 
+class Adding:
+    """Its operators and its length are not Python's own."""
+
+    def __add__(self, other: int) -> int:
+        """Another one each time."""
+        _made[0] += other
+        return _made[0]
+
+    def __len__(self) -> int:
+        """Another one each time."""
+        return self + 1
+
+
+class Now:
+    """An attribute that is asked for anew whenever it is read, and of its class is none."""
+
+    def __get__(self, thing: object, owner: type) -> float | None:
+        """The time."""
+        return None if thing is None else time.time()
+
+    def __set__(self, thing: object, value: float) -> None:
+        """Nothing is kept."""
+
+
+class Today:
+    """A number of the class, another one each time."""
+
+    def __get__(self, thing: object, owner: type) -> float:
+        """The time."""
+        return time.time()
+
+
+def _module_that_answers() -> types.ModuleType:
+    """A module that makes up what it has."""
+    found = types.ModuleType("answering")
+    found.__getattr__ = lambda _: time.time()  # type: ignore[method-assign]
+    return found
+
+
 def _setup(body: str, **scope: object) -> type[Strategy]:
     """A strategy whose `setup` has one statement; its source is where the compiler looks for it."""
     import linecache
 
-    text = f"class Odd(Strategy):\n    fast = param(3)\n    table = array('d', [1.0])\n\n    def setup(self):\n        {body}\n"
+    text = f"class Odd(Strategy):\n    fast = param(3)\n    table = array('d', [1.0])\n    now, today = Now(), Today()\n\n    def setup(self):\n        {body}\n"
     file = f"<odd {hash(text)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     names = {
@@ -107,7 +147,8 @@ def _setup(body: str, **scope: object) -> type[Strategy]:
         "random": random,
         "time": time,
     }
-    names |= {"Counting": Counting, "Shared": Shared, "__name__": __name__} | scope
+    names |= {"Counting": Counting, "Shared": Shared, "Adding": Adding, "answering": _module_that_answers()}
+    names |= {"Now": Now, "Today": Today, "__name__": __name__} | scope
     exec(compile(text, file, "exec"), names)  # noqa: S102  a test's own text
     return names["Odd"]  # type: ignore[return-value]
 
@@ -138,6 +179,12 @@ def _setup(body: str, **scope: object) -> type[Strategy]:
         "for each in self.per_symbol(SMA, 3): each.period = 4",
         "self.rows = sorted([3, self.fast])",
         "super().setup()",
+        "self.level = Adding() + 1",
+        "self.level = len(Adding())",
+        "self.now = 1.0; self.level = self.now",
+        "self.level = self.today",
+        "self.level = answering.level",
+        "self.rows = [state for state in range(2)]; self.level = state[0]",
     ],
 )
 def test_a_setup_that_may_depend_on_more_than_parameters_is_not_taken_for_settled(body):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stratofold.research.sweep.executors import room as rooms
+from stratofold.research.sweep.executors import scratch as scratches
 from stratofold.research.sweep.executors.parcel import _imported
 from stratofold.research.sweep.executors.scratch import scratch
 
@@ -119,3 +120,19 @@ def test_the_folder_of_a_killed_sweep_is_taken_away_by_the_next(everybodys):
     own.end()
     runs[0].communicate("")
     assert set(everybodys.iterdir()) == {lives, new}
+
+
+def test_the_folder_of_a_sweep_that_is_just_beginning_is_nobodys_to_take(everybodys, monkeypatch):
+    """Two sweeps begin at once: the second looks round when the first is about to lock its file."""
+    lock, others = scratches._is_locked, []
+
+    def late(file):
+        monkeypatch.setattr(scratches, "_is_locked", lock)
+        others.append(scratch())
+        return lock(file)
+
+    monkeypatch.setattr(scratches, "_is_locked", late)
+    own = scratch()
+    assert own.path.is_dir()
+    for each in (own, *others):
+        each.end()

@@ -29,6 +29,16 @@ _OPERATIONS = (
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Tuple, ast.List, ast.ListComp, ast.comprehension,
     ast.Subscript, ast.Slice,
 )  # fmt: skip
+# What of a class's own methods is not called by an expression, or is read; its annotations and slots are not called at all.
+_HARMLESS = {
+    "__init__",
+    "__repr__",
+    "__str__",
+    "__class_getitem__",
+    "__init_subclass__",
+    "__annotate__",
+    "__annotate_func__",
+}
 _SYMBOLS = ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context
 _found: WeakKeyDictionary[type, frozenset[str] | None] = WeakKeyDictionary()
 
@@ -56,18 +66,20 @@ def _looked_up(strategy: type[Strategy]) -> frozenset[str] | None:
 
 
 def _check_ordinary(cls: type) -> None:
-    """Raise where attributes of a class's objects are more than attributes."""
-    names = ("__new__", "__setattr__", "__getattribute__", "__delattr__")
-    if type(cls) is not type or any(getattr(cls, name) is not getattr(object, name) for name in names):
+    """Raise where attributes of a class's objects are more than attributes, or operators and `len` more than Python's own."""
+    if type(cls) is not type:
         raise _Unsettled
-    if hasattr(cls, "__getattr__"):
-        raise _Unsettled
+    for base in cls.__mro__:
+        if base is not object and not _is_ours(base):
+            special = {name for name, member in vars(base).items() if name.startswith("__") and callable(member)}
+            if not special <= _HARMLESS:
+                raise _Unsettled
 
 
 @cache
 def _is_settled(cls: type) -> bool:
     """Whether an object of a class is the same whenever it is made of the same arguments, and making it changes nothing."""
-    if cls.__module__.startswith("stratofold.fold."):
+    if _is_ours(cls):
         return True
     try:
         _check_ordinary(cls)
@@ -136,7 +148,7 @@ class _Reading:
         elif isinstance(target, ast.Name) and target.id != self._me:
             self._local.add(target.id)
         elif isinstance(target, ast.Attribute) and self._is_own(target):
-            there = getattr(self._cls, target.attr, None)
+            there = _declared(self._cls, target.attr)
             if there is not None and not _is_number(there):
                 raise _Unsettled
             self._own.add(target.attr)
@@ -152,9 +164,12 @@ class _Reading:
         if isinstance(node, ast.comprehension):
             self._set(node.target)
         if isinstance(node, _OPERATIONS):
+            outside = set(self._local)
             inner = sorted(ast.iter_child_nodes(node), key=lambda each: not isinstance(each, ast.comprehension))
             for each in inner:  # a comprehension's own names are set before they are read
                 self._expression(each)
+            if isinstance(node, ast.ListComp):  # and are nobody's after it
+                self._local = outside
         elif isinstance(node, ast.Call):
             self._call(node)
         elif isinstance(node, ast.Attribute) and self._is_own(node):
@@ -168,7 +183,7 @@ class _Reading:
 
     def _read(self, name: str) -> None:
         """An attribute of the object's is read."""
-        there = getattr(self._cls, name, None)
+        there = _declared(self._cls, name)
         if isinstance(there, Param):
             self.parameters.add(name)
         elif name not in self._own and name != "symbol_count" and not _is_number(there):
@@ -212,8 +227,18 @@ class _Reading:
             return self._scope.get(node.id, getattr(builtins, node.id, None))
         if isinstance(node, ast.Attribute):
             module = self._meant(node.value)
-            return getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
+            return vars(module).get(node.attr) if type(module) is ModuleType else None  # it may make others up
         return None
+
+
+def _declared(cls: type, name: str) -> Any:
+    """What a class or one of its bases says of a name, itself: who asks for it may be given something else each time."""
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+
+
+def _is_ours(cls: type) -> bool:
+    """Whether a class is of the fold: what it has is known."""
+    return cls.__module__.startswith("stratofold.fold.")
 
 
 def _is_number(value: Any) -> bool:

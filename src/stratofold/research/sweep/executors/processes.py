@@ -12,7 +12,6 @@ import sys
 from concurrent.futures import FIRST_COMPLETED, wait
 from math import inf
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup
@@ -20,7 +19,6 @@ from stratofold.research.sweep.executors.foreman import Foreman, Heard
 from stratofold.research.sweep.executors.scratch import Scratch, scratch
 from stratofold.research.sweep.executors.work import Bench, Choice, Plan, Work
 from stratofold.research.sweep.executors.worker import timed
-from stratofold.routing import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -161,20 +159,6 @@ def _by_value(strategy: type) -> None:
         cloudpickle.register_pickle_by_value(module)
 
 
-def _give_module(strategy: type) -> None:
-    """Put a module where a strategy that came by value says that it is from.
-
-    Here `__main__` is loky's, so the strategy would count as an installed package's, whose source is in no kernel's name:
-    a script that was edited was given the kernel of what it had been.
-    """
-    name = strategy.__module__
-    if name in sys.modules and (name != "__main__" or is_plain(strategy)):
-        return
-    sys.modules[name] = ModuleType(name)
-    if name != "__main__":
-        sys.modules[name].__file__ = f"{name}.py"
-
-
 _benches: dict[str, Bench] = {}
 _places: dict[tuple[str, str], Place] = {}
 
@@ -193,7 +177,6 @@ def compute(folder: str, name: str, work: Work, execution: str) -> tuple[Cells, 
         from stratofold.research.sweep.place import Place
 
         strategy, options, _ = cloudpickle.loads((Path(folder) / f"{name}.place").read_bytes())
-        _give_module(strategy)
         market = joblib.load(Path(folder) / f"{name}.market", mmap_mode="r")
         place = _places[folder, name] = Place(strategy, market, options, "", "", "")
         place.__dict__["hash"] = name
