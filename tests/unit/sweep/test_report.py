@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import f_oneway
 
 from stratofold import Strategy, param, sample
 from stratofold.errors import Setup
@@ -145,6 +146,26 @@ def test_importance_finds_the_indices_of_ishigamis_function():
     expected = {("a",): 0.3139, ("b",): 0.4424, ("c",): 0.0, ("a", "c"): 0.2437, ("a", "b"): 0.0, ("b", "c"): 0.0}
     assert {names: found[names] for names in expected} == pytest.approx(expected, abs=0.025)
     assert sum(found.values()) == pytest.approx(1.0)
+
+
+def test_shares_follow_from_scipys_analysis_of_variance():
+    """Kelley's epsilon squared out of the F of a one-way analysis, for each parameter and for both of a pair together."""
+    chance = np.random.default_rng(9)
+    columns = {name: chance.integers(0, count, 600) for name, count in (("a", 4), ("b", 3), ("c", 5))}
+    values = columns["a"] ** 1.5 + columns["a"] * columns["c"] + chance.normal(size=600)
+
+    def explained(classes):
+        different = np.unique(classes)
+        f = f_oneway(*(values[classes == each] for each in different)).statistic
+        between, within = len(different) - 1, 600 - len(different)
+        return between * (f - 1.0) / (between * f + within)
+
+    alone = {name: explained(column) for name, column in columns.items()}
+    both = explained(10 * columns["a"] + columns["c"]) - alone["a"] - alone["c"]
+    found = {each.names: each.share for each in importance(columns, values)}
+    assert {name: found[name,] for name in "ac"} == pytest.approx({name: alone[name] for name in "ac"})
+    assert found["a", "c"] == pytest.approx(both)
+    assert found["b",] == pytest.approx(max(alone["b"], 0.0))
 
 
 def test_noise_matters_to_nobody():

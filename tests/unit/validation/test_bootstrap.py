@@ -1,8 +1,12 @@
 """Resampling in blocks: arch's block lengths and p-values, and intervals that hold what they promise."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from arch.bootstrap import SPA, optimal_block_length
+from scipy.stats import bootstrap
+from skfolio.measures import get_drawdowns
 
 from stratofold.errors import Setup
 from stratofold.research.validation import block_length, interval, reality_check, trade_order
@@ -127,6 +131,24 @@ class TestOrders:
         assert found.max_drawdowns.max() <= 0.25 + 1e-12  # all losses first, from the beginning or from a high
         assert found.quantile(0.5) <= found.quantile(0.95)
         assert found.ruined == 0.0
+
+    def test_drawdowns_are_those_that_skfolio_finds_in_every_order(self):
+        """All 720 orders of six trades: each that was drawn is one of them, and they are drawn alike often."""
+        orders = np.array(list(permutations(self.PROFITS))).T
+        equity = 1_000.0 + np.cumsum(orders, axis=0)
+        returns = orders / (equity - orders)
+        exact = -get_drawdowns(returns, compounded=True).min(axis=0)
+        found = trade_order(self.PROFITS, 1_000.0, resamples=4_000)
+        assert np.isin(found.max_drawdowns.round(9), exact.round(9)).all()
+        assert found.max_drawdown == pytest.approx(exact[0])
+        assert found.max_drawdowns.mean() == pytest.approx(exact.mean(), abs=4.0 * exact.std() / 4_000**0.5)
+        assert found.quantile(0.9) == pytest.approx(np.quantile(exact, 0.9), abs=0.01)
+
+    def test_ends_that_are_drawn_anew_spread_as_scipys(self):
+        theirs = bootstrap((self.PROFITS,), np.sum, n_resamples=4_000, rng=np.random.default_rng(2), method="basic")
+        found = trade_order(self.PROFITS, 1_000.0, resamples=4_000, replace=True)
+        assert found.finals.std() == pytest.approx(theirs.standard_error, rel=0.05)
+        assert found.finals.mean() == pytest.approx(1_130.0, abs=4.0 * theirs.standard_error / 4_000**0.5)
 
     def test_drawn_anew_the_end_changes_too(self):
         found = trade_order(self.PROFITS, 200.0, resamples=2_000, replace=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from arch import arch_model
+from scipy.ndimage import generic_filter
 
 from stratofold import Fees, backtest, sample
 from stratofold.errors import Setup
@@ -173,6 +174,19 @@ class TestStability:
         assert found.best == {"fast": 1.0, "slow": 10.0}
         assert found.around[0, 0] == pytest.approx((9.0 + 0.2 + 0.4 + 0.4) / 4.0)
         assert found.kept < 0.3
+
+    def test_neighbourhoods_are_scipys(self):
+        """Three parameters, an eighth of the cells not tried, in no order."""
+        chance = np.random.default_rng(4)
+        values = np.where(chance.random((5, 7, 4)) < 0.125, np.nan, chance.normal(size=(5, 7, 4)))
+        places = chance.permutation(np.argwhere(np.isfinite(values)))
+        columns = {name: (10.0 * places[:, k]).tolist() for k, name in enumerate("abc")}
+        found = stability(columns, values[tuple(places.T)])
+        around = generic_filter(values, np.nanmean, size=3, mode="constant", cval=np.nan)
+        assert np.array_equal(found.values, values, equal_nan=True)
+        assert found.around == pytest.approx(np.where(np.isfinite(values), around, np.nan), nan_ok=True)
+        robust = np.unravel_index(np.nanargmax(found.around), values.shape)
+        assert list(found.robust.values()) == [10.0 * k for k in robust]
 
     def test_a_hole_is_left_out(self):
         found = stability({"a": [1.0, 2.0, 1.0], "b": [1.0, 1.0, 2.0]}, [1.0, 3.0, 5.0])

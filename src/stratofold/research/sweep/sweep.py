@@ -172,7 +172,7 @@ class _Drive:
         self._begun = self._said = time.perf_counter()
         self._best = -inf
         self._best_text = ""
-        self._known = study.known()
+        self._known = study.known()  # when it began
         self._states = States(study.store)
         self._states.begin(study.places)
         self._wanted: set[str] = set()  # the names of all cells that were asked for
@@ -195,12 +195,14 @@ class _Drive:
         """Every point in every place, but for what is known."""
         work = []
         words = [self.study.places[number].words(point) for number in numbers[:1] for point in points]
+        rows = list(zip(points, words, strict=True))
         for number in numbers:
             keys = map(self.study.places[number].named, words)  # the places have one strategy
-            wanted = dict(zip(keys, zip(points, words, strict=True), strict=True))  # one may be asked for twice
-            new = {key: each for key, each in wanted.items() if key not in self._known}
+            wanted = dict(zip(keys, rows, strict=True))  # an adaptive sampler may ask for one twice
+            new = {key: row for key, row in wanted.items() if key not in self._known and key not in self._wanted}
             self._wanted.update(wanted)
-            self._note_known(number, wanted.keys() - new.keys())
+            if len(new) < len(wanted):
+                self._note_known(number, wanted.keys() - new.keys())
             self.asked += len(wanted)
             self.reused += len(wanted) - len(new)
             if new:
@@ -222,7 +224,6 @@ class _Drive:
         frame = frame_of(place, work.sets, cells, work.names)
         if cells.states:
             self._states.add(place, work.names, cells.states)
-        self._known.update(work.names)
         self.study.store.add(frame)
         self.done += len(cells)
         if cells.notice and cells.notice not in self.study.notices:

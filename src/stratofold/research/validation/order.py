@@ -37,6 +37,7 @@ def trade_order(
 
     `replace` draws trades with replacement (a bootstrap of trades, Efron 1979) instead of shuffling them.  `ruined` is
     the share of orders whose equity was at or below 0 at some time.  Open loss within a trade is not seen.
+    Checked against skfolio's drawdowns of every order, and against `scipy.stats.bootstrap`.
     Raises Setup SFS48 for no trades, profits that are not numbers, or no money.
     """
     made = np.asarray(profits, dtype=np.float64)

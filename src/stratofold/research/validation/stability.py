@@ -36,7 +36,7 @@ class Stability(NamedTuple):
 def stability(parameters: Mapping[str, Sequence[float]], statistic: ArrayLike) -> Stability:
     """The map of `statistic` (one number a cell) over `parameters` (one value a cell each).
 
-    Neighbours differ by at most one step in each parameter.  Raises Setup SFS51 for columns of unlike length, a cell
+    Neighbours differ by at most one step in each parameter; checked against `scipy.ndimage.generic_filter`.  Raises Setup SFS51 for columns of unlike length, a cell
     twice, or no statistic at all.
     """
     figures = np.asarray(statistic, dtype=np.float64)
