@@ -4,7 +4,9 @@ A bar-param is one bar heard with one set of parameters; every cell goes through
 and tally, and gives every statistic.  The kernel is compiled before the clock starts.
 """
 
+import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -77,6 +79,16 @@ def rate(words: str, strategy, data, floor: float, each_symbol: bool = True, **s
     return heard / seconds
 
 
+def memory() -> None:
+    """What the first shape takes at most, in a process of its own that must have its kernel compiled, and in one that need not."""
+    with tempfile.TemporaryDirectory() as cache:
+        for words in ("kernel compiled", "kernel found"):
+            command = [sys.executable, __file__, "--memory", *sys.argv[1:]]
+            env = os.environ | {"STRATOFOLD_CACHE": cache}
+            most = float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+            Figure(f"memory at most of the first shape, {words}", most, "MB", 300.0, None, "less").say()
+
+
 def overhead() -> None:
     """What a cell costs whose bars take next to nothing: a sweep over seven days, less that of two cells."""
     data = stratofold.sample("SPY").subset(start="2015-01-02", end="2015-01-12")
@@ -138,6 +150,9 @@ if __name__ == "__main__":
     pairs = {"fast": range(5, 45, 2), "slow": range(50, 250, 4)}
     pairs = pairs if SHARE == 1 else {"fast": range(5, 45, 4), "slow": range(50, 250, 20)}
     days = daily(100 // SHARE)
+    if "--memory" in sys.argv:
+        swept(Crossover, days, **pairs)
+        sys.exit(print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
     rate("crossover, days, a book for each symbol", Crossover, days, 150.0, **pairs)
     rate("crossover, days, one book", Crossover, days, 150.0, each_symbol=False, quantity=[5.0], **pairs)
     minutes = stratofold.read(pl.DataFrame(walk(100_000)))
@@ -145,8 +160,7 @@ if __name__ == "__main__":
     minutely = rate("crossover, minutes", Crossover, minutes, 150.0, **few)
     rate("breakout, days", DonchianBreakout, days, 60.0, entry=range(10, 60), leave=range(5, 25))
     rate("an unseen strategy, days", Oscillator, days, 60.0, window=range(5, 55), low=range(20, 40))
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    Figure("memory at most, so far", most, "MB", 300.0, None, "less").say()
+    memory()
     five_years(minutely)
     overhead()
     two_cores(days, **pairs)

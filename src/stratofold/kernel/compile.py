@@ -406,7 +406,7 @@ def compile_file(
     if progress is not None:
         progress(f"compiling {type(objects[1]).__name__} for this machine, once")
     from stratofold.kernel.apart import set_apart
-    from stratofold.kernel.emit import emit
+    from stratofold.kernel.aside import emitted
     from stratofold.kernel.kinds import INT, AnyKind, ObjectKind
     from stratofold.kernel.unit import compile_text
 
@@ -425,10 +425,11 @@ def compile_file(
         "widened": sorted(survey.widened),
     }
     text, apart = set_apart(text, ENTRY, unit.own)
-    return emit(
+    return emitted(
         [text],
         ENTRY,
         target,
+        is_aside=form != RUN,
         apart=apart,
         layout=layout,
         source=source,
