@@ -149,26 +149,28 @@ class InSession:
     An order for the close must be in `cutoff_ns` before it (exchanges stop taking them some minutes ahead).
     """
 
-    CONTENT = ("after_close_ns", "before_open_ns", "cutoff_ns", "hours")
-    __slots__ = ("after_close_ns", "before_open_ns", "cutoff_ns", "hours")
+    CONTENT = ("after_close_ns", "before_open_ns", "cutoff_ns", "hours", "seen", "seen_at", "seen_until")
+    __slots__ = ("after_close_ns", "before_open_ns", "cutoff_ns", "hours", "seen", "seen_at", "seen_until")
 
     def __init__(self, hours: Sequence[Hours], before_open_ns: int, after_close_ns: int, cutoff_ns: int) -> None:
-        """`hours` by symbol handle."""
+        """`hours` by symbol handle; what was `seen` open last is remembered, since a step's messages ask for the same."""
         self.hours = hours
         self.before_open_ns = before_open_ns
         self.after_close_ns = after_close_ns
         self.cutoff_ns = cutoff_ns
+        self.seen: Hours | None = None
+        self.seen_at = self.seen_until = 0
 
     def verdict(self, now: int, wish: Wish) -> Verdict:
         """Refuses what would leave outside the hours, and an order for the close that comes too late for it."""
         hours = self.hours[wish.symbol]
-        k = hours.session(now - self.after_close_ns)
-        if k >= len(hours.opens) or hours.opens[k] - self.before_open_ns > now:
-            early = hours.opens[k] - now if k < len(hours.opens) else LONGEST
-            return refused(OUT_OF_SESSION, self.before_open_ns / NANOSECONDS, early / NANOSECONDS)
-        if wish.tif == AT_CLOSE:
-            return self._in_time(now, hours)
-        return ALLOWED
+        if hours is not self.seen or now != self.seen_at:
+            k = hours.session(now - self.after_close_ns)
+            if k >= len(hours.opens) or hours.opens[k] - self.before_open_ns > now:
+                early = hours.opens[k] - now if k < len(hours.opens) else LONGEST
+                return refused(OUT_OF_SESSION, self.before_open_ns / NANOSECONDS, early / NANOSECONDS)
+            self.seen, self.seen_at, self.seen_until = hours, now, hours.closes[k] + self.after_close_ns
+        return self._in_time(now, hours) if wish.tif == AT_CLOSE else ALLOWED
 
     def _in_time(self, now: int, hours: Hours) -> Verdict:
         """An order for the close: is it in before the cutoff?  After the close it is for the next one."""
@@ -182,6 +184,8 @@ class InSession:
     def open_until(self, symbol: int, now: int) -> int:
         """Until when (ns UTC) messages may leave that may leave at `now`."""
         hours = self.hours[symbol]
+        if hours is self.seen and now == self.seen_at:
+            return self.seen_until
         k = hours.session(now - self.after_close_ns)
         return hours.closes[k] + self.after_close_ns if k < len(hours.closes) else FOREVER - 1
 
@@ -201,10 +205,14 @@ class MessageRate:
         full = self.second if self.second.full(now) else self.minute if self.minute.full(now) else None
         return ALLOWED if full is None else refused(MESSAGE_RATE, full.most, full.most + 1.0)
 
-    def sent(self, now: int) -> None:
-        """A message leaves."""
-        self.second.add(now)
-        self.minute.add(now)
+    def has_room(self, now: int, count: int) -> bool:
+        """Whether so many messages may leave together."""
+        return self.second.has_room(now, count) and self.minute.has_room(now, count)
+
+    def sent(self, now: int, count: int = 1) -> None:
+        """So many messages leave."""
+        self.second.add(now, count)
+        self.minute.add(now, count)
 
 
 class RepeatedExecution:

@@ -144,15 +144,20 @@ class Guard:
         breaches += self.exposure.judge(book, event.time)
         return breaches + self.regulation.judge(book, event.time)
 
-    def verdict(self, wish: Wish, book: Book, worst: Worst | None = None) -> Verdict:
+    def verdict(self, wish: Wish, book: Book, worst: Worst | None = None, *, has_room: bool = False) -> Verdict:
         """Whether a message may leave now; changes nothing.  A cancel always may.
 
-        `worst` is `worst(book)`, made once for the messages of a step.
+        `worst` is `worst(book)`, made once for the messages of a step, and `has_room` whether the rates allow all of them.
         """
         if wish.action == CANCEL:
             return ALLOWED
-        verdict = self._world(wish)
-        if verdict.allowed and not wish.reduces:
+        now = self.now
+        verdict = self.halts.verdict(now, wish)
+        if verdict is ALLOWED:
+            verdict = self.session.verdict(now, wish)
+        if verdict is ALLOWED and not has_room:
+            verdict = self.rate.verdict(now, wish)
+        if verdict is ALLOWED and not wish.reduces:
             verdict = self._book(wish, book, worst or self.worst(book))
         return verdict
 
@@ -160,31 +165,19 @@ class Guard:
         """The margin of the book with everything that works; `symbols` are those of the messages, if only they moved."""
         return self.regulation.margin.worst(book, symbols)
 
-    def _world(self, wish: Wish) -> Verdict:
-        """What must hold of the world: halts, hours, rates."""
-        now = self.now
-        verdict = self.halts.verdict(now, wish)
-        if verdict.allowed:
-            verdict = self.session.verdict(now, wish)
-        return self.rate.verdict(now, wish) if verdict.allowed else verdict
-
     def _book(self, wish: Wish, book: Book, worst: Worst) -> Verdict:
         """What must hold for something to be opened."""
         now = self.now
         verdict = self.repeats.verdict(now, wish)
-        if verdict.allowed:
+        if verdict is ALLOWED:
             verdict = self.stale.verdict(now, wish)
-        if verdict.allowed:
+        if verdict is ALLOWED:
             verdict = self.symbols.verdict(wish, book)
-        if verdict.allowed:
+        if verdict is ALLOWED:
             verdict = self.equity_stops.verdict()
-        if verdict.allowed:
+        if verdict is ALLOWED:
             verdict = self.price_stops.verdict(now, wish)
-        return self.regulation.verdict(now, wish, worst, book) if verdict.allowed else verdict
-
-    def sent(self, wish: Wish) -> None:  # noqa: ARG002  which message it was does not matter to a rate
-        """A message leaves: it counts toward the rates."""
-        self.rate.sent(self.now)
+        return self.regulation.verdict(now, wish, worst, book) if verdict is ALLOWED else verdict
 
     def expires_at(self, symbol: int, *, opens: bool, most: int = FOREVER) -> int:
         """From when on (ns UTC) a message allowed now must no longer be sent, at `most`: the claim asks the real clock.
@@ -197,11 +190,19 @@ class Guard:
 
 def screen(guard: Guard, messages: Sequence[Sent], book: Book) -> list[tuple[Wish, Verdict]]:
     """The verdict on each message of one step, in order; those that may leave count toward the rates at once."""
-    out = []
-    worst = guard.worst(book, [message[2] for message in messages]) if messages else None
+    if not messages:
+        return []
+    out, left = [], 0
+    now, rate = guard.now, guard.rate
+    worst = guard.worst(book, [message[2] for message in messages])
+    has_room = rate.has_room(now, len(messages))
     for wish in wishes(messages, book):
-        verdict = guard.verdict(wish, book, worst)
-        if verdict.allowed:
-            guard.sent(wish)
+        verdict = guard.verdict(wish, book, worst, has_room=has_room)
+        if verdict is ALLOWED and has_room:
+            left += 1
+        elif verdict is ALLOWED:
+            rate.sent(now)
         out.append((wish, verdict))
+    if left:
+        rate.sent(now, left)
     return out

@@ -126,9 +126,16 @@ class MarginRules:
 
     def _part(self, symbol: int, price: float, book: Book) -> tuple[float, float, float]:
         """One symbol's part of `worst`, at a price."""
-        holding = book.ledger.holdings[symbol]
-        multiplier, rate = holding.multiplier, book.ledger.rate[holding.currency]
+        ledger = book.ledger
+        holding = ledger.holdings[symbol]
+        multiplier, rate = holding.multiplier, ledger.rate[holding.currency]
         held, buys, sells = holding.quantity, book.working_buy[symbol], book.working_sell[symbol]
+        if held >= 0.0 == sells:  # nothing is sold: with everything bought it is the most, in any order
+            cost = buys * price * multiplier * rate if buys else 0.0
+            units = held + buys
+            if not units or not self.equities[symbol]:
+                return 0.0, 0.0, cost
+            return initial_of(units, price) * multiplier * rate, maintenance_of(units, price) * multiplier * rate, cost
         covered = held if 0.0 < held < sells else sells if held > 0.0 else 0.0  # of the sales: what is held pays for
         units = buys - covered
         cost = units * price * multiplier * rate if units else 0.0

@@ -104,6 +104,8 @@ class AfterTrade:
     def judge(self, book: Book, time: int) -> list[Breach]:
         """What is over its bound now and was not before."""
         now = self.values.exposure(book)
+        if self._is_within(now) and 1 not in self.raised:
+            return []
         breaches = []
         for place, (reason, limit, observed) in enumerate(self._rows(now)):
             broken = observed > limit
@@ -111,6 +113,17 @@ class AfterTrade:
                 breaches += self._breaches(reason, limit, observed, now, book, time)
             self.raised[place] = int(broken)
         return breaches
+
+    def _is_within(self, now: Exposure) -> bool:
+        """Whether no bound is broken, as nearly always."""
+        bounds, equity = self.bounds, now.equity
+        return not (
+            now.gross > bounds.gross_exposure_max
+            or abs(now.net) > bounds.net_exposure_max
+            or now.maintenance > max(equity, 0.0)
+            or over(now.gross, equity) > bounds.leverage_max
+            or now.concentration > bounds.concentration_max
+        )
 
     def _rows(self, now: Exposure) -> list[tuple[int, float, float]]:
         """Each bound with what is observed of it."""

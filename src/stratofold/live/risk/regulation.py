@@ -89,10 +89,10 @@ class Regulation:
             return ALLOWED
         holds = self.in_force
         verdict = self.margin.verdict(now, wish, worst, book, intraday=bool(holds[_INTRADAY_MARGIN]))
-        if verdict.allowed and holds[_DAY_TRADES] and worst.equity < EQUITY_MIN:
+        if verdict is ALLOWED and holds[_DAY_TRADES] and worst.equity < EQUITY_MIN:
             verdict = self.day_trades.verdict(book, self.hours[wish.symbol].session(now))
-        if verdict.allowed and wish.side < 0 and holds[_LOCATE]:
+        if verdict is ALLOWED and wish.side < 0 and holds[_LOCATE]:
             verdict = self.shorts.located_verdict(wish, book)
-        if verdict.allowed and wish.side < 0 and holds[_SHORT_SALE_RESTRICTION]:
+        if verdict is ALLOWED and wish.side < 0 and holds[_SHORT_SALE_RESTRICTION]:
             verdict = self.shorts.price_verdict(now, wish)
         return verdict

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
-from stratofold.fold.order import CANCEL, REPLACE
+from stratofold.fold.order import CANCEL, SUBMIT
 from stratofold.fold.risk import REASON_NAMES
 
 if TYPE_CHECKING:
@@ -126,14 +126,15 @@ def wishes(
     The book counts all of them as working already, so what the later ones ask for is taken off again: a message reduces
     when the position, what works on its side, the earlier ones and this never cross zero.
     """
-    later: dict[tuple[int, int], float] = {}
+    later: dict[int, float] = {}  # by symbol, of those that sell by its complement
     out = []
-    for action, number, symbol, side, kind, tif, quantity, limit, stop, *_ in reversed(messages):
-        reach = later.get((symbol, side), 0.0) if later else 0.0
-        less = reduces(action, symbol, side, reach, book)
-        out.append(Wish(action, number, symbol, side, kind, tif, quantity, limit, stop, less))
-        if action not in (CANCEL, REPLACE):
-            later[symbol, side] = reach + quantity
+    for message in reversed(messages):
+        action, symbol, side = message[0], message[2], message[3]
+        place = symbol if side > 0 else ~symbol
+        reach = later.get(place, 0.0)
+        out.append(Wish(*message[:9], reduces(action, symbol, side, reach, book)))
+        if action == SUBMIT:
+            later[place] = reach + message[6]
     out.reverse()
     return out
 

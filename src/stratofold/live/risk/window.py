@@ -34,14 +34,26 @@ class Window:
             self._fit()
         return not self.room or now - self.times[self.at] < self.span
 
-    def add(self, now: int) -> None:
-        """One more has happened."""
+    def has_room(self, now: int, count: int) -> bool:
+        """Whether none of so many more at `now`, one or more, is one too many: moments are in order, so the last tells."""
+        if self.most == inf:
+            return True
+        room = self.room
+        if len(self.times) != room:
+            self._fit()
+        return count <= room and now - self.times[(self.at + count - 1) % room] >= self.span
+
+    def add(self, now: int, count: int = 1) -> None:
+        """So many more have happened."""
         room = self.room
         if len(self.times) != room:
             self._fit()
         if room:
-            self.times[self.at] = now
-            self.at = (self.at + 1) % room
+            times, at = self.times, self.at
+            for _ in range(count):
+                times[at] = now
+                at = (at + 1) % room
+            self.at = at
 
     def _fit(self) -> None:
         """The bound may have changed since this state was saved: keep the newest moments that it asks for."""

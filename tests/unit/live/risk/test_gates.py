@@ -185,7 +185,7 @@ def test_no_stretch_of_a_second_or_a_minute_has_more_messages_than_its_bound(sec
     scene = Scene(lifted(rate={"messages_per_second_max": float(second), "messages_per_minute_max": float(minute)}))
     for moment in sent:
         scene.at(600 + moment / 60)
-        scene.guard.sent(None)
+        scene.guard.rate.sent(scene.guard.now)
     scene.at(600 + asked / 60)
     assert scene.ask(0, +1) == outcome
     assert scene.ask(0, -1, reduces=True) == outcome
@@ -194,7 +194,7 @@ def test_no_stretch_of_a_second_or_a_minute_has_more_messages_than_its_bound(sec
 
 def test_cancels_count_toward_the_rate():
     scene = Scene(lifted(rate={"messages_per_second_max": 1.0}))
-    scene.guard.sent(None)
+    scene.guard.rate.sent(scene.guard.now)
     assert scene.ask(0, +1) == ("message_rate", 1.0, 2.0)
 
 
@@ -202,7 +202,7 @@ def test_a_rate_that_was_changed_keeps_the_newest_moments_of_a_saved_state():
     before = Scene(lifted(rate={"messages_per_second_max": 4.0}))
     for second in (0.0, 0.2, 0.4, 0.6):
         before.at(600 + second / 60)
-        before.guard.sent(None)
+        before.guard.rate.sent(before.guard.now)
     for most, at, outcome in (
         (2.0, 1.3, ("message_rate", 2.0, 3.0)),
         (2.0, 1.4, None),
@@ -217,10 +217,10 @@ def test_a_rate_that_was_changed_keeps_the_newest_moments_of_a_saved_state():
 
 def test_what_leaves_first_after_a_rate_was_changed_counts():
     before = Scene(lifted(rate={"messages_per_second_max": 1.0}))
-    before.guard.sent(None)
+    before.guard.rate.sent(before.guard.now)
     after = Scene(lifted(rate={"messages_per_second_max": 2.0}))
     restore(after.guard, save(before.guard))
-    after.guard.sent(None)
+    after.guard.rate.sent(after.guard.now)
     assert after.ask(0, +1) == ("message_rate", 2.0, 3.0)
 
 
