@@ -45,9 +45,8 @@ from stratofold.market.sessions import calendar
 
 MINUTE_NS = 60_000_000_000
 OPEN = 1_704_205_800_000_000_000  # 2024-01-02 09:30 New York
-SESSIONS = list(
-    calendar("XNYS").slice(OPEN - 120 * 1440 * MINUTE_NS, OPEN - MINUTE_NS).closes
-)  # before the one that is traded
+AROUND = calendar("XNYS").slice(OPEN - 120 * 1440 * MINUTE_NS, OPEN - MINUTE_NS)
+SESSIONS = [close for close in AROUND.closes if close < OPEN]  # before the one that is traded
 RATE = 200.0
 COMMIT = os.urandom(7 * 4_120)  # pages of a commit as the log has them
 EVERYTHING = AccountLimits(1e12, 100_000, 1e12, 1_000_000, True)
@@ -58,8 +57,8 @@ age_seconds_max = 86400
 [risk.session]
 after_close_seconds = 86400
 [risk.rate]
-messages_per_second_max = 1e9
-messages_per_minute_max = 1e9
+messages_per_second_max = 1000
+messages_per_minute_max = 20_000
 executions_max = 1e9
 [risk.stops]
 drawdown_max = 1.0
@@ -224,7 +223,7 @@ class Marked:
             yield await self.venue.fills.get()
 
 
-async def trade(desk, events, rate):
+async def trade(desk, events, rate, *, foresees=True):
     """Run the book over the events as they come; returns latencies, stages, and the processor's seconds."""
     venue, clock, latencies, watch = Venue(), ReplayClock(OPEN), Latencies(), Stopwatch()
     access = Access("key", "secret", trading_url="http://venue", data_url="http://venue")
@@ -236,8 +235,8 @@ async def trade(desk, events, rate):
     watch.wrap(desk.journal, "controls", "controls")
     async with Tasks() as tasks:
         runner = Runner(
-            desk, None, broker, clock, tasks, latencies, Timers((), calendar("XNYS"), OPEN),
-            Pace(reconcile_seconds=1e6), keeps_time=False,
+            desk, None, broker, clock, tasks, latencies, Timers(desk.strategy.schedule, calendar("XNYS"), OPEN),
+            Pace(reconcile_seconds=1e6), keeps_time=False, foresees=foresees,
         )  # fmt: skip
 
         def came(event):

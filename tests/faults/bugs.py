@@ -366,8 +366,8 @@ BUGS = (
     Bug(
         "message keys begin anew",
         "F28 SnapStart: cloned uniqueness",
-        LIVE + "decide:_messages",
-        "first = desk.fold.steps * 100",
+        LIVE + "decide:messages_of",
+        "first = fold.steps * 100",
         "first = 0",
     ),
     Bug(

@@ -111,9 +111,13 @@ class Rig:
     """Everything of one seed."""
 
     def __init__(self, seed, *, minutes=12, heal_minutes=4, outage_minutes=(0, 0), haste=None, strategy=None,
-                 deaf_seconds=DEAF_SECONDS, night=None, **faults):  # fmt: skip
-        """`night`: the minutes lie around a midnight at which a split and a dividend take effect; every fourth seed's do."""
+                 deaf_seconds=DEAF_SECONDS, night=None, foresees=None, **faults):  # fmt: skip
+        """`night`: the minutes lie around a midnight at which a split and a dividend take effect; every fourth seed's do.
+
+        `foresees`: timers are folded ahead; every second seed's are.
+        """
         self.seed = seed
+        self.foresees = seed % 2 == 1 if foresees is None else foresees
         if night is None:
             night = seed % 4 == 3 and strategy is None
         strategy = strategy or (Trails if night else Restless)
@@ -246,7 +250,9 @@ class Rig:
             )
             timers = Timers((), calendar("24/7"), self.manifest.opened)
             pace = Pace(reconcile_seconds=5.0, inbox_seconds=1.0)
-            self.runner = Runner(desk, feed, broker, process, process, Listener(self), timers, pace)
+            self.runner = Runner(
+                desk, feed, broker, process, process, Listener(self), timers, pace, foresees=self.foresees
+            )
             await self.runner.run()
 
         process.spawn("run", work())

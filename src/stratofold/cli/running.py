@@ -119,7 +119,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             runner = Runner(
                 desk, venue.feed, venue.broker, venue.clock, tasks, supervisor,
                 Timers(wanted.strategy.schedule, calendar(desk.manifest.calendar), desk.manifest.opened), Pace(timer_grace_seconds=2.0),
-                serial=venue.stepper is not None,
+                serial=venue.stepper is not None, foresees=venue.stepper is None,
             )  # fmt: skip
             shown = show(runner, supervisor)
             if shown is not None:

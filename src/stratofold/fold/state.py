@@ -2,7 +2,7 @@
 
 What comes in: a graph of plain objects of numbers, arrays, nested objects and lists of those.  What goes out: bytes
 that depend on values alone, not on where or by which execution they were made; `restore` writes them into a graph of
-the same classes, lengthening or shortening tables as they were.
+the same classes, lengthening or shortening tables as they were, and `copy` does so without bytes between.
 """
 
 from __future__ import annotations
@@ -149,6 +149,39 @@ def restore(thing: object, state: bytes) -> None:
         raise Setup("SF111", "the state does not fit the strategy", why="it is longer than the object graph")
 
 
+def copy(source: object, into: object) -> None:
+    """Make the graph under `into` equal to that under `source`: `restore(into, save(source))`, without the bytes.
+
+    Raises Setup SF111 for graphs of different classes, and SF110 for what is no state.
+    """
+    names = fields(source)
+    if fields(into) != names:
+        raise _misfit(type(into).__name__)
+    for name in names:
+        value = getattr(source, name)
+        if type(value) in _LETTERS:
+            setattr(into, name, value)
+        else:
+            _copy_held(value, into, name)
+
+
+def _copy_held(value: Any, into: Any, name: str) -> None:
+    """An array, a list of objects, or an object."""
+    own = getattr(into, name)
+    if type(value) is array:
+        if len(own) == len(value):
+            own[:] = value
+        else:
+            setattr(into, name, value[:])
+    elif type(value) is list:
+        _fit(own, len(value), f"{type(into).__name__}.{name}")
+        for theirs, ours in zip(value, own, strict=True):
+            copy(theirs, ours)
+    else:
+        _only_objects(value, into, name)
+        copy(value, own)
+
+
 def _read_object(thing: Any, state: memoryview, at: int) -> int:
     """An object's fields; returns where the next value begins."""
     names = fields(thing)
@@ -189,14 +222,19 @@ def _read_held(thing: Any, name: str, state: memoryview, at: int) -> int:
 
 def _read_list(old: Any, length: int, state: memoryview, at: int, place: str) -> int:
     """A list of objects, lengthened with fresh ones of the same class or shortened as it was."""
+    _fit(old, length, place)
+    for item in old:
+        at = _read_object(item, state, at)
+    return at
+
+
+def _fit(old: Any, length: int, place: str) -> None:
+    """Lengthen or shorten a list of objects."""
     if not isinstance(old, list):
         raise _misfit(place)
     while len(old) < length:
         old.append(type(old[0])())
     del old[length:]
-    for item in old:
-        at = _read_object(item, state, at)
-    return at
 
 
 def _misfit(place: str) -> Setup:

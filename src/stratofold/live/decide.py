@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from stratofold.adapters.ports import Entry
-from stratofold.errors import Error
+from stratofold.errors import Error, Stop
 from stratofold.events import REPLACE_REJECTED, Report
 from stratofold.live.desk import SNAPSHOT_STEPS, Desk, step_body
 from stratofold.live.poison import spare, spared
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from stratofold.adapters.ports import Message, Offer, Settlement
     from stratofold.events import Event
-    from stratofold.live.fold import Step
+    from stratofold.live.fold import Fold, Step
+    from stratofold.live.foresight import Foreseen
     from stratofold.live.outside import Sent
 
 
@@ -83,13 +84,20 @@ def decide(
     steps: list[Step] = []
     envelope = desk.envelope("decide", now)
     for heard in batch:
+        if desk.foreseen is not None and (foreseen := _foreseen(desk, heard)) is not None:
+            entries.append(Entry("event", foreseen.body, envelope))
+            steps.append(foreseen.step)
+            messages = foreseen.messages
+            if claim:
+                entries.append(Entry("request", foreseen.request, envelope))
+            break
         step = _hear(desk, heard)
         entries.append(Entry("event", pack(step_body(heard.event, step)), envelope))
         steps.append(step)
         if heard.inbox:
             handled.append(heard.inbox)
         if step.messages:
-            messages = _messages(desk, step)
+            messages = messages_of(desk, desk.fold, step)
             if claim and messages:
                 entries.append(request_entry(messages, envelope))
             break
@@ -136,6 +144,32 @@ def _hear(desk: Desk, heard: Heard) -> Step:
         raise PoisonedError(heard, error) from error
 
 
+def _foreseen(desk: Desk, heard: Heard) -> Foreseen | None:
+    """What was foreseen of an event, if it is the one, and the fold as it was; the fold is behind then (`Desk.behind`).
+
+    A snapshot that is due would be of the state before it, so then the fold hears it now.
+    """
+    foreseen, desk.foreseen = desk.foreseen, None
+    if foreseen is None or not foreseen.is_of(desk.fold, heard.event) or is_snapshot_due(desk, desk.snapshot_every - 1):
+        return None
+    desk.behind = heard.event, foreseen.body
+    return foreseen
+
+
+def catch_up(desk: Desk) -> None:
+    """Have the fold hear what was decided with foresight; raises Stop SF847 when it decides otherwise."""
+    if desk.behind is None:
+        return
+    (event, body), desk.behind = desk.behind, None
+    if pack(step_body(event, desk.fold.hear(event))) == body:
+        return
+    raise Stop(
+        "SF847", f"the strategy of book {desk.manifest.book} decides otherwise when it hears the same event again",
+        why="its orders must follow from its state, the event and the book alone; a restart would decide otherwise too",
+        fix="stratofold check names what a hook may not use; mend it, then run again",
+    )  # fmt: skip
+
+
 def _done(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[str, float]:
     """The orders that are done reserve nothing any more; said in the append itself, so that no crash comes between.
 
@@ -152,25 +186,25 @@ def _done(desk: Desk, batch: Sequence[Heard], steps: Sequence[Step]) -> dict[str
     return {client_id(manifest.book, manifest.generation, number): 0.0 for number in done} if done else {}
 
 
-def _messages(desk: Desk, step: Step) -> list[Message]:
-    """The step's messages for the outbox; the ordinal of a cancel or replace is the step that asked for it."""
+def messages_of(desk: Desk, fold: Fold, step: Step) -> list[Message]:
+    """The messages of a step that `fold` has made, for the outbox; a cancel's or replace's ordinal is the step's."""
     manifest = desk.manifest
-    ends = desk.fold.expiries(step.messages, int(manifest.message_age_seconds * 1e9))
-    first = desk.fold.steps * 100
+    ends = fold.expiries(step.messages, int(manifest.message_age_seconds * 1e9))
+    first = fold.steps * 100
     return [
         outgoing(
-            desk.fold, manifest.book, manifest.generation, sent, first + place, ends[place],
+            fold, manifest.book, manifest.generation, sent, first + place, ends[place],
             protects=manifest.native_brackets, strategy=manifest.strategy,
         )
         for place, sent in enumerate(step.messages)
-        if not (sent[-1] and manifest.native_brackets and _is_the_venues(desk, sent))
+        if not (sent[-1] and manifest.native_brackets and _is_the_venues(desk, fold, sent))
     ]  # fmt: skip
 
 
-def _is_the_venues(desk: Desk, sent: Sent) -> bool:
+def _is_the_venues(desk: Desk, fold: Fold, sent: Sent) -> bool:
     """Whether the venue does by itself what the book's bracket rule asks for (`prompt`), because it holds the bracket."""
     manifest = desk.manifest
-    entry = client_id(manifest.book, manifest.generation, entry_of(desk.fold, sent[1]))
+    entry = client_id(manifest.book, manifest.generation, entry_of(fold, sent[1]))
     return is_protected(desk.journal.message(manifest.book, entry))
 
 

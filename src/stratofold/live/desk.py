@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stratofold.events import Event
     from stratofold.fold.strategy import Strategy
     from stratofold.live.fold import Fold, Step
+    from stratofold.live.foresight import Foreseen
 
 SNAPSHOT_STEPS = 1_000
 MANIFEST_MARK = "manifest"  # the sequence of the record that holds what the book was opened with, or changed to
@@ -46,6 +47,8 @@ class Desk:
     poison: Poison | None = None  # what the book could not hear when it ran last
     dead: list[str] = field(default_factory=list)  # what was written down as dead, for whoever watches to tell
     deaf: bool = False  # whether the venue's stream of reports was open, and is not
+    foreseen: Foreseen | None = None  # what the next timer leads to, if it comes before anything else
+    behind: tuple[Event, bytes] | None = None  # the event that is decided on and the fold has not heard, with its step
     configuration: str = field(init=False)
     process: int = field(init=False)
 

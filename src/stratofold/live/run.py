@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from stratofold.adapters.ports import CLAIMED, DROPPED, READY, NoAnswer, Offer
 from stratofold.errors import Error, Retry
-from stratofold.live.decide import Answered, PoisonedError, decide, is_snapshot_due, rest, settle_apart
+from stratofold.live.decide import Answered, PoisonedError, catch_up, decide, is_snapshot_due, rest, settle_apart
 from stratofold.live.deliver import answer_entry, asked, judged_again, not_sent, orphans, settlement, withdrawn
 from stratofold.live.desk import SNAPSHOT_STEPS
+from stratofold.live.foresight import Foresight
 from stratofold.live.hold import hold_again, hold_broken, hold_deaf, hold_spared
 from stratofold.live.ingest import Ingest
 from stratofold.live.poison import bury
@@ -94,12 +95,14 @@ class Runner:
     pace: Pace = field(default_factory=Pace)
     serial: bool = False  # one lane for all symbols: the venue hears messages in the order of their numbers
     keeps_time: bool = True  # whether timers are heard when they are due; in lock-step the exchange says when
+    foresees: bool = False  # whether the next timer is folded on a copy while it waits for late bars
 
     def __post_init__(self) -> None:
         """Nothing is waiting."""
         self.ingest = Ingest(
             self.desk, self.clock, self.timers, int(self.pace.timer_grace_seconds * _SECOND_NS), self.keeps_time
         )
+        self.foresight = Foresight(self.desk) if self.foresees else None
         self.lanes: dict[str, deque[Message]] = {}
         self.busy_lanes = 0
         self.wake: Signal = self.tasks.signal()
@@ -176,6 +179,8 @@ class Runner:
             await self.pump()
             if not self.busy_lanes and is_snapshot_due(self.desk, SNAPSHOT_STEPS if woken else QUIET_STEPS):
                 rest(self.desk, self.clock.now())
+            if self.foresight is not None and not self.busy_lanes and not self.stopping:
+                self.foresight.look(self.timers.next(self.desk.fold), self.clock.now())
         await self._finish()
         rest(self.desk, self.clock.now())
 
@@ -213,6 +218,7 @@ class Runner:
 
     def _turn(self) -> bool:
         """Hear once what is there, and write down the answers that came; whether there was anything."""
+        catch_up(self.desk)  # should a message have been answered before its event was heard
         answers = self._answered()
         if self.failure is not None:  # what is folded is not written down: nothing more may be decided on it
             settle_apart(self.desk, answers)
@@ -263,7 +269,10 @@ class Runner:
                 raise
             heard, left = batch[: decided.count], batch[decided.count :]
             taken = self.clock.monotonic() - began
-            self._deliver(decided.messages)
+            try:
+                self._deliver(decided.messages)
+            finally:
+                catch_up(self.desk)
             self.watcher.decided(heard, decided, taken)
             hold_broken(self.desk, decided.steps, self.clock.now())
             hold_spared(self.desk, heard, self.clock.now())

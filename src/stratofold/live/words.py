@@ -109,6 +109,11 @@ def _still_wanted(fold: Fold, number: int, quantity: float) -> float:
 
 def request_entry(messages: Sequence[Message], envelope: bytes) -> Entry:
     """The record of messages that are claimed together: what is asked for, written before the first byte leaves."""
+    return Entry("request", request_body(messages), envelope)
+
+
+def request_body(messages: Sequence[Message]) -> bytes:
+    """The decision part of that record."""
     bodies = [
         {
             "key": message.key, "action": message.action, "client_id": message.client_id, "symbol": message.symbol,
@@ -116,7 +121,7 @@ def request_entry(messages: Sequence[Message], envelope: bytes) -> Entry:
         }
         for message in messages
     ]  # fmt: skip
-    return Entry("request", pack(bodies if len(bodies) > 1 else bodies[0]), envelope)
+    return pack(bodies if len(bodies) > 1 else bodies[0])
 
 
 def requests_in(body: bytes) -> list[dict[str, Any]]:
