@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from stratofold.kernel.loader import MAGIC
+
 _CHILD = """
 import pickle, sys
 path, modules, entry, target, facts = pickle.load(sys.stdin.buffer)
@@ -31,10 +33,10 @@ def emitted(modules: list[str], entry: str, target: str, *, is_aside: bool, **fa
 
 
 def by_child(modules: list[str], entry: str, target: str, facts: Mapping[str, Any]) -> bytes:
-    """What a new process makes of it; nothing where there is no such process, or it fails."""
+    """What a new process makes of it; nothing where there is no such process, it fails, or it says something else."""
     given = pickle.dumps((sys.path, modules, entry, target, dict(facts)))
     try:
         done = subprocess.run([sys.executable, "-c", _CHILD], input=given, capture_output=True, check=False)  # noqa: S603 - our own text
     except OSError:
         return b""
-    return done.stdout if done.returncode == 0 else b""
+    return done.stdout if done.returncode == 0 and done.stdout.startswith(MAGIC) else b""

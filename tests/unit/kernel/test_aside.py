@@ -24,6 +24,15 @@ def test_without_a_child_this_process_makes_it(executable, monkeypatch):
     assert emitted([MODULE], "run", "x86-64-v2", is_aside=True, **FACTS) == emit([MODULE], "run", "x86-64-v2", **FACTS)
 
 
+def test_a_child_that_says_something_else_is_not_believed(tmp_path, monkeypatch):
+    """Such as one whose start prints a line."""
+    talker = tmp_path / "python"
+    talker.write_text("#!/bin/sh\necho hello\n")
+    talker.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(talker))
+    assert by_child([MODULE], "run", "x86-64-v2", FACTS) == b""
+
+
 def test_an_error_is_this_processes_own(monkeypatch):
     monkeypatch.delitem(sys.modules, "llvmlite")
     with pytest.raises(Bug, match="SF610"):

@@ -205,9 +205,13 @@ class Store:
     def state_bytes(self) -> dict[str, int]:
         """What the states of each place take on the disk."""
         found: dict[str, int] = {}
-        for path in self._state_files("*"):
-            place = path.name.partition("-")[0]
-            found[place] = found.get(place, 0) + path.stat().st_size
+        if self.folder is None or not (self.folder / STATES).is_dir():
+            return found
+        with os.scandir(self.folder / STATES) as rows:  # one file a second of sweeping: there may be thousands
+            for row in rows:
+                if row.name.endswith(".parquet"):
+                    place = row.name.partition("-")[0]
+                    found[place] = found.get(place, 0) + row.stat().st_size
         return found
 
     def _state_files(self, place: str) -> list[Path]:
