@@ -19,6 +19,7 @@ from stratofold.indicators import SMA
 from stratofold.research import execute
 from stratofold.research.flat import program
 from stratofold.research.flat.kinds import Graph
+from stratofold.research.flat.loops import loop_of
 from stratofold.research.plain import plain, plain_state
 from stratofold.research.prepare import Options, prepare
 
@@ -372,6 +373,15 @@ def test_a_function_that_was_exchanged_is_not_the_old_one(market, monkeypatch):
     monkeypatch.setattr(SMA, "update", lambda self, value: 0.0)
     run = heard(prepare(strategies.Crossover, market, busy(**QUIET), {}), is_flat=True)
     assert run.engine.logs.fills.count == 0
+
+
+def test_a_loop_serves_every_number_of_bars():
+    """Or each new day would have one written anew, which takes longer than most runs."""
+    days = [sample("SPY", "AAPL", start="2014-01-02", end=end) for end in ("2014-02-28", "2014-03-03", "2014-12-31")]
+    runs = [prepare(strategies.Crossover, each, busy(**QUIET), {}) for each in days]
+    loops = {id(loop_of(run.engine, plain(run.feed), may_write=True)) for run in runs}
+    assert len({len(run.feed.symbol) for run in runs}) == 3
+    assert len(loops) == 1
 
 
 def test_what_is_heard_often_is_flat_through_the_front_door(monkeypatch):

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from stratofold.research.flat import expressions, statements
-from stratofold.research.flat.kinds import Many, Thing
+from stratofold.research.flat.kinds import MANY, Many, Thing
 from stratofold.research.flat.sources import Source, Unfit, always_returns, has_return, returns_last
 from stratofold.research.flat.writer import NOTHING, Frame, Value, Writer
 
@@ -88,8 +88,9 @@ def _is_builtin(node: ast.expr, frame: Frame) -> bool:
 
 def _builtin(w: Writer, function: str, given: list[Value]) -> Value | None:
     """A length that is known, and the less or greater of two as Python itself tells it, without a call."""
-    if function == "len" and isinstance(given[0].kind, Many) and (given[0].kind.path, "len") in w.constants:
-        return w.number(w.constants[given[0].kind.path, "len"])
+    if function == "len" and isinstance(given[0].kind, Many):
+        length = w.constants.get((given[0].kind.path, "len"), MANY)
+        return None if length is MANY else w.number(length)
     if function not in _BETTER or len(given) != 2 or w.held:
         return None
     one, other = (value if value.is_stable else w.keep(value) for value in given)

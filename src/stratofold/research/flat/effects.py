@@ -13,7 +13,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Slot = tuple[str, str]  # the name of a path ("" for any object at all), and an attribute
 
@@ -132,10 +132,12 @@ def effects_of(nodes: Iterable[ast.AST], known: Known, apart: frozenset[Slot] = 
 
 def _walk(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Everything in some trees but what is raised, after which nobody goes on."""
-    for node in nodes:
+    waiting = [*nodes]
+    while waiting:
+        node = waiting.pop()
         if not isinstance(node, ast.Raise):
             yield node
-            yield from _walk(ast.iter_child_nodes(node))
+            waiting += ast.iter_child_nodes(node)
 
 
 def base_of(node: ast.Attribute, known: Known) -> str:
@@ -179,14 +181,22 @@ def _of_call(node: ast.Call, known: Known) -> Effects:
 
 
 def effects_by_name(functions: Mapping[str, ast.FunctionDef], known: Known) -> dict[str, Effects]:
-    """Of each function, what calling it does; those that call one another are looked at until nothing is added."""
-    found: dict[str, Effects] = dict.fromkeys(functions, Effects())
-    while True:
-        now = known._replace(functions={**known.functions, **found})
-        again = {name: effects_of(function.body, now) for name, function in functions.items()}
+    """Of each function, what calling it does: what it does itself, and what those do that it leads to."""
+    alone = known._replace(functions={**known.functions, **dict.fromkeys(functions, Effects())})
+    own = {name: effects_of(function.body, alone) for name, function in functions.items()}
+    called = {name: _called(function, functions) for name, function in functions.items()}
+    found = own
+    while True:  # until nothing is added
+        again = {name: united([own[name], *(found[each] for each in called[name])]) for name in functions}
         if again == found:
             return found
         found = again
+
+
+def _called(function: ast.FunctionDef, functions: Collection[str]) -> set[str]:
+    """Those of `functions` that a function calls by name."""
+    calls = (node.func for node in _walk(function.body) if isinstance(node, ast.Call))
+    return {each.id for each in calls if isinstance(each, ast.Name) and each.id in functions}
 
 
 __all__ = ["EVERYTHING", "Effects", "Known", "Slot", "base_of", "effects_by_name", "effects_of", "methods_of", "united"]

@@ -13,7 +13,7 @@ from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from stratofold.research.flat import calls
-from stratofold.research.flat.kinds import Many, Thing, is_held
+from stratofold.research.flat.kinds import MANY, Many, Thing, is_held
 from stratofold.research.flat.writer import NOTHING, Frame, Unfit, Value, Writer
 
 if TYPE_CHECKING:
@@ -162,6 +162,8 @@ def _compare(w: Writer, node: ast.Compare, frame: Frame) -> Value:
     if size is not None:
         other = read(w, node.comparators[0], frame)
         return Value(f"({size.text} {operator(node.ops[0])} {other.text})")
+    if _is_of_many(w, node, frame):
+        return w.number(True)
     first, second = read_all(w, [node.left, node.comparators[0]], frame)
     text = f"{first.text} {operator(node.ops[0])} {second.text}"
     if len(node.ops) == 1:
@@ -169,6 +171,15 @@ def _compare(w: Writer, node: ast.Compare, frame: Frame) -> Value:
     for operation, comparator in zip(node.ops[1:], node.comparators[1:], strict=True):
         text += f" {operator(operation)} {_alone(w, comparator, frame).text}"
     return Value(f"({text})")
+
+
+def _is_of_many(w: Writer, node: ast.Compare, frame: Frame) -> bool:
+    """Whether it is `len(column) > 1`, of a column that is known to be longer."""
+    match node:
+        case ast.Compare(ast.Call(ast.Name("len"), [ast.Attribute() as column]), [ast.Gt()], [ast.Constant(1)]):
+            kind = read(w, column, frame).kind
+            return isinstance(kind, Many) and w.constants.get((kind.path, "len")) is MANY
+    return False
 
 
 def _size(w: Writer, node: ast.Compare, frame: Frame) -> Value | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stratofold.research.flat.habits import Habits
 
 NUMBERS = (int, float, bool)
+MANY = "many"  # a length of which no more is known than that it is over 1
 
 
 class Thing(NamedTuple):

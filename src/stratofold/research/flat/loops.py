@@ -21,7 +21,7 @@ from stratofold.fold.run import hear_feed, run
 from stratofold.kernel import cache
 from stratofold.kernel.sources import engine_hash
 from stratofold.research.flat.effects import Effects, Known, effects_by_name, methods_of
-from stratofold.research.flat.kinds import Graph, Thing, names_of
+from stratofold.research.flat.kinds import MANY, Graph, Thing, names_of
 from stratofold.research.flat.writer import Line, Writer, without_origins
 from stratofold.research.flat.writing import Constants, written
 
@@ -88,9 +88,12 @@ def loop_of(engine: Engine, feed: Feed, *, may_write: bool) -> Loop | None:
 
 
 def _constants(engine: Engine, feed: Feed) -> Constants:
-    """Numbers that stay what they are; where there is one symbol, that too."""
+    """Numbers that stay what they are; where there is one symbol, that too.
+
+    Of a column of many symbols no more is known than that, or each number of bars would have a loop of its own.
+    """
     constants: Constants = dict(zip(_CONSTANTS, _numbers(engine), strict=True))
-    constants["feed.symbol", "len"] = len(feed.symbol)
+    constants["feed.symbol", "len"] = 1 if len(feed.symbol) == 1 else MANY
     if len(feed.symbol) == 1 and engine.book.symbol_count == 1:
         constants["engine.bar", "symbol"] = feed.symbol[0]
         constants.update(dict.fromkeys(((path, "len") for path in _BY_SYMBOL), 1))

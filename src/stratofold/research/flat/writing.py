@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Written = TypeVar("Written")
 
-Constants = dict[tuple[str, str], Any]  # by path and name; ("feed.symbol", "len") is a length
+Constants = dict[tuple[str, str], Any]  # by path and name; ("feed.symbol", "len") is a length, or MANY
 
 
 def written(
