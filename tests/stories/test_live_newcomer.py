@@ -133,15 +133,25 @@ def test_an_exchange_that_could_not_start_says_why_in_its_ready_file(folder, cap
     assert error(capsys, "run", "--exchange", "absent.json", code=2)["code"] == "SF943"
 
 
-def test_a_file_that_is_something_else_is_not_to_be_written_over(folder, capsys):
-    (folder / "mine.py").write_text("class Mine: ...", encoding="utf-8")
+SAID = {
+    "url": "http://127.0.0.1:1", "data_url": "http://127.0.0.1:1", "stream_url": "ws://127.0.0.1:1",
+    "data_stream_url": "ws://127.0.0.1:1", "key_id": "PK1", "secret_key": "1", "speed": "step",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["class Mine: ...", '{"url": 5}', json.dumps(SAID | {"url": 5}), json.dumps(SAID | {"key_id": None}), "[{}]"],
+)
+def test_a_file_that_is_something_else_is_not_to_be_written_over(folder, capsys, text):
+    (folder / "mine.py").write_text(text, encoding="utf-8")
     told = error(capsys, "run", "--exchange", "mine.py", code=2)
     assert (told["code"], told["why"]) == ("SF943", "there is something else in it")
     assert told["fix"].endswith("> ready.json &")
 
 
 def test_a_symbol_that_the_exchange_does_not_have_is_refused(folder, capsys):
-    (folder / "ready.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "symbols": ["SPY"], "bars": "1d"}))
+    (folder / "ready.json").write_text(json.dumps(SAID | {"symbols": ["SPY"], "bars": "1d"}))
     told = error(capsys, "run", "--exchange", "ready.json", "--symbols", "SPX", code=2)
     assert (told["code"], told["fix"]) == ("SF996", "--symbols SPY")
 
@@ -149,7 +159,7 @@ def test_a_symbol_that_the_exchange_does_not_have_is_refused(folder, capsys):
 def test_an_exchange_that_was_only_just_started_is_waited_for(folder, capsys, monkeypatch):
     ready = folder / "ready.json"
     ready.write_text("", encoding="utf-8")
-    line = json.dumps({"url": "http://127.0.0.1:1"})
+    line = json.dumps(SAID)
     Timer(0.2, ready.write_text, [line]).start()
     assert read_ready(ready)["trading_url"] == "http://127.0.0.1:1"
     monkeypatch.setattr(venue, "READY_SECONDS", 0.0)

@@ -75,18 +75,28 @@ class PacedClock:
         await asyncio.sleep(max(seconds, 0.0))
 
 
+_SAID = ("url", "data_url", "stream_url", "data_stream_url", "key_id", "secret_key", "speed")
+
+
 def read_ready(path: Path) -> dict[str, Any]:
     """The ready line of an exchange, waited for while it starts; raises Setup SF943 when there is none in the file."""
     try:
         text = _said_by(path)
         ready: dict[str, Any] = json.JSONDecoder().raw_decode(text[text.find("{") :])[0]
-        return ready | {"trading_url": ready["url"]}
+        return ready | {name: _text(ready[name]) for name in _SAID} | {"trading_url": ready["url"]}
     except (OSError, ValueError, KeyError) as error:
         what = f"{path} does not say where an exchange is"
         # What is in a file that is something else is not to be written over.
         told = "ready.json" if isinstance(error, (ValueError, KeyError)) and _said_by(path).strip() else path
         fix = f"stratofold exchange --speed 60 --port 0 --json > {told} &"
         raise Setup("SF943", what, place=str(path), why=_why_not_ready(path, error), fix=fix) from error
+
+
+def _text(value: object) -> str:
+    """A text; raises ValueError for anything else."""
+    if not isinstance(value, str):
+        raise ValueError(value)  # noqa: TRY004  as for what is no JSON
+    return value
 
 
 def _said_by(path: Path) -> str:
@@ -106,7 +116,7 @@ def _why_not_ready(path: Path, error: Exception) -> str:
         return "it is empty: the exchange has not started yet, or could not"
     try:
         first = json.loads(text)["errors"][0]
-    except (ValueError, KeyError, IndexError):
+    except (ValueError, KeyError, IndexError, TypeError):
         return "there is something else in it"
     return f"the exchange did not start: {first['code']}: {first['what']}; {first['fix']}"
 

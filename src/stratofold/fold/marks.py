@@ -6,8 +6,10 @@ code a call of it leaves the kernel; the event is then run again interpreted, wh
 """
 
 from array import array
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Function = TypeVar("Function", bound=Any)
 
@@ -30,7 +32,7 @@ def seldom(function: Function) -> Function:
     return function
 
 
-def inside(index: str, *columns: str) -> Callable[[Function], Function]:
+def inside(index: str, *columns: str) -> "Callable[[Function], Function]":
     """Mark a function whose local `index` is a place in each of its local `columns` wherever it reads one there.
 
     Machine code of the fold takes its word; that of others asks all the same.
