@@ -7,6 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := src tests scripts benchmarks examples
+# Every file with a test that needs the cloud's services names one (tests/conftest.py sees to it): the others are not read.
+CLOUD_TESTS = $(sort $(shell grep -rlE 'ministack|moto|weed|mark\.cloud' tests --include='test_*.py'))
 
 .PHONY: all test lint types imports unit test-cloud docs demo fix bench nightly wheel clean
 
@@ -28,7 +30,7 @@ unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not nightly and not cloud"
 
 test-cloud: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "cloud and not nightly"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "cloud and not nightly" $(CLOUD_TESTS)
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir .site

@@ -1,6 +1,7 @@
 """What every test may ask for: the shared market data, the profiles of hypothesis, a kernel cache of our own."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def pytest_collection_modifyitems(items):
         if asked & {"ministack", "moto", "weed"}:
             item.add_marker("cloud")
     items.sort(key=lambda item: "/processes/" not in item.nodeid)
+    _refuse_hidden({item.path for item in items if item.get_closest_marker("cloud")})
+
+
+def _refuse_hidden(paths):
+    """`make test-cloud` reads only files that name a service."""
+    named = re.compile(r"ministack|moto|weed|mark\.cloud")
+    for path in paths:
+        if not named.search(path.read_text(encoding="utf-8")):
+            raise pytest.UsageError(f"{path} names none of the cloud's services, and its tests ask for one")
 
 
 @pytest.fixture(scope="session")
