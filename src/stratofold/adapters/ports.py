@@ -109,6 +109,10 @@ class Journal(Protocol):
     def keeps_views(self) -> bool:
         """Whether `append` keeps the views that it is given; one that does not spares the work of making them."""
 
+    @property
+    def elsewhere(self) -> str:
+        """How the name of a holder begins that a book was moved to from here: this store has a copy of it, which stays as it was."""
+
     def create(self, book: str, account: str, generation: str, entries: Sequence[Entry]) -> Head:
         """A new book; raises Setup SF804 if there is one of that name, or its generation was ever used on the account."""
 

@@ -30,8 +30,7 @@ def status(
     if json:
         show_json({"books": shown})
         return
-    for one in shown:
-        typer.echo(text_of(one))
+    typer.echo("\n".join(map(text_of, shown)) or "there is no book here yet")
 
 
 def of_book(journal: Any, book: str) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def move(
     """
     refuse_busy(source.journal, book)
     head = source.journal.head(book)
+    refuse_fork(source.journal, _target_head(target.journal, head), head)  # while its writer may still go on
     if head.holder != holder:
         head = source.journal.take(book, holder, now)
     refuse_busy(source.journal, book)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stratofold.adapters.ports import Entry
 from stratofold.live.alerts import Alerts, alert_body, deliver_alerts
+from stratofold.live.away import note
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
@@ -31,6 +32,6 @@ async def tell(
         told += alerts.tell(now, condition)
     if told:
         envelope = pack({"wall": now, "by": verb, "region": place.region})
-        place.journal.note(book, [Entry("alert", alert_body(alert), envelope) for alert in told])
+        note(place.journal, book, [Entry("alert", alert_body(alert), envelope) for alert in told])
     await deliver_alerts(alerts, place.notifier, now)
     return told

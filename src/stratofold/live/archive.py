@@ -23,6 +23,7 @@ import msgspec
 from stratofold.adapters.ports import Entry, Record
 from stratofold.chain import GENESIS
 from stratofold.errors import Setup, Stop
+from stratofold.live.away import is_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,11 +109,12 @@ def seal(
 ) -> list[Seal]:
     """Seal what is not yet: whole segments of `records_max` records, and with `rest` also what is left over.
 
-    Returns the new seals.  Raises Stop SF910 when a segment that is there already is not what the journal holds.
+    Returns the new seals; of a book that was moved away none, since a seal is a record too.  Raises Stop SF910 when a segment that
+    is there already is not what the journal holds.
     """
     head = journal.head(book)
     seals: list[Seal] = []
-    while True:
+    while not is_away(journal, head):
         last = _last_seal(journal, book)
         if not rest and head.sequence - last.last < records_max:
             return seals
@@ -120,6 +122,7 @@ def seal(
         if not _worth_sealing(rows, records_max, rest=rest):
             return seals
         seals.append(_seal_one(journal, artifacts, head, last, rows, envelope))
+    return seals
 
 
 def _worth_sealing(rows: list[Record], records_max: int, *, rest: bool) -> bool:

@@ -31,6 +31,7 @@ from stratofold.adapters.ports import (
     Offer,
 )  # fmt: skip
 from stratofold.errors import Setup, Stop
+from stratofold.live.away import is_away
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def waiting(journal: Journal, account: str, scope: str, name: str, request: Cont
 
 
 def stopped_books(journal: Journal, account: str, scope: str, name: str) -> list[Head]:
-    """The books that a scope may stop: the named one, or all of the account."""
-    heads = [head for head in journal.books() if head.account == account]
+    """The books that a scope may stop: the named one, or all of the account; of what was moved away there is a copy alone."""
+    heads = [head for head in journal.books() if head.account == account and not is_away(journal, head)]
     if scope == "book" and name != EVERYTHING:
         return [head for head in heads if head.book == name]
     return heads
@@ -178,12 +179,13 @@ def strictest(controls: Iterable[Control], account: str, book: str, strategy: st
 def note_controls(journal: Journal, account: str, envelope: bytes = b"") -> None:
     """Write every control that is not yet in a book's records there: what holds is evidence too.
 
-    The control is written first, because it must hold even if we die here; whoever comes next notes it.
+    The control is written first, because it must hold even if we die here; whoever comes next notes it.  A book that was
+    moved away is passed over, until it is back.
     """
     controls = sorted(journal.controls(account), key=lambda control: control.sequence)
     if not controls:
         return
-    for head in (one for one in journal.books() if one.account == account):
+    for head in (one for one in journal.books() if one.account == account and not is_away(journal, one)):
         noted = int(journal.mark(head.book, _NOTED) or 0)
         fresh = [one for one in controls if one.sequence > noted and _concerns(one, head.book)]
         if fresh:
@@ -220,7 +222,7 @@ def note_cancel(
     reason = f"asked to cancel {len(asked)}: {' '.join(asked)}; open still {len(left)}: {' '.join(left)}"
     said = Control("account", account, "cancel", reason, by, now)
     for head in journal.books():
-        if head.account == account:
+        if head.account == account and not is_away(journal, head):
             journal.note(head.book, [Entry("control", control_body(said), envelope)])
 
 

@@ -28,6 +28,7 @@ from stratofold.live.alerts import (
     take_over,
 )
 from stratofold.live.archive import seal
+from stratofold.live.away import note
 from stratofold.live.poison import TRIES_MAX
 from stratofold.live.risk.verdict import ACTION_NAMES, NOTE, Breach, reason_name
 from stratofold.live.watch import Figures, Watch
@@ -186,9 +187,8 @@ class Supervisor:
         self._keep_owed()
         if told:
             envelope = self.desk.envelope("watch", now)
-            self.desk.journal.note(
-                self.desk.manifest.book, [Entry("alert", alert_body(alert), envelope) for alert in told]
-            )
+            alerts = [Entry("alert", alert_body(alert), envelope) for alert in told]
+            note(self.desk.journal, self.desk.manifest.book, alerts)
             for alert in told:
                 self.picture.alerts.append(alert)
                 self.say(f"{alert.level}: {alert.title} - {alert.text}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stratofold.adapters.ports import CLAIMED, READY, UNKNOWN, Entry
 from stratofold.live.alerts import Alerts, Habits, alert_body, deliver_alerts
 from stratofold.live.archive import seal
+from stratofold.live.away import is_away
 from stratofold.live.watch import Figures, Thresholds, Watch
 from stratofold.wire import pack
 
@@ -86,9 +87,9 @@ class Watchman:
         self.posts: dict[str, _Post] = {}
 
     async def look(self, now: int, envelope: bytes = b"") -> list[tuple[str, Alert]]:
-        """Look once at everything; returns the alerts that are told, each with its book."""
+        """Look once at everything that was not moved away; returns the alerts that are told, each with its book."""
         told: list[tuple[str, Alert]] = []
-        for head in self.journal.books():
+        for head in (one for one in self.journal.books() if not is_away(self.journal, one)):
             post = self.posts.setdefault(
                 head.book, _Post(Watch(None, self.thresholds), UnknownSince(), Alerts(self.habits))
             )

@@ -1,5 +1,7 @@
 """A book moves from the laptop's journal to the cloud's and back: the same records, one writer at any time."""
 
+import asyncio
+
 import pytest
 from msgspec import structs
 
@@ -13,6 +15,9 @@ from stratofold.cloud.move import Side, copy_segments, move, refuse_elsewhere, r
 from stratofold.errors import Retry, Stop
 from stratofold.live.account_limits import share_limits
 from stratofold.live.archive import seal
+from stratofold.live.away import note
+from stratofold.live.halt import halt, note_cancel, note_controls
+from stratofold.live.watchman import Watchman
 from tests.contracts.journals import NOW, File, Tables, control, entry, message, offer
 
 CLOUD, LAPTOP = "cloud:momentum", "laptop:me"
@@ -222,6 +227,60 @@ def test_a_stack_leaves_a_book_that_was_moved_home_alone(laptop, cloud):
         refuse_moved_home(cloud.journal.head("B"), "flatten")
     assert caught.value.code == "SFA29"
     assert "stratofold flatten;" in caught.value.fix
+
+
+def halted(journal, artifacts):
+    halt(journal, "account", "account", "*", "in a fright", "me", NOW)
+
+
+def cancelled(journal, artifacts):
+    note_cancel(journal, "account", ["v2"], [], "me", NOW, b"")
+
+
+def sealed(journal, artifacts):
+    assert seal(journal, artifacts, "B", rest=True) == []
+
+
+def watched(journal, artifacts):
+    watchman = Watchman(journal, None, artifacts=artifacts)
+    for later in (0, 3_600, 7_200):
+        assert asyncio.run(watchman.look(NOW + later * 1_000_000_000)) == []
+
+
+def alerted(journal, artifacts):
+    note(journal, "B", [entry("an alert", "alert")])
+
+
+@pytest.mark.parametrize("done", [halted, cancelled, sealed, watched, alerted])
+def test_nothing_that_is_said_to_an_old_copy_parts_it_from_its_book(laptop, cloud, tmp_path, done):
+    """What is written without an epoch (a halt, a seal, an alert) is not fenced: one more record, and there is no way back."""
+    artifacts = Artifacts(tmp_path)
+    lived(laptop.journal, steps=20)
+    move(laptop, cloud, "B", CLOUD, NOW)
+    done(laptop.journal, artifacts)
+    move(cloud, laptop, "B", LAPTOP, NOW)
+    done(cloud.journal, artifacts)
+    move(laptop, cloud, "B", CLOUD, NOW)
+    assert everything(cloud)["records"] == everything(laptop)["records"]
+
+
+def test_a_halt_of_an_old_copy_is_noted_once_the_book_is_back(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    move(laptop, cloud, "B", CLOUD, NOW)
+    halted(laptop.journal, None)
+    move(cloud, laptop, "B", LAPTOP, NOW)
+    note_controls(laptop.journal, "account")
+    assert list(laptop.journal.records("B"))[-1].kind == "control"
+
+
+def test_a_book_that_cannot_move_keeps_its_writer(laptop, cloud):
+    lived(laptop.journal, steps=20)
+    head = move(laptop, cloud, "B", CLOUD, NOW).head
+    laptop.journal.note("B", [entry("of another life", "alert")])
+    with pytest.raises(Stop) as caught:
+        move(cloud, laptop, "B", LAPTOP, NOW)
+    assert caught.value.code == "SFA28"
+    assert (cloud.journal.head("B").holder, cloud.journal.head("B").epoch) == (CLOUD, head.epoch)
 
 
 def test_what_was_sealed_goes_along_once(laptop, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from stratofold.cli.app import run
-from stratofold.cli.cloud import ringing
+from stratofold.cli.cloud import is_wrong, ringing
 from stratofold.cli.cloud_settings import said_again
 from stratofold.cloud import deploy, package, versions
 from stratofold.cloud.stack import FUNCTIONS, Change, Stack, State, address_here, drift_lines
@@ -218,6 +218,19 @@ def test_a_parameter_that_the_template_does_not_have_is_named_with_the_one_that_
         deploy.known_parameters({"Symbol": "SPY"})
     assert caught.value.code == "SFA18"
     assert caught.value.fix == "did you mean Symbols?"
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        ({}, False), ({"status": "UPDATE_ROLLBACK_COMPLETE"}, False), ({"status": "ROLLBACK_COMPLETE"}, True),
+        ({"status": "CREATE_FAILED"}, True), ({"status": "UPDATE_IN_PROGRESS"}, True), ({"alarms": ["old data"]}, True),
+        ({"dead_letters": {"dead": 1}}, True), ({"drift": ["Decide"]}, True), ({"dead_letters": {"dead": 0}, "drift": []}, False),
+    ],
+)  # fmt: skip
+def test_a_stack_with_which_something_is_wrong_is_told_by_the_exit_code(found, wrong):
+    """What rolled back when it was first made is half a stack, though AWS calls that complete."""
+    assert is_wrong({"status": "CREATE_COMPLETE", "alarms": [], "dead_letters": {}} | found) is wrong
 
 
 def test_a_function_is_waited_for_as_long_as_it_may_take():

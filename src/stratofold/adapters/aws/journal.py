@@ -48,6 +48,7 @@ class Journal:
     """See `ports.Journal`."""
 
     keeps_views = True
+    elsewhere = "laptop:"
 
     def __init__(
         self,

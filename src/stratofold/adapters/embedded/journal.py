@@ -40,6 +40,7 @@ class Journal:
     """See `ports.Journal`; it keeps no views, since whoever may read the file can fold it."""
 
     keeps_views = False
+    elsewhere = "cloud:"
 
     def __init__(
         self, path: str | Path = MEMORY, *, fault: Fault | None = None, busy_seconds: float = BUSY_SECONDS,
