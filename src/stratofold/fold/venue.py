@@ -12,6 +12,7 @@ from math import inf
 from stratofold.events import CANCELLED, EXPIRED, FILLED, PARTIAL, Bar
 from stratofold.fold.desk import CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, split_order
 from stratofold.fold.grid import to_grid, to_lot, to_steps
+from stratofold.fold.marks import seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
@@ -311,6 +312,7 @@ class Venue(Desk):
                     index -= 1
                     self._end(CANCELLED, index, -1)
 
+    @seldom
     def check_margin(self, time: int) -> None:
         """After a close: an account under its maintenance margin is called, every position of it."""
         required = 0.0

@@ -215,11 +215,11 @@ def test(body: Body, node: ast.expr) -> str:
 def branch(body: Body, node: ast.expr, yes: str, no: str) -> bool | None:
     """Jump to `yes` where the expression is true, else to `no`; returns which it is where that is known already."""
     if isinstance(node, ast.BoolOp):
-        _branch_both(body, node, yes, no)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return _branch_both(body, node, yes, no)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         turned = branch(body, node.operand, no, yes)
         return None if turned is None else not turned
-    elif isinstance(node, ast.Compare):
+    if isinstance(node, ast.Compare):
         _branch_compare(body, node, yes, no)
     else:
         value = lower(body, node)
@@ -230,20 +230,29 @@ def branch(body: Body, node: ast.expr, yes: str, no: str) -> bool | None:
     return None
 
 
-def _branch_both(body: Body, node: ast.BoolOp, yes: str, no: str) -> None:
-    """`and`, `or`: a further side only where those before leave it open; one that always fails is its own end."""
+def _branch_both(body: Body, node: ast.BoolOp, yes: str, no: str) -> bool | None:
+    """`and`, `or`: a further side only where those before leave it open; one that always fails is its own end.
+
+    A side that is known to decide is the last one; what it says is returned, whatever was open before it.
+    """
     last = len(node.values) - 1
+    deciding = isinstance(node.op, ast.Or)
+    every: bool | None = not deciding
     for index, each in enumerate(node.values):
         going_on = body.label()
-        ways = (going_on, no) if isinstance(node.op, ast.And) else (yes, going_on)
+        ways = (yes, going_on) if deciding else (going_on, no)
         try:
-            branch(body, each, *(ways if index < last else (yes, no)))
+            said = branch(body, each, *(ways if index < last else (yes, no)))
         except Unreachable:
             if index == 0:
                 raise
-            return
+            return None
+        if said is deciding:
+            return deciding
+        every = every if said is not None else None
         if index < last:
             body.start(going_on)
+    return every
 
 
 def _branch_compare(body: Body, node: ast.Compare, yes: str, no: str) -> None:

@@ -6,11 +6,13 @@ was learnt on the way: which int fields must hold floats, which fields machine c
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from types import FunctionType
 from typing import Any
 
 from stratofold.kernel import statements
 from stratofold.kernel.body import Again, Body, Learnt
+from stratofold.kernel.idle import idle_parameters, without
 from stratofold.kernel.kinds import (
     ADDRESS,
     BOOL,
@@ -222,13 +224,21 @@ class Unit:
 
     @property
     def own(self) -> set[str]:
-        """The names of functions that are not the fold's, or are given an object that is not."""
+        """The names of functions that are not the fold's, or are given an object that is not and that somebody reads."""
         return {
             instance.name[1:]
             for instance in self._instances.values()
-            if not _is_folds(instance.function)
-            or any(isinstance(kind, ObjectKind) and not _is_folds(kind.layout.cls) for kind in instance.kinds)
+            if not _is_folds(instance.function) or _strangers(instance) - self._idle.get(instance.name, set())
         }
+
+    @cached_property
+    def _idle(self) -> dict[str, set[int]]:
+        """By function of the fold, the places of those objects not the fold's that it is given and nobody reads."""
+        instances = self._instances.values()
+        asked = {
+            each.name: _strangers(each) for each in instances if each is not self.entry and _is_folds(each.function)
+        }
+        return idle_parameters({each.name: each.text for each in instances}, asked)
 
     # Text
 
@@ -239,8 +249,8 @@ class Unit:
         parts = [INTRINSICS, self._entry_text(self.entry, name)]
         parts += [FUNCTIONS[each][0] for each in sorted(self._support)]
         parts += [_constant_text(each, code, numbers) for (code, numbers), each in self._constants.items()]
-        parts += [instance.text for instance in self._instances.values()]
-        return "\n".join([*parts, *self._metadata()])
+        parts += [without(instance.text, self._idle) for instance in self._instances.values()]
+        return "\n".join([*parts, *self._metadata(), ""])
 
     def _metadata(self) -> list[str]:
         """Facts that accesses refer to."""
@@ -264,6 +274,12 @@ _FIRST_ALIAS = 5
 def _is_folds(thing: FunctionType | type) -> bool:
     """Whether a function or class is ours, and so the same for every strategy."""
     return thing.__module__.startswith(("stratofold.fold.", "stratofold.events", "stratofold.kernel."))
+
+
+def _strangers(instance: Instance) -> set[int]:
+    """The places of the objects that a function is given and that are not of the fold's classes."""
+    kinds = enumerate(instance.kinds)
+    return {place for place, kind in kinds if isinstance(kind, ObjectKind) and not _is_folds(kind.layout.cls)}
 
 
 def _annotated_return(function: FunctionType) -> AnyKind:

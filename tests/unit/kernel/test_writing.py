@@ -58,6 +58,24 @@ class Owner:
             self.total = len(self.text)
         return self.total
 
+    def choose(self, real: float) -> int:
+        """Where one side of `and` or `or` is fixed so that it decides, the others do not matter."""
+        chosen = 0
+        if self.hears & 8 and real > 0.0:
+            chosen = len(self.text)
+        if real > 0.0 and not self.hears & 1:
+            chosen = len(self.text)
+        if not (self.hears & 1 or real > 0.0):
+            chosen = len(self.text)
+        if real > 0.0 and (real > 5.0 or self.hears & 8):
+            chosen += 1
+        while self.hears & 8 or real > 3.0:
+            chosen += 10
+            real -= 1.0
+        if self.hears & 1 and self.hears & 2:
+            return chosen
+        return len(self.text)
+
     def change(self) -> None:
         """What is fixed is changed."""
         self.hears = 1
@@ -101,6 +119,15 @@ def test_a_fixed_number_is_part_of_the_layout_and_what_it_rules_out_is_not_writt
         Machine(Owner(8), Owner.hear, ())
     with pytest.raises(Refused, match="the same in every run"):
         Machine(Owner(), Owner.change, ())
+
+
+def test_a_side_that_decides_rules_out_what_the_whole_leads_to() -> None:
+    """As Python would do it; the text that machine code has none of is not met."""
+    machine = Machine(Owner(3), Owner.choose, (float,))
+    assert [machine(real) for real in (-1.0, 2.0, 7.0)] == [(0, Owner(3).choose(real)) for real in (-1.0, 2.0, 7.0)]
+    assert Owner(3).choose(7.0) == 41
+    with pytest.raises(Refused, match="text"):
+        Machine(Owner(11), Owner.choose, (float,))
 
 
 def test_an_object_with_another_fixed_number_does_not_fit() -> None:
