@@ -73,13 +73,17 @@ class Venue:
 
 
 class Market:
-    """The port `Feed`: events at a rate, `came` is told of each when it comes in; then `ended` is called."""
+    """The port `Feed`: events at a rate, `came` is told of each when it comes in; then `ended` is called.
+
+    `late_ms` is how long after its time each was asked for.
+    """
 
     def __init__(self, events, rate, came, ended):
         self.events = events
         self.period = 1.0 / rate
         self.came = came
         self.ended = ended
+        self.late_ms = []
 
     async def history(self, symbols, after, until):
         return []
@@ -91,6 +95,7 @@ class Market:
             wait = began + number * self.period - time.perf_counter()
             if wait > 0.0:
                 await asyncio.sleep(wait)
+            self.late_ms.append(1e3 * (time.perf_counter() - began - number * self.period))
             self.came(event[1])
             yield event
         await asyncio.sleep(0.1)
