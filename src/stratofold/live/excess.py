@@ -10,7 +10,9 @@ undone in the step that learns of it, from the venue's own counts.
 
 from __future__ import annotations
 
+from itertools import compress
 from math import nan
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from stratofold.events import FILLED, PARTIAL, REPLACED
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from stratofold.events import Report
     from stratofold.fold.book import Book
     from stratofold.fold.order import Order
+
+
+_symbol_of = attrgetter("symbol")
 
 
 def is_forerunners(order: Order, report: Report) -> bool:
@@ -87,12 +92,12 @@ def _is_amiss(order: Order) -> bool:
 
 
 def ask_again(book: Book, symbol: int) -> None:
-    """At a bar: what was refused to a leg, its entry, a linked order or a trailing stop of `symbol` is asked for once more."""
-    orders = book.orders
-    for slot in orders.live[: orders.count]:
-        order = orders.slots[slot]
-        if order.symbol != symbol:
-            continue
+    """At a bar: what was refused to a leg, its entry, a linked order or a trailing stop of `symbol` is asked for once more.
+
+    Every bar looks at every order that works, so the loop to the symbol's own is C's.
+    """
+    orders = list(map(book.orders.slots.__getitem__, book.orders.live[: book.orders.count]))
+    for order in compress(orders, map(symbol.__eq__, map(_symbol_of, orders))):
         if order.parent or order.sibling or order.take_profit_number or order.stop_loss_number:
             take_back(book, order.number)
         if order.kind == TRAILING:
