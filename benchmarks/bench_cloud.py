@@ -22,6 +22,7 @@ from benchmarks.cloud_strategies import Asks  # noqa: E402
 
 import stratofold  # noqa: E402
 from figures import Figure  # noqa: E402
+from leftovers import refuse_leftovers  # noqa: E402
 from stratofold.cloud.local.cloud import LocalCloud  # noqa: E402
 from stratofold.cloud.market import line_of  # noqa: E402
 from stratofold.cloud.stack import FUNCTIONS  # noqa: E402
@@ -144,6 +145,7 @@ def tick_figures(stage):
 
 
 def main():
+    refuse_leftovers()
     days = stratofold.sample("us14").subset(["SPY"], start="2020-01-01", end="2020-12-31")
     spec = f"{Path(__file__).parent / 'cloud_strategies.py'}:Asks"
     with tempfile.TemporaryDirectory() as folder, LocalCloud(log=Path(folder) / "log") as cloud:

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from figures import Figure
+from leftovers import refuse_leftovers
 from stratofold.cloud import package
 from stratofold.cloud.local.emulator import ARCHITECTURE
 from stratofold.cloud.local.environment import python_with
@@ -66,6 +67,7 @@ def start(folder, number):
 
 def main():
     """Run."""
+    refuse_leftovers()
     taken = [[] for _ in ROWS]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

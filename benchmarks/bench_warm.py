@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 import stratofold  # noqa: E402
 from figures import Figure  # noqa: E402
+from leftovers import refuse_leftovers  # noqa: E402
 from stratofold.cloud import package, place  # noqa: E402
 from stratofold.cloud.functions import decide  # noqa: E402
 from stratofold.cloud.local.emulator import Emulator  # noqa: E402
@@ -150,6 +151,7 @@ def size():
 
 def main():
     """Run."""
+    refuse_leftovers()
     size()
     with tempfile.TemporaryDirectory() as folder:
         warm(Path(folder))
