@@ -61,9 +61,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         kept, _ = seconds(before, study=folder / "kept")
-        whole, study = seconds(data)
+        once, study = seconds(data)
         part = min(seconds(data, fast=few)[0] for _ in range(4)) / len(few)  # noise in the whole would flatter the day
-        whole = min(whole, part * len(SPACE["fast"]))
+        whole = min(once, part * len(SPACE["fast"]))
         day, grown = days(folder, folder / "kept", SPACE["fast"])
         some, _ = days(folder, folder / "kept", few)
         size = sum(path.stat().st_size for path in (folder / "kept" / "states").iterdir()) / len(grown)
@@ -80,7 +80,7 @@ def main() -> None:
     Figure("a new day, a cell", cell * 1e6, "CPU us", None, None, "less").say()
     Figure("a new day, beside its cells", fixed * 1e3, "CPU ms", None, None, "less").say()
     Figure("the whole five years, a cell", whole / count * 1e6, "CPU us", None, None, "less").say()
-    Figure("keeping where cells stand, of the full time", 100.0 * (kept / whole - 1.0), "%", None, None, "less").say()
+    Figure("keeping where cells stand, of the full time", 100.0 * (kept / once - 1.0), "%", None, None, "less").say()
     Figure("a state on the disk", size, "bytes a cell", None, None, "less").say()
 
 
