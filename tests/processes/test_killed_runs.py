@@ -34,7 +34,7 @@ def killed(scene, cycles):
 
 
 def check(scene, said):
-    """The book and the exchange tell the same story, and each part of it once."""
+    """The book and the exchange tell the same story, and each part of it once; how many orders it has, and filled ones."""
     journal = scene.journal()
     at_venue = orders(scene)
     names = Counter(order["client_order_id"] for order in at_venue)
@@ -48,12 +48,11 @@ def check(scene, said):
     assert not journal.outbox("main", "ready", "claimed", "unknown")
     assert not journal.inbox("main")
     assert said["positions"] == {row["symbol"]: float(row["qty"]) for row in scene.ask("/v2/positions")}
-    filled = sum(float(order["filled_qty"]) for order in at_venue)
-    assert filled > 0.0
+    filled = sum(float(order["filled_qty"]) > 0.0 for order in at_venue)
     assert said["breaks"] == []
     assert said["unknown"] == 0
     journal.close()
-    return len(at_venue)
+    return len(at_venue), filled
 
 
 def orders(scene):
@@ -85,14 +84,15 @@ def killed_over_days(folder, kills, orders_min, seed):
 
     Each day has a seed of its own, beginning with `seed`.
     """
-    done, orders, times = 0, 0, []
-    while done < kills or orders <= orders_min:
+    done, orders, filled, times = 0, 0, 0, []
+    while done < kills or orders <= orders_min or not filled:
         place = folder / str(seed)
         place.mkdir()
         scene = Scene(place, seed)
         try:
             said = killed(scene, min(50, max(kills - done, 10)))
-            orders += check(scene, said)
+            more, of_them_filled = check(scene, said)
+            orders, filled = orders + more, filled + of_them_filled
             proven(scene)
         finally:
             scene.close()
