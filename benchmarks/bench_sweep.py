@@ -5,7 +5,6 @@ and tally, and gives every statistic.  The kernel is compiled before the clock s
 """
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ import numpy as np
 import polars as pl
 
 import stratofold
-from figures import Figure, cpu_seconds, walk
+from figures import Figure, cpu_seconds, peak_megabytes, walk
 from stratofold import Fees, Limits, Strategy, param
 from stratofold.indicators import RSI
 from stratofold.research.sweep.store import Store
@@ -152,7 +151,7 @@ if __name__ == "__main__":
     days = daily(100 // SHARE)
     if "--memory" in sys.argv:
         swept(Crossover, days, **pairs)
-        sys.exit(print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        sys.exit(print(peak_megabytes()))
     rate("crossover, days, a book for each symbol", Crossover, days, 150.0, **pairs)
     rate("crossover, days, one book", Crossover, days, 150.0, each_symbol=False, quantity=[5.0], **pairs)
     minutes = stratofold.read(pl.DataFrame(walk(100_000)))

@@ -5,9 +5,11 @@ counts, because noise only ever adds.
 """
 
 import json
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,18 @@ def cpu_seconds(work: Callable[[], Any], runs: int = 5) -> float:
         work()
         best = min(best, time.process_time() - started)
     return best
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has held since it began.
+
+    Linux says so itself; `ru_maxrss` begins with what the parent held when it started this process, which may be more.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        row = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
+        return float(row.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def walk(
