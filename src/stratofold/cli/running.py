@@ -371,7 +371,11 @@ async def _go(runner: Runner, supervisor: Supervisor, venue: Venue, wanted: Want
             loop.add_signal_handler(name, runner.stop)
     if venue.stepper is not None:
         over = venue.clock.now() + int(_SECOND_NS * wanted.duration_seconds) if wanted.duration_seconds else None
-        heard = lambda time: runner.stop() if over is not None and time >= over else None  # noqa: E731
+
+        def heard(time: int) -> None:
+            if over is not None and time >= over:
+                runner.stop()
+
         await run_in_step(runner, venue.stepper, venue.clock, heard)  # type: ignore[arg-type]
         return
     tasks.spawn("watch", supervisor.watch_often(runner))

@@ -183,9 +183,8 @@ def main() -> None:
     )
     schedule.update({kind: with_zone(schedule[kind]) for kind in ("create", "update")})
     mapping["create"] = with_state(mapping["create"])
-    signal.signal(
-        signal.SIGHUP, signal.SIG_IGN
-    )  # the system sends it to a group with a frozen member that has lost its parent
+    # The system sends it to a group with a frozen member that has lost its parent.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
     app.main()
 

@@ -168,9 +168,8 @@ class Store:
         if self._state_number < 0:
             self._state_number = max((number_of(path) + 1 for path in self._state_files("*")), default=0)
         goal = self.folder / STATES / f"{place}-{self._state_number:08x}.parquet"
-        self._put(
-            frame, goal, "snappy"
-        )  # half as much again as by zstd, in half the time: a new day reads and writes all
+        # Half as much again as by zstd, in half the time: a new day reads and writes all of them.
+        self._put(frame, goal, "snappy")
         self._state_number += 1
 
     def states(self, place: str) -> dict[str, bytes]:
