@@ -46,7 +46,7 @@ from .world import SECOND, Process, World
 START = 1_605_796_200 * SECOND  # 2020-11-19 14:30 UTC, an open
 BARS = 12
 CALM_SECONDS = 600  # what was under way is at an end, and what nobody answered has been asked about
-EVENTS_MAX = 20_000  # ten times what a day has
+EVENTS_MAX = 100_000  # of the schedule; ten times what a day has
 BOOK, STACK, HOLDER = "sim", "stack", "cloud:stack"
 WEBHOOK_KEY = "a key for the webhook of the simulation"
 ACCESS = Access("key", "secret", "http://broker", "ws://broker/stream", "http://broker", "ws://data")
@@ -108,7 +108,7 @@ class Sandbox(Process):
         self.environment = environment
         self.mishap = lambda: stack.strikes(stack.weather.crash.get(name, 0.0))
 
-    def _step(self, task, value):
+    def _step(self, goes_on):
         self.environment.wake()
 
     def run(self, work):
@@ -119,7 +119,7 @@ class Sandbox(Process):
             except StopIteration as stop:
                 return stop.value
             while not later.done:
-                later.task = work
+                later.goes_on = work.send
                 self.environment.wait()
             if self.mishap():
                 self.environment.crash()

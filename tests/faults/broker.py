@@ -117,6 +117,7 @@ class Broker:
         }  # fmt: skip
         self.orders[order["id"]] = self.working[order["id"]] = self.by_client[client] = order
         self.accepted.append(client)
+        self.world.touched = True
         self.lag_until[client] = self.world.now + int(self.world.random.random() * self.lag_max * 1e9)
         self._tell("new", order)
         self.world.after(self.world.random.random() * 2.0, self.trade, order)
@@ -210,7 +211,12 @@ class Broker:
             "price": price,
             "cumulative": order["filled"],
             "time": self.world.now,
-        }
+            "row": {
+                "id": f"x{self.count:08d}", "activity_type": "FILL", "order_id": order["id"], "symbol": order["symbol"],
+                "side": "buy" if order["side"] > 0 else "sell", "qty": str(quantity), "price": f"{price / 100:.2f}",
+                "cum_qty": str(order["filled"]), "transaction_time": text_of(self.world.now),
+            },
+        }  # fmt: skip
         fill["listed"] = self.world.now + int(self.world.random.random() * self.list_lag_max * 1e9)
         self.fills.append(fill)
         self._tell("fill" if order["status"] == "filled" else "partial_fill", order, fill)
@@ -263,19 +269,14 @@ class Broker:
     def _activities(self, query):
         after = query.get("after", "")
         now = self.world.now
-        found = [one for one in self.fills if text_of(one["time"]) > after and one["listed"] <= now]
+        found = [one for one in self.fills if one["listed"] <= now and one["row"]["transaction_time"] > after]
         token = query.get("page_token")
         if token:
             found = [one for one in found if one["id"] > token]
         return [
-            {
-                "id": one["id"], "activity_type": "FILL", "order_id": one["order"]["id"], "symbol": one["order"]["symbol"],
-                "side": "buy" if one["order"]["side"] > 0 else "sell", "qty": str(one["quantity"]), "price": f"{one['price'] / 100:.2f}",
-                "cum_qty": str(one["cumulative"]), "leaves_qty": str(one["order"]["quantity"] - one["cumulative"]),
-                "transaction_time": text_of(one["time"]),
-            }
+            {**one["row"], "leaves_qty": str(one["order"]["quantity"] - one["cumulative"])}
             for one in found[: int(query.get("page_size", 100))]
-        ]  # fmt: skip
+        ]
 
     def _tell(self, event, order, fill=None):
         """Say a fact on the trade stream."""

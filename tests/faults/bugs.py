@@ -314,8 +314,8 @@ BUGS = (
         "a timer is heard when it is set",
         "F22 a cron tick at the wrong hour",
         LIVE + "ingest:Ingest._timers",
-        "due.time <= until",
-        "True",
+        "self.clock.now() - self.timer_grace_ns",
+        "None",
     ),
     Bug(
         "what was halted by its symbol may leave",

@@ -4,14 +4,15 @@ Names are those of the reliability notes: I1 accepted once, I2 positions are the
 the chain and the rebuild, I7 no end without evidence, I11 fills within the order, I13 everything settles.
 """
 
+from functools import lru_cache
+
 from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
 from stratofold.events import DIVIDEND, SPLIT, Action, Bar, Timer
 from stratofold.fold.lifecycle import UNSURE
 from stratofold.fold.order import TRAILING
 from stratofold.live.audit import audit_verify
-from stratofold.live.desk import event_in
 from stratofold.live.words import client_id, number_of
-from stratofold.wire import unpack
+from stratofold.wire import event_of, unpack
 
 from .broker import OPEN
 from .market import MINUTE
@@ -24,9 +25,15 @@ STRICTNESS = ("active", "reducing", "halted")
 TIMER_SECONDS = 30  # by when a timer that was due is heard, however the clock was set
 
 
+@lru_cache(maxsize=1_000)
+def name_under(client):
+    """What we call the order that the broker knows by an id of ours, whichever replace has made it."""
+    return "-".join(client.split("-")[:3])
+
+
 def name_of(order):
-    """What we call a broker's order, whichever replace has made it."""
-    return "-".join(order["client"].split("-")[:3])
+    """What we call a broker's order."""
+    return name_under(order["client"])
 
 
 class Laws:
@@ -40,6 +47,7 @@ class Laws:
 
     def broken(self, what):
         """A law does not hold."""
+        self.rig.world.touched = True
         if len(self.violations) < 20:
             self.violations.append(f"{self.rig.world.now}: {what}")
 
@@ -113,7 +121,7 @@ class Laws:
                 self.broken(f"I6: {key} is unknown and reserves nothing")
 
     def crashed(self):
-        """At a crash: the chain, and the state rebuilt."""
+        """At a crash: the chain, and the state rebuilt, which is returned."""
         self._waiting.clear()
         audit = audit_verify(self.rig.journal)
         if not audit.ok:
@@ -124,25 +132,27 @@ class Laws:
         for order in whole.engine.book.orders:
             if order.filled > order.quantity:
                 self.broken(f"I11: order {order.number} is overfilled")
+        return quick
 
     def quiesce(self):
         """When faults have stopped for a while: nothing unknown, nothing under way, positions and cash equal to the unit."""
         rig = self.rig
-        self.crashed()
+        fold = self.crashed()
         for state in (UNKNOWN, CLAIMED, READY):
             left = rig.journal.outbox("sim", state)
             if left:
                 self.broken(f"I13: {len(left)} messages are {state}: {left[0].key}")
         if rig.journal.inbox("sim"):
             self.broken("I13: the inbox is not empty")
-        fold = rig.rebuilt()[1]
         unsure = [order.number for order in fold.engine.book.orders if order.state == UNSURE]
         if unsure:
             self.broken(f"I13: the book still does not know of {unsure}")
-        self._heard()
-        self._timed(fold)
+        steps = [(one, unpack(one.body)) for one in rig.journal.records("sim") if one.kind == "event"]
+        events = [(one, event_of(step[0])) for one, step in steps]
+        self._heard([event for _, event in events])
+        self._timed(fold, events)
         self._reserved(fold)
-        self._filled()
+        self._filled([step for _, step in steps])
         if rig.cycles_to_clean is None or rig.cycles_to_clean > CYCLES_MAX:
             self.broken(f"G9: clean after {rig.cycles_to_clean} reconciliations")
         ledger = fold.engine.book.ledger
@@ -160,10 +170,9 @@ class Laws:
                 f"I13: open at the broker {sorted(open_there)}, in the book {[o.number for o in fold.engine.book.orders]}"
             )
 
-    def _heard(self):
+    def _heard(self, events):
         """Every bar of the market was folded, once and in order (I14)."""
         rig = self.rig
-        events = [event_in(one.body) for one in rig.journal.records("sim") if one.kind == "event"]
         heard = [event for event in events if isinstance(event, Bar)]
         self._began([event for event in events if isinstance(event, (Action, Bar))])
         told = [(SYMBOLS.index(symbol), start + MINUTE) for symbol, start, *_ in rig.market.bars]
@@ -185,15 +194,14 @@ class Laws:
         if kinds != [SPLIT, DIVIDEND] or any(isinstance(event, Action) for event in events[first:]):
             self.broken(f"I14: before the first bar of the session {kinds} were heard")
 
-    def _timed(self, fold):
+    def _timed(self, fold, events):
         """Every timer that was due was heard, once, and none before its time by the clock of who heard it (I14)."""
         book = fold.engine.book
         late = [due for due in book.timer_due[: book.timer_count] if due < self.rig.end - TIMER_SECONDS * SECOND]
         if late:
             self.broken(f"I14: {len(late)} timers were due and not heard")
         heard = 0
-        for record in self.rig.journal.records("sim"):
-            event = event_in(record.body) if record.kind == "event" else None
+        for record, event in events:
             if isinstance(event, Timer) and event.schedule < 0:
                 heard += 1
                 if event.time > unpack(record.envelope)["wall"]:
@@ -201,7 +209,7 @@ class Laws:
         if heard + book.timer_count != book.timer_spent:
             self.broken(f"I14: of {book.timer_spent} timers {heard} were heard and {book.timer_count} wait")
 
-    def _filled(self):
+    def _filled(self, steps):
         """Order by order, the book has filled what the broker has (I2)."""
         theirs = {}
         for order in self.rig.broker.orders.values():
@@ -209,14 +217,13 @@ class Laws:
         replaced = {name_of(order) for order in self.rig.broker.orders.values() if order["replaced_by"]}
         most = {name_of(one): self.rig.broker.split_by.get(one["symbol"], 1) for one in self.rig.broker.orders.values()}
         ours, ended = {}, {}
-        for record in self.rig.journal.records("sim"):
-            step = unpack(record.body) if record.kind == "event" else ()
-            for row in step[3] if step else ():
+        for step in steps:
+            for row in step[3]:
                 name = client_id("sim", "g1", row[1])
                 ours[name] = ours.get(name, 0) + row[5]
                 if name in ended and name not in replaced:
                     self.broken(f"I2: {name} had ended and then filled")
-            ended.update({client_id("sim", "g1", row[0]): row[13] for row in (step[4] if step else ())})
+            ended.update({client_id("sim", "g1", row[0]): row[13] for row in step[4]})
         for name, filled in ended.items():
             if ours.get(name, 0) != theirs.get(name, 0) or filled > ours.get(name, 0) * most.get(name, 1):
                 self.broken(f"I2: {name} ended with {ours.get(name, 0)} filled, the broker has {theirs.get(name, 0)}")

@@ -11,6 +11,7 @@ from stratofold.adapters.ports import NoAnswer, Response
 
 from .world import SECOND, Later
 
+encode = msgspec.json.Encoder().encode
 _ERRORS = (500, 502, 503, 504)
 
 
@@ -20,6 +21,7 @@ class Faults:
     def __init__(self, world, *, loss=0.03, drop=0.06, error=0.03, throttle=0.01, deaf=0.1, twice=0.1, cut=0.01, crash=0.002,
                  meddle=0.01, mute=None, outage=(0, 0), delay=0.05, until=0):  # fmt: skip
         self.world = world
+        self._chance = world.random.random
         self.loss, self.drop, self.error, self.throttle = loss, drop, error, throttle
         self.deaf, self.twice, self.cut, self.crash, self.until = deaf, twice, cut, crash, until
         self.mute = deaf if mute is None else mute  # the same of the trade stream, if it is another
@@ -37,7 +39,7 @@ class Faults:
 
     def strikes(self, chance):
         """Whether something goes wrong now."""
-        return self.world.now < self.until and self.world.random.random() < chance
+        return self.world.now < self.until and self._chance() < chance
 
 
 class Net:
@@ -69,7 +71,7 @@ class Net:
             status, said = 429, {"code": 42910000, "message": "too many requests"}
         else:
             status, said = (self.market if self.market.serves(url) else self.broker).answer(method, url, body)
-        data = b"" if said is None else msgspec.json.encode(said)
+        data = b"" if said is None else encode(said)
         delay = world.random.random() * faults.delay
         if faults.strikes(faults.drop) or (method == "POST" and faults.is_going_out()):
             world.after(timeout_seconds, self.process.resolve, later, None, "cut", NoAnswer("the answer was lost"))

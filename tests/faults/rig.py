@@ -33,7 +33,7 @@ MIDNIGHT = 1_605_830_400 * SECOND  # 2020-11-20 00:00 UTC, when the next session
 SYMBOLS = ("AAA", "BBB")
 ACCESS = Access("key", "secret", "http://broker", "ws://broker/stream", "http://broker", "ws://data")
 CALM_SECONDS = 130  # the oldest message has expired (90 s) and the venue has had its 30 s
-EVENTS_MAX = 60_000  # twenty times what a seed has
+EVENTS_MAX = 60_000  # of the schedule; twenty times what a seed has
 JUMP_SECONDS = 4.0  # how far a clock that somebody sets is from the venue's at most
 SPIN_COMMITS = 2_000  # at one moment
 DEAF_SECONDS = 240  # twice as long as a message is unknown at most
@@ -192,8 +192,7 @@ class Rig:
         """To the end, or to the first law broken; returns the verdict."""
         self.stops_early = stops_early
         self.begin()
-        self.world.run(self.end, self._each, EVENTS_MAX)
-        if self.world.events >= EVENTS_MAX:
+        if not self.world.run(self.end, self._look, EVENTS_MAX):
             self.laws.broken("I15: it never comes to rest")
         if not (self.laws.violations and stops_early):
             self.laws.quiesce()
@@ -203,8 +202,8 @@ class Rig:
             len(self.broker.fills), self.world.trace, self.laws.violations,
         )  # fmt: skip
 
-    def _each(self):
-        """After every event."""
+    def _look(self):
+        """After every event that has touched what is looked at here: a death, an order that the broker took, a law broken."""
         self.laws.cheap()
         if self.laws.violations and self.stops_early:
             self.world.stop()

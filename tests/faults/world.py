@@ -9,10 +9,10 @@ import hashlib
 import sys
 from heapq import heappop, heappush
 from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
+from itertools import count
 from random import Random
 
 SECOND = 1_000_000_000
-NOTES = 1_000  # that are folded into the trace together
 
 
 class Crash(BaseException):
@@ -20,15 +20,15 @@ class Crash(BaseException):
 
 
 class Later:
-    """Something awaited: resolved once, with a value or an error."""
+    """Something awaited: resolved once, with a value or an error; `goes_on` is what takes up who waits for it.
 
-    __slots__ = ("done", "error", "task", "value")
+    What it begins with belongs to the class: so many are made that a call for each would be felt.
+    """
 
-    def __init__(self):
-        self.done = False
-        self.value = None
-        self.error = None
-        self.task = None
+    done = False
+    value = None
+    error = None
+    goes_on = None
 
     def __await__(self):
         if not self.done:
@@ -44,33 +44,29 @@ class World:
     def __init__(self, seed, start):
         self.random = Random(seed)
         self.now = start
-        self.events = 0
+        self.touched = True  # whether something has happened that whoever looks after an event has to look at
         self._heap = []
-        self._order = 0
-        self._trace = hashlib.sha256()
-        self._notes = []
+        self._next = count().__next__
+        self._chance = self.random.random
+        self._notes = []  # the time of each, and what it says
         self.works = []  # every coroutine: one that is forgotten half-way would be run to its end whenever memory is tidied
 
     def at(self, time, what, *arguments):
         """Call `what` at `time`; things of one time happen in an order of chance."""
-        self._order += 1
-        heappush(self._heap, (time, self.random.random(), self._order, what, arguments))
+        heappush(self._heap, (time, self._chance(), self._next(), what, arguments))
 
     def after(self, seconds, what, *arguments):
         """Call `what` so many seconds from now."""
-        self.at(self.now + int(seconds * SECOND), what, *arguments)
+        heappush(self._heap, (self.now + int(seconds * SECOND), self._chance(), self._next(), what, arguments))
 
     def note(self, text):
         """Fold something that happened into the trace, and count it."""
-        self.events += 1
-        self._notes.append(f"{self.now}|{text}\n")
-        if len(self._notes) == NOTES:
-            self._hash()
+        self._notes += (self.now, text)
 
-    def _hash(self):
-        """Many notes at once: the hash is that of all of them in a row."""
-        self._trace.update("".join(self._notes).encode())
-        self._notes.clear()
+    @property
+    def events(self):
+        """How much has happened."""
+        return len(self._notes) // 2
 
     def stop(self):
         """Nothing happens any more."""
@@ -85,22 +81,37 @@ class World:
     @property
     def trace(self):
         """The hash of everything that happened."""
-        self._hash()
-        return self._trace.hexdigest()
+        return hashlib.sha256(repr(self._notes).encode()).hexdigest()
 
-    def run(self, until, each, events_max):
-        """Make things happen until a time, or until there were so many; `each` is called after every one."""
+    def run(self, until, look, most):
+        """Make things happen until a time, so many of the schedule at most; after what has `touched` something, `look`.
+
+        Returns whether it came to an end.
+        """
         before = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self.works.append)  # streams, too, must not end whenever memory is tidied
+        heap = self._heap
         try:
-            while self._heap and self._heap[0][0] <= until and self.events < events_max:
-                time, _, _, what, arguments = heappop(self._heap)
-                self.now = max(self.now, time)
+            for _ in range(most):
+                if not heap:
+                    break
+                first = heappop(heap)
+                time, _, _, what, arguments = first
+                if time > until:
+                    heappush(heap, first)
+                    break
+                if time > self.now:  # noqa: PLR1730  a call for each would be felt
+                    self.now = time
                 what(*arguments)
-                each()
+                if self.touched:
+                    self.touched = False
+                    look()
+            else:
+                return False
         finally:
             sys.set_asyncgen_hooks(*before)
         self.now = max(self.now, until)
+        return True
 
 
 class Process:
@@ -130,10 +141,10 @@ class Process:
 
     def spawn(self, name, work):
         self.world.works.append(work)
-        self.world.at(self.world.now, self._step, _Task(name, work), None)
+        self.world.at(self.world.now, self._step, work.send)
 
     def begin(self, name, work):
-        self._step(_Task(name, work), None)
+        self._step(work.send)
         if not self.alive:
             raise Crash  # it died of what it did first, and with it whoever began it
 
@@ -148,20 +159,18 @@ class Process:
             return
         self.world.note(f"{self.name} {what}")
         later.done, later.value, later.error = True, value, error
-        if later.task is not None:
-            self._step(later.task, None)
+        if later.goes_on is not None:
+            self._step(later.goes_on)
 
-    def _step(self, task, value):
+    def _step(self, goes_on):
         """Run a coroutine until it waits again."""
         if not self.alive:
             return
         try:
-            while True:
-                later = task.work.send(value)
-                if later.done:
-                    continue
-                later.task = task
-                return
+            later = goes_on(None)
+            while later.done:
+                later = goes_on(None)
+            later.goes_on = goes_on
         except StopIteration:
             return
         except Crash:
@@ -174,15 +183,8 @@ class Process:
         """Nothing of it goes on."""
         if self.alive:
             self.alive = False
+            self.world.touched = True
             self.world.note(f"{self.name} dies: {why}")
-
-
-class _Task:
-    __slots__ = ("name", "work")
-
-    def __init__(self, name, work):
-        self.name = name
-        self.work = work
 
 
 class Signal:

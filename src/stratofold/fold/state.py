@@ -9,21 +9,30 @@ from __future__ import annotations
 
 from array import array
 from math import nan
-from operator import attrgetter
-from typing import Any
+from operator import attrgetter, itemgetter, ne
+from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    # Some of a sequence's values, by their places.
+    Pick = Callable[[Sequence[Any]], Sequence[Any]]
 
 _WORD = 8
 _getters: dict[tuple[str, ...], Any] = {}  # the values of so many fields at once
 _LETTERS = {float: ord("f"), int: ord("i"), bool: ord("b")}
 _HELD = ord("x")
 _names_of: dict[tuple[Any, ...], tuple[str, ...]] = {}  # by class and own attributes
+_names_of_slots: dict[type, tuple[str, ...]] = {}  # by class, of those that have no other attributes
 _plans: dict[tuple[type, ...], _Plan] = {}
+_shapes: dict[tuple[tuple[str, ...], bytes], _Shape] = {}  # by names and letters
 _objects: set[type] = set()  # the classes that are known to be plain
 _HIDING = {"builtins", "collections", "numpy", "pandas", "polars", "pyarrow", "re", "_io", "_thread"}
 _EMPTY = {"collections.abc"}  # these classes hold nothing themselves
 _LEAST, _MOST = -(2**63), 2**63 - 1
+_NAN_BITS = array("q", array("d", [nan]).tobytes())[0]
 
 
 def fields(thing: object) -> tuple[str, ...]:
@@ -32,6 +41,8 @@ def fields(thing: object) -> tuple[str, ...]:
     What a class names in `CONTENT` is an artefact's: immutable, given anew by `setup`, and in no snapshot (contract 8).
     """
     kind = type(thing)
+    if kind in _names_of_slots:
+        return _names_of_slots[kind]
     own = getattr(thing, "__dict__", None) or ()
     names = _names_of.get((kind, *own))
     if names is None:
@@ -40,7 +51,26 @@ def fields(thing: object) -> tuple[str, ...]:
         names = _names_of[kind, *own] = tuple(name for name in every if _is_state(kind, name))
         if len(names) > 1:
             _getters[names] = attrgetter(*names)
+        if not hasattr(thing, "__dict__"):
+            _names_of_slots[kind] = names
     return names
+
+
+def _values_of(thing: object, names: tuple[str, ...]) -> Sequence[Any]:
+    """The values of an object's fields."""
+    return _getters[names](thing) if len(names) > 1 else [getattr(thing, name) for name in names]
+
+
+def _set_all(thing: object, names: Sequence[str], values: Sequence[Any]) -> None:
+    """Give an object's fields their values, without a turn of the interpreter for each: `setattr` says None of every one."""
+    any(map(setattr, [thing] * len(names), names, values))
+
+
+def _pick(places: Sequence[int]) -> Pick:
+    """What takes the values at some places out of a sequence."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: [values[place] for place in places]
 
 
 def _is_state(kind: type, name: str) -> bool:
@@ -58,34 +88,42 @@ def save(thing: object) -> bytes:
 class _Plan:
     """How objects whose fields are of these types are written: the letters, and where ints, floats and the rest stand."""
 
-    __slots__ = ("floats", "held", "ints", "letters")
+    __slots__ = ("floats", "has_floats", "has_ints", "held", "ints", "letters", "numbers")
 
     def __init__(self, kinds: tuple[type, ...]) -> None:
         """One type a field."""
         letters = bytes(_LETTERS.get(kind, _HELD) for kind in kinds)
         self.letters = len(letters).to_bytes(_WORD, "little") + letters
-        self.ints = [place for place, kind in enumerate(kinds) if kind is int or kind is bool]
-        self.floats = [place for place, kind in enumerate(kinds) if kind is float]
+        ints = [place for place, kind in enumerate(kinds) if kind is int or kind is bool]
+        floats = [place for place, kind in enumerate(kinds) if kind is float]
+        self.ints, self.floats, self.numbers = _pick(ints), _pick(floats), _pick([*ints, *floats])
+        self.has_ints, self.has_floats = bool(ints), bool(floats)
         self.held = [place for place, letter in enumerate(letters) if letter == _HELD]
+
+
+def _plan_of(values: Sequence[Any]) -> _Plan:
+    """How an object with these values is written."""
+    kinds = tuple(map(type, values))
+    plan = _plans.get(kinds)
+    if plan is None:
+        plan = _plans[kinds] = _Plan(kinds)
+    return plan
 
 
 def _write_object(thing: Any, out: bytearray) -> None:
     """An object: a letter a field, its ints and bools, its floats, then what it holds."""
     names = fields(thing)
-    values = _getters[names](thing) if len(names) > 1 else [getattr(thing, name) for name in names]
-    kinds = tuple(map(type, values))
-    plan = _plans.get(kinds)
-    if plan is None:
-        plan = _plans[kinds] = _Plan(kinds)
+    values = _values_of(thing, names)
+    plan = _plan_of(values)
     out += plan.letters
-    if plan.ints:
+    if plan.has_ints:
         try:
-            out += array("q", [values[place] for place in plan.ints]).tobytes()
+            out += array("q", plan.ints(values)).tobytes()
         except OverflowError as beyond:
-            large = next(place for place in plan.ints if not _LEAST <= values[place] <= _MOST)
+            large = next(k for k, value in enumerate(values) if type(value) is int and not _LEAST <= value <= _MOST)
             raise _no_state("an int beyond 64 bits", thing, names[large]) from beyond
-    if plan.floats:
-        out += _one_nan(array("d", [values[place] for place in plan.floats])).tobytes()
+    if plan.has_floats:
+        out += _one_nan(array("d", plan.floats(values))).tobytes()
     for place in plan.held:
         _write_held(values[place], out, thing, names[place])
 
@@ -110,7 +148,7 @@ def _one_nan(values: Any) -> Any:
     if values.typecode != "d":
         return values
     total = sum(values)  # NaN if one of them is
-    if total == total:
+    if total == total or array("q", values.tobytes()).count(_NAN_BITS) == sum(map(ne, values, values)):
         return values
     return array("d", [value if value == value else nan for value in values])
 
@@ -157,12 +195,11 @@ def copy(source: object, into: object) -> None:
     names = fields(source)
     if fields(into) != names:
         raise _misfit(type(into).__name__)
-    for name in names:
-        value = getattr(source, name)
-        if type(value) in _LETTERS:
-            setattr(into, name, value)
-        else:
-            _copy_held(value, into, name)
+    values = _values_of(source, names)
+    plan = _plan_of(values)
+    _set_all(into, plan.numbers(names), plan.numbers(values))
+    for place in plan.held:
+        _copy_held(values[place], into, names[place])
 
 
 def _copy_held(value: Any, into: Any, name: str) -> None:
@@ -182,26 +219,39 @@ def _copy_held(value: Any, into: Any, name: str) -> None:
         copy(value, own)
 
 
+class _Shape:
+    """How objects with these fields, and a letter for each, are read: their numbers at once, then what they hold."""
+
+    __slots__ = ("bools", "floats", "held", "ints", "names")
+
+    def __init__(self, names: tuple[str, ...], letters: bytes) -> None:
+        """One letter a field."""
+        named = list(zip(names, letters, strict=True))
+        ints = [name for name, letter in named if letter not in (_LETTERS[float], _HELD)]
+        floats = [name for name, letter in named if letter == _LETTERS[float]]
+        self.ints, self.floats = _WORD * len(ints), _WORD * len(floats)  # bytes
+        self.names = [*ints, *floats]
+        self.bools = [name for name, letter in named if letter == _LETTERS[bool]]
+        self.held = [name for name, letter in named if letter == _HELD]
+
+
 def _read_object(thing: Any, state: memoryview, at: int) -> int:
     """An object's fields; returns where the next value begins."""
     names = fields(thing)
-    count = int.from_bytes(state[at : at + _WORD], "little")
-    letters = bytes(state[at + _WORD : at + _WORD + count])
-    if count != len(names):
-        raise _misfit(type(thing).__name__)
-    at += _WORD + count
-    ints = array("q", bytes(state[at : (at := at + _WORD * (count - letters.count(b"f") - letters.count(b"x")))]))
-    floats = array("d", bytes(state[at : (at := at + _WORD * letters.count(b"f"))]))
-    numbers, doubles = iter(ints), iter(floats)
-    for name, letter in zip(names, letters, strict=True):
-        if letter == 102:
-            setattr(thing, name, next(doubles))
-        elif letter != 120:
-            value = next(numbers)
-            setattr(thing, name, bool(value) if letter == 98 else value)
-    for name, letter in zip(names, letters, strict=True):
-        if letter == 120:
-            at = _read_held(thing, name, state, at)
+    end = at + _WORD + int.from_bytes(state[at : at + _WORD], "little")
+    letters = bytes(state[at + _WORD : end])
+    shape = _shapes.get((names, letters))
+    if shape is None:
+        if len(letters) != len(names):
+            raise _misfit(type(thing).__name__)
+        shape = _shapes[names, letters] = _Shape(names, letters)
+    middle = end + shape.ints
+    at = middle + shape.floats
+    _set_all(thing, shape.names, [*array("q", bytes(state[end:middle])), *array("d", bytes(state[middle:at]))])
+    for name in shape.bools:
+        setattr(thing, name, bool(getattr(thing, name)))
+    for name in shape.held:
+        at = _read_held(thing, name, state, at)
     return at
 
 

@@ -476,7 +476,8 @@ def make_engine(
 
 def _drain(log: Log) -> list[Row]:
     """The rows written since the last step, whole numbers first; the log is empty afterwards."""
-    rows = list(zip(*[log.column(name) for name in (*log.WHOLES, *log.REALS)], strict=True))
+    wide, deep, wholes, reals = len(log.WHOLES), len(log.REALS), log.wholes, log.reals
+    rows = [(*wholes[k * wide : k * wide + wide], *reals[k * deep : k * deep + deep]) for k in range(log.count)]
     log.count = 0
     return rows
 

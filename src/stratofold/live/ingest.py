@@ -295,9 +295,8 @@ class Ingest:
 
     def _timers(self) -> list[Heard]:
         """The next timer that is due and not heard: the earliest of the schedule's and the book's own."""
-        until = self.clock.now() - self.timer_grace_ns
-        due = self.timers.next(self.desk.fold)
-        return [Heard(due)] if due is not None and due.time <= until else []
+        due = self.timers.next(self.desk.fold, self.clock.now() - self.timer_grace_ns)
+        return [] if due is None else [Heard(due)]
 
 
 def _can_wait(heard: Heard) -> bool:

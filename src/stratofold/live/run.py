@@ -180,7 +180,8 @@ class Runner:
             if not self.busy_lanes and is_snapshot_due(self.desk, SNAPSHOT_STEPS if woken else QUIET_STEPS):
                 rest(self.desk, self.clock.now())
             if self.foresight is not None and not self.busy_lanes and not self.stopping:
-                self.foresight.look(self.timers.next(self.desk.fold), self.clock.now())
+                now = self.clock.now()
+                self.foresight.look(self.timers.next(self.desk.fold, now), now)
         await self._finish()
         rest(self.desk, self.clock.now())
 

@@ -31,13 +31,15 @@ class Timers:
         self.until = start
         self.coming: list[tuple[int, int]] = []
 
-    def next(self, fold: Fold) -> Timer | None:
-        """The next timer that the fold has not heard; None when none will ever come."""
-        due = self._scheduled(fold)
+    def next(self, fold: Fold, until: int | None = None) -> Timer | None:
+        """The next timer that the fold has not heard; None when none will ever come, or none that is due by `until`."""
+        due = self._scheduled(fold) if self.schedule else None
         book = fold.engine.book
         if book.timer_count and (due is None or book.timer_due[0] < due[0]):
-            return timer(book.timer_due[0], -1)
-        return None if due is None else timer(*due)
+            due = book.timer_due[0], -1
+        if due is None or (until is not None and due[0] > until):
+            return None
+        return timer(*due)
 
     def _scheduled(self, fold: Fold) -> tuple[int, int] | None:
         """The next of the schedule, as (time, entry)."""

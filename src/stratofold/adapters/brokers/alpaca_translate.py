@@ -344,8 +344,12 @@ def fill_identity(venue_id: str, cumulative: float) -> str:
     return f"fill:{venue_id}:{decimal(cumulative)}"
 
 
+@lru_cache(maxsize=1_024)
 def execution(fill: WireFill, client_id: str) -> VenueReport:
-    """A fill as the account's activities have it; they do not hold the client id, so that is given."""
+    """A fill as the account's activities have it; they do not hold the client id, so that is given.
+
+    Remembered, because every poll is told the fills of the last minutes again.
+    """
     return _fill(
         (fill.order_id, client_id, fill.symbol, fill.side, fill.transaction_time),
         (amount(fill.qty), amount(fill.price), amount(fill.commission, 0.0)),

@@ -46,7 +46,7 @@ class WireOrder(msgspec.Struct):
     legs: list[WireOrder] | None = None
 
 
-class WireFill(msgspec.Struct):
+class WireFill(msgspec.Struct, frozen=True):
     """An account activity of type FILL."""
 
     id: str

@@ -8,7 +8,7 @@ asked again by whoever needs it, so `read` turns whatever went wrong into `Retry
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -103,7 +103,7 @@ class Calls:
         Raises NoAnswer, Retry SF871 (the server is not well or not asked for now), SF872 (throttled) or
         Stop SF870 (keys refused), SF874 (the request refused).
         """
-        asked = f"{path}?{urlencode(query)}" if query else path
+        asked = f"{path}?{_asking(tuple(query.items()))}" if query else path
         tries, until = TRIES, self.budget.clock.monotonic() + _AT_ONCE_NS
         while True:
             if wait := self.breaker.wait_seconds():
@@ -161,6 +161,12 @@ class Calls:
     def server(self) -> str:
         """Host and port."""
         return urlsplit(self.url).netloc
+
+
+@lru_cache(maxsize=64)
+def _asking(query: tuple[tuple[str, str | int], ...]) -> str:
+    """A query as an address has it; who polls asks the same again and again."""
+    return urlencode(query)
 
 
 def pause_seconds(text: str, now: int) -> float:
