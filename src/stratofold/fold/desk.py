@@ -10,7 +10,7 @@ from stratofold.events import ACCEPTED, CANCEL_REJECTED, CANCELLED, REPLACED, Re
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.ledger import Ledger, integers
-from stratofold.fold.marks import leaves_kernel, seldom
+from stratofold.fold.marks import leaves_kernel, often, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     CANCEL,
@@ -170,6 +170,7 @@ class Desk:
         if not message.prompt:
             self.places[message.symbol].last_arrival = arrival
 
+    @often
     def _accept(self, message: Message, arrival: int, sessions: Sessions) -> None:
         """A new order rests from its arrival on; the emulator's (a protective leg) from now on."""
         order = self.orders.add(message.number)

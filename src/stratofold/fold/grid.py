@@ -38,6 +38,9 @@ def _far_steps(steps: float) -> float:
 
 def to_grid(value: float, scale: float) -> float:
     """`value` rounded half-even to the grid of `scale` steps a unit; raises OverflowError past 2**53 steps or on NaN."""
+    whole = (value + _NEAR_ROUNDER) - _NEAR_ROUNDER
+    if whole == value and -_NEAR < value * scale < _NEAR:  # most quantities: a division takes as long as all the rest
+        return whole
     return to_steps(value, scale) / scale
 
 
@@ -47,6 +50,9 @@ def to_lot(quantity: float, lot: float, scale: float) -> float:
     A quantity within 1e-9 lots (and two units in the last place) below a whole number counts as that number: 30 shares
     computed as 29.999999999999996 are 30.
     """
+    steps = (quantity + _NEAR_ROUNDER) - _NEAR_ROUNDER
+    if steps == quantity and lot * scale == 1.0 and -_NEAR < quantity * scale < _NEAR:
+        return steps
     lots = abs(quantity) / lot
     whole = (lots + _ROUNDER) - _ROUNDER
     if whole - lots > _DUST + lots * _LAST_PLACES:

@@ -9,7 +9,7 @@ from math import nan
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from stratofold.fold.grid import to_grid
-from stratofold.fold.marks import leaves_kernel
+from stratofold.fold.marks import leaves_kernel, seldom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,6 +250,11 @@ class Orders(Generic[Each]):
         place = self.count - 1
         if place >= 0 and self.slots[self.live[place]].number == number:
             return place
+        return self._index(number, place)
+
+    @seldom
+    def _index(self, number: int, place: int) -> int:
+        """As `index`, of one that is not the newest, which is at `place`."""
         if place > 0:
             near = number - self.slots[self.live[0]].number
             if 0 <= near < place and self.slots[self.live[near]].number == number:

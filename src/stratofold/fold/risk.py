@@ -12,7 +12,7 @@ from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.lifecycle import WAITING
 from stratofold.fold.log import RefusalLog
-from stratofold.fold.marks import seldom
+from stratofold.fold.marks import often, seldom
 from stratofold.fold.order import CANCEL, LIMIT, REPLACE, STOP, STOP_LIMIT, SUBMIT, TRAILING, Intent, Order
 
 # Why not, in order of precedence: the first that applies is named.
@@ -198,6 +198,7 @@ class Risk:
         last = book.ledger.holdings[intent.symbol].price
         return last if last == last else 0.0
 
+    @often
     def _size(self, book: Book, intent: Intent, quantity: float) -> int:
         """The order's quantity and notional, and the position it could lead to."""
         limits = self.limits
@@ -214,6 +215,7 @@ class Risk:
             self.observed = book.working_sell[symbol] + quantity - held
         return POSITION if self.observed > limits.position_max else APPROVED
 
+    @often
     def _exposure(self, book: Book, intent: Intent, quantity: float) -> int:
         """Gross and net exposure and leverage, each in the worst order of fills."""
         limits = self.limits
@@ -292,12 +294,21 @@ class Risk:
 
 def review(book: Book, risk: Risk, refusals: RefusalLog) -> None:
     """Turn each intent of this step into an approval, at once an order, or a refusal; each counts for the next."""
-    for k in range(book.intent_count):
-        review_one(book, risk, refusals, book.intents[k])
+    if book.intent_count == 1:
+        review_one(book, risk, refusals, book.intents[0])
+    else:
+        _review_several(book, risk, refusals)
     book.intent_count = 0
 
 
 @seldom
+def _review_several(book: Book, risk: Risk, refusals: RefusalLog) -> None:
+    """The intents of this step, in their order."""
+    for k in range(book.intent_count):
+        review_one(book, risk, refusals, book.intents[k])
+
+
+@often
 def review_one(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent) -> None:
     """One intent becomes an order, a message or a refusal."""
     if intent.action == SUBMIT:

@@ -35,15 +35,13 @@ from stratofold.fold.strategy import Strategy
 
 def decide(engine: Engine) -> None:
     """Review what the hook left on the book, if anything."""
-    if engine.book.busy:
+    if engine.book.busy and engine.book.intent_count > 0:
         settle_intents(engine)
 
 
 @seldom
 def settle_intents(engine: Engine) -> None:
-    """Intents, if there are any, become orders; waiting legs that were cancelled go."""
-    if engine.book.intent_count == 0:
-        return
+    """Intents become orders; waiting legs that were cancelled go."""
     review(engine.book, engine.risk, engine.logs.refusals)
     if engine.book.dropped:
         sweep(engine)
@@ -72,7 +70,7 @@ def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
         trail(book, bar)
     if engine.hears & HEARS_BAR:
         strategy.on_bar(bar, book)
-        if book.busy:
+        if book.busy and book.intent_count > 0:
             settle_intents(engine)
     return is_new
 

@@ -12,7 +12,7 @@ from math import inf
 from stratofold.events import CANCELLED, EXPIRED, FILLED, PARTIAL, Bar
 from stratofold.fold.desk import CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, split_order
 from stratofold.fold.grid import to_grid, to_lot, to_steps
-from stratofold.fold.marks import seldom
+from stratofold.fold.marks import often, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
@@ -49,6 +49,7 @@ class Venue(Desk):
             volume = self.costs.volume_cap * bar.volume
             self.available = to_lot(volume, contract.lot, contract.quantity_scale)
 
+    @often
     def next(self, bar: Bar, phase: int, number: int) -> int:
         """Try the orders above `number` in `phase`; stop after the first that acts and return its number, else 0."""
         self.phase = phase
@@ -84,6 +85,7 @@ class Venue(Desk):
             self._touch_limit(order, index, bar)
         return self.report_count != said
 
+    @often
     def _at_open(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 1: what the open fills, and what IOC and FOK make of it."""
         number = order.number
@@ -216,6 +218,7 @@ class Venue(Desk):
             report.leaves = order.remaining_on(contract.quantity_scale)
         return report.leaves
 
+    @often
     def _afford(self, symbol: int, side: int, quantity: float, price: float, fee_steps: float) -> float:
         """How much of `quantity` the account can hold at `price`, its fee paid; what reduces passes whole."""
         ledger = self.ledger
@@ -238,6 +241,7 @@ class Venue(Desk):
             cut = max(cut, abs(held))
         return min(max(cut, 0.0), quantity)
 
+    @often
     def _margin_of_others(self, symbol: int, price: float) -> float:
         """Mark `symbol` at `price` and all else that is held at its last price; returns the others' margin, in base steps."""
         ledger = self.ledger

@@ -194,7 +194,7 @@ def hear_depth(engine: TickEngine, strategy: Strategy, depth: Depth, level: int,
         depth.last = False
     if engine.hears & HEARS_DEPTH:
         strategy.on_depth(depth, book)
-        if book.busy:
+        if book.busy and book.intent_count > 0:
             settle_intents(engine)
     depth.snapshot = False
 
@@ -217,7 +217,7 @@ def hear_quote(engine: TickEngine, strategy: Strategy, quote: Quote) -> None:
         hear_touch(engine, strategy, ladder, quote.symbol)
     if engine.hears & HEARS_QUOTE:
         strategy.on_quote(quote, book)
-        if book.busy:
+        if book.busy and book.intent_count > 0:
             settle_intents(engine)
 
 
@@ -238,7 +238,7 @@ def hear_trade(engine: TickEngine, strategy: Strategy, trade: Trade) -> None:
         weigh(engine)
     if engine.hears & HEARS_TRADE:
         strategy.on_trade(trade, book)
-        if book.busy:
+        if book.busy and book.intent_count > 0:
             settle_intents(engine)
 
 
