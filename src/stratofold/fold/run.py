@@ -8,7 +8,7 @@ from stratofold.events import Bar
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
 from stratofold.fold.marks import inside, often, seldom, soon
-from stratofold.fold.passing import arrive, close_session, deliver, pass_time, turn_session
+from stratofold.fold.passing import arrive, close_session, deliver, observe, pass_time, turn_session
 from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
 from stratofold.fold.strategy import Strategy
@@ -192,14 +192,15 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar, time: int) -> None:
     if time > book.time:
         pass_time(engine, bar.symbol)
     place = venue.places[bar.symbol]
+    book.time = time
     was_filled = False
     if place.phases:
-        book.time = time
         was_filled = match(engine, strategy, bar)
     place.last_time = time
     place.price = bar.close
-    if hear_bar(engine, strategy, bar) or was_filled:
+    if book.ledger.hear(bar.symbol, bar.close) or was_filled:
         weigh(engine)
+    hear_bar(engine, strategy, bar)
     if book.busy or engine.thorough:
         after_bar(engine, strategy)
 
@@ -226,6 +227,8 @@ def after_bar(engine: Engine, strategy: Strategy) -> None:
         engine.logs.curve[engine.bar_index] = engine.book.ledger.equity
     if engine.book.busy:
         rest(engine)
+    if engine.unobserved and engine.book.symbol_count == 1 and engine.book.time < engine.calm_until:
+        observe(engine, engine.bar.symbol)  # nothing else is due at this time; the next bar would have to look back
 
 
 def rest(engine: Engine) -> None:

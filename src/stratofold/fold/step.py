@@ -61,18 +61,15 @@ def sweep(engine: Engine) -> None:
 
 
 @often
-def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
-    """A bar is complete: prices, trailing stops, then the strategy; returns whether its close may set a record."""
+def hear_bar(engine: Engine, strategy: Strategy, bar: Bar) -> None:
+    """A bar is complete and its close is known: trailing stops, then the strategy."""
     book = engine.book
-    book.time = bar.time
-    is_new = book.ledger.hear(bar.symbol, bar.close)
     if book.trailing_count:
         trail(book, bar)
     if engine.hears & HEARS_BAR:
         strategy.on_bar(bar, book)
         if book.busy and book.intent_count > 0:
             settle_intents(engine)
-    return is_new
 
 
 @seldom
