@@ -8,7 +8,7 @@ kernel leaves at the next event boundary when `crowded`, or at once when there i
 from array import array
 
 from stratofold.fold.ledger import integers, zeros
-from stratofold.fold.marks import leaves_kernel
+from stratofold.fold.marks import leaves_kernel, soon
 from stratofold.fold.order import Order
 
 _LONG = 16_384  # rows: a shorter log is lengthened fourfold, because asking Python costs as much as thousands of bars
@@ -108,6 +108,8 @@ class FillLog(Log):
         self.reals[at + 1] = price
         self.reals[at + 2] = fee
         self.reals[at + 3] = position
+        soon(self.reals, at + 8)
+        soon(self.wholes, self.count * 5 + 10)
         self.count += 1
 
 
@@ -142,6 +144,9 @@ class OrderLog(Log):
         self.reals[at + 2] = order.stop
         self.reals[at + 3] = order.filled
         self.reals[at + 4] = order.average_price
+        soon(self.reals, at + 10)
+        soon(self.wholes, self.count * 10 + 16)
+        soon(self.wholes, self.count * 10 + 24)
         self.count += 1
 
 
@@ -181,6 +186,8 @@ class TradeLog(Log):
         self.reals[at + 2] = exit_price
         self.reals[at + 3] = profit
         self.reals[at + 4] = fees
+        soon(self.reals, at + 10)
+        soon(self.wholes, self.count * 4 + 8)
         self.count += 1
 
 

@@ -45,5 +45,5 @@ def inside(index: str, *columns: str) -> "Callable[[Function], Function]":
     return mark
 
 
-def soon(numbers: "array[float]", index: int) -> None:
+def soon(numbers: "array[Any]", index: int) -> None:
     """Say that `numbers[index]`, which need not exist, is wanted soon: machine code has it fetched from memory."""
