@@ -95,8 +95,11 @@ class Slippage:
 
     def price(self, side: int, price: float, quantity: float, volume: float, scale: float) -> float:
         """The price after slippage, on the price grid of `scale`, at least one step."""
-        share = quantity / volume if volume > 0.0 else 0.0
-        slip = self.fixed + price * (self.proportional + self.spread / 2 + self.impact * share * share)
+        part = self.proportional + self.spread / 2
+        if self.impact != 0.0:
+            share = quantity / volume if volume > 0.0 else 0.0
+            part += self.impact * share * share
+        slip = self.fixed + price * part
         return max(to_steps(price + side * slip, scale), 1.0) / scale
 
 

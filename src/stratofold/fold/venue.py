@@ -245,6 +245,15 @@ class Venue(Desk):
     def _margin_of_others(self, symbol: int, price: float) -> float:
         """Mark `symbol` at `price` and all else that is held at its last price; returns the others' margin, in base steps."""
         ledger = self.ledger
+        if ledger.symbol_count == 1:
+            ledger.mark(symbol, price)
+            return 0.0
+        return self._margin_beside(symbol, price)
+
+    @seldom
+    def _margin_beside(self, symbol: int, price: float) -> float:
+        """As `_margin_of_others`, where there are others."""
+        ledger = self.ledger
         total = 0.0
         for other in range(ledger.symbol_count):
             if other == symbol:
