@@ -1,6 +1,7 @@
 """The decimal grid: whole steps, half-even, the same for both signs, up to 2**53 of them."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import product
 from math import copysign, inf, nan
 
 import pytest
@@ -41,6 +42,44 @@ def test_what_the_grid_cannot_hold_is_an_error(value):
 def test_a_value_on_the_grid_is_the_double_nearest_to_its_decimal(steps, decimals):
     scale = 10.0**decimals
     assert to_grid(steps / scale, scale) == float(Decimal(steps).scaleb(-decimals))
+
+
+WHOLES = [0.0, 1.0, 50.0, 2.0**42, 2.0**51 - 1.0, 2.0**51, 2.0**52, *NEAR_BORDERS, nan, inf]
+
+
+def divided(quantity, lot, scale):
+    """A quantity in whole lots by nothing but divisions: what whole quantities are spared."""
+    lots = abs(quantity) / lot
+    whole = (lots + 2.0**52) - 2.0**52
+    if whole - lots > 1e-9 + lots * 2.0**-51:
+        whole -= 1.0
+    rounded = to_steps(whole * lot, scale) / scale
+    return rounded if quantity >= 0.0 else 0.0 - rounded
+
+
+def bits(work):
+    """What it comes to, sign of zero included, or that it is an error."""
+    try:
+        value = work()
+    except OverflowError:
+        return "error"
+    return value, copysign(1.0, value)
+
+
+@pytest.mark.parametrize("quantity", WHOLES)
+def test_a_whole_quantity_is_what_dividing_makes_of_it(quantity):
+    for decimals, sign in product(range(9), (1.0, -1.0)):
+        scale, value = 10.0**decimals, sign * quantity
+        assert bits(lambda: to_grid(value, scale)) == bits(lambda: to_steps(value, scale) / scale)
+        for lot in (1.0, 1.0 / scale, 100.0, 0.5):
+            assert bits(lambda lot=lot: to_lot(value, lot, scale)) == bits(lambda lot=lot: divided(value, lot, scale))
+
+
+@given(st.integers(-(2**60), 2**60), st.sampled_from([1.0, 1e-8, 0.001, 0.5, 3.0]), st.sampled_from([1.0, 1e3, 1e8]))
+def test_any_whole_quantity_is_what_dividing_makes_of_it(quantity, lot, scale):
+    value = float(quantity)
+    assert bits(lambda: to_grid(value, scale)) == bits(lambda: to_steps(value, scale) / scale)
+    assert bits(lambda: to_lot(value, lot, scale)) == bits(lambda: divided(value, lot, scale))
 
 
 @pytest.mark.parametrize(
