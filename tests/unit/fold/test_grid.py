@@ -57,29 +57,34 @@ def divided(quantity, lot, scale):
     return rounded if quantity >= 0.0 else 0.0 - rounded
 
 
-def bits(work):
+def bits(work, *given):
     """What it comes to, sign of zero included, or that it is an error."""
     try:
-        value = work()
+        value = work(*given)
     except OverflowError:
         return "error"
     return value, copysign(1.0, value)
+
+
+def on_grid(value, scale):
+    """A value on the grid by a division."""
+    return to_steps(value, scale) / scale
 
 
 @pytest.mark.parametrize("quantity", WHOLES)
 def test_a_whole_quantity_is_what_dividing_makes_of_it(quantity):
     for decimals, sign in product(range(9), (1.0, -1.0)):
         scale, value = 10.0**decimals, sign * quantity
-        assert bits(lambda: to_grid(value, scale)) == bits(lambda: to_steps(value, scale) / scale)
+        assert bits(to_grid, value, scale) == bits(on_grid, value, scale)
         for lot in (1.0, 1.0 / scale, 100.0, 0.5):
-            assert bits(lambda lot=lot: to_lot(value, lot, scale)) == bits(lambda lot=lot: divided(value, lot, scale))
+            assert bits(to_lot, value, lot, scale) == bits(divided, value, lot, scale)
 
 
 @given(st.integers(-(2**60), 2**60), st.sampled_from([1.0, 1e-8, 0.001, 0.5, 3.0]), st.sampled_from([1.0, 1e3, 1e8]))
 def test_any_whole_quantity_is_what_dividing_makes_of_it(quantity, lot, scale):
     value = float(quantity)
-    assert bits(lambda: to_grid(value, scale)) == bits(lambda: to_steps(value, scale) / scale)
-    assert bits(lambda: to_lot(value, lot, scale)) == bits(lambda: divided(value, lot, scale))
+    assert bits(to_grid, value, scale) == bits(on_grid, value, scale)
+    assert bits(to_lot, value, lot, scale) == bits(divided, value, lot, scale)
 
 
 @pytest.mark.parametrize(
