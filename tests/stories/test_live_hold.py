@@ -137,7 +137,11 @@ def test_changed_limits_are_shown_acknowledged_and_reducing_only_until_a_clean_r
     run = paper(BuyAndHold, fall, DAY_NS, bounds=to_builtins(SANE))
     desk = asyncio.run(run.desk())
     assert take_up_limits(desk, limits(), 10, acknowledged=False) == []
+    written = []
+    desk.journal.fault = lambda verb, when: written.append(verb) if when == "before" else None
     assert take_up_limits(desk, limits(), 11, acknowledged=False) == []
+    desk.journal.fault = None
+    assert "mark" not in written  # a start that says nothing new waits for no disk
     assert standing(run) is None
     changed = limits(stops=replace(SANE.stops, stop_loss=0.1))
     with pytest.raises(Setup) as raised:

@@ -13,7 +13,7 @@ from stratofold.adapters.ports import ACCEPTED, REJECTED, UNKNOWN, NoAnswer, Res
 from stratofold.events import Bar
 from stratofold.live.decide import Heard, decide
 from stratofold.live.deliver import orphans
-from stratofold.live.reconcile import reconcile
+from stratofold.live.reconcile import poll, reconcile
 from tests.live_tools import paper
 from tests.stories.test_live_unknown import DAY_NS, HOUR_NS, until_bar
 
@@ -131,11 +131,13 @@ def test_a_cancel_that_a_dead_process_left_is_in_doubt_as_long_as_its_order_and_
 
 
 class Slow(Between):
-    """Counts how many questions were under way at a time."""
+    """Counts how many questions of a `kind` were under way at a time."""
 
-    at_once, most = 0, 0
+    at_once, most, kind = 0, 0, ""
 
     async def request(self, method, url, headers, body=b"", timeout_seconds=10.0):
+        if self.kind not in url:
+            return await super().request(method, url, headers, body, timeout_seconds)
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         for _ in range(20):  # until everybody has asked who asks now
@@ -177,3 +179,85 @@ def test_a_question_that_failed_ahead_is_asked_again_by_who_needs_it():
         assert (found.clean, failing) == (True, set())
 
     story("", tell)
+
+
+class BuysAtMarket(Strategy):
+    """A dozen orders that are filled at once."""
+
+    def setup(self):
+        self.done = 0
+
+    def on_bar(self, bar, book):
+        if not self.done:
+            self.done = 1
+            for _ in range(12):
+                book.buy(0, 1.0)
+
+
+@pytest.mark.parametrize(("starts", "rounds"), [(True, 4), (False, 1)])
+def test_whose_the_fills_are_is_asked_side_by_side_by_a_start(starts, rounds):
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(BuysAtMarket, data, DAY_NS)
+
+    async def work():
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            await until_bar(runner, run, 3)
+            slow = Slow(run.http)
+            broker = AlpacaBroker(run.access, slow, None, run.clock, Random(1), requests_per_minute=0)
+            fills = await broker.executions(0, tasks if starts else None)
+            assert len({fill.client_id for fill in fills}) == 12
+            assert all(fill.client_id for fill in fills)
+            assert (slow.most, len(slow.asked)) == (rounds, 13)
+
+    asyncio.run(work())
+
+
+def test_a_fill_whose_order_was_not_shown_when_many_were_asked_for_is_asked_for_again():
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(BuysAtMarket, data, DAY_NS)
+
+    async def work():
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            await until_bar(runner, run, 3)
+            broken = [b"[]", b"{", b'{"id": 7}']
+
+            class Broken(Between):
+                async def request(self, method, url, *rest, **named):
+                    answer = await super().request(method, url, *rest, **named)
+                    return Response(200, {}, broken.pop()) if "/v2/orders/" in url and broken else answer
+
+            broker = AlpacaBroker(run.access, Broken(run.http), None, run.clock, Random(1), requests_per_minute=0)
+            fills = await broker.executions(0, tasks)
+            assert (broken, len({fill.client_id for fill in fills})) == ([], 12)
+
+    asyncio.run(work())
+
+
+def test_a_start_asks_side_by_side_for_orders_that_have_ended_whose_cancel_is_in_doubt():
+    """The book has them no more, so no list is asked for; each was sent by itself, and is not looked for as a leg."""
+    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
+    run = paper(BuysMany, data, DAY_NS)
+    run.http = run.broker._calls.http = Between(run.http)
+    run.broker._calls.breaker.patience = 2 * MANY
+
+    async def work():
+        async with Tasks() as tasks:
+            runner = await run.runner(tasks)
+            await until_bar(runner, run, 1)
+            run.http.loses = "answer"
+            await until_bar(runner, run, 1)
+            run.http.loses = ""
+            await poll(runner.desk, run.broker, run.clock.now())
+            await runner.settled()
+            assert len(runner.desk.fold.engine.book.orders) == 0
+            assert len(run.journal.outbox("paper", UNKNOWN)) == MANY
+            slow = Slow(run.http.inner)
+            slow.kind = "by_client_order_id"
+            broker = AlpacaBroker(run.access, slow, None, run.clock, Random(1), requests_per_minute=0)
+            found = await reconcile(runner.desk, broker, run.clock.now(), tasks=tasks)
+            named = [url for url in slow.asked if slow.kind in url]
+            assert (len(found.resolved), len(named), slow.most) == (MANY, MANY, 4)
+
+    asyncio.run(work())

@@ -367,10 +367,13 @@ class Broker(Protocol):
     async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
         """Orders, open or all since a time (ns UTC), every page of them."""
 
-    async def executions(self, since: int) -> list[VenueReport]:
-        """Fills from a high-water mark (ns UTC, inclusive) on, oldest first, every page of them."""
+    async def executions(self, since: int, tasks: Tasks | None = None) -> list[VenueReport]:
+        """Fills from a high-water mark (ns UTC, inclusive) on, oldest first, every page of them.
 
-    async def account(self) -> AccountState:
+        With `tasks`, here and below, what takes several questions is asked side by side: a start waits for it.
+        """
+
+    async def account(self, tasks: Tasks | None = None) -> AccountState:
         """Money and positions."""
 
     async def clock(self) -> int:

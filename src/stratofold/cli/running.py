@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stratofold.adapters.embedded.journal import Journal
-    from stratofold.adapters.ports import AccountState
+    from stratofold.adapters.ports import AccountState, Tasks
     from stratofold.cli.home import Home
     from stratofold.cli.venue import Venue
     from stratofold.events import Event
@@ -97,7 +97,7 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
                 venue.feed = venue.make_feed(tasks)
             if not presence.hold() and venue.stepper is None:
                 tasks.spawn("presence", presence.keep(venue.clock))
-            account = await _asked(venue)
+            account = await _asked(venue, tasks)
             changed = _changed(wanted, journal)
             desk = await _desk(wanted, journal, venue, account)
             take_up_limits(
@@ -145,9 +145,9 @@ async def _make_room(home: Home, journal: Journal, runner: Runner) -> None:
     home.make_room(journal)
 
 
-async def _asked(venue: Venue) -> AccountState:
+async def _asked(venue: Venue, tasks: Tasks) -> AccountState:
     """The account as the venue shows it; raises Stop SF945 when its clock and ours are apart."""
-    account = await venue.broker.account()
+    account = await venue.broker.account(tasks)
     if account.blocked:
         raise Stop("SF946", f"the account may not trade: {account.blocked}", fix="ask the broker")
     if venue.is_real_time:

@@ -30,7 +30,8 @@ def share_limits(journal: Journal, book: str, account: str, stated: AccountLimit
     """
     text = json.dumps(asdict(stated))
     for name in _books(journal, account) if alone else [book]:
-        journal.mark(name, ACCOUNT_MARK, text)
+        if journal.mark(name, ACCOUNT_MARK) != text:  # a start that says nothing new waits for no disk
+            journal.mark(name, ACCOUNT_MARK, text)
     hold_limits(journal, account)
 
 

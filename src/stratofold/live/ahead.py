@@ -7,21 +7,15 @@ it is, and is told at once what is known.  A question that was not answered is s
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from stratofold.adapters.ports import NoAnswer
-from stratofold.errors import Error
+from stratofold.adapters.beside import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Iterable
 
     from stratofold.adapters.ports import AccountState, Capabilities, Tasks, VenueOrder, VenueReport
-
-    Question = Callable[[], Coroutine[object, object, object]]
-
-LANES = 4  # questions under way at a time: each takes a connection
 
 
 class Questions(Protocol):
@@ -35,10 +29,10 @@ class Questions(Protocol):
     async def orders(self, since: int = 0, *, only_open: bool = True) -> list[VenueOrder]:
         """A list of orders."""
 
-    async def executions(self, since: int) -> list[VenueReport]:
+    async def executions(self, since: int, tasks: Tasks | None = None) -> list[VenueReport]:
         """Fills."""
 
-    async def account(self) -> AccountState:
+    async def account(self, tasks: Tasks | None = None) -> AccountState:
         """Money and positions."""
 
 
@@ -58,30 +52,11 @@ class Ahead:
 
     async def ask_all(self, since: int) -> None:
         """The open orders, the fills since then (ns UTC), money and positions."""
-        await self._side_by_side([self._ask_open, lambda: self._ask_fills(since), self._ask_account])
+        await side_by_side(self._tasks, [self._ask_open, lambda: self._ask_fills(since), self._ask_account])
 
     async def ask_orders(self, names: Iterable[tuple[str, bool]]) -> None:
         """Orders by our ids, each with whether it was sent by itself."""
-        await self._side_by_side([partial(self._ask_order, name, sent=sent) for name, sent in names])
-
-    async def _side_by_side(self, questions: list[Question]) -> None:
-        """Ask a few at a time until all are answered, or are not."""
-        waiting, lanes = iter(questions), min(LANES, len(questions))
-        done = self._tasks.signal()
-
-        async def lane() -> None:
-            """Ask what nobody has asked yet."""
-            nonlocal lanes
-            for question in waiting:
-                with suppress(NoAnswer, Error):
-                    await question()
-            lanes -= 1
-            done.set()
-
-        for number in range(lanes):
-            self._tasks.begin(f"ask {number}", lane())
-        while lanes:
-            await done.wait()
+        await side_by_side(self._tasks, [partial(self._ask_order, name, sent=sent) for name, sent in names])
 
     async def _ask_open(self) -> None:
         """What is open."""
@@ -89,11 +64,11 @@ class Ahead:
 
     async def _ask_fills(self, since: int) -> None:
         """Fills from then on."""
-        self._fills[since] = await self._broker.executions(since)
+        self._fills[since] = await self._broker.executions(since, self._tasks)
 
     async def _ask_account(self) -> None:
         """Money and positions."""
-        self._accounts.append(await self._broker.account())
+        self._accounts.append(await self._broker.account(self._tasks))
 
     async def _ask_order(self, name: str, *, sent: bool) -> None:
         """One order."""
@@ -105,13 +80,13 @@ class Ahead:
         """See `ports.Broker`."""
         return self._open.pop() if only_open and self._open else await self._broker.orders(since, only_open=only_open)
 
-    async def executions(self, since: int) -> list[VenueReport]:
+    async def executions(self, since: int, tasks: Tasks | None = None) -> list[VenueReport]:
         """See `ports.Broker`."""
-        return self._fills.pop(since) if since in self._fills else await self._broker.executions(since)
+        return self._fills.pop(since) if since in self._fills else await self._broker.executions(since, tasks)
 
-    async def account(self) -> AccountState:
+    async def account(self, tasks: Tasks | None = None) -> AccountState:
         """See `ports.Broker`."""
-        return self._accounts.pop() if self._accounts else await self._broker.account()
+        return self._accounts.pop() if self._accounts else await self._broker.account(tasks)
 
     async def order(self, client_id: str, *, sent: bool = False) -> VenueOrder | None:
         """See `ports.Broker`."""

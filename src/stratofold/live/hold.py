@@ -115,7 +115,9 @@ def take_up_limits(
         reason = f"limits {digest(after)}: " + "; ".join(map(str, changed))
         _hold(desk, "book", manifest.book, REDUCING, reason, LIMITS, now)
     share_limits(journal, manifest.book, manifest.account, stated.account, alone=alone)
-    journal.mark(manifest.book, LIMITS_MARK, json.dumps(after))
+    said = json.dumps(after)
+    if journal.mark(manifest.book, LIMITS_MARK) != said:
+        journal.mark(manifest.book, LIMITS_MARK, said)
     return changed
 
 

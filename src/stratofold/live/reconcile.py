@@ -125,9 +125,9 @@ class _Orders:
         """One order, if a list shows it."""
         return self.open.get(name) or (self.listed or {}).get(name)
 
-    async def of(self, name: str) -> VenueOrder | None:
-        """One order; None when the venue does not know it (yet)."""
-        return self.told(name) or await self.broker.order(name)
+    async def of(self, name: str, *, sent: bool) -> VenueOrder | None:
+        """One order, which was `sent` by itself or is a leg; None when the venue does not know it (yet)."""
+        return self.told(name) or await self.broker.order(name, sent=sent)
 
     async def sent(self, name: str, *, settled: bool) -> tuple[VenueOrder | None, bool]:
         """One order that was sent by itself, if it came to be there; and whether that it did not is certain.
@@ -201,17 +201,26 @@ def _since(desk: Desk) -> int:
 
 def _by_name(desk: Desk, broker: Questions, orders: _Orders, now: int) -> list[tuple[str, bool]]:
     """The first of the orders that `_unknown` and `_ends` will ask for by name, each with whether it was sent by itself."""
-    manifest = desk.manifest
-    submits = [one for one in desk.journal.outbox(manifest.book, UNKNOWN) if one.action == "submit"]
+    manifest, unknown = desk.manifest, desk.journal.outbox(desk.manifest.book, UNKNOWN)
+    submits = [one for one in unknown if one.action == "submit"]
     names = {
         one.client_id: True for one in submits
         if orders.told(one.client_id) is None and (orders.listed is None or _is_settled(broker, one, now))
     }  # fmt: skip
+    in_doubt = {one.client_id for one in submits}  # a cancel or a replace of these goes by what is found of them
+    for one in unknown:
+        if one.client_id not in in_doubt and orders.told(one.client_id) is None:
+            names.setdefault(one.client_id, _was_sent(desk, one.client_id))
     for order in desk.fold.engine.book.orders:
         name = client_id(manifest.book, manifest.generation, order.number)
         if orders.told(name) is None and _is_looked_for(desk, order, name):
-            names.setdefault(name, False)
+            names.setdefault(name, _was_sent(desk, name))
     return list(names.items())[:_QUICK_LOOKUPS]
+
+
+def _was_sent(desk: Desk, name: str) -> bool:
+    """Whether an order was sent by itself: else it is a leg, which the venue may know by another name."""
+    return desk.journal.message(desk.manifest.book, name) is not None
 
 
 def _is_settled(broker: Questions, message: Message, now: int) -> bool:
@@ -228,7 +237,7 @@ async def _unknown(desk: Desk, broker: Questions, orders: _Orders, filled: set[s
         elif message.client_id in orders.absent:
             order, settled = None, settled and orders.absent[message.client_id]
         else:
-            order = await orders.of(message.client_id)
+            order = await orders.of(message.client_id, sent=_was_sent(desk, message.client_id))
         if _took_effect(desk, message, order):
             _resolve(desk, message, ACCEPTED, order, found, now)
         elif message.action == "submit" and _was_filled(desk, message, filled):
@@ -303,7 +312,7 @@ async def _ends(desk: Desk, broker: Questions, orders: _Orders, found: Findings,
         name = client_id(manifest.book, manifest.generation, order.number)
         if name in orders.open or not _is_looked_for(desk, order, name):
             continue
-        shown = await orders.of(name)
+        shown = await orders.of(name, sent=_was_sent(desk, name))
         if shown is None:
             if now - order.decided > int(broker.capabilities.lookup_settle_seconds * _SECOND_NS):
                 found.breaks.append(f"{name} works in the book, and the venue does not know it")

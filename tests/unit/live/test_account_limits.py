@@ -93,3 +93,13 @@ def test_what_two_state_at_once_is_heard_by_both():
         journal.create(name, "account", f"g{name}", [])
     share_limits(journal, "a", "account", LOOSE)
     assert journal.held == BOTH
+
+
+def test_what_was_stated_before_is_not_written_again():
+    journal, written = journal_of("a", "b"), []
+    share_limits(journal, "a", "account", TIGHT)
+    journal.fault = lambda verb, when: written.append(verb) if when == "before" else None
+    share_limits(journal, "a", "account", TIGHT)
+    assert "mark" not in written
+    share_limits(journal, "a", "account", LOOSE)
+    assert "mark" in written

@@ -11,8 +11,10 @@ Ignores: fractional and notional orders, options and crypto orders, extended hou
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from stratofold.adapters.beside import side_by_side
 from stratofold.adapters.brokers import alpaca_translate as translate
 from stratofold.adapters.brokers import alpaca_wire as wire
 from stratofold.adapters.network.calls import UNREADABLE, Calls, readable
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
     import msgspec
 
     from stratofold.adapters.brokers.alpaca_access import Access
-    from stratofold.adapters.ports import AccountState, Clock, Http, Message, Response, Socket, Sockets
+    from stratofold.adapters.ports import AccountState, Clock, Http, Message, Response, Socket, Sockets, Tasks
 
+ACCOUNT, POSITIONS = "/v2/account", "/v2/positions"
 ORDERS_A_PAGE = 500
 ACTIVITIES_A_PAGE = 100
 HANDSHAKE_SECONDS = 10.0
@@ -217,8 +220,11 @@ class AlpacaBroker:
         return _decoded(wire.many_orders, await self._calls.read("/v2/orders", query))
 
     @readable
-    async def executions(self, since: int) -> list[VenueReport]:
-        """Fills at `since` (ns UTC) or later, oldest first, every page of them.  Raises NoAnswer, Retry, Stop."""
+    async def executions(self, since: int, tasks: Tasks | None = None) -> list[VenueReport]:
+        """Fills at `since` (ns UTC) or later, oldest first, every page of them.  Raises NoAnswer, Retry, Stop.
+
+        They hold no name of ours: an order that nothing has named yet is asked for by itself, with `tasks` several at a time.
+        """
         fills: list[wire.WireFill] = []
         query: dict[str, str | int] = {"direction": "asc", "page_size": ACTIVITIES_A_PAGE}
         if since > 0:
@@ -230,6 +236,9 @@ class AlpacaBroker:
             if len(page) < ACTIVITIES_A_PAGE:
                 break
             query["page_token"] = page[-1].id
+        nameless = dict.fromkeys(fill.order_id for fill in fills if fill.order_id not in self._client_ids)
+        if tasks is not None:
+            await side_by_side(tasks, [partial(readable(self._client_id), venue_id) for venue_id in nameless])
         return [translate.execution(fill, await self._client_id(fill.order_id)) for fill in fills]
 
     async def _client_id(self, venue_id: str) -> str:
@@ -241,10 +250,19 @@ class AlpacaBroker:
         return self._client_ids.get(venue_id, "")
 
     @readable
-    async def account(self) -> AccountState:
+    async def account(self, tasks: Tasks | None = None) -> AccountState:
         """Money and positions.  Raises NoAnswer, Retry, Stop."""
-        account = _decoded(wire.one_account, await self._calls.read("/v2/account"))
-        positions = _decoded(wire.many_positions, await self._calls.read("/v2/positions"))
+        shown: dict[str, bytes | None] = {}
+
+        async def ask(path: str) -> None:
+            shown[path] = await self._calls.read(path)
+
+        if tasks is not None:
+            await side_by_side(tasks, [partial(ask, path) for path in (ACCOUNT, POSITIONS)])
+        for path in (ACCOUNT, POSITIONS):
+            if path not in shown:
+                await ask(path)
+        account, positions = _decoded(wire.one_account, shown[ACCOUNT]), _decoded(wire.many_positions, shown[POSITIONS])
         return translate.account_state(account, positions)
 
     @readable

@@ -3,7 +3,8 @@
 What comes in: a run about to begin, and moments in which nothing happens.  What goes out: collections at those moments.
 Why it is shaped so: a full collection walks every object there is, modules and state included, which takes tens of
 milliseconds, and it comes whenever enough was allocated, which is while an event is folded.  What is there when a run
-begins lives as long as the run, so it is left out of every round; what a run makes is mostly freed without one.
+begins lives as long as the run, so it is left out of every round; what a run makes is mostly freed without one.  Nothing is
+collected before that: it takes 16 to 46 ms, for which a start would wait, and finds some seventy objects of 48,000.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ QUIET_SECONDS = 5.0
 def undisturbed() -> Iterator[None]:
     """Inside, collections are seldom and pass over everything that was there before."""
     thresholds = gc.get_threshold()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*SELDOM)
     try:
