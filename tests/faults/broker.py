@@ -137,6 +137,7 @@ class Broker:
         if order["status"] not in OPEN:
             return 422, {"code": 42210000, "message": f"order is not cancelable: {order['status']}"}
         if method == "DELETE":
+            order["cancelling"] = True
             self.world.after(self.world.random.random(), self._cancel, order)
             return 204, None
         return self._replace(order, msgspec.json.decode(body))

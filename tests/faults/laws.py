@@ -244,8 +244,8 @@ class Laws:
             if not self.rig.journal.inbox("sim"):
                 self._trailing(self.rig.runner.desk.fold)
         for order in list(broker.working.values()):
-            if order["status"] not in OPEN or not order["replaces"]:
-                continue
+            if order["status"] not in OPEN or not order["replaces"] or order.get("cancelling"):
+                continue  # an end that the venue has taken and not carried out yet is less than was wanted
             filled = sum(one["filled"] for one in broker.orders.values() if name_of(one) == name_of(order))
             most = filled + order["quantity"] - order["filled"]
             if most > self._most(order["symbol"]) and not self._under_way(name_of(order)):

@@ -182,3 +182,8 @@ def test_it_is_cancelled_when_all_that_was_wanted_is_filled():
 def test_a_cancel_that_a_replace_overtakes_is_asked_of_the_order_in_its_place():
     """Seed 184: the venue took the cancel, replaced the order before it carried it out, and nothing came of the cancel."""
     assert Rig(184).run().violations == []
+
+
+def test_what_the_venue_is_about_to_cancel_is_not_open_for_more_than_was_wanted():
+    """Seed 56: a fill amid a replace made it too much, and the venue took the cancel just before book and venue agreed."""
+    assert Rig(56).run().violations == []
