@@ -65,9 +65,10 @@ def close_session(engine: Engine) -> None:
         tally.sink(equity)
     gross = 0.0
     for holding in ledger.holdings:
-        if holding.quantity != 0.0:
-            worth = ledger.base_steps(holding.currency, holding.worth_steps - holding.carried_steps)
-            gross += worth if worth >= 0.0 else 0.0 - worth
+        worth = holding.worth_steps - holding.carried_steps  # 0 where nothing is held: added, not asked about
+        if holding.currency != 0 and worth != 0.0:
+            worth = ledger.base_steps(holding.currency, worth)
+        gross += abs(worth)
     time = engine.book.time
     tally.sample(equity, gross, engine.sessions.index, time)
     engine.logs.equity.add(time, equity, ledger.cash_steps[0], gross)

@@ -11,7 +11,8 @@ tenths of a second, and no compiler in the process that runs a cached or frozen 
 Nothing here imports llvmlite before something must be compiled.
 """
 
-from stratofold.kernel.compile import Kernel, Program, adopt, build, freeze, frozen, is_at_hand, is_built, load
+from stratofold.kernel.compile import Kernel, adopt, build, freeze, frozen, is_at_hand, is_built, load
+from stratofold.kernel.program import Program
 from stratofold.kernel.refused import Changed, Refused
 
 __all__ = [

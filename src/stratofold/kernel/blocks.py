@@ -133,7 +133,10 @@ class Block:
         """Forget the guest; everything else is as it was packed."""
         self.next, copies, kept, lists, objects = self._hosts
         del self.copies[copies:], self.kept[kept:], self.groups[kept:]
-        self.lists, self.objects = dict(lists), dict(objects)
+        if len(self.lists) > len(lists):
+            self.lists = dict(lists)
+        if len(self.objects) > len(objects):
+            self.objects = dict(objects)
         memoryview(self.memory)[self.start : self.next] = self._seated
         for values, copy in self.copies:
             values[:] = copy
@@ -174,6 +177,22 @@ class Block:
             self.lists |= piece.lists
         if piece.objects:
             self.objects |= piece.objects
+
+    def put(self, pieces: Sequence[Piece]) -> None:
+        """Pieces of guests where each lies, a later one over an earlier one; nobody may `seal` or go back to that."""
+        memory = self.memory
+        for piece in pieces:
+            place = piece.place
+            memory[place : place + len(piece.content)] = piece.content
+            for values, copy in piece.copies:
+                values[:] = copy
+
+    def without(self, guest: Piece, parts: Sequence[Piece]) -> Piece | None:
+        """A guest that has just entered, but for the arrays of parts of it; None where parts have objects that others name."""
+        if len(self.objects) > len(self._hosts[4]):
+            return None
+        others = {id(values) for part in parts for values, _ in part.copies}
+        return guest._replace(copies=[pair for pair in guest.copies if id(pair[0]) not in others])
 
     def seal(self) -> None:
         """Remember what was packed."""

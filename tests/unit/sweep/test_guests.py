@@ -6,6 +6,7 @@ import random
 import time
 import types
 from array import array
+from math import copysign
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,8 @@ import stratofold
 from stratofold import Strategy, indicators, param
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Block, Leg
-from stratofold.research.sweep.settled import parameters_read
+from stratofold.research.sweep.guests import Guests
+from stratofold.research.sweep.settled import parameters_read, reads_of
 from stratofold.strategies import Crossover, DonchianBreakout
 
 _SCALE = 2
@@ -249,10 +251,91 @@ def test_cells_of_what_is_kept_equal_cells_made_anew(strategy, whole, real, monk
     guests = next(iter(block._laid.values())).guests
     assert guests._lists
     assert guests._guests or block._tapes is not None
-    monkeypatch.setattr("stratofold.research.sweep.guests.parameters_read", lambda _: None)
+    monkeypatch.setattr("stratofold.research.sweep.guests.reads_of", lambda _: None)
     plain = Block(strategy, market, Options(), execution="compiled")
     assert_same(found, plain.run(sets))
     assert not next(iter(plain._laid.values())).guests._lists
+
+
+class Parts(Strategy):
+    """Everything that an attribute may be: lists, one of them named twice, numbers, an array, an object."""
+
+    fast = param(3, low=1, high=50)
+    slow = param(7, low=1, high=50)
+    share = param(0.5, low=-1.0, high=1.0)
+
+    def setup(self) -> None:
+        """One attribute a statement; `both` depends on what it is made of."""
+        self.quick = self.per_symbol(indicators.SMA, self.fast)
+        self.again = self.quick
+        self.sides = self.per_symbol(Side, 1)
+        self.least = self.fast * 0.25
+        self.both = self.least + self.slow
+        self.heard = array("q", [0]) * self.symbol_count
+        self.last = indicators.EMA(4)
+        self.signed = self.per_symbol(Signed, self.share)
+
+    def on_bar(self, bar, book):
+        """Turns as its numbers say."""
+        symbol = bar.symbol
+        self.heard[symbol] += 1
+        mean = self.again[symbol].update(bar.close)
+        smooth = self.last.update(bar.close) if symbol == 0 else mean
+        self.least += 0.001
+        side = self.sides[symbol]
+        wanted = self.signed[symbol].of(mean - smooth + self.least - 1.0) + self.heard[symbol] % self.both * 0.01
+        if wanted > 0.0 and side.now != 1:
+            side.now = 1
+            book.target_quantity(symbol, self.both)
+        elif wanted < 0.0 and side.now == 1:
+            side.now = -1
+            book.target_quantity(symbol, 0.0)
+
+
+class Signed:
+    """Tells one zero from the other."""
+
+    def __init__(self, share: float) -> None:
+        """As given."""
+        self.share = share
+
+    def of(self, value: float) -> float:
+        """The value, with the share's sign."""
+        return copysign(value, self.share) + self.share
+
+
+def test_cells_put_together_of_parts_equal_cells_made_anew(monkeypatch):
+    """Most cells of a grid are parts that others had, and both zeros are parts of their own."""
+    market = daily(150, symbols=2)
+    sets = [
+        {"fast": fast, "slow": slow, "share": share}
+        for fast in (2, 3, 5)
+        for slow in (4, 9)
+        for share in (0.0, -0.0, 0.5, -0.25)
+    ]
+    block = Block(Parts, market, Options(), execution="compiled")
+    made = []
+    seat = Guests.seat
+    monkeypatch.setattr(Guests, "seat", lambda self, *given, **more: made.append(1) or seat(self, *given, **more))
+    found = block.run(sets)
+    assert len(made) < len(sets) // 2
+    assert_same(block.run(sets[::-1]), type(found)({n: c[::-1] for n, c in found.columns.items()}, found.errors))
+    assert len(set(found.columns["traded_value"].tolist())) > len(sets) // 4
+    for row in (0, 1, 5, 10, 14, 23):
+        assert_same(
+            type(found)({n: c[row : row + 1] for n, c in found.columns.items()}, [""]),
+            Block(Parts, market, Options(), execution="interpreted").run(sets[row : row + 1]),
+        )
+
+
+def test_what_an_attribute_depends_on_is_read_off_setup():
+    """An attribute by those that it is made of; none where a statement may decide about another, or of an error."""
+    assert reads_of(Crossover).parts == {
+        "fast_average": {"fast"}, "slow_average": {"slow"}, "signal": set(),
+    }  # fmt: skip
+    assert reads_of(Parts).parts["both"] == {"fast", "slow"}
+    assert reads_of(Parts).parts["again"] == {"fast"}
+    assert reads_of(Reads).parts is None
 
 
 def test_legs_of_what_is_kept_equal_whole_runs():

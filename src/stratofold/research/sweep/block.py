@@ -100,7 +100,7 @@ class _Laid:
     def reveal(self) -> None:
         """Give the strategy's objects what machine code came to; they are nobody else's from then on."""
         self.program.reveal()
-        self.guests.forget()
+        self.guests.forget_objects()
 
     def go_on(self, state: bytes) -> None:
         """Stand where a state was kept; one of another layout counts as none."""
@@ -213,16 +213,29 @@ class Block:
 
     def _quickly(self, parameters: Mapping[str, Any]) -> Row | None:
         """One run in machine code to its sums; None where machine code leaves it to Python."""
+        row = self._again(parameters) if self._is_whole() else None
+        if row is not None:
+            return row
         laid = None
-        if self._tapes is not None and self._may_be_taped():
+        if self._tapes is not None and self._is_whole():
             laid = self._seated_with(self._tapes, parameters)
         if self._tapes is not None and laid is not None:
             return self._by_tapes(laid, self._tapes, parameters)
         laid = self._seated(parameters, None)
         return self._carried(laid) if laid is not None else None
 
-    def _may_be_taped(self) -> bool:
-        """Tapes are for runs from the first event to the last: what a tape says is in no state, and is written from the first on."""
+    def _again(self, parameters: Mapping[str, Any]) -> Row | None:
+        """As `_quickly`, of a strategy of which every part has run before; None where there is none, or more is to be done."""
+        laid = self._laid.get(self._tapes is not None)
+        if laid is None or not laid.guests.seat_again(parameters, self._tapes):
+            return None
+        return self._carried(laid)
+
+    def _is_whole(self) -> bool:
+        """Whether a run is from the first event to the last.
+
+        Tapes are for those: what a tape says is in no state, and is written from the first event on.
+        """
         return self._ends and not self._keep and not self._begun
 
     def _seated_with(self, tapes: Tapes, parameters: Mapping[str, Any]) -> _Laid | None:
@@ -280,9 +293,8 @@ class Block:
         laid = self._laid.get(tapes is not None)
         if laid is None:
             return self._first(parameters, tapes)
-        shelf = None if tapes is None else tapes.ask
         try:
-            laid.guests.seat(parameters, shelf, is_sealed=bool(self._keep or self._begun))
+            laid.guests.seat(parameters, tapes, is_sealed=bool(self._keep or self._begun))
         except kernel.Changed:
             return self._first(parameters, tapes)
         return laid

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import struct
 from math import inf
+from operator import le
 from typing import TYPE_CHECKING, Any
 
 from stratofold.instance import build_strategy
 from stratofold.owning import owns_all
-from stratofold.research.sweep.settled import parameters_read
+from stratofold.research.sweep.mould import Mould
+from stratofold.research.sweep.settled import reads_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Program
     from stratofold.kernel.blocks import Piece
+    from stratofold.research.sweep.tapes import Tapes
 
-_BYTES_MAX = 1 << 23  # of what is kept, for one program
+_BYTES_MAX = 1 << 25  # of what is kept, for one program: a hundred symbols' averages of fifty windows are half of it
 _CODES = {int: "q", float: "d", bool: "?"}
 _SCALARS = {int, float, bool}
 Shelf = Any  # `build_strategy`'s
@@ -44,33 +47,55 @@ class Guests:
         self._artifacts = artifacts
         self._declared = strategy.parameters()
         self._names = list(self._declared)
-        self._defaults = [each.default for each in self._declared.values()]
         self._rows = [
             (name, type(each.default), _or(each.low, -inf), _or(each.high, inf), each)
             for name, each in self._declared.items()
         ]
         self._write = program.writer(self._names)
-        reads = parameters_read(strategy) if owns_all(strategy) and self._write is not None else None
+        reads = reads_of(strategy) if owns_all(strategy) and self._write is not None else None
         self._is_settled = reads is not None
-        self._reads = [self._names.index(name) for name in self._names if name in (reads or ())]
-        kinds = [_CODES[type(self._defaults[number])] for number in self._reads]
-        self._pack = struct.Struct("=" + "".join(kinds)).pack
+        self._reads = [k for k, name in enumerate(self._names) if reads is not None and name in reads.parameters]
+        codes = {name: _CODES[kind] for name, kind, *_ in self._rows}
+        self._mould = None
+        if reads is not None and reads.parts is not None and self._write is not None:
+            self._mould = Mould(program, self._write, self._names, reads.parts, codes)
+        _, self._kinds, self._lows, self._highs, _ = (
+            map(list, zip(*self._rows, strict=True)) if self._rows else [[]] * 5
+        )
+        self._pack = struct.Struct("=" + "".join(codes[self._names[k]] for k in self._reads)).pack
         self._lists: dict[Any, list[Any]] = {}
         self._guests: dict[bytes, Piece] = {}
         self._once: set[bytes] = set()
         self._size = 0
 
     def forget(self) -> None:
-        """Let go of what is kept: after Python was shown what a run has made of it, it is not as `setup` has left it."""
+        """Let go of everything that is kept."""
+        self.forget_objects()
+        if self._mould is not None:
+            self._mould.forget()
+        self._size = 0
+
+    def forget_objects(self) -> None:
+        """After Python was shown what a run has made of objects, they are not as `setup` has left them; what was packed is."""
         for items in self._lists.values():
             self._program.forget(items)
         self._lists.clear()
         self._guests.clear()
         self._once.clear()
-        self._size = 0
 
-    def seat(self, parameters: Mapping[str, Any], shelf: Shelf = None, *, is_sealed: bool = False) -> None:
+    def seat_again(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> bool:
+        """Put a strategy in its place of which every part has been there; whether that could be.  It cannot be restored."""
+        if self._mould is None or self._mould.is_off:
+            return False
+        values: list[Any] = list(map(parameters.get, self._names))
+        is_known = list(map(type, values)) == self._kinds and len(parameters) == len(values)
+        if not is_known or not all(map(le, self._lows, values)) or not all(map(le, values, self._highs)):
+            return False
+        return self._mould.seat(values, tapes)
+
+    def seat(self, parameters: Mapping[str, Any], tapes: Tapes | None = None, *, is_sealed: bool = False) -> None:
         """Put a strategy in its place; raises what `build_strategy` raises, and Changed where it has another layout."""
+        shelf = None if tapes is None else tapes.ask
         values = self._accepted(parameters) if self._is_settled else None
         if values is None:
             fold = build_strategy(self._strategy, self._symbols, parameters, self._artifacts, shelf)
@@ -86,7 +111,11 @@ class Guests:
             self._program.vacate()
             self._program.recall(guest, self._write, values, is_sealed=is_sealed)
             return
-        self._seat_new(self._made(values, shelf), is_sealed=is_sealed)
+        fold = self._made(values, shelf)
+        self._seat_new(fold, is_sealed=is_sealed)
+        if self._mould is not None and not is_sealed:
+            asked: Any = fold._edge_shelf  # noqa: SLF001  our own
+            self._size += self._mould.learn(fold, values, asked.given, tapes)
         if key is not None:
             self._keep(key)
 
@@ -140,7 +169,8 @@ class _Asked:
     """What `per_symbol` asks for during one `setup`: tapes, or what was made of the same before at the same place."""
 
     def __init__(self, kept: dict[Any, list[Any]], expect: Callable[[list[object]], None], shelf: Shelf) -> None:
-        """`new` are the lists that were not there before."""
+        """`given` are the lists that it gave, `new` those of them that were not there before."""
+        self.given: list[list[Any]] = []
         self.new: list[list[Any]] = []
         self._kept = kept
         self._expect = expect
@@ -153,8 +183,14 @@ class _Asked:
         """A list for `per_symbol`; None has it make one."""
         self._place += 1
         found: list[Any] | None = None if self._shelf is None else self._shelf(factory, arguments, options, count)
-        if found is not None or options or not _SCALARS.issuperset(map(type, arguments)):
-            return found
+        if found is None and not options and _SCALARS.issuperset(map(type, arguments)):
+            found = self._found(factory, arguments, count)
+        if found is not None:
+            self.given.append(found)
+        return found
+
+    def _found(self, factory: Any, arguments: tuple[Any, ...], count: int) -> list[Any]:
+        """What was made of the same at the same place, if it was; else made now."""
         key = (self._place, factory, repr(arguments))
         found = self._kept.get(key)
         if found is None:

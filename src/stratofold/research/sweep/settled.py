@@ -14,7 +14,7 @@ import math
 from array import array
 from functools import cache
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from stratofold.fold.strategy import Param, Strategy
@@ -40,7 +40,18 @@ _HARMLESS = {
     "__annotate_func__",
 }
 _SYMBOLS = ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context
-_found: WeakKeyDictionary[type, frozenset[str] | None] = WeakKeyDictionary()
+_found: WeakKeyDictionary[type, Reads | None] = WeakKeyDictionary()
+
+
+class Reads(NamedTuple):
+    """What a `setup` reads: the parameters; and by attribute those that it depends on, in all that is made of them.
+
+    `parts` is None where statements are more than one attribute each, so that one may decide what becomes of another,
+    or that there is an error.
+    """
+
+    parameters: frozenset[str]
+    parts: dict[str, frozenset[str]] | None
 
 
 class _Unsettled(Exception):
@@ -49,20 +60,27 @@ class _Unsettled(Exception):
 
 def parameters_read(strategy: type[Strategy]) -> frozenset[str] | None:
     """The parameters that `setup` reads where it depends on nothing else; None where it may."""
+    reads = reads_of(strategy)
+    return None if reads is None else reads.parameters
+
+
+def reads_of(strategy: type[Strategy]) -> Reads | None:
+    """What `setup` reads where it depends on parameters alone; None where it may depend on anything else."""
     if strategy not in _found:
         _found[strategy] = _looked_up(strategy)
     return _found[strategy]
 
 
-def _looked_up(strategy: type[Strategy]) -> frozenset[str] | None:
-    """As `parameters_read`."""
+def _looked_up(strategy: type[Strategy]) -> Reads | None:
+    """As `reads_of`."""
     if strategy.__init__ is not Strategy.__init__ or strategy.per_symbol is not Strategy.per_symbol:
         return None
     try:
         _check_ordinary(strategy)
-        return frozenset(_Reading(strategy, strategy.setup).parameters)
+        reading = _Reading(strategy, strategy.setup)
     except (Refused, _Unsettled):
         return None
+    return Reads(frozenset(reading.parameters), reading.parts if reading.is_straight else None)
 
 
 def _check_ordinary(cls: type) -> None:
@@ -102,6 +120,8 @@ class _Reading:
             raise _Unsettled
         tree = tree_of(function)
         self.parameters: set[str] = set()
+        self.parts: dict[str, frozenset[str]] = {}
+        self.is_straight = True
         self._cls = cls
         self._scope = function.__globals__
         arguments = [each.arg for each in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs)]
@@ -110,7 +130,24 @@ class _Reading:
         self._me, *rest = arguments
         self._local = set(rest)
         self._own: set[str] = set()  # attributes that it has set
-        self._all(tree.body)
+        self._asked: set[str] = set()  # those of them that a statement has read
+        self._made = 0  # how many it has set
+        for node in tree.body:
+            self._part(node)
+
+    def _part(self, node: ast.AST) -> None:
+        """A statement of the function's own: which parameters the attribute that it sets depends on."""
+        before, self.parameters = self.parameters, set()
+        self._asked.clear()
+        self._made = 0
+        self._statement(node)
+        made = self.parameters.union(*(self.parts.get(name, ()) for name in self._asked))
+        self.parameters |= before
+        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+        if isinstance(target, ast.Attribute) and self._made == 1 and target.attr not in self.parts:
+            self.parts[target.attr] = frozenset(made)
+        elif not isinstance(node, ast.Pass | ast.Expr):
+            self.is_straight = False
 
     def _all(self, nodes: Iterable[ast.AST]) -> None:
         """Statements."""
@@ -152,6 +189,7 @@ class _Reading:
             if there is not None and not _is_number(there):
                 raise _Unsettled
             self._own.add(target.attr)
+            self._made += 1
         else:
             raise _Unsettled
 
@@ -186,7 +224,9 @@ class _Reading:
         there = _declared(self._cls, name)
         if isinstance(there, Param):
             self.parameters.add(name)
-        elif name not in self._own and name != "symbol_count" and not _is_number(there):
+        elif name in self._own:
+            self._asked.add(name)
+        elif name != "symbol_count" and not _is_number(there):
             raise _Unsettled
 
     def _call(self, node: ast.Call) -> None:

@@ -50,6 +50,7 @@ class Tape:
     is_sound: bool = False
     is_made: bool = False
     is_learnt: bool = False
+    is_gone: bool = False  # whoever has it still is to ask for another
 
 
 class Tapes:
@@ -79,6 +80,8 @@ class Tapes:
 
     def dismiss(self) -> None:
         """Let go of all tapes: another block writes its own and wants the room."""
+        for kept in self._kept.values():
+            kept.is_gone = True
         self._kept.clear()
         self._size = 0
         self.is_dismissed = True
@@ -89,6 +92,19 @@ class Tapes:
         self.is_dismissed = False
         self._now.clear()
         self.is_writing = False
+
+    def read_again(self, now: list[Tape]) -> bool:
+        """A new cell, which reads these; whether they are all there still."""
+        if self.is_dismissed or any(kept.is_gone for kept in now):
+            return False
+        self.begin()
+        self._now += now
+        self.given += len(now)
+        return True
+
+    def of(self, items: list[Any]) -> Tape | None:
+        """The tapes of which the cell at hand was given this list."""
+        return next((kept for kept in self._now if kept.things is items), None)
 
     def ask(self, factory: Any, arguments: tuple[Any, ...], options: dict[str, Any], count: int) -> list[Any] | None:
         """A list of tapes for `per_symbol`, or None where such objects have none."""
@@ -176,6 +192,7 @@ class Tapes:
         for kept in set(gone):
             if self._kept.get(kept.key) is kept:
                 del self._kept[kept.key]
+            kept.is_gone = True
             self._size -= kept.size
         return [kept.things for kept in gone]
 

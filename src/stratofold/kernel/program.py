@@ -1,0 +1,226 @@
+"""Objects bound to a kernel: packed, run, and given what the run has made of them.
+
+What comes in: a kernel's function and the objects of a run.  What goes out: a `Program`, in which the strategy can be
+exchanged, whole or part by part, and whose state can be kept and gone on from.
+"""
+
+import ctypes
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+
+from stratofold.kernel.blocks import Block, Piece
+from stratofold.kernel.packing import Packer, side_by_side
+from stratofold.kernel.refused import Changed
+
+_STRATEGY = 1  # the root that another run exchanges
+_CODES = {"int": "q", "float": "d", "bool": "?"}
+Writer = Callable[[Block, int, Sequence[float]], None]  # numbers into a block, at a place
+
+
+class Program:
+    """A kernel and the objects it runs on.
+
+    The objects' numbers keep the state of the entry until `unpack`; their arrays are written in place.  After a failed
+    `run`, `number("bar_index")` says how far it had come, and `restore` brings the state of the entry back, arrays too.
+    After `unpack`, `restore` takes the objects as Python has changed them since.
+    """
+
+    def __init__(
+        self, function: Callable[..., int], packer: Packer, objects: list[object], *, holds: bool = False
+    ) -> None:
+        """Pack the objects; raises Changed where they have another layout.
+
+        If it `holds`, the arrays of engine and feed are not written but copied: they show nothing of a run.
+        """
+        self.objects = objects
+        self._function = function
+        self._packer = packer
+        self._block: Block
+        self._block, self._addresses = packer.pack(objects, holds=holds)
+        self._holds = holds
+        self._result = ctypes.c_int64()
+        self._answer = ctypes.byref(self._result)
+        self._is_ahead = False
+        self._is_reusable = True
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the block still knows the objects as they were before the first event."""
+        return self._is_reusable
+
+    def is_by(self, packer: Packer | None) -> bool:
+        """Whether `packer` laid this program's objects out."""
+        return self._packer is packer
+
+    def vacate(self) -> None:
+        """Let go of the strategy; in memory the engine is as it was packed, its objects hold what they were given."""
+        self._block.dismiss()
+        self.objects[_STRATEGY] = None
+
+    def enter(self, strategy: object, *, is_sealed: bool = True) -> None:
+        """Take another strategy in after `vacate`; raises Changed where it has another layout.
+
+        What is not sealed can not be restored.
+        """
+        self._addresses[_STRATEGY] = self._packer.admit(strategy, self._block, is_sealed=is_sealed)
+        self.objects[_STRATEGY] = strategy
+        self._is_ahead = False
+
+    def guest(self) -> Piece:
+        """The strategy as it has entered, for `recall`."""
+        return self._block.guest()
+
+    def recall(self, guest: Piece, write: Writer, values: Sequence[float], *, is_sealed: bool = True) -> None:
+        """Take in once more, after `vacate`, what entered before, without its objects; `write` gives it these `values`.
+
+        Raises Changed for a value that machine numbers cannot hold.
+        """
+        self._block.add(guest)
+        try:
+            write(self._block, guest.place, values)
+        except struct.error as wrong:
+            raise Changed(str(wrong)) from wrong
+        self._addresses[_STRATEGY] = guest.place + self._block.shift
+        if is_sealed:
+            self._block.note()
+        self._is_ahead = False
+
+    def expect(self, items: list[object]) -> None:
+        """Remember how a list of the next strategy is packed, for when the very same comes again as it was."""
+        self._block.unlearnt.add(id(items))
+
+    def learnt(self, items: list[object]) -> Piece | None:
+        """How a list is packed, where that is remembered."""
+        return self._block.images.get(id(items))
+
+    def part(self, items: list[object]) -> Piece | None:
+        """A list of the guest's as it has entered, where that is remembered and others can lie in its place."""
+        place = self._block.lists.get(id(items), 0) - self._block.shift
+        piece = self._block.images.get(id(items))
+        if piece is None or piece.place not in (-1, place):
+            return None
+        return piece._replace(place=place)
+
+    def number_part(self, name: str) -> Piece | None:
+        """A numeric attribute of the strategy as it has entered; None where it has no place of its own."""
+        row = self._packer.roots[_STRATEGY].fields.get(name)
+        if row is None or row.kind not in _CODES or row.fixed is not None:
+            return None
+        place = self._addresses[_STRATEGY] - self._block.shift + row.offset
+        size = struct.calcsize("=" + _CODES[row.kind])
+        return Piece(place, bytes(self._block.memory[place : place + size]), [], [], [], {}, {})
+
+    def rest(self, parts: Sequence[Piece]) -> Piece | None:
+        """The strategy as it has entered, for `put` under its parts; None where they cannot be exchanged one by one."""
+        return self._block.without(self._block.guest(), parts)
+
+    def put(self, pieces: Sequence[Piece], write: Writer, values: Sequence[float]) -> None:
+        """Take in, after `vacate`, a strategy put together: the first piece is what is left of one, the others its parts.
+
+        It cannot be restored.  `write` gives it these `values`; raises Changed for one that machine numbers cannot hold.
+        """
+        self._block.put(pieces)
+        try:
+            write(self._block, pieces[0].place, values)
+        except struct.error as wrong:
+            raise Changed(str(wrong)) from wrong
+        self._addresses[_STRATEGY] = pieces[0].place + self._block.shift
+        self._is_ahead = False
+
+    def writer(self, names: Sequence[str]) -> Writer | None:
+        """A function that writes numeric attributes of the strategy where it lies; None where one has no place of its own."""
+        fields = self._packer.roots[_STRATEGY].fields
+        rows = [row for name in names if (row := fields.get(name)) is not None]
+        if len(rows) < len(names) or any(row.kind not in _CODES or row.fixed is not None for row in rows):
+            return None
+        runs = side_by_side([(row.offset, _CODES[row.kind]) for row in rows])
+
+        def write(block: Block, place: int, values: Sequence[float]) -> None:
+            for offset, pack, first, last in runs:
+                pack(block.memory, place + offset, *values[first:last])
+
+        return write
+
+    def reveal(self) -> None:
+        """Give the strategy's objects the state that machine code reached."""
+        self._packer.reveal(self.objects[_STRATEGY], self._block, self._addresses[_STRATEGY])
+
+    def learn(self, items: list[object]) -> None:
+        """A list of the strategy's, packed just now, is packed the same way whenever the very same comes again."""
+        self._packer.learn(items, self._block)
+
+    def forget(self, items: list[object] | None = None) -> None:
+        """A list (without one, any) is packed anew the next time; whoever lets go of one that was learnt says so."""
+        if items is None:
+            self._block.images.clear()
+        else:
+            self._block.images.pop(id(items), None)
+
+    def run(self, stop: int) -> tuple[int, int]:
+        """(status, value): status 0 and what `run` returned, or why machine code left."""
+        self._is_ahead = True
+        status = self._function(self._answer, *self._addresses, stop)
+        return status, self._result.value
+
+    def unpack(self, parts: frozenset[str] | None = None) -> None:
+        """Give the objects the state that machine code reached; of the engine only `parts`, if given."""
+        self._packer.unpack(self.objects, self._block, self._addresses, parts)
+        self._is_ahead = False
+
+    def restore(self) -> None:
+        """Enter again with the objects' state; raises Changed where an object has another kind or shape now."""
+        if self._is_ahead:
+            self._block.rewind()
+        else:
+            self._is_reusable = False
+            self._block, self._addresses = self._packer.pack(self.objects, self._block, holds=self._holds)
+        self._is_ahead = False
+
+    def changes(self) -> bytes:
+        """What machine code has changed since the entry: where the run stands, for `take`, in another process too."""
+        return self._block.changes()
+
+    def take(self, changes: bytes) -> None:
+        """Stand where `changes` were made, by the same code with the same parameters; raises Changed where that is not so."""
+        self._is_ahead = True
+        self._block.take(changes)
+
+    def reader(self, names: Iterable[str]) -> Callable[[], tuple[float, ...]]:
+        """A function that gives dotted numeric attributes of the first root (`tally.mean`) as machine code left them."""
+        rows = [self._row(name) for name in names]
+        order = sorted(range(len(rows)), key=lambda k: rows[k][0])
+        text, at = "=", 0
+        for k in order:
+            offset, code = rows[k]
+            text += f"{offset - at}x{code}"
+            at = offset + struct.calcsize(code)
+        unpack = struct.Struct(text).unpack_from
+        place = self._addresses[0] - self._block.shift
+        chosen = itemgetter(*(order.index(k) for k in range(len(rows))))
+        memory = self._block.memory
+        return lambda: chosen(unpack(memory, place))
+
+    def zero(self, names: Iterable[str]) -> None:
+        """Set dotted numeric attributes of the first root to 0 where machine code left off; the next `run` goes on."""
+        place = self._addresses[0] - self._block.shift
+        for offset, code in map(self._row, names):
+            struct.pack_into("=" + code, self._block.memory, place + offset, 0)
+
+    def _row(self, name: str) -> tuple[int, str]:
+        """Where a dotted attribute lies in the first root, and the code of its kind."""
+        *parts, last = name.split(".")
+        layout, offset = self._packer.roots[0], 0
+        for part in parts:
+            row = layout.fields[part]
+            if row.layout is None:
+                raise AssertionError(f"{part} is no object")
+            layout, offset = row.layout, offset + row.offset
+        row = layout.fields[last]
+        return offset + row.offset, _CODES[row.kind]
+
+    def number(self, name: str, root: int = 0) -> float:
+        """A numeric attribute of a root object as machine code left it, without unpacking the rest."""
+        row = self._packer.roots[root].fields[name]
+        place = self._addresses[root] - self._block.shift + row.offset
+        return struct.unpack_from("=" + _CODES[row.kind], self._block.memory, place)[0]  # type: ignore[no-any-return]

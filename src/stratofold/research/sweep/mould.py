@@ -1,0 +1,135 @@
+"""A strategy put together out of parts that were packed before, each for the parameters that it depends on.
+
+What comes in: a strategy that has just entered a program, and later the parameters of others.  What goes out: the program
+with that other strategy in it, as its `setup` would have left it, or nothing where a part of it is not known yet.
+Why so: a grid of a thousand sets has some thirty averages.  Where `setup` is one attribute a statement (`settled`), an
+attribute is the same whenever the parameters that it reads are; so a cell costs the copies of its parts and no Python
+of its own: no `setup`, no objects, no packing.  What no parameter changes is copied as a whole, below the parts.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stratofold.kernel.refused import Changed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from stratofold.fold.strategy import Strategy
+    from stratofold.kernel import Program
+    from stratofold.kernel.blocks import Piece
+    from stratofold.kernel.program import Writer
+    from stratofold.research.sweep.tapes import Tape, Tapes
+
+
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """An attribute: the numbers of the parameters that it depends on, and what was packed of it, by their values."""
+
+    name: str
+    picks: tuple[int, ...]
+    pack: Callable[..., bytes]  # values to a key; both zeros have one of their own
+    known: dict[bytes, tuple[Piece, Tape | None]] = field(default_factory=dict)
+
+    def key(self, values: Sequence[Any]) -> bytes:
+        """What its part is called; raises struct.error for an int past 63 bits."""
+        return self.pack(*[values[pick] for pick in self.picks])
+
+
+class Mould:
+    """The parts of one program's strategies; `is_off` where they cannot be put together."""
+
+    def __init__(self, program: Program, write: Writer, names: Sequence[str], parts: Mapping[str, frozenset[str]],
+                 codes: Mapping[str, str]) -> None:  # fmt: skip
+        """`names` are the parameters in their order, `codes` how `struct` packs them, `parts` is of `settled.Reads`."""
+        self.is_off = False
+        self._program = program
+        self._write = write
+        self._rest: Piece | None = None  # all that no parameter changes
+        self._kinds: list[_Kind] = []
+        for name, read in parts.items():
+            picks = tuple(k for k, each in enumerate(names) if each in read)
+            pack = struct.Struct("=" + "".join(codes[names[k]] for k in picks)).pack
+            self._kinds.append(_Kind(name, picks, pack))
+
+    def forget(self) -> None:
+        """Let go of every part."""
+        self._rest = None
+        for kind in self._kinds:
+            kind.known.clear()
+
+    def seat(self, values: Sequence[Any], tapes: Tapes | None) -> bool:
+        """Put a strategy of these parameters in its place; whether every part of it was there."""
+        if self._rest is None:
+            return False
+        pieces, read = [self._rest], []
+        try:
+            for kind in self._kinds:
+                piece, tape = kind.known[kind.key(values)]
+                pieces.append(piece)
+                if tape is not None:
+                    read.append(tape)
+        except (KeyError, struct.error):
+            return False
+        if tapes is not None and not tapes.read_again(read):
+            self.forget()
+            return False
+        self._program.vacate()
+        try:
+            self._program.put(pieces, self._write, values)
+        except Changed:
+            return False
+        return True
+
+    def learn(self, fold: Strategy, values: Sequence[Any], asked: Sequence[list[Any]], tapes: Tapes | None) -> int:
+        """Take the parts of a strategy that has just entered, of which `asked` are the lists that `per_symbol` gave.
+
+        Returns how many bytes are kept that nobody else keeps.
+        """
+        if self.is_off:
+            return 0
+        lists = {id(items) for items in asked}
+        found: list[tuple[_Kind, Piece, Tape | None]] = []
+        kinds = []
+        for kind in self._kinds:
+            value = getattr(fold, kind.name)
+            if type(value) is list and id(value) in lists:
+                piece = self._program.part(value)
+                tape = None if tapes is None else tapes.of(value)
+                if piece is None or (tape is not None and not tape.is_learnt):
+                    return 0  # not packed to stay yet: another time
+                found.append((kind, piece, tape))
+            elif kind.picks:
+                piece = self._program.number_part(kind.name)
+                if piece is None:
+                    self.is_off = True
+                    return 0
+                found.append((kind, piece, None))
+            else:
+                continue  # the same for all, in what is left
+            kinds.append(kind)
+        return self._keep(kinds, found, values)
+
+    def _keep(self, kinds: list[_Kind], found: list[tuple[_Kind, Piece, Tape | None]], values: Sequence[Any]) -> int:
+        """Keep parts, where they lie where those before them lay."""
+        size = 0
+        if self._rest is None:
+            self._rest = self._program.rest([piece for _, piece, _ in found])
+            self._kinds = kinds
+            self.is_off = self._rest is None
+            size = len(self._rest.content) if self._rest is not None else 0
+        self.is_off |= len(found) != len(self._kinds)
+        for kind, piece, tape in found:
+            other = next(iter(kind.known.values()), (piece,))[0]
+            if kind not in self._kinds or other.place != piece.place or len(other.content) != len(piece.content):
+                self.is_off = True
+            key = kind.key(values)
+            if not self.is_off and key not in kind.known:
+                kind.known[key] = piece, tape
+                size += len(piece.content)  # its arrays are those of a list, which is counted where it is made
+        if self.is_off:
+            self.forget()
+        return size
