@@ -19,6 +19,8 @@ _LABEL = re.compile(rf"({_NAME}):")
 _DEFINED = re.compile(rf"\s+(%{_NAME}) = ")
 _TARGET = re.compile(rf"label %({_NAME})")
 _LOCAL = re.compile(rf"(label )?%({_NAME})")
+_PLAIN = re.compile(r"[^\w.]")
+_ADDRESS = re.compile(rf"\s+(%{_NAME}) = getelementptr [^,]*, ptr %{_NAME}, i(?:64|32) \d+$")
 _CALL = re.compile(r"\bcall\b[^@]*@(?!llvm\.)")
 _WEIGHTS = re.compile(
     r'^(!\d+) = (?:distinct )?!\{!"branch_weights"(?:, !"expected")?, i32 (-?\d+), i32 (-?\d+)\}', re.MULTILINE
@@ -57,6 +59,49 @@ def split(text: str, name: str) -> str:
         function.blocks = _doubled(function, loop, f".whole{number}")
     rows = [function.head, *(f"{label}:\n" + "\n".join(lines) for label, lines in function.blocks.items())]
     return text[: begin.start()] + "\n".join(rows) + text[end:]
+
+
+def addresses_at_hand(text: str, name: str) -> str:
+    """The module with every address at a constant distance worked out anew in each block of function `name` that uses it.
+
+    Otherwise each would pass from block to block like a value, and want a register, where the one of the object does.
+    """
+    begin = re.search(rf"^define [^\n]*@{re.escape(name)}\(", text, re.MULTILINE)
+    if begin is None:
+        return text
+    end = text.index("\n}\n", begin.start())
+    function = _read(text[begin.start() : end], text)
+    found = {
+        address[1]: (label, line)
+        for label, lines in function.blocks.items()
+        for line in lines
+        if (address := _ADDRESS.match(line))
+    }
+    for label, lines in function.blocks.items():
+        function.blocks[label] = _with_addresses(label, lines, found)
+    rows = [function.head, *(f"{label}:\n" + "\n".join(lines) for label, lines in function.blocks.items())]
+    return text[: begin.start()] + "\n".join(rows) + text[end:]
+
+
+def _with_addresses(label: str, lines: list[str], found: dict[str, tuple[str, str]]) -> list[str]:
+    """A block with its own copy of each address that another has found; those of phis stay the other's."""
+    first = next((place for place, line in enumerate(lines) if " = phi " not in line), 0)
+    copies: dict[str, str] = {}  # an address of another block's to the line that works it out here
+
+    def own(used: re.Match[str]) -> str:
+        name = used[0]
+        there, line = found.get(name, (label, ""))
+        if there == label:
+            return name
+        mine = _marked(name, f".at.{_PLAIN.sub('_', label)}")
+        if name not in copies:
+            defined, distance = line.split(" = ", 1)
+            distance = _LOCAL.sub(own, distance)  # before this one, where it is from such an address itself
+            copies[name] = f"{defined.replace(name, mine)} = {distance}"
+        return mine
+
+    rest = [_LOCAL.sub(own, line) for line in lines[first:]]
+    return [*lines[:first], *copies.values(), *rest]
 
 
 # Reading

@@ -110,3 +110,56 @@ def test_the_compiled_loop_counts_the_same(count):
     total = ctypes.c_int64(5)
     assert function(ctypes.addressof(total), count) == 5 + count + 100 * (count // 7)
     assert total.value == 5 + count + 100 * (count // 7)
+
+
+# A field at a constant distance, used in two blocks, once as a value that passes to another; and a second inside it.
+ADDRESSES = """
+define i64 @counted(ptr %thing, i1 %which) {
+entry:
+  %field = getelementptr inbounds i8, ptr %thing, i64 8
+  %inner = getelementptr inbounds nuw i8, ptr %field, i64 8
+  %moving = getelementptr inbounds i64, ptr %thing, i64 %place
+  br i1 %which, label %left, label %right
+left:
+  %one = load i64, ptr %field
+  %two = load i64, ptr %inner
+  %sum = add i64 %one, %two
+  store i64 %sum, ptr %field
+  br label %end
+right:
+  %three = load i64, ptr %moving
+  br label %end
+end:
+  %at = phi ptr [ %field, %left ], [ %inner, %right ]
+  %result = load i64, ptr %at
+  ret i64 %result
+}
+"""
+
+
+def test_addresses_at_a_constant_distance_are_worked_out_where_they_are_used():
+    text = ADDRESSES.replace("ptr %thing, i1 %which", "ptr %thing, i64 %place, i1 %which")
+    found = blocks(hot.addresses_at_hand(text, "counted"))
+    own = [line.split("=")[0].strip() for line in found["left"] if "getelementptr" in line]
+    assert len(own) == 2
+    assert all(name.startswith(("%field.at", "%inner.at")) for name in own)
+    assert "%field " not in "\n".join(found["left"])
+    assert "%field," not in "\n".join(found["left"])
+    assert found["right"] == ["%three = load i64, ptr %moving", "br label %end"]  # its distance is no constant
+    assert found["end"][0] == "%at = phi ptr [ %field, %left ], [ %inner, %right ]"
+
+
+@pytest.mark.parametrize("which", [True, False])
+def test_addresses_at_hand_change_no_result(which):
+    text = ADDRESSES.replace("ptr %thing, i1 %which", "ptr %thing, i64 %place, i1 %which")
+    numbers = []
+    for each in (text, hot.addresses_at_hand(text, "counted")):
+        image = loader.load(emit.emit([each], "counted"))
+        things = (ctypes.c_int64 * 3)(5, 7, 11)
+        count = image.function(ctypes.c_int64, (ctypes.c_void_p, ctypes.c_int64, ctypes.c_bool))
+        numbers.append((count(things, 2, which), [*things]))
+    assert numbers[0] == numbers[1] == ((18, [5, 18, 11]) if which else (11, [5, 7, 11]))
+
+
+def test_a_function_that_is_not_there_has_no_addresses():
+    assert hot.addresses_at_hand(ADDRESSES, "other") == ADDRESSES
