@@ -51,6 +51,18 @@ def cpu_seconds(work: Callable[[], Any], runs: int = 5) -> float:
     return best
 
 
+def cpu_seconds_of_both(first: Callable[[], Any], second: Callable[[], Any], turns: int = 6) -> tuple[float, float]:
+    """The least CPU seconds of either, by turns: a clock that changes on the way changes for both.
+
+    Each has four calls a turn, so that the one finds no caches that the other has emptied.
+    """
+    least = [float("inf"), float("inf")]
+    for _ in range(turns):
+        for place, work in enumerate((first, second)):
+            least[place] = min(least[place], cpu_seconds(work, 4))
+    return least[0], least[1]
+
+
 def peak_megabytes() -> float:
     """The most memory that this process has held since it began.
 
