@@ -6,6 +6,7 @@ says of everything it did how it came about.
 """
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,6 +14,11 @@ import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN = ("new", "partially_filled")
+FRACTIONS = PAID, KEPT, ROUNDED_UP = (
+    "paid",
+    "kept",
+    "rounded up",
+)  # what becomes of a part of a unit that a split leaves
 
 
 @lru_cache(maxsize=10_000)
@@ -44,6 +50,8 @@ class Broker:
         self.by_client = {}
         self.working = {}  # those that may be open, and perhaps some that no longer are
         self.positions = dict.fromkeys(prices, 0)
+        self.beside = dict.fromkeys(prices, Fraction(0))  # what splits have left here beside the whole units of before
+        self.unpaid = 0  # cents for what was left so
         self.fills = []
         self.accepted = []  # client ids, once for each order taken
         self.listeners = []
@@ -81,15 +89,16 @@ class Broker:
                 "buying_power": "0",
             }
         if path == "/v2/positions":
-            held = ((name, quantity) for name, quantity in self.positions.items() if quantity)
+            held = ((name, quantity + self.beside[name]) for name, quantity in self.positions.items())
             return 200, [
                 {
                     "symbol": name,
-                    "qty": str(quantity),
+                    "qty": f"{float(quantity):.9f}",
                     "avg_entry_price": "1",
                     "side": "long" if quantity > 0 else "short",
                 }
                 for name, quantity in held
+                if quantity
             ]
         if path == "/v2/clock":
             return 200, {"timestamp": text_of(self.world.now)}
@@ -215,7 +224,8 @@ class Broker:
             "row": {
                 "id": f"x{self.count:08d}", "activity_type": "FILL", "order_id": order["id"], "symbol": order["symbol"],
                 "side": "buy" if order["side"] > 0 else "sell", "qty": str(quantity), "price": f"{price / 100:.2f}",
-                "cum_qty": str(order["filled"]), "transaction_time": text_of(self.world.now),
+                "cum_qty": str(order["filled"]), "leaves_qty": str(order["quantity"] - order["filled"]),
+                "transaction_time": text_of(self.world.now),
             },
         }  # fmt: skip
         fill["listed"] = self.world.now + int(self.world.random.random() * self.list_lag_max * 1e9)
@@ -231,22 +241,59 @@ class Broker:
         """Whether nothing trades."""
         return self.closed[0] <= time < self.closed[1]
 
-    def split(self, symbol, ratio):
-        """So many units for one; an open order is adjusted, or cancelled, as brokers do."""
-        self.split_by[symbol] = ratio
-        self.positions[symbol] *= ratio
-        self.prices[symbol] = round(self.prices[symbol] / ratio)
-        cancels = self.world.random.random() < 0.5
+    def fill_parts(self):
+        """What is to be had at the last moment: a part of many an order that rests."""
+        for order in list(self.working.values()):
+            left = order["quantity"] - order["filled"]
+            if order["status"] in OPEN and order["limit"] is not None and left > 1 and self.world.random.random() < 0.7:
+                self.fill(order, self.world.random.randrange(1, left), order["limit"])
+
+    @property
+    def settled(self):
+        """Cents as the book counts them, which is paid for every part of a unit."""
+        return self.cash + self.unpaid
+
+    def hold(self, symbol, quantity):
+        """So many units were bought at 1 before the world began."""
+        self.positions[symbol] += quantity
+        self.cash -= quantity * 100
+
+    def adopted(self):
+        """The book has taken what is held: a unit that was rounded up is like any other from now on."""
+        for symbol, beside in self.beside.items():
+            self.positions[symbol] += int(beside)
+            self.beside[symbol] -= int(beside)
+
+    def split(self, symbol, new, old, fractions):
+        """So many new units for old ones; whole units are counted toward zero, and `fractions` says what becomes of the rest.
+
+        Over a reverse split open orders are cancelled (FINRA rule 5330); over another they are adjusted, or cancelled.
+        """
+        self.split_by[symbol] = new / old
+        held, price = self.positions[symbol], Fraction(self.prices[symbol] * old, new)
+        side = 1 if held > 0 else -1
+        whole, rest = divmod(abs(held) * new, old)
+        self.positions[symbol] = side * whole
+        self.prices[symbol] = round(price)
+        worth = side * round(Fraction(rest, old) * price)
+        if fractions == PAID:
+            self.cash += worth
+        else:
+            self.unpaid += worth
+            self.beside[symbol] = side * (Fraction(rest, old) if fractions == KEPT else Fraction(bool(rest)))
+        self._split_orders(symbol, new, old)
+
+    def _split_orders(self, symbol, new, old):
+        cancels = self.world.random.random() < 0.5 or new < old
         for order in self.orders.values():
             if order["symbol"] != symbol or order["status"] not in OPEN:
                 continue
             if cancels:
                 self._cancel(order)
                 continue
-            order["quantity"] *= ratio
-            order["filled"] *= ratio
+            order["quantity"], order["filled"] = (order[name] * new // old for name in ("quantity", "filled"))
             for price in ("limit", "stop"):
-                order[price] = order[price] and round(order[price] / ratio)
+                order[price] = order[price] and round(Fraction(order[price] * old, new))
 
     def pay(self, symbol, cents):
         """A dividend: so much for each unit held, and what is short pays it."""
@@ -274,10 +321,7 @@ class Broker:
         token = query.get("page_token")
         if token:
             found = [one for one in found if one["id"] > token]
-        return [
-            {**one["row"], "leaves_qty": str(one["order"]["quantity"] - one["cumulative"])}
-            for one in found[: int(query.get("page_size", 100))]
-        ]
+        return [one["row"] for one in found[: int(query.get("page_size", 100))]]
 
     def _tell(self, event, order, fill=None):
         """Say a fact on the trade stream."""

@@ -11,6 +11,7 @@ from stratofold.events import DIVIDEND, SPLIT, Action, Bar, Timer
 from stratofold.fold.lifecycle import UNSURE
 from stratofold.fold.order import TRAILING
 from stratofold.live.audit import audit_verify
+from stratofold.live.units import elsewhere
 from stratofold.live.words import client_id, number_of
 from stratofold.wire import event_of, unpack
 
@@ -89,8 +90,12 @@ class Laws:
                 self.broken(f"I4: the cancel {message.key} was held back: {message.answer}")
 
     def _most(self, symbol):
-        """What a replace may make of an order at most, in the units of now."""
-        return TOTAL * self.rig.broker.split_by.get(symbol, 1)
+        """What a replace may make of an order at most, in the units of before a split or after it."""
+        return TOTAL * self._more(symbol)
+
+    def _more(self, symbol):
+        """How many units one unit has become, if more than one."""
+        return max(1.0, self.rig.broker.split_by.get(symbol, 1.0))
 
     def _filled_of(self, message):
         """What the writer knows to be filled of a message's order."""
@@ -160,8 +165,12 @@ class Laws:
             held = ledger.holdings[handle].quantity
             if held != rig.broker.positions[name]:
                 self.broken(f"I2: {name}: the book holds {held}, the broker {rig.broker.positions[name]}")
-        if ledger.cash_steps[0] != rig.broker.cash:
-            self.broken(f"I2: the book has {ledger.cash_steps[0]} cents, the broker {rig.broker.cash}")
+            left, beside = elsewhere(rig.journal, "sim", name).quantity, float(rig.broker.beside[name])
+            if left != round(beside, 9):
+                self.broken(f"I2: {name}: {left} is said to be no book's, and a split has left {beside}")
+        if ledger.cash_steps[0] != rig.broker.settled + rig.cost:
+            has = f"the broker {rig.broker.cash}, {rig.broker.unpaid} for what a split has left there, and {rig.cost}"
+            self.broken(f"I2: the book has {ledger.cash_steps[0]} cents, {has}")
         open_there = {
             one["client"] for one in rig.broker.orders.values() if one["status"] in ("new", "partially_filled")
         }
@@ -215,7 +224,7 @@ class Laws:
         for order in self.rig.broker.orders.values():
             theirs[name_of(order)] = theirs.get(name_of(order), 0) + order["executed"]
         replaced = {name_of(order) for order in self.rig.broker.orders.values() if order["replaced_by"]}
-        most = {name_of(one): self.rig.broker.split_by.get(one["symbol"], 1) for one in self.rig.broker.orders.values()}
+        most = {name_of(one): self._more(one["symbol"]) for one in self.rig.broker.orders.values()}
         ours, ended = {}, {}
         for step in steps:
             for row in step[3]:

@@ -7,14 +7,15 @@ import struct
 
 import msgspec
 
-from .broker import asked_for, text_of
+from .broker import PAID, asked_for, text_of
 from .world import SECOND
 
 MINUTE = 60 * SECOND
 EVENING_SECONDS = 7 * 60  # how long before a midnight a world begins that has one
 CLOSED_SECONDS = 3 * 60  # before midnight: what was decided by day is too old to leave afterwards
+CLOCK_SECONDS = 5  # that no clock is wrong by
 PROCESSED_SECONDS = 30  # before midnight the broker has worked its corporate actions out
-RATIO = 2  # new shares for one
+RATIOS = ((2, 1), (2, 1), (1, 10), (1, 3), (1, 7), (3, 2))  # new shares for old ones
 DIVIDEND_CENTS = 25  # a share
 
 
@@ -24,7 +25,7 @@ class Market:
     At that midnight the first symbol splits and the last one pays a dividend.
     """
 
-    def __init__(self, world, broker, symbols, until, midnight=0):
+    def __init__(self, world, broker, symbols, until, midnight=0, ratio=(2, 1), fractions=PAID):
         self.world = world
         self.broker = broker
         self.symbols = symbols
@@ -32,11 +33,18 @@ class Market:
         self.bars = []
         self.listeners = []
         self.midnight = midnight
+        self.ratio = ratio
         world.at(world.now + MINUTE, self.minute)
         if midnight:
             broker.closed = (midnight - CLOSED_SECONDS * SECOND, midnight)
-            world.at(midnight - PROCESSED_SECONDS * SECOND, broker.split, symbols[0], RATIO)
+            world.at(broker.closed[0] - 1, broker.fill_parts)
+            world.at(midnight - PROCESSED_SECONDS * SECOND, broker.split, symbols[0], *ratio, fractions)
             world.at(midnight - PROCESSED_SECONDS * SECOND, broker.pay, symbols[-1], DIVIDEND_CENTS)
+
+    def is_working(self):
+        """Whether the broker has worked a split out that has not taken effect yet by some clock."""
+        since = self.midnight - PROCESSED_SECONDS * SECOND
+        return since <= self.world.now < self.midnight + CLOCK_SECONDS * SECOND
 
     def serves(self, url):
         """Whether a request is about market data."""
@@ -85,8 +93,10 @@ class Market:
         if not self.midnight:
             return {}
         day = text_of(self.midnight)[:10]
+        new, old = self.ratio
+        kind = "forward_splits" if new > old else "reverse_splits"
         days = {"ex_date": day, "process_date": day}
         return {
-            "forward_splits": [{"symbol": self.symbols[0], "new_rate": RATIO, "old_rate": 1, **days}],
+            kind: [{"symbol": self.symbols[0], "new_rate": new, "old_rate": old, **days}],
             "cash_dividends": [{"symbol": self.symbols[-1], "rate": DIVIDEND_CENTS / 100, **days}],
         }

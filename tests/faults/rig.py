@@ -3,6 +3,7 @@
 What comes in: a seed and faults.  What goes out: a `Verdict`: what was violated, how much happened, the trace.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -10,20 +11,20 @@ from stratofold.adapters.brokers.alpaca import AlpacaBroker
 from stratofold.adapters.brokers.alpaca_access import Access
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.feeds.alpaca import AlpacaFeed
-from stratofold.adapters.ports import ACTIVE, HALTED, REDUCING, AccountLimits, Control
+from stratofold.adapters.ports import ACTIVE, HALTED, REDUCING, AccountLimits, Control, NoAnswer
 from stratofold.errors import Retry, Stop
 from stratofold.fold.risk import Limits, Unlimited
 from stratofold.live.desk import open_desk, restore_fold
 from stratofold.live.manifest import Manifest, instrument_rows
-from stratofold.live.open import open_book
+from stratofold.live.open import adopt, open_book
 from stratofold.live.run import Pace, Runner
 from stratofold.live.timers import Timers
 from stratofold.market.instruments import Instrument
 from stratofold.market.sessions import calendar
 
-from .broker import Broker
+from .broker import FRACTIONS, Broker
 from .laws import Laws
-from .market import EVENING_SECONDS, Market
+from .market import EVENING_SECONDS, RATIOS, Market
 from .net import Faults, Net
 from .strategy import Restless, Trails
 from .world import SECOND, Crash, Process, World
@@ -111,8 +112,10 @@ class Rig:
     """Everything of one seed."""
 
     def __init__(self, seed, *, minutes=12, heal_minutes=4, outage_minutes=(0, 0), haste=None, strategy=None,
-                 deaf_seconds=DEAF_SECONDS, night=None, foresees=None, **faults):  # fmt: skip
+                 deaf_seconds=DEAF_SECONDS, night=None, ratio=None, foresees=None, **faults):  # fmt: skip
         """`night`: the minutes lie around a midnight at which a split and a dividend take effect; every fourth seed's do.
+
+        `ratio`: new units for old ones of that split; by chance, as is whether the book begins with what the account has.
 
         `foresees`: timers are folded ahead; every second seed's are.
         """
@@ -133,7 +136,18 @@ class Rig:
         self.broker.list_lag_max = chance.choice((0.0, 2.0, 20.0))
         self.broker.dedupes = chance.random() < 0.5
         self.broker.haste = chance.choice((0.0, 0.0, 0.5)) if haste is None else haste
-        self.market = Market(self.world, self.broker, SYMBOLS, self.until, MIDNIGHT if night else 0)
+        self.adopted = True
+        self.cost = 0  # cents by which the book has begun with more than the broker has
+        corporate = Random(f"corporate {seed}")
+        ratio, fractions = ratio or corporate.choice(RATIOS), corporate.choice(FRACTIONS)
+        self.sleeps = 0.0  # seconds until a process begins
+        if night and corporate.random() < 0.5:
+            self.adopted = False
+            self.broker.hold("AAA", corporate.choice((1, -1)) * corporate.randrange(1, 60))
+            self.sleeps = corporate.choice((0.0, corporate.random() * (EVENING_SECONDS + 30)))
+        if night and corporate.random() < 0.5:
+            self.world.at(MIDNIGHT + int((corporate.random() * 60 - 45) * SECOND), self.fall)
+        self.market = Market(self.world, self.broker, SYMBOLS, self.until, MIDNIGHT if night else 0, ratio, fractions)
         outage = tuple(start + int(minute * 60 * SECOND) for minute in outage_minutes)
         self.faults = Faults(self.world, until=self.until, outage=outage, **faults)
         self.journal = Journal()
@@ -182,6 +196,11 @@ class Rig:
         self.journal.control("account", Control(scope, name, state, "operator", "test", self.world.now))
         self.world.note(f"control {scope} {name} {state}")
 
+    def fall(self):
+        """The process dies of something from outside."""
+        if self.process is not None:
+            self.process.die("killed")
+
     def jump(self):
         """Somebody sets the clock of the machine that runs the book."""
         if self.process is not None and self.world.now < self.until:
@@ -191,7 +210,10 @@ class Rig:
     def run(self, *, stops_early=False):
         """To the end, or to the first law broken; returns the verdict."""
         self.stops_early = stops_early
-        self.begin()
+        if self.sleeps:
+            self.world.after(self.sleeps, self.begin)
+        else:
+            self.begin()
         if not self.world.run(self.end, self._look, EVENTS_MAX):
             self.laws.broken("I15: it never comes to rest")
         if not (self.laws.violations and stops_early):
@@ -247,6 +269,7 @@ class Rig:
             feed = AlpacaFeed(
                 ACCESS, net, net, process, chance, span_ns=60 * SECOND, calendar="24/7", requests_per_minute=0
             )
+            await self._adopt(desk, broker, process)
             timers = Timers((), calendar("24/7"), self.manifest.opened)
             pace = Pace(reconcile_seconds=5.0, inbox_seconds=1.0)
             self.runner = Runner(
@@ -255,6 +278,18 @@ class Rig:
             await self.runner.run()
 
         process.spawn("run", work())
+
+    async def _adopt(self, desk, broker, process):
+        """A book that begins takes what the account has, as `run` does; not while the broker works its splits out."""
+        while not self.adopted:
+            with suppress(NoAnswer, Retry):
+                account = await broker.account()
+                if not self.market.is_working():
+                    adopt(desk, account, SYMBOLS, process.now())
+                    self.adopted = True
+                    self.broker.adopted()
+                    self.cost = 100_000_000 - 100 * sum(self.broker.positions.values()) - self.broker.settled
+            await process.sleep(1.0)
 
     def _fault(self, verb, moment):
         """Around every commit: perhaps the process dies."""

@@ -11,6 +11,7 @@ from stratofold import Strategy
 from stratofold.live.open import adopt
 from stratofold.live.reconcile import reconcile
 from stratofold.live.siblings import HOLDINGS
+from stratofold.live.words import fact_of
 from tests.live_tools import paper
 
 DAY_NS = 86_400_000_000_000
@@ -27,6 +28,15 @@ class Buys25(Strategy):
             book.buy(0, 25.0)
 
 
+class TurnsShort(Buys25):
+    """Sells more than the split has left, before anybody has compared."""
+
+    def on_bar(self, bar, book):
+        super().on_bar(bar, book)
+        if self.age == len(DAYS) - 1:
+            book.sell(0, 5.0)
+
+
 def market(ratio):
     """A share at 8, which splits on the fifth day."""
     prices = [8.0 if k < 4 else 8.0 / ratio for k in range(len(DAYS))]
@@ -41,9 +51,9 @@ async def showing(run, **positions):
     return msgspec.structs.replace(account, positions={name: (held, 80.0) for name, held in positions.items()})
 
 
-def after_split(ratio, before=0.0, said=None):
+def after_split(ratio, before=0.0, said=None, strategy=Buys25):
     """A book that has heard a split; beside it `before` shares were nobody's, and another book `said` that it holds some."""
-    run = paper(Buys25, market(ratio), DAY_NS)
+    run = paper(strategy, market(ratio), DAY_NS)
 
     async def opened():
         desk = await run.desk()
@@ -116,6 +126,29 @@ def test_what_no_fraction_explains_is_a_break_until_the_venue_has_split_too(rati
     right = (25.0 + before) * ratio
     late = found_with(run, desk, right)
     assert (late.clean, found_with(run, desk, right).clean) == (True, True)
+
+
+def test_what_a_split_left_is_judged_by_what_was_held_then():
+    run, desk = after_split(0.1, strategy=TurnsShort)
+    assert desk.fold.engine.book.position(0) == -3.0
+    assert len(found_with(run, desk, -4.0).breaks) == 1  # of what was long less than nothing is left
+    found = found_with(run, desk, -2.0)  # the fraction was rounded up
+    assert (found.clean, found.fractions) == (True, ["X: 1 at the venue is no book's since its split"])
+
+
+@pytest.mark.parametrize(("shown", "mine", "nobodys"), [(2.5, 2.0, 0.5), (-2.5, -2.0, -0.5), (0.4, 0.0, 0.4)])
+def test_a_book_takes_whole_lots_of_what_its_account_has(shown, mine, nobodys):
+    run = paper(Buys25, market(2.0), DAY_NS)
+
+    async def opened():
+        desk = await run.desk()
+        adopt(desk, await showing(run, X=shown), ("X",), run.clock.now())
+        return desk
+
+    desk = asyncio.run(opened())
+    taken = [fact_of(one.body) for one in desk.journal.inbox("paper")]
+    assert [one["side"] * one["quantity"] for one in taken] == [mine] * (mine != 0.0)
+    assert msgspec.json.decode(desk.journal.mark("paper", "elsewhere:X")) == nobodys
 
 
 def test_the_exchange_pays_for_the_fraction_and_both_have_the_same_money():

@@ -67,11 +67,11 @@ if TYPE_CHECKING:
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
     from stratofold.fold.strategy import Strategy
+    from stratofold.live.progress import Progress
 
 _RANKS: dict[type[Event], int] = {Action: ACTION, Rate: RATE, Status: STATUS, Timer: TIMER, Command: COMMAND}
 _REFUSED = {SUBMIT: REJECTED, CANCEL: CANCEL_REJECTED, REPLACE: REPLACE_REJECTED}
 _LOG_ROWS = 64
-ACTION_KINDS = 9
 
 Row = tuple[Any, ...]
 
@@ -87,37 +87,6 @@ class Step(NamedTuple):
     sessions: list[Row]
     breaches: list[Row]
     next_number: int
-
-
-class Progress:
-    """How far each source has been heard, ns UTC: bars by symbol, actions by kind and symbol, timers by schedule entry."""
-
-    __slots__ = ("action_until", "bar_until", "timer_until")
-
-    def __init__(self, symbol_count: int, schedule_count: int) -> None:
-        """Nothing was heard."""
-        self.bar_until: array[int] = array("q", [0]) * symbol_count
-        self.action_until: array[int] = array("q", [0]) * (symbol_count * ACTION_KINDS)
-        self.timer_until: array[int] = array("q", [0]) * schedule_count
-
-    def is_new(self, event: Event) -> bool:
-        """Whether a market event or a timer was not heard before: a source is heard forward only."""
-        if isinstance(event, Bar):
-            return event.time > self.bar_until[event.symbol]
-        if isinstance(event, Action) and event.symbol >= 0:
-            return event.time > self.action_until[event.symbol * ACTION_KINDS + event.kind]
-        if isinstance(event, Timer) and event.schedule >= 0:
-            return event.time > self.timer_until[event.schedule]
-        return True
-
-    def note(self, event: Event) -> None:
-        """An event was heard."""
-        if isinstance(event, Bar):
-            self.bar_until[event.symbol] = event.time
-        elif isinstance(event, Action) and event.symbol >= 0:
-            self.action_until[event.symbol * ACTION_KINDS + event.kind] = event.time
-        elif isinstance(event, Timer) and event.schedule >= 0:
-            self.timer_until[event.schedule] = event.time
 
 
 class Unguarded:

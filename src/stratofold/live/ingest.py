@@ -97,8 +97,13 @@ class Ingest:
         return True
 
     def is_gap(self, symbol: str, event: Event) -> bool:
-        """Whether bars may be missing before this one: a minute without a trade has none, so the history must say."""
+        """Whether bars may be missing before this event: a minute without a trade has none, so the history must say.
+
+        Before what a session begins with, too: the bars of the day before are in the units from before a split.
+        """
         handle = self.desk.fold.handles.get(symbol, -1)
+        if isinstance(event, Action) and handle >= 0:
+            return self.desk.fold.hear_tick is None and self.asked_until < event.time
         if not isinstance(event, Bar) or handle < 0:
             return False
         asked = self.asked_until - event.span  # our clock may be ahead, and a history behind

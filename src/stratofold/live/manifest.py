@@ -19,7 +19,8 @@ from stratofold.errors import Setup
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.risk import Limits
 from stratofold.instance import build_strategy, hooks_of
-from stratofold.live.fold import Fold, Progress, Unguarded, make_engine
+from stratofold.live.fold import Fold, Unguarded, make_engine
+from stratofold.live.progress import Progress
 from stratofold.live.risk.bounds import Bounds, SymbolBounds
 from stratofold.live.risk.guard import Guard
 from stratofold.live.risk.hours import Hours

@@ -14,6 +14,7 @@ import msgspec
 from stratofold.adapters.ports import Entry, VenueReport
 from stratofold.errors import Setup
 from stratofold.events import Command, Report
+from stratofold.fold.grid import to_lot
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import MANIFEST_MARK, Desk, event_in, read_desk
 from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, refuse_book_name, source_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from stratofold.live.fold import Fold
 
 _CHUNK = 500
+_DECIMALS = 9  # as venues count fractions of a share
 
 
 def open_book(journal: Journal, manifest: Manifest, wall: int, source: str = "") -> Head:
@@ -149,6 +151,7 @@ def adopt(desk: Desk, account: AccountState, mine: Sequence[str], now: int) -> i
     """Take the account's positions in `mine` into the book at their average price, and note the others as held elsewhere.
 
     Returns how many were taken.  They come as fills without an order, so the book's cash is its capital less their cost.
+    A book counts in lots: what a venue holds of a fraction, as a split may have left it, stays nobody's.
     """
     book = desk.manifest.book
     others = {name: sum(one.quantity for one in said) for name, said in (said_by_siblings(desk) or {}).items()}
@@ -157,14 +160,24 @@ def adopt(desk: Desk, account: AccountState, mine: Sequence[str], now: int) -> i
         quantity = whole - others.get(symbol, 0.0)
         if quantity == 0.0:
             continue
-        if symbol in mine and symbol in desk.fold.handles:
-            side = 1 if quantity > 0.0 else -1
-            fact = VenueReport(f"adopted:{symbol}", "filled", "", "", symbol, side, now, abs(quantity), price)
+        lots = _lots(desk, symbol, quantity) if symbol in mine else 0.0
+        if lots != 0.0:
+            side = 1 if lots > 0.0 else -1
+            fact = VenueReport(f"adopted:{symbol}", "filled", "", "", symbol, side, now, abs(lots), price)
             offers.append(offer_of(fact))
-            _taken_from_elsewhere(desk, symbol, quantity)
-        else:
-            put_elsewhere(desk.journal, book, symbol, Elsewhere(quantity))
+            _taken_from_elsewhere(desk, symbol, lots)
+        if lots != quantity:
+            put_elsewhere(desk.journal, book, symbol, Elsewhere(round(quantity - lots, _DECIMALS)))
     return desk.journal.offer(book, offers) if offers else 0
+
+
+def _lots(desk: Desk, symbol: str, quantity: float) -> float:
+    """How much of a quantity is whole lots; nothing of a symbol that the book does not trade."""
+    handle = desk.fold.handles.get(symbol, -1)
+    if handle < 0:
+        return 0.0
+    contract = desk.fold.engine.book.ledger.contracts[handle]
+    return to_lot(quantity, contract.lot, contract.quantity_scale)
 
 
 def _taken_from_elsewhere(desk: Desk, symbol: str, quantity: float) -> None:

@@ -21,7 +21,7 @@ from stratofold.live.deliver import venue_id_of
 from stratofold.live.halt import CLEAN_RECONCILE, CLEAN_SEEN
 from stratofold.live.hold import lift_when_clean
 from stratofold.live.siblings import is_siblings, said_by_siblings, say_holdings
-from stratofold.live.units import Units
+from stratofold.live.units import Units, fresh_since
 from stratofold.live.words import FOREIGN, client_id, number_of, offer_of
 from stratofold.wire import decimal
 
@@ -75,7 +75,7 @@ async def reconcile(desk: Desk, broker: Questions, now: int, *, tasks: Tasks | N
     found = Findings()
     if tasks is not None:
         broker = Ahead(broker, tasks)
-        await broker.ask_all(_since(desk) - _OVERLAP_NS)
+        await broker.ask_all(_from(desk))
     seen = max((control.sequence for control in desk.journal.controls(desk.manifest.account)), default=0)
     orders = await _orders(desk, broker)
     if isinstance(broker, Ahead):
@@ -185,7 +185,7 @@ async def _fills(desk: Desk, broker: Questions, found: Findings, now: int) -> li
     """Every fill of the account from the high-water mark on, which is returned; the inbox takes each of ours once."""
     book = desk.manifest.book
     since = _since(desk)
-    reports = await broker.executions(since - _OVERLAP_NS)
+    reports = await broker.executions(_from(desk))
     ours = [one for one in reports if one.time >= desk.manifest.opened and not is_siblings(desk, one.client_id)]
     found.offered += _offer(desk.journal, book, ours)
     latest = max([report.time for report in reports], default=since)
@@ -197,6 +197,11 @@ async def _fills(desk: Desk, broker: Questions, found: Findings, now: int) -> li
 def _since(desk: Desk) -> int:
     """The high-water mark of fills."""
     return int(desk.journal.mark(desk.manifest.book, MARK) or desk.manifest.opened)
+
+
+def _from(desk: Desk) -> int:
+    """From where on fills are asked for: those since a split, too, that must still be looked at beside the venue."""
+    return int(min(_since(desk) - _OVERLAP_NS, fresh_since(desk)))
 
 
 def _by_name(desk: Desk, broker: Questions, orders: _Orders, now: int) -> list[tuple[str, bool]]:
@@ -345,17 +350,19 @@ def _positions(desk: Desk, found: Findings, reports: list[VenueReport]) -> None:
     found.compared = True
     for handle, name in enumerate(desk.fold.names):
         theirs = found.account.positions.get(name, (0.0, 0.0))[0]
-        _position(desk, found, handle, theirs, siblings.get(name, []))
+        _position(desk, found, handle, theirs, siblings.get(name, []), reports)
 
 
-def _position(desk: Desk, found: Findings, handle: int, theirs: float, siblings: list[Said]) -> None:
+def _position(
+    desk: Desk, found: Findings, handle: int, theirs: float, siblings: list[Said], reports: list[VenueReport]
+) -> None:
     """One symbol: what the books hold, and what is no book's, is what the venue holds, but for what a split left of lots."""
     name, units = desk.fold.names[handle], Units(desk, handle)
     held = desk.fold.engine.book.ledger.holdings[handle].quantity
     held_beside = [units.said(one.quantity, one.at) for one in siblings]
     others = units.elsewhere + sum(held_beside)
     gap = round(theirs - held - others, _DECIMALS)
-    if gap == 0.0 or units.is_fraction(gap, [held, *held_beside]):
+    if gap == 0.0 or units.is_fraction(gap, [held - units.traded(reports), *held_beside]):
         if gap:
             found.fractions.append(f"{name}: {decimal(gap)} at the venue is no book's since its split")
         units.agree(gap)

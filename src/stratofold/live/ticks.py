@@ -20,7 +20,7 @@ from stratofold.fold.ticks.engine import FIRST, LAST, SNAPSHOT, TickEngine
 from stratofold.fold.ticks.ladder import Ladder
 from stratofold.fold.ticks.run import hear_depth, hear_quote, hear_trade
 from stratofold.live.excess import ask_again
-from stratofold.live.fold import Progress
+from stratofold.live.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,16 +16,18 @@ venue rounds; only then, and not where one unit became whole ones.  That is nobo
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from stratofold.events import SPLIT
 from stratofold.fold.grid import to_lot
-from stratofold.live.fold import ACTION_KINDS
+from stratofold.live.progress import ACTION_KINDS
+from stratofold.live.siblings import is_siblings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stratofold.adapters.ports import Journal
+    from stratofold.adapters.ports import Journal, VenueReport
     from stratofold.live.desk import Desk
 
 _DECIMALS = 9  # as venues count fractions of a share
@@ -75,7 +77,7 @@ class Units:
         return to_lot(quantity * self.turn.ratio, self._contract.lot, self._contract.quantity_scale)
 
     def is_fraction(self, gap: float, holdings: Iterable[float]) -> bool:
-        """Whether a difference is what a split has left of the lots of books that hold so much each now.
+        """Whether a difference is what a split has left of the lots of books that held so much each right after it.
 
         Each book was paid for less than a lot, of the sign of what it holds; the venue may have rounded all of it together, by
         less than a lot.  Where every unit became whole ones there is nothing to be left.
@@ -91,6 +93,11 @@ class Units:
             return False
         return low - lot < gap < high + lot
 
+    def traded(self, reports: Iterable[VenueReport]) -> float:
+        """How much of these fills, which are of this book, came after the split."""
+        mine = [one for one in reports if one.symbol == self._name and one.time >= self.turn.time]
+        return sum(one.side * one.quantity for one in mine if not is_siblings(self._desk, one.client_id))
+
     def agree(self, gap: float) -> None:
         """Book and venue agree, but for what is nobody's from now on."""
         if self.is_fresh or (self._kept.turn is None and self.turn.factor != 1.0):
@@ -98,6 +105,13 @@ class Units:
                 self._desk.journal, self._desk.manifest.book, self._name,
                 Elsewhere(round(self.elsewhere + gap, _DECIMALS), self.turn),
             )  # fmt: skip
+
+
+def fresh_since(desk: Desk) -> float:
+    """When (ns UTC) the first split took effect after which book and venue were not found to agree; infinite for none."""
+    split = (handle for handle, one in enumerate(desk.fold.engine.book.ledger.holdings) if one.split_factor != 1.0)
+    fresh = [units.turn.time for units in (Units(desk, handle) for handle in split) if units.is_fresh]
+    return min(fresh, default=inf)
 
 
 def _is_whole(number: float) -> bool:

@@ -125,3 +125,21 @@ def test_what_was_not_asked_for_is_waited_for(desk):
     assert ingest.unreconciled
     ingest.venue_asked = TODAY + 3_600 * SECOND
     assert heard(desk, ingest) == [(Action, TODAY), FILL]
+
+
+def test_before_a_split_the_history_is_asked_for_bars_that_were_lost(desk):
+    ingest = ingest_of(desk, TODAY + SECOND, TODAY - SECOND)
+    assert ingest.is_gap("AAA", action(TODAY))
+    assert not ingest.is_gap("another", action(TODAY))
+    ingest.asked_until = TODAY
+    assert not ingest.is_gap("AAA", action(TODAY))
+
+
+def test_a_bar_from_before_a_split_that_was_heard_is_no_news(desk):
+    """It counts in units that are no more; the other symbol has not split."""
+    ingest = ingest_of(desk, TODAY + SECOND, TODAY)
+    ingest.admit("AAA", action(TODAY))
+    assert heard(desk, ingest) == [(Action, TODAY)]
+    assert not ingest.admit("AAA", bar(TODAY - 60 * SECOND))
+    assert ingest.admit("BBB", bar(TODAY - 60 * SECOND, 1))
+    assert ingest.admit("AAA", bar(TODAY + 60 * SECOND))
