@@ -147,6 +147,24 @@ class Block:
         content = bytes(memoryview(self.memory)[place : place + size * len(items)])
         self.images[id(items)] = Piece(-1, content, [], [], [], {}, {})
 
+    @property
+    def hosts_end(self) -> int:
+        """Where the hosts end and the guest begins."""
+        return self._hosts[0]
+
+    @property
+    def seated(self) -> bytes:
+        """The hosts as they were packed."""
+        return self._seated
+
+    def arrays_of_guest(self) -> "list[tuple[Any, str]]":
+        """The arrays that the guest holds, each with its group; raises Changed for one of the hosts'."""
+        first = self._hosts[2]
+        found = list(zip(self.kept[first:], self.groups[first:], strict=True))
+        if not self._arrays.isdisjoint([id(values) for values, _ in found]):
+            raise Changed("the strategy holds an array of the engine's")
+        return found
+
     def guest(self) -> Piece:
         """What was packed after the hosts."""
         place, copies, kept, lists, objects = self._hosts

@@ -115,7 +115,7 @@ class Kernel:
         source, self._facts = source_hash([layout.cls for layout in survey.layouts])
         if source != self.source:
             raise _misfit("SF627", "strategy source", "the source has changed since it was frozen")
-        self._packer = Packer(survey.roots, self._stored, self._loaded, _STRATEGY)
+        self._packer = Packer(survey.roots, self._stored, self._loaded, _STRATEGY, survey.signature)
 
     def _bound(self, objects: list[object]) -> "Program":
         """A program, where the objects' numbers fit the machine."""

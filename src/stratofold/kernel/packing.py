@@ -7,6 +7,7 @@ they are; of those that machine code writes, the block keeps a copy for the way 
 written as text, as `dataclasses` does, because a run of a few bars takes less time than a loop over fields would.
 """
 
+import hashlib
 import struct
 from array import array
 from collections.abc import Callable, Sequence
@@ -56,9 +57,12 @@ class Packer:
     next run writes again, and nobody looks before.
     """
 
-    def __init__(self, roots: list[Layout], stored: set[str], loaded: set[str], guest: int = -1) -> None:
-        """Write the functions for every layout; `guest` is the root that may be exchanged."""
+    def __init__(
+        self, roots: list[Layout], stored: set[str], loaded: set[str], guest: int = -1, signature: str = ""
+    ) -> None:
+        """Write the functions for every layout; `guest` is the root that may be exchanged, `signature` the whole layout's."""
         self.roots = roots
+        self.tag = int.from_bytes(hashlib.blake2b(signature.encode(), digest_size=8).digest(), "little")
         self._guest = guest % len(roots)
         self._stored = stored
         self._loaded = loaded
@@ -114,6 +118,15 @@ class Packer:
         for row in self.roots[self._guest].fields.values():
             if row.kind == "list" and row.layout is not None and row.layout.cls is type(items[0]):
                 block.learn(items, row.layout.size)
+
+    @property
+    def guest_layout(self) -> Layout:
+        """The layout of the root that may be exchanged."""
+        return self.roots[self._guest]
+
+    def is_written(self, group: str) -> bool:
+        """Whether machine code writes to arrays of a group."""
+        return group in self._stored or any(f"any {code}" in self._stored for code in "dq")
 
     def _fill(self, objects: list[object], block: Block) -> list[int]:
         """Write the roots and what they lead to, the guest last."""

@@ -6,12 +6,16 @@ exchanged, whole or part by part, and whose state can be kept and gone on from.
 
 import ctypes
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from stratofold.kernel.blocks import Block, Piece
 from stratofold.kernel.packing import Packer, side_by_side
 from stratofold.kernel.refused import Changed
+
+if TYPE_CHECKING:
+    from stratofold.kernel.standing import Records, Standing
 
 _STRATEGY = 1  # the root that another run exchanges
 _CODES = {"int": "q", "float": "d", "bool": "?"}
@@ -185,6 +189,37 @@ class Program:
         """Stand where `changes` were made, by the same code with the same parameters; raises Changed where that is not so."""
         self._is_ahead = True
         self._block.take(changes)
+
+    def state(self) -> bytes:
+        """Where the run stands, for `standing`, in another process too; raises Changed where the strategy holds what is not its own."""
+        from stratofold.kernel.standing import state_of
+
+        return state_of(self._block, self._packer, self._addresses[_STRATEGY])
+
+    def standing(self, states: Sequence[bytes], before: int = 0) -> "Standing":
+        """Runs to go on with, of which `state` has said where they stand, all of one `shape_of`; raises Changed where they do not fit.
+
+        `before` are the words that each begins with and that are the caller's own.  The strategy is none of Python's
+        until the next one enters.
+        """
+        from stratofold.kernel.standing import Standing
+
+        self.vacate()
+        return Standing(self._block, self._packer, states, before)
+
+    def each(self, standing: "Standing") -> Iterator[int]:
+        """The numbers of these runs: the next `run` goes on with the one that was given last."""
+        for number, address in enumerate(standing.entering()):
+            self._addresses[_STRATEGY] = address
+            self._is_ahead = True
+            yield number
+
+    def records(self, names: Iterable[str]) -> "Records":
+        """Notes of dotted numeric attributes of the first root, as machine code leaves them in one run after another."""
+        from stratofold.kernel.standing import Records
+
+        rows = [(name, *self._row(name)) for name in names]
+        return Records(self._block, self._addresses[0] - self._block.shift, rows)
 
     def reader(self, names: Iterable[str]) -> Callable[[], tuple[float, ...]]:
         """A function that gives dotted numeric attributes of the first root (`tally.mean`) as machine code left them."""

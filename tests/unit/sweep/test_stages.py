@@ -5,7 +5,7 @@ import pytest
 
 import stratofold
 from stratofold import Fees, Limits, Slippage
-from stratofold.kernel import Program
+from stratofold.kernel.standing import Standing
 from stratofold.market.data import Actions
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Block, Leg
@@ -122,7 +122,7 @@ def vars_of(market):
 def test_a_state_of_another_layout_counts_as_none(market):
     place = place_of(market)
     whole = block_of(place).run(SETS)
-    (state, *_) = block_of(place).run([{"fast": 5, "slow": 60}], Leg((), 100)).states
+    (state, *_) = block_of(place_of(market.subset("SPY"))).run([{"fast": 5, "slow": 60}], Leg((), 100)).states
     assert same(block_of(place).run(SETS, Leg((state,) * len(SETS))), whole)
     assert block_of(place).run(SETS).states == []
 
@@ -151,11 +151,11 @@ def test_work_is_cut_with_its_states():
 def test_every_cell_of_a_longer_market_goes_on_from_its_state(market, monkeypatch):
     """What cells share of their work must not send them back to the first bar: in a new process each stands where it stood."""
     taken = []
-    take = Program.take
-    monkeypatch.setattr(Program, "take", lambda self, changes: (taken.append(changes), take(self, changes)))
+    leave = Standing.leave
+    monkeypatch.setattr(Standing, "leave", lambda self, number: (taken.append(number), leave(self, number)))
     shorter, longer = place_of(market.subset(end="2014-12-31")), place_of(market)
     states = tuple(block_of(shorter).run(SETS, Leg((), last_stage(shorter).events)).states)
     cells = block_of(longer).run(SETS, Leg(states, last_stage(longer).events))
-    assert len(taken) == len(SETS)
+    assert taken == [0, 1, 2, 3]
     assert all(cells.states)
     assert same(cells, block_of(longer).run(SETS))

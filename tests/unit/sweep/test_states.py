@@ -7,6 +7,7 @@ import pytest
 
 import stratofold
 from stratofold import Fees, Stop, Strategy, param, sweep
+from stratofold.research.sweep.kept import Kept, file_of
 from stratofold.research.sweep.states import States
 from stratofold.research.sweep.store import Store
 from stratofold.strategies import Crossover
@@ -26,7 +27,7 @@ def short_cells_too(monkeypatch):
 
 
 def files(goal):
-    return sorted((goal / "states").glob("*.parquet"))
+    return sorted((goal / "states").glob("*.states"))
 
 
 @pytest.mark.parametrize("execution", ["compiled", "interpreted"])
@@ -195,3 +196,35 @@ def test_what_is_short_keeps_no_state(market, tmp_path, monkeypatch):
     sweep(Crossover, market, study=tmp_path / "short", **SPACE)
     assert files(tmp_path / "short") == []
     assert States(Store(None))._left > 0
+
+
+def test_files_of_states_say_what_is_not_whole(tmp_path):
+    """Of two states of one name the later counts; a file that is cut, too long or another is refused with words."""
+    rows = [("a", b"12345678"), ("b", b""), ("c", b"1" * 16)]
+    (tmp_path / "one").write_bytes(file_of(rows))
+    (tmp_path / "two").write_bytes(file_of([("c", b"2" * 8)]))
+    kept = Kept()
+    kept.add(tmp_path / "one")
+    kept.add(tmp_path / "two")
+    assert (len(kept), kept.get("a"), kept.get("b"), kept.get("c"), kept.get("d")) == (
+        3,
+        b"12345678",
+        b"",
+        b"2" * 8,
+        b"",
+    )
+    whole = file_of(rows)
+    for other in (
+        whole[:10],
+        whole[:-1],
+        whole + b"1",
+        whole[:30],
+        b"SFOTHERS" + whole[8:],
+        whole.replace(b"a\nb", b"a b"),
+    ):
+        (tmp_path / "other").write_bytes(other)
+        with pytest.raises(ValueError, match="it is"):
+            kept.add(tmp_path / "other")
+    assert kept.get("a") == b"12345678"
+    kept.close()
+    assert len(kept) == 0

@@ -10,7 +10,7 @@ A cell whose run leaves machine code is done again as any backtest is, which fin
 
 from __future__ import annotations
 
-import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,8 +20,9 @@ from stratofold import kernel
 from stratofold.fold.run import CROWDED
 from stratofold.research.execute import execute
 from stratofold.research.prepare import is_ticks, prepare
-from stratofold.research.sweep.columns import STATISTICS, SUMS, statistics_of, sums_of
+from stratofold.research.sweep.columns import STATISTICS, SUMS, columns_of, statistics_of, sums_of
 from stratofold.research.sweep.guests import Guests
+from stratofold.research.sweep.onward import Together, alike, go_on_alone, go_on_together, state_of
 from stratofold.research.sweep.plainly import run_plainly
 from stratofold.research.sweep.tapes import Tapes
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.columns import Row
 
 _SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
-_HEAD = struct.Struct("=d")  # before a state: refusals that its log has no row of any more
 _COUNTS = tuple(f"logs.{name}.count" for name in ("orders", "fills", "trades", "refusals"))  # equity is never crowded
 
 
@@ -79,7 +79,7 @@ class Cells:
         return len(self.errors)
 
 
-class _Laid:
+class Laid:
     """An engine laid out for machine code, and the strategy that is its guest."""
 
     def __init__(self, program: Program, run: Run, guests: Guests) -> None:
@@ -91,6 +91,7 @@ class _Laid:
         self.scale: float = run.engine.book.ledger.scale[0]
         self.refused = 0.0  # refusals that the log has no row of any more
         self._sums = program.reader(SUMS)
+        self.records = program.records(SUMS)
 
     def forget(self) -> None:
         """Let go of all that is known of how things are packed."""
@@ -104,30 +105,31 @@ class _Laid:
 
     def go_on(self, state: bytes) -> None:
         """Stand where a state was kept; one of another layout counts as none."""
-        try:
-            self.program.take(state[_HEAD.size :])
-        except kernel.Changed:
-            return
-        (self.refused,) = _HEAD.unpack_from(state)
+        with suppress(kernel.Changed):
+            self.refused = go_on_alone(self.program, state)
 
     def kept(self) -> bytes:
         """The state that the run has come to."""
-        return _HEAD.pack(self.refused) + self.program.changes()
+        return state_of(self.program, self.refused)
 
-    def run_to(self, stop: int) -> Row | None:
-        """The sums after `stop` events, None where machine code leaves them to Python.
+    def carry(self, stop: int) -> bool:
+        """Hear `stop` events in all; False where machine code leaves them to Python.
 
         A crowded log is written from its begin again, because nobody reads it.
         """
         while True:
             status, answer = self.program.run(stop)
-            if status != 0:
-                return None
-            row = self._sums()
-            if answer != CROWDED:
-                return (row[0], row[1] + self.refused, *row[2:]) if self.refused else row
-            self.refused += row[1]
+            if status != 0 or answer != CROWDED:
+                return status == 0
+            self.refused += self._sums()[1]
             self.program.zero(_COUNTS)
+
+    def run_to(self, stop: int) -> Row | None:
+        """The sums after `stop` events, None where machine code leaves them to Python."""
+        if not self.carry(stop):
+            return None
+        row = self._sums()
+        return (row[0], row[1] + self.refused, *row[2:]) if self.refused else row
 
 
 class Block:
@@ -153,7 +155,7 @@ class Block:
         self.notice = ""
         self._progress = progress
         self._is_ticks = is_ticks(market)
-        self._laid: dict[bool, _Laid] = {}  # by whether tapes are read
+        self._laid: dict[bool, Laid] = {}  # by whether tapes are read
         self._tapes = None if self._is_ticks else Tapes(strategy, longest(market))
         self._engine: Any = None  # of the last run
         self._scale = 100.0
@@ -161,22 +163,49 @@ class Block:
 
     def run(self, sets: Sequence[Mapping[str, Any]], leg: Leg = WHOLE) -> Cells:
         """The statistics of every set of parameters, in their order; `leg` says which part of the events is heard."""
-        rows: list[Row | None] = []
-        errors: list[str] = []
-        states: list[bytes] = []
+        rows: list[Row | None] = [None] * len(sets)
+        errors, states = [""] * len(sets), [b""] * len(sets)
+        self._keep, self._ends = leg.keep, leg.ends
+        gone_on = self._gone_on(sets, leg)
+        done = {number for part in gone_on for number in part.done}
+        for part in gone_on:
+            for number, state in part.states:
+                states[number] = state
         for number, parameters in enumerate(sets):
-            self._begun = leg.begun[number] if leg.begun else b""
-            self._keep, self._ends, self._kept = leg.keep, leg.ends, b""
+            if number in done:
+                continue
+            self._begun, self._kept = leg.begun[number] if leg.begun else b"", b""
             try:
                 row = self._quickly(parameters) if self._is_compiled() else None
-                rows.append(row if row is not None or (self._kept and not leg.ends) else self._wholly(parameters))
-                errors.append("")
+                rows[number] = row if row is not None or (self._kept and not leg.ends) else self._wholly(parameters)
             except Exception as raised:  # noqa: BLE001  a strategy may raise anything, and the others go on
-                rows.append(None)
-                errors.append(f"{getattr(raised, 'code', type(raised).__name__)}: {getattr(raised, 'what', raised)}")
-            states.append(self._kept)
+                errors[number] = f"{getattr(raised, 'code', type(raised).__name__)}: {getattr(raised, 'what', raised)}"
+            states[number] = self._kept
         self._begun, self._keep, self._ends = b"", 0, True
-        return Cells(self._columns(rows), errors, self.notice, states if leg.keep else [])
+        columns = self._columns(rows, [(part.done, part.sums) for part in gone_on if leg.ends])
+        return Cells(columns, errors, self.notice, states if leg.keep else [])
+
+    def _gone_on(self, sets: Sequence[Mapping[str, Any]], leg: Leg) -> list[Together]:
+        """What the cells come to that go on together; a piece of them whose states do not fit is not among it."""
+        stretches = alike(leg.begun) if self._is_compiled() else ()
+        parts = [self._together(sets[first], first, leg.cut(first, last)) for first, last in stretches]
+        return [part for part in parts if part is not None]
+
+    def _together(self, parameters: Mapping[str, Any], first: int, leg: Leg) -> Together | None:
+        """What cells come to, the first of which has this number and these parameters; None where their states do not fit."""
+        laid = self._laid.get(False)
+        for _ in range(2):
+            try:
+                laid = laid or self._seated(parameters, None)
+                if laid is None:
+                    return None
+                self._engine, self._scale = laid.engine, laid.scale
+                return go_on_together(laid, first, leg)
+            except kernel.Changed:
+                laid = None  # another layout is the first cell's, perhaps
+            except Exception:  # noqa: BLE001  what a strategy raises is said by each cell itself
+                return None
+        return None
 
     def returns(self, sets: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """The return of every session (a row) with every set of parameters (a column); raises what a strategy raises."""
@@ -194,17 +223,15 @@ class Block:
         ratios: NDArray[np.float64] = np.divide(steps, before, out=np.ones_like(steps), where=before > 0.0)
         return ratios - 1.0
 
-    def _columns(self, rows: list[Row | None]) -> dict[str, Any]:
-        """The statistics of the rows there are; NaN for the others."""
+    def _columns(self, rows: list[Row | None], others: list[tuple[list[int], Mapping[str, Any]]]) -> dict[str, Any]:
+        """The statistics of the rows there are, and of sums that are columns already, of these numbers; NaN for the rest."""
         places = [k for k, row in enumerate(rows) if row is not None]
-        found = statistics_of(
-            [row for row in rows if row is not None], self._scale, self.market.calendar.sessions_per_year
-        )
-        if len(places) == len(rows):
-            return found
+        parts = [(places, columns_of([row for row in rows if row is not None]))] if places else []
         columns = {name: np.full(len(rows), np.nan) for name in STATISTICS}
-        for name in STATISTICS:
-            columns[name][places] = found[name]
+        for numbers, sums in (*parts, *others):
+            found = statistics_of(sums, self._scale, self.market.calendar.sessions_per_year) if numbers else {}
+            for name, values in found.items():
+                columns[name][numbers] = values
         return columns
 
     def _is_compiled(self) -> bool:
@@ -238,7 +265,7 @@ class Block:
         """
         return self._ends and not self._keep and not self._begun
 
-    def _seated_with(self, tapes: Tapes, parameters: Mapping[str, Any]) -> _Laid | None:
+    def _seated_with(self, tapes: Tapes, parameters: Mapping[str, Any]) -> Laid | None:
         """As `_seated`, with tapes; where they are of no use the block does without from now on."""
         if tapes.is_dismissed and True in self._laid:
             self._laid[True].forget()
@@ -257,7 +284,7 @@ class Block:
             tapes.drop()
         return laid
 
-    def _by_tapes(self, laid: _Laid, tapes: Tapes, parameters: Mapping[str, Any]) -> Row | None:
+    def _by_tapes(self, laid: Laid, tapes: Tapes, parameters: Mapping[str, Any]) -> Row | None:
         """As `_quickly`, with tapes, which it writes or reads."""
         for things in tapes.unlearnt():
             laid.program.learn(things)
@@ -288,7 +315,7 @@ class Block:
             self._laid.pop(True, None)
         return row
 
-    def _seated(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> _Laid | None:
+    def _seated(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> Laid | None:
         """The strategy in its place, ready to run; None where machine code cannot hold it, or has none at hand."""
         laid = self._laid.get(tapes is not None)
         if laid is None:
@@ -299,7 +326,7 @@ class Block:
             return self._first(parameters, tapes)
         return laid
 
-    def _first(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> _Laid | None:
+    def _first(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> Laid | None:
         """The first run lays the engine out and has the kernel made."""
         self._laid.pop(tapes is not None, None)
         if tapes is not None:
@@ -321,10 +348,10 @@ class Block:
                 self.notice = f"{self.strategy.__name__} runs interpreted, some 200 times slower: {no}"
             return None
         guests = Guests(program, self.strategy, self.market.symbols, self.options.artifacts)
-        laid = self._laid[tapes is not None] = _Laid(program, run, guests)
+        laid = self._laid[tapes is not None] = Laid(program, run, guests)
         return laid
 
-    def _carried(self, laid: _Laid) -> Row | None:
+    def _carried(self, laid: Laid) -> Row | None:
         """The program run to its end; on the way its state is kept, where that is asked for."""
         self._engine, self._scale = laid.engine, laid.scale
         laid.refused = 0.0

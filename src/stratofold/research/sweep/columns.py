@@ -1,6 +1,6 @@
 """The sums of many runs as columns of statistics, to the same bit as `fold.tally.statistics` gives them one by one.
 
-What comes in: rows of a tally's sums, in the order of `SUMS`.  What goes out: a NumPy array of each statistic by name.
+What comes in: a tally's sums, rows in the order of `SUMS` or columns.  What goes out: a NumPy array of each statistic by name.
 Why so: a sweep asks for some twenty figures of a hundred thousand runs, and as columns they cost a tenth.  Sums, products,
 quotients and square roots are rounded alike in NumPy and in Python (IEEE 754); powers, and
 quotients of whole numbers past 2**53, are not, so they are Python's.
@@ -17,7 +17,7 @@ from stratofold.fold.grid import STEPS_MAX, to_grid
 from stratofold.fold.tally import NANOSECONDS_A_DAY, a_year
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,8 +37,6 @@ STATISTICS = (
     "max_drawdown_days", "exposure", "time_in_market", "turnover", "trades", "win_rate", "profit_factor",
     "gross_profit", "gross_loss", "fees", "traded_value", "sessions", "bars", "refusals",
 )  # fmt: skip
-_SHORT = [name.rpartition("count")[0] + "count" if name == "logs.refusals.count" else name for name in SUMS]
-
 Row = tuple[float, ...]
 
 
@@ -55,17 +53,20 @@ def _attribute(thing: object, dotted: str) -> float:
     return thing  # type: ignore[return-value]
 
 
-def statistics_of(rows: Sequence[Row], scale: float, sessions_per_year: float) -> dict[str, Floats]:
-    """The statistics by name, one number a row; what cannot be computed is NaN.  See `fold.tally.statistics`."""
-    if not rows:
-        return {name: np.empty(0) for name in STATISTICS}
-    sums = {
-        name.rpartition(".")[2]: np.array(column) for name, column in zip(_SHORT, zip(*rows, strict=True), strict=True)
-    }
-    refusals = np.array([row[1] for row in rows], np.float64)
+def columns_of(rows: Sequence[Row]) -> dict[str, Floats]:
+    """Rows of sums as a column for each."""
+    return {name: np.array(column) for name, column in zip(SUMS, zip(*rows, strict=True), strict=True)}
+
+
+def statistics_of(columns: Mapping[str, Floats], scale: float, sessions_per_year: float) -> dict[str, Floats]:
+    """The statistics by name, one number a run, of a column for each of `SUMS`; what cannot be computed is NaN.
+
+    See `fold.tally.statistics`.
+    """
+    sums = {name.rpartition(".")[2]: column for name, column in columns.items()}
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found = _returns(sums, sessions_per_year) | _money(sums, scale, sessions_per_year)
-    found["refusals"] = refusals
+    found["refusals"] = columns["logs.refusals.count"].astype(np.float64)
     return {name: found[name] for name in STATISTICS}
 
 

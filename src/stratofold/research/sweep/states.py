@@ -13,6 +13,7 @@ import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from stratofold.research.sweep.kept import Kept
 from stratofold.research.sweep.stages import Stage, last_stage, seen
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class States:
 
     def tidy(self) -> None:
         """Let go of states that two longer markets have left behind, and of the oldest where there is little room."""
+        for course in self._courses.values():
+            course.close()
         sizes = self._store.state_bytes()
         by_lineage: dict[str, list[str]] = {}
         for name, row in list(self._stages.items()):
@@ -113,18 +116,24 @@ class Course:
         return self.stage.events if self.stage is not None else 0
 
     @cached_property
-    def _states(self) -> dict[str, bytes]:
-        """The states, read when the first is asked for."""
-        return {} if self._store is None else self._store.states(self.before)
+    def _states(self) -> Kept:
+        """The states, whose files are mapped when the first is asked for."""
+        return Kept() if self._store is None else self._store.states(self.before)
+
+    def close(self) -> None:
+        """Let go of the states' files."""
+        kept = self.__dict__.pop("_states", None)
+        if kept is not None:
+            kept.close()
 
     def begun(self, words: Iterable[bytes]) -> tuple[bytes, ...]:
         """The state that each cell goes on from, empty where there is none; nothing at all where there are none.
 
         `words` are what of the cells' names is their parameters' (`Place.words`).
         """
-        if not self._states:
+        if not len(self._states):
             return ()
-        found = tuple([self._states.get(self._place.named(each, self.before), b"") for each in words])
+        found = tuple([self._states.get(self._place.named(each, self.before)) for each in words])
         return found if any(found) else ()
 
 

@@ -12,12 +12,13 @@ import errno
 import json
 import os
 import shutil
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any
 
 from stratofold.errors import Setup, Stop
+from stratofold.research.sweep.kept import SUFFIX, Kept, file_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -139,19 +140,20 @@ class Store:
 
     def _write(self, frame: pl.DataFrame, kind: str = "part") -> None:
         """One file more."""
-        if self.folder is not None:
-            self._put(frame, self.folder / PARTS / f"{kind}-{self._number:08x}.parquet")
-            self._number += 1
+        if self.folder is None:
+            return
+        goal = self.folder / PARTS / f"{kind}-{self._number:08x}.parquet"
+        self._put(goal, lambda half: frame.write_parquet(half, compression_level=_LEVEL, statistics=False))
+        self._number += 1
 
-    def _put(self, frame: pl.DataFrame, goal: Path, compression: Literal["zstd", "snappy"] = "zstd") -> None:
+    def _put(self, goal: Path, write: Callable[[Path], object]) -> None:
         """A file, whole or not at all; raises Stop SFS18."""
         import polars as pl
 
         half = goal.with_suffix(f".{os.getpid()}.half")
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
-            level = _LEVEL if compression == "zstd" else None
-            frame.write_parquet(half, compression=compression, compression_level=level, statistics=False)
+            write(half)
             half.replace(goal)
         except (OSError, pl.exceptions.PolarsError) as wrong:
             half.unlink(missing_ok=True)
@@ -159,42 +161,23 @@ class Store:
 
     def add_states(self, place: str, rows: Sequence[tuple[str, bytes]]) -> None:
         """Keep where cells of a place stood, by their names; raises Stop SFS18."""
-        import polars as pl
-
         if self.folder is None:
             return
-        columns = {"cell": [name for name, _ in rows], "state": [state for _, state in rows]}
-        frame = pl.DataFrame(columns, schema={"cell": pl.String, "state": pl.Binary})
         if self._state_number < 0:
             self._state_number = max((number_of(path) + 1 for path in self._state_files("*")), default=0)
-        goal = self.folder / STATES / f"{place}-{self._state_number:08x}.parquet"
-        # Half as much again as by zstd, in half the time: a new day reads and writes all of them.
-        self._put(frame, goal, "snappy")
+        goal = self.folder / STATES / f"{place}-{self._state_number:08x}{SUFFIX}"
+        self._put(goal, lambda half: half.write_bytes(file_of(rows)))
         self._state_number += 1
 
-    def states(self, place: str) -> dict[str, bytes]:
+    def states(self, place: str) -> Kept:
         """Where the cells of a place stood; what cannot be read is let go of, and its cells are computed from the beginning."""
-        import polars as pl
-
-        files = self._state_files(place)
-        try:
-            frames = [pl.read_parquet(files)] if files else []  # at once, because each file costs more than its cells
-        except (pl.exceptions.PolarsError, OSError):
-            frames = [frame for path in files if (frame := self._read_states(path)) is not None]
-        found: dict[str, bytes] = {}
-        for frame in frames:
-            found.update(zip(frame["cell"].to_list(), frame["state"].to_list(), strict=True))
+        found = Kept()
+        for path in self._state_files(place):
+            try:
+                found.add(path)
+            except (ValueError, OSError) as wrong:
+                self.notes.append(f"{path.name} could not be read, and its cells begin anew: {wrong}")
         return found
-
-    def _read_states(self, path: Path) -> pl.DataFrame | None:
-        """One file of states; None, and a note, where it cannot be read."""
-        import polars as pl
-
-        try:
-            return pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as wrong:
-            self.notes.append(f"{path.name} could not be read, and its cells begin anew: {wrong}")
-            return None
 
     def drop_states(self, place: str) -> None:
         """Forget where the cells of a place stood."""
@@ -208,14 +191,14 @@ class Store:
             return found
         with os.scandir(self.folder / STATES) as rows:  # one file a second of sweeping: there may be thousands
             for row in rows:
-                if row.name.endswith(".parquet"):
+                if row.name.endswith(SUFFIX):
                     place = row.name.partition("-")[0]
                     found[place] = found.get(place, 0) + row.stat().st_size
         return found
 
     def _state_files(self, place: str) -> list[Path]:
         """The files of a place's states, in the order in which they were written."""
-        return sorted((self.folder / STATES).glob(f"{place}-*.parquet")) if self.folder is not None else []
+        return sorted((self.folder / STATES).glob(f"{place}-*{SUFFIX}")) if self.folder is not None else []
 
     def write_page(self) -> None:
         """Keep the page; raises Stop SFS18."""

@@ -1,0 +1,103 @@
+"""Where cells stand in machine code, and cells that go on from there: many at once.
+
+What comes in: a program that has run to an event; or states, and the program they fit.  What goes out: states; or the
+sums and the new states of all that could go on.
+Why so: a new day is a few microseconds of bars.  What is to be done beside them is done to many cells in one call, and
+neither `setup` nor a strategy's objects are needed (`kernel.standing`).  What holds more than its own numbers goes on the
+long way: it is made anew, and then what was changed is put in its place.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from stratofold import kernel
+from stratofold.kernel.standing import shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from stratofold.kernel import Program
+    from stratofold.research.sweep.block import Laid, Leg
+
+_STANDS, _CHANGED = b"standing", b"changed1"
+_HEAD = struct.Struct("=8sd")  # which of the two, refusals that its log has no row of any more
+_WORDS = _HEAD.size // 8
+_REFUSALS = "logs.refusals.count"
+_BYTES_MAX = 1 << 19  # of states that go on together: what is done to all of them is done in the processor's cache
+
+
+def state_of(program: Program, refused: float) -> bytes:
+    """Where a run stands."""
+    try:
+        return _HEAD.pack(_STANDS, refused) + program.state()
+    except kernel.Changed:
+        return _HEAD.pack(_CHANGED, refused) + program.changes()
+
+
+def go_on_alone(program: Program, state: bytes) -> float:
+    """Stand where a state was kept, the strategy made anew; returns the refusals.
+
+    Raises Changed for a state that is not of this kind, or of another layout.
+    """
+    if state[: len(_CHANGED)] != _CHANGED:
+        raise kernel.Changed("the state is of another kind")
+    program.take(state[_HEAD.size :])
+    return float(_HEAD.unpack_from(state)[1])
+
+
+def alike(states: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """The stretches of states that can go on together: where each begins and ends."""
+    first, shape, size = 0, b"", 0
+    for number, state in enumerate(states):
+        size += len(state)
+        if shape and state.startswith(_STANDS) and state.startswith(shape, _HEAD.size) and size <= _BYTES_MAX:
+            continue
+        if shape:
+            yield first, number
+        first, size = number, len(state)
+        shape = shape_of(state, _HEAD.size) if state.startswith(_STANDS) else b""
+    if shape:
+        yield first, len(states)
+
+
+class Together(NamedTuple):
+    """What cells came to that went on together: the numbers of those that are done, their sums, and states by number.
+
+    What machine code leaves to Python is not done, and has no state.
+    """
+
+    done: list[int]
+    sums: Mapping[str, Any]
+    states: list[tuple[int, bytes]]
+
+
+def go_on_together(laid: Laid, first: int, leg: Leg) -> Together:
+    """Cells of a leg that are `alike`, the first of this number.  Raises Changed where they are of another layout."""
+    runs = laid.program.standing(leg.begun, _WORDS)
+    laid.records.clear()
+    refused = runs.before[:, 1].view(np.float64)
+    before, at_end = refused.tolist(), []
+    done, kept = [], []
+    for number in laid.program.each(runs):
+        laid.refused = before[number]
+        if leg.keep:
+            if not laid.carry(leg.keep):
+                continue
+            runs.leave(number)
+            refused[number] = laid.refused
+            kept.append(number)
+        if leg.ends:
+            if not laid.carry(laid.events):
+                continue
+            laid.records.note()
+            at_end.append(laid.refused)
+        done.append(number)
+    sums = laid.records.columns()
+    sums[_REFUSALS] = sums[_REFUSALS] + np.array(at_end)  # and those that the log has no row of any more
+    states = runs.states() if leg.keep else []
+    standing = [(first + number, states[number]) for number in (done if leg.ends else kept)] if leg.keep else []
+    return Together([first + number for number in done], sums, standing)
