@@ -14,11 +14,8 @@ import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN = ("new", "partially_filled")
-FRACTIONS = PAID, KEPT, ROUNDED_UP = (
-    "paid",
-    "kept",
-    "rounded up",
-)  # what becomes of a part of a unit that a split leaves
+# What becomes of a part of a unit that a split leaves.
+FRACTIONS = PAID, KEPT, ROUNDED_UP = "paid", "kept", "rounded up"
 
 
 @lru_cache(maxsize=10_000)
