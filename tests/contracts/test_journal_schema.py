@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from stratofold.adapters.embedded.journal import Journal
-from stratofold.adapters.embedded.schema import VERSION
+from stratofold.adapters.embedded.schema import IS_LEFT, VERSION
 from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN, AccountLimits
 from tests.contracts.journals import NOW, SECOND, entry, message
 
@@ -44,6 +44,13 @@ def old(tmp_path):
     return path
 
 
+VERSION_2 = """
+    DROP INDEX outbox_left;
+    CREATE INDEX outbox_left ON outbox (book, number) WHERE state IN ('ready', 'dropped', 'unknown');
+    PRAGMA user_version = 2;
+"""
+
+
 def version_of(path):
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("PRAGMA user_version").fetchone()[0]
@@ -51,10 +58,33 @@ def version_of(path):
 
 def test_an_older_file_is_brought_up_to_date_and_says_the_same(old):
     journal = Journal(old)
-    assert version_of(old) == VERSION == 2
+    assert version_of(old) == VERSION == 3
     assert [one.key for one in journal.outbox("B", CLAIMED, UNKNOWN)] == ["B-1-2", "B-1-3"]
     (refused,) = journal.append("B", 1, 1, [entry()], messages=[message("B-1-4")], claim_at=NOW)[1]
     assert refused.answer == "account_orders_per_second limit=3 observed=4"
+    journal.close()
+
+
+def test_a_file_of_the_second_schema_finds_what_is_left_over_by_the_index_of_the_third(tmp_path):
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    book_of(journal, "B-1-1", "B-1-2", "B-1-3")
+    journal.settle("B", "B-1-3", UNKNOWN, "", [entry()], [])
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_2)
+    journal = Journal(path)
+    assert version_of(path) == VERSION
+    assert [one.key for one in journal.outbox("B", CLAIMED, UNKNOWN)] == ["B-1-2", "B-1-3"]
+    ((made,),) = journal.store.read("SELECT sql FROM sqlite_master WHERE name = 'outbox_left'")
+    assert made.endswith(f"WHERE {IS_LEFT}")
+    journal.close()
+
+
+def test_what_is_asked_of_each_row_makes_no_table_of_words(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    steps = journal.store.read("EXPLAIN UPDATE outbox SET state = 'claimed', epoch = 1, answer = '' WHERE number = 1")
+    assert "OpenEphemeral" not in {step[1] for step in steps}
     journal.close()
 
 
@@ -135,7 +165,7 @@ def test_what_is_settled_is_not_read_again_whatever_stays_in_doubt(tmp_path):
         doubtful.key,
         "B-1-99",
     ]
-    plan = "EXPLAIN QUERY PLAN SELECT * FROM outbox WHERE book = 1 AND state IN ('ready', 'dropped', 'unknown') ORDER BY number"
+    plan = f"EXPLAIN QUERY PLAN SELECT * FROM outbox WHERE book = 1 AND {IS_LEFT} ORDER BY number"
     assert "USING INDEX outbox_left" in str(journal.store.read(plan))
     journal.close()
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import astuple, replace
 
+from stratofold.adapters.embedded.schema import IS_LEFT
 from stratofold.adapters.nouns import ACCEPTED, CLAIMED, READY, REJECTED, Message
 from stratofold.adapters.rules import BEFORE, was_written
 
@@ -134,7 +135,7 @@ class Outbox:
         """What is not settled, by key, with its number."""
         found = self._open.get(place.number)
         if found is None:
-            rows = self._rows("book = ? AND state IN ('ready', 'dropped', 'unknown')", (place.number,))
+            rows = self._rows(f"book = ? AND {IS_LEFT}", (place.number,))
             rows += self._rows("book = ? AND number >= ? AND state = 'claimed'", (place.number, place.open_from))
             rows.sort(key=itemgetter(0))
             found = self._open[place.number] = {each.key: (number, each) for number, each in rows}

@@ -15,12 +15,15 @@ from typing import Final
 
 # "strf" in ASCII: tells a journal from another program's database.
 APPLICATION: Final = 0x73747266
-VERSION: Final = 2
+VERSION: Final = 3
 
 BITS: Final = 40
 
-# What may stay as it is for long; a message that is claimed and answered, as nearly all are, never comes into it.
-LEFT_OVER: Final = "CREATE INDEX outbox_left ON outbox (book, number) WHERE state IN ('ready', 'dropped', 'unknown')"
+# What may stay as it is for long; a message that is claimed and answered, as nearly all are, never comes into the index.
+# SQLite asks this of each row that is written: as `state IN (...)` it makes a table of the three words each time, which
+# was two fifths of writing a message (154,000 instructions for two, 95,000 so).
+IS_LEFT: Final = "(state = 'ready' OR state = 'dropped' OR state = 'unknown')"
+LEFT_OVER: Final = f"CREATE INDEX outbox_left ON outbox (book, number) WHERE {IS_LEFT}"
 
 STATEMENTS: Final = (
     """CREATE TABLE accounts (
@@ -86,4 +89,5 @@ CHANGES: Final = {
         LEFT_OVER,
         "PRAGMA user_version = 2",
     ),
+    2: ("DROP INDEX outbox_left", LEFT_OVER, "PRAGMA user_version = 3"),
 }
