@@ -190,7 +190,7 @@ class Asked:
     def __init__(self, ahead_seconds):
         self.ahead_ns = int(ahead_seconds * 1e9)
 
-    async def account(self):
+    async def account(self, tasks):
         return SimpleNamespace(blocked="")
 
     async def clock(self):
@@ -201,10 +201,10 @@ class Asked:
 def test_a_clock_that_is_off_by_a_minute(ahead, refused):
     place = SimpleNamespace(broker=Asked(ahead), clock=Clock(), is_real_time=True)
     if not refused:
-        assert asyncio.run(_asked(place)).blocked == ""
+        assert asyncio.run(_asked(place, None)).blocked == ""
         return
     with pytest.raises(Stop) as stopped:
-        asyncio.run(_asked(place))
+        asyncio.run(_asked(place, None))
     assert stopped.value.code == "SF945"
     assert "timedatectl" in stopped.value.fix
 

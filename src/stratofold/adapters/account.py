@@ -66,16 +66,19 @@ class Account:
         """An order reserves this from now on."""
         symbol, more = reservation.symbol, reservation.units
         before = self.open.get(client_id)
-        if before is not None and before.symbol == symbol:
-            more -= before.units
-        elif before is not None:
-            self.drop(client_id)
-        self.total += more
-        self.totals[symbol] = self.totals.get(symbol, 0) + more
-        self.open[client_id] = reservation
-        if symbol not in self.symbols:
-            self.symbols[symbol] = {}
-        self.symbols[symbol][client_id] = reservation
+        if before is not None:
+            if before.symbol == symbol:
+                more -= before.units
+            else:
+                self.drop(client_id)
+        held = self.symbols.get(symbol)
+        if held is None:
+            held = self.symbols[symbol] = {}
+            self.totals[symbol] = 0
+        if more:
+            self.total += more
+            self.totals[symbol] += more
+        self.open[client_id] = held[client_id] = reservation
 
     def drop(self, client_id: str) -> None:
         """An order reserves nothing any more."""
@@ -93,12 +96,16 @@ class Account:
         if message.action == "cancel":
             return None
         second = time // NANOSECONDS_A_SECOND
-        self.sent = self.sent + 1 if second <= self.second else 1
-        self.second = max(second, self.second)
-        before = self.open.get(message.client_id)
-        exposure = max(message.exposure, before.exposure) if before else message.exposure
+        if second > self.second:
+            self.second, self.sent = second, 1
+        else:
+            self.sent += 1
+        client_id, exposure = message.client_id, message.exposure
+        before = self.open.get(client_id)
+        if before is not None:
+            exposure = max(exposure, before.exposure)
         reservation = Reservation(book, message.symbol, message.side, message.price, exposure)
-        self.put(message.client_id, reservation)
+        self.put(client_id, reservation)
         return reservation
 
     def release(self, client_id: str, exposure: float) -> bool:

@@ -21,7 +21,7 @@ from stratofold.adapters.network.calls import UNREADABLE, Calls, readable
 from stratofold.adapters.network.moments import SECOND_NS, nanoseconds_of, text_of
 from stratofold.adapters.network.pace import Backoff
 from stratofold.adapters.ports import ACCEPTED, UNKNOWN, Answer, Capabilities, NoAnswer, VenueOrder, VenueReport
-from stratofold.errors import Retry, Stop
+from stratofold.errors import Error, Retry, Stop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -252,18 +252,31 @@ class AlpacaBroker:
     @readable
     async def account(self, tasks: Tasks | None = None) -> AccountState:
         """Money and positions.  Raises NoAnswer, Retry, Stop."""
+        if tasks is None:
+            money, held = await self._calls.read(ACCOUNT), await self._calls.read(POSITIONS)
+        else:
+            money, held = await self._both(tasks, ACCOUNT, POSITIONS)
+        positions = _decoded(wire.many_positions, held)
+        return translate.account_state(_decoded(wire.one_account, money), positions)
+
+    async def _both(self, tasks: Tasks, *paths: str) -> list[bytes | None]:
+        """What some addresses show, asked side by side; raises what one of them failed with.
+
+        Where nothing answers, one of them may meet the breaker that the others have opened: that there is no answer says more.
+        """
         shown: dict[str, bytes | None] = {}
+        failed: list[NoAnswer | Error] = []
 
         async def ask(path: str) -> None:
-            shown[path] = await self._calls.read(path)
+            try:
+                shown[path] = await self._calls.read(path)
+            except (NoAnswer, Error) as error:
+                failed.append(error)
 
-        if tasks is not None:
-            await side_by_side(tasks, [partial(ask, path) for path in (ACCOUNT, POSITIONS)])
-        for path in (ACCOUNT, POSITIONS):
-            if path not in shown:
-                await ask(path)
-        account, positions = _decoded(wire.one_account, shown[ACCOUNT]), _decoded(wire.many_positions, shown[POSITIONS])
-        return translate.account_state(account, positions)
+        await side_by_side(tasks, [partial(ask, path) for path in paths])
+        if failed:
+            raise next((one for one in failed if isinstance(one, NoAnswer)), failed[0])
+        return [shown[path] for path in paths]
 
     @readable
     async def clock(self) -> int:

@@ -11,14 +11,16 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
-from stratofold.adapters.account import Account, verdict
+from msgspec.structs import replace
+
+from stratofold.adapters.account import verdict
 from stratofold.adapters.embedded.desk import Desks
 from stratofold.adapters.embedded.inbox import Inbox
 from stratofold.adapters.embedded.outbox import Outbox
 from stratofold.adapters.embedded.places import Place, Places
 from stratofold.adapters.embedded.store import BUSY_SECONDS, LOG_BYTES, MEMORY, Store
 from stratofold.adapters.ports import CLAIMED, DROPPED, REJECTED, Message, Settlement
-from stratofold.adapters.rules import settled, was_never_written
+from stratofold.adapters.rules import was_never_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -182,24 +184,20 @@ class Journal:
 
     def _judge(self, place: Place, messages: Sequence[Message], time: int) -> list[Message]:
         """Messages as claimed, their reservations taken, or as dropped; each counts against the next."""
-        account = self._desks.account(place.head.account)
-        taken: dict[str, Reservation] = {}
-        judged = [self._judge_one(place, account, each, time, taken) for each in messages]
-        self._desks.reserve(taken, account)
-        return judged
-
-    def _judge_one(
-        self, place: Place, account: Account, message: Message, time: int, taken: dict[str, Reservation]
-    ) -> Message:
         head = place.head
-        reason = verdict(message, account, head.book, time)
-        if reason:
-            return settled(message, DROPPED, head.epoch, reason)
-        reservation = account.take(message, head.book, time)
-        if reservation is not None:
-            taken[message.client_id] = reservation
-            place.count(account.second, 1)
-        return settled(message, CLAIMED, head.epoch, "")
+        book, epoch, account = head.book, head.epoch, self._desks.account(head.account)
+        taken: dict[str, Reservation] = {}
+        judged, sent = [], 0
+        for message in messages:
+            reason = verdict(message, account, book, time)
+            judged.append(replace(message, state=DROPPED if reason else CLAIMED, epoch=epoch, answer=reason))
+            if not reason and (reservation := account.take(message, book, time)) is not None:
+                taken[message.client_id] = reservation
+                sent += 1
+        if sent:
+            place.count(account.second, sent)
+            self._desks.reserve(taken, account)
+        return judged
 
     def note(self, book: str, entries: Sequence[Entry]) -> Head:
         """See `ports.Journal`."""
