@@ -27,8 +27,11 @@ _hashed: WeakKeyDictionary[MarketData, dict[int, list[Any]]] = WeakKeyDictionary
 
 
 def digests_until(market: MarketData, bars: int) -> list[Any]:
-    """A BLAKE2b of each of the `BARS` columns' first `bars` rows (an only symbol's column has one), 32 bytes; to be read, not to be added to."""
-    known = _hashed.setdefault(market, {0: [hashlib.blake2b(digest_size=32) for _ in BARS]})
+    """A SHA-256 of each of the `BARS` columns' first `bars` rows (an only symbol's column has one); to be read, not to be added to.
+
+    Processors of the last years have instructions for it, and then it takes half the time of BLAKE2b.
+    """
+    known = _hashed.setdefault(market, {0: [hashlib.sha256() for _ in BARS]})
     marks = sorted(known)
     at = marks[bisect_right(marks, bars) - 1]
     while at < bars:

@@ -95,6 +95,7 @@ def test_a_study_is_found_again_and_grows(market, tmp_path, monkeypatch):
 
 def test_a_sweep_that_was_broken_off_goes_on_where_it_was(market, tmp_path, monkeypatch):
     monkeypatch.setattr("stratofold.research.sweep.sweep._SAY_SECONDS", 0.0)
+    monkeypatch.setattr("stratofold.research.sweep.executors.inline._SHORT", 0.0)
     goal = tmp_path / "study"
     calls = []
 

@@ -182,7 +182,7 @@ class Block:
                 errors[number] = f"{getattr(raised, 'code', type(raised).__name__)}: {getattr(raised, 'what', raised)}"
             states[number] = self._kept
         self._begun, self._keep, self._ends = b"", 0, True
-        columns = self._columns(rows, [(part.done, part.sums) for part in gone_on if leg.ends])
+        columns = self._columns(rows, gone_on if leg.ends else ())
         return Cells(columns, errors, self.notice, states if leg.keep else [])
 
     def _gone_on(self, sets: Sequence[Mapping[str, Any]], leg: Leg) -> list[Together]:
@@ -223,15 +223,18 @@ class Block:
         ratios: NDArray[np.float64] = np.divide(steps, before, out=np.ones_like(steps), where=before > 0.0)
         return ratios - 1.0
 
-    def _columns(self, rows: list[Row | None], others: list[tuple[list[int], Mapping[str, Any]]]) -> dict[str, Any]:
-        """The statistics of the rows there are, and of sums that are columns already, of these numbers; NaN for the rest."""
+    def _columns(self, rows: list[Row | None], gone_on: Sequence[Together]) -> dict[str, Any]:
+        """The statistics of the rows there are, and of the sums that are columns already; NaN for the others."""
         places = [k for k, row in enumerate(rows) if row is not None]
         parts = [(places, columns_of([row for row in rows if row is not None]))] if places else []
+        numbers = [number for part in gone_on for number in part.done]
+        if numbers:
+            parts.append((numbers, {name: np.concatenate([part.sums[name] for part in gone_on]) for name in SUMS}))
         columns = {name: np.full(len(rows), np.nan) for name in STATISTICS}
-        for numbers, sums in (*parts, *others):
-            found = statistics_of(sums, self._scale, self.market.calendar.sessions_per_year) if numbers else {}
-            for name, values in found.items():
-                columns[name][numbers] = values
+        for some, sums in parts:
+            where = np.array(some)
+            for name, values in statistics_of(sums, self._scale, self.market.calendar.sessions_per_year).items():
+                columns[name][where] = values
         return columns
 
     def _is_compiled(self) -> bool:

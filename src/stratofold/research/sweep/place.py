@@ -19,7 +19,7 @@ from stratofold.instance import build_strategy
 from stratofold.research.prepare import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from stratofold.fold.strategy import Strategy
     from stratofold.market.data import MarketData
@@ -67,17 +67,21 @@ class Place:
 
     def key(self, parameters: Mapping[str, Any], place: str = "") -> str:
         """What the cell of these parameters is called, here or in another `place` (its hash) of the same strategy."""
-        return self.named(self.words(parameters), place)
+        return self.named([self.words(parameters)], place)[0]
 
     def words(self, parameters: Mapping[str, Any]) -> bytes:
         """What of a cell's name is the parameters': the same in all places of a strategy."""
         return repr([parameters[name] for name in self._names]).encode()
 
-    def named(self, words: bytes, place: str = "") -> str:
-        """As `key`, of the parameters' `words`."""
-        digest = self._begun_of(place or self.hash).copy()
-        digest.update(words)
-        return str(digest.hexdigest())
+    def named(self, words: Iterable[bytes], place: str = "") -> list[str]:
+        """As `key`, of the `words` of parameters, one set after the other."""
+        begun = self._begun_of(place or self.hash).copy
+        found = []
+        for each in words:
+            digest = begun()
+            digest.update(each)
+            found.append(digest.hexdigest())
+        return found
 
     @cached_property
     def _names(self) -> list[str]:

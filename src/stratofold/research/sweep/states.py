@@ -133,7 +133,7 @@ class Course:
         """
         if not len(self._states):
             return ()
-        found = tuple([self._states.get(self._place.named(each, self.before)) for each in words])
+        found = tuple(map(self._states.get, self._place.named(words, self.before)))
         return found if any(found) else ()
 
 

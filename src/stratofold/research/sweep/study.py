@@ -116,7 +116,7 @@ class Study:
 
     def narrow(self, asked: set[str]) -> None:
         """Show the cells of these names alone: those that this call asked for, where earlier ones have asked for more."""
-        self.asked = sorted(asked) if len(asked) < len(self) else None
+        self.asked = sorted(asked) if len(asked) < len(self.tried()) else None
 
     def write_page(self) -> None:
         """Keep the page."""

@@ -197,7 +197,7 @@ class _Drive:
         words = [self.study.places[number].words(point) for number in numbers[:1] for point in points]
         rows = list(zip(points, words, strict=True))
         for number in numbers:
-            keys = map(self.study.places[number].named, words)  # the places have one strategy
+            keys = self.study.places[number].named(words)  # the places have one strategy
             wanted = dict(zip(keys, rows, strict=True))  # an adaptive sampler may ask for one twice
             new = {key: row for key, row in wanted.items() if key not in self._known and key not in self._wanted}
             self._wanted.update(wanted)

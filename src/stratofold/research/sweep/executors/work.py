@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+
 from stratofold.errors import Setup
-from stratofold.research.sweep.block import WHOLE, Block, Leg
+from stratofold.research.sweep.block import WHOLE, Block, Cells, Leg
+from stratofold.research.sweep.columns import STATISTICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from stratofold.research.sweep.block import Cells
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.space import Parameters
 
@@ -105,6 +107,16 @@ class Bench:
             self._blocks[place.hash] = block
         block.execution = execution
         return block.run(work.sets, work.leg)
+
+
+def joined(parts: Sequence[Cells]) -> Cells:
+    """Cells of several pieces as those of one."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in STATISTICS}
+    notice = next((part.notice for part in parts if part.notice), "")
+    errors, states = ([each for part in parts for each in getattr(part, name)] for name in ("errors", "states"))
+    return Cells(columns, errors, notice, states)
 
 
 class Kind(NamedTuple):

@@ -18,10 +18,9 @@ import numpy as np
 
 from stratofold.errors import Error, Setup
 from stratofold.research.sweep.block import Cells, Leg
-from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.executors.parcel import opened
 from stratofold.research.sweep.executors.shelf import checked
-from stratofold.research.sweep.executors.work import Bench, Work
+from stratofold.research.sweep.executors.work import Bench, Work, joined
 from stratofold.research.sweep.place import own_hash
 
 if TYPE_CHECKING:
@@ -79,14 +78,6 @@ def timed(bench: Bench, place: Place, work: Work, execution: str) -> tuple[Cells
     rest = bench.run(place, work.part(1, len(work.sets)), execution)
     taken = time.perf_counter() - begun
     return joined([first, rest]), taken * len(work.sets) / (len(work.sets) - 1)
-
-
-def joined(parts: Sequence[Cells]) -> Cells:
-    """Cells of several pieces as those of one."""
-    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in STATISTICS}
-    notice = next((part.notice for part in parts if part.notice), "")
-    errors, states = ([each for part in parts for each in getattr(part, name)] for name in ("errors", "states"))
-    return Cells(columns, errors, notice, states)
 
 
 def program_hash() -> str:
