@@ -277,7 +277,7 @@ def phases_of(kind: int, tif: int) -> int:
         return OPEN
     if kind == LIMIT:
         return OPEN | LIMITS
-    return OPEN | STOPS | LIMITS
+    return OPEN | STOPS if kind == STOP else OPEN | STOPS | LIMITS
 
 
 def copy_message(source: Message, to: Message) -> None:

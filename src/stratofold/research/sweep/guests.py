@@ -113,6 +113,8 @@ class Guests:
             return
         fold = self._made(values, shelf)
         self._seat_new(fold, is_sealed=is_sealed)
+        for things in () if tapes is None else tapes.unlearnt():
+            self._program.learn(things)  # before the mould looks, which else would wait for the next cell that has them
         if self._mould is not None and not is_sealed:
             asked: Any = fold._edge_shelf  # noqa: SLF001  our own
             self._size += self._mould.learn(fold, values, asked.given, tapes)

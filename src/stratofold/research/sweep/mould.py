@@ -36,6 +36,8 @@ class _Kind:
 
     def key(self, values: Sequence[Any]) -> bytes:
         """What its part is called; raises struct.error for an int past 63 bits."""
+        if len(self.picks) == 1:
+            return self.pack(values[self.picks[0]])
         return self.pack(*[values[pick] for pick in self.picks])
 
 
