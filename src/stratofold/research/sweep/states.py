@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.store import Store
 
 _BARS_MIN = 10_000  # of a cell: a shorter one is computed in the time that its state takes to the disk and back
-_BYTES_MAX = 1 << 30  # of a study's states
+_BYTES_MAX = 1 << 31  # of a study's states: ten thousand cells of a hundred symbols
 _PLACES_KEPT = 2  # of one lineage: the last, and the one before, in case the last was broken off
 
 
