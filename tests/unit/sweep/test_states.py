@@ -227,4 +227,10 @@ def test_files_of_states_say_what_is_not_whole(tmp_path):
             kept.add(tmp_path / "other")
     assert kept.get("a") == b"12345678"
     kept.close()
+    spoilt = whole.replace(b"12345678", b"12345679")
+    assert spoilt != whole
+    (tmp_path / "other").write_bytes(spoilt)
+    kept.add(tmp_path / "other")
+    assert (kept.get("a"), kept.get("c")) == (b"", b"1" * 16)  # what a disk has spoilt counts as none
+    kept.close()
     assert len(kept) == 0
