@@ -330,18 +330,22 @@ def imported():
     Figure("import the live path", spent, "CPU s", 0.2, better="less").say()
 
 
-def raw(folder):
-    """What the disk takes to keep as many bytes as a commit: write and wait."""
+def raw(folder, words, pause):
+    """What the disk takes to keep as many bytes as a commit, so many seconds after the last: write and wait."""
     with (folder / "raw").open("wb", buffering=0) as file:
         wall = []
-        for _ in range(500):
+        for _ in range(400):
+            time.sleep(pause)
             began = time.perf_counter()
             file.write(COMMIT)
             os.fdatasync(file.fileno())
             wall.append(time.perf_counter() - began)
     for share in (0.5, 0.99):
         Figure(
-            "the disk: write a commit and wait", percentile(wall, share) * 1e3, f"ms p{share * 100:g}", better="less"
+            f"the disk: write a commit and wait, {words}",
+            percentile(wall, share) * 1e3,
+            f"ms p{share * 100:g}",
+            better="less",
         ).say()
 
 
@@ -365,7 +369,8 @@ FLOORS = {10: (0.7, 2.0), 14: (0.7, 2.0), 500: (1.5, None)}
 
 seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
 with TemporaryDirectory(dir=".") as name:
-    raw(Path(name))
+    raw(Path(name), "one after another", 0.0)
+    raw(Path(name), "as far apart as events", 1 / RATE)
     together(Path(name))
     review(Path(name))
 imported()
