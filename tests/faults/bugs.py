@@ -197,7 +197,7 @@ BUGS = (
         LIVE + "ingest:Ingest._awaits",
         "return cumulative_of(offer.body) > orders[place].filled - orders[place].carried",
         "return False",
-        {"mute": 0.3, "twice": 0.5},
+        {"mute": 0.5, "twice": 0.5},
     ),
     Bug(
         "a lost bar is never missed",
@@ -330,6 +330,7 @@ BUGS = (
         LIVE + "reconcile:_outcome",
         'f"resolved:{message.key}"',
         'f"unknown:{message.key}"',
+        {"drop": 0.3, "haste": 0.5},
     ),
     Bug(
         "what is decided before the venue was asked leaves at once",

@@ -89,6 +89,10 @@ def test_of_several_replaces_whose_answer_was_lost_the_one_that_made_the_order_i
     assert Rig(10, **QUOTES).run().violations == []
 
 
+def test_a_fill_that_is_listed_late_is_not_taken_for_what_a_split_has_left():
+    assert Rig(2_004_867).run().violations == []
+
+
 def test_a_fill_is_heard_at_once_while_replaces_queue():
     assert Rig(1, **SLOW).run().violations == []
 

@@ -136,6 +136,15 @@ def test_what_a_split_left_is_judged_by_what_was_held_then():
     assert (found.clean, found.fractions) == (True, ["X: 1 at the venue is no book's since its split"])
 
 
+def test_while_an_order_works_what_it_may_just_have_filled_is_not_taken_for_a_fraction():
+    run, desk = after_split(0.1)
+    desk.fold.engine.book.working_buy[0] = 1.0
+    assert [len(found_with(run, desk, 3.0).breaks) for _ in range(2)] == [1, 1]
+    run.clock.time += 60 * 1_000_000_000
+    found = found_with(run, desk, 3.0)
+    assert (found.clean, len(found.fractions)) == (True, 1)
+
+
 @pytest.mark.parametrize(("shown", "mine", "nobodys"), [(2.5, 2.0, 0.5), (-2.5, -2.0, -0.5), (0.4, 0.0, 0.4)])
 def test_a_book_takes_whole_lots_of_what_its_account_has(shown, mine, nobodys):
     run = paper(Buys25, market(2.0), DAY_NS)

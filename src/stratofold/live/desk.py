@@ -46,6 +46,7 @@ class Desk:
     snapshot_every: int = 2 * SNAPSHOT_STEPS  # as many steps a restart folds again at most: no quiet moment came before
     poison: Poison | None = None  # what the book could not hear when it ran last
     dead: list[str] = field(default_factory=list)  # what was written down as dead, for whoever watches to tell
+    gaps: dict[str, tuple[float, int]] = field(default_factory=dict)  # what may be left of a split, and since when
     deaf: bool = False  # whether the venue's stream of reports was open, and is not
     foreseen: Foreseen | None = None  # what the next timer leads to, if it comes before anything else
     behind: tuple[Event, bytes] | None = None  # the event that is decided on and the fold has not heard, with its step

@@ -89,7 +89,7 @@ async def reconcile(desk: Desk, broker: Questions, now: int, *, tasks: Tasks | N
     found.account = await broker.account()
     if not found.offered and not desk.journal.inbox(desk.manifest.book, 1):
         say_holdings(desk, now)
-        _positions(desk, found, reports)
+        _positions(desk, found, reports, now)
     _write(desk, found, now)
     if found.clean:
         desk.journal.mark(desk.manifest.book, CLEAN_RECONCILE, str(now))
@@ -341,7 +341,7 @@ def _is_looked_for(desk: Desk, order: Order, name: str) -> bool:
     return message is not None and message.state == ACCEPTED
 
 
-def _positions(desk: Desk, found: Findings, reports: list[VenueReport]) -> None:
+def _positions(desk: Desk, found: Findings, reports: list[VenueReport], now: int) -> None:
     """Positions to the last unit: what the venue holds, and what the book holds of the symbols that are its own."""
     assert found.account is not None  # noqa: S101  set by the only caller
     siblings = said_by_siblings(desk, reports)
@@ -350,11 +350,11 @@ def _positions(desk: Desk, found: Findings, reports: list[VenueReport]) -> None:
     found.compared = True
     for handle, name in enumerate(desk.fold.names):
         theirs = found.account.positions.get(name, (0.0, 0.0))[0]
-        _position(desk, found, handle, theirs, siblings.get(name, []), reports)
+        _position(desk, found, handle, theirs, siblings.get(name, []), reports, now)
 
 
 def _position(
-    desk: Desk, found: Findings, handle: int, theirs: float, siblings: list[Said], reports: list[VenueReport]
+    desk: Desk, found: Findings, handle: int, theirs: float, siblings: list[Said], reports: list[VenueReport], now: int
 ) -> None:
     """One symbol: what the books hold, and what is no book's, is what the venue holds, but for what a split left of lots."""
     name, units = desk.fold.names[handle], Units(desk, handle)
@@ -362,13 +362,27 @@ def _position(
     held_beside = [units.said(one.quantity, one.at) for one in siblings]
     others = units.elsewhere + sum(held_beside)
     gap = round(theirs - held - others, _DECIMALS)
-    if gap == 0.0 or units.is_fraction(gap, [held - units.traded(reports), *held_beside]):
+    if gap == 0.0 or (
+        units.is_fraction(gap, [held - units.traded(reports), *held_beside]) and _stays(desk, handle, gap, now)
+    ):
         if gap:
             found.fractions.append(f"{name}: {decimal(gap)} at the venue is no book's since its split")
         units.agree(gap)
         return
     beside = f", others of its account {decimal(others)}" if others else ""
     found.breaks.append(f"{name}: the book holds {decimal(held)}{beside}, the venue {decimal(theirs)}")
+
+
+def _stays(desk: Desk, handle: int, gap: float, now: int) -> bool:
+    """Whether a difference is no fill that the venue has not listed yet: nothing works, or it is the same for a while.
+
+    What is taken for a fraction is nobody's for good, so it must not be what an order has just filled.
+    """
+    book, name = desk.fold.engine.book, desk.fold.names[handle]
+    seen, since = desk.gaps.get(name, (0.0, now))
+    desk.gaps[name] = gap, since if seen == gap else now
+    works = book.working_buy[handle] != 0.0 or book.working_sell[handle] != 0.0
+    return not works or (seen == gap and now - since >= _OVERLAP_NS)
 
 
 def _is_foreign(desk: Desk, name: str) -> bool:
