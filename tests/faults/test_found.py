@@ -93,6 +93,11 @@ def test_a_fill_that_is_listed_late_is_not_taken_for_what_a_split_has_left():
     assert Rig(2_004_867).run().violations == []
 
 
+def test_a_replaced_order_is_split_as_its_venue_splits_it_apart_from_what_was_filled_before():
+    """3 for 2: of 7 that work 10 are left, and 8 in all, of which 1 was filled before, are 11 and not 12."""
+    assert Rig(2_006_423).run().violations == []
+
+
 def test_a_fill_is_heard_at_once_while_replaces_queue():
     assert Rig(1, **SLOW).run().violations == []
 

@@ -130,12 +130,19 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
     for k in range(book.orders.count):
         order = book.orders[k]
         if order.symbol == symbol:
+            # What forerunners filled counts apart: a venue splits the order that works, and whole units of two parts are
+            # not those of their sum.
+            carried = to_lot(order.carried * ratio, contract.lot, contract.quantity_scale)
+            order.quantity = to_grid(order.quantity - order.carried, contract.quantity_scale)
+            order.filled = to_grid(order.filled - order.carried, contract.quantity_scale)
             split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
+            order.quantity = to_grid(order.quantity + carried, contract.quantity_scale)
+            order.filled = to_grid(order.filled + carried, contract.quantity_scale)
+            order.carried = carried
             if order.trail == order.trail:
                 order.trail = to_grid(order.trail / ratio, contract.price_scale)
             if order.kind == TRAILING and order.sought_stop == order.sought_stop:
                 order.sought_stop = to_grid(order.sought_stop / ratio, contract.price_scale)
-            order.carried = to_lot(order.carried * ratio, contract.lot, contract.quantity_scale)
             order.asked = to_lot(order.asked * ratio, contract.lot, contract.quantity_scale)
             if order.wanted == order.wanted:
                 order.wanted = to_lot(order.wanted * ratio, contract.lot, contract.quantity_scale)
