@@ -272,9 +272,7 @@ class Rig:
             await self._adopt(desk, broker, process)
             timers = Timers((), calendar("24/7"), self.manifest.opened)
             pace = Pace(reconcile_seconds=5.0, inbox_seconds=1.0)
-            runner = Runner(
-                desk, feed, broker, process, process, Listener(self), timers, pace, foresees=self.foresees
-            )
+            runner = Runner(desk, feed, broker, process, process, Listener(self), timers, pace, foresees=self.foresees)
             if self.process is process:  # and not one from which another has taken the book while it adopted
                 self.runner = runner
             await runner.run()
