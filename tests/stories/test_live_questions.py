@@ -194,8 +194,8 @@ class BuysAtMarket(Strategy):
                 book.buy(0, 1.0)
 
 
-@pytest.mark.parametrize(("starts", "rounds"), [(True, 4), (False, 1)])
-def test_whose_the_fills_are_is_asked_side_by_side_by_a_start(starts, rounds):
+def after_fills(between, ask):
+    """Once a dozen orders were filled: await `ask` of a way `between` broker and venue, that broker, and tasks."""
     data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
     run = paper(BuysAtMarket, data, DAY_NS)
 
@@ -203,36 +203,37 @@ def test_whose_the_fills_are_is_asked_side_by_side_by_a_start(starts, rounds):
         async with Tasks() as tasks:
             runner = await run.runner(tasks)
             await until_bar(runner, run, 3)
-            slow = Slow(run.http)
-            broker = AlpacaBroker(run.access, slow, None, run.clock, Random(1), requests_per_minute=0)
-            fills = await broker.executions(0, tasks if starts else None)
-            assert len({fill.client_id for fill in fills}) == 12
-            assert all(fill.client_id for fill in fills)
-            assert (slow.most, len(slow.asked)) == (rounds, 13)
+            way = between(run.http)
+            broker = AlpacaBroker(run.access, way, None, run.clock, Random(1), requests_per_minute=0)
+            await ask(way, broker, tasks)
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(("starts", "rounds"), [(True, 4), (False, 1)])
+def test_whose_the_fills_are_is_asked_side_by_side_by_a_start(starts, rounds):
+    async def ask(slow, broker, tasks):
+        fills = await broker.executions(0, tasks if starts else None)
+        assert len({fill.client_id for fill in fills}) == 12
+        assert all(fill.client_id for fill in fills)
+        assert (slow.most, len(slow.asked)) == (rounds, 13)
+
+    after_fills(Slow, ask)
 
 
 def test_a_fill_whose_order_was_not_shown_when_many_were_asked_for_is_asked_for_again():
-    data = stratofold.sample("us14").subset(["AAPL"], start="2014-03-01", end="2014-03-31")
-    run = paper(BuysAtMarket, data, DAY_NS)
+    broken = [b"[]", b"{", b'{"id": 7}']
 
-    async def work():
-        async with Tasks() as tasks:
-            runner = await run.runner(tasks)
-            await until_bar(runner, run, 3)
-            broken = [b"[]", b"{", b'{"id": 7}']
+    class Broken(Between):
+        async def request(self, method, url, *rest, **named):
+            answer = await super().request(method, url, *rest, **named)
+            return Response(200, {}, broken.pop()) if "/v2/orders/" in url and broken else answer
 
-            class Broken(Between):
-                async def request(self, method, url, *rest, **named):
-                    answer = await super().request(method, url, *rest, **named)
-                    return Response(200, {}, broken.pop()) if "/v2/orders/" in url and broken else answer
+    async def ask(_, broker, tasks):
+        fills = await broker.executions(0, tasks)
+        assert (broken, len({fill.client_id for fill in fills})) == ([], 12)
 
-            broker = AlpacaBroker(run.access, Broken(run.http), None, run.clock, Random(1), requests_per_minute=0)
-            fills = await broker.executions(0, tasks)
-            assert (broken, len({fill.client_id for fill in fills})) == ([], 12)
-
-    asyncio.run(work())
+    after_fills(Broken, ask)
 
 
 def test_a_start_asks_side_by_side_for_orders_that_have_ended_whose_cancel_is_in_doubt():
