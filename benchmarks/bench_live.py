@@ -4,6 +4,7 @@ The production runner, guard, fold, journal (on the disk of the working folder) 
 answers a millisecond later, and fills what comes to the market.  The latency is that of the first message that an event
 leads to; that of the last stands beside it, which waits for the answer to one before it where both are of one symbol.
 A machine that others use too adds its own to each; the processor's time beside it does not depend on them.
+The same stands there once more on a processor that is kept awake (`run --awake auto`), and with memory in the disk's place.
 A timer is folded ahead when the bars of its time are in, five milliseconds before it comes here and two seconds in `run`;
 how late events are taken because that, or anything else, still goes on is a figure of its own, and so is momentum without.
 """
@@ -27,6 +28,7 @@ from live_strategies import BasketQuoter, MinuteMomentum, WideQuoter
 from live_venue import Market, ReplayClock, Venue
 from stratofold.adapters.brokers.alpaca import AlpacaBroker
 from stratofold.adapters.brokers.alpaca_access import Access
+from stratofold.adapters.embedded.awake import awake, quickest
 from stratofold.adapters.embedded.collector import undisturbed
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.embedded.tasks import Tasks
@@ -331,13 +333,15 @@ def imported():
 
 
 def raw(folder, words, pause):
-    """What the disk takes to keep as many bytes as a commit, so many seconds after the last: write and wait."""
+    """What the disk takes to keep as many bytes as a commit in a file that has room, so many seconds after the last."""
     with (folder / "raw").open("wb", buffering=0) as file:
+        file.write(COMMIT)
+        os.fsync(file.fileno())
         wall = []
         for _ in range(400):
             time.sleep(pause)
             began = time.perf_counter()
-            file.write(COMMIT)
+            os.pwrite(file.fileno(), COMMIT, 0)
             os.fdatasync(file.fileno())
             wall.append(time.perf_counter() - began)
     for share in (0.5, 0.99):
@@ -375,5 +379,9 @@ with TemporaryDirectory(dir=".") as name:
     review(Path(name))
 imported()
 everything(".", seconds, FLOORS)
+if hasattr(os, "SCHED_IDLE"):
+    with awake(quickest(Path()).processor), TemporaryDirectory(dir=".") as name:
+        raw(Path(name), "as far apart as events, kept awake", 1 / RATE)
+        everything(".", seconds, FLOORS, ", kept awake")
 if Path("/dev/shm").is_dir():  # noqa: S108
     everything("/dev/shm", seconds, FLOORS, ", no disk")  # noqa: S108

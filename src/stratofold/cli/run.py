@@ -23,6 +23,8 @@ Wait = Annotated[
     float | None, typer.Option("--for", help="Stop after so many seconds; in lock-step, of the exchange's time.")
 ]
 
+AUTO = "auto"
+
 
 @verb
 def run(
@@ -55,6 +57,9 @@ def run(
     unguarded: Annotated[
         bool, typer.Option("--unguarded", help="No guard around the fold, as in a backtest; lock-step exchanges only.")
     ] = False,
+    awake: Annotated[
+        str | None, typer.Option(help="Keep a processor awake for the run, and run there: its number, or auto.")
+    ] = None,
     wait: Wait = None,
     home: HomePath = None,
     stack: Annotated[
@@ -72,6 +77,7 @@ def run(
 
     refuse_state(state)
     refuse_amounts({"--capital": capital, "--for": wait}, {"--warm": warm})
+    refuse_processor(awake)
     ready = read_ready(exchange) if exchange is not None else None
     refuse_unguarded(ready, unguarded=unguarded)
     kind, keywords = jobs.strategy_job({"strategy": strategy, "symbols": symbols}, config, context.args)
@@ -102,7 +108,26 @@ def run(
         show_json(plan(wanted, ready, keys, live=live))
         return
     place = Home(home) if stack is None else StackHome(home, stack_of(stack, region))
-    trade(wanted, place, ready, keys, bars, heard, live=live, json=json)
+    with kept_awake(awake, place, json=json):
+        trade(wanted, place, ready, keys, bars, heard, live=live, json=json)
+
+
+@contextmanager
+def kept_awake(word: str | None, place: Home, *, json: bool) -> Iterator[None]:
+    """Keep the processor of this number awake, or for `auto` the one where that helps most, and say which; None keeps none."""
+    if word is None:
+        yield
+        return
+    from stratofold.adapters.embedded import awake
+
+    place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tried = awake.quickest(place.path) if word == AUTO else None
+    processor = awake.processor_named(word) if tried is None else tried.processor
+    if tried is not None and not json:
+        took = f"{tried.awake_ms:.2f} ms there, {tried.asleep_ms:.2f} ms when nothing is kept awake"
+        typer.echo(f"processor {processor} is kept awake: a durable write takes {took}")
+    with awake.awake(processor):
+        yield
 
 
 def trade(
@@ -188,6 +213,14 @@ def refuse_amounts(positive: dict[str, float | None], others: dict[str, int]) ->
         value = (positive | others)[wrong[0]]
         least = "more than 0" if wrong[0] in positive else "0 or more"
         raise Setup("SF939", f"{wrong[0]} {value:g} cannot be", fix=f"give a number that is {least}, or leave it out")
+
+
+def refuse_processor(word: str | None) -> None:
+    """Raise Setup SF936 or SF937 where a processor is named that cannot be kept awake."""
+    from stratofold.adapters.embedded.awake import processor_named
+
+    if word is not None and word != AUTO:
+        processor_named(word)
 
 
 def refuse_shorter(bars: str, ready: dict[str, Any]) -> None:

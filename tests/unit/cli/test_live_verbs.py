@@ -335,6 +335,11 @@ def test_an_amount_that_cannot_be_is_refused_before_anything_is_taken(traded, ca
     assert told["errors"][0]["code"] == "SF939"
 
 
+def test_a_processor_that_is_none_is_refused_before_anything_is_taken(traded, capsys):
+    told = said(capsys, "run", *CROSSOVER, *places(traded), *venue(traded), "--awake", "4096", code=2)
+    assert told["errors"][0]["code"] == "SF937"
+
+
 @pytest.mark.parametrize(
     ("bars", "ready", "code"),
     [
