@@ -4,7 +4,8 @@ The production runner, guard, fold, journal (on the disk of the working folder) 
 answers a millisecond later, and fills what comes to the market.  The latency is that of the first message that an event
 leads to; that of the last stands beside it, which waits for the answer to one before it where both are of one symbol.
 A machine that others use too adds its own to each; the processor's time beside it does not depend on them.
-The same stands there once more on a processor that is kept awake (`run --awake auto`), and with memory in the disk's place.
+The floors are for a run on a processor that is kept awake (`run --awake auto`), on Linux; beside it stands the machine as it is,
+whose processors fall asleep between two events, and memory in the disk's place.
 A timer is folded ahead when the bars of its time are in, five milliseconds before it comes here and two seconds in `run`;
 how late events are taken because that, or anything else, still goes on is a figure of its own, and so is momentum without.
 """
@@ -358,7 +359,7 @@ def everything(place, seconds, floors, note=""):
     for name, strategy, count, warm, timers, foresees in RUNS:
         with TemporaryDirectory(dir=place) as folder:
             run(
-                Path(folder), name + note, strategy, count, seconds, floors[count] if foresees else (None, None),
+                Path(folder), name + note, strategy, count, seconds, floors.get(count, NO_FLOORS) if foresees else NO_FLOORS,
                 timers=timers, warm=warm, foresees=foresees,
             )  # fmt: skip
 
@@ -369,6 +370,7 @@ RUNS = (
     ("momentum, 14 names, nothing foreseen", MinuteMomentum, 14, SESSIONS, True, False),
     ("500 names of 250 bars", WideQuoter, 500, minutes(249), False, True),
 )
+NO_FLOORS = (None, None)
 FLOORS = {10: (0.7, 2.0), 14: (0.7, 2.0), 500: (1.5, None)}
 
 seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
@@ -378,10 +380,10 @@ with TemporaryDirectory(dir=".") as name:
     together(Path(name))
     review(Path(name))
 imported()
-everything(".", seconds, FLOORS)
 if hasattr(os, "SCHED_IDLE"):
     with awake(quickest(Path()).processor), TemporaryDirectory(dir=".") as name:
         raw(Path(name), "as far apart as events, kept awake", 1 / RATE)
         everything(".", seconds, FLOORS, ", kept awake")
+everything(".", seconds, {} if hasattr(os, "SCHED_IDLE") else FLOORS)
 if Path("/dev/shm").is_dir():  # noqa: S108
     everything("/dev/shm", seconds, FLOORS, ", no disk")  # noqa: S108
