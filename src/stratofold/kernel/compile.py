@@ -57,6 +57,7 @@ class Kernel:
         self._loaded = set(header["layout"]["loaded"])
         self._widened = set(header["layout"]["widened"])
         pointer = ctypes.c_void_p
+        self._image = image
         self._function = image.function(ctypes.c_int32, (pointer, pointer, pointer, pointer, ctypes.c_int64))
         self._packer: Packer | None = None
         self._waiting: Program | None = None
@@ -75,7 +76,7 @@ class Kernel:
             return waiting
         if self._packer is not None and self._is_current():
             try:
-                return Program(self._function, self._packer, objects, holds=self._out)
+                return Program(self._function, self._packer, objects, self._image, holds=self._out)
             except Changed:
                 self._packer = None
         self._meet(objects)
@@ -88,7 +89,7 @@ class Kernel:
         if self._waiting is not None and _same(self._waiting.objects, objects):
             return True
         try:
-            self._waiting = Program(self._function, self._packer, objects, holds=self._out)
+            self._waiting = Program(self._function, self._packer, objects, self._image, holds=self._out)
         except Changed:
             return False
         return True
@@ -122,7 +123,7 @@ class Kernel:
         if self._packer is None:
             raise AssertionError("a kernel without a packer")
         try:
-            return Program(self._function, self._packer, objects, holds=self._out)
+            return Program(self._function, self._packer, objects, self._image, holds=self._out)
         except Changed as changed:
             raise Refused(f"the state does not fit machine numbers: {changed}") from changed
 
@@ -230,6 +231,7 @@ def compile_file(
     from stratofold.kernel.apart import set_apart
     from stratofold.kernel.aside import emitted
     from stratofold.kernel.kinds import INT, AnyKind, ObjectKind
+    from stratofold.kernel.series_text import NAME, TEXT
     from stratofold.kernel.unit import compile_text
 
     widened: set[str] = set()
@@ -253,6 +255,7 @@ def compile_file(
         target,
         is_aside=form != RUN,
         apart=apart,
+        beside={NAME: TEXT} if form != RUN else {},
         layout=layout,
         source=source,
         engine=engine_hash(),

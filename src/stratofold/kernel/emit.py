@@ -61,6 +61,7 @@ def emit(
     target: str = "native",
     *,
     apart: Mapping[str, str] | None = None,
+    beside: Mapping[str, str] | None = None,
     layout: object = None,
     source: str = "",
     engine: str = "",
@@ -68,13 +69,14 @@ def emit(
 ) -> bytes:
     """The kernel file of `modules`: code of `entry` for `target`, sealed with the layout and hashes given.
 
-    `apart` are modules by the name of the function that each defines, compiled once for all kernels and kept (`apart`).
+    `apart` are modules by the name of the function that each defines, compiled once for all kernels and kept (`apart`);
+    `beside` are such that the entry does not lead to, and that are called from outside.
 
     Raises `Setup` SF613 for an unknown target, SF611 for a symbol that nobody defines and SF612 for writable data;
     `Bug` SF610 for modules that LLVM or we can not take.
     """
     goal = resolve(target)
-    flat = flatten(modules, entry, goal, apart or {})
+    flat = flatten(modules, entry, goal, apart or {}, beside or {})
     header = {
         "architecture": flat.architecture,
         "abi": goal.abi,
@@ -82,6 +84,7 @@ def emit(
         "cpu": goal.cpu,
         "features": list(goal.required),
         "layout": layout,
+        "beside": flat.beside,
         "source": source,
         "engine": engine,
         "made_by": _makers() | (made_by or {}),
@@ -105,16 +108,21 @@ def _unknown(what: str) -> Setup:
 
 
 def flatten(
-    modules: Iterable[str], entry: str, target: Target, apart: Mapping[str, str] = MappingProxyType({})
+    modules: Iterable[str],
+    entry: str,
+    target: Target,
+    apart: Mapping[str, str] = MappingProxyType({}),
+    beside: Mapping[str, str] = MappingProxyType({}),
 ) -> image.Flat:
     """Link, internalise, optimise once, and place the code of `target` with what stands apart.  Raises as `emit` does."""
+    others = {**apart, **beside}
     machine = _machine(target)
     module = _optimised(modules, entry, target, machine)
 
     def library(name: str) -> bytes | None:
-        return _kept_object(apart[name], target) if name in apart else _runtime_object(name, target)
+        return _kept_object(others[name], target) if name in others else _runtime_object(name, target)
 
-    return image.link([machine.emit_object(module)], entry, library)
+    return image.link([machine.emit_object(module)], entry, library, beside)
 
 
 def assembly(modules: Iterable[str], entry: str, target: str = "native") -> str:

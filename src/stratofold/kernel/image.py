@@ -12,7 +12,7 @@ architecture (AAELF64), relocation codes.
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stratofold.errors import Bug, Setup
@@ -30,12 +30,16 @@ Library = Callable[[str], bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """Machine code that runs wherever it is put, once `fixups` had the address added (64-bit words, byte offsets)."""
+    """Machine code that runs wherever it is put, once `fixups` had the address added (64-bit words, byte offsets).
+
+    `beside` is where functions begin that the entry does not lead to.
+    """
 
     code: bytes
     entry: int
     fixups: tuple[int, ...]
     architecture: str
+    beside: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -73,14 +77,14 @@ class _Object:
 Place = tuple[int, int]  # number of the object, number of its section
 
 
-def link(objects: list[bytes], entry: str, library: Library = lambda _name: None) -> Flat:
-    """Place what `entry` reaches and resolve every reference between the pieces.
+def link(objects: list[bytes], entry: str, library: Library = lambda _name: None, beside: Iterable[str] = ()) -> Flat:
+    """Place what `entry` and the functions `beside` it reach, and resolve every reference between the pieces.
 
     `library(name)` gives an object that defines `name`, or None.  Raises `Setup` SF611 naming the symbol that nobody
     defines and SF612 for writable data (a kernel keeps its state in the caller's memory); `Bug` for object code that
     is not what LLVM emits for us.
     """
-    return _Linker([_read(item) for item in objects], library).link(entry)
+    return _Linker([_read(item) for item in objects], library).link(entry, beside)
 
 
 class _Linker:
@@ -97,15 +101,17 @@ class _Linker:
         for number in range(len(objects)):
             self._define(number)
 
-    def link(self, entry: str) -> Flat:
+    def link(self, entry: str, beside: Iterable[str]) -> Flat:
         """Walk from the entry, place, then patch."""
-        number, symbol = self._resolve(entry)
-        for place in self._reached((number, symbol.section)):
-            self._place(place)
+        found = {name: self._resolve(name) for name in (entry, *beside)}
+        for number, symbol in found.values():
+            for place in self._reached((number, symbol.section)):
+                self._place(place)
         for place in list(self.begins):
             self._patch(place)
-        start = self.begins[number, symbol.section] + symbol.value
-        return Flat(bytes(self.code), start, tuple(sorted(self.fixups)), self.objects[number].architecture)
+        begins = {name: self.begins[number, symbol.section] + symbol.value for name, (number, symbol) in found.items()}
+        architecture = self.objects[found[entry][0]].architecture
+        return Flat(bytes(self.code), begins.pop(entry), tuple(sorted(self.fixups)), architecture, begins)
 
     def _define(self, number: int) -> None:
         for symbol in self.objects[number].symbols:
@@ -149,6 +155,8 @@ class _Linker:
         return self.objects[place[0]].sections[place[1]]
 
     def _place(self, place: Place) -> None:
+        if place in self.begins:
+            return
         section = self._section(place)
         if section.flags & _WRITE and not section.name.startswith(".data.rel.ro"):
             raise Setup(

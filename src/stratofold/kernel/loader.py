@@ -85,9 +85,10 @@ class Image:
         self.address = address
         self._memory = memory
 
-    def function(self, restype: Any, argtypes: Iterable[Any]) -> Callable[..., Any]:
-        """The entry as a callable of these ctypes types; it runs without the interpreter's lock."""
-        call = ctypes.CFUNCTYPE(restype, *argtypes)(self.address + self.header["entry"])
+    def function(self, restype: Any, argtypes: Iterable[Any], name: str = "") -> Callable[..., Any]:
+        """The entry, or what is `beside` it by `name`, as a callable of these ctypes types; it runs without the interpreter's lock."""
+        at = self.header["beside"][name] if name else self.header["entry"]
+        call = ctypes.CFUNCTYPE(restype, *argtypes)(self.address + at)
         call._image = self  # type: ignore[attr-defined]  # noqa: SLF001 - the code must outlive the callable
         return call
 

@@ -11,10 +11,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from stratofold.kernel.blocks import Block, Piece
+from stratofold.kernel.loader import Image
 from stratofold.kernel.packing import Packer, side_by_side
 from stratofold.kernel.refused import Changed
 
 if TYPE_CHECKING:
+    from stratofold.kernel.series import Series, Words
     from stratofold.kernel.standing import Records, Standing
 
 _STRATEGY = 1  # the root that another run exchanges
@@ -31,7 +33,7 @@ class Program:
     """
 
     def __init__(
-        self, function: Callable[..., int], packer: Packer, objects: list[object], *, holds: bool = False
+        self, function: Callable[..., int], packer: Packer, objects: list[object], image: Image, *, holds: bool = False
     ) -> None:
         """Pack the objects; raises Changed where they have another layout.
 
@@ -39,6 +41,7 @@ class Program:
         """
         self.objects = objects
         self._function = function
+        self._image = image
         self._packer = packer
         self._block: Block
         self._block, self._addresses = packer.pack(objects, holds=holds)
@@ -85,7 +88,7 @@ class Program:
             write(self._block, guest.place, values)
         except struct.error as wrong:
             raise Changed(str(wrong)) from wrong
-        self._addresses[_STRATEGY] = guest.place + self._block.shift
+        self._stand_at(guest)
         if is_sealed:
             self._block.note()
         self._is_ahead = False
@@ -129,7 +132,7 @@ class Program:
             write(self._block, pieces[0].place, values)
         except struct.error as wrong:
             raise Changed(str(wrong)) from wrong
-        self._addresses[_STRATEGY] = pieces[0].place + self._block.shift
+        self._stand_at(pieces[0])
         self._is_ahead = False
 
     def writer(self, names: Sequence[str]) -> Writer | None:
@@ -145,6 +148,34 @@ class Program:
                 pack(block.memory, place + offset, *values[first:last])
 
         return write
+
+    def series(self, rest: Piece, names: Sequence[str], noted: Iterable[str]) -> "Series | None":
+        """Runs of guests that are put together as `put` does it, with the numbers of these names, of which others are `noted`.
+
+        None where there is no machine code for that, or the hosts have arrays that it does not put back.
+        """
+        from stratofold.kernel.series import Series
+        from stratofold.kernel.series_text import NAME
+
+        self.vacate()
+        if NAME not in self._image.header["beside"] or self._block.copies:
+            return None
+        self._stand_at(rest)
+        fields = self._packer.roots[_STRATEGY].fields
+        spans = [(fields[name].offset, struct.calcsize("=" + _CODES[fields[name].kind])) for name in names]
+        rows = [(name, *self._row(name)) for name in noted]
+        return Series(self._image, self._block, self._addresses, rest, spans, rows)
+
+    def begin(self, series: "Series", pieces: "Words", numbers: "Words", stop: int, answer: int) -> None:
+        """Have runs of a series go on to `stop`, as `Series.begin` says; `run` is of the one at which it has stopped last."""
+        self.vacate()
+        self._stand_at(series.rest)
+        self._is_ahead = True
+        series.begin(pieces, numbers, stop, answer)
+
+    def _stand_at(self, guest: Piece) -> None:
+        """The strategy lies where this piece does."""
+        self._addresses[_STRATEGY] = guest.place + self._block.shift
 
     def reveal(self) -> None:
         """Give the strategy's objects the state that machine code reached."""

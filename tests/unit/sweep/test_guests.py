@@ -258,11 +258,12 @@ def test_cells_of_what_is_kept_equal_cells_made_anew(strategy, whole, real, monk
 
 
 class Parts(Strategy):
-    """Everything that an attribute may be: lists, one of them named twice, numbers, an array, an object."""
+    """Everything that an attribute may be: lists, one of them named twice, numbers, an array, an object; and an error."""
 
     fast = param(3, low=1, high=50)
     slow = param(7, low=1, high=50)
     share = param(0.5, low=-1.0, high=1.0)
+    eager = param(False)
 
     def setup(self) -> None:
         """One attribute a statement; `both` depends on what it is made of."""
@@ -279,12 +280,16 @@ class Parts(Strategy):
         """Turns as its numbers say."""
         symbol = bar.symbol
         self.heard[symbol] += 1
+        if self.fast == 13 and self.heard[symbol] > 40:
+            raise ValueError("thirteen is no window")
         mean = self.again[symbol].update(bar.close)
         smooth = self.last.update(bar.close) if symbol == 0 else mean
         self.least += 0.001
         side = self.sides[symbol]
         wanted = self.signed[symbol].of(mean - smooth + self.least - 1.0) + self.heard[symbol] % self.both * 0.01
-        if wanted > 0.0 and side.now != 1:
+        if self.eager:
+            book.target_quantity(symbol, self.heard[symbol] % 3)
+        elif wanted > 0.0 and side.now != 1:
             side.now = 1
             book.target_quantity(symbol, self.both)
         elif wanted < 0.0 and side.now == 1:
@@ -308,7 +313,7 @@ def test_cells_put_together_of_parts_equal_cells_made_anew(monkeypatch):
     """Most cells of a grid are parts that others had, and both zeros are parts of their own."""
     market = daily(150, symbols=2)
     sets = [
-        {"fast": fast, "slow": slow, "share": share}
+        {"fast": fast, "slow": slow, "share": share, "eager": slow + fast == 7}
         for fast in (2, 3, 5)
         for slow in (4, 9)
         for share in (0.0, -0.0, 0.5, -0.25)

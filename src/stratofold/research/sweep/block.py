@@ -20,6 +20,7 @@ from stratofold import kernel
 from stratofold.fold.run import CROWDED
 from stratofold.research.execute import execute
 from stratofold.research.prepare import is_ticks, prepare
+from stratofold.research.sweep.abreast import CELLS_MAX
 from stratofold.research.sweep.columns import STATISTICS, SUMS, columns_of, statistics_of, sums_of
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.onward import Together, alike, go_on_alone, go_on_together, state_of
@@ -121,8 +122,18 @@ class Laid:
             status, answer = self.program.run(stop)
             if status != 0 or answer != CROWDED:
                 return status == 0
-            self.refused += self._sums()[1]
-            self.program.zero(_COUNTS)
+            self._begin_logs()
+
+    def carry_crowded(self) -> bool:
+        """As `carry` to the end, of a run whose log was found crowded."""
+        self.refused = 0.0
+        self._begin_logs()
+        return self.carry(self.events)
+
+    def _begin_logs(self) -> None:
+        """Write a crowded log from its begin again."""
+        self.refused += self._sums()[1]
+        self.program.zero(_COUNTS)
 
     def run_to(self, stop: int) -> Row | None:
         """The sums after `stop` events, None where machine code leaves them to Python."""
@@ -171,19 +182,49 @@ class Block:
         for part in gone_on:
             for number, state in part.states:
                 states[number] = state
-        for number, parameters in enumerate(sets):
-            if number in done:
-                continue
+
+        def alone(number: int, is_left: bool = False) -> None:
             self._begun, self._kept = leg.begun[number] if leg.begun else b"", b""
             try:
-                row = self._quickly(parameters) if self._is_compiled() else None
-                rows[number] = row if row is not None or (self._kept and not leg.ends) else self._wholly(parameters)
+                row = self._quickly(sets[number], is_left=is_left) if self._is_compiled() else None
+                rows[number] = row if row is not None or (self._kept and not leg.ends) else self._wholly(sets[number])
             except Exception as raised:  # noqa: BLE001  a strategy may raise anything, and the others go on
                 errors[number] = f"{getattr(raised, 'code', type(raised).__name__)}: {getattr(raised, 'what', raised)}"
             states[number] = self._kept
+
+        if leg.ends and not leg.keep and not any(leg.begun):
+            gone_on += self._abreast(sets, alone)
+        else:
+            for number in range(len(sets)):
+                if number not in done:
+                    alone(number)
         self._begun, self._keep, self._ends = b"", 0, True
         columns = self._columns(rows, gone_on if leg.ends else ())
         return Cells(columns, errors, self.notice, states if leg.keep else [])
+
+    def _abreast(self, sets: Sequence[Mapping[str, Any]], alone: Callable[..., None]) -> list[Together]:
+        """What whole runs come to of which many are done in one call; every other is done `alone`."""
+        found, at = [], 0
+        while at < len(sets):
+            laid = self._at_hand()
+            few = sets[at : at + (CELLS_MAX if laid is not None and laid.guests.is_ready else 1)]
+            seats = laid.guests.seats(few) if laid is not None and len(few) > 1 else None
+            left, is_left = list(range(len(few))), False
+            if laid is not None and seats is not None:
+                left = seats.missing_done(alone, at)
+                sums = seats.run(laid, left, self._tapes) if seats.is_whole(self._at_hand()) else None
+                if sums is not None:
+                    self._engine, self._scale, is_left = laid.engine, laid.scale, True
+                    found.append(Together([at + row for row in sums.done], sums.columns, []))
+                    left = sums.left
+            for row in left:
+                alone(at + row, is_left)
+            at += len(few)
+        return found
+
+    def _at_hand(self) -> Laid | None:
+        """What the next whole run finds laid out; None where there is nothing, or machine code is not wanted."""
+        return self._laid.get(self._tapes is not None) if self._is_compiled() else None
 
     def _gone_on(self, sets: Sequence[Mapping[str, Any]], leg: Leg) -> list[Together]:
         """What the cells come to that go on together; a piece of them whose states do not fit is not among it."""
@@ -241,9 +282,12 @@ class Block:
         """Whether cells may run in machine code."""
         return self.execution != "interpreted" and not self._is_ticks and (bool(self._laid) or not self.notice)
 
-    def _quickly(self, parameters: Mapping[str, Any]) -> Row | None:
-        """One run in machine code to its sums; None where machine code leaves it to Python."""
-        row = self._again(parameters) if self._is_whole() else None
+    def _quickly(self, parameters: Mapping[str, Any], *, is_left: bool = False) -> Row | None:
+        """One run in machine code to its sums; None where machine code leaves it to Python.
+
+        One that `is_left` was put together of its parts already, and did not come to its end.
+        """
+        row = self._again(parameters) if self._is_whole() and not is_left else None
         if row is not None:
             return row
         laid = None
@@ -256,7 +300,7 @@ class Block:
 
     def _again(self, parameters: Mapping[str, Any]) -> Row | None:
         """As `_quickly`, of a strategy of which every part has run before; None where there is none, or more is to be done."""
-        laid = self._laid.get(self._tapes is not None)
+        laid = self._at_hand()
         if laid is None or not laid.guests.seat_again(parameters, self._tapes):
             return None
         return self._carried(laid)

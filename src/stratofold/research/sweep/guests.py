@@ -15,21 +15,30 @@ from math import inf
 from operator import le
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from stratofold.instance import build_strategy
 from stratofold.owning import owns_all
+from stratofold.research.sweep.abreast import Seats
+from stratofold.research.sweep.columns import SUMS
 from stratofold.research.sweep.mould import Mould
 from stratofold.research.sweep.settled import reads_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Program
     from stratofold.kernel.blocks import Piece
     from stratofold.research.sweep.tapes import Tapes
 
+    Words = NDArray[np.uint64]
+
 _BYTES_MAX = 1 << 25  # of what is kept, for one program: a hundred symbols' averages of fifty windows are half of it
 _CODES = {int: "q", float: "d", bool: "?"}
+_TYPES: dict[Any, Any] = {int: np.int64, float: np.float64, bool: np.bool_}
 _SCALARS = {int, float, bool}
 Shelf = Any  # `build_strategy`'s
 
@@ -56,9 +65,9 @@ class Guests:
         self._is_settled = reads is not None
         self._reads = [k for k, name in enumerate(self._names) if reads is not None and name in reads.parameters]
         codes = {name: _CODES[kind] for name, kind, *_ in self._rows}
-        self._mould = None
+        self.mould = None
         if reads is not None and reads.parts is not None and self._write is not None:
-            self._mould = Mould(program, self._write, self._names, reads.parts, codes)
+            self.mould = Mould(program, self._write, self._names, reads.parts, codes)
         _, self._kinds, self._lows, self._highs, _ = (
             map(list, zip(*self._rows, strict=True)) if self._rows else [[]] * 5
         )
@@ -71,8 +80,8 @@ class Guests:
     def forget(self) -> None:
         """Let go of everything that is kept."""
         self.forget_objects()
-        if self._mould is not None:
-            self._mould.forget()
+        if self.mould is not None:
+            self.mould.forget()
         self._size = 0
 
     def forget_objects(self) -> None:
@@ -85,13 +94,43 @@ class Guests:
 
     def seat_again(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> bool:
         """Put a strategy in its place of which every part has been there; whether that could be.  It cannot be restored."""
-        if self._mould is None or self._mould.is_off:
+        if self.mould is None or self.mould.is_off:
             return False
         values: list[Any] = list(map(parameters.get, self._names))
         is_known = list(map(type, values)) == self._kinds and len(parameters) == len(values)
         if not is_known or not all(map(le, self._lows, values)) or not all(map(le, values, self._highs)):
             return False
-        return self._mould.seat(values, tapes)
+        return self.mould.seat(values, tapes)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether strategies can be put together of parts."""
+        return self.mould is not None and self.mould.is_ready
+
+    def seats(self, sets: Sequence[Mapping[str, Any]]) -> Seats | None:
+        """What each of some strategies is put together of, as far as that has been there; None where they cannot be."""
+        words = self._words(sets)
+        if self.mould is None or self.mould.series(SUMS) is None or words is None:
+            return None
+        return Seats(self.mould, words, sets)
+
+    def _words(self, sets: Sequence[Mapping[str, Any]]) -> Words | None:
+        """Parameters as machine words, a column each; None where one is not what was declared."""
+        found = np.zeros((len(sets), len(self._names)), np.uint64)
+        if set(map(len, sets)) != {len(self._names)}:
+            return None
+        for column, (name, kind, low, high, _) in enumerate(self._rows):
+            values = [each.get(name) for each in sets]
+            if set(map(type, values)) != {kind}:
+                return None
+            try:
+                numbers: NDArray[Any] = np.array(values, _TYPES[kind])
+            except OverflowError:  # an int past 63 bits
+                return None
+            if not ((low <= numbers) & (numbers <= high)).all():
+                return None
+            found[:, column] = numbers.view(np.uint64) if numbers.itemsize == 8 else numbers
+        return found
 
     def seat(self, parameters: Mapping[str, Any], tapes: Tapes | None = None, *, is_sealed: bool = False) -> None:
         """Put a strategy in its place; raises what `build_strategy` raises, and Changed where it has another layout."""
@@ -115,9 +154,9 @@ class Guests:
         self._seat_new(fold, is_sealed=is_sealed)
         for things in () if tapes is None else tapes.unlearnt():
             self._program.learn(things)  # before the mould looks, which else would wait for the next cell that has them
-        if self._mould is not None and not is_sealed:
+        if self.mould is not None and not is_sealed:
             asked: Any = fold._edge_shelf  # noqa: SLF001  our own
-            self._size += self._mould.learn(fold, values, asked.given, tapes)
+            self._size += self.mould.learn(fold, values, asked.given, tapes)
         if key is not None:
             self._keep(key)
 

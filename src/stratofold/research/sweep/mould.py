@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stratofold.kernel.refused import Changed
+from stratofold.research.sweep.abreast import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from stratofold.kernel import Program
     from stratofold.kernel.blocks import Piece
     from stratofold.kernel.program import Writer
+    from stratofold.kernel.series import Series
     from stratofold.research.sweep.tapes import Tape, Tapes
 
 
 @dataclass(frozen=True, eq=False)
-class _Kind:
+class Kind:
     """An attribute: the numbers of the parameters that it depends on, and what was packed of it, by their values."""
 
     name: str
@@ -51,16 +53,45 @@ class Mould:
         self._program = program
         self._write = write
         self._rest: Piece | None = None  # all that no parameter changes
-        self._kinds: list[_Kind] = []
+        self._series: Series | None = None
+        self._names = names
+        self.age = 0  # how often every part was let go of
+        self.kinds: list[Kind] = []
+        self._parts: list[dict[bytes, Part]] = []  # of each kind, as a series wants them
         for name, read in parts.items():
             picks = tuple(k for k, each in enumerate(names) if each in read)
             pack = struct.Struct("=" + "".join(codes[names[k]] for k in picks)).pack
-            self._kinds.append(_Kind(name, picks, pack))
+            self.kinds.append(Kind(name, picks, pack))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is something to put parts on."""
+        return self._rest is not None and not self.is_off
+
+    def values_of(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Parameters in their order."""
+        return [parameters[name] for name in self._names]
+
+    def part_of(self, number: int, key: bytes) -> Part | None:
+        """A part of the kind of this number, for a series; None where it is not known."""
+        found, known = self._parts[number].get(key), self.kinds[number].known.get(key)
+        if found is None and known is not None and self._series is not None:
+            found = self._parts[number][key] = Part(self._series.copies(known[0]), known[1])
+        return found
+
+    def series(self, noted: Sequence[str]) -> Series | None:
+        """Runs of what is put together, of which these numbers are noted; None where there is no machine code for that."""
+        if self._series is None and self._rest is not None:
+            self._series = self._program.series(self._rest, self._names, noted)
+            self._parts = [{} for _ in self.kinds]
+        return self._series
 
     def forget(self) -> None:
         """Let go of every part."""
-        self._rest = None
-        for kind in self._kinds:
+        self._rest = self._series = None
+        self._parts.clear()
+        self.age += 1
+        for kind in self.kinds:
             kind.known.clear()
 
     def seat(self, values: Sequence[Any], tapes: Tapes | None) -> bool:
@@ -69,7 +100,7 @@ class Mould:
             return False
         pieces, read = [self._rest], []
         try:
-            for kind in self._kinds:
+            for kind in self.kinds:
                 piece, tape = kind.known[kind.key(values)]
                 pieces.append(piece)
                 if tape is not None:
@@ -94,9 +125,9 @@ class Mould:
         if self.is_off:
             return 0
         lists = {id(items) for items in asked}
-        found: list[tuple[_Kind, Piece, Tape | None]] = []
+        found: list[tuple[Kind, Piece, Tape | None]] = []
         kinds = []
-        for kind in self._kinds:
+        for kind in self.kinds:
             value = getattr(fold, kind.name)
             if type(value) is list and id(value) in lists:
                 piece = self._program.part(value)
@@ -115,18 +146,18 @@ class Mould:
             kinds.append(kind)
         return self._keep(kinds, found, values)
 
-    def _keep(self, kinds: list[_Kind], found: list[tuple[_Kind, Piece, Tape | None]], values: Sequence[Any]) -> int:
+    def _keep(self, kinds: list[Kind], found: list[tuple[Kind, Piece, Tape | None]], values: Sequence[Any]) -> int:
         """Keep parts, where they lie where those before them lay."""
         size = 0
         if self._rest is None:
             self._rest = self._program.rest([piece for _, piece, _ in found])
-            self._kinds = kinds
+            self.kinds = kinds
             self.is_off = self._rest is None
             size = len(self._rest.content) if self._rest is not None else 0
-        self.is_off |= len(found) != len(self._kinds)
+        self.is_off |= len(found) != len(self.kinds)
         for kind, piece, tape in found:
             other = next(iter(kind.known.values()), (piece,))[0]
-            if kind not in self._kinds or other.place != piece.place or len(other.content) != len(piece.content):
+            if kind not in self.kinds or other.place != piece.place or len(other.content) != len(piece.content):
                 self.is_off = True
             key = kind.key(values)
             if not self.is_off and key not in kind.known:

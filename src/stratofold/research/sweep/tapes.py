@@ -93,13 +93,13 @@ class Tapes:
         self._now.clear()
         self.is_writing = False
 
-    def read_again(self, now: list[Tape]) -> bool:
-        """A new cell, which reads these; whether they are all there still."""
+    def read_again(self, now: list[Tape], times: int | None = None) -> bool:
+        """A new cell, which reads these, or several, which read them so many times; whether they are all there still."""
         if self.is_dismissed or any(kept.is_gone for kept in now):
             return False
         self.begin()
         self._now += now
-        self.given += len(now)
+        self.given += len(now) if times is None else times
         return True
 
     def of(self, items: list[Any]) -> Tape | None:

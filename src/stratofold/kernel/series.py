@@ -1,0 +1,121 @@
+"""Runs of one program that differ in their guests alone, hundreds of them in one call.
+
+What comes in: a program whose guests are put together out of pieces that were packed before, the pieces of each run, and
+the numbers that are its own.  What goes out: chosen numbers of the first root as each run has left them.
+Why so: to copy a guest's pieces into place, to call the kernel and to note its sums is nothing that Python has to be
+asked about, and asking it takes longer than some runs do.  So a short function of machine code, which is in the kernel's
+file, does that run by run.  It stops at a run that does not end as it should, and whoever called it decides.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from stratofold.kernel.blocks import Block, Piece, address_of
+from stratofold.kernel.loader import Image
+from stratofold.kernel.series_text import (
+    ALL,
+    ANSWER,
+    AT,
+    END,
+    FUNCTION,
+    NAME,
+    NOTED,
+    PIECES,
+    RESULT,
+    ROOTS,
+    STATUS,
+    STOP,
+    WORDS,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Words = NDArray[np.uint64]
+
+_KINDS = {"q": np.int64, "d": np.float64}
+
+
+class Copies(NamedTuple):
+    """What is to be copied where for one piece, as the machine code reads it; the piece is kept alive."""
+
+    words: "Words"
+    address: int
+    piece: Piece
+
+
+class Series:
+    """Runs of one program: pieces of each, and numbers of each that are written where the guest has them."""
+
+    def __init__(
+        self, image: Image, block: Block, roots: Sequence[int], rest: Piece, spans: Sequence[tuple[int, int]],
+        rows: Sequence[tuple[str, int, str]],
+    ) -> None:  # fmt: skip
+        """`rest` is what all guests have, `spans` where in it numbers go and how many bytes they are there.
+
+        `rows` are names, offsets and codes of the first root's numbers that are noted.
+        """
+        self._call = image.function(ctypes.c_int64, (ctypes.c_void_p,), NAME)
+        self._block = block
+        self.rest = rest
+        self._spans = spans
+        self._names = [(name, _KINDS[code]) for name, _, code in rows]
+        self._places = np.array([roots[0] + offset for _, offset, _ in rows], np.uint64)
+        self._result = np.zeros(1, np.int64)
+        self._plan = np.zeros(WORDS, np.uint64)
+        self._plan[FUNCTION], self._plan[RESULT] = image.address + image.header["entry"], address_of(self._result)
+        self._plan[ROOTS : ROOTS + 3] = roots
+        self._alive: list[Any] = []
+        self._noted = np.zeros((0, len(rows)), np.uint64)
+
+    def copies(self, piece: Piece) -> Copies:
+        """A piece for `begin`."""
+        rows = [(piece.place + self._block.shift, address_of(piece.content), len(piece.content)), *_restored(piece)]
+        words = np.array([len(rows), *(word for row in rows for word in row)], np.uint64)
+        return Copies(words, address_of(words), piece)
+
+    def begin(self, pieces: "Words", numbers: "Words", stop: int, answer: int) -> None:
+        """Runs to `stop`: the addresses of the pieces of each, a row each, and its numbers; one that gives `answer` is not at its end."""
+        count, wide = pieces.shape
+        seated = self._block.seated
+        at, first = self.rest.place + self._block.shift, address_of(numbers)
+        rows = [(self._block.start + self._block.shift, address_of(seated), 0, len(seated))]
+        rows += [(at, address_of(self.rest.content), 0, len(self.rest.content))]
+        rows += [(goal, source, 0, size) for goal, source, size in _restored(self.rest)]
+        rows += [(at + place, first + 8 * k, 8 * len(self._spans), size) for k, (place, size) in enumerate(self._spans)]
+        every = np.array(rows, np.uint64)
+        self._noted = np.zeros((count, len(self._names)), np.uint64)
+        plan = self._plan
+        plan[STOP], plan[AT], plan[ANSWER] = stop, 0, answer
+        plan[ALL : ALL + 2] = len(rows), address_of(every)
+        plan[PIECES : PIECES + 2] = wide, address_of(pieces)
+        plan[NOTED : NOTED + 3] = len(self._names), address_of(self._places), address_of(self._noted)
+        self._alive = [seated, every, pieces, numbers]
+
+    def go_on(self, at: int, end: int) -> int:
+        """Carry runs from `at` on to their end, up to the run `end`; returns the number of the one that it stopped at, or `end`."""
+        self._plan[AT], self._plan[END] = at, end
+        return int(self._call(self._plan.ctypes.data))
+
+    @property
+    def said(self) -> tuple[int, int]:
+        """(status, value) of the kernel, as in `Program.run`, where `go_on` has stopped."""
+        return int(self._plan[STATUS]), int(self._result[0])
+
+    def note(self, at: int) -> None:
+        """Note the numbers of the run that lies in the block now as that of this number."""
+        for k, place in enumerate((self._places - np.uint64(self._block.shift)).tolist()):
+            self._noted[at, k] = int.from_bytes(self._block.memory[place : place + 8], "little")
+
+    def columns(self, rows: "NDArray[np.int64]") -> "dict[str, NDArray[Any]]":
+        """What was noted of some runs, a column for each name."""
+        return {name: self._noted[rows, k].view(kind) for k, (name, kind) in enumerate(self._names)}
+
+
+def _restored(piece: Piece) -> list[tuple[int, int, int]]:
+    """What `Piece.restore` does: to where, from where, bytes."""
+    pairs = [(values.buffer_info()[0], copy.buffer_info()[0], values) for values, copy in piece.copies]
+    return [(goal, source, len(values) * values.itemsize) for goal, source, values in pairs]

@@ -1,0 +1,159 @@
+"""Cells of which every part has been packed before: hundreds of them in one call of machine code.
+
+What comes in: sets of parameters, and the mould that has the parts.  What goes out: which parts each cell is made of, and
+the sums that the cells have come to.
+Why so: what is the same for many cells is looked up once, as columns; to put one together, to run it and to note its sums
+is machine code's (`kernel.series`).  A cell of which a part is not known is done alone, and others find the part.  One
+that does not come to its end in machine code is left over, and done as any other that was left to Python.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from stratofold.fold.run import CROWDED
+from stratofold.research.sweep.columns import SUMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from stratofold.kernel.series import Copies, Series
+    from stratofold.research.sweep.block import Laid
+    from stratofold.research.sweep.mould import Mould
+    from stratofold.research.sweep.tapes import Tape, Tapes
+
+    Words = NDArray[np.uint64]
+    Places = NDArray[np.intp]
+
+CELLS_MAX = 1 << 10  # that are looked at together
+_EVENTS_MAX = 1 << 22  # of one call: Python hears of an interrupt after it
+_REFUSALS = "logs.refusals.count"
+
+
+class Part(NamedTuple):
+    """A part of cells that machine code can put in its place, and the tape that it reads."""
+
+    copies: Copies
+    tape: Tape | None
+
+
+class Seats:
+    """The parts that each of some cells is made of."""
+
+    def __init__(self, mould: Mould, words: Words, sets: Sequence[Mapping[str, Any]]) -> None:
+        """`words` are the parameters of each as `Guests.words` has them."""
+        self._mould = mould
+        self._age = mould.age
+        self._words = words
+        self._alive: list[Part] = []
+        self._which, self._keys = [], []
+        for kind in mould.kinds:
+            first, which = _alike(words, kind.picks)
+            self._which.append(which)
+            self._keys.append([kind.key(mould.values_of(sets[row])) for row in first.tolist()])
+        self._pieces = np.zeros((len(sets), len(mould.kinds)), np.uint64)
+        for number in range(len(mould.kinds)):
+            for place in range(len(self._keys[number])):
+                self._find(number, place)
+
+    def _find(self, number: int, place: int) -> None:
+        """Look for one part of one kind."""
+        part = self._mould.part_of(number, self._keys[number][place])
+        if part is not None:
+            mine = self._which[number] == place
+            self._pieces[mine, number] = part.copies.address
+            self._alive.append(part)
+
+    def missing_done(self, alone: Callable[[int], None], first: int) -> list[int]:
+        """Have every cell done alone of which a part is not known when its turn comes; returns the others.
+
+        `alone` counts them from another one on, of which this is the `first`.
+        """
+        left: list[int] = []
+        row, count = 0, len(self._words)
+        while row < count:
+            is_ready = self._pieces[row:].all(axis=1)
+            ready = count - row if is_ready.all() else int(is_ready.argmin())
+            left += range(row, row + ready)
+            row += ready
+            if row < count:
+                alone(first + row)
+                self._look(row)
+                row += 1
+        return left
+
+    def _look(self, row: int) -> None:
+        """Look again for the parts of one cell, which has been done alone."""
+        if self._mould.age == self._age:
+            for number in np.flatnonzero(self._pieces[row] == 0).tolist():
+                self._find(number, int(self._which[number][row]))
+
+    def is_whole(self, laid: Laid | None) -> bool:
+        """Whether the parts are all there still, and are this program's."""
+        return laid is not None and laid.guests.mould is self._mould and self._mould.age == self._age
+
+    def run(self, laid: Laid, rows: Sequence[int], tapes: Tapes | None) -> Sums | None:
+        """The sums of some cells; None where a part of them is not there any more."""
+        series, pieces = self._mould.series(SUMS), self._pieces[rows]
+        if series is None or not len(rows) or (tapes is not None and not self._is_read(pieces, tapes)):
+            return None
+        laid.program.begin(series, pieces, self._words[rows], laid.events, CROWDED)
+        is_done, columns = _carried(laid, series, len(rows))
+        places = np.array(rows)
+        return Sums(places[is_done].tolist(), columns, places[~is_done].tolist())
+
+    def _is_read(self, pieces: Words, tapes: Tapes) -> bool:
+        """Tell the tapes how many cells read them; whether they are all there still."""
+        at = {part.copies.address: part.tape for part in self._alive}
+        addresses, counts = np.unique(pieces, return_counts=True)
+        read = [(at[address], count) for address, count in zip(addresses.tolist(), counts.tolist(), strict=True)]
+        now = [(tape, count) for tape, count in read if tape is not None]
+        if tapes.read_again([tape for tape, _ in now], sum(count for _, count in now)):
+            return True
+        self._mould.forget()
+        return False
+
+
+class Sums(NamedTuple):
+    """Which of some cells came to their end, a column for each of `SUMS` of those, and which were left to Python."""
+
+    done: list[int]
+    columns: dict[str, NDArray[Any]]
+    left: list[int]
+
+
+def _carried(laid: Laid, series: Series, count: int) -> tuple[NDArray[np.bool_], dict[str, NDArray[Any]]]:
+    """All runs of a series to their end: which came to it, and the columns of those."""
+    is_done = np.ones(count, np.bool_)
+    refused = np.zeros(count)
+    step = max(_EVENTS_MAX // max(laid.events, 1), 1)
+    at = 0
+    while at < count:
+        end = min(at + step, count)
+        at = series.go_on(at, end)
+        if at == end:
+            continue
+        status, _ = series.said
+        if status == 0 and laid.carry_crowded():
+            series.note(at)
+            refused[at] = laid.refused
+        else:
+            is_done[at] = False
+        at += 1
+    columns = series.columns(np.flatnonzero(is_done))
+    columns[_REFUSALS] = columns[_REFUSALS] + refused[is_done]  # and those that the log has no row of any more
+    return is_done, columns
+
+
+def _alike(words: Words, picks: Sequence[int]) -> tuple[Places, Places]:
+    """The first row of those that are alike in some columns, and for every row which of these it is like."""
+    which = np.zeros(len(words), np.intp)
+    for pick in picks:
+        _, each = np.unique(words[:, pick], return_inverse=True)
+        which = which * (int(each.max()) + 1) + each
+    _, first, which = np.unique(which, return_index=True, return_inverse=True)
+    return first, which

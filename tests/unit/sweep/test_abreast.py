@@ -1,0 +1,122 @@
+"""Cells that machine code does by the hundred in one call: the same as one after another, whatever becomes of any of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stratofold.kernel.program import Program
+from stratofold.kernel.series import Series
+from stratofold.research.prepare import Options
+from stratofold.research.sweep import abreast
+from stratofold.research.sweep.block import Block, Laid, Leg
+from stratofold.research.sweep.guests import Guests
+from tests.unit.sweep.test_guests import Parts, assert_same, daily
+
+GRID = [
+    {"fast": fast, "slow": slow, "share": share, "eager": eager}
+    for fast in (2, 3, 5)
+    for slow in (4, 9)
+    for eager in (False, True)
+    for share in (-0.0, 0.5)
+]
+
+
+def block(**options: object) -> Block:
+    """A block of two symbols' days."""
+    return Block(Parts, daily(150, symbols=2), Options(**options), execution="compiled")
+
+
+def singly(sets, **options):
+    """What the same cells come to one after another, each seated by Python."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Guests, "is_ready", property(lambda _: False))
+        return block(**options).run(sets)
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """How many cells each call of machine code was begun for."""
+    found = []
+    begin = Series.begin
+    monkeypatch.setattr(
+        Series, "begin", lambda self, pieces, *rest: found.append(len(pieces)) or begin(self, pieces, *rest)
+    )
+    return found
+
+
+def test_most_cells_of_a_grid_are_done_in_one_call(begun):
+    found = block().run(GRID)
+    assert sum(begun) > len(GRID) // 2
+    assert_same(found, singly(GRID))
+    assert len(set(found.columns["traded_value"].tolist())) > len(GRID) // 3
+
+
+def test_a_crowded_log_is_written_from_its_begin_again_in_the_middle_of_a_call(begun, monkeypatch):
+    crowded = []
+    carried = Laid.carry_crowded
+    monkeypatch.setattr(Laid, "carry_crowded", lambda self: crowded.append(1) or carried(self))
+    found = block(log_rows=30).run(GRID)
+    assert begun
+    assert crowded
+    assert_same(found, singly(GRID))
+
+
+def test_cells_that_fail_in_the_middle_of_a_call_say_why_and_the_others_go_on(begun):
+    sets = [each | {"fast": fast} for each in GRID[:6] for fast in (2, 13, 3)]
+    found, expected = block().run(sets), singly(sets)
+    assert begun
+    assert found.errors == expected.errors
+    assert [error.partition(":")[0] for error in found.errors[:3]] == ["", "SF131", ""]
+    for name, column in expected.columns.items():
+        assert found.columns[name].tobytes() == column.tobytes(), name
+
+
+def test_a_call_has_an_end(begun, monkeypatch):
+    monkeypatch.setattr(abreast, "_EVENTS_MAX", 700)
+    calls = []
+    go_on = Series.go_on
+    monkeypatch.setattr(Series, "go_on", lambda self, at, end: calls.append(end - at) or go_on(self, at, end))
+    assert_same(block().run(GRID), singly(GRID))
+    assert max(calls) == 2
+    assert len(calls) >= sum(begun) // 2
+
+
+def test_whole_runs_after_runs_that_went_on_elsewhere(begun):
+    """A run that goes on from a state has its strategy in memory of its own."""
+    mine = block(log_rows=30)
+    others = [each | {"fast": 8} for each in GRID]
+    states = mine.run(others, Leg(keep=120, ends=False)).states
+    assert all(states)
+    for _ in range(2):
+        assert_same(mine.run(GRID), singly(GRID))
+        assert_same(mine.run(others, Leg(begun=tuple(states))), singly(others))
+    assert begun[-1] == len(GRID)
+
+
+def test_a_kernel_without_that_machine_code_runs_them_one_by_one(begun, monkeypatch):
+    monkeypatch.setattr(Program, "series", lambda *_: None)
+    assert_same(block().run(GRID), singly(GRID))
+    assert not begun
+
+
+def test_sets_that_are_not_plainly_what_was_declared_are_done_one_by_one(begun):
+    odd = [{"fast": 3}, GRID[1] | {"share": 0}, GRID[2] | {"share": 1.5}, GRID[3] | {"fast": 2**70}, {"fsat": 3}]
+    found, expected = block().run(GRID + odd), singly(GRID + odd)
+    assert found.errors == expected.errors
+    assert [error[:5] for error in found.errors[-5:]] == ["", "", "SF102", "SF102", "SF100"]
+    for name, column in expected.columns.items():
+        assert found.columns[name].tobytes() == column.tobytes(), name
+    assert not sum(begun)
+
+
+def test_parts_that_are_let_go_of_on_the_way_are_made_again(begun, monkeypatch):
+    monkeypatch.setattr("stratofold.research.sweep.guests._BYTES_MAX", 3_000)
+    assert_same(block().run(GRID), singly(GRID))
+
+
+def test_rows_that_are_alike():
+    words = np.array([[1, 5], [1, 6], [2, 5], [1, 5], [2, 5]], np.uint64)
+    first, which = abreast._alike(words, (0, 1))
+    assert [first[k] for k in which] == [0, 1, 2, 0, 2]
+    assert abreast._alike(words, ())[0].tolist() == [0]
