@@ -79,11 +79,12 @@ class Ledger:
     `moved` is the symbol that alone has moved equity since it was last observed.  `watched` is the one that alone has
     moved it since before that: what it is worth is worked out when its price may make a new peak, when it moves equity
     no longer alone, or when somebody asks.  `lowest_steps` is the least equity since it was last observed.
+    `is_plain` says that every contract is paid for, in the base currency; `shorts` counts the positions below 0.
     """
 
     __slots__ = (
-        "cash_steps", "contracts", "currency_count", "holdings", "lends", "lowest_steps", "moved", "rate", "scale",
-        "symbol_count", "total_steps", "watched",
+        "cash_steps", "contracts", "currency_count", "holdings", "is_plain", "lends", "lowest_steps", "moved", "rate",
+        "scale", "shorts", "symbol_count", "total_steps", "watched",
     )  # fmt: skip
 
     def __init__(self, contracts: list[Contract], scales: "array[float]", cash: float) -> None:
@@ -92,6 +93,8 @@ class Ledger:
         self.currency_count: int = len(scales)
         self.contracts: list[Contract] = contracts
         self.lends: bool = any(contract.borrow != 0.0 for contract in contracts)
+        self.is_plain: bool = not any(contract.margined or contract.currency != 0 for contract in contracts)
+        self.shorts: int = 0
         self.holdings: list[Holding] = [holding_of(contract) for contract in contracts]
         self.scale = array("d", scales)
         self.rate = array("d", [1.0] + [nan] * (len(scales) - 1))
@@ -307,6 +310,22 @@ class Ledger:
         return total
 
     @property
+    def gross_steps(self) -> float:
+        """Worth of every position whichever its sign, at the prices marked, in base steps."""
+        return self.total_steps[0] if self.is_plain and self.shorts == 0 else self._gross_apart()
+
+    @seldom
+    def _gross_apart(self) -> float:
+        """As `gross_steps`, where some positions are worth less than 0, or in another currency."""
+        gross = 0.0
+        for holding in self.holdings:
+            worth = holding.worth_steps - holding.carried_steps  # 0 where nothing is held: added, not asked about
+            if holding.currency != 0 and worth != 0.0:
+                worth = self.base_steps(holding.currency, worth)
+            gross += abs(worth)
+        return gross
+
+    @property
     def equity(self) -> float:
         """Cash and worth of every position, in the base currency."""
         return self.equity_steps / self.scale[0]
@@ -330,7 +349,7 @@ class Ledger:
         before = holding.quantity
         after = to_grid(before + side * quantity, contract.quantity_scale)
         _average(holding, before, after, price)
-        holding.quantity = after
+        self._hold(holding, after)
         holding.forget()
         if holding.price != holding.price:
             holding.price = price
@@ -342,6 +361,14 @@ class Ledger:
         if after == 0.0:
             self._settle_if_flat(holding)
             self._forget_worth(holding)
+
+    def _hold(self, holding: Holding, quantity: float) -> None:
+        """From now on `quantity` units are held, signed."""
+        if holding.quantity < 0.0:
+            self.shorts -= 1
+        if quantity < 0.0:
+            self.shorts += 1
+        holding.quantity = quantity
 
     def _settle_if_flat(self, holding: Holding) -> None:
         """A margined position that is flat moves what it carried to cash."""
@@ -371,7 +398,7 @@ class Ledger:
         if exact != whole:
             paid = self.value_steps(symbol, exact - whole, price)
             self.cash_steps[contract.currency] += paid
-        self.holdings[symbol].quantity = whole
+        self._hold(self.holdings[symbol], whole)
         self.holdings[symbol].forget()
         self.holdings[symbol].average_price /= ratio
         if price == price:

@@ -6,6 +6,7 @@ kernel leaves at the next event boundary when `crowded`, or at once when there i
 """
 
 from array import array
+from typing import Self
 
 from stratofold.fold.ledger import integers, zeros
 from stratofold.fold.marks import leaves_kernel, soon
@@ -63,7 +64,7 @@ class Log:
         width = len(names)
         return numbers[names.index(name) : self.count * width : width]
 
-    def written(self) -> "Log":
+    def written(self) -> Self:
         """The rows that were written, in a log of their own that has no room for more."""
         rows = object.__new__(type(self))
         rows.count = rows.full = self.count
@@ -229,15 +230,31 @@ class RefusalLog(Log):
 
 
 class EquityLog(Log):
-    """One row a session's close: equity, cash and gross exposure in steps of the base currency."""
+    """One row a session's close: equity, cash and gross exposure in steps of the base currency.
 
-    __slots__ = ()
+    It is kept unless it is said that nobody reads it, as where the sums of a run are all that is wanted.
+    """
+
+    __slots__ = ("is_kept",)
 
     WHOLES = ("time",)
     REALS = ("equity", "cash", "exposure")
 
+    def __init__(self, capacity: int) -> None:
+        """Room for `capacity` rows."""
+        super().__init__(capacity)
+        self.is_kept: bool = True
+
+    def written(self) -> Self:
+        """As of any log."""
+        rows = super().written()
+        rows.is_kept = self.is_kept
+        return rows
+
     def add(self, time: int, equity: float, cash: float, exposure: float) -> None:
-        """Write one row."""
+        """Write one row, if they are kept."""
+        if not self.is_kept:
+            return
         row = self.count
         if row > self.full and row >= len(self.wholes):
             self.grow()

@@ -63,12 +63,7 @@ def close_session(engine: Engine) -> None:
     equity = ledger.equity_steps
     if ledger.watched >= 0:
         tally.sink(equity)
-    gross = 0.0
-    for holding in ledger.holdings:
-        worth = holding.worth_steps - holding.carried_steps  # 0 where nothing is held: added, not asked about
-        if holding.currency != 0 and worth != 0.0:
-            worth = ledger.base_steps(holding.currency, worth)
-        gross += abs(worth)
+    gross = ledger.gross_steps
     time = engine.book.time
     tally.sample(equity, gross, engine.sessions.index, time)
     engine.logs.equity.add(time, equity, ledger.cash_steps[0], gross)

@@ -227,8 +227,7 @@ class Venue(Desk):
         after = to_grid(held + side * quantity, contract.quantity_scale)
         if (held * after >= 0.0 and abs(after) <= abs(held)) or contract.margin == 0.0:
             return quantity
-        others = self._margin_of_others(symbol, price)
-        available = ledger.equity_steps - others - ledger.base_steps(contract.currency, fee_steps)
+        available = self._free_of_others(symbol, price) - ledger.base_steps(contract.currency, fee_steps)
         ledger.holdings[symbol].price = self.places[symbol].price
         if ledger.required_steps(symbol, after, price, contract.margin) <= available:
             return quantity
@@ -242,17 +241,22 @@ class Venue(Desk):
         return min(max(cut, 0.0), quantity)
 
     @often
-    def _margin_of_others(self, symbol: int, price: float) -> float:
-        """Mark `symbol` at `price` and all else that is held at its last price; returns the others' margin, in base steps."""
+    def _free_of_others(self, symbol: int, price: float) -> float:
+        """Equity with `symbol` at `price`, less the margin of all else that is held, in base steps.
+
+        What is long and paid for in full is its own margin, whatever it is worth: it need not be looked at.
+        """
         ledger = self.ledger
+        if ledger.symbol_count > 1 and not (self.takes_whole and ledger.shorts == 0):
+            return self._free_beside(symbol, price)
+        ledger.mark(symbol, price)
         if ledger.symbol_count == 1:
-            ledger.mark(symbol, price)
-            return 0.0
-        return self._margin_beside(symbol, price)
+            return ledger.equity_steps
+        return ledger.cash_steps[0] + ledger.holdings[symbol].worth_steps
 
     @seldom
-    def _margin_beside(self, symbol: int, price: float) -> float:
-        """As `_margin_of_others`, where there are others."""
+    def _free_beside(self, symbol: int, price: float) -> float:
+        """As `_free_of_others`, where each of the others is to be looked at."""
         ledger = self.ledger
         total = 0.0
         for other in range(ledger.symbol_count):
@@ -263,7 +267,7 @@ class Venue(Desk):
                 ledger.mark(other, self.places[other].price)
                 value = holding.worth_steps - holding.carried_steps
                 total += ledger.part_steps(other, value, ledger.contracts[other].margin)
-        return total
+        return ledger.equity_steps - total
 
     def _equity_steps(self) -> float:
         """Equity at the last prices, worked out afresh: the broker's ledger is not marked bar by bar."""

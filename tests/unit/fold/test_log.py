@@ -2,7 +2,7 @@
 
 import pytest
 
-from stratofold.fold.log import FillLog, Logs, OrderLog
+from stratofold.fold.log import EquityLog, FillLog, Logs, OrderLog
 from stratofold.fold.order import Order
 
 
@@ -56,3 +56,13 @@ def test_an_order_is_written_as_it_is():
     for name in ("number", "symbol", "side", "kind", "quantity", "filled", "limit", "decided", "state"):
         assert found[name] == getattr(order, name), name
     assert (found["done"], found["average_price"]) == (9, 100.5)
+
+
+def test_equity_that_nobody_reads_is_not_written():
+    log = EquityLog(1)
+    log.add(1, 100.0, 60.0, 40.0)
+    log.is_kept = False
+    for time in range(2, 9):
+        log.add(time, 100.0, 60.0, 40.0)
+    assert (log.count, list(log.column("time")), log.room) == (1, [1], 1)
+    assert log.written().count == 1

@@ -171,6 +171,7 @@ class Block:
         self._engine: Any = None  # of the last run
         self._scale = 100.0
         self._begun, self._keep, self._ends, self._kept = b"", 0, True, b""  # of the cell that runs
+        self._reads_equity = False
 
     def run(self, sets: Sequence[Mapping[str, Any]], leg: Leg = WHOLE) -> Cells:
         """The statistics of every set of parameters, in their order; `leg` says which part of the events is heard."""
@@ -250,6 +251,9 @@ class Block:
 
     def returns(self, sets: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """The return of every session (a row) with every set of parameters (a column); raises what a strategy raises."""
+        if not self._reads_equity:
+            self._reads_equity = True
+            self._laid.clear()  # their logs keep no equity
         return np.column_stack([self._returns(parameters) for parameters in sets])
 
     def _returns(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -384,6 +388,7 @@ class Block:
             self._tapes = None
             return None
         objects = (run.engine, run.strategy, run.feed)
+        run.engine.logs.equity.is_kept = self._reads_equity
         if self.execution != "compiled" and not kernel.is_at_hand(*objects, out=True):
             return None
         try:
