@@ -15,8 +15,8 @@ import stratofold
 from stratofold import instance, routing, sweep
 from stratofold.cli.load import load_strategy
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.executors import Work, processes
-from stratofold.research.sweep.executors.processes import compute, pack
+from stratofold.research.sweep.executors import Work, packed
+from stratofold.research.sweep.executors.packed import Packed, compute
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.store import PAGE, parts_of
 from stratofold.research.sweep.study import open_study
@@ -34,8 +34,7 @@ def test_a_worker_maps_prices_and_computes_the_same_cells(market, tmp_path):
     """What a worker does, in this process: from the files alone."""
     (place,) = places_of([Above], market, Options())
     sets = tuple({"length": length, "units": 10.0} for length in (5, 9))
-    pack(place, tmp_path)
-    cells, _ = compute(str(tmp_path), place.hash, Work(0, sets), "interpreted")
+    cells, _ = compute(Packed(tmp_path, [place]).piece(0, Work(0, sets), "interpreted"))
     table = sweep(Above, market, length=[5, 9], execution="interpreted").table
     assert cells.columns["sharpe"].tolist() == table["sharpe"].to_list()
     assert cells.errors == ["", ""]
@@ -52,21 +51,19 @@ def test_a_script_is_the_users_own_in_a_worker_too(tmp_path, monkeypatch, name):
     (place,) = places_of([written], stratofold.sample("SPY", start="2014-06-02", end="2014-08-29"), Options())
     monkeypatch.setattr(routing, "_adopted", set())
     monkeypatch.setattr(instance, "_routed", set())
-    pack(place, tmp_path)
-    compute(str(tmp_path), place.hash, Work(0, ({"length": 5},)), "interpreted")
+    compute(Packed(tmp_path, [place]).piece(0, Work(0, ({"length": 5},)), "interpreted"))
     assert routing.is_plain(written)
 
 
 def test_a_worker_lets_go_of_the_sweep_before(tmp_path):
-    """Loky's workers live on for the next sweep, and each sweep's columns are in a folder of its own, gone by then."""
+    """Workers live on for the next sweep, and each sweep's columns are in a folder of its own, gone by then."""
     market = stratofold.sample("SPY", start="2014-06-02", end="2014-08-29")
     (place,) = places_of([Above], market, Options())
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-        pack(place, tmp_path / name)
-        compute(str(tmp_path / name), place.hash, Work(0, ({"length": 5},)), "interpreted")
-    assert list(processes._benches) == [str(tmp_path / "other")]
-    assert list(processes._places) == [(str(tmp_path / "other"), place.hash)]
+        compute(Packed(tmp_path / name, [place]).piece(0, Work(0, ({"length": 5},)), "interpreted"))
+    assert [each.folder for each in packed._opened] == [tmp_path / "other"]
+    assert list(packed._opened[0].places) == [place.hash]
 
 
 @pytest.mark.nightly

@@ -17,7 +17,7 @@ from stratofold.errors import Setup
 from stratofold.research.backtest import check_cash, check_strategy
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Leg
-from stratofold.research.sweep.executors import Work, executor_of
+from stratofold.research.sweep.executors import Work, call_ahead, executor_of
 from stratofold.research.sweep.objective import objectives_of
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.samplers import sampler_of
@@ -104,6 +104,8 @@ def sweep(
     )  # fmt: skip
     from stratofold.market.frames import read
 
+    if not _is_there(study):
+        call_ahead(executor, workers)
     heard = dict.fromkeys(name for each in strategies for name in each.series)
     market = read(data, symbols=symbols, start=start, end=end, series=heard)
     places = places_of(strategies, market, options, each_symbol=each_symbol, windows=windows, costs=costs)
@@ -150,6 +152,12 @@ def _check_varied(spaces: Sequence[Space], *, each_symbol: bool, windows: Any, c
     one = next(iter(spaces[0].strategy.parameters()), "fast")
     fix = f"{one}=[10, 20, 30]; in a terminal --{one} 10,20,30"
     raise Setup("SFS24", what, why=f"parameters of {spaces[0].strategy.__name__}: {names}", fix=fix)
+
+
+def _is_there(study: str | Path | None) -> bool:
+    """Whether a study may have all its cells already."""
+    folder = _folder(study)
+    return folder is not None and folder.exists()
 
 
 def _folder(study: str | Path | None) -> Path | None:

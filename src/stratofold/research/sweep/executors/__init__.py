@@ -1,7 +1,7 @@
 """Who computes cells: this process, others of this machine, or functions in a cloud; one flag chooses.
 
     places, work ──► Inline ──────────────────────────────────────────────► cells
-                 └─► Foreman ──► crew: Processes                  (loky)
+                 └─► Foreman ──► crew: Processes ──► hands        (this machine)
                                  └──── Elsewhere ──► Lithops      (any cloud)     ┐ parcels, orders ──► shelf ──► worker
                                                 └──► StepFunctions (AWS)          ┘ answers ◄────────── shelf ◄──┘
 
@@ -21,7 +21,7 @@ from stratofold.research.sweep.executors.work import Executor, Work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EXECUTORS", "Executor", "Work", "executor_of"]
+__all__ = ["EXECUTORS", "Executor", "Work", "call_ahead", "executor_of"]
 
 EXECUTORS = ("inline", "processes", "lithops", "stepfunctions")
 
@@ -55,3 +55,11 @@ def executor_of(
     from stratofold.research.sweep.executors.processes import Processes
 
     return Processes(execution, workers)
+
+
+def call_ahead(name: str, workers: Any = None) -> None:
+    """Have on their way whoever takes a while to come, for a sweep that is still to be planned."""
+    if name == "processes":
+        from stratofold.research.sweep.executors.processes import call_ahead
+
+        call_ahead(workers)

@@ -1,24 +1,26 @@
-"""Processes of this machine, by joblib's loky.
+"""Processes of this machine, called by ourselves (`hands`).
 
 What comes in: places, packed once and mapped by every worker.  What goes out: pieces as they are finished.
-Why so: a dead worker breaks the whole pool, so a piece that was lost with it is sent again, and what is lost twice is tried
-alone (see `foreman`).
+Why so: a pool of the library's kind imports for a worker what no cell needs, sends answers through a pipe that its worker
+waits for, and breaks as a whole when one of it dies.  Here a worker has NumPy and this package, is called while the sweep is
+still planned, and has its next piece before it has answered; what a dead one was at is sent again (see `foreman`).
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from concurrent.futures import FIRST_COMPLETED, wait
+import selectors
+from collections import deque
+from importlib.util import find_spec
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stratofold.errors import Setup
+from stratofold.errors import Setup, Stop
 from stratofold.research.sweep.executors.foreman import Foreman, Heard
+from stratofold.research.sweep.executors.hands import Hand, call, give_back, taken
+from stratofold.research.sweep.executors.packed import Packed
 from stratofold.research.sweep.executors.scratch import Scratch, scratch
-from stratofold.research.sweep.executors.work import Bench, Choice, Plan, Work
-from stratofold.research.sweep.executors.worker import timed
+from stratofold.research.sweep.executors.work import Choice, Plan, Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,26 +28,35 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.block import Cells
     from stratofold.research.sweep.place import Place
 
-_SECONDS = 5.0  # a piece, at most
+_SECONDS, _SECONDS_MIN = 5.0, 0.02  # a piece, at most and at least
+_PIECES_A_WORKER = 16  # at least: one costs next to nothing here, and whoever is done first waits for less
+_AHEAD = 2  # pieces that a worker is given, so that it has one while its answer is heard
+_LAST = 2  # pieces a worker: of so few that are left nobody is given one ahead, whom another may have waited for
 
 
 class Processes:
-    """In `workers` processes of this machine (default: one a core), by joblib's loky."""
+    """In `workers` processes of this machine (default: one a core)."""
 
     def __init__(self, execution: str, workers: Any = None) -> None:
-        """Raises Setup SFS20 without joblib, SFS21 for a number of workers that cannot be."""
-        try:
-            from joblib.externals import loky  # noqa: F401  asked for before anything is computed
-        except ImportError:
+        """Raises Setup SFS20 without cloudpickle, SFS21 for a number of workers that cannot be."""
+        if find_spec("cloudpickle") is None:
             fix = "pip install 'stratofold[sweep]', or executor=\"inline\""
-            raise Setup("SFS20", 'executor="processes" needs joblib, which is not installed', fix=fix) from None
+            raise Setup("SFS20", 'executor="processes" needs cloudpickle, which is not installed', fix=fix)
         self.workers = count_of(workers, os.cpu_count() or 1)
         self._choice = Choice(execution)
 
     def run(self, places: Sequence[Place], work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:
         """A few cells of each strategy first, which has its kernel made; the rest in pieces of some seconds."""
+        if not work:
+            return iter(())
         crew = _Crew(self.workers, self._choice.of(places, work))
         return Foreman(crew, places).run(work)
+
+
+def call_ahead(workers: Any) -> None:
+    """Have workers on their way for a sweep that is still to be planned; what is wrong is for `Processes` to say."""
+    if workers is None or (isinstance(workers, int) and workers >= 1):
+        call(workers or os.cpu_count() or 1)
 
 
 def count_of(workers: Any, usual: int) -> int:
@@ -56,27 +67,27 @@ def count_of(workers: Any, usual: int) -> int:
 
 
 class _Crew:
-    """Loky's processes; see `foreman.Crew`."""
+    """See `foreman.Crew`."""
 
-    shares_fate = True
+    shares_fate = True  # of a machine that has no memory left; and who dies here is known to have died
 
     def __init__(self, workers: int, execution: str) -> None:
-        """Nobody was called yet."""
-        self.plan = Plan(workers, 0.0, _SECONDS, inf)
+        """Nobody is taken yet."""
+        self.plan = Plan(workers, _SECONDS_MIN, _SECONDS, inf, _PIECES_A_WORKER)
         self._execution = execution
-        self._futures: dict[Any, int] = {}
+        self._pieces: dict[int, Work] = {}
+        self._waiting: deque[int] = deque()
+        self._hands: list[Hand] = []
+        self._selector = selectors.DefaultSelector()
         self._scratch: Scratch | None = None
-        self._folder = Path()
-        self._places: Sequence[Place] = ()
-        self._pool: Any = None
+        self._packed: Packed | None = None
 
-    def begin(self, places: Sequence[Place], work: Sequence[Work]) -> None:
-        """Write every place for workers to map."""
+    def begin(self, places: Sequence[Place], work: Sequence[Work]) -> None:  # noqa: ARG002
+        """Call whoever is to work; write what all places share."""
+        for hand in taken(self.plan.workers):
+            self._engage(hand)
         self._scratch = scratch()
-        self._folder = self._scratch.path
-        self._places = places
-        for number in {whole.place for whole in work}:
-            pack(places[number], self._folder)
+        self._packed = Packed(self._scratch.path, places)
 
     def found(self, work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:  # noqa: ARG002
         """Nothing: what processes here have finished is in the study."""
@@ -94,90 +105,71 @@ class _Crew:
 
     def send(self, pieces: Mapping[int, Work]) -> None:
         """Have pieces done by all workers; one alone, with nobody beside it, by one."""
-        self._pool = _pool(self.plan.workers)
-        for number, piece in pieces.items():
-            name = self._places[piece.place].hash
-            self._futures[self._pool.submit(compute, str(self._folder), name, piece, self._execution)] = number
+        self._pieces.update(pieces)
+        self._waiting.extend(pieces)
+        self._feed()
+
+    def _feed(self) -> None:
+        """Give what waits to whoever has least, the first piece first."""
+        for depth in range(_AHEAD):
+            for hand in self._hands:
+                few = len(self._waiting) <= _LAST * len(self._hands)
+                if self._waiting and len(hand.given) <= depth and not (depth and few):
+                    self._ask(hand, self._waiting.popleft())
+
+    def _ask(self, hand: Hand, number: int) -> None:
+        """Have one do a piece."""
+        if self._packed is None:
+            raise AssertionError("a piece before the beginning")
+        hand.ask(number, self._packed.piece(number, self._pieces[number], self._execution))
 
     def heard(self, seconds: float) -> Iterator[Heard]:
-        """What is finished, and what a worker's death took along."""
-        done, _ = wait(self._futures, timeout=seconds, return_when=FIRST_COMPLETED)
-        for future in done:
-            cells, taken = _answer(future)
-            yield Heard(self._futures.pop(future), cells, taken)
+        """What is finished, and what a worker's death took along; whoever has answered has its next piece before it is told."""
+        found = [each for key, _ in self._selector.select(seconds) for each in self._hear(key.data)]
+        self._feed()
+        yield from found
+
+    def _hear(self, hand: Hand) -> Iterator[Heard]:
+        """What one says; raises what was raised in it, and Stop SFS35 where it could not even come."""
+        try:
+            answer = hand.answer()
+        except EOFError:
+            yield from self._replace(hand)
+            return
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is not None:
+            number = hand.given.popleft()
+            del self._pieces[number]
+            yield Heard(number, *answer)
+
+    def _replace(self, hand: Hand) -> Iterator[Heard]:
+        """One who has died was at the first of its pieces; the others are given to whoever is next."""
+        self._dismiss(hand)
+        if not hand.is_there:
+            what = "a worker could not be started"
+            why = "its process ended before it had read what it needs"
+            raise Stop("SFS35", what, why=why, fix='see what it wrote; make room in memory; or executor="inline"')
+        numbers = list(hand.given)
+        self._waiting.extendleft(reversed(numbers[1:]))
+        self._engage(Hand())
+        if numbers:
+            yield Heard(numbers[0], None)
+
+    def _engage(self, hand: Hand) -> None:
+        """Listen to one."""
+        self._hands.append(hand)
+        self._selector.register(hand.heard, selectors.EVENT_READ, hand)
+
+    def _dismiss(self, hand: Hand) -> None:
+        """One is no more."""
+        self._selector.unregister(hand.heard)
+        self._hands.remove(hand)
+        hand.end()
 
     def end(self) -> None:
         """Whoever is still at something is stopped; what was packed is taken away."""
-        if self._futures and self._pool is not None:
-            self._pool.shutdown(wait=False, kill_workers=True)
+        self._selector.close()
+        give_back(self._hands)
         if self._scratch is not None:
             self._scratch.end()
-
-
-def _pool(workers: int) -> Any:
-    """Loky's pool of so many workers; one that is broken is replaced."""
-    from joblib.externals.loky import get_reusable_executor
-
-    return get_reusable_executor(max_workers=workers, timeout=60)
-
-
-def _answer(future: Any) -> tuple[Cells | None, float]:
-    """What a worker answered; None where it died."""
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    try:
-        answer: tuple[Cells, float] = future.result()
-    except BrokenProcessPool:
-        return None, 0.0
-    return answer
-
-
-def pack(place: Place, folder: Path) -> None:
-    """Write a place for workers: its columns so that they can be mapped, its code by value where it cannot be imported."""
-    import cloudpickle
-    import joblib
-
-    _by_value(place.strategy)
-    joblib.dump(place.market, folder / f"{place.hash}.market")
-    rest = cloudpickle.dumps((place.strategy, place.options, place.hash))
-    (folder / f"{place.hash}.place").write_bytes(rest)
-
-
-def _by_value(strategy: type) -> None:
-    """Have the strategy's module travel with it where a worker could not import it."""
-    import importlib.util
-
-    import cloudpickle
-
-    module = sys.modules.get(strategy.__module__)
-    try:
-        found = importlib.util.find_spec(strategy.__module__)
-    except (ImportError, ValueError):
-        found = None
-    elsewhere = found is None or found.origin != getattr(module, "__file__", None)
-    if module is not None and module.__name__ != "__main__" and elsewhere:
-        cloudpickle.register_pickle_by_value(module)
-
-
-_benches: dict[str, Bench] = {}
-_places: dict[tuple[str, str], Place] = {}
-
-
-def compute(folder: str, name: str, work: Work, execution: str) -> tuple[Cells, float]:
-    """A piece of work in a worker, which keeps what it has laid out; its cells, and how many seconds they take."""
-    import cloudpickle
-
-    if folder not in _benches:  # another sweep's: what the one before has left is of use to nobody
-        _benches.clear()
-        _places.clear()
-    place = _places.get((folder, name))
-    if place is None:
-        import joblib
-
-        from stratofold.research.sweep.place import Place
-
-        strategy, options, _ = cloudpickle.loads((Path(folder) / f"{name}.place").read_bytes())
-        market = joblib.load(Path(folder) / f"{name}.market", mmap_mode="r")
-        place = _places[folder, name] = Place(strategy, market, options, "", "", "")
-        place.__dict__["hash"] = name
-    return timed(_benches.setdefault(folder, Bench()), place, work, execution)

@@ -157,6 +157,7 @@ class Plan:
     seconds: float
     seconds_max: float
     limit_seconds: float
+    pieces_a_worker: int = _PIECES_A_WORKER
 
     def cut(self, places: Sequence[Place], work: Sequence[Work], seconds_a_bar: float) -> list[Work]:
         """Pieces long enough to be worth a journey, short enough for all workers to have some.
@@ -165,7 +166,7 @@ class Plan:
         """
         lengths = [max(seconds_a_bar * len(places[whole.place].market), 1e-6) for whole in work]
         total = sum(length * len(whole.sets) for length, whole in zip(lengths, work, strict=True))
-        wanted = min(max(total / (_PIECES_A_WORKER * self.workers), self.seconds), self.seconds_max, self.limit)
+        wanted = min(max(total / (self.pieces_a_worker * self.workers), self.seconds), self.seconds_max, self.limit)
         pieces = []
         for length, whole in zip(lengths, work, strict=True):
             self.refuse_long(length, places[whole.place])
