@@ -116,3 +116,8 @@ def test_a_port_that_is_taken_is_told(capsys):
             == 2
         )
     assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == "SF851"
+
+
+def test_a_number_that_is_no_port_is_told(capsys):
+    assert run(["exchange", "--symbols", "SPY", "--start", "2020-01-02", "--port", "70000", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == "SF851"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of, said_again
-from stratofold.cli.halt import Account, Book, Name, Scope, account_of, meant
+from stratofold.cli.halt import Account, Book, Name, Scope, account_again, account_of, meant
 from stratofold.cli.home import HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
 
@@ -31,7 +31,7 @@ def resume(
     from stratofold.live.halt import confirm_release, request_release
 
     journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
-    owner, now = account_of(journal, account), time.time_ns()
+    owner, now = account_of(journal, account, scope, name, book), time.time_ns()
     scope, name = meant(journal, owner, scope, name, book)
     if confirm is not None:
         lifted = confirm_release(journal, owner, scope, name, confirm, whoami(), now, stamp("resume", now))
@@ -42,12 +42,16 @@ def resume(
         said = {"scope": scope, "name": name, "code": asked.code, "waits_for": ", ".join(asked.waits_for)}
         waits = "".join(f"\n  still needed: {one}" for one in asked.waits_for)
         there = said_again(cloud=cloud, stack=stack, region=region)
-        asks = (
-            f"stratofold {'cloud invoke reconcile' if there else 'reconcile'}{there.replace(' --cloud', '')}; "
-            if waits
-            else ""
+        looks = (
+            f"cloud invoke reconcile{there.replace(' --cloud', '')}"
+            if there
+            else f"reconcile{f' {name}' if scope == 'book' else ''}"
         )
-        text = f"asked for release of {scope} {name}{waits}\nthen: {asks}stratofold resume {name!r} --scope {scope}{there} --confirm {asked.code}"
+        asks = f"stratofold {looks}; " if waits else ""
+        again = f"{name!r} --scope {scope}{account_again(journal, owner, scope)}{there}"
+        text = (
+            f"asked for release of {scope} {name}{waits}\nthen: {asks}stratofold resume {again} --confirm {asked.code}"
+        )
     if json:
         show_json(said)
     else:

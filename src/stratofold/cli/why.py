@@ -1,6 +1,6 @@
 """`stratofold why`: one order explained: what it saw, what changed, what was checked, what came of it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,9 +26,17 @@ def why(
     from stratofold.live.why import why as explain
 
     journal = home_of(home, cloud=cloud, stack=stack, region=region).journal()
-    name = head_of(journal, book).book
+    name = head_of(journal, book or book_of(journal, order)).book
     found = explain(journal, name, order, strategy_as_run(journal, name))
     if json:
         show_json(found.as_dict())
     else:
         typer.echo("\n".join(lines(found)))
+
+
+def book_of(journal: Any, order: str) -> str | None:
+    """The book that a client id is of; None for a number, or for what is no order of a book here."""
+    from stratofold.live.words import FOREIGN, number_of
+
+    heads = [head for head in journal.books() if number_of(head.book, head.generation, order) != FOREIGN]
+    return heads[0].book if heads else None

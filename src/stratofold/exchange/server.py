@@ -69,7 +69,7 @@ class Server:
         site = web.TCPSite(self._runner, host, port, reuse_address=True)
         try:
             await site.start()
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter for a number that is no port
             await self._runner.cleanup()
             what = f"the exchange cannot listen at {host}:{port}"
             raise Setup("SF851", what, why=str(error), fix="use --port 0 for a free port") from error

@@ -162,6 +162,12 @@ def test_a_port_that_is_taken_is_said():
     assert caught.value.code == "SF922"
 
 
+def test_a_number_that_is_no_port_is_said():
+    with pytest.raises(Setup) as caught:
+        asyncio.run(WebhookServer(echo).start(port=70_000))
+    assert caught.value.code == "SF922"
+
+
 def held_elsewhere(folder, answer):
     answer.put(Presence(folder, "momo").hold())
 

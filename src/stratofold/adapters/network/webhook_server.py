@@ -43,7 +43,7 @@ class WebhookServer:
         site = web.TCPSite(self._runner, host, port)
         try:
             await site.start()
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter for a number that is no port
             await self._runner.cleanup()
             what = f"the webhook cannot listen at {host}:{port}"
             raise Setup("SF922", what, why=str(error), fix="use --port 0 for a free port") from error
