@@ -110,9 +110,11 @@ class Series:
         for k, place in enumerate((self._places - np.uint64(self._block.shift)).tolist()):
             self._noted[at, k] = int.from_bytes(self._block.memory[place : place + 8], "little")
 
-    def columns(self, rows: "NDArray[np.int64]") -> "dict[str, NDArray[Any]]":
-        """What was noted of some runs, a column for each name."""
-        return {name: self._noted[rows, k].view(kind) for k, (name, kind) in enumerate(self._names)}
+    def columns(self, chosen: "NDArray[np.bool_]") -> "dict[str, NDArray[Any]]":
+        """What was noted of the chosen runs, a column for each name."""
+        rows = self._noted if chosen.all() else self._noted[chosen]
+        columns = zip(self._names, np.ascontiguousarray(rows.T), strict=True)
+        return {name: column.view(kind) for (name, kind), column in columns}
 
 
 def _restored(piece: Piece) -> list[tuple[int, int, int]]:

@@ -60,6 +60,9 @@ def test_columns_equal_the_folds_own_statistics(digits):
     ]
     columns = statistics_of(columns_of(rows), 100.0, 252.0)
     assert set(columns) == set(STATISTICS)
+    singly = [statistics_of(columns_of([row]), 100.0, 252.0) for row in rows]  # none has to mind another's amounts
+    for name, column in columns.items():
+        assert [bits(float(each[name][0])) for each in singly] == [bits(value) for value in column.tolist()], name
     for k, (each, equity) in enumerate(zip(tallies, equities, strict=True)):
         expected = statistics(each, SimpleNamespace(scale=[100.0], equity_steps=equity), 252.0)
         for name in ("gross_profit", "gross_loss"):

@@ -68,23 +68,20 @@ class Seats:
             self._pieces[mine, number] = part.copies.address
             self._alive.append(part)
 
-    def missing_done(self, alone: Callable[[int], None], first: int) -> list[int]:
+    def missing_done(self, alone: Callable[[int], None], first: int) -> Places:
         """Have every cell done alone of which a part is not known when its turn comes; returns the others.
 
         `alone` counts them from another one on, of which this is the `first`.
         """
-        left: list[int] = []
-        row, count = 0, len(self._words)
-        while row < count:
-            is_ready = self._pieces[row:].all(axis=1)
-            ready = count - row if is_ready.all() else int(is_ready.argmin())
-            left += range(row, row + ready)
-            row += ready
-            if row < count:
-                alone(first + row)
-                self._look(row)
-                row += 1
-        return left
+        is_left = np.ones(len(self._words), np.bool_)
+        row = 0
+        while not (is_ready := self._pieces[row:].all(axis=1)).all():
+            row += int(is_ready.argmin())
+            alone(first + row)
+            self._look(row)
+            is_left[row] = False
+            row += 1
+        return np.flatnonzero(is_left)
 
     def _look(self, row: int) -> None:
         """Look again for the parts of one cell, which has been done alone."""
@@ -96,15 +93,14 @@ class Seats:
         """Whether the parts are all there still, and are this program's."""
         return laid is not None and laid.guests.mould is self._mould and self._mould.age == self._age
 
-    def run(self, laid: Laid, rows: Sequence[int], tapes: Tapes | None) -> Sums | None:
+    def run(self, laid: Laid, rows: Places, tapes: Tapes | None) -> Sums | None:
         """The sums of some cells; None where a part of them is not there any more."""
         series, pieces = self._mould.series(SUMS), self._pieces[rows]
         if series is None or not len(rows) or (tapes is not None and not self._is_read(pieces, tapes)):
             return None
         laid.program.begin(series, pieces, self._words[rows], laid.events, CROWDED)
         is_done, columns = _carried(laid, series, len(rows))
-        places = np.array(rows)
-        return Sums(places[is_done].tolist(), columns, places[~is_done].tolist())
+        return Sums(rows[is_done], columns, rows[~is_done])
 
     def _is_read(self, pieces: Words, tapes: Tapes) -> bool:
         """Tell the tapes how many cells read them; whether they are all there still."""
@@ -121,9 +117,9 @@ class Seats:
 class Sums(NamedTuple):
     """Which of some cells came to their end, a column for each of `SUMS` of those, and which were left to Python."""
 
-    done: list[int]
+    done: Places
     columns: dict[str, NDArray[Any]]
-    left: list[int]
+    left: Places
 
 
 def _carried(laid: Laid, series: Series, count: int) -> tuple[NDArray[np.bool_], dict[str, NDArray[Any]]]:
@@ -144,16 +140,20 @@ def _carried(laid: Laid, series: Series, count: int) -> tuple[NDArray[np.bool_],
         else:
             is_done[at] = False
         at += 1
-    columns = series.columns(np.flatnonzero(is_done))
+    columns = series.columns(is_done)
     columns[_REFUSALS] = columns[_REFUSALS] + refused[is_done]  # and those that the log has no row of any more
     return is_done, columns
 
 
 def _alike(words: Words, picks: Sequence[int]) -> tuple[Places, Places]:
     """The first row of those that are alike in some columns, and for every row which of these it is like."""
-    which = np.zeros(len(words), np.intp)
-    for pick in picks:
+    varied = [pick for pick in picks if (words[:, pick] != words[0, pick]).any()]
+    if not varied:
+        return np.zeros(1, np.intp), np.zeros(len(words), np.intp)
+    which: NDArray[Any] = words[:, varied[0]]
+    for pick in varied[1:]:
+        _, which = np.unique(which, return_inverse=True)
         _, each = np.unique(words[:, pick], return_inverse=True)
         which = which * (int(each.max()) + 1) + each
-    _, first, which = np.unique(which, return_index=True, return_inverse=True)
-    return first, which
+    _, first, found = np.unique(which, return_index=True, return_inverse=True)
+    return first, found

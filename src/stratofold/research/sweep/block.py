@@ -210,15 +210,15 @@ class Block:
             laid = self._at_hand()
             few = sets[at : at + (CELLS_MAX if laid is not None and laid.guests.is_ready else 1)]
             seats = laid.guests.seats(few) if laid is not None and len(few) > 1 else None
-            left, is_left = list(range(len(few))), False
+            left, is_left = np.arange(len(few)), False
             if laid is not None and seats is not None:
                 left = seats.missing_done(alone, at)
                 sums = seats.run(laid, left, self._tapes) if seats.is_whole(self._at_hand()) else None
                 if sums is not None:
                     self._engine, self._scale, is_left = laid.engine, laid.scale, True
-                    found.append(Together([at + row for row in sums.done], sums.columns, []))
+                    found.append(Together(at + sums.done, sums.columns, []))
                     left = sums.left
-            for row in left:
+            for row in left.tolist():
                 alone(at + row, is_left)
             at += len(few)
         return found
@@ -271,14 +271,17 @@ class Block:
     def _columns(self, rows: list[Row | None], gone_on: Sequence[Together]) -> dict[str, Any]:
         """The statistics of the rows there are, and of the sums that are columns already; NaN for the others."""
         places = [k for k, row in enumerate(rows) if row is not None]
-        parts = [(places, columns_of([row for row in rows if row is not None]))] if places else []
-        numbers = [number for part in gone_on for number in part.done]
-        if numbers:
-            parts.append((numbers, {name: np.concatenate([part.sums[name] for part in gone_on]) for name in SUMS}))
+        parts: list[tuple[Any, Any]] = [(part.done, part.sums) for part in gone_on if len(part.done)]
+        if places:
+            parts.append((places, columns_of([row for row in rows if row is not None])))
+        a_year = self.market.calendar.sessions_per_year
+        if len(parts) == 1 and len(parts[0][0]) == len(rows):  # all there are, and in their order
+            return dict(statistics_of(parts[0][1], self._scale, a_year))
         columns = {name: np.full(len(rows), np.nan) for name in STATISTICS}
-        for some, sums in parts:
-            where = np.array(some)
-            for name, values in statistics_of(sums, self._scale, self.market.calendar.sessions_per_year).items():
+        if parts:
+            where = np.concatenate([np.asarray(some) for some, _ in parts])
+            sums = {name: np.concatenate([part[name] for _, part in parts]) for name in SUMS}
+            for name, values in statistics_of(sums, self._scale, a_year).items():
                 columns[name][where] = values
         return columns
 

@@ -37,6 +37,7 @@ STATISTICS = (
     "max_drawdown_days", "exposure", "time_in_market", "turnover", "trades", "win_rate", "profit_factor",
     "gross_profit", "gross_loss", "fees", "traded_value", "sessions", "bars", "refusals",
 )  # fmt: skip
+_EXACT = 1 << 53  # whole numbers up to here are doubles
 Row = tuple[float, ...]
 
 
@@ -76,14 +77,14 @@ def _returns(sums: dict[str, Floats], sessions_per_year: float) -> dict[str, Flo
     first = sums["first_steps"]
     total = np.where(first > 0.0, sums["equity_steps"] / first - 1.0, nan)
     years = count / sessions_per_year
-    cagr = np.array([a_year(t, y) for t, y in zip(total.tolist(), years.tolist(), strict=True)])
+    cagr = _a_year(total, years)
     deviation = np.where(count > 1, np.sqrt(sums["spread"] / (count - 1)), nan)
     below = np.where(count > 0, np.sqrt(sums["downside"] / count), nan)
     root = sessions_per_year**0.5
     peak, trough = sums["peak_steps"], sums["trough_steps"]
     depth = np.maximum(sums["drawdown"], np.where(peak > 0.0, 1.0 - trough / peak, 0.0))
     since_peak = np.where(trough < peak, sums["time"] - sums["peak_time"], 0)
-    lengths = np.maximum(sums["drawdown_length"], since_peak).tolist()
+    lengths = np.maximum(sums["drawdown_length"], since_peak)
     return {
         "total_return": total,
         "cagr": cagr,
@@ -92,8 +93,27 @@ def _returns(sums: dict[str, Floats], sessions_per_year: float) -> dict[str, Flo
         "sortino": np.where(below > 0.0, sums["mean"] / below * root, nan),
         "calmar": np.where(depth > 0.0, cagr / depth, nan),
         "max_drawdown": depth,
-        "max_drawdown_days": np.array([length / NANOSECONDS_A_DAY for length in lengths]),
+        "max_drawdown_days": _days(lengths),
     }
+
+
+def _a_year(total: Floats, years: Floats) -> Floats:
+    """`fold.tally.a_year` of each; where no power leaves what there is room for, by one call for all."""
+    is_number = (years > 0.0) & (total > -1.0)
+    found = np.full(len(total), nan)
+    try:
+        powers = list(map(pow, (1.0 + total[is_number]).tolist(), (1.0 / years[is_number]).tolist()))
+    except OverflowError:
+        return np.array([a_year(t, y) for t, y in zip(total.tolist(), years.tolist(), strict=True)])
+    found[is_number] = powers
+    return found - 1.0
+
+
+def _days(lengths: NDArray[np.int64]) -> Floats:
+    """Nanoseconds as days, rounded once."""
+    if len(lengths) and lengths.max() > _EXACT:
+        return np.array([length / NANOSECONDS_A_DAY for length in lengths.tolist()])
+    return lengths / NANOSECONDS_A_DAY
 
 
 def _on_grid(values: Floats, scale: float) -> Floats:

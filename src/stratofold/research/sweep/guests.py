@@ -120,12 +120,12 @@ class Guests:
         if set(map(len, sets)) != {len(self._names)}:
             return None
         for column, (name, kind, low, high, _) in enumerate(self._rows):
-            values = [each.get(name) for each in sets]
-            if set(map(type, values)) != {kind}:
-                return None
             try:
+                values = [each[name] for each in sets]
                 numbers: NDArray[Any] = np.array(values, _TYPES[kind])
-            except OverflowError:  # an int past 63 bits
+            except (KeyError, ValueError, TypeError, OverflowError):  # also an int past 63 bits
+                return None
+            if set(map(type, values)) != {kind}:
                 return None
             if not ((low <= numbers) & (numbers <= high)).all():
                 return None

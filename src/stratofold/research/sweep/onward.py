@@ -20,6 +20,8 @@ from stratofold.kernel.standing import shape_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from stratofold.kernel import Program
     from stratofold.research.sweep.block import Laid, Leg
 
@@ -70,7 +72,7 @@ class Together(NamedTuple):
     What machine code leaves to Python is not done, and has no state.
     """
 
-    done: list[int]
+    done: Sequence[int] | NDArray[np.intp]
     sums: Mapping[str, Any]
     states: list[tuple[int, bytes]]
 

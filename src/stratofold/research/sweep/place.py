@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,11 +68,17 @@ class Place:
 
     def key(self, parameters: Mapping[str, Any], place: str = "") -> str:
         """What the cell of these parameters is called, here or in another `place` (its hash) of the same strategy."""
-        return self.named([self.words(parameters)], place)[0]
+        return self.named(self.words([parameters]), place)[0]
 
-    def words(self, parameters: Mapping[str, Any]) -> bytes:
-        """What of a cell's name is the parameters': the same in all places of a strategy."""
-        return repr([parameters[name] for name in self._names]).encode()
+    def words(self, sets: Sequence[Mapping[str, Any]]) -> list[bytes]:
+        """What of each cell's name is the parameters': the same in all places of a strategy.
+
+        Numbers all, so that the text of many rows can be cut where one ends.
+        """
+        if not self._names or not sets:
+            return [b""] * len(sets)
+        text = repr(list(map(itemgetter(*self._names), sets))).encode()
+        return text[2:-2].split(b"), (") if len(self._names) > 1 else text[1:-1].split(b", ")
 
     def named(self, words: Iterable[bytes], place: str = "") -> list[str]:
         """As `key`, of the `words` of parameters, one set after the other."""

@@ -16,13 +16,14 @@ from stratofold.errors import Setup
 from stratofold.research.sweep.where import conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from stratofold.fold.strategy import Param, Strategy
 
     Condition = Callable[[Mapping[str, Any]], bool]
 
 Parameters = dict[str, Any]
+_OWN = {bool, int, float}
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,20 @@ class Space:
         Raises Setup SFS02 where it cannot be counted.
         """
         self.check_countable()
-        fixed, names = dict(self.fixed), [dimension.name for dimension in self.dimensions]
-        rows = product(*(dimension.all for dimension in self.dimensions))
-        points = (fixed | dict(zip(names, row, strict=True)) for row in rows)
-        return filter(self.allows, points) if self.where else points
+        return filter(self.allows, self._points()) if self.where else self._points()
+
+    def _points(self) -> Iterator[Parameters]:
+        """Every point of the grid."""
+        fixed = dict(self.fixed)
+        if not self.dimensions:
+            yield fixed
+            return
+        *outer, inner = self.dimensions
+        names, last = [dimension.name for dimension in outer], inner.name
+        for row in product(*(dimension.all for dimension in outer)):
+            first = fixed | dict(zip(names, row, strict=True))
+            for value in inner.all:
+                yield {**first, last: value}
 
     def check_countable(self) -> None:
         """Raise Setup SFS02 for a real parameter between bounds: a grid needs steps."""
@@ -134,13 +145,22 @@ def dimension_of(param: Param, asked: Any) -> Dimension:
     if isinstance(asked, (int, float)):
         return Dimension(param.name, kind, (param.accept(asked),))
     try:
-        values = tuple(dict.fromkeys(param.accept(_plain(value)) for value in asked))
+        values = tuple(dict.fromkeys(_accepted(param, [_plain(value) for value in asked], kind)))
     except TypeError:
         values = ()
     if not values:
         what = f"{param.name}={asked!r} is no set of values"
         raise Setup("SFS01", what, fix=f"{param.name}=[{param.default!r}], range(...), or bounds (low, high)")
     return Dimension(param.name, kind, values)
+
+
+def _accepted(param: Param, values: list[Any], kind: type) -> Iterable[Any]:
+    """What a parameter makes of values; of many that are of its kind, the outermost say that all are within its bounds."""
+    if set(map(type, values)) == {kind} and values:
+        is_within = param.low is None or min(values) >= param.low, param.high is None or max(values) <= param.high
+        if all(is_within):
+            return values
+    return map(param.accept, values)
 
 
 def _between(param: Param, bounds: tuple[Any, ...], kind: type) -> Dimension:
@@ -158,7 +178,7 @@ def _between(param: Param, bounds: tuple[Any, ...], kind: type) -> Dimension:
 
 def _plain(value: Any) -> Any:
     """A NumPy number as Python's own."""
-    return value.item() if hasattr(value, "item") else value
+    return value.item() if type(value) not in _OWN and hasattr(value, "item") else value
 
 
 def _unknown(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:

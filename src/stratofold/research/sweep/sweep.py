@@ -202,12 +202,14 @@ class _Drive:
     def _compute(self, numbers: Sequence[int], points: Sequence[Parameters]) -> None:
         """Every point in every place, but for what is known."""
         work = []
-        words = [self.study.places[number].words(point) for number in numbers[:1] for point in points]
+        words = self.study.places[numbers[0]].words(points) if numbers else []
         rows = list(zip(points, words, strict=True))
         for number in numbers:
             keys = self.study.places[number].named(words)  # the places have one strategy
             wanted = dict(zip(keys, rows, strict=True))  # an adaptive sampler may ask for one twice
-            new = {key: row for key, row in wanted.items() if key not in self._known and key not in self._wanted}
+            new = wanted
+            if not self._known.isdisjoint(wanted) or not self._wanted.isdisjoint(wanted):
+                new = {key: row for key, row in wanted.items() if key not in self._known and key not in self._wanted}
             self._wanted.update(wanted)
             if len(new) < len(wanted):
                 self._note_known(number, wanted.keys() - new.keys())
