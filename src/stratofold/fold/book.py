@@ -230,8 +230,10 @@ class Book(Account):
             return 0.0
         quantity = self.equity * risk / distance
         each = entry * contract.multiplier * contract.margin * self.ledger.rate[contract.currency]
-        if each > 0.0 and quantity * each > self.buying_power:
-            quantity = self.buying_power / each
+        if each > 0.0:
+            power = self.buying_power
+            if quantity * each > power:
+                quantity = power / each
         return to_lot(quantity, contract.lot, contract.quantity_scale)
 
     # Words about time.

@@ -15,10 +15,13 @@ from stratofold.fold.order import (
     AT_CLOSE,
     CANCEL,
     DAY,
+    FOK,
+    IOC,
     LIMIT,
     MARKET,
     REPLACE,
     STOP,
+    STOP_LIMIT,
     SUBMIT,
     Message,
     Order,
@@ -52,9 +55,11 @@ class Place:
 
     `phases` are those in which one of the orders may act (and those of orders that are gone, until nothing works any
     more), and `CALLED`: while it is 0 the venue has nothing to do with a bar.  `called` is when, 0 for no call.
+    Between `low` and `high` is no price that any of the orders waits for (nor, until the next bar is matched, one that an
+    order waited for that is gone): a bar that stays between them touches none.
     """
 
-    __slots__ = ("working", "last_time", "price", "phases", "last_arrival", "halted", "called")
+    __slots__ = ("working", "last_time", "price", "phases", "last_arrival", "halted", "called", "low", "high")
 
     def __init__(self) -> None:
         """Nothing works and nothing has traded."""
@@ -65,6 +70,8 @@ class Place:
         self.last_arrival: int = -FOREVER
         self.halted: bool = False
         self.called: int = 0
+        self.low: float = -inf
+        self.high: float = inf
 
     def call(self, time: int) -> None:
         """The position is called: the first bar that begins after `time` closes it."""
@@ -75,6 +82,29 @@ class Place:
         """No call any more."""
         self.called = 0
         self.phases &= CALLED - 1
+
+    def expect(self, order: Resting) -> None:
+        """Bars that come to what the order waits for concern it; every bar does, where that is no price."""
+        if order.kind == MARKET or order.tif == AT_CLOSE or order.tif == IOC or order.tif == FOK:
+            self.low = inf
+        elif order.kind == LIMIT or (order.kind == STOP_LIMIT and order.triggered):
+            self._expect(0 - order.side, order.limit)
+        elif order.triggered:
+            self.low = inf
+        else:
+            self._expect(order.side, order.stop)
+
+    def _expect(self, side: int, price: float) -> None:
+        """An order waits for a `price` that is above the market (`side` above 0) or below it."""
+        if side > 0:
+            self.high = min(self.high, price)
+        else:
+            self.low = max(self.low, price)
+
+    def expect_nothing(self) -> None:
+        """No order waits for a price."""
+        self.low = -inf
+        self.high = inf
 
 
 class Desk:
@@ -152,6 +182,7 @@ class Desk:
         place.working -= 1
         if place.working == 0:
             place.phases &= CALLED
+            place.expect_nothing()
         self.orders.remove(index)
 
     # What it is told.
@@ -198,6 +229,7 @@ class Desk:
             order.arrives = self.time
             if self.matching == message.symbol:
                 self._join(order)
+        place.expect(order)
         report = self._report(ACCEPTED, order.number, order.symbol, order.side)
         report.time = order.arrives
 
@@ -236,6 +268,7 @@ class Desk:
                 order.limit = message.limit
             if message.stop == message.stop:
                 order.stop = message.stop
+            self.places[order.symbol].expect(order)
             report = self._report(REPLACED, order.number, order.symbol, order.side)
             report.quantity = order.quantity
             report.limit = order.limit

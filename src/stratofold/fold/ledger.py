@@ -453,7 +453,8 @@ class Ledger:
         """Equity less the initial margin of every position, in the base currency; never below 0."""
         free = self.equity_steps
         for symbol in range(self.symbol_count):
-            free -= self.margin_steps(symbol)
+            if self.holdings[symbol].quantity != 0.0:
+                free -= self.margin_steps(symbol)
         return max(free, 0.0) / self.scale[0]
 
 

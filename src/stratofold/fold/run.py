@@ -194,8 +194,9 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar, time: int) -> None:
     place = venue.places[bar.symbol]
     book.time = time
     was_filled = False
-    if place.phases:
-        was_filled = match(engine, strategy, bar)
+    if place.phases:  # noqa: SIM102  the bar's range, which the second wants, is then written down only where an order rests
+        if not venue.passes(bar, place):
+            was_filled = match(engine, strategy, bar)
     place.last_time = time
     place.price = bar.close
     if book.ledger.hear(bar.symbol, bar.close) or was_filled:
@@ -274,6 +275,7 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
     if venue.expiry <= bar.time:
         venue.expire_at(bar)
         deliver(engine, strategy)
+    venue.end(bar.symbol)
     return engine.logs.fills.count != before
 
 

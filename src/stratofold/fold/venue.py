@@ -10,7 +10,7 @@ Ignores: the path of prices inside a bar beyond that contract, queue position, t
 from math import inf
 
 from stratofold.events import CANCELLED, EXPIRED, FILLED, PARTIAL, Bar
-from stratofold.fold.desk import CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, split_order
+from stratofold.fold.desk import CALLED, CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, Place, split_order
 from stratofold.fold.grid import to_grid, to_lot, to_steps
 from stratofold.fold.marks import often, seldom
 from stratofold.fold.order import (
@@ -34,6 +34,30 @@ class Venue(Desk):
     __slots__ = ()
 
     # A bar, phase by phase.
+
+    @often
+    def passes(self, bar: Bar, place: Place) -> bool:
+        """Whether the bar leaves every order of its symbol, whose `place` it is, as it stands.
+
+        The open is asked about too, for it may lie outside the bar's range; no bar with a NaN passes.
+        """
+        return (
+            place.low < bar.low
+            and bar.high < place.high
+            and place.low < bar.open < place.high
+            and place.phases < CALLED
+            and bar.time < self.expiry
+            and self.inbox_count == 0
+        )
+
+    def end(self, symbol: int) -> None:
+        """A bar has been matched: between which prices the next ones touch none of the orders that are left."""
+        place = self.places[symbol]
+        place.expect_nothing()
+        if place.working > 0:
+            for index in range(self.orders.count):
+                if self.orders[index].symbol == symbol:
+                    place.expect(self.orders[index])
 
     def begin(self, bar: Bar) -> None:
         """A bar is to be matched: when it began, what it offers, what has arrived."""
@@ -325,6 +349,7 @@ class Venue(Desk):
             index += 1
             if order.symbol == symbol:
                 split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
+                self.places[symbol].expect(order)
                 if order.quantity <= order.filled:
                     index -= 1
                     self._end(CANCELLED, index, -1)

@@ -48,8 +48,10 @@ class DonchianBreakout(Strategy):
 
     def enter(self, symbol: int, price: float, stop: float, book: Book) -> None:
         """Buy what the risk allows, with its stop; not while an earlier entry works."""
+        if not stop > 0.0 or book.is_working(self.entered[symbol]):
+            return
         quantity = book.quantity_for_risk(symbol, self.risk, price, stop)
-        if quantity > 0.0 and stop > 0.0 and not book.is_working(self.entered[symbol]):
+        if quantity > 0.0:
             self.entered[symbol] = book.buy(symbol, quantity, stop_loss=stop)
 
     def exit(self, symbol: int, book: Book) -> None:

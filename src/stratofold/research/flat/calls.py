@@ -24,6 +24,7 @@ _SHORT = 25  # nodes of a property or function that may stand where no line can 
 _BETTER = {"min": "<", "max": ">"}
 _INDICATORS = "stratofold.fold.indicators"
 _OFTEN_HERE = frozenset({"turn_session", "_refresh_watched"})  # of the seldom ones: daily bars need them each time
+_SELDOM_HERE = frozenset({"passes"})  # only where an order rests: it alone reads what is then written late, or never
 
 _sources: dict[CodeType, Source | Unfit] = {}
 
@@ -157,7 +158,13 @@ def _may_enter(function: FunctionType, arguments: dict[str, Value]) -> bool:
 def _stands_alone(function: FunctionType, source: Source, w: Writer) -> bool:
     """Whether a function is written once, to be called."""
     is_seldom = hasattr(function, "seldom") and function.__name__ not in _OFTEN_HERE
-    return is_seldom or source.returns_in_loop or source.size > _LONG or len(w.stack) > _DEEP
+    return (
+        is_seldom
+        or function.__name__ in _SELDOM_HERE
+        or source.returns_in_loop
+        or source.size > _LONG
+        or len(w.stack) > _DEEP
+    )
 
 
 def _bound(w: Writer, source: Source, given: list[Value], keywords: dict[str, Value]) -> dict[str, Value] | None:
