@@ -17,7 +17,7 @@ from stratofold.kernel.refused import Changed
 
 if TYPE_CHECKING:
     from stratofold.kernel.series import Series, Words
-    from stratofold.kernel.standing import Records, Standing
+    from stratofold.kernel.standing import Places, Records, Standing
 
 _STRATEGY = 1  # the root that another run exchanges
 _CODES = {"int": "q", "float": "d", "bool": "?"}
@@ -121,6 +121,34 @@ class Program:
     def rest(self, parts: Sequence[Piece]) -> Piece | None:
         """The strategy as it has entered, for `put` under its parts; None where they cannot be exchanged one by one."""
         return self._block.without(self._block.guest(), parts)
+
+    def inner(self, rest: Piece, parts: Sequence[Piece]) -> "Places | None":
+        """Where, in words of `rest`, the strategy that has entered names itself; None where it could not lie elsewhere.
+
+        It could not where its parts name each other, or where it names what is not its own.
+        """
+        from stratofold.kernel.standing import addresses_in, words_at
+
+        first, last = rest.place, rest.place + len(rest.content)
+        try:
+            places = addresses_in(self._packer.guest_layout, first, self._block)
+        except Changed:
+            return None
+        found = words_at(self._block, places) - self._block.shift
+        inner = places[(first <= found) & (found < last)]
+        is_hosts = (self._block.start <= found) & (found < first)
+        is_parts = [((part.place <= inner) & (inner < part.place + len(part.content))).any() for part in parts]
+        return None if is_hosts.any() or any(is_parts) else (inner - first) // 8
+
+    def moved(self, rest: Piece, inner: "Places", other: "Program") -> Piece | None:
+        """What is left of a strategy in another program, as it lies in this one; None where this one is of another layout."""
+        from stratofold.kernel.standing import moved
+
+        place = self._block.hosts_end
+        if other._packer is not self._packer or place + len(rest.content) > self._block.end:  # noqa: SLF001  of this class
+            return None
+        step = place + self._block.shift - rest.place - other._block.shift  # noqa: SLF001
+        return rest._replace(place=place, content=moved(rest.content, inner, step))
 
     def put(self, pieces: Sequence[Piece], write: Writer, values: Sequence[float]) -> None:
         """Take in, after `vacate`, a strategy put together: the first piece is what is left of one, the others its parts.

@@ -46,7 +46,7 @@ _plans: WeakKeyDictionary[Layout, _Plan] = WeakKeyDictionary()
 def state_of(block: Block, packer: Packer, guest: int) -> bytes:
     """Where the run of a block stands, its guest at an address; raises Changed where that holds what is not its own."""
     end = block.hosts_end
-    places = _addresses_in(packer.guest_layout, guest - block.shift, block)
+    places = addresses_in(packer.guest_layout, guest - block.shift, block)
     seated, hosts = _words(block.seated), _words(block.memory, block.start, end)
     words = _words(block.memory, end, block.next).copy()
     at = (places - end) // 8
@@ -80,7 +80,7 @@ def _relative(block: Block, packer: Packer, addresses: list[int]) -> tuple[list[
     return found, arrays
 
 
-def _addresses_in(layout: Layout, place: int, block: Block) -> "Places":
+def addresses_in(layout: Layout, place: int, block: Block) -> "Places":
     """Where in a block an object, and all that it leads to, hold addresses."""
     found: list[Places] = []
     seen: set[int] = set()
@@ -255,6 +255,21 @@ def _words(memory: Any, first: int = 0, last: int | None = None) -> "Words":
     """Bytes as words; a view."""
     size = (len(memory) if last is None else last) - first
     return np.frombuffer(memory, np.uint64, size // 8, first)
+
+
+def words_at(block: Block, places: "Places") -> "Places":
+    """The words at some places of a block, as signed numbers."""
+    found: Places = np.frombuffer(block.memory, np.int64, (block.end - block.start) // 8, block.start)[
+        (places - block.start) // 8
+    ]
+    return found
+
+
+def moved(content: bytes, at: "Places", step: int) -> bytes:
+    """Content of which some words are addresses in itself, so many bytes further on."""
+    found = np.frombuffer(content, np.int64).copy()
+    found[at] += step
+    return found.tobytes()
 
 
 def _bits(width: int) -> int:

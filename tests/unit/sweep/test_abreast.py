@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from stratofold.research.prepare import Options
 from stratofold.research.sweep import abreast
 from stratofold.research.sweep.block import Block, Laid, Leg
 from stratofold.research.sweep.guests import Guests
+from stratofold.research.sweep.settled import reads_of
 from tests.unit.sweep.test_guests import Parts, assert_same, daily
 
 GRID = [
@@ -120,3 +123,63 @@ def test_rows_that_are_alike():
     first, which = abreast._alike(words, (0, 1))
     assert [first[k] for k in which] == [0, 1, 2, 0, 2]
     assert abreast._alike(words, ())[0].tolist() == [0]
+
+
+@pytest.fixture
+def seated(monkeypatch):
+    """The cells that were made and packed, one after another."""
+    found = []
+    seat = Guests.seat
+    monkeypatch.setattr(
+        Guests, "seat", lambda self, given, *rest, **more: found.append(given) or seat(self, given, *rest, **more)
+    )
+    return found
+
+
+def other_market():
+    """Other days of two other symbols."""
+    whole = daily(260, symbols=2)
+    named = dataclasses.replace(whole, symbols=("T0", "T1"))
+    return named.subset(start="2018-03-01", end="2018-07-30")
+
+
+def test_a_block_takes_over_the_parts_of_the_one_before(seated, begun):
+    first = block()
+    first.run(GRID)
+    del seated[:], begun[:]
+    market = other_market()
+    second = Block(Parts, market, Options(cash=3e4), execution="compiled", before=first)
+    found = second.run(GRID)
+    assert seated == []  # the first is laid out, and every other put together
+    assert begun == [len(GRID) - 1]
+    new = [each | {"fast": 6} for each in GRID[:6]]
+    more = second.run([*new, *GRID])
+    expected = Block(Parts, market, Options(cash=3e4), execution="compiled").run(GRID + new)
+    assert_same(found, type(found)({n: c[: len(GRID)] for n, c in expected.columns.items()}, [""] * len(GRID)))
+    assert_same(more, type(found)({n: np.roll(c, len(new)) for n, c in expected.columns.items()}, expected.errors))
+    assert_same(first.run(GRID), singly(GRID))  # whose parts have the very same arrays
+
+
+def test_nothing_is_taken_over_where_there_are_more_symbols(seated):
+    first = block()
+    first.run(GRID)
+    del seated[:]
+    market = daily(150, symbols=3)
+    assert_same(
+        Block(Parts, market, Options(), execution="compiled", before=first).run(GRID),
+        Block(Parts, market, Options(), execution="compiled").run(GRID),
+    )
+    assert seated
+
+
+def test_a_strategy_that_asks_for_symbols_by_name_is_of_its_market():
+    assert not reads_of(Parts).symbols
+    assert reads_of(Naming).symbols
+
+
+class Naming(Parts):
+    """One of its numbers is a symbol's place."""
+
+    def setup(self) -> None:
+        """By name."""
+        self.first = self.symbol("S0")

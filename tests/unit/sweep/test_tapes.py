@@ -279,6 +279,21 @@ def test_cells_with_tapes_are_single_backtests(market, strategy, sets, made):
     assert not crowded._tapes._kept
 
 
+def test_a_block_takes_over_no_tape_of_another_market(market):
+    """What an indicator has said of these closes is of no use with others."""
+    first = block(Crossover, market)
+    first.run(2 * PAIRS)
+    later = market.subset(start="2014-07-01")
+    second = Block(Crossover, later, Options(), execution="compiled", before=first)
+    second._tapes.takes_all = True
+    assert same(second.run(2 * PAIRS), 2 * singly(Crossover, later, PAIRS))
+    read = [
+        tape for kind in second._laid[True].guests.mould.kinds for _, tape in kind.known.values() if tape is not None
+    ]
+    assert read
+    assert all(tape in second._tapes._kept.values() for tape in read)
+
+
 def interpreted(strategy, market, tapes, **parameters):
     """The sums of a run with tapes, interpreted."""
     tapes.begin()

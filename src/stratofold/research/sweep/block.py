@@ -157,8 +157,9 @@ class Block:
         *,
         execution: str = "auto",
         progress: Callable[[str], None] | None = None,
+        before: Block | None = None,
     ) -> None:
-        """Nothing is laid out before the first cell."""
+        """Nothing is laid out before the first cell; `before` is a block that may have parts of the same strategy."""
         self.strategy = strategy
         self.market = market
         self.options = options
@@ -168,6 +169,7 @@ class Block:
         self._is_ticks = is_ticks(market)
         self._laid: dict[bool, Laid] = {}  # by whether tapes are read
         self._tapes = None if self._is_ticks else Tapes(strategy, longest(market))
+        self._before = before
         self._engine: Any = None  # of the last run
         self._scale = 100.0
         self._begun, self._keep, self._ends, self._kept = b"", 0, True, b""  # of the cell that runs
@@ -404,7 +406,15 @@ class Block:
             return None
         guests = Guests(program, self.strategy, self.market.symbols, self.options.artifacts)
         laid = self._laid[tapes is not None] = Laid(program, run, guests)
+        self._inherit(laid, is_taped=tapes is not None)
         return laid
+
+    def _inherit(self, laid: Laid, *, is_taped: bool) -> None:
+        """Take over what the block before has of strategies, once; it is not needed any more then."""
+        before, self._before = self._before, None
+        known = before._laid.get(is_taped) if before is not None else None  # noqa: SLF001  of this class
+        if known is not None:
+            laid.guests.inherit(known.guests)
 
     def _carried(self, laid: Laid) -> Row | None:
         """The program run to its end; on the way its state is kept, where that is asked for."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stratofold.kernel.blocks import Piece
     from stratofold.kernel.program import Writer
     from stratofold.kernel.series import Series
+    from stratofold.kernel.standing import Places
     from stratofold.research.sweep.tapes import Tape, Tapes
 
 
@@ -35,6 +36,14 @@ class Kind:
     picks: tuple[int, ...]
     pack: Callable[..., bytes]  # values to a key; both zeros have one of their own
     known: dict[bytes, tuple[Piece, Tape | None]] = field(default_factory=dict)
+
+    def moved(self, step: int) -> Kind:
+        """The same with its parts so many bytes further on, but for those that read a tape."""
+        found = Kind(self.name, self.picks, self.pack)
+        for key, (piece, tape) in self.known.items():
+            if tape is None:
+                found.known[key] = piece._replace(place=piece.place + step), None
+        return found
 
     def key(self, values: Sequence[Any]) -> bytes:
         """What its part is called; raises struct.error for an int past 63 bits."""
@@ -53,6 +62,7 @@ class Mould:
         self._program = program
         self._write = write
         self._rest: Piece | None = None  # all that no parameter changes
+        self._inner: Places | None = None  # where that names itself
         self._series: Series | None = None
         self._names = names
         self.age = 0  # how often every part was let go of
@@ -86,9 +96,22 @@ class Mould:
             self._parts = [{} for _ in self.kinds]
         return self._series
 
+    def inherit(self, other: Mould) -> None:
+        """Take over what another program's mould has: the same parts, but for those that read a tape of its market.
+
+        Their arrays are shared, because every run begins with them as `setup` has left them.
+        """
+        rest = None
+        if other.is_ready and other._rest is not None and other._inner is not None:
+            rest = self._program.moved(other._rest, other._inner, other._program)
+        if rest is None or other._rest is None:
+            return
+        step = rest.place - other._rest.place
+        self._rest, self._inner, self.kinds = rest, other._inner, [kind.moved(step) for kind in other.kinds]
+
     def forget(self) -> None:
         """Let go of every part."""
-        self._rest = self._series = None
+        self._rest = self._series = self._inner = None
         self._parts.clear()
         self.age += 1
         for kind in self.kinds:
@@ -150,7 +173,9 @@ class Mould:
         """Keep parts, where they lie where those before them lay."""
         size = 0
         if self._rest is None:
-            self._rest = self._program.rest([piece for _, piece, _ in found])
+            pieces = [piece for _, piece, _ in found]
+            self._rest = self._program.rest(pieces)
+            self._inner = None if self._rest is None else self._program.inner(self._rest, pieces)
             self.kinds = kinds
             self.is_off = self._rest is None
             size = len(self._rest.content) if self._rest is not None else 0

@@ -47,11 +47,12 @@ class Reads(NamedTuple):
     """What a `setup` reads: the parameters; and by attribute those that it depends on, in all that is made of them.
 
     `parts` is None where statements are more than one attribute each, so that one may decide what becomes of another,
-    or that there is an error.
+    or that there is an error.  `symbols` says whether it asks for the handles of symbols by name.
     """
 
     parameters: frozenset[str]
     parts: dict[str, frozenset[str]] | None
+    symbols: bool
 
 
 class _Unsettled(Exception):
@@ -80,7 +81,7 @@ def _looked_up(strategy: type[Strategy]) -> Reads | None:
         reading = _Reading(strategy, strategy.setup)
     except (Refused, _Unsettled):
         return None
-    return Reads(frozenset(reading.parameters), reading.parts if reading.is_straight else None)
+    return Reads(frozenset(reading.parameters), reading.parts if reading.is_straight else None, reading.names_symbols)
 
 
 def _check_ordinary(cls: type) -> None:
@@ -122,6 +123,7 @@ class _Reading:
         self.parameters: set[str] = set()
         self.parts: dict[str, frozenset[str]] = {}
         self.is_straight = True
+        self.names_symbols = False
         self._cls = cls
         self._scope = function.__globals__
         arguments = [each.arg for each in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs)]
@@ -248,6 +250,7 @@ class _Reading:
         is_helper = name == "symbol" and getattr(self._cls, name, None) is Strategy.symbol
         if not is_helper or node.keywords or not all(isinstance(each, ast.Constant) for each in node.args):
             raise _Unsettled
+        self.names_symbols = True
 
     def _arguments(self, node: ast.Call, arguments: Iterable[ast.AST]) -> None:
         """What a call is given."""

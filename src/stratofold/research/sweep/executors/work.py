@@ -103,7 +103,9 @@ class Bench:
         if block is None:
             while len(self._blocks) >= _BLOCKS_MAX:
                 del self._blocks[next(iter(self._blocks))]
-            block = Block(place.strategy, place.market, place.options, progress=self._progress)
+            others = (each for each in reversed(self._blocks.values()) if each.strategy is place.strategy)
+            before = next(others, None)
+            block = Block(place.strategy, place.market, place.options, progress=self._progress, before=before)
             self._blocks[place.hash] = block
         block.execution = execution
         return block.run(work.sets, work.leg)
