@@ -26,6 +26,7 @@ def flatten(
     debug: Debug = False,  # noqa: ARG001 - the decorator reads it
 ) -> None:
     """Cancel what works and close what is held, at market, halted or not; the running book does it, or the next run."""
+    from stratofold.cli.standing import holding_text
     from stratofold.live.halt import close_out
 
     place = home_of(home, cloud=cloud, stack=stack, region=region)
@@ -37,7 +38,7 @@ def flatten(
         moment = time.time_ns()
         close_out(journal, head.book, whoami(), moment, stamp("flatten", moment))
     said = {"book": head.book, "cancel": now["working"], "close": now["positions"], "asked": not dry_run}
-    held = ", ".join(f"{quantity:g} {name}" for name, quantity in now["positions"].items()) or "nothing"
+    held = holding_text(now["positions"].items())
     if json:
         show_json(said)
     else:

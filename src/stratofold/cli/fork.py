@@ -51,10 +51,12 @@ def parameters_of(sets: list[str] | None) -> dict[str, Any]:
 
 def text_of(found: Any) -> str:
     """Both ends side by side."""
+    from stratofold.cli.standing import holding_text
+
     changed = ", ".join(f"{name} = {value}" for name, value in found.parameters.items()) or "nothing changed"
     rows = [f"{found.book} from step {found.at} on, {found.events:,} events, {changed}"]
     for name, end in (("it was", found.was), ("it would be", found.would)):
-        held = ", ".join(f"{quantity:g} {symbol}" for symbol, quantity in end.positions.items()) or "nothing"
+        held = holding_text(end.positions.items())
         rows.append(
             f"  {name:<12} equity {end.equity:,.2f}, cash {end.cash:,.2f}, {end.orders} orders, {end.fills} fills, holding {held}"
         )

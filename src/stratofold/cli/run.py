@@ -336,7 +336,7 @@ def summary(supervisor: Any) -> dict[str, Any]:
     book = desk.fold.engine.book
     return {
         "book": desk.manifest.book, "events": picture.events, "orders": picture.orders, "fills": picture.fills,
-        "refusals": picture.refusals, "unknown": picture.unknown, "breaks": picture.breaks, "equity": book.equity,
+        "refusals": picture.refusals, "refused": dict(picture.refused.most_common()), "unknown": picture.unknown, "breaks": picture.breaks, "equity": book.equity,
         "cash": book.cash, "steps": desk.head.step, "records": desk.head.sequence,
         "positions": {name: book.position(k) for k, name in enumerate(desk.fold.names) if book.position(k) != 0.0},
     }  # fmt: skip
@@ -344,9 +344,12 @@ def summary(supervisor: Any) -> dict[str, Any]:
 
 def describe(said: dict[str, Any]) -> str:
     """A run in a few lines."""
-    held = ", ".join(f"{quantity:g} {name}" for name, quantity in said["positions"].items()) or "nothing"
+    from stratofold.cli.standing import holding_text
+
+    held = holding_text(said["positions"].items())
+    refused = ", ".join(f"{count:,} {reason}" for reason, count in said["refused"].items())
     return (
         f"book {said['book']}: {said['events']:,} events, {said['orders']} orders, {said['fills']} fills, "
-        f"{said['refusals']} refusals\nequity {said['equity']:,.2f}, cash {said['cash']:,.2f}, holding {held}\n"
+        f"{said['refusals']} refusals{f' ({refused})' if refused else ''}\nequity {said['equity']:,.2f}, cash {said['cash']:,.2f}, holding {held}\n"
         f"{said['records']:,} records; next: stratofold verify --book {said['book']}"
     )

@@ -284,7 +284,9 @@ def _refuse_unstated(wanted: Wanted, account: AccountState) -> None:
         what = f"{strange[0]} cannot be this book's: it trades {', '.join(wanted.symbols)}"
         raise Setup("SF938", what, fix="--adopt none, or names of these; others go into --symbols first")
     if account.positions and wanted.adopt is None:
-        held = ", ".join(f"{quantity:g} {symbol}" for symbol, (quantity, _) in sorted(account.positions.items()))
+        from stratofold.cli.standing import holding_text
+
+        held = holding_text((symbol, quantity) for symbol, (quantity, _) in sorted(account.positions.items()))
         raise Setup(
             "SF949", f"the account holds {held}", why="somebody must say what of it belongs to this book",
             fix=f"--adopt none, or --adopt {','.join(sorted(account.positions))}",

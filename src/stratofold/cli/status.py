@@ -1,6 +1,8 @@
 """`stratofold status`: how the books of this folder, or of a stack, stand, whether they run or not."""
 
-from typing import Any
+from datetime import UTC, datetime
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -8,7 +10,10 @@ from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
 from stratofold.cli.home import BookName, HomePath, strategy_as_run
 from stratofold.cli.output import Debug, Json, show_json, verb
 
-ORDERS_SHOWN = 10
+if TYPE_CHECKING:
+    from stratofold.cli.home import Home
+
+SHOWN = 10  # positions, orders and unknown messages of a book, each
 
 
 @verb
@@ -26,7 +31,12 @@ def status(
     place = home_of(home, cloud=cloud, stack=stack, region=region)
     journal = place.journal()
     heads = [journal.head(book)] if book is not None else journal.books()
-    shown = [of_book(journal, head.book) | {"elsewhere": place.elsewhere(head)} for head in heads]
+    here = not cloud and stack is None
+    shown = [
+        of_book(journal, head.book)
+        | {"elsewhere": place.elsewhere(head), "run": run_of(place, journal, head.book) if here else None}
+        for head in heads
+    ]
     if json:
         show_json({"books": shown})
         return
@@ -35,44 +45,67 @@ def status(
 
 def of_book(journal: Any, book: str) -> dict[str, Any]:
     """One book, from its records."""
+    from stratofold.cli.standing import order_line, symbols_of, today_of
     from stratofold.live.desk import manifest_of, read_desk
     from stratofold.live.halt import strictest
 
     manifest = manifest_of(journal, book)
     desk = read_desk(journal, book, strategy_as_run(journal, book))
     account = desk.fold.engine.book
+    today = today_of(desk)
+    held = [row for row in symbols_of(desk) if row.quantity != 0.0]
     control = strictest(journal.controls(manifest.account), manifest.account, book, manifest.strategy)
     return {
         "book": book, "account": manifest.account, "strategy": manifest.strategy, "steps": desk.head.step,
         "records": desk.head.sequence, "epoch": desk.head.epoch, "holder": desk.head.holder, "equity": account.equity, "cash": account.cash,
-        "positions": {name: account.position(k) for k, name in enumerate(desk.fold.names) if account.position(k) != 0.0},
-        "working": account.orders.count, "orders": [_shown(one, desk.fold.names) for one in account.orders], "unknown": [one.key for one in journal.outbox(book, "unknown", "claimed")],
+        "gain": account.equity - manifest.capital, "today": None if isnan(today) else today,
+        "positions": {name: account.position(k) for k, name in enumerate(desk.fold.names) if account.position(k) != 0.0}, "held": [row._asdict() for row in held],
+        "working": account.orders.count, "orders": [order_line(one, desk.fold.names) for one in account.orders], "unknown": [one.key for one in journal.outbox(book, "unknown", "claimed")],
         "inbox": len(journal.inbox(book)), "last_event": account.time,
         "state": control.state if control is not None else "active", "reason": control.reason if control is not None else "",
     }  # fmt: skip
 
 
+def run_of(place: "Home", journal: Any, book: str) -> str:
+    """Whether this machine runs a book now: running, at rest, or died where its last run has not ended in order."""
+    from stratofold.adapters.embedded.presence import Presence
+    from stratofold.live.watchman import HEARTBEAT
+
+    if Presence(place.path, book).is_held():
+        return "running"
+    return "died" if journal.mark(book, HEARTBEAT) else "at rest"
+
+
+_RUN = {
+    "running": ", running",
+    "at rest": ", at rest",
+    "died": ", not running: its last run was killed, the same command goes on",
+    None: "",
+}
+
+
 def text_of(one: dict[str, Any]) -> str:
     """A book in a few lines."""
-    held = ", ".join(f"{quantity:g} {name}" for name, quantity in one["positions"].items()) or "nothing"
+    from stratofold.cli.standing import Held, held_line, holding_text
+
     reason = f" ({one['reason']})" if one["reason"] else ""
-    return (
-        f"{one['book']} [{one['state']}{reason}] {one['strategy']} on {one['account']}\n"
-        f"  equity {one['equity']:,.2f}, cash {one['cash']:,.2f}, holding {held}\n"
+    today = "" if one["today"] is None else f", today {one['today']:+,.2f}"
+    last = datetime.fromtimestamp(one["last_event"] // 10**9, UTC) if one["last_event"] else None
+    lines = [
+        f"{one['book']} [{one['state']}{reason}] {one['strategy']} on {one['account']}{_RUN[one.get('run')]}",
+        f"  equity {one['equity']:,.2f} ({one['gain']:+,.2f}{today}), cash {one['cash']:,.2f}, holding {holding_text(one['positions'].items())}",
+        *_most([f"  {held_line(Held(**row))}" for row in one["held"]]),
         f"  {one['working']} orders working, {len(one['unknown'])} unknown, {one['inbox']} waiting; "
         f"{one['steps']:,} steps in {one['records']:,} records"
-        + "".join(f"\n  {line}" for line in one["orders"][:ORDERS_SHOWN])
-        + ("\n  ... all of them: --json" if len(one["orders"]) > ORDERS_SHOWN else "")
-        + (f"\n  moved away: so it stood then; it is with {one['elsewhere']}" if one.get("elsewhere") else "")
-    )
+        + (f", the last event of {last:%Y-%m-%d %H:%M:%S} UTC" if last else ""),
+        *_most([f"  {line}" for line in one["orders"]]),
+        *_most([f"  of unknown fate: {key}" for key in one["unknown"]]),
+    ]
+    if one.get("elsewhere"):
+        lines.append(f"  moved away: so it stood then; it is with {one['elsewhere']}")
+    return "\n".join(lines)
 
 
-def _shown(order: Any, names: tuple[str, ...]) -> str:
-    """An order that works or waits, in a line; its number is what `why` asks for."""
-    from stratofold.fold.lifecycle import STATE_NAMES
-    from stratofold.fold.order import SUBMIT
-    from stratofold.live.words import describe
-
-    terms = (order.symbol, order.side, order.kind, order.tif, order.quantity, order.limit, order.stop)
-    _, _, words = describe((SUBMIT, order.number, *terms, 0, 0), names).partition(" ")
-    return f"{words}, {STATE_NAMES[order.state]}" + (f", {order.filled:g} filled" if order.filled else "")
+def _most(lines: list[str]) -> list[str]:
+    """The first of many lines."""
+    return lines if len(lines) <= SHOWN else [*lines[:SHOWN], f"  ... and {len(lines) - SHOWN} more: --json"]

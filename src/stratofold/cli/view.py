@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from stratofold.live.supervise import Supervisor
 
 _SECOND_NS = 1_000_000_000
+_AROUND = 9  # rows of a screen that are no symbol, order or word: the head, a header, what is left out
+_LEAST = 3
 
 
 def shower(*, json: bool) -> Callable[[Runner, Supervisor], Coroutine[Any, Any, None] | None]:
@@ -42,40 +44,90 @@ async def _table(runner: Runner, supervisor: Supervisor) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as live:
+    console = Console(stderr=True)
+    with Live(console=console, refresh_per_second=2, transient=True) as live:
         while not runner.stopping:
-            live.update(picture_of(runner, supervisor))
+            live.update(picture_of(runner, supervisor, console.height))
             await asyncio.sleep(0.5)
 
 
-def picture_of(runner: Runner, supervisor: Supervisor) -> Any:
-    """Positions, money, orders, ages, latencies and the last alerts."""
+def text(lines: str) -> Any:
+    """Lines as they are: what a venue says is no markup."""
+    from rich.text import Text
+
+    return Text(lines)
+
+
+def picture_of(runner: Runner, supervisor: Supervisor, height: int = 40) -> Any:
+    """Money, counts, positions, working and unknown orders, refusals, ages, latencies and the last words, in so many rows.
+
+    What is held stands first, and what finds no room is counted, so that a book of hundreds shows what it has.
+    """
     from rich.console import Group
+
+    room = max(_LEAST, (height - _AROUND) // 3)  # a third each: symbols, orders, words
+    parts = [_head(runner, supervisor), _symbols(runner, supervisor, room), *_orders(supervisor, room)]
+    words = list(supervisor.picture.recent)[-room:]
+    return Group(*parts, text("\n".join(f"{_clock(time)} {line}" for time, line in words)))
+
+
+def _head(runner: Runner, supervisor: Supervisor) -> Any:
+    """Money and counts, in three rows."""
     from rich.table import Table
+
+    from stratofold.cli.standing import opened_gain
 
     desk, picture = supervisor.desk, supervisor.picture
     book = desk.fold.engine.book
+    unknown = len(supervisor.unknown.times)
+    refused = ", ".join(f"{count:,} {reason}" for reason, count in picture.refused.most_common(3))
     head = Table.grid(padding=(0, 2))
     head.add_row(
-        f"book {desk.manifest.book}",
-        f"equity {book.equity:,.2f} ({book.equity - desk.manifest.capital:+,.2f})",
-        f"cash {book.cash:,.2f}",
-        runner.ingest.state,
-    )
-    head.add_row(
-        f"{picture.events:,} events", f"{picture.orders} orders, {book.orders.count} working, {picture.unknown} unknown",
-        f"{picture.fills} fills, {picture.refusals} refusals", f"decide {picture.decide_ms:.2f} ms, answer {picture.answer_ms:.1f} ms",
+        f"book {desk.manifest.book}", f"equity {book.equity:,.2f} ({opened_gain(desk)})", f"cash {book.cash:,.2f}",
+        f"{runner.ingest.state}, {_clock(runner.clock.now())} UTC",
     )  # fmt: skip
-    table = Table("symbol", "position", "price", "worth", "last event", box=None, header_style="bold")
-    now = runner.clock.now()
-    for handle, name in enumerate(desk.fold.names):
-        heard = picture.heard.get(name, 0)
+    head.add_row(
+        f"{picture.events:,} events", f"{picture.orders} orders, {book.orders.count} working, {unknown} unknown",
+        f"{picture.fills} fills", f"decide {picture.decide_ms:.2f} ms, answer {picture.answer_ms:.1f} ms",
+    )  # fmt: skip
+    head.add_row("", f"{picture.refusals} refusals{f': {refused}' if refused else ''}")
+    return head
+
+
+def _symbols(runner: Runner, supervisor: Supervisor, room: int) -> Any:
+    """What is held, then what is not, as far as there is room."""
+    from rich.table import Table
+
+    from stratofold.cli.standing import price_text, symbols_of
+    from stratofold.wire import decimal
+
+    table = Table(box=None, header_style="bold")
+    for title in ("symbol", "position", "from", "price", "worth", "gain", "last event"):
+        table.add_column(title, justify="left" if title in ("symbol", "last event") else "right")
+    now, rows = runner.clock.now(), symbols_of(supervisor.desk)
+    for row in rows[:room]:
+        heard = supervisor.picture.heard.get(row.symbol, 0)
         age = f"{(now - heard) / _SECOND_NS:,.0f} s ago" if heard else "none"
         table.add_row(
-            name, f"{book.position(handle):g}", f"{book.price(handle):,.2f}", f"{book.value(handle):,.2f}", age
-        )
-    alerts = "\n".join(f"{_clock(alert.time)} {alert.level}: {alert.title}" for alert in list(picture.alerts)[-5:])
-    return Group(head, table, alerts)
+            row.symbol, decimal(row.quantity), price_text(row.average), price_text(row.price), f"{row.worth:,.2f}",
+            f"{row.gain:+,.2f}" if row.quantity else "", age,
+        )  # fmt: skip
+    left = rows[room:]
+    if left:
+        table.add_row(f"and {len(left)} more", f"{sum(row.quantity != 0.0 for row in left)} of them held")
+    return table
+
+
+def _orders(supervisor: Supervisor, room: int) -> list[Any]:
+    """The orders that work, and the messages of which nobody knows what became, as far as there is room; nothing where none."""
+    from stratofold.cli.standing import order_line
+
+    desk = supervisor.desk
+    lines = [f"of unknown fate: {key}" for key in supervisor.unknown.times]
+    lines += [order_line(order, desk.fold.names) for order in desk.fold.engine.book.orders]
+    if len(lines) > room:
+        lines = [*lines[:room], f"and {len(lines) - room} more"]
+    return [text("\n".join(lines))] if lines else []
 
 
 def _clock(time: int) -> str:

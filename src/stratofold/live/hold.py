@@ -52,7 +52,7 @@ def _held(desk: Desk, breach: Breach, now: int) -> list[Control]:
     else:
         return []
     wanted = HALTED if breach.action == HALT else REDUCING
-    reason = f"{reason_name(breach.reason)}: limit {breach.limit:g}, observed {breach.observed:g}"
+    reason = f"{reason_name(breach.reason)}: limit {breach.limit:.10g}, observed {breach.observed:.10g}"
     return _hold(desk, scope, name, wanted, reason, GUARD, now)
 
 

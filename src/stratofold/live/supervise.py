@@ -7,7 +7,7 @@ Why it is shaped so: the runner never waits for it, and what it does may fail wi
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from stratofold.adapters.ports import CLAIMED, READY, Entry, NoAnswer
 from stratofold.errors import Retry, Stop
 from stratofold.events import Bar, Depth, Quote, Trade
 from stratofold.fold.lifecycle import DONE_REJECTED
-from stratofold.fold.log import OrderLog
+from stratofold.fold.log import OrderLog, RefusalLog
 from stratofold.live.alerts import (
     CRITICAL,
     WARNING,
@@ -34,6 +34,7 @@ from stratofold.live.risk.verdict import ACTION_NAMES, NOTE, Breach, reason_name
 from stratofold.live.watch import Figures, Watch
 from stratofold.live.watchman import Pulse, UnknownSince
 from stratofold.live.words import FOREIGN, number_of
+from stratofold.wire import decimal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,21 +47,27 @@ if TYPE_CHECKING:
     from stratofold.live.run import Runner
 
 _LINES = 200
+_RECENT = 20
 _MS = 1e6
 _SECOND_NS = 1_000_000_000
 _CLOCK_SECONDS = 60
+_REASON = RefusalLog.WHOLES.index("reason")
 _STATE, _PARENT = OrderLog.WHOLES.index("state"), OrderLog.WHOLES.index("parent")
 OWED = "alerts_owed"  # the mark of what an earlier process has not told everybody
 
 
 @dataclass
 class Picture:
-    """How a run stands: counts since it began, the last latencies in ms, the last lines worth reading."""
+    """How a run stands: counts since it began, the last latencies in ms, the last lines worth reading.
+
+    `refused` counts refusals by their reason; `recent` are the last lines and fills, each with its time, ns UTC.
+    """
 
     events: int = 0
     orders: int = 0
     fills: int = 0
     refusals: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     unknown: int = 0
     decide_ms: float = 0.0
     answer_ms: float = 0.0
@@ -68,6 +75,7 @@ class Picture:
     breaks: list[str] = field(default_factory=list)
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=20))
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
+    recent: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
 
 class Supervisor:
@@ -119,6 +127,10 @@ class Supervisor:
             picture.orders += len(step.messages)
             picture.fills += len(step.fills)
             picture.refusals += len(step.refusals)
+            if step.refusals:
+                picture.refused.update(reason_name(int(row[_REASON])) for row in step.refusals)
+            for row in step.fills:
+                picture.recent.append((int(row[0]), _filled(row, self.desk.fold.names)))
             for row in step.orders:
                 self.watch.ended(row[-2])
                 if row[_STATE] == DONE_REJECTED and row[_PARENT]:
@@ -158,6 +170,7 @@ class Supervisor:
     def say(self, line: str) -> None:
         """A line for whoever reads."""
         self.picture.lines.append(line)
+        self.picture.recent.append((self.clock.now(), line))
 
     # What it does by itself.
 
@@ -261,6 +274,14 @@ def _unprotected(row: Row, names: tuple[str, ...]) -> Condition:
     number, name = row[0], names[row[1]]
     text = f"order {number} was to protect order {row[_PARENT]} and was refused; it is not sent again"
     return Condition(f"unprotected:{name}", CRITICAL, f"{name} lacks a protective order", text)
+
+
+def _filled(row: Row, names: tuple[str, ...]) -> str:
+    """A fill in a line: what, at what price, and of which order."""
+    _, number, symbol, side, _, quantity, price, *_ = row
+    done = "bought" if side > 0 else "sold"
+    order = f"order #{int(number)}" if number > 0 else "no order of ours"
+    return f"{done} {decimal(float(quantity))} {names[int(symbol)]} at {decimal(float(price))}, {order}"
 
 
 def _dead(text: str) -> Condition:

@@ -13,15 +13,18 @@ from types import SimpleNamespace
 import pytest
 
 from stratofold.adapters.embedded.journal import Journal
+from stratofold.adapters.embedded.presence import Presence
 from stratofold.cli.app import run
 from stratofold.cli.paper_demo import LIMITS
 from stratofold.cli.run import confirm, refuse_shorter
-from stratofold.cli.status import _shown
+from stratofold.cli.standing import order_line
+from stratofold.cli.status import SHOWN, text_of
 from stratofold.errors import Setup
 from stratofold.fold.lifecycle import WORKING
 from stratofold.fold.order import GTC, LIMIT, Order
 from stratofold.live.open import market_events
 from stratofold.live.risk.limits_config import read_stated
+from stratofold.live.watchman import HEARTBEAT
 from stratofold.wire import unpack
 from tests.mortal import mortal
 from tests.patience import until
@@ -90,7 +93,40 @@ def test_status_shows_how_a_book_stands(traded, capsys):
     assert book["steps"] > 250
     assert book["unknown"] == []
     assert run(["status", *home(traded)]) == 0
-    assert "main [active] stratofold.strategies" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "main [active] stratofold.strategies" in text
+    assert ", at rest\n" in text
+    (row,) = book["held"]
+    assert f"  {row['quantity']:.0f} {row['symbol']} from " in text
+    assert row["gain"] == pytest.approx((row["price"] - row["average"]) * row["quantity"])
+    assert book["gain"] == pytest.approx(book["equity"] - 100_000.0)
+    last = datetime.fromtimestamp(book["last_event"] // 10**9, UTC)
+    assert f"the last event of {last:%Y-%m-%d} " in text
+
+
+def test_status_says_whether_somebody_runs_the_book(traded, capsys):
+    folder = traded / "home"
+    presence = Presence(folder, "main")
+    assert not presence.is_held()
+    assert presence.hold()
+    assert said(capsys, "status", *home(traded))["books"][0]["run"] == "running"
+    presence.release()
+    with closing(Journal(folder / "journal.db")) as journal:
+        journal.mark("main", HEARTBEAT, "1")
+        died = said(capsys, "status", *home(traded))["books"][0]
+        journal.mark("main", HEARTBEAT, "")
+    assert died["run"] == "died"
+    assert "its last run was killed" in text_of(died)
+    assert said(capsys, "status", *home(traded))["books"][0]["run"] == "at rest"
+
+
+def test_status_counts_what_it_leaves_out_and_writes_a_million_in_full(traded, capsys):
+    (book,) = said(capsys, "status", *home(traded))["books"]
+    book["positions"] = {"SPY": 1_234_567.0}
+    book["unknown"] = [f"main-g1-{k}" for k in range(SHOWN + 2)]
+    text = text_of(book)
+    assert "holding 1234567 SPY" in text
+    assert f"of unknown fate: main-g1-{SHOWN - 1}\n  ... and 2 more: --json" in text
 
 
 @pytest.mark.parametrize(
@@ -111,7 +147,7 @@ def test_an_order_that_works_is_shown_with_the_number_to_ask_after():
     order = Order()
     order.number, order.symbol, order.side, order.kind, order.tif, order.state = 17, 1, -1, LIMIT, GTC, WORKING
     order.quantity, order.filled, order.limit, order.stop = 10.0, 3.0, 99.5, nan
-    assert _shown(order, ("SPY", "AAPL")) == "#17 sell 10 AAPL limit gtc limit 99.5, working, 3 filled"
+    assert order_line(order, ("SPY", "AAPL")) == "#17 sell 10 AAPL limit gtc limit 99.5, working, 3 filled"
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import stratofold
 from stratofold.adapters.ports import UNKNOWN, Message, NoAnswer
 from stratofold.live.archive import RECORDS_MAX
 from stratofold.live.decide import Decided
+from stratofold.live.fold import Step
 from stratofold.live.reconcile import Findings
-from stratofold.live.risk.verdict import DRAWDOWN, HALT, NOTE, STALE_DATA
+from stratofold.live.risk.verdict import DRAWDOWN, HALT, NOTE, STALE_DATA, reason_name
 from stratofold.live.supervise import OWED, Supervisor
 from stratofold.live.watch import Watch
 from stratofold.live.watchman import HEARTBEAT, Pulse, Watchman
@@ -203,3 +204,17 @@ def test_an_alert_that_did_not_arrive_is_delivered_by_the_next_process(superviso
     tick(third)
     assert third.notifier.heard == []
     assert desk.journal.mark("paper", OWED) == ""
+
+
+def test_fills_and_the_reasons_of_refusals_are_shown_to_whoever_looks(supervisor):
+    fill = (NOW, 3, 0, -1, 0, 1_234_567.0, 412.05, 1.0, 0.0)
+    foreign = (NOW, -1, 0, 1, 0, 0.5, 10.0, 0.0, 0.5)
+    refusals = [(NOW, 4, 0, 1, STALE_DATA, 10.0, 60.0, 61.0), (NOW, 5, 0, 1, 0, 10.0, 0.0, 0.0)]
+    supervisor.decided([], Decided(1, [], [Step([], refusals, [fill, foreign], [], [], [], [], 6)]), 0)
+    picture = supervisor.picture
+    assert picture.refused == {"stale_data": 1, reason_name(0): 1}
+    assert [line for _, line in picture.recent] == [
+        "sold 1234567 SPY at 412.05, order #3", "bought 0.5 SPY at 10, no order of ours",
+    ]  # fmt: skip
+    supervisor.say("a word")
+    assert picture.recent[-1] == (supervisor.clock.now(), "a word")

@@ -38,6 +38,20 @@ class Presence:
         self._file = file
         return True
 
+    def is_held(self) -> bool:
+        """Whether somebody holds it now; nothing is made, and nothing kept."""
+        try:
+            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+        return False
+
     async def keep(self, clock: Clock) -> None:
         """Hold it as soon as whoever has it lets go."""
         while not self.hold():
