@@ -9,7 +9,7 @@ from math import nan
 from stratofold.fold.grid import to_grid
 from stratofold.fold.ledger import Ledger, integers, zeros
 from stratofold.fold.lifecycle import DONE_CANCELLED, PENDING, WAITING, Lifecycle
-from stratofold.fold.marks import leaves_kernel
+from stratofold.fold.marks import leaves_kernel, often
 from stratofold.fold.order import (
     CANCEL,
     GTC,
@@ -199,6 +199,7 @@ class Account:
         order.stop = self._on_grid(order.symbol, last + order.side * distance)
         order.sought_stop = nan
 
+    @often
     def reserve(self, order: Order, quantity: float) -> None:
         """Count `quantity` more (negative: less) as working at the venue."""
         scale = self.ledger.contracts[order.symbol].quantity_scale

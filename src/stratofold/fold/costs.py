@@ -6,7 +6,7 @@ Each is a named model of plain numbers.  With nothing stated a model costs nothi
 from array import array
 from math import inf, nan
 
-from stratofold.fold.grid import to_grid, to_steps
+from stratofold.fold.grid import to_steps
 
 _MODULUS = 2147483647  # 2**31 - 1, prime
 _MULTIPLIER = 48271  # Park, Miller and Stockmeyer 1993, "minimal standard" generator
@@ -59,14 +59,14 @@ class Fees:
                 rate = self.tier_rate[k]
         return rate
 
-    def of(self, quantity: float, value: float, maker: bool, scale: float) -> float:
-        """The fee of a fill of `quantity` units worth `value`, on the money grid of `scale`."""
+    def steps(self, quantity: float, value: float, maker: bool, scale: float) -> float:
+        """The fee of a fill of `quantity` units worth `value`, in steps of the money grid of `scale`."""
         fee = self.per_share * quantity + self._rate(maker) * value
         if fee < self.minimum:
             fee = self.minimum
         if fee > self.maximum_fraction * value:
             fee = self.maximum_fraction * value
-        return to_grid(fee, scale)
+        return to_steps(fee, scale)
 
     def book(self, value: float) -> None:
         """Count `value` toward the tiers."""

@@ -58,6 +58,10 @@ class Holding:
         self.average_price: float = nan
         self.split_factor: float = 1.0
 
+    def value_steps(self, quantity: float, price: float) -> float:
+        """What signed `quantity` is worth at `price`, in steps of its currency."""
+        return to_steps(quantity * price * self.multiplier, self.money_scale)
+
     def forget(self) -> None:
         """No price is known to be harmless, unless nothing is held."""
         self.low = -inf if self.quantity == 0.0 else inf
@@ -107,7 +111,7 @@ class Ledger:
 
     def value_steps(self, symbol: int, quantity: float, price: float) -> float:
         """What signed `quantity` is worth at `price`, in steps of its currency."""
-        return to_steps(quantity * price * self.holdings[symbol].multiplier, self.holdings[symbol].money_scale)
+        return self.holdings[symbol].value_steps(quantity, price)
 
     @often
     def hear(self, symbol: int, price: float) -> bool:
@@ -335,22 +339,26 @@ class Ledger:
 
         Returns the value and the fee, in steps.
         """
+        self.unwatch()
+        holding = self.holdings[symbol]
         value = self.value_steps(symbol, quantity, price)
-        fee_steps = to_steps(fee, self.holdings[symbol].money_scale)
+        fee_steps = to_steps(fee, holding.money_scale)
+        before = holding.quantity
         self.post(symbol, side, quantity, price, value, fee_steps)
-        self.mark(symbol, self.holdings[symbol].price)
+        _average(holding, before, holding.quantity, price)
+        holding.forget()
+        self.mark(symbol, holding.price)
         return value, fee_steps
 
     def post(self, symbol: int, side: int, quantity: float, price: float, value: float, fee_steps: float) -> None:
-        """Post a fill of that `value` and fee, both in steps; what is held keeps the worth of its last mark."""
-        self.unwatch()
+        """Post a fill of that `value` and fee, both in steps, where no symbol is watched and no average asked for: the broker's.
+
+        What is held keeps the worth of its last mark.
+        """
         contract = self.contracts[symbol]
         holding = self.holdings[symbol]
-        before = holding.quantity
-        after = to_grid(before + side * quantity, contract.quantity_scale)
-        _average(holding, before, after, price)
+        after = to_grid(holding.quantity + side * quantity, contract.quantity_scale)
         self._hold(holding, after)
-        holding.forget()
         if holding.price != holding.price:
             holding.price = price
         if contract.margined:
@@ -445,8 +453,10 @@ class Ledger:
     def part_steps(self, symbol: int, value: float, fraction: float) -> float:
         """`fraction` of a `value` in steps of the symbol's currency, whichever its sign, in base steps."""
         holding = self.holdings[symbol]
-        part = abs(value) / holding.money_scale * fraction
-        return self.base_steps(holding.currency, to_steps(part, holding.money_scale))
+        part = abs(value)
+        if fraction != 1.0:  # the whole of it is whole steps already
+            part = to_steps(part / holding.money_scale * fraction, holding.money_scale)
+        return self.base_steps(holding.currency, part)
 
     @property
     def buying_power(self) -> float:

@@ -12,6 +12,7 @@ from stratofold.fold.ledger import integers, zeros
 from stratofold.fold.marks import leaves_kernel, soon
 from stratofold.fold.order import Order
 
+_NEVER = 1 << 62  # rows: more than there will be
 _LONG = 16_384  # rows: a shorter log is lengthened fourfold, because asking Python costs as much as thousands of bars
 
 
@@ -28,9 +29,9 @@ class Log:
     REALS: tuple[str, ...] = ()
 
     def __init__(self, capacity: int) -> None:
-        """Room for `capacity` rows."""
+        """Room for `capacity` rows; with none the log only counts."""
         self.count: int = 0
-        self.full: int = capacity * 7 // 8
+        self.full: int = capacity * 7 // 8 if capacity else _NEVER
         self.wholes = integers(capacity * len(self.WHOLES))
         self.reals = zeros(capacity * len(self.REALS))
 
@@ -43,6 +44,14 @@ class Log:
     def crowded(self) -> bool:
         """Whether Python should lengthen the log at the next event boundary."""
         return self.count > self.full
+
+    def only_counts(self) -> bool:
+        """A row has no room: it is counted where no rows are kept, else room is made for it."""
+        if self.full == _NEVER:
+            self.count += 1
+            return True
+        self.grow()
+        return False
 
     @leaves_kernel
     def grow(self) -> None:
@@ -95,8 +104,8 @@ class FillLog(Log):
     ) -> None:
         """Write one row."""
         at = self.count * 5
-        if not 0 <= at <= len(self.wholes) - 5:
-            self.grow()
+        if not 0 <= at <= len(self.wholes) - 5 and self.only_counts():
+            return
         self.wholes[at] = time
         self.wholes[at + 1] = number
         self.wholes[at + 2] = symbol
@@ -125,8 +134,8 @@ class OrderLog(Log):
     def add(self, order: Order, time: int) -> None:
         """Write `order` as it is at `time`."""
         at = self.count * 10
-        if not 0 <= at <= len(self.wholes) - 10:
-            self.grow()
+        if not 0 <= at <= len(self.wholes) - 10 and self.only_counts():
+            return
         self.wholes[at] = order.number
         self.wholes[at + 1] = order.symbol
         self.wholes[at + 2] = order.strategy
@@ -173,8 +182,8 @@ class TradeLog(Log):
     ) -> None:
         """Write one row."""
         at = self.count * 4
-        if not 0 <= at <= len(self.wholes) - 4:
-            self.grow()
+        if not 0 <= at <= len(self.wholes) - 4 and self.only_counts():
+            return
         self.wholes[at] = symbol
         self.wholes[at + 1] = side
         self.wholes[at + 2] = opened
@@ -213,8 +222,8 @@ class RefusalLog(Log):
     ) -> None:
         """Write one row."""
         at = self.count * 5
-        if not 0 <= at <= len(self.wholes) - 5:
-            self.grow()
+        if not 0 <= at <= len(self.wholes) - 5 and self.only_counts():
+            return
         self.wholes[at] = time
         self.wholes[at + 1] = number
         self.wholes[at + 2] = symbol

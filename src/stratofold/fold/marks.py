@@ -39,7 +39,7 @@ def inside(index: str, *columns: str) -> "Callable[[Function], Function]":
     """
 
     def mark(function: Function) -> Function:
-        function.inside = frozenset((column, index) for column in columns)
+        function.inside = getattr(function, "inside", frozenset()) | {(column, index) for column in columns}
         return function
 
     return mark

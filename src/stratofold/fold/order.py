@@ -9,7 +9,7 @@ from math import nan
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from stratofold.fold.grid import to_grid
-from stratofold.fold.marks import leaves_kernel, seldom
+from stratofold.fold.marks import inside, leaves_kernel, seldom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,11 +192,16 @@ class Orders(Generic[Each]):
         """How many orders are not done."""
         return self.count
 
+    @inside("index", "live")
+    @inside("slot", "slots")
     def __getitem__(self, index: int) -> Each:
         """The order at `index` in order of number; raises IndexError past the end."""
         if index < 0 or index >= self.count:
             raise IndexError("no such order")
-        return self.slots[self.live[index]]
+        live = self.live
+        slots = self.slots
+        slot = live[index]
+        return slots[slot]
 
     def __iter__(self) -> "Iterator[Each]":
         """The orders in order of number, as they are now; machine code counts through them instead."""
@@ -214,6 +219,9 @@ class Orders(Generic[Each]):
             self.free[self.free_count] = slot
             self.free_count += 1
 
+    @inside("last", "free")
+    @inside("slot", "slots")
+    @inside("place", "live")
     def add(self, number: int) -> Each:
         """A slot for order `number`, with another order's numbers in it: whoever adds it writes every one.
 
@@ -221,15 +229,19 @@ class Orders(Generic[Each]):
         """
         if self.free_count == 0:
             self.grow()
-        self.free_count -= 1
-        slot = self.free[self.free_count]
+        last = self.free_count - 1
+        self.free_count = last
+        free = self.free
+        live = self.live
+        slots = self.slots
+        slot = free[last]
         place = self.count
-        while place > 0 and self.slots[self.live[place - 1]].number > number:
-            self.live[place] = self.live[place - 1]
+        while place > 0 and slots[live[place - 1]].number > number:
+            live[place] = live[place - 1]
             place -= 1
-        self.live[place] = slot
+        live[place] = slot
         self.count += 1
-        order = self.slots[slot]
+        order = slots[slot]
         order.number = number
         return order
 
@@ -245,12 +257,17 @@ class Orders(Generic[Each]):
                 low = middle + 1
         return low
 
+    @inside("place", "live")
+    @inside("slot", "slots")
     def index(self, number: int) -> int:
         """The index of order `number`, -1 if it is not here; the newest, and any behind which none is done, at once."""
         place = self.count - 1
-        if place >= 0 and self.slots[self.live[place]].number == number:
-            return place
-        return self._index(number, place)
+        if place < 0:
+            return -1
+        live = self.live
+        slots = self.slots
+        slot = live[place]
+        return place if slots[slot].number == number else self._index(number, place)
 
     @seldom
     def _index(self, number: int, place: int) -> int:

@@ -249,6 +249,7 @@ class Risk:
         self.observed = gross / equity if equity > 0.0 else inf
         return LEVERAGE if self.observed > limits.leverage_max else APPROVED
 
+    @often
     def _base_value(self, book: Book, symbol: int, quantity: float, price: float) -> float:
         """The value of signed `quantity` at `price`, in the base currency."""
         ledger = book.ledger

@@ -284,13 +284,15 @@ def match_phase(engine: Engine, strategy: Strategy, bar: Bar, phase: int) -> Non
     """One phase of the bar: the orders that may act in it, one by one."""
     venue = engine.venue
     place = venue.places[bar.symbol]
-    number = venue.next(bar, phase, 0)
-    while number != 0:
+    number = 0
+    while place.working > 0:
+        number = venue.next(bar, phase, number)
+        if number == 0:
+            return
         price = deliver(engine, strategy)
         if venue.urgent != 0 and phase <= LIMITS:
             venue.try_urgent(bar, price)
             deliver(engine, strategy)
-        number = venue.next(bar, phase, number) if place.working > 0 else 0
 
 
 def finish_run(engine: Engine) -> None:

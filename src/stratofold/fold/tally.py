@@ -207,11 +207,10 @@ class Tally:
         profit = trip.flow - trip.fees
         base = ledger.base_steps(ledger.holdings[symbol].currency, profit) / ledger.scale[0]
         self.trade_count += 1
-        if profit > 0.0:
-            self.win_count += 1
-            self.gross_profit += base
-        else:
-            self.gross_loss -= base
+        has_won = profit > 0.0
+        self.win_count += 1 if has_won else 0  # a jump here would be guessed wrong every other time
+        self.gross_profit += base if has_won else 0.0
+        self.gross_loss -= 0.0 if has_won else base
         bought = trip.bought_value / trip.bought if trip.bought > 0.0 else nan
         sold = trip.sold_value / trip.sold if trip.sold > 0.0 else nan
         long = trip.side > 0

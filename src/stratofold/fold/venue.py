@@ -11,7 +11,7 @@ from math import inf
 
 from stratofold.events import CANCELLED, EXPIRED, FILLED, PARTIAL, Bar
 from stratofold.fold.desk import CALLED, CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, Place, split_order
-from stratofold.fold.grid import to_grid, to_lot, to_steps
+from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.marks import often, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
@@ -23,6 +23,7 @@ from stratofold.fold.order import (
     SELL,
     STOP,
     STOP_LIMIT,
+    Contract,
     Resting,
 )
 from stratofold.fold.risk import UNAFFORDABLE
@@ -190,7 +191,10 @@ class Venue(Desk):
 
     def _fill(self, order: Resting, index: int, price: float, volume: float, maker: bool, slips: bool) -> None:
         """Fill what is available and the account allows, and report it; `volume` is what slippage is a share of."""
-        contract = self.ledger.contracts[order.symbol]
+        symbol = order.symbol
+        side = order.side
+        contract = self.ledger.contracts[symbol]
+        holding = self.ledger.holdings[symbol]
         remaining = order.remaining_on(contract.quantity_scale)
         quantity = min(remaining, self.available)
         if order.tif == FOK and quantity < remaining:
@@ -199,35 +203,32 @@ class Venue(Desk):
             return
         self.raw_price = price
         if slips:
-            price = self.costs.slippage.price(order.side, price, quantity, volume, contract.price_scale)
+            price = self.costs.slippage.price(side, price, quantity, volume, contract.price_scale)
         else:
             price = to_grid(price, contract.price_scale)
-        steps = self.ledger.value_steps(order.symbol, quantity, price)
+        steps = holding.value_steps(quantity, price)
         value = abs(steps) / contract.money_scale
-        fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
-        fee_steps = to_steps(fee, contract.money_scale)
-        affordable = self._afford(order.symbol, order.side, quantity, price, fee_steps)
+        fee_steps = self.costs.fees.steps(quantity, value, maker, contract.money_scale)
+        affordable = self._afford(symbol, side, quantity, price, fee_steps)
         cut = affordable < quantity
         if cut:
             if order.tif == FOK or affordable <= 0.0:
                 self._end(CANCELLED, index, UNAFFORDABLE)
                 return
             quantity = affordable
-            steps = self.ledger.value_steps(order.symbol, quantity, price)
+            steps = holding.value_steps(quantity, price)
             value = abs(steps) / contract.money_scale
-            fee = self.costs.fees.of(quantity, value, maker, contract.money_scale)
-            fee_steps = to_steps(fee, contract.money_scale)
+            fee_steps = self.costs.fees.steps(quantity, value, maker, contract.money_scale)
         self.costs.fees.book(value)
-        self.ledger.post(order.symbol, order.side, quantity, price, steps, fee_steps)
-        left = self._do(order, quantity, price, fee, maker)
+        self.ledger.post(symbol, side, quantity, price, steps, fee_steps)
+        left = self._do(order, contract, quantity, price, fee_steps / contract.money_scale, maker)
         if left <= 0.0:
-            self._remove(index, order.symbol)
+            self._remove(index, symbol)
         elif cut:
             self._end(CANCELLED, index, UNAFFORDABLE)
 
-    def _do(self, order: Resting, quantity: float, price: float, fee: float, maker: bool) -> float:
+    def _do(self, order: Resting, contract: Contract, quantity: float, price: float, fee: float, maker: bool) -> float:
         """Take the fill off the order and off what the bar offers, and report it; returns what is left of the order."""
-        contract = self.ledger.contracts[order.symbol]
         order.bar_filled = self.bar_index
         if self.available < inf:
             self.available = to_grid(self.available - quantity, contract.quantity_scale)
@@ -391,9 +392,9 @@ class Venue(Desk):
         contract = self.ledger.contracts[symbol]
         price = to_grid(bar.open, contract.price_scale)
         value = abs(self.ledger.value_steps(symbol, held, price)) / contract.money_scale
-        fee = self.costs.fees.of(abs(held), value, False, contract.money_scale)
+        fee_steps = self.costs.fees.steps(abs(held), value, False, contract.money_scale)
         self.costs.fees.book(value)
-        self._settle(symbol, price, fee)
+        self._settle(symbol, price, fee_steps / contract.money_scale)
 
     def settle(self, symbol: int, value: float) -> None:
         """A position is closed for us at `value` a unit (NaN: the last price), without a fee."""

@@ -47,6 +47,11 @@ def test_a_log_is_crowded_past_seven_eighths_and_has_room_after():
     assert (logs.orders.count, logs.orders.room, logs.fills.room) == (15, 64, 16)
 
 
+def test_a_log_without_room_counts_what_it_is_given_and_keeps_nothing():
+    log = written(50, 0)
+    assert (log.count, log.crowded, len(log.column("time")), len(log.reals)) == (50, False, 0, 0)
+
+
 def test_an_order_is_written_as_it_is():
     log, order = OrderLog(4), Order()
     order.number, order.symbol, order.side, order.kind, order.quantity, order.filled = 7, 2, -1, 3, 30.0, 20.0

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import stratofold
-from stratofold import Strategy, indicators, param
+from stratofold import Limits, Strategy, indicators, param
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Block, Leg
 from stratofold.research.sweep.guests import Guests
@@ -255,6 +255,20 @@ def test_cells_of_what_is_kept_equal_cells_made_anew(strategy, whole, real, monk
     plain = Block(strategy, market, Options(), execution="compiled")
     assert_same(found, plain.run(sets))
     assert not next(iter(plain._laid.values())).guests._lists
+
+
+def test_a_cell_counts_rows_and_keeps_none():
+    """Refusals are counted without a row, cell after cell, as a backtest counts its own."""
+    market, limits = daily(260), Limits(position_max=1e6, order_quantity_max=1e6, order_notional_max=6_000.0)
+    limits.gross_exposure_max = limits.net_exposure_max = limits.leverage_max = limits.orders_per_minute_max = 1e9
+    sets = [{"fast": 2, "slow": slow, "quantity": 60.0} for slow in (5, 8, 13, 21, 34)]
+    block = Block(Crossover, market, Options(limits=limits), execution="compiled")
+    counted = block.run(sets).columns["refusals"].tolist()
+    runs = [stratofold.backtest(Crossover, market, limits=limits, execution="interpreted", **one) for one in sets]
+    assert counted == [len(run.refusals) for run in runs]
+    assert sum(counted) > 10
+    logs = block._engine.logs
+    assert [len(log.wholes) for log in (logs.orders, logs.fills, logs.trades, logs.refusals)] == [0, 0, 0, 0]
 
 
 class Parts(Strategy):

@@ -9,7 +9,7 @@ Ignores: what our orders would do to the market: nothing that we take is gone, n
 from math import inf, nan
 
 from stratofold.events import CANCELLED, Trade
-from stratofold.fold.grid import to_grid, to_lot, to_steps
+from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.marks import often, seldom
 from stratofold.fold.order import FOK, IOC, LIMIT, MARKET, POST_ONLY, STOP, STOP_LIMIT
 from stratofold.fold.risk import UNAFFORDABLE
@@ -92,7 +92,7 @@ class TickVenue(Arrivals):
         if shown < wanted:
             return False
         value = abs(self.ledger.value_steps(order.symbol, wanted, worst)) / contract.money_scale
-        fee = to_steps(self.costs.fees.of(wanted, value, False, contract.money_scale), contract.money_scale)
+        fee = self.costs.fees.steps(wanted, value, False, contract.money_scale)
         if self._afford(order.symbol, order.side, wanted, worst, fee) < wanted:
             self._end(CANCELLED, self.orders.index(order.number), UNAFFORDABLE)
             return False

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stratofold import kernel
+from stratofold.fold.log import Logs
 from stratofold.fold.run import CROWDED
 from stratofold.research.execute import execute
 from stratofold.research.prepare import is_ticks, prepare
@@ -392,6 +393,7 @@ class Block:
         if tapes is not None and not tapes.given:
             self._tapes = None
             return None
+        run.engine.logs = _counting(run.engine.logs)
         objects = (run.engine, run.strategy, run.feed)
         run.engine.logs.equity.is_kept = self._reads_equity
         if self.execution != "compiled" and not kernel.is_at_hand(*objects, out=True):
@@ -450,3 +452,10 @@ def longest(market: MarketData) -> int:
     """The bars of the symbol that has most, and at least one."""
     symbols = np.asarray(market.symbol)
     return max(int(np.bincount(symbols).max()) if len(symbols) > 1 else len(market.time), 1)
+
+
+def _counting(logs: Logs) -> Logs:
+    """Logs that keep no rows but those of equity, and count: a cell wants its sums alone."""
+    counting = Logs(0, 0)
+    counting.equity, counting.curve = logs.equity, logs.curve
+    return counting
