@@ -71,11 +71,16 @@ class Series:
         self._alive: list[Any] = []
         self._noted = np.zeros((0, len(rows)), np.uint64)
 
-    def copies(self, piece: Piece) -> Copies:
-        """A piece for `begin`."""
-        rows = [(piece.place + self._block.shift, address_of(piece.content), len(piece.content)), *_restored(piece)]
-        words = np.array([len(rows), *(word for row in rows for word in row)], np.uint64)
-        return Copies(words, address_of(words), piece)
+    def copies(self, piece: Piece, former: Copies | None = None) -> Copies:
+        """A piece for `begin`; `former` is the same piece where it lay in another program."""
+        place = piece.place + self._block.shift
+        if former is not None and former.piece.content is piece.content:
+            words = former.words.copy()
+            words[1] = place
+        else:
+            rows = [(place, address_of(piece.content), len(piece.content)), *_restored(piece)]
+            words = np.array([len(rows), *(word for row in rows for word in row)], np.uint64)
+        return Copies(words, words.__array_interface__["data"][0], piece)
 
     def begin(self, pieces: "Words", numbers: "Words", stop: int, answer: int) -> None:
         """Runs to `stop`: the addresses of the pieces of each, a row each, and its numbers; one that gives `answer` is not at its end."""

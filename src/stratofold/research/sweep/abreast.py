@@ -9,6 +9,7 @@ that does not come to its end in machine code is left over, and done as any othe
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Words = NDArray[np.uint64]
     Places = NDArray[np.intp]
 
-CELLS_MAX = 1 << 10  # that are looked at together
+CELLS_MAX = 1 << 12  # that are looked at together
 _EVENTS_MAX = 1 << 22  # of one call: Python hears of an interrupt after it
 _REFUSALS = "logs.refusals.count"
 
@@ -41,24 +42,45 @@ class Part(NamedTuple):
     tape: Tape | None
 
 
+class Pattern:
+    """What of some cells' parts is their parameters' alone, and so the same on every market.
+
+    By kind: what its parts are called, and which of them each cell has.
+    """
+
+    def __init__(self, mould: Mould, words: Words, sets: Sequence[Mapping[str, Any]]) -> None:
+        """`words` are the parameters of each set, a column each, as machine code has them."""
+        self.words = words
+        self.which: list[Places] = []
+        self.keys: list[list[bytes]] = []
+        self._sets = sets
+        self._names = [kind.name for kind in mould.kinds]
+        for kind in mould.kinds:
+            first, which = _alike(words, kind.picks)
+            self.which.append(which)
+            self.keys.append([kind.key(mould.values_of(sets[row])) for row in first.tolist()])
+
+    def is_of(self, mould: Mould, sets: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether it is of these very sets."""
+        is_long = len(sets) == len(self._sets) and [kind.name for kind in mould.kinds] == self._names
+        return is_long and all(map(is_, sets, self._sets))
+
+
 class Seats:
     """The parts that each of some cells is made of."""
 
-    def __init__(self, mould: Mould, words: Words, sets: Sequence[Mapping[str, Any]]) -> None:
-        """`words` are the parameters of each as `Guests.words` has them."""
+    def __init__(self, mould: Mould, pattern: Pattern) -> None:
+        """As far as the mould has them."""
         self._mould = mould
         self._age = mould.age
-        self._words = words
+        self._words, self._which, self._keys = pattern.words, pattern.which, pattern.keys
         self._alive: list[Part] = []
-        self._which, self._keys = [], []
-        for kind in mould.kinds:
-            first, which = _alike(words, kind.picks)
-            self._which.append(which)
-            self._keys.append([kind.key(mould.values_of(sets[row])) for row in first.tolist()])
-        self._pieces = np.zeros((len(sets), len(mould.kinds)), np.uint64)
-        for number in range(len(mould.kinds)):
-            for place in range(len(self._keys[number])):
-                self._find(number, place)
+        self._pieces = np.zeros((len(self._words), len(mould.kinds)), np.uint64)
+        for number, (which, keys) in enumerate(zip(self._which, self._keys, strict=True)):
+            parts = [mould.part_of(number, key) for key in keys]
+            addresses = np.array([0 if part is None else part.copies.address for part in parts], np.uint64)
+            self._pieces[:, number] = addresses[which]
+            self._alive += [part for part in parts if part is not None]
 
     def _find(self, number: int, place: int) -> None:
         """Look for one part of one kind."""

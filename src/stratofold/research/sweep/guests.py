@@ -19,7 +19,7 @@ import numpy as np
 
 from stratofold.instance import build_strategy
 from stratofold.owning import owns_all
-from stratofold.research.sweep.abreast import Seats
+from stratofold.research.sweep.abreast import Pattern, Seats
 from stratofold.research.sweep.columns import SUMS
 from stratofold.research.sweep.mould import Mould
 from stratofold.research.sweep.settled import reads_of
@@ -67,6 +67,7 @@ class Guests:
         self._reads = [k for k, name in enumerate(self._names) if reads is not None and name in reads.parameters]
         codes = {name: _CODES[kind] for name, kind, *_ in self._rows}
         self.mould = None
+        self._pattern: Pattern | None = None  # of the cells that were looked at last
         if reads is not None and reads.parts is not None and self._write is not None:
             self.mould = Mould(program, self._write, self._names, reads.parts, codes)
         _, self._kinds, self._lows, self._highs, _ = (
@@ -109,6 +110,7 @@ class Guests:
             return
         self.mould.inherit(other.mould)
         self._size = other._size if self.mould.is_ready else 0
+        self._pattern = other._pattern  # the next market's cells have the same parameters, as a rule
 
     @property
     def is_ready(self) -> bool:
@@ -117,10 +119,12 @@ class Guests:
 
     def seats(self, sets: Sequence[Mapping[str, Any]]) -> Seats | None:
         """What each of some strategies is put together of, as far as that has been there; None where they cannot be."""
-        words = self._words(sets)
-        if self.mould is None or self.mould.series(SUMS) is None or words is None:
+        if self.mould is None or self.mould.series(SUMS) is None:
             return None
-        return Seats(self.mould, words, sets)
+        if self._pattern is None or not self._pattern.is_of(self.mould, sets):
+            words = self._words(sets)
+            self._pattern = None if words is None else Pattern(self.mould, words, sets)
+        return None if self._pattern is None else Seats(self.mould, self._pattern)
 
     def _words(self, sets: Sequence[Mapping[str, Any]]) -> Words | None:
         """Parameters as machine words, a column each; None where one is not what was declared."""

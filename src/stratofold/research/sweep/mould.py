@@ -68,6 +68,7 @@ class Mould:
         self.age = 0  # how often every part was let go of
         self.kinds: list[Kind] = []
         self._parts: list[dict[bytes, Part]] = []  # of each kind, as a series wants them
+        self._former: list[dict[bytes, Part]] = []  # of the mould that these were inherited from
         for name, read in parts.items():
             picks = tuple(k for k, each in enumerate(names) if each in read)
             pack = struct.Struct("=" + "".join(codes[names[k]] for k in picks)).pack
@@ -86,7 +87,9 @@ class Mould:
         """A part of the kind of this number, for a series; None where it is not known."""
         found, known = self._parts[number].get(key), self.kinds[number].known.get(key)
         if found is None and known is not None and self._series is not None:
-            found = self._parts[number][key] = Part(self._series.copies(known[0]), known[1])
+            former = self._former[number].get(key) if self._former else None
+            copies = self._series.copies(known[0], None if former is None else former.copies)
+            found = self._parts[number][key] = Part(copies, known[1])
         return found
 
     def series(self, noted: Sequence[str]) -> Series | None:
@@ -108,11 +111,12 @@ class Mould:
             return
         step = rest.place - other._rest.place
         self._rest, self._inner, self.kinds = rest, other._inner, [kind.moved(step) for kind in other.kinds]
+        self._former = list(other._parts)
 
     def forget(self) -> None:
         """Let go of every part."""
         self._rest = self._series = self._inner = None
-        self._parts.clear()
+        self._parts, self._former = [], []
         self.age += 1
         for kind in self.kinds:
             kind.known.clear()

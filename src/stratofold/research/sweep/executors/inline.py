@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SECONDS = 1.0  # a piece, so that little is lost where the process is killed
 _SHORT = 0.25  # seconds: a piece of less is given with the next
 _PILOT = 4  # cells: they have the kernel made, and say how long a cell takes
+_GROWTH = 256.0  # of the cells of a piece over those of the one before, while little is known of how long they take
 
 
 class Inline:
@@ -44,7 +45,7 @@ class Inline:
                 now = time.perf_counter()
                 at += len(piece.sets)
                 heard = len(piece.sets) * length
-                bars = min(heard * _SECONDS / max(now - since, 1e-6), 16.0 * max(bars, heard))
+                bars = min(heard * _SECONDS / max(now - since, 1e-6), _GROWTH * max(bars, heard))
                 if now - begun > _SHORT or at == len(whole.sets):
                     yield whole.part(given, at), joined(parts)
                     parts, begun, given = [], time.perf_counter(), at
