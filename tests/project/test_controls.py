@@ -21,8 +21,9 @@ PAGE = (ROOT / "docs" / "controls.md").read_text(encoding="utf-8")
 # What a broker's or a firm's supervisor would look for; none may leave the page.
 REGULATIONS = (
     "SEC 15c3-5(c)(1)(i)", "SEC 15c3-5(c)(1)(ii)", "SEC 15c3-5(c)(2)", "SEC 15c3-5(d)", "SEC 17a-4(f)", "FINRA 3110", "Notice 15-09",
-    "FINRA 5210.02", "CFTC 17 CFR 38.251", "RTS 6 article 12", "RTS 6 article 15(1)", "RTS 6 article 15(3)", "RTS 6 article 17",
-    "Regulation SHO 200(g)",
+    "FINRA 5210.02", "CFTC 17 CFR 38.251", "CFTC 17 CFR 1.11", "RTS 6 article 12", "RTS 6 article 15(1)", "RTS 6 article 15(2)",
+    "RTS 6 article 15(3)", "RTS 6 article 15(4)", "RTS 6 article 16", "RTS 6 article 17", "LULD", "Sessions and early closes",
+    "Regulation SHO 200(g)", "Knight",
 )  # fmt: skip
 
 

@@ -217,10 +217,15 @@ def refuse_amounts(positive: dict[str, float | None], others: dict[str, int]) ->
 
 def refuse_processor(word: str | None) -> None:
     """Raise Setup SF936 or SF937 where a processor is named that cannot be kept awake."""
-    from stratofold.adapters.embedded.awake import processor_named
+    if word is None:
+        return
+    from stratofold.adapters.embedded.awake import allowed, processor_named, refuse_small_share
 
-    if word is not None and word != AUTO:
+    if word == AUTO:
+        allowed()
+    else:
         processor_named(word)
+    refuse_small_share()
 
 
 def refuse_shorter(bars: str, ready: dict[str, Any]) -> None:

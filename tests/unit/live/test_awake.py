@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext, suppress
+from math import inf
 from pathlib import Path
 
 import pytest
 
 from stratofold.adapters.embedded import awake
 from stratofold.cli.home import Home
-from stratofold.cli.run import kept_awake
+from stratofold.cli.run import kept_awake, refuse_processor
 from stratofold.errors import Setup
 from tests.patience import until
 
@@ -106,3 +107,37 @@ def test_run_says_which_processor_it_keeps_awake_and_what_that_brings(tmp_path, 
     with kept_awake(None, Home(tmp_path), json=False):
         assert sorted(os.sched_getaffinity(0)) == OURS
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "bounds", "share"),
+    [
+        ("0::/a/b\n", {}, inf),
+        ("0::/a/b\n", {"a/b": "max 100000"}, inf),
+        ("0::/a/b\n", {"a/b": "max 100000", "a": "150000 100000"}, 1.5),
+        ("0::/\n", {".": "50000 100000"}, 0.5),
+        ("1:cpu:/x\n0::/a\n", {"a": "400000 100000", "x": "1000 100000"}, 4.0),
+        ("1:cpu:/x\n", {}, inf),
+        ("0::/a\n", {"a": ""}, inf),
+    ],
+)
+def test_the_time_that_a_group_may_use_is_the_least_on_the_way_up(tmp_path, named, bounds, share):
+    ours = tmp_path / "cgroup"
+    ours.write_text(named)
+    for group, bound in bounds.items():
+        folder = tmp_path / "root" / group
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cpu.max").write_text(bound)
+    assert awake._share(tmp_path / "root", ours) == share
+    assert awake._share(tmp_path / "root", tmp_path / "nothing") == inf
+
+
+@pytest.mark.parametrize("word", ["auto", str(OURS[0])])
+def test_where_a_whole_processor_is_all_there_is_none_is_kept_awake(monkeypatch, word):
+    """In a container of one processor's time, who keeps it awake would use it up, and the run stand still for most of it."""
+    monkeypatch.setattr(awake, "_share", lambda: 1.0)
+    with pytest.raises(Setup, match="SF936"):
+        refuse_processor(word)
+    refuse_processor(None)
+    monkeypatch.setattr(awake, "_share", lambda: 2.0)
+    refuse_processor(word)

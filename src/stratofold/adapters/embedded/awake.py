@@ -6,6 +6,8 @@ Why it is shaped so: an idle processor is halted, and each halt costs the event 
 so does each wait for the disk.  Trading systems forbid it machine-wide (`idle=poll`, or `/dev/cpu_dma_latency` of the
 kernel's power management interface), which takes a superuser.  Here a process of the idle class (`SCHED_IDLE`, sched(7)) is
 busy on the run's own processor: whatever else is to be done there comes before it at once, and nobody need permit it.
+That holds within a session and a control group, which the run shares with it; what other sessions do there, the scheduler
+weighs group against group (sched(7), autogroup), and the idle class counts for nothing: half of that processor is gone for them.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
+from pathlib import Path
 from statistics import median
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
@@ -24,8 +28,8 @@ from stratofold.errors import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+_SHARE_LEAST = 2.0  # processors: one for who keeps it awake, one for the run and its threads
 TRIED_MAX = 8  # processors, and a tenth of a second each
 _WRITES = 24
 _APART_SECONDS = 0.003
@@ -56,6 +60,38 @@ def allowed() -> list[int]:
     if not hasattr(os, "SCHED_IDLE"):
         raise Setup("SF936", "only on Linux can a processor be kept awake for a run", fix="leave --awake out")
     return sorted(os.sched_getaffinity(0))
+
+
+def refuse_small_share() -> None:
+    """Raise Setup SF936 where the group of this process may use less than two processors.
+
+    Who keeps one awake would use that up, and the run be stopped together with it, for milliseconds at a time.
+    """
+    share = _share()
+    if share < _SHARE_LEAST:
+        why = "a processor that is kept awake uses the time of a whole one, and the run would be stopped with it"
+        what = f"this container or service may use the time of {share:g} processors (cpu.max)"
+        raise Setup("SF936", what, why=why, fix="allow it two processors and more, or leave --awake out")
+
+
+def _share(root: Path = Path("/sys/fs/cgroup"), ours: Path = Path("/proc/self/cgroup")) -> float:
+    """How many processors' time this process may use by its control groups (version 2), inf where nothing bounds it."""
+    try:
+        names = [line[3:] for line in ours.read_text().splitlines() if line.startswith("0::")]
+    except OSError:
+        return inf
+    place = root.joinpath(*(names[0].strip("/").split("/") if names else ()))
+    above = [place, *(folder for folder in place.parents if folder.is_relative_to(root))]
+    return min(map(_share_of, above))
+
+
+def _share_of(group: Path) -> float:
+    """What one control group may use: the time in a period over the period."""
+    try:
+        most, period = (group / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return inf
+    return inf if most == "max" else int(most) / int(period)
 
 
 def processor_named(word: str) -> int:
