@@ -17,7 +17,7 @@ from stratofold.research.sweep.executors.shelf import Folder
 from stratofold.research.sweep.executors.windows import chains_of
 from stratofold.research.sweep.executors.work import Plan, Work
 from stratofold.research.sweep.place import places_of
-from stratofold.research.sweep.study import frame_of
+from stratofold.research.sweep.rows import Finished, frame_of
 from stratofold.strategies import Crossover, DonchianBreakout
 from tests.patience import PATIENCE_SECONDS
 from tests.unit.sweep.hands import Hands, Pool
@@ -40,7 +40,7 @@ def carried(crew_, places, work):
     """Every cell that came back, by its name: figures and error."""
     rows = {}
     for piece, cells in Foreman(crew_, places).run(work):
-        frame = frame_of(places[piece.place], piece.sets, cells)
+        frame = frame_of([Finished(places[piece.place], piece, cells)])
         for row in frame.to_dicts():
             assert row["cell"] not in rows
             rows[row["cell"]] = row

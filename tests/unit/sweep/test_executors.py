@@ -34,7 +34,7 @@ def test_a_worker_maps_prices_and_computes_the_same_cells(market, tmp_path):
     """What a worker does, in this process: from the files alone."""
     (place,) = places_of([Above], market, Options())
     sets = tuple({"length": length, "units": 10.0} for length in (5, 9))
-    cells, _ = compute(Packed(tmp_path, [place]).piece(0, Work(0, sets), "interpreted"))
+    cells, _ = compute(Packed(tmp_path, [place]).order(Work(0, sets), "interpreted"))
     table = sweep(Above, market, length=[5, 9], execution="interpreted").table
     assert cells.columns["sharpe"].tolist() == table["sharpe"].to_list()
     assert cells.errors == ["", ""]
@@ -51,7 +51,7 @@ def test_a_script_is_the_users_own_in_a_worker_too(tmp_path, monkeypatch, name):
     (place,) = places_of([written], stratofold.sample("SPY", start="2014-06-02", end="2014-08-29"), Options())
     monkeypatch.setattr(routing, "_adopted", set())
     monkeypatch.setattr(instance, "_routed", set())
-    compute(Packed(tmp_path, [place]).piece(0, Work(0, ({"length": 5},)), "interpreted"))
+    compute(Packed(tmp_path, [place]).order(Work(0, ({"length": 5},)), "interpreted"))
     assert routing.is_plain(written)
 
 
@@ -61,7 +61,7 @@ def test_a_worker_lets_go_of_the_sweep_before(tmp_path):
     (place,) = places_of([Above], market, Options())
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-        compute(Packed(tmp_path / name, [place]).piece(0, Work(0, ({"length": 5},)), "interpreted"))
+        compute(Packed(tmp_path / name, [place]).order(Work(0, ({"length": 5},)), "interpreted"))
     assert [each.folder for each in packed._opened] == [tmp_path / "other"]
     assert list(packed._opened[0].places) == [place.hash]
 

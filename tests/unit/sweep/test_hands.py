@@ -50,7 +50,7 @@ def test_what_is_raised_in_a_worker_is_the_drivers_to_raise(tmp_path):
     class Own(Exception):
         """It cannot travel: nobody finds it by its name."""
 
-    bodies = _answer(tmp_path / "none.piece"), _refusal(Own("it was so"))
+    bodies = _answer({"folder": str(tmp_path)}), _refusal(Own("it was so"))
     missing, own = map(pickle.loads, bodies)
     assert isinstance(missing, FileNotFoundError)
     assert str(own) == "Own: it was so"
@@ -62,7 +62,7 @@ def test_a_hand_stays_for_the_next_sweep_unless_it_dies_or_the_setting_changes(m
     work = Work(0, ({"length": 5, "units": 10.0},))
     (hand,) = taken(1)
     assert hand.answer() is None
-    hand.ask(7, Packed(tmp_path, [place]).piece(7, work, "interpreted"))
+    hand.ask(7, Packed(tmp_path, [place]).order(work, "interpreted"))
     cells, _ = hand.answer()
     assert hand.given.popleft() == 7
     alone = sweep(Above, market, length=[5, 9], execution="interpreted").table

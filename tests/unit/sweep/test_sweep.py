@@ -16,6 +16,7 @@ from stratofold.research.sweep.store import parts_of
 from stratofold.research.sweep.study import open_study
 from stratofold.research.validation import luck
 from stratofold.strategies import Crossover
+from tests.patience import PATIENCE_SECONDS
 from tests.tick_market import made
 from tests.unit.sweep.strategies import Above, Busy, Idle, Poisonous, Wide
 
@@ -96,6 +97,7 @@ def test_a_study_is_found_again_and_grows(market, tmp_path, monkeypatch):
 def test_a_sweep_that_was_broken_off_goes_on_where_it_was(market, tmp_path, monkeypatch):
     monkeypatch.setattr("stratofold.research.sweep.sweep._SAY_SECONDS", 0.0)
     monkeypatch.setattr("stratofold.research.sweep.executors.inline._SHORT", 0.0)
+    monkeypatch.setattr("stratofold.research.sweep.sweep._SHORT", 0.0)
     goal = tmp_path / "study"
     calls = []
 
@@ -127,6 +129,7 @@ def test_a_damaged_file_is_put_aside_and_computed_again(market, tmp_path):
 
 def test_crumbs_are_joined(market, tmp_path, monkeypatch):
     monkeypatch.setattr("stratofold.research.sweep.store._PARTS_MAX", 2)
+    monkeypatch.setattr("stratofold.research.sweep.sweep._SHORT", 0.0)
     study = sweep(Above, market, study=tmp_path / "study", execution="interpreted", length=[5, 9], each_symbol=True,
                   windows=[("2014-06-02", "2014-09-30"), ("2014-10-01", "2014-12-31")])  # fmt: skip
     (whole,) = parts_of(tmp_path / "study")
@@ -136,6 +139,17 @@ def test_crumbs_are_joined(market, tmp_path, monkeypatch):
     half.write_bytes(whole.read_bytes())
     assert parts_of(tmp_path / "study") == [whole]
     assert len(open_study(tmp_path / "study")) == len(study)
+
+
+def test_short_pieces_are_stored_together(market, tmp_path, monkeypatch):
+    """Each time is a frame and a file: many markets of few cells would make thousands."""
+    monkeypatch.setattr("stratofold.research.sweep.sweep._SHORT", PATIENCE_SECONDS)
+    study = sweep(Above, market, study=tmp_path / "study", execution="interpreted", length=[5, 9], each_symbol=True)
+    (one,) = parts_of(tmp_path / "study")
+    assert one.stem.startswith("part")
+    assert study.table["symbols"].to_list() == ["SPY", "SPY", "AAPL", "AAPL"]
+    alone = sweep(Above, market.subset("AAPL"), execution="interpreted", length=[5, 9]).table
+    assert study.table.filter(study.table["symbols"] == "AAPL").equals(alone)
 
 
 def test_a_study_on_disk_is_ranked_without_being_read(market, tmp_path):

@@ -21,7 +21,8 @@ from stratofold.errors import Setup
 from stratofold.market.frames import read
 from stratofold.research.result import session_days
 from stratofold.research.sweep.block import Block
-from stratofold.research.sweep.study import nothing, parameter_of
+from stratofold.research.sweep.rows import parameter_of
+from stratofold.research.sweep.study import nothing
 from stratofold.research.sweep.sweep import sweep
 from stratofold.research.validation.bootstrap import max_drawdown
 from stratofold.research.validation.sharpe import track

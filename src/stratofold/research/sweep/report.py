@@ -17,7 +17,7 @@ import numpy as np
 from stratofold.research import figures
 from stratofold.research.report_tables import table
 from stratofold.research.stats import as_text, words_for
-from stratofold.research.sweep.study import parameter_of
+from stratofold.research.sweep.rows import parameter_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,6 +18,7 @@ from stratofold.errors import Setup
 from stratofold.research.stats import as_text, words_for
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.objective import Objective, objectives_of
+from stratofold.research.sweep.rows import OF_PLACE, column_of, parameter_of
 from stratofold.research.sweep.store import PAGE, Store
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from stratofold.research.result import Result
-    from stratofold.research.sweep.block import Cells
     from stratofold.research.sweep.importance import Share
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.space import Parameters, Space
@@ -34,40 +34,9 @@ if TYPE_CHECKING:
 
 Frame = TypeVar("Frame", "pl.DataFrame", "pl.LazyFrame")
 
-_OF_PLACE = ("strategy", "symbols", "window", "costs")
-_OWN = ("cell", "place", *_OF_PLACE, "error")
 _SHOWN = ("total_return", "max_drawdown", "trades")
 _ROWS = 10
 _SINGLE = ("cash", "fees", "slippage", "limits", "latency", "volume_cap", "borrow_rate", "risk_free", "grace_seconds", "base", "queue", "artifacts")  # fmt: skip
-
-
-def column_of(parameter: str) -> str:
-    """The column of a parameter: its name, unless a figure is called so."""
-    return f"parameter_{parameter}" if parameter in STATISTICS or parameter in _OWN else parameter
-
-
-def parameter_of(column: str) -> str:
-    """The parameter of a column: `column_of` turned round."""
-    return column.removeprefix("parameter_")
-
-
-def frame_of(place: Place, sets: Sequence[Parameters], cells: Cells, names: Sequence[str] = ()) -> pl.DataFrame:
-    """Finished cells as rows: what they are called, where they stand, parameters, statistics, why they failed.
-
-    `names` are what they are called, where that is known already.
-    """
-    import polars as pl
-
-    columns: dict[str, Any] = {"cell": list(names) or [place.key(each) for each in sets]}
-    for name, declared in place.strategy.parameters().items():
-        kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
-        columns[column_of(name)] = pl.Series([each[name] for each in sets], dtype=kind)
-    columns |= {name: pl.Series(np.asarray(cells.columns[name], np.float64)) for name in STATISTICS}
-    columns["error"] = pl.Series([error or None for error in cells.errors], dtype=pl.String)
-    known = {"place": place.hash, "strategy": place.strategy.__name__}
-    known |= {"symbols": place.symbols, "window": place.window, "costs": place.costs}
-    columns |= {name: pl.Series([value]).new_from_index(0, len(sets)) for name, value in known.items()}
-    return pl.DataFrame(columns)
 
 
 class Study:
@@ -273,11 +242,10 @@ class Study:
 
     def check(self) -> None:
         """Raise Setup where the study says nothing: every cell failed (SFS11), none traded (SFS12), no number (SFS26)."""
-        table = self.table
-        failed = table.filter(table["error"].is_not_null())
-        if len(table) and len(failed) == len(table):
+        table = self._chosen(self.tried())
+        if len(table) and not table["error"].null_count():
             what = f"every cell failed, all {len(table):,} of them"
-            first = failed.row(0, named=True)
+            first = self._in_order(table).row(0, named=True)
             raise Setup("SFS11", what, why=f"the first: {first['error']}", fix=f"run it alone: {self._alone(first)}")
         if len(table) and not (table["trades"].fill_nan(0).sum() or table["traded_value"].fill_nan(0).sum()):
             what = f"no cell has traded, and there are {len(table):,}"
@@ -389,7 +357,7 @@ class Study:
         """The best cells as lines of text."""
         if not len(top):
             return ["no cell has a number for the objective"]
-        places = [name for name in _OF_PLACE if top[name].n_unique() > 1 or self._has_many(name)]
+        places = [name for name in OF_PLACE if top[name].n_unique() > 1 or self._has_many(name)]
         figures = list(dict.fromkeys([*(each.name for each in self.objectives if each.function is None), *_SHOWN]))
         names = [*places, *(name for name in self.varied if name in top.columns), *figures]
         lines = [[*names, "cell"]]

@@ -20,11 +20,12 @@ from stratofold.research.sweep.block import Leg
 from stratofold.research.sweep.executors import Work, call_ahead, executor_of
 from stratofold.research.sweep.objective import objectives_of
 from stratofold.research.sweep.place import places_of
+from stratofold.research.sweep.rows import Finished, frame_of
 from stratofold.research.sweep.samplers import sampler_of
 from stratofold.research.sweep.space import space_of
 from stratofold.research.sweep.states import States
 from stratofold.research.sweep.store import Store
-from stratofold.research.sweep.study import Study, frame_of
+from stratofold.research.sweep.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
     from stratofold.fold.costs import Fees, Latency, Slippage
     from stratofold.fold.risk import Limits
     from stratofold.fold.strategy import Strategy
-    from stratofold.research.sweep.block import Cells
     from stratofold.research.sweep.samplers import Sampler
     from stratofold.research.sweep.space import Parameters, Space
 
 FOLDER = "studies"
 _SAY_SECONDS = 1.0
+_SHORT = 0.25  # seconds between two files of cells, at least
 _WHOLE = 10.0  # cells a second, below which a tenth is said too
 
 
@@ -183,6 +184,8 @@ class _Drive:
         self._known = study.known()  # when it began
         self._states = States(study.store)
         self._states.begin(study.places)
+        self._finished: list[Finished] = []  # and not stored yet
+        self._kept = self._begun  # when something was stored
         self._wanted: set[str] = set()  # the names of all cells that were asked for
 
     def space(self, space: Space, sampler: Sampler) -> None:
@@ -217,8 +220,11 @@ class _Drive:
             self.reused += len(wanted) - len(new)
             if new:
                 work.append(self._work(number, new))
-        for piece, cells in self.executor.run(self.study.places, work):
-            self._keep(piece, cells)
+        try:
+            for piece, cells in self.executor.run(self.study.places, work):
+                self._take(Finished(self.study.places[piece.place], piece, cells))
+        finally:
+            self._keep()
 
     def _work(self, number: int, new: Mapping[str, tuple[Parameters, bytes]]) -> Work:
         """New cells of a place by their names, with their parameters' words, from where an earlier market left them."""
@@ -228,16 +234,26 @@ class _Drive:
         self.study.continued += sum(map(bool, begun))
         return Work(number, sets, Leg(begun, course.keep), tuple(new))
 
-    def _keep(self, work: Work, cells: Cells) -> None:
+    def _take(self, part: Finished) -> None:
+        """A piece that is finished: short ones wait for others, because each time is a frame and a file."""
+        self._finished.append(part)
+        if part.cells.notice and part.cells.notice not in self.study.notices:
+            self.study.notices.append(part.cells.notice)
+        if time.perf_counter() - self._kept > _SHORT:
+            self._keep()
+
+    def _keep(self) -> None:
         """Store what is finished, and say how far it is."""
-        place = self.study.places[work.place]
-        frame = frame_of(place, work.sets, cells, work.names)
-        if cells.states:
-            self._states.add(place, work.names, cells.states)
+        found, self._finished = self._finished, []
+        self._kept = time.perf_counter()
+        if not found:
+            return
+        frame = frame_of(found)
+        for part in found:
+            if part.cells.states:
+                self._states.add(part.place, part.names, part.cells.states)
         self.study.store.add(frame)
-        self.done += len(cells)
-        if cells.notice and cells.notice not in self.study.notices:
-            self.study.notices.append(cells.notice)
+        self.done += len(frame)
         if self._say is not None:
             self._note_best(frame)
         self._progress()

@@ -1,6 +1,6 @@
 """Processes of this machine, from the driver's side: called, asked, heard, and kept for the next sweep.
 
-What comes in: paths of pieces.  What goes out: their answers, or that a process has died.
+What comes in: orders.  What goes out: their answers, or that a process has died.
 Why so: a worker's start is most of what a short sweep waits for, so a process imports what runs a piece and nothing else, is
 called before it is needed, and stays for a minute after it was.  Each has pipes of its own: a death is known at once, and
 whose it was.
@@ -18,9 +18,12 @@ import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stratofold.research.sweep.executors.hand import HEAD, IDLE_SECONDS
+
+if TYPE_CHECKING:
+    from stratofold.research.sweep.executors.packed import Order
 
 _PIPE_BYTES = 1 << 20  # an answer of some thousand cells goes in whole, and its worker goes on
 _IDLE_PART = 0.5  # of the seconds after which a process ends itself: until then it is surely there
@@ -51,11 +54,11 @@ class Hand:
             os.close(asked)
             os.close(said)
 
-    def ask(self, number: int, piece: Path) -> None:
-        """Have a piece done; one who has died is found out when it is heard."""
+    def ask(self, number: int, order: Order) -> None:
+        """Have an order done, by its piece's number; one who has died is found out when it is heard."""
         self.given.append(number)
         with suppress(BrokenPipeError):
-            os.write(self._asked, os.fsencode(piece) + b"\n")
+            os.write(self._asked, json.dumps(order).encode() + b"\n")  # shorter than a pipe: it is written at once
 
     def answer(self) -> Any:
         """What it says next, waiting for the whole of it: None when it has only come; raises EOFError where it has died."""

@@ -1,6 +1,6 @@
-"""A sweep's folder, for processes of this machine: what all places share, the places, and pieces of work.
+"""A sweep's folder, for processes of this machine: what all places share, the places, and what they are asked for.
 
-What comes in: places and `Work`.  What goes out: files of them, and in another process the cells of a piece.
+What comes in: places and `Work`.  What goes out: files of them, an order that names those, and in another process its cells.
 Why so: one strategy stands in a hundred places; written once it is one class in a worker, and is read, bound and remembered
 once.  A place is written when the first piece of it is asked for, which the others are computed beside.
 """
@@ -8,19 +8,21 @@ once.  A place is written when the first piece of it is asked for, which the oth
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from stratofold.research.sweep.block import Leg
 from stratofold.research.sweep.executors import mapped
 from stratofold.research.sweep.executors.work import Bench, Work
 from stratofold.research.sweep.executors.worker import timed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from stratofold.research.sweep.block import Cells
     from stratofold.research.sweep.place import Place
+
+Order = dict[str, Any]
 
 _SHARED = "shared"
 
@@ -41,13 +43,24 @@ class Packed:
         shared = self._strategies, list(self._options.values())
         mapped.write(shared, folder / _SHARED, cloudpickle.dumps)
         self._written: set[str] = set()
+        self._lists: dict[tuple[int, ...], tuple[str, Work]] = {}
 
-    def piece(self, number: int, work: Work, execution: str) -> Path:
-        """A piece as a file, and its place where that is not there yet; what cells are called is nothing to a worker."""
-        name = self._place(self._places[work.place])
-        path = self._folder / f"{number}.piece"
-        mapped.write((name, replace(work, names=()), execution), path)
-        return path
+    def order(self, work: Work, execution: str) -> Order:
+        """A piece as an order, its place and sets written where they are not yet; what cells are called is nothing to a worker."""
+        leg = work.leg
+        return {
+            "folder": str(self._folder), "place": self._place(self._places[work.place]), "sets": self._sets(work),
+            "keep": leg.keep, "ends": leg.ends, "execution": execution,
+        }  # fmt: skip
+
+    def _sets(self, work: Work) -> str:
+        """The name of sets of parameters, and of states to go on from; places that are asked for the same share them."""
+        key = tuple(map(id, work.sets)) if not work.leg.begun else (id(work),)
+        if key not in self._lists:
+            name = f"{len(self._lists)}.sets"
+            mapped.write((work.sets, work.leg.begun), self._folder / name)
+            self._lists[key] = name, work  # which keeps what it is known by from being another's
+        return self._lists[key][0]
 
     def _place(self, place: Place) -> str:
         """The name of a place that is written."""
@@ -83,11 +96,19 @@ class Opened:
         self.places: dict[str, Place] = {}
         self._bench = Bench()
         self._strategies, self._options = mapped.read(folder / _SHARED)
+        self._name, self._last = "", None
 
-    def compute(self, piece: Path) -> tuple[Cells, float]:
+    def compute(self, order: Order) -> tuple[Cells, float]:
         """The cells of a piece, and how many seconds they take."""
-        name, work, execution = mapped.read(piece)
-        return timed(self._bench, self._place(name), work, execution)
+        sets, begun = self._sets(order["sets"])
+        work = Work(0, sets, Leg(begun, order["keep"], order["ends"]))
+        return timed(self._bench, self._place(order["place"]), work, order["execution"])
+
+    def _sets(self, name: str) -> Any:
+        """Sets of parameters and states: the last are kept, because the next place is asked for the same."""
+        if name != self._name:
+            self._name, self._last = name, mapped.read(self.folder / name)
+        return self._last
 
     def _place(self, name: str) -> Place:
         """A place, read once."""
@@ -104,8 +125,9 @@ class Opened:
 _opened: list[Opened] = []
 
 
-def compute(piece: Path) -> tuple[Cells, float]:
+def compute(order: Order) -> tuple[Cells, float]:
     """A piece in a worker, which keeps what it has laid out for the next one of the same sweep."""
-    if not _opened or _opened[0].folder != piece.parent:
-        _opened[:] = [Opened(piece.parent)]  # what another sweep has left is of use to nobody
-    return _opened[0].compute(piece)
+    folder = Path(order["folder"])
+    if not _opened or _opened[0].folder != folder:
+        _opened[:] = [Opened(folder)]  # what another sweep has left is of use to nobody
+    return _opened[0].compute(order)

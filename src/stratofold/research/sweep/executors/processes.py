@@ -121,7 +121,7 @@ class _Crew:
         """Have one do a piece."""
         if self._packed is None:
             raise AssertionError("a piece before the beginning")
-        hand.ask(number, self._packed.piece(number, self._pieces[number], self._execution))
+        hand.ask(number, self._packed.order(self._pieces[number], self._execution))
 
     def heard(self, seconds: float) -> Iterator[Heard]:
         """What is finished, and what a worker's death took along; whoever has answered has its next piece before it is told."""
