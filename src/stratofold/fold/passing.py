@@ -39,39 +39,50 @@ def turn_session(engine: Engine, time: int) -> None:
         observe(engine, engine.bar.symbol)
     sessions = engine.sessions
     before = sessions.index
-    if before >= 0:
-        close_session(engine)
-    else:
+    if before < 0:
         engine.tally.begin(time - engine.bar.span)
+    elif engine.bar_index != engine.tally.bar_count:
+        sample_session(engine)
     sessions.walk(time)
     sessions.stamp(engine.bar)
-    if engine.book.ledger.lends and before >= 0:
-        charge_borrowing(engine, sessions.day_of(sessions.index) - sessions.day_of(before))
+    if engine.book.ledger.lends:
+        charge_borrowing(engine, before)
     engine.book.time = time
 
 
 def close_session(engine: Engine) -> None:
-    """Sample the return and exposure of the session that ends, if it had a bar.
+    """Sample the return and exposure of the session that ends, if it had a bar."""
+    if engine.bar_index != engine.tally.bar_count:
+        sample_session(engine)
+
+
+def sample_session(engine: Engine) -> None:
+    """Sample the return and exposure of the session that ends, which had a bar.
 
     Equity is worked out here, so the last price of a watched symbol need not be noted (`Ledger.note`) for later.
     """
     tally = engine.tally
-    if engine.bar_index == tally.bar_count:
-        return
     tally.bar_count = engine.bar_index
     ledger = engine.book.ledger
-    equity = ledger.equity_steps
     if ledger.watched >= 0:
+        equity = ledger.equity_steps
         tally.sink(equity)
+    else:
+        equity = ledger.marked_steps
     gross = ledger.gross_steps
     time = engine.book.time
     tally.sample(equity, gross, engine.sessions.index, time)
     engine.logs.equity.add(time, equity, ledger.cash_steps[0], gross)
 
 
-def charge_borrowing(engine: Engine, days: int) -> None:
-    """Shorts pay for the calendar days between two sessions."""
+@seldom
+def charge_borrowing(engine: Engine, before: int) -> None:
+    """Shorts pay for the calendar days since session `before`, if there was one."""
+    if before < 0:
+        return
     ledger = engine.book.ledger
+    sessions = engine.sessions
+    days = sessions.day_of(sessions.index) - sessions.day_of(before)
     for symbol in range(ledger.symbol_count):
         steps = ledger.borrow_steps(symbol, days)
         if steps != 0.0:

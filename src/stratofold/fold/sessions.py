@@ -70,7 +70,7 @@ class Sessions:
         k = self.index
         bar.session = k
         bar.session_close = self.close
-        if self.close < _FOREVER:
+        if k < len(self.opens):
             bar.session_open = self.opens[k]
             bar.weekday = self.weekdays[k]
             bar.month = self.months[k]

@@ -17,7 +17,8 @@ OFTEN = {
     ALONE: frozenset[str](),
     DAYS: frozenset({
         "EquityLog.add", "Ledger._gross_apart", "Ledger._refresh_watched", "Ledger.equity_steps", "Ledger.gross_steps",
-        "Ledger.mark", "Ledger.marked_steps", "Sessions.stamp", "Sessions.walk", "Tally.sample", "close_session", "turn_session",
+        "Ledger.mark", "Ledger.marked_steps", "Sessions.stamp", "Sessions.walk", "Tally.sample", "close_session",
+        "sample_session", "turn_session",
     }),
 }  # fmt: skip
 _DAY_NS = 72_000_000_000_000  # a bar that long has a session of its own

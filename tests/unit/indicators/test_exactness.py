@@ -195,3 +195,25 @@ def test_a_window_is_gone_through_once_for_each_finer_grid(monkeypatch):
     values = [average.update(close) for close in closes]
     assert passes == [100.0]
     assert values[399] == sum(closes[:400]) / 400
+
+
+class Plain(WindowTotal):
+    """A window to which a value that fills it is like any other."""
+
+    def _admit(self, value):
+        return self._admit_any(value)
+
+
+AWKWARD = some.sampled_from([0.0, -0.0, 1 / 3, 1e15, 1e300, math.nan, math.inf, 0.1 + 0.2])
+
+
+@given(
+    values=some.lists(some.one_of(PRICES.map(lambda cents: cents / 100), AWKWARD), max_size=40),
+    period=some.integers(1, 9),
+)
+def test_a_value_that_fills_the_window_leaves_what_any_other_would(values, period):
+    """Quickly or not: results and state are the same to the last bit, whatever else has come before."""
+    quick, plain = (kind(period, float(period), 1.0) for kind in (WindowTotal, Plain))
+    for value in values:
+        assert repr(quick.update(value)) == repr(plain.update(value))
+        assert repr(vars(quick)) == repr(vars(plain))

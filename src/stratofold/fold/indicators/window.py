@@ -78,7 +78,30 @@ class WindowTotal:
 
     @seldom
     def _admit(self, value: float) -> float:
-        """Take a value that the quick path does not: off the grid, too large, no number, or while the window is not full."""
+        """Take a value that the quick path does not: mostly one of those that fill the window for the first time.
+
+        What `_admit_any` would do with such a one that is on the grid, and not the last: there is no sum yet, nothing
+        leaves, and the grid stays.
+        """
+        wide = value * self._grid
+        steps = wide + ROUNDER - ROUNDER
+        if (
+            self._total != self._total
+            and self._spoilt == 0
+            and self._index + 1 < self.period
+            and abs(wide - steps) <= abs(wide) * DUST
+            and abs(steps) <= self._most
+            and self._grid > 0.0
+        ):
+            self._window[self._index] = steps
+            self._fresh += steps - self._next_anchor
+            self._index += 1
+            return self._total
+        return self._admit_any(value)
+
+    @seldom
+    def _admit_any(self, value: float) -> float:
+        """As `_admit`, of any value: off the grid, too large, no number, or while the window is not full."""
         was_open = self._scale == self._scale
         if was_open:
             self._fresh = self._recounted(self._index, 0.0)
