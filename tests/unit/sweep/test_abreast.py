@@ -14,6 +14,7 @@ from stratofold.research.sweep import abreast
 from stratofold.research.sweep.block import Block, Laid, Leg
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.settled import reads_of
+from stratofold.strategies import Crossover
 from tests.unit.sweep.test_guests import Parts, assert_same, daily
 
 GRID = [
@@ -183,3 +184,12 @@ class Naming(Parts):
     def setup(self) -> None:
         """By name."""
         self.first = self.symbol("S0")
+
+
+def test_cells_of_many_unknown_parts_come_first(seated):
+    """Of a grid of six by six, six cells or so have every part, and not eleven."""
+    same = {"quantity": 1.0, "short": False}
+    market, sets = daily(50), [{"fast": f, "slow": s} | same for f in range(2, 8) for s in range(20, 26)]
+    found = Block(Crossover, market, Options(), execution="compiled").run(sets)
+    assert len(seated) <= 8
+    assert_same(found, Block(Crossover, market, Options(), execution="interpreted").run(sets))

@@ -81,6 +81,7 @@ class Seats:
             addresses = np.array([0 if part is None else part.copies.address for part in parts], np.uint64)
             self._pieces[:, number] = addresses[which]
             self._alive += [part for part in parts if part is not None]
+        self._unknown = np.count_nonzero(self._pieces == 0, axis=1)
 
     def _find(self, number: int, place: int) -> None:
         """Look for one part of one kind."""
@@ -88,21 +89,20 @@ class Seats:
         if part is not None:
             mine = self._which[number] == place
             self._pieces[mine, number] = part.copies.address
+            self._unknown[mine] -= 1
             self._alive.append(part)
 
     def missing_done(self, alone: Callable[[int], None], first: int) -> Places:
-        """Have every cell done alone of which a part is not known when its turn comes; returns the others.
+        """Have cells done alone until the parts of all others are known, those of many unknown ones first; returns the others.
 
         `alone` counts them from another one on, of which this is the `first`.
         """
         is_left = np.ones(len(self._words), np.bool_)
-        row = 0
-        while not (is_ready := self._pieces[row:].all(axis=1)).all():
-            row += int(is_ready.argmin())
+        while self._unknown[row := int(self._unknown.argmax())] > 0:
             alone(first + row)
             self._look(row)
             is_left[row] = False
-            row += 1
+            self._unknown[row] = 0
         return np.flatnonzero(is_left)
 
     def _look(self, row: int) -> None:

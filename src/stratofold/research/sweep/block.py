@@ -4,6 +4,7 @@ What comes in: a strategy, market data and assumptions, then sets of parameters.
 columns, and what each that failed has failed of.
 Why so: of a run only the sums are wanted.  Machine code carries a run to its end, sums included, and the state of the
 entry comes back by one copy, so a cell costs little more than its bars; no row of a log is kept and no `Result` is made.
+Cells of which every part is known go through machine code hundreds at a time (`abreast`).
 What indicators say is written once and read by the cells that ask for the same (`tapes`).
 A cell whose run leaves machine code is done again as any backtest is, which finds the genuine error.
 """
