@@ -73,12 +73,13 @@ def run(
 ) -> None:
     """Run a strategy against a paper exchange or a broker until interrupted; start it again and it goes on."""
     from stratofold.cli.running import Wanted
-    from stratofold.cli.venue import read_ready, span_ns
+    from stratofold.cli.venue import read_ready, refuse_two_venues, span_ns
 
     refuse_state(state)
     refuse_amounts({"--capital": capital, "--for": wait}, {"--warm": warm})
     refuse_processor(awake)
     ready = read_ready(exchange) if exchange is not None else None
+    refuse_two_venues(ready, keys, live=live)
     refuse_unguarded(ready, unguarded=unguarded)
     kind, keywords = jobs.strategy_job({"strategy": strategy, "symbols": symbols}, config, context.args)
     heard = feed_place(feed, config)

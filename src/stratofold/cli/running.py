@@ -364,10 +364,16 @@ def _supervisor(desk: Desk, home: Home, venue: Venue, wanted: Wanted) -> Supervi
     return Supervisor(desk, Watch(silence, thresholds), venue.clock, notifier, home.artifacts(), wanted.habits)
 
 
+def endings() -> list[signal.Signals]:
+    """The signals that end a run in order: Ctrl-C, `kill`, and the hang-up of its terminal where `nohup` does not forbid it."""
+    heeded = [one for one in signal.Signals if one.name == "SIGHUP" and signal.getsignal(one) is not signal.SIG_IGN]
+    return [signal.SIGINT, signal.SIGTERM, *heeded]  # Windows knows no hang-up
+
+
 async def _go(runner: Runner, supervisor: Supervisor, venue: Venue, wanted: Wanted, tasks: Any) -> None:
-    """Run to the end; the first interruption stops after what is under way."""
+    """Run to the end; the first interruption stops after what is under way, and so does a terminal that is closed."""
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in endings():
         # Windows has no handlers in a loop, and a run that is not the main thread's may set none: whoever runs it ends it.
         with suppress(NotImplementedError, ValueError):
             loop.add_signal_handler(name, runner.stop)

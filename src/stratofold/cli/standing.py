@@ -50,7 +50,7 @@ def _held(desk: Desk, handle: int, name: str) -> Held:
 def today_of(desk: Desk) -> float:
     """What the session has gained so far, as the guard's daily stop counts it; NaN without a guard or before a price."""
     stops = getattr(desk.fold.guard, "equity_stops", None)
-    return nan if stops is None else -float(stops.loss)
+    return nan if stops is None else 0.0 - float(stops.loss)
 
 
 def opened_gain(desk: Desk) -> str:

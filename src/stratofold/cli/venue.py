@@ -136,10 +136,21 @@ def answering(where: str) -> Iterator[None]:
         ) from error
 
 
+def refuse_two_venues(ready: dict[str, Any] | None, keys: str | None, *, live: bool) -> None:
+    """Raise Setup SF952 where a paper exchange and a broker are meant together: one of them would be left out unsaid."""
+    if ready is not None and keys is not None:
+        what = f"two venues were named: a paper exchange, and Alpaca with the keys {keys}"
+        raise Setup("SF952", what, place="the command line", fix="leave --exchange or --keys out")
+    if ready is not None and live:
+        what = "a paper exchange has no account with real money"
+        raise Setup("SF952", what, place="the command line", fix="leave --live out, or name a broker: --keys NAME")
+
+
 async def named_venue(
     home: Home, ready: dict[str, Any] | None, keys: str | None, span: str, *, live: bool, ticks: Sequence[str] = ()
 ) -> Venue:
-    """The venue that a command line names; raises Setup SF952 when it names none."""
+    """The venue that a command line names; raises Setup SF952 when it names none, or two."""
+    refuse_two_venues(ready, keys, live=live)
     if ready is not None:
         return await exchange_venue(ready, span, ticks)
     if keys is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,14 @@ _LEAST = 3
 
 def shower(*, json: bool) -> Callable[[Runner, Supervisor], Coroutine[Any, Any, None] | None]:
     """How a run is shown: live on a terminal, in lines elsewhere."""
-    return _table if sys.stderr.isatty() and not json else _lines
+    show = _table if sys.stderr.isatty() and not json else _lines
+    return lambda runner, supervisor: _while_somebody_looks(show(runner, supervisor))
+
+
+async def _while_somebody_looks(view: Coroutine[Any, Any, None]) -> None:
+    """A terminal that was closed, or a pipe whose reader has left, ends the view and not the run."""
+    with suppress(OSError):
+        await view
 
 
 async def _lines(runner: Runner, supervisor: Supervisor) -> None:

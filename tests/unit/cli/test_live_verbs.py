@@ -371,6 +371,15 @@ def test_an_amount_that_cannot_be_is_refused_before_anything_is_taken(traded, ca
     assert told["errors"][0]["code"] == "SF939"
 
 
+@pytest.mark.parametrize("words", [["--live"], ["--keys", "alpaca"], ["--keys", "alpaca", "--live"]])
+@pytest.mark.parametrize("verb", [["run", *CROSSOVER], ["reconcile"], ["cancel"]])
+def test_a_paper_exchange_and_a_broker_are_not_meant_together(traded, capsys, verb, words):
+    """`run --exchange FILE --live` asked for a confirmation of real money, and traded on paper."""
+    where = places(traded) if verb[0] == "run" else home(traded)
+    told = said(capsys, *verb, *where, *venue(traded), *words, code=2)
+    assert told["errors"][0]["code"] == "SF952"
+
+
 def test_a_processor_that_is_none_is_refused_before_anything_is_taken(traded, capsys):
     told = said(capsys, "run", *CROSSOVER, *places(traded), *venue(traded), "--awake", "4096", code=2)
     assert told["errors"][0]["code"] == "SF937"

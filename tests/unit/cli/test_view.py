@@ -1,13 +1,16 @@
 """The live view, drawn on a terminal of our own making."""
 
+import asyncio
 import io
+import signal
 from math import nan
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from stratofold.cli.view import picture_of
+from stratofold.cli.running import endings
+from stratofold.cli.view import picture_of, shower
 from stratofold.fold.lifecycle import WORKING
 from stratofold.fold.order import GTC, LIMIT, Order
 from stratofold.live.supervise import Picture
@@ -92,3 +95,28 @@ def test_what_is_held_stands_first_and_all_of_it_has_room(height):
     assert "line 19" in lines[-1]
     assert len(lines) <= max(height, 20)
     assert any(line.strip().startswith("and ") and "0 of them held" in line for line in lines)
+
+
+def test_a_reader_that_leaves_ends_the_view_and_not_the_run(monkeypatch):
+    """`stratofold run 2>&1 | head`: a book of real money stood still because nobody looked any more."""
+
+    class Gone(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError("nobody reads")
+
+    picture = Picture()
+    picture.lines.append("a line")
+    runner = SimpleNamespace(stopping=False)
+    monkeypatch.setattr("sys.stderr", Gone())
+    asyncio.run(shower(json=False)(runner, SimpleNamespace(picture=picture)))
+    assert not runner.stopping
+
+
+def test_a_closed_terminal_ends_a_run_in_order_unless_it_was_told_not_to_heed_it():
+    was = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert endings() == [signal.SIGINT, signal.SIGTERM]
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert endings() == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    finally:
+        signal.signal(signal.SIGHUP, was)
