@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from operator import itemgetter
 from pathlib import Path
@@ -56,15 +56,24 @@ class Place:
     symbols: str
     window: str
     costs: str
+    read: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)  # what places of one sweep share
 
     @cached_property
     def hashes(self) -> dict[str, str]:
         """SHA-256 of the code, the data and the assumptions."""
         return {
-            "code": code_hash(self.strategy, self.market, self.options),
+            "code": code_hash(self.strategy, self.market, self.options, self.read),
             "data": self.market.content_hash,
-            "costs": hashlib.sha256(json.dumps(assumptions(self.options)).encode()).hexdigest(),
+            "costs": hashlib.sha256(json.dumps(self._assumptions).encode()).hexdigest(),
         }
+
+    @cached_property
+    def _assumptions(self) -> dict[str, Any]:
+        """The assumptions as plain values."""
+        found = self.read.get(id(self.options))
+        if found is None:
+            found = self.read[id(self.options)] = assumptions(self.options)
+        return found
 
     @cached_property
     def hash(self) -> str:
@@ -118,7 +127,7 @@ class Place:
         """What the study keeps of it."""
         return {
             "strategy": self.strategy.__name__, "symbols": self.symbols, "window": self.window, "costs": self.costs,
-            "assumptions": assumptions(self.options), **{f"{name}_hash": value for name, value in self.hashes.items()},
+            "assumptions": self._assumptions, **{f"{name}_hash": value for name, value in self.hashes.items()},
         }  # fmt: skip
 
 
@@ -137,11 +146,13 @@ def places_of(
         for names, whole in _markets(market, each_symbol)
         for window, piece in _cut(whole, windows)
     ]
+    assumed_by_name = _assumed(options, costs)
+    read: dict[Any, Any] = {}
     places = [
-        Place(strategy, piece, assumed, names, window, label)
+        Place(strategy, piece, assumed, names, window, label, read)
         for strategy in strategies
         for names, window, piece in markets
-        for label, assumed in _assumed(options, costs)
+        for label, assumed in assumed_by_name
     ]
     _refuse_same(places)
     return places
@@ -228,17 +239,33 @@ def _plain(value: Any) -> Any:
     return {"model": type(value).__qualname__, **{name: _plain(getattr(value, name)) for name in names}}
 
 
-def code_hash(strategy: type[Strategy], market: MarketData, options: Options) -> str:
-    """SHA-256 over the source of everything that a run of the strategy can reach: the user's files, the fold, and ours beside it."""
-    from stratofold.kernel.sources import engine_hash, source_hash
+def code_hash(
+    strategy: type[Strategy], market: MarketData, options: Options, read: dict[Any, Any] | None = None
+) -> str:
+    """SHA-256 over the source of everything that a run of the strategy can reach: the user's files, the fold, and ours beside it.
+
+    `read` is what was read for other places of the same sweep.
+    """
+    from stratofold.kernel.sources import engine_hash
 
     held = [*options.artifacts.values(), options.fees, options.slippage, options.limits, options.latency]
     classes = _classes([_built(strategy, market, options), *held]) | {strategy}
-    source, _ = source_hash(sorted(classes, key=lambda cls: f"{cls.__module__}.{cls.__qualname__}"))
+    source = _source_of(classes, {} if read is None else read)
     name = f"{strategy.__module__.rpartition('.')[2]}.{strategy.__qualname__}"
     heard = f"{tuple(strategy.schedule)!r} {tuple(strategy.series)!r}"
     text = f"{name}\n{heard}\n{source}\n{engine_hash()}\n{own_hash()}"
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _source_of(classes: set[type], read: dict[Any, Any]) -> str:
+    """The hash of what some classes reach, read once for all places."""
+    from stratofold.kernel.sources import source_hash
+
+    known = frozenset(classes)
+    if known not in read:
+        read[known], _ = source_hash(sorted(classes, key=lambda cls: f"{cls.__module__}.{cls.__qualname__}"))
+    found: str = read[known]
+    return found
 
 
 def _built(strategy: type[Strategy], market: MarketData, options: Options) -> Strategy | None:

@@ -8,11 +8,13 @@ once.  A place is written when the first piece of it is asked for, which the oth
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratofold.research.sweep.block import Leg
 from stratofold.research.sweep.executors import mapped
+from stratofold.research.sweep.executors.foreman import PILOT
 from stratofold.research.sweep.executors.work import Bench, Work
 from stratofold.research.sweep.executors.worker import timed
 
@@ -102,7 +104,8 @@ class Opened:
         """The cells of a piece, and how many seconds they take."""
         sets, begun = self._sets(order["sets"])
         work = Work(0, sets, Leg(begun, order["keep"], order["ends"]))
-        return timed(self._bench, self._place(order["place"]), work, order["execution"])
+        run = timed if len(sets) <= PILOT else _timed_whole
+        return run(self._bench, self._place(order["place"]), work, order["execution"])
 
     def _sets(self, name: str) -> Any:
         """Sets of parameters and states: the last are kept, because the next place is asked for the same."""
@@ -120,6 +123,12 @@ class Opened:
             place.__dict__["hash"] = name  # it would take the code of all that is imported here to reckon it
             self.places[name] = place
         return self.places[name]
+
+
+def _timed_whole(bench: Bench, place: Place, work: Work, execution: str) -> tuple[Cells, float]:
+    """Cells, and how many seconds they take; of many it is no matter how long the first of them has waited."""
+    begun = time.perf_counter()
+    return bench.run(place, work, execution), time.perf_counter() - begun
 
 
 _opened: list[Opened] = []
