@@ -113,10 +113,15 @@ class Packer:
         for _, offset, read in self._pieces[self._guest]:
             read(block, address - block.shift + offset, (guest,))
 
-    def learn(self, items: list[object], block: Block) -> None:
-        """Have a list of the guest packed as it lies here from now on, for as long as it is the very same."""
+    def learn(self, items: list[object], block: Block, *, anew: bool = False) -> None:
+        """Have a list of the guest packed as it lies here from now on, for as long as it is the very same.
+
+        With `anew` as its objects are now: a run has changed it where it lies, and they were changed since.
+        """
         for row in self.roots[self._guest].fields.values():
             if row.kind == "list" and row.layout is not None and row.layout.cls is type(items[0]):
+                if anew:
+                    self._writers[id(row.layout)](block, block.lists[id(items)] - block.shift, items)
                 block.learn(items, row.layout.size)
 
     @property

@@ -209,9 +209,12 @@ class Program:
         """Give the strategy's objects the state that machine code reached."""
         self._packer.reveal(self.objects[_STRATEGY], self._block, self._addresses[_STRATEGY])
 
-    def learn(self, items: list[object]) -> None:
-        """A list of the strategy's, packed just now, is packed the same way whenever the very same comes again."""
-        self._packer.learn(items, self._block)
+    def learn(self, items: list[object], *, anew: bool = False) -> None:
+        """A list of the strategy's, packed just now, is packed the same way whenever the very same comes again.
+
+        With `anew` it is packed once more where it lies, after a run; then nobody may go on with that run.
+        """
+        self._packer.learn(items, self._block, anew=anew)
 
     def forget(self, items: list[object] | None = None) -> None:
         """A list (without one, any) is packed anew the next time; whoever lets go of one that was learnt says so."""

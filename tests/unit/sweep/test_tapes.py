@@ -13,6 +13,7 @@ from stratofold.research.execute import StrategyError, interpret
 from stratofold.research.prepare import Options, prepare
 from stratofold.research.sweep.block import Block, Leg
 from stratofold.research.sweep.columns import sums_of
+from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.tapes import Tapes
 from stratofold.research.sweep.taping import Lost
 from stratofold.strategies import Crossover, DonchianBreakout, RsiMeanReversion
@@ -277,6 +278,32 @@ def test_cells_with_tapes_are_single_backtests(market, strategy, sets, made):
     crowded._tapes._bytes_max = 1
     assert same(crowded.run(sets), wanted)
     assert not crowded._tapes._kept
+
+
+def test_what_is_written_is_packed_at_once(market, monkeypatch):
+    """A cell for each tape that is written, and none to pack it."""
+    seated = []
+    seat = Guests.seat
+    monkeypatch.setattr(Guests, "seat", lambda self, *given, **more: seated.append(1) or seat(self, *given, **more))
+    rest = {"quantity": 1.0, "short": False}
+    sets = [{"fast": fast, "slow": slow} | rest for fast in range(3, 8) for slow in range(40, 45)]
+    taped = block(Crossover, market)
+    found = taped.run(sets)
+    assert len(seated) <= 10
+    assert taped._tapes.made == 10
+    assert taped._tapes.given >= 2 * len(sets)
+    assert same(found, singly(Crossover, market, sets))
+
+
+def test_readings_that_are_sure_to_come_count_as_if_they_had(market):
+    taped = block(Crossover, market)
+    taped.run(2 * PAIRS)
+    tapes = taped._tapes
+    assert tapes._now
+    tapes.made, tapes.given = 70, 139
+    assert not tapes.is_of_use()
+    tapes.awaited = 1
+    assert tapes.is_of_use()
 
 
 def test_a_block_takes_over_no_tape_of_another_market(market):

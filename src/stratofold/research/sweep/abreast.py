@@ -92,6 +92,12 @@ class Seats:
             self._unknown[mine] -= 1
             self._alive.append(part)
 
+    @property
+    def readings(self) -> int:
+        """How many more than two readings of each tape there will be, of kinds with many."""
+        kinds = zip(self._mould.kinds, self._keys, strict=True)
+        return sum(max(len(self._words) - 2 * len(keys), 0) for kind, keys in kinds if kind.name in self._mould.taped)
+
     def missing_done(self, alone: Callable[[int], None], first: int) -> Places:
         """Have cells done alone until the parts of all others are known, those of many unknown ones first; returns the others.
 

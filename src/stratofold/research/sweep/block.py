@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from stratofold.kernel import Program
     from stratofold.market.data import MarketData
     from stratofold.research.prepare import Options, Run
+    from stratofold.research.sweep.abreast import Seats
     from stratofold.research.sweep.columns import Row
 
 _SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
@@ -216,7 +217,7 @@ class Block:
             seats = laid.guests.seats(few) if laid is not None and len(few) > 1 else None
             left, is_left = np.arange(len(few)), False
             if laid is not None and seats is not None:
-                left = seats.missing_done(alone, at)
+                left = self._missing_done(seats, alone, at)
                 sums = seats.run(laid, left, self._tapes) if seats.is_whole(self._at_hand()) else None
                 if sums is not None:
                     self._engine, self._scale, is_left = laid.engine, laid.scale, True
@@ -226,6 +227,16 @@ class Block:
                 alone(at + row, is_left)
             at += len(few)
         return found
+
+    def _missing_done(self, seats: Seats, alone: Callable[..., None], first: int) -> NDArray[np.intp]:
+        """See `Seats.missing_done`; tapes are told of the readings that wait for it."""
+        tapes = self._tapes
+        if tapes is None:
+            return seats.missing_done(alone, first)
+        tapes.awaited = seats.readings
+        left = seats.missing_done(alone, first)
+        tapes.awaited = 0
+        return left
 
     def _at_hand(self) -> Laid | None:
         """What the next whole run finds laid out; None where there is nothing, or machine code is not wanted."""
@@ -354,6 +365,7 @@ class Block:
         elif tapes.is_writing:
             laid.reveal()
             tapes.written()
+            laid.guests.learn_written(tapes)
         if row is None or tapes.is_writing:
             for things in tapes.drop():
                 laid.program.forget(things)

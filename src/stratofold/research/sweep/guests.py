@@ -172,6 +172,13 @@ class Guests:
         if key is not None:
             self._keep(key)
 
+    def learn_written(self, tapes: Tapes) -> None:
+        """The run of the strategy that entered last has written tapes: whoever asks for them finds them packed."""
+        for things in tapes.unlearnt():
+            self._program.learn(things, anew=True)
+        if self.mould is not None:
+            self._size += self.mould.learn_written()
+
     def _accepted(self, parameters: Mapping[str, Any]) -> list[Any] | None:
         """The parameters in their order, as the strategy takes them; None where there is one that it has not."""
         if parameters.keys() - self._declared.keys():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.kernel.refused import Changed
 from stratofold.research.sweep.abreast import Part
@@ -52,6 +52,15 @@ class Kind:
         return self.pack(*[values[pick] for pick in self.picks])
 
 
+class _Late(NamedTuple):
+    """The parts of a strategy that has entered, as far as they were there then, and the tapes that its run has to write first."""
+
+    kinds: list[Kind]
+    found: list[tuple[Kind, Piece, Tape | None]]
+    tapes: list[tuple[Kind, Tape]]
+    values: Sequence[Any]
+
+
 class Mould:
     """The parts of one program's strategies; `is_off` where they cannot be put together."""
 
@@ -65,6 +74,8 @@ class Mould:
         self._inner: Places | None = None  # where that names itself
         self._series: Series | None = None
         self._names = names
+        self._late: _Late | None = None
+        self.taped: set[str] = set()  # the kinds whose parts read tapes
         self.age = 0  # how often every part was let go of
         self.kinds: list[Kind] = []
         self._parts: list[dict[bytes, Part]] = []  # of each kind, as a series wants them
@@ -112,11 +123,12 @@ class Mould:
         step = rest.place - other._rest.place
         self._rest, self._inner, self.kinds = rest, other._inner, [kind.moved(step) for kind in other.kinds]
         self._former = list(other._parts)
+        self.taped |= other.taped
 
     def forget(self) -> None:
         """Let go of every part."""
         self._rest = self._series = self._inner = None
-        self._parts, self._former = [], []
+        self._parts, self._former, self._late = [], [], None
         self.age += 1
         for kind in self.kinds:
             kind.known.clear()
@@ -149,19 +161,26 @@ class Mould:
 
         Returns how many bytes are kept that nobody else keeps.
         """
+        self._late = None
         if self.is_off:
             return 0
         lists = {id(items) for items in asked}
         found: list[tuple[Kind, Piece, Tape | None]] = []
+        late: list[tuple[Kind, Tape]] = []
         kinds = []
         for kind in self.kinds:
             value = getattr(fold, kind.name)
             if type(value) is list and id(value) in lists:
                 piece = self._program.part(value)
                 tape = None if tapes is None else tapes.of(value)
-                if piece is None or (tape is not None and not tape.is_learnt):
+                if tape is not None:
+                    self.taped.add(kind.name)
+                if tape is not None and not tape.is_learnt:
+                    late.append((kind, tape))
+                elif piece is None:
                     return 0  # not packed to stay yet: another time
-                found.append((kind, piece, tape))
+                else:
+                    found.append((kind, piece, tape))
             elif kind.picks:
                 piece = self._program.number_part(kind.name)
                 if piece is None:
@@ -171,7 +190,22 @@ class Mould:
             else:
                 continue  # the same for all, in what is left
             kinds.append(kind)
+        if late:
+            self._late = _Late(kinds, found, late, values) if self._rest is not None else None
+            return 0
         return self._keep(kinds, found, values)
+
+    def learn_written(self) -> int:
+        """As `learn`, of the strategy that entered last, whose tapes have been written since."""
+        late, self._late = self._late, None
+        if late is None or self.is_off:
+            return 0
+        for kind, tape in late.tapes:
+            piece = self._program.part(tape.things)
+            if piece is None or not tape.is_learnt:
+                return 0
+            late.found.append((kind, piece, tape))
+        return self._keep(late.kinds, late.found, late.values)
 
     def _keep(self, kinds: list[Kind], found: list[tuple[Kind, Piece, Tape | None]], values: Sequence[Any]) -> int:
         """Keep parts, where they lie where those before them lay."""

@@ -76,6 +76,9 @@ class Tapes:
         self.is_writing = False  # whether the cell at hand writes a tape
         self.given = 0
         self.made = 0
+        self.awaited = (
+            0  # readings that are sure to come beyond two of each tape, because cells wait for what is written now
+        )
         _living.add(self)
 
     def dismiss(self) -> None:
@@ -142,7 +145,7 @@ class Tapes:
 
     def is_of_use(self) -> bool:
         """Whether tapes are asked for, untouched by `setup`, and more often read than written."""
-        if not self._now or (self.made > _PATIENCE and 2 * self.made > self.given):
+        if not self._now or (self.made > _PATIENCE and 2 * self.made > self.given + self.awaited):
             return False
         return not any(tuple(kept.things) != kept.own or any(thing.tape_at for thing in kept.own) for kept in self._now)
 
