@@ -288,6 +288,7 @@ def test_the_second_run_of_a_book_fences_the_first(folder):
         until(lambda: records(folder) >= 2)
         second = ended(*words, "--for", "2")
         assert second.returncode == 0, second.stderr
+        assert "another process here had main until now" in str(second.stderr)
         out, _ = first.communicate(timeout=PATIENCE_SECONDS)
         assert first.returncode == 6
         assert json.loads(out)["errors"][0]["code"] == "SF801"

@@ -8,7 +8,11 @@ import typer
 from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of
 from stratofold.cli.home import BookName, HomePath, head_of, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
-from stratofold.cli.status import of_book
+from stratofold.cli.status import of_book, run_of
+
+_WAITS = (
+    "nobody runs the book here: the next run does it; until then `stratofold cancel` cancels what works at the venue"
+)
 
 
 @verb
@@ -37,9 +41,18 @@ def flatten(
     if not dry_run:
         moment = time.time_ns()
         close_out(journal, head.book, whoami(), moment, stamp("flatten", moment))
-    said = {"book": head.book, "cancel": now["working"], "close": now["positions"], "asked": not dry_run}
+    run = run_of(place, journal, head.book) if not cloud and stack is None else None
+    said = {
+        "book": head.book,
+        "cancel": now["working"],
+        "close": now["positions"],
+        "asked": not dry_run,
+        "run": run,
+    }
     held = holding_text(now["positions"].items())
     if json:
         show_json(said)
     else:
-        typer.echo(f"{'would ' if dry_run else ''}cancel {now['working']} orders and close {held}")
+        waits = f"\n{_WAITS}" if run in ("at rest", "died") else ""
+        asked = "would" if dry_run else f"{head.book} is asked to"
+        typer.echo(f"{asked} cancel {now['working']} orders and close {held}{waits}")

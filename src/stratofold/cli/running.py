@@ -95,7 +95,8 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
         async with Tasks() as tasks:
             if venue.make_feed is not None:
                 venue.feed = venue.make_feed(tasks)
-            if not presence.hold() and venue.stepper is None:
+            alone = presence.hold()
+            if not alone and venue.stepper is None:
                 tasks.spawn("presence", presence.keep(venue.clock))
             account = await _asked(venue, tasks)
             changed = _changed(wanted, journal)
@@ -111,6 +112,11 @@ async def run_book(wanted: Wanted, home: Home, venue: Venue, show: Callable[[Run
             supervisor = _supervisor(desk, home, venue, wanted)
             supervisor.began = began
             for line in (
+                *(
+                    []
+                    if alone
+                    else [f"another process here had {wanted.book} until now: it is fenced off, and ends with SF801"]
+                ),
                 *changed,
                 *_kept(wanted, desk.manifest, changed),
                 *stricter_elsewhere(journal, desk.manifest.account, wanted.stated.account),

@@ -314,6 +314,19 @@ def test_flatten_is_rehearsed_before_it_is_asked_for(traded, capsys):
     assert said(capsys, "status", *home(traded))["books"][0]["inbox"] == 0
 
 
+def test_a_flatten_that_nobody_would_carry_out_now_says_so(traded, capsys):
+    """Who closes a book in a fright must not take an order to nobody for the close itself."""
+    assert run(["flatten", "--dry-run", *home(traded)]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("would cancel ")
+    assert "nobody runs the book here" in text
+    presence = Presence(traded / "home", "main")
+    assert presence.hold()
+    assert run(["flatten", "--dry-run", *home(traded)]) == 0
+    presence.release()
+    assert "nobody" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 1.0])
 def test_a_fork_with_nothing_changed_ends_where_the_book_did_to_the_cent(traded, capsys, share):
     steps = said(capsys, "status", *home(traded))["books"][0]["steps"]
