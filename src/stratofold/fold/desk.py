@@ -191,8 +191,8 @@ class Desk:
     def receive(self, message: Message, time: int, sessions: Sessions) -> None:
         """Take a message that was decided at `time`."""
         self.time = time
-        arrival = time + self.costs.latency.draw()
-        arrival = max(arrival, self.places[message.symbol].last_arrival)
+        place = self.places[message.symbol]
+        arrival = max(time + self.costs.latency.draw(), place.last_arrival)
         if message.action == SUBMIT:
             self._accept(message, arrival, sessions)
         elif arrival <= time or message.prompt:
@@ -200,13 +200,13 @@ class Desk:
         else:
             self._keep(message, arrival)
         if not message.prompt:
-            self.places[message.symbol].last_arrival = arrival
+            place.last_arrival = arrival
 
     @often
     def _accept(self, message: Message, arrival: int, sessions: Sessions) -> None:
         """A new order rests from its arrival on; the emulator's (a protective leg) from now on."""
-        order = self.orders.add(message.number)
         place = self.places[message.symbol]
+        order = self.orders.add(message.number)
         place.working += 1
         place.phases |= phases_of(message.kind, message.tif)
         order.symbol = message.symbol

@@ -45,13 +45,18 @@ class Log:
         """Whether Python should lengthen the log at the next event boundary."""
         return self.count > self.full
 
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether rows are written; they are only counted where not."""
+        return self.full != _NEVER
+
     def only_counts(self) -> bool:
         """A row has no room: it is counted where no rows are kept, else room is made for it."""
-        if self.full == _NEVER:
-            self.count += 1
-            return True
-        self.grow()
-        return False
+        if self.keeps_rows:
+            self.grow()
+            return False
+        self.count += 1
+        return True
 
     @leaves_kernel
     def grow(self) -> None:

@@ -211,13 +211,16 @@ class Tally:
         self.win_count += 1 if has_won else 0  # a jump here would be guessed wrong every other time
         self.gross_profit += base if has_won else 0.0
         self.gross_loss -= 0.0 if has_won else base
-        bought = trip.bought_value / trip.bought if trip.bought > 0.0 else nan
-        sold = trip.sold_value / trip.sold if trip.sold > 0.0 else nan
-        long = trip.side > 0
-        log.add(
-            symbol, trip.side, trip.opened, time, trip.quantity, bought if long else sold, sold if long else bought,
-            profit / scale, trip.fees / scale,
-        )  # fmt: skip
+        if log.keeps_rows:
+            bought = trip.bought_value / trip.bought if trip.bought > 0.0 else nan
+            sold = trip.sold_value / trip.sold if trip.sold > 0.0 else nan
+            long = trip.side > 0
+            log.add(
+                symbol, trip.side, trip.opened, time, trip.quantity, bought if long else sold, sold if long else bought,
+                profit / scale, trip.fees / scale,
+            )  # fmt: skip
+        else:
+            log.count += 1
         trip.side = 0
 
     def settle(self, ledger: Ledger, log: TradeLog, symbol: int, quantity: float, price: float, time: int) -> None:
