@@ -433,6 +433,26 @@ def test_a_zero_of_the_other_sign_is_another():
         tape.update(3.0)
 
 
+def test_what_is_read_unasked_is_there(market):
+    """Machine code takes the tape's word for its columns: none is shorter than what is known, and what is shown is longer."""
+    taped = Block(DonchianBreakout, market, Options(), execution="compiled")
+    taped.run([{"entry": entry, "leave": leave} for entry in (5, 9) for leave in (3, 4)])
+    tapes = [thing for kept in taped._tapes._kept.values() for thing in kept.things]
+    assert [tape.tape_known for tape in tapes] == [len(market.time)] * 4
+    for tape in tapes:
+        said = {column for column, _ in type(tape).update.inside}
+        shown = {
+            column
+            for member in vars(type(tape)).values()
+            if isinstance(member, property)
+            for column, _ in member.fget.inside
+        }
+        assert said == {"tape_given_high", "tape_given_low", "tape_result"}
+        assert shown == {"tape_lower", "tape_upper"}
+        assert min(len(getattr(tape, column)) for column in said) >= tape.tape_known
+        assert min(len(getattr(tape, column)) for column in shown) > tape.tape_known
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments"), [(SMA, (5,)), (EMA, (5,)), (ATR, (5,)), (Donchian, (5,)), (BBANDS, (5,))]
 )

@@ -35,7 +35,7 @@ _MODULE = "stratofold.fold.taped"  # the compiler is to treat it as the fold's o
 _TEXT = """\
 from math import copysign
 
-from stratofold.fold.marks import leaves_kernel, often, seldom
+from stratofold.fold.marks import inside, leaves_kernel, often, seldom
 
 
 class {name}:
@@ -43,12 +43,14 @@ class {name}:
     __slots__ = ({slots})
 
     @often
+    @inside("at", {columns})
     def {step}(self, {parameters}):
         at = self.tape_at
+{taken}
         if at >= self.tape_known or {differs}:
             return self._tape_odd({arguments})
         self.tape_at = at + 1
-        return self.tape_result[at]
+        return tape_result[at]
 
     @seldom
     def _tape_odd(self, {arguments}):
@@ -79,8 +81,11 @@ class {name}:
 """
 _SHOWN = """
     @property
+    @inside("at", "tape_{name}")
     def {name}(self):
-        return self.tape_{name}[self.tape_at]{test}
+        at = self.tape_at
+        tape_{name} = self.tape_{name}
+        return tape_{name}[at]{test}
 """
 
 
@@ -259,6 +264,7 @@ def _tape_of(
     for name in shown:
         value = f"self.tape_source.{name}"
         rows.append(f"        self.tape_{name}[at + 1] = {f'1.0 if {value} else 0.0' if name in bools else value}")
+    columns = [*(f"tape_given_{name}" for name in arguments), "tape_result"]  # as long as what is known, or longer
     given = [f"self.tape_given_{name}[at]" for name in arguments]
     others = " or ".join(
         f"({where} != {name} and ({where} == {where} or {name} == {name}))"
@@ -273,8 +279,10 @@ def _tape_of(
         parameters=", ".join(arguments),
         arguments=", ".join(arguments),
         differs=" or ".join(
-            f"{where} != {name} or {name} == 0.0" for where, name in zip(given, arguments, strict=True)
+            f"{where}[at] != {name} or {name} == 0.0" for where, name in zip(columns, arguments, strict=False)
         ),
+        columns=", ".join(f'"{each}"' for each in columns),
+        taken="\n".join(f"        {each} = self.{each}" for each in columns),
         is_other=others,
         kept="\n".join(rows),
     ) + "".join(_SHOWN.format(name=name, test=" != 0.0" if name in bools else "") for name in shown)
