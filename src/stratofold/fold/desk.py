@@ -112,7 +112,7 @@ class Desk:
 
     __slots__ = (
         "available", "bar_index", "costs", "expiry", "inbox", "inbox_arrival", "inbox_count", "ledger", "matching",
-        "orders", "phase", "places", "raw_price", "report_count", "report_next", "reports", "start", "takes_whole", "time",
+        "orders", "phase", "places", "raw_price", "report_count", "report_next", "reports", "start", "time",
         "urgent", "watches_margin",
     )  # fmt: skip
 
@@ -138,7 +138,6 @@ class Desk:
         self.start: int = 0
         self.available: float = inf
         self.expiry: int = FOREVER
-        self.takes_whole: bool = ledger.is_plain and all(contract.margin == 1.0 for contract in ledger.contracts)
         self.watches_margin: bool = False
         for contract in ledger.contracts:
             if contract.maintenance > 0.0:

@@ -83,12 +83,13 @@ class Ledger:
     `moved` is the symbol that alone has moved equity since it was last observed.  `watched` is the one that alone has
     moved it since before that: what it is worth is worked out when its price may make a new peak, when it moves equity
     no longer alone, or when somebody asks.  `lowest_steps` is the least equity since it was last observed.
-    `is_plain` says that every contract is paid for, in the base currency; `shorts` counts the positions below 0.
+    `is_plain` says that every contract is paid for, in the base currency, and `takes_whole` that its margin is the whole of
+    its price besides; `shorts` counts the positions below 0.
     """
 
     __slots__ = (
         "cash_steps", "contracts", "currency_count", "holdings", "is_plain", "lends", "lowest_steps", "moved", "rate",
-        "scale", "shorts", "symbol_count", "total_steps", "watched",
+        "scale", "shorts", "symbol_count", "takes_whole", "total_steps", "watched",
     )  # fmt: skip
 
     def __init__(self, contracts: list[Contract], scales: "array[float]", cash: float) -> None:
@@ -98,6 +99,7 @@ class Ledger:
         self.contracts: list[Contract] = contracts
         self.lends: bool = any(contract.borrow != 0.0 for contract in contracts)
         self.is_plain: bool = not any(contract.margined or contract.currency != 0 for contract in contracts)
+        self.takes_whole: bool = self.is_plain and all(contract.margin == 1.0 for contract in contracts)
         self.shorts: int = 0
         self.holdings: list[Holding] = [holding_of(contract) for contract in contracts]
         self.scale = array("d", scales)
@@ -462,10 +464,17 @@ class Ledger:
     def buying_power(self) -> float:
         """Equity less the initial margin of every position, in the base currency; never below 0."""
         free = self.equity_steps
+        free -= self.gross_steps if self.takes_whole else self._margins()
+        return max(free, 0.0) / self.scale[0]
+
+    @seldom
+    def _margins(self) -> float:
+        """The initial margin of every position, in base steps."""
+        total = 0.0
         for symbol in range(self.symbol_count):
             if self.holdings[symbol].quantity != 0.0:
-                free -= self.margin_steps(symbol)
-        return max(free, 0.0) / self.scale[0]
+                total += self.margin_steps(symbol)
+        return total
 
 
 def _average(holding: Holding, before: float, after: float, price: float) -> None:

@@ -272,7 +272,7 @@ class Venue(Desk):
         What is long and paid for in full is its own margin, whatever it is worth: it need not be looked at.
         """
         ledger = self.ledger
-        if ledger.symbol_count > 1 and not (self.takes_whole and ledger.shorts == 0):
+        if ledger.symbol_count > 1 and not (ledger.takes_whole and ledger.shorts == 0):
             return self._free_beside(symbol, price)
         ledger.mark(symbol, price)
         if ledger.symbol_count == 1:

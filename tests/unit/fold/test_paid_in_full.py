@@ -49,7 +49,7 @@ def acted(venue, kind, symbol, number):
 @given(steps=steps, changed=st.sampled_from([{}, {"margin": 0.5}, {"margined": True}, {"currency": 1}]))
 def test_free_money_and_gross_worth_are_those_of_every_position_looked_at(steps, changed):
     venue = venue_of(**changed)
-    assert venue.takes_whole is not bool(changed)
+    assert venue.ledger.takes_whole is not bool(changed)
     assert venue.ledger.is_plain is (changed in ({}, {"margin": 0.5}))
     for kind, symbol, number in steps:
         acted(venue, kind, symbol, number)
@@ -59,3 +59,22 @@ def test_free_money_and_gross_worth_are_those_of_every_position_looked_at(steps,
         if price == price:
             assert venue._free_of_others(symbol, price) == venue._free_beside(symbol, price)
         assert ledger.gross_steps == ledger._gross_apart()
+
+
+@settings(max_examples=60)
+@given(steps=steps, changed=st.sampled_from([{}, {"margin": 0.5}]))
+def test_buying_power_is_equity_less_the_margin_of_every_position_looked_at(steps, changed):
+    """In a book, which takes prices one by one and watches a position that alone moves equity."""
+    ledger = venue_of(**changed).ledger
+    for kind, symbol, number in steps:
+        holding = ledger.holdings[symbol]
+        if kind == "price":
+            if ledger.hear(symbol, number):  # else nobody asks for equity, and a watched position is not marked
+                ledger.watch(symbol, ledger.marked_steps, ledger.marked_steps + 100_000.0)
+        elif holding.price == holding.price and kind == "fill":
+            ledger.fill(symbol, 1 if number > 0.0 else -1, abs(number), holding.price, 0.25)
+        elif holding.price == holding.price:
+            ledger.split(symbol, number)
+        whole = ledger.buying_power
+        free = ledger.equity_steps - sum(ledger.margin_steps(each) for each in range(3))
+        assert whole == max(free, 0.0) / 100.0

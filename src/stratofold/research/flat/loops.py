@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 # Numbers that nobody stores to after an engine was made.
 _CONSTANTS = (
     ("engine", "hears"), ("engine", "thorough"), ("engine.book.ledger", "currency_count"),
-    ("engine.book.ledger", "is_plain"), ("engine.book.ledger", "lends"), ("engine.logs.equity", "is_kept"),
-    ("engine.tally", "is_dated"), ("engine.venue", "takes_whole"), ("engine.venue", "watches_margin"),
+    ("engine.book.ledger", "is_plain"), ("engine.book.ledger", "lends"), ("engine.book.ledger", "takes_whole"),
+    ("engine.logs.equity", "is_kept"), ("engine.tally", "is_dated"), ("engine.venue.ledger", "takes_whole"),
+    ("engine.venue", "watches_margin"),
 )  # fmt: skip
 _BY_SYMBOL = (
     "engine.book.ledger.holdings",
