@@ -54,7 +54,8 @@ def of_book(journal: Any, book: str) -> dict[str, Any]:
     account = desk.fold.engine.book
     today = today_of(desk)
     held = [row for row in symbols_of(desk) if row.quantity != 0.0]
-    control = strictest(journal.controls(manifest.account), manifest.account, book, manifest.strategy)
+    controls = journal.controls(manifest.account)
+    control = strictest(controls, manifest.account, book, manifest.strategy)
     return {
         "book": book, "account": manifest.account, "strategy": manifest.strategy, "steps": desk.head.step,
         "records": desk.head.sequence, "epoch": desk.head.epoch, "holder": desk.head.holder, "equity": account.equity, "cash": account.cash,
@@ -62,8 +63,14 @@ def of_book(journal: Any, book: str) -> dict[str, Any]:
         "positions": {name: account.position(k) for k, name in enumerate(desk.fold.names) if account.position(k) != 0.0}, "held": [row._asdict() for row in held],
         "working": account.orders.count, "orders": [order_line(one, desk.fold.names) for one in account.orders], "unknown": [one.key for one in journal.outbox(book, "unknown", "claimed")],
         "inbox": len(journal.inbox(book)), "last_event": account.time,
+        "symbols_held": {one.name: [one.state, one.reason] for one in controls if _holds_symbol(one, desk.fold.names)},
         "state": control.state if control is not None else "active", "reason": control.reason if control is not None else "",
     }  # fmt: skip
+
+
+def _holds_symbol(control: Any, names: tuple[str, ...]) -> bool:
+    """Whether a control holds back a symbol of a book, or each of them."""
+    return control.scope == "symbol" and control.state != "active" and control.name in (*names, "*")
 
 
 def run_of(place: "Home", journal: Any, book: str) -> str:
@@ -99,6 +106,7 @@ def text_of(one: dict[str, Any]) -> str:
         f"{one['steps']:,} steps in {one['records']:,} records"
         + (f", the last event of {last:%Y-%m-%d %H:%M:%S} UTC" if last else ""),
         *_most([f"  {line}" for line in one["orders"]]),
+        *_most([f"  {name} is {state} ({why})" for name, (state, why) in one["symbols_held"].items()]),
         *_most([f"  of unknown fate: {key}" for key in one["unknown"]]),
     ]
     if one.get("elsewhere"):

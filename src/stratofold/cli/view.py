@@ -117,7 +117,7 @@ def _symbols(runner: Runner, supervisor: Supervisor, room: int) -> Any:
         heard = supervisor.picture.heard.get(row.symbol, 0)
         age = f"{(now - heard) / _SECOND_NS:,.0f} s ago" if heard else "none"
         table.add_row(
-            row.symbol, decimal(row.quantity), price_text(row.average), price_text(row.price), f"{row.worth:,.2f}",
+            row.symbol if row.symbol not in runner.ingest.held else f"{row.symbol} (held)", decimal(row.quantity), price_text(row.average), price_text(row.price), f"{row.worth:,.2f}",
             f"{row.gain:+,.2f}" if row.quantity else "", age,
         )  # fmt: skip
     left = rows[room:]

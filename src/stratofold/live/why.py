@@ -341,7 +341,7 @@ def describe_event(event: Event, names: tuple[str, ...]) -> str:
 def lines(found: Why) -> Iterator[str]:
     """The story as lines of text."""
     yield f"{found.client_id} (#{found.number}): {found.asked} → {found.outcome}"
-    yield f"decided at {moment(found.time)}, step {found.step}, record {found.sequence}"
+    yield f"decided at {moment(found.time)} UTC, step {found.step}, record {found.sequence}"
     if found.note:
         yield f"note: {found.note}"
     yield "\nwhat it saw"

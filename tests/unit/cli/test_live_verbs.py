@@ -298,6 +298,15 @@ def test_a_book_is_halted_by_its_name_and_one_that_is_not_there_is_an_error(trad
         assert there in wrong["why"]
 
 
+def test_status_says_which_symbols_are_held_back(traded, capsys, tmp_path):
+    copytree(traded / "home", tmp_path / "home")
+    assert said(capsys, "status", *home(tmp_path))["books"][0]["symbols_held"] == {}
+    said(capsys, "halt", "SPY", "--scope", "symbol", "--reason", "odd prices", *home(tmp_path))
+    (book,) = said(capsys, "status", *home(tmp_path))["books"]
+    assert (book["state"], book["symbols_held"]) == ("active", {"SPY": ["halted", "odd prices"]})
+    assert "\n  SPY is halted (odd prices)" in text_of(book)
+
+
 def test_breaking_the_glass_is_written_down(traded, capsys):
     said(capsys, "cancel", *home(traded), *venue(traded))
     journal = Journal(traded / "home" / "journal.db")

@@ -37,7 +37,7 @@ class Orders(list):
         return len(self)
 
 
-def drawn(picture, equity=100_250.5, holdings=None, orders=(), unknown=(), height=40, today=nan):
+def drawn(picture, equity=100_250.5, holdings=None, orders=(), unknown=(), height=40, today=nan, held_back=()):
     holdings = holdings or {"SPY": held(300.0, 160.25)}
     rows = [*holdings.values()]
     book = SimpleNamespace(
@@ -49,7 +49,9 @@ def drawn(picture, equity=100_250.5, holdings=None, orders=(), unknown=(), heigh
     fold = SimpleNamespace(engine=SimpleNamespace(book=book), names=(*holdings,), guard=guard)
     desk = SimpleNamespace(fold=fold, manifest=manifest)
     supervisor = SimpleNamespace(desk=desk, picture=picture, unknown=SimpleNamespace(times=dict.fromkeys(unknown, 1)))
-    runner = SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW), ingest=SimpleNamespace(state="active"))
+    runner = SimpleNamespace(
+        clock=SimpleNamespace(now=lambda: NOW), ingest=SimpleNamespace(state="active", held=held_back)
+    )
     out = io.StringIO()
     Console(file=out, width=140).print(picture_of(runner, supervisor, height))
     return out.getvalue()
@@ -70,6 +72,10 @@ def test_it_shows_money_gain_orders_positions_ages_and_what_was_said():
         assert told in text
     (row,) = (line.split() for line in text.splitlines() if line.startswith(" SPY"))
     assert row == ["SPY", "300", "160.25", "167.50", "50,250.00", "+2,175.00", "61", "s", "ago"]
+
+
+def test_a_symbol_that_somebody_holds_back_is_marked():
+    assert " SPY (held) " in drawn(Picture(), held_back={"SPY"})
 
 
 def test_a_symbol_that_was_never_heard_and_a_loss():
