@@ -262,16 +262,24 @@ class MarketData(Market):
             return self
         new_handle = self.new_handles(symbols)
         instruments = tuple(self.instruments[self.handle(symbol)] for symbol in symbols)
-        rows = np.flatnonzero(new_handle[self.symbol] >= 0) if len(self.symbols) > 1 else np.arange(len(self))
-        handle_of_row = new_handle[self.symbol[rows]] if len(self.symbols) > 1 else self.symbol
+        rows = self._rows_of(symbols, new_handle)
+        handle_of_row = np.zeros(1, np.int64)
         if len(symbols) > 1:
+            handle_of_row = new_handle[self.symbol[rows]]
             order = np.lexsort((handle_of_row, self.time[rows]))
             rows, handle_of_row = rows[order], handle_of_row[order]
-        else:
-            handle_of_row = np.zeros(1, np.int64)
         columns = {name: getattr(self, name)[rows] for name in ("time", "open", "high", "low", "close", "volume")}
         tables = self.tables_of(new_handle, instruments)
         return replace(self, symbols=symbols, instruments=instruments, symbol=handle_of_row, **tables, **columns)
+
+    def _rows_of(self, symbols: tuple[str, ...], new_handle: Ints) -> Ints:
+        """The rows of some symbols; of one alone, as a sweep asks hundreds of times, by one comparison each."""
+        import numpy as np
+
+        if len(self.symbols) == 1:
+            return np.arange(len(self))
+        is_of_them = self.symbol == self.handle(symbols[0]) if len(symbols) == 1 else new_handle[self.symbol] >= 0
+        return np.flatnonzero(is_of_them)
 
     def _between(self, start: Moment, end: Moment) -> MarketData:
         """The same symbols, less time; everything is a view."""

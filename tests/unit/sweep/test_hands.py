@@ -3,15 +3,17 @@
 import os
 import pickle
 import signal
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import stratofold
 from stratofold import sweep
-from stratofold.errors import Stop
+from stratofold.errors import Setup, Stop
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.executors import Work, hands, mapped
+from stratofold.research.sweep.executors import Work, hands, mapped, processes
 from stratofold.research.sweep.executors.hand import _answer, _refusal
 from stratofold.research.sweep.executors.hands import give_back, taken
 from stratofold.research.sweep.executors.packed import Packed
@@ -88,6 +90,36 @@ def test_workers_that_cannot_come_end_the_sweep_and_fail_no_cell(market, nobody,
     with pytest.raises(Stop, match="SFS35"):
         sweep(Above, market, length=[5, 9], executor="processes", workers=1, execution="interpreted")
     assert hands._idle == []
+
+
+@pytest.mark.parametrize("broken", ["executable", "begin"])
+def test_what_cannot_begin_leaves_nobody_and_nothing(market, nobody, monkeypatch, tmp_path, broken):
+    """No process without work that nobody can reach, no pipe, and no folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    open_before = _open_files()
+    if broken == "executable":
+        monkeypatch.setattr("sys.executable", str(tmp_path / "none"))
+    else:
+        monkeypatch.setattr(processes, "Packed", _refuse)
+    with pytest.raises(Stop, match=r"SFS35|full"):
+        sweep(Above, market, length=[5, 9], executor="processes", workers=1, execution="interpreted")
+    hands._end_all()
+    assert _open_files() <= open_before
+    assert list(tmp_path.iterdir()) == []
+
+
+def _open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _refuse(*_):
+    raise Stop("SFS18", "the disk is full")
+
+
+def test_processes_need_cloudpickle(market, nobody, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    with pytest.raises(Setup, match="SFS20"):
+        sweep(Above, market, length=[5, 9], executor="processes", workers=1)
 
 
 def test_nobody_is_called_for_what_is_known(market, tmp_path, nobody):

@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stratofold.errors import Stop
 from stratofold.research.sweep.executors.hand import HEAD, IDLE_SECONDS
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Hand:
     """One process; `given` are the numbers of the pieces that it was asked for and has not answered, in their order."""
 
     def __init__(self) -> None:
-        """Called, and not waited for."""
+        """Called, and not waited for; raises Stop SFS35 where the system lets no process be made."""
         self.setting = _setting()
         self.given: deque[int] = deque()
         self.is_there = False
@@ -50,6 +51,10 @@ class Hand:
         command = [sys.executable, "-c", _START, json.dumps(self.setting[1]), str(asked), str(said)]
         try:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(asked, said))  # noqa: S603  ourselves
+        except OSError as wrong:
+            os.close(self._asked)
+            os.close(self.heard)
+            raise not_started(str(wrong)) from wrong
         finally:
             os.close(asked)
             os.close(said)
@@ -98,7 +103,13 @@ def _setting() -> tuple[int, list[str], str, dict[str, str]]:
     """
     folder = str(Path.cwd())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("_")}
-    return os.getpid(), [path or folder for path in sys.path], folder, environment
+    return os.getpid(), [str(path) or folder for path in sys.path], folder, environment
+
+
+def not_started(why: str) -> Stop:
+    """A worker that could not come."""
+    fix = 'see what it wrote; make room in memory; or executor="inline"'
+    return Stop("SFS35", "a worker could not be started", why=why, fix=fix)
 
 
 def _widen(pipe: int) -> None:

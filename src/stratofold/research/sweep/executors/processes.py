@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from stratofold.errors import Setup, Stop
+from stratofold.errors import Setup
 from stratofold.research.sweep.executors.foreman import Foreman, Heard
-from stratofold.research.sweep.executors.hands import Hand, call, give_back, taken
+from stratofold.research.sweep.executors.hands import Hand, call, give_back, not_started, taken
 from stratofold.research.sweep.executors.packed import Packed
 from stratofold.research.sweep.executors.scratch import Scratch, scratch
 from stratofold.research.sweep.executors.work import Choice, Plan, Work
@@ -83,11 +83,15 @@ class _Crew:
         self._packed: Packed | None = None
 
     def begin(self, places: Sequence[Place], work: Sequence[Work]) -> None:  # noqa: ARG002
-        """Call whoever is to work; write what all places share."""
-        for hand in taken(self.plan.workers):
-            self._engage(hand)
-        self._scratch = scratch()
-        self._packed = Packed(self._scratch.path, places)
+        """Call whoever is to work; write what all places share.  What was begun is ended where that cannot be."""
+        try:
+            for hand in taken(self.plan.workers):
+                self._engage(hand)
+            self._scratch = scratch()
+            self._packed = Packed(self._scratch.path, places)
+        except BaseException:
+            self.end()
+            raise
 
     def found(self, work: Sequence[Work]) -> Iterator[tuple[Work, Cells]]:  # noqa: ARG002
         """Nothing: what processes here have finished is in the study."""
@@ -130,7 +134,7 @@ class _Crew:
         yield from found
 
     def _hear(self, hand: Hand) -> Iterator[Heard]:
-        """What one says; raises what was raised in it, and Stop SFS35 where it could not even come."""
+        """What one says; raises what was raised in it, and what `_replace` raises."""
         try:
             answer = hand.answer()
         except EOFError:
@@ -144,12 +148,13 @@ class _Crew:
             yield Heard(number, *answer)
 
     def _replace(self, hand: Hand) -> Iterator[Heard]:
-        """One who has died was at the first of its pieces; the others are given to whoever is next."""
+        """One who has died was at the first of its pieces; the others are given to whoever is next.
+
+        Raises Stop SFS35 where it could not even come: no cell is to blame for that.
+        """
         self._dismiss(hand)
         if not hand.is_there:
-            what = "a worker could not be started"
-            why = "its process ended before it had read what it needs"
-            raise Stop("SFS35", what, why=why, fix='see what it wrote; make room in memory; or executor="inline"')
+            raise not_started("its process ended before it had read what it needs")
         numbers = list(hand.given)
         self._waiting.extendleft(reversed(numbers[1:]))
         self._engage(Hand())
