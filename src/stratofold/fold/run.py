@@ -5,7 +5,7 @@ a log wants lengthening (`CROWDED`): Python does that, and calls again.
 """
 
 from stratofold.events import Bar
-from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS
+from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS, Place
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
 from stratofold.fold.marks import inside, often, seldom, soon
 from stratofold.fold.passing import arrive, close_session, deliver, observe, pass_time, turn_session
@@ -194,9 +194,8 @@ def trade_bar(engine: Engine, strategy: Strategy, bar: Bar, time: int) -> None:
     place = venue.places[bar.symbol]
     book.time = time
     was_filled = False
-    if place.phases:  # noqa: SIM102  the bar's range, which the second wants, is then written down only where an order rests
-        if not venue.passes(bar, place):
-            was_filled = match(engine, strategy, bar)
+    if place.phases:
+        was_filled = reach(engine, strategy, bar, place)
     place.last_time = time
     place.price = bar.close
     if book.ledger.hear(bar.symbol, bar.close) or was_filled:
@@ -243,6 +242,16 @@ def rest(engine: Engine) -> None:
     if book.timer_count > 0:
         engine.calm_until = min(engine.calm_until, book.timer_due[0])
     engine.quiet_until = min(engine.quiet_until, engine.calm_until)
+
+
+@seldom
+def reach(engine: Engine, strategy: Strategy, bar: Bar, place: Place) -> bool:
+    """Match the bar unless it leaves every order of its symbol as it stands; whether there was a fill.
+
+    Seldom where orders go to market: then the loop over bars need not know a bar's range.  Machine code of a strategy that
+    may have orders rest has it in the loop (`kernel.unit`).
+    """
+    return False if engine.venue.passes(bar, place) else match(engine, strategy, bar)
 
 
 @seldom

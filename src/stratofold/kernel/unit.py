@@ -44,6 +44,8 @@ _ANNOTATIONS = {
     None: NOTHING,
 }
 _ATTEMPTS_MAX = 50
+_RESTS = "Book._submit"  # whoever has an order rest asks for it here
+_IF_RESTING = frozenset({"reach"})  # what such a strategy does with most bars
 _INLINED_HELPER_LINES_MAX = 150  # a `_helper` is what its class seldom needs, or short
 _INLINED_LINES_MAX = (
     300  # a longer function is called: inlining it makes the code large and the short ones around it slow
@@ -87,6 +89,10 @@ class Unit:
         self._support: set[str] = set()
 
     # Functions
+
+    def has(self, name: str) -> bool:
+        """Whether a function of this qualified name is written in it."""
+        return any(function.__qualname__ == name for function, _ in self._instances)
 
     def instance(self, function: FunctionType, kinds: tuple[AnyKind, ...]) -> Instance:
         """The function for these kinds of arguments, written now if it is new; raises Refused where it cannot be."""
@@ -313,12 +319,14 @@ def compile_text(
     """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.  `often` as in `Unit`.
 
     It is written twice: the second time it is known which fields and arrays nothing stores to, so that LLVM may read
-    those once.
+    those once, and whether orders may rest.
     """
     first = _written(function, Unit(survey, None, often), kinds)
-    if first.widened or "any d" in first.stored or "any q" in first.stored:
+    more = often | _IF_RESTING if first.has(_RESTS) else often
+    is_unknown = bool(first.widened) or "any d" in first.stored or "any q" in first.stored
+    if is_unknown and more == often:
         return first.text(name), first
-    second = _written(function, Unit(survey, first.stored, often), kinds)
+    second = _written(function, Unit(survey, None if is_unknown else first.stored, more), kinds)
     return second.text(name), second
 
 

@@ -13,18 +13,18 @@ from stratofold.kernel.kinds import INT, ObjectKind
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.unit import compile_text
 from stratofold.research.prepare import Options, prepare
-from stratofold.strategies import Crossover
+from stratofold.strategies import Crossover, DonchianBreakout
 
 _MINUTE, _DAY = 60_000_000_000, 86_400_000_000_000
 
 
-def feed_of(span, symbols=1):
+def feed_of(span, symbols=1, strategy=Crossover):
     """A run over a few bars."""
     times = np.repeat(1_514_851_200_000_000_000 + span * np.arange(5), symbols)
     close = np.full(len(times), 100.0)
     columns = {"time": times} | dict.fromkeys(("open", "high", "low", "close", "volume"), close)
     names = {"symbol": np.tile([f"S{number}" for number in range(symbols)], 5)} if symbols > 1 else {}
-    return prepare(Crossover, stratofold.read(pl.DataFrame(columns | names)), Options(), {})
+    return prepare(strategy, stratofold.read(pl.DataFrame(columns | names)), Options(), {})
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,18 @@ def feed_of(span, symbols=1):
 )
 def test_a_feed_finds_its_form(span, symbols, out, form):
     assert forms.form_of(feed_of(span, symbols).feed, out=out) == form
+
+
+@pytest.mark.parametrize(("strategy", "is_inside"), [(Crossover, False), (DonchianBreakout, True)])
+def test_the_range_of_a_bar_is_looked_at_in_the_loop_where_orders_may_rest(strategy, is_inside):
+    """Crossover's go to market: its loop would read three more columns with every bar, for nothing."""
+    run = feed_of(_MINUTE, strategy=strategy)
+    survey = Survey([run.engine, run.strategy, run.feed], {2}, set())
+    kinds = (*(ObjectKind(root) for root in survey.roots), INT)
+    text, unit = compile_text(forms.entry_of(run.feed, out=True), survey, kinds, compiling.ENTRY)
+    assert unit.has("Book._submit") is is_inside
+    heads = [line for line in text.split("\n") if line.startswith("define ") and ".reach(" in line]
+    assert [("alwaysinline" in head, "noinline" in head) for head in heads] == [(is_inside, not is_inside)]
 
 
 def quick_loops(span, monkeypatch):

@@ -23,7 +23,7 @@ _DEEP = 12  # functions written into one another
 _SHORT = 25  # nodes of a property or function that may stand where no line can be put before
 _BETTER = {"min": "<", "max": ">"}
 _INDICATORS = "stratofold.fold.indicators"
-_OFTEN_HERE = frozenset({"turn_session", "_refresh_watched"})  # of the seldom ones: daily bars need them each time
+_OFTEN_HERE = frozenset({"turn_session", "_refresh_watched", "reach"})  # of the seldom ones: most bars may need them
 _SELDOM_HERE = frozenset({"passes"})  # only where an order rests: it alone reads what is then written late, or never
 
 _sources: dict[CodeType, Source | Unfit] = {}
