@@ -92,6 +92,23 @@ def test_workers_that_cannot_come_end_the_sweep_and_fail_no_cell(market, nobody,
     assert hands._idle == []
 
 
+def test_a_worker_that_is_killed_before_it_has_come_is_called_again(market, nobody, monkeypatch):
+    """Nothing of it is lost, and no cell counts as tried."""
+    killed = []
+    engage = processes._Crew._engage
+
+    def kill_the_first(crew, hand):
+        if len(killed) < 2:
+            hand._process.kill()
+            killed.append(hand)
+        engage(crew, hand)
+
+    monkeypatch.setattr(processes._Crew, "_engage", kill_the_first)
+    study = sweep(Above, market, length=[5, 9], executor="processes", workers=1, execution="interpreted")
+    assert [hand.is_there for hand in killed] == [False, False]
+    assert study.table.equals(sweep(Above, market, length=[5, 9], execution="interpreted").table)
+
+
 @pytest.mark.parametrize("broken", ["executable", "begin"])
 def test_what_cannot_begin_leaves_nobody_and_nothing(market, nobody, monkeypatch, tmp_path, broken):
     """No process without work that nobody can reach, no pipe, and no folder."""

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _SECONDS, _SECONDS_MIN = 5.0, 0.02  # a piece, at most and at least
 _PIECES_A_WORKER = 16  # at least: one costs next to nothing here, and whoever is done first waits for less
+_FALLS_MAX = (
+    5  # processes that die while they start: somebody kills them, or there is no room; more, and none can start
+)
 _AHEAD = 2  # pieces that a worker is given, so that it has one while its answer is heard
 _LAST = 2  # pieces a worker: of so few that are left nobody is given one ahead, whom another may have waited for
 
@@ -78,6 +81,7 @@ class _Crew:
         self._pieces: dict[int, Work] = {}
         self._waiting: deque[int] = deque()
         self._hands: list[Hand] = []
+        self._fell = 0  # how many could not even come since somebody was heard
         self._selector = selectors.DefaultSelector()
         self._scratch: Scratch | None = None
         self._packed: Packed | None = None
@@ -142,6 +146,7 @@ class _Crew:
             return
         if isinstance(answer, Exception):
             raise answer
+        self._fell = 0
         if answer is not None:
             number = hand.given.popleft()
             del self._pieces[number]
@@ -150,16 +155,18 @@ class _Crew:
     def _replace(self, hand: Hand) -> Iterator[Heard]:
         """One who has died was at the first of its pieces; the others are given to whoever is next.
 
-        Raises Stop SFS35 where it could not even come: no cell is to blame for that.
+        No cell is to blame where it could not even come; raises Stop SFS35 where nobody can.
         """
         self._dismiss(hand)
-        if not hand.is_there:
-            raise not_started("its process ended before it had read what it needs")
         numbers = list(hand.given)
-        self._waiting.extendleft(reversed(numbers[1:]))
+        begun = numbers[: hand.is_there]
+        self._waiting.extendleft(reversed(numbers[len(begun) :]))
+        self._fell += not hand.is_there
+        if self._fell > _FALLS_MAX:
+            raise not_started(f"{self._fell} processes ended, one after another, before they had read what they need")
         self._engage(Hand())
-        if numbers:
-            yield Heard(numbers[0], None)
+        for number in begun:
+            yield Heard(number, None)
 
     def _engage(self, hand: Hand) -> None:
         """Listen to one."""
