@@ -422,8 +422,8 @@ BUGS = (
         "cash in lieu of a fraction is posted, and the fraction kept",
         "F20 zipline-reloaded 332: fractions always in the strategy's favour",
         "stratofold.fold.ledger:Ledger.split",
-        "self.holdings[symbol].quantity = whole",
-        "self.holdings[symbol].quantity = exact",
+        "self._hold(self.holdings[symbol], whole)",
+        "self._hold(self.holdings[symbol], exact)",
         NIGHT | {"ratio": (1, 10)},
     ),
     Bug(
