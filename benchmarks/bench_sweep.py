@@ -100,14 +100,14 @@ def overhead() -> None:
     Figure("a cell beside its bars, by `sweep`", took / 998 * 1e6, "CPU us", 30.0, None, "less").say()
 
 
-def two_cores(data, **space) -> None:
-    """The same sweep by one process and by two: how many times as soon it is done."""
+def two_cores(data, words: str, floor: float | None, **space) -> None:
+    """The same sweep by one process and by two: how many times as soon it is done, the start of processes included."""
     times = []
     for workers in (1, 2):
         begun = time.perf_counter()
         swept(Crossover, data, executor="processes", workers=workers, **space)
         times.append(time.perf_counter() - begun)
-    Figure(f"two processes against one ({times[0]:.1f} s)", times[0] / times[1], "x", 1.8).say()
+    Figure(f"two processes against one, {words} ({times[0]:.1f} s)", times[0] / times[1], "x", floor).say()
 
 
 def five_years(bars_a_second: float) -> None:
@@ -162,5 +162,6 @@ if __name__ == "__main__":
     memory()
     five_years(minutely)
     overhead()
-    two_cores(days, **pairs)
+    two_cores(days, "the first shape", None, **pairs)
+    two_cores(days, "four times as many pairs", 1.8, **pairs | {"slow": range(50, 250, 1 if SHARE == 1 else 5)})
     a_million_cells()

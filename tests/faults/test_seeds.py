@@ -11,7 +11,7 @@ from .__main__ import run_seeds
 from .rig import Rig
 
 ROOT = Path(__file__).parents[2]
-SEEDS, SHARE = 200, 50  # in all, and in one test, so that the processes of a run divide them
+SEEDS, SHARE = 1_200, 50  # in all, and in one test, so that the processes of a run divide them
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SHARE))
