@@ -298,12 +298,6 @@ class Program:
         memory = self._block.memory
         return lambda: chosen(unpack(memory, place))
 
-    def zero(self, names: Iterable[str]) -> None:
-        """Set dotted numeric attributes of the first root to 0 where machine code left off; the next `run` goes on."""
-        place = self._addresses[0] - self._block.shift
-        for offset, code in map(self._row, names):
-            struct.pack_into("=" + code, self._block.memory, place + offset, 0)
-
     def _row(self, name: str) -> tuple[int, str]:
         """Where a dotted attribute lies in the first root, and the code of its kind."""
         *parts, last = name.split(".")

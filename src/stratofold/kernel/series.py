@@ -26,7 +26,6 @@ from stratofold.kernel.series_text import (
     PIECES,
     RESULT,
     ROOTS,
-    STATUS,
     STOP,
     WORDS,
 )
@@ -104,16 +103,6 @@ class Series:
         """Carry runs from `at` on to their end, up to the run `end`; returns the number of the one that it stopped at, or `end`."""
         self._plan[AT], self._plan[END] = at, end
         return int(self._call(self._plan.ctypes.data))
-
-    @property
-    def said(self) -> tuple[int, int]:
-        """(status, value) of the kernel, as in `Program.run`, where `go_on` has stopped."""
-        return int(self._plan[STATUS]), int(self._result[0])
-
-    def note(self, at: int) -> None:
-        """Note the numbers of the run that lies in the block now as that of this number."""
-        for k, place in enumerate((self._places - np.uint64(self._block.shift)).tolist()):
-            self._noted[at, k] = int.from_bytes(self._block.memory[place : place + 8], "little")
 
     def columns(self, chosen: "NDArray[np.bool_]") -> "dict[str, NDArray[Any]]":
         """What was noted of the chosen runs, a column for each name."""

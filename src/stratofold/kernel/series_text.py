@@ -4,7 +4,7 @@ What the machine code reads, as words of 64 bits:
 
     plan:  the kernel's function | its result | its three roots | its `stop` | run at which it is | run before which it ends |
            the answer at which it stops | copies for all runs, how many, where | pieces of a run, how many, where |
-           numbers that are noted, how many, where, to where | what the kernel said last
+           numbers that are noted, how many, where, to where
     copy for all runs:  to where | from where, of the first run | how much further for each run | bytes
     piece:  copies, how many | of each: to where | from where | bytes
 
@@ -12,8 +12,25 @@ It knows nothing of strategies, engines or feeds, and is the same in every kerne
 """
 
 NAME = "stratofold_series"
-WORDS = 18
-FUNCTION, RESULT, ROOTS, STOP, AT, END, ANSWER, ALL, PIECES, NOTED, STATUS = 0, 1, 2, 5, 6, 7, 8, 9, 11, 13, 16
+WORDS = 16
+FUNCTION, RESULT, ROOTS, STOP, AT, END, ANSWER, ALL, PIECES, NOTED = 0, 1, 2, 5, 6, 7, 8, 9, 11, 13
+
+
+def _copying(name: str, kind: str, step: int, first: str, end: str, before: str, after: str) -> str:
+    """A loop that copies `step` bytes a turn, from the place `first` up to `end`, and leads to the loop `after`."""
+    at = f"%{name}.at"
+    return f"""{name}:
+  {at} = phi i64 [ {first}, %{before} ], [ %{name}.next, %{name}.turn ]
+  %{name}.more = icmp ult i64 {at}, {end}
+  br i1 %{name}.more, label %{name}.turn, label %{after}
+{name}.turn:
+  %{name}.from = getelementptr i8, ptr %from, i64 {at}
+  %{name}.to = getelementptr i8, ptr %to, i64 {at}
+  %{name}.value = load {kind}, ptr %{name}.from, align 1
+  store {kind} %{name}.value, ptr %{name}.to, align 1
+  %{name}.next = add i64 {at}, {step}
+  br label %{name}"""
+
 
 # `no-builtins`: or the optimiser would make calls to a C library of the loops that copy.
 TEXT = f"""
@@ -21,41 +38,10 @@ define internal void @sf.copied(ptr %to, ptr %from, i64 %size) #0 {{
 entry:
   %wide = and i64 %size, -32
   %words = and i64 %size, -8
-  %is.wide = icmp ne i64 %wide, 0
-  br i1 %is.wide, label %four, label %fours
-four:
-  %i = phi i64 [ 0, %entry ], [ %i.next, %four ]
-  %i.from = getelementptr i8, ptr %from, i64 %i
-  %i.to = getelementptr i8, ptr %to, i64 %i
-  %i.value = load <4 x i64>, ptr %i.from, align 1
-  store <4 x i64> %i.value, ptr %i.to, align 1
-  %i.next = add i64 %i, 32
-  %i.more = icmp ult i64 %i.next, %wide
-  br i1 %i.more, label %four, label %fours
-fours:
-  %is.word = icmp ult i64 %wide, %words
-  br i1 %is.word, label %one, label %ones
-one:
-  %j = phi i64 [ %wide, %fours ], [ %j.next, %one ]
-  %j.from = getelementptr i8, ptr %from, i64 %j
-  %j.to = getelementptr i8, ptr %to, i64 %j
-  %j.value = load i64, ptr %j.from, align 1
-  store i64 %j.value, ptr %j.to, align 1
-  %j.next = add i64 %j, 8
-  %j.more = icmp ult i64 %j.next, %words
-  br i1 %j.more, label %one, label %ones
-ones:
-  %is.byte = icmp ult i64 %words, %size
-  br i1 %is.byte, label %byte, label %done
-byte:
-  %k = phi i64 [ %words, %ones ], [ %k.next, %byte ]
-  %k.from = getelementptr i8, ptr %from, i64 %k
-  %k.to = getelementptr i8, ptr %to, i64 %k
-  %k.value = load i8, ptr %k.from, align 1
-  store i8 %k.value, ptr %k.to, align 1
-  %k.next = add i64 %k, 1
-  %k.more = icmp ult i64 %k.next, %size
-  br i1 %k.more, label %byte, label %done
+  br label %fours
+{_copying("fours", "<4 x i64>", 32, "0", "%wide", "entry", "ones")}
+{_copying("ones", "i64", 8, "%wide", "%words", "fours", "bytes")}
+{_copying("bytes", "i8", 1, "%words", "%size", "ones", "done")}
 done:
   ret void
 }}
@@ -147,12 +133,7 @@ call:
   %is.answer = icmp eq i64 %said, %answer
   %is.not = xor i1 %is.answer, true
   %is.done = and i1 %is.well, %is.not
-  br i1 %is.done, label %note, label %halt
-halt:
-  %status.word = sext i32 %status to i64
-  %status.place = getelementptr i64, ptr %plan, i64 {STATUS}
-  store i64 %status.word, ptr %status.place, align 8
-  br label %over
+  br i1 %is.done, label %note, label %over
 note:
   %n.first = mul i64 %at, %noteds
   %n.row = getelementptr i64, ptr %goals, i64 %n.first

@@ -11,7 +11,7 @@ from stratofold.kernel.program import Program
 from stratofold.kernel.series import Series
 from stratofold.research.prepare import Options
 from stratofold.research.sweep import abreast
-from stratofold.research.sweep.block import Block, Laid, Leg
+from stratofold.research.sweep.block import Block, Leg
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.settled import reads_of
 from stratofold.strategies import Crossover
@@ -56,13 +56,14 @@ def test_most_cells_of_a_grid_are_done_in_one_call(begun):
     assert len(set(found.columns["traded_value"].tolist())) > len(GRID) // 3
 
 
-def test_no_log_of_a_cell_is_ever_crowded_because_it_keeps_no_rows(begun, monkeypatch):
-    crowded = []
-    carried = Laid.carry_crowded
-    monkeypatch.setattr(Laid, "carry_crowded", lambda self: crowded.append(1) or carried(self))
+def test_no_cell_is_left_to_python_because_a_log_is_crowded(begun, monkeypatch):
+    left = []
+    wholly = Block._wholly
+    monkeypatch.setattr(Block, "_wholly", lambda self, each: left.append(each) or wholly(self, each))
     found = block(log_rows=1).run(GRID)
     assert begun
-    assert not crowded
+    assert not left
+    monkeypatch.undo()
     assert_same(found, singly(GRID))
 
 

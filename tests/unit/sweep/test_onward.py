@@ -193,14 +193,14 @@ def test_a_state_that_is_not_whole_counts_as_none(markets, entered):
     (state,) = block_of(Holding, markets[0]).run(sets, Leg((), KEEP)).states
     whole = figures(block_of(Holding, markets[1]).run(sets))
     words = np.frombuffer(state, np.uint64)
-    for at in (2, 3):  # which layout, how many words
+    for at in (1, 2):  # which layout, how many words
         other = words.copy()
         other[at] += np.uint64(1)
         assert figures(block_of(Holding, markets[1]).run(sets, Leg((other.tobytes(),)))) == whole
     away = words.copy()
-    guest = int(words[3] >> np.uint64(32))
-    arrays = int(words[5 + int(words[4])] >> np.uint64(32))
-    away[len(words) - arrays - guest + int(words[5])] = np.uint64(1 << 40)
+    guest = int(words[2] >> np.uint64(32))
+    arrays = int(words[4 + int(words[3])] >> np.uint64(32))
+    away[len(words) - arrays - guest + int(words[4])] = np.uint64(1 << 40)
     for other in (state[:-8], state + bytes(8), away.tobytes()):
         assert figures(block_of(Holding, markets[1]).run(sets, Leg((other,)))) == whole
     assert entered == []

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 CELLS_MAX = 1 << 12  # that are looked at together
 _EVENTS_MAX = 1 << 22  # of one call: Python hears of an interrupt after it
-_REFUSALS = "logs.refusals.count"
 
 
 class Part(NamedTuple):
@@ -127,7 +126,7 @@ class Seats:
         if series is None or not len(rows) or (tapes is not None and not self._is_read(pieces, tapes)):
             return None
         laid.program.begin(series, pieces, self._words[rows], laid.events, CROWDED)
-        is_done, columns = _carried(laid, series, len(rows))
+        is_done, columns = _carried(laid.events, series, len(rows))
         return Sums(rows[is_done], columns, rows[~is_done])
 
     def _is_read(self, pieces: Words, tapes: Tapes) -> bool:
@@ -150,27 +149,18 @@ class Sums(NamedTuple):
     left: Places
 
 
-def _carried(laid: Laid, series: Series, count: int) -> tuple[NDArray[np.bool_], dict[str, NDArray[Any]]]:
+def _carried(events: int, series: Series, count: int) -> tuple[NDArray[np.bool_], dict[str, NDArray[Any]]]:
     """All runs of a series to their end: which came to it, and the columns of those."""
     is_done = np.ones(count, np.bool_)
-    refused = np.zeros(count)
-    step = max(_EVENTS_MAX // max(laid.events, 1), 1)
+    step = max(_EVENTS_MAX // max(events, 1), 1)
     at = 0
     while at < count:
         end = min(at + step, count)
         at = series.go_on(at, end)
-        if at == end:
-            continue
-        status, _ = series.said
-        if status == 0 and laid.carry_crowded():
-            series.note(at)
-            refused[at] = laid.refused
-        else:
+        if at < end:
             is_done[at] = False
-        at += 1
-    columns = series.columns(is_done)
-    columns[_REFUSALS] = columns[_REFUSALS] + refused[is_done]  # and those that the log has no row of any more
-    return is_done, columns
+            at += 1
+    return is_done, series.columns(is_done)
 
 
 def _alike(words: Words, picks: Sequence[int]) -> tuple[Places, Places]:

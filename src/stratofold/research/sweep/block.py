@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.columns import Row
 
 _SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
-_COUNTS = tuple(f"logs.{name}.count" for name in ("orders", "fills", "trades", "refusals"))  # equity is never crowded
 
 
 class Leg(NamedTuple):
@@ -93,7 +92,6 @@ class Laid:
         self.engine = run.engine
         self.events = run.events
         self.scale: float = run.engine.book.ledger.scale[0]
-        self.refused = 0.0  # refusals that the log has no row of any more
         self._sums = program.reader(SUMS)
         self.records = program.records(SUMS)
 
@@ -110,40 +108,20 @@ class Laid:
     def go_on(self, state: bytes) -> None:
         """Stand where a state was kept; one of another layout counts as none."""
         with suppress(kernel.Changed):
-            self.refused = go_on_alone(self.program, state)
+            go_on_alone(self.program, state)
 
     def kept(self) -> bytes:
         """The state that the run has come to."""
-        return state_of(self.program, self.refused)
+        return state_of(self.program)
 
     def carry(self, stop: int) -> bool:
-        """Hear `stop` events in all; False where machine code leaves them to Python.
-
-        A crowded log is written from its begin again, because nobody reads it.
-        """
-        while True:
-            status, answer = self.program.run(stop)
-            if status != 0 or answer != CROWDED:
-                return status == 0
-            self._begin_logs()
-
-    def carry_crowded(self) -> bool:
-        """As `carry` to the end, of a run whose log was found crowded."""
-        self.refused = 0.0
-        self._begin_logs()
-        return self.carry(self.events)
-
-    def _begin_logs(self) -> None:
-        """Write a crowded log from its begin again."""
-        self.refused += self._sums()[1]
-        self.program.zero(_COUNTS)
+        """Hear `stop` events in all; False where machine code leaves them to Python."""
+        status, answer = self.program.run(stop)
+        return status == 0 and answer != CROWDED  # no log of a cell is ever crowded: it has no rows, but for equity's
 
     def run_to(self, stop: int) -> Row | None:
         """The sums after `stop` events, None where machine code leaves them to Python."""
-        if not self.carry(stop):
-            return None
-        row = self._sums()
-        return (row[0], row[1] + self.refused, *row[2:]) if self.refused else row
+        return self._sums() if self.carry(stop) else None
 
 
 class Block:
@@ -434,7 +412,6 @@ class Block:
     def _carried(self, laid: Laid) -> Row | None:
         """The program run to its end; on the way its state is kept, where that is asked for."""
         self._engine, self._scale = laid.engine, laid.scale
-        laid.refused = 0.0
         if self._begun:
             laid.go_on(self._begun)
         if self._keep:

@@ -9,10 +9,7 @@ long way: it is made anew, and then what was changed is put in its place.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
 
 from stratofold import kernel
 from stratofold.kernel.standing import shape_of
@@ -20,35 +17,33 @@ from stratofold.kernel.standing import shape_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from stratofold.kernel import Program
     from stratofold.research.sweep.block import Laid, Leg
 
-_STANDS, _CHANGED = b"standing", b"changed1"
-_HEAD = struct.Struct("=8sd")  # which of the two, refusals that its log has no row of any more
-_WORDS = _HEAD.size // 8
-_REFUSALS = "logs.refusals.count"
+_STANDS, _CHANGED = b"standin2", b"changed2"  # a state begins with which of the two it is
+_HEAD = len(_STANDS)
 _BYTES_MAX = 1 << 19  # of states that go on together: what is done to all of them is done in the processor's cache
 
 
-def state_of(program: Program, refused: float) -> bytes:
+def state_of(program: Program) -> bytes:
     """Where a run stands."""
     try:
-        return _HEAD.pack(_STANDS, refused) + program.state()
+        return _STANDS + program.state()
     except kernel.Changed:
-        return _HEAD.pack(_CHANGED, refused) + program.changes()
+        return _CHANGED + program.changes()
 
 
-def go_on_alone(program: Program, state: bytes) -> float:
-    """Stand where a state was kept, the strategy made anew; returns the refusals.
+def go_on_alone(program: Program, state: bytes) -> None:
+    """Stand where a state was kept, the strategy made anew.
 
     Raises Changed for a state that is not of this kind, or of another layout.
     """
-    if state[: len(_CHANGED)] != _CHANGED:
+    if state[:_HEAD] != _CHANGED:
         raise kernel.Changed("the state is of another kind")
-    program.take(state[_HEAD.size :])
-    return float(_HEAD.unpack_from(state)[1])
+    program.take(state[_HEAD:])
 
 
 def alike(states: Sequence[bytes]) -> Iterator[tuple[int, int]]:
@@ -56,12 +51,12 @@ def alike(states: Sequence[bytes]) -> Iterator[tuple[int, int]]:
     first, shape, size = 0, b"", 0
     for number, state in enumerate(states):
         size += len(state)
-        if shape and state.startswith(_STANDS) and state.startswith(shape, _HEAD.size) and size <= _BYTES_MAX:
+        if shape and state.startswith(_STANDS) and state.startswith(shape, _HEAD) and size <= _BYTES_MAX:
             continue
         if shape:
             yield first, number
         first, size = number, len(state)
-        shape = shape_of(state, _HEAD.size) if state.startswith(_STANDS) else b""
+        shape = shape_of(state, _HEAD) if state.startswith(_STANDS) else b""
     if shape:
         yield first, len(states)
 
@@ -79,27 +74,21 @@ class Together(NamedTuple):
 
 def go_on_together(laid: Laid, first: int, leg: Leg) -> Together:
     """Cells of a leg that are `alike`, the first of this number.  Raises Changed where they are of another layout."""
-    runs = laid.program.standing(leg.begun, _WORDS)
+    runs = laid.program.standing(leg.begun, _HEAD // 8)
     laid.records.clear()
-    refused = runs.before[:, 1].view(np.float64)
-    before, at_end = refused.tolist(), []
     done, kept = [], []
     for number in laid.program.each(runs):
-        laid.refused = before[number]
         if leg.keep:
             if not laid.carry(leg.keep):
                 continue
             runs.leave(number)
-            refused[number] = laid.refused
             kept.append(number)
         if leg.ends:
             if not laid.carry(laid.events):
                 continue
             laid.records.note()
-            at_end.append(laid.refused)
         done.append(number)
     sums = laid.records.columns()
-    sums[_REFUSALS] = sums[_REFUSALS] + np.array(at_end)  # and those that the log has no row of any more
     states = runs.states() if leg.keep else []
     standing = [(first + number, states[number]) for number in (done if leg.ends else kept)] if leg.keep else []
     return Together([first + number for number in done], sums, standing)
