@@ -22,14 +22,14 @@ WHOLE = {
 }
 
 
-def tally(chance, digits=12):
-    """Sums such as no run has, the zeros among them that make figures NaN."""
+def tally(chance, digits=12, step=1):
+    """Sums such as no run has, the zeros among them that make figures NaN; times are whole `step`s of nanoseconds."""
     made = Tally(1, 1e7, [0.0])
     for name in (each.rpartition(".")[2] for each in SUMS if each.startswith("tally.")):
         if name in WHOLE:
-            value = chance.choice(
-                [0, 1, 2, chance.randrange(1, 2**60 if "time" in name or "length" in name else 10**6)]
-            )
+            is_time = "time" in name or "length" in name
+            value = chance.choice([0, 1, 2, chance.randrange(1, 2**60 if is_time else 10**6)])
+            value = value * step % 2**60 if is_time else value
         else:
             value = chance.choice([0.0, chance.uniform(-1e9, 1e9), -1e-9, 10.0 ** chance.uniform(-9, digits)])
         setattr(made, name, value)
@@ -41,11 +41,13 @@ def bits(number):
     return struct.pack("<d", number) if number == number else "nan"
 
 
-@pytest.mark.parametrize("digits", [12, 13.9])
-def test_columns_equal_the_folds_own_statistics(digits):
-    """Also of amounts near 2**53 steps, which are rounded another way."""
+@pytest.mark.parametrize(("digits", "step", "sessions"), [(12, 1, None), (13.9, 1, None), (12, 60 * 10**9, 1260)])
+def test_columns_equal_the_folds_own_statistics(digits, step, sessions):
+    """Also of amounts near 2**53 steps, which are rounded another way; of whole minutes, and as many sessions in all."""
     chance = Random(7)
-    tallies = [tally(chance, digits) for _ in range(400)]
+    tallies = [tally(chance, digits, step) for _ in range(400)]
+    for each in tallies:
+        each.session_count = each.session_count if sessions is None else sessions
     equities = [chance.choice([0.0, chance.uniform(-1e8, 1e9)]) for _ in tallies]
     rows = [
         tuple(

@@ -149,7 +149,8 @@ class Block:
         self._progress = progress
         self._is_ticks = is_ticks(market)
         self._laid: dict[bool, Laid] = {}  # by whether tapes are read
-        self._tapes = None if self._is_ticks else Tapes(strategy, longest(market))
+        self.asks_no_tapes: bool = before is not None and before.asks_no_tapes  # what one `setup` has said, all say
+        self._tapes = None if self._is_ticks or self.asks_no_tapes else Tapes(strategy, longest(market))
         self._before = before
         self._engine: Any = None  # of the last run
         self._scale = 100.0
@@ -158,7 +159,7 @@ class Block:
 
     def run(self, sets: Sequence[Mapping[str, Any]], leg: Leg = WHOLE) -> Cells:
         """The statistics of every set of parameters, in their order; `leg` says which part of the events is heard."""
-        rows: list[Row | None] = [None] * len(sets)
+        rows: dict[int, Row | None] = {}  # of the cells that are done alone
         errors, states = [""] * len(sets), [b""] * len(sets)
         self._keep, self._ends = leg.keep, leg.ends
         gone_on = self._gone_on(sets, leg)
@@ -183,7 +184,7 @@ class Block:
                 if number not in done:
                     alone(number)
         self._begun, self._keep, self._ends = b"", 0, True
-        columns = self._columns(rows, gone_on if leg.ends else ())
+        columns = self._columns(rows, gone_on if leg.ends else (), len(sets))
         return Cells(columns, errors, self.notice, states if leg.keep else [])
 
     def _abreast(self, sets: Sequence[Mapping[str, Any]], alone: Callable[..., None]) -> list[Together]:
@@ -261,21 +262,21 @@ class Block:
         ratios: NDArray[np.float64] = np.divide(steps, before, out=np.ones_like(steps), where=before > 0.0)
         return ratios - 1.0
 
-    def _columns(self, rows: list[Row | None], gone_on: Sequence[Together]) -> dict[str, Any]:
+    def _columns(self, rows: Mapping[int, Row | None], gone_on: Sequence[Together], count: int) -> dict[str, Any]:
         """The statistics of the rows there are, and of the sums that are columns already; NaN for the others."""
-        places = [k for k, row in enumerate(rows) if row is not None]
+        alone = sorted((number, row) for number, row in rows.items() if row is not None)
         parts: list[tuple[Any, Any]] = [(part.done, part.sums) for part in gone_on if len(part.done)]
-        if places:
-            parts.append((places, columns_of([row for row in rows if row is not None])))
-        a_year = self.market.calendar.sessions_per_year
-        if len(parts) == 1 and len(parts[0][0]) == len(rows):  # all there are, and in their order
-            return dict(statistics_of(parts[0][1], self._scale, a_year))
-        columns = {name: np.full(len(rows), np.nan) for name in STATISTICS}
-        if parts:
-            where = np.concatenate([np.asarray(some) for some, _ in parts])
-            sums = {name: np.concatenate([part[name] for _, part in parts]) for name in SUMS}
-            for name, values in statistics_of(sums, self._scale, a_year).items():
-                columns[name][where] = values
+        if alone:
+            parts.append(([number for number, _ in alone], columns_of([row for _, row in alone])))
+        if not parts:
+            return {name: np.full(count, np.nan) for name in STATISTICS}
+        done, sums = _in_order(parts)
+        found = statistics_of(sums, self._scale, self.market.calendar.sessions_per_year)
+        if len(done) == count:
+            return dict(found)
+        columns = {name: np.full(count, np.nan) for name in STATISTICS}
+        for name, values in found.items():
+            columns[name][done] = values
         return columns
 
     def _is_compiled(self) -> bool:
@@ -382,7 +383,7 @@ class Block:
             tapes.forget_places()
         run = prepare(self.strategy, self.market, self.options, parameters, shelf=None if tapes is None else tapes.ask)
         if tapes is not None and not tapes.given:
-            self._tapes = None
+            self._tapes, self.asks_no_tapes = None, True
             return None
         run.engine.logs = _counting(run.engine.logs)
         objects = (run.engine, run.strategy, run.feed)
@@ -442,6 +443,16 @@ def longest(market: MarketData) -> int:
     """The bars of the symbol that has most, and at least one."""
     symbols = np.asarray(market.symbol)
     return max(int(np.bincount(symbols).max()) if len(symbols) > 1 else len(market.time), 1)
+
+
+def _in_order(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Mapping[str, Any]]:
+    """The numbers of cells, ascending, and the columns of their sums, of parts of which each is in order."""
+    if len(parts) == 1:
+        return parts[0]
+    done = np.concatenate([np.asarray(some) for some, _ in parts])
+    order = np.argsort(done)
+    sums = {name: np.concatenate([part[name] for _, part in parts])[order] for name in SUMS}
+    return done[order], sums
 
 
 def _counting(logs: Logs) -> Logs:

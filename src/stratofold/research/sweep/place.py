@@ -11,7 +11,6 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,11 @@ from stratofold.instance import build_strategy
 from stratofold.research.prepare import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from stratofold.fold.strategy import Strategy
     from stratofold.market.data import MarketData
+    from stratofold.research.sweep.naming import Words
 
 _KEY_DIGITS = 32
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -39,11 +39,6 @@ _NO_ASSUMPTION = {
     "equity_curve",
     "artifacts",
 }  # room in memory; artefacts have hashes of their own
-
-
-def _digest(text: bytes) -> bytes:
-    """What a cell's name is made of."""
-    return hashlib.blake2b(text, digest_size=_KEY_DIGITS // 2).digest()
 
 
 @dataclass(frozen=True)
@@ -84,17 +79,17 @@ class Place:
         """What the cell of these parameters is called, here or in another `place` (its hash) of the same strategy."""
         return self.named(self.words([parameters]), place)[0]
 
-    def words(self, sets: Sequence[Mapping[str, Any]]) -> list[bytes]:
-        """What of each cell's name is the parameters': the same in all places of a strategy.
+    def keys(self, sets: Sequence[Mapping[str, Any]]) -> list[str]:
+        """What the cells of these parameters are called."""
+        return self.named(self.words(sets))
 
-        Numbers all, so that the text of many rows can be cut where one ends.
-        """
-        if not self._names or not sets:
-            return [_digest(b"")] * len(sets)
-        text = repr(list(map(itemgetter(*self._names), sets))).encode()
-        return list(map(_digest, text[2:-2].split(b"), (") if len(self._names) > 1 else text[1:-1].split(b", ")))
+    def words(self, sets: Sequence[Mapping[str, Any]]) -> Words:
+        """What of each cell's name is the parameters', a row each: the same in all places of a strategy."""
+        from stratofold.research.sweep.naming import words_of
 
-    def named(self, words: Iterable[bytes], place: str = "") -> list[str]:
+        return words_of(sets, self._names)
+
+    def named(self, words: Words, place: str = "") -> list[str]:
         """As `key`, of the `words` of parameters, one set after the other.
 
         A name is the place's digest and the parameters', each of them as good as random, one exclusive or the other: so
@@ -103,8 +98,7 @@ class Place:
         import numpy as np
 
         begun = np.frombuffer(self._begun_of(place or self.hash), np.uint64)
-        text = (np.frombuffer(b"".join(words), np.uint64).reshape(-1, len(begun)) ^ begun).tobytes().hex()
-        return [text[at : at + _KEY_DIGITS] for at in range(0, len(text), _KEY_DIGITS)]
+        return (words ^ begun).tobytes().hex("\n", -_KEY_DIGITS // 2).split("\n") if len(words) else []
 
     @cached_property
     def _names(self) -> list[str]:
@@ -115,7 +109,8 @@ class Place:
         """What of their names all cells of a place have in common."""
         found = self._begun.get(place)
         if found is None:
-            found = self._begun[place] = _digest("\n".join([place, *self._names]).encode())
+            text = "\n".join([place, *self._names]).encode()
+            found = self._begun[place] = hashlib.blake2b(text, digest_size=_KEY_DIGITS // 2).digest()
         return found
 
     @cached_property

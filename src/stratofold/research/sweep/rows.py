@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.block import Cells
     from stratofold.research.sweep.executors import Work
     from stratofold.research.sweep.place import Place
+    from stratofold.research.sweep.space import Parameters
 
 OF_PLACE = ("strategy", "symbols", "window", "costs")
 _OWN = ("cell", "place", *OF_PLACE, "error")
@@ -37,7 +38,7 @@ class Finished(NamedTuple):
     @property
     def names(self) -> Sequence[str]:
         """What the cells are called; what an earlier driver had asked for comes back without its names."""
-        return self.work.names or self.place.named(self.place.words(self.work.sets))
+        return self.work.names or self.place.keys(self.work.sets)
 
 
 def column_of(parameter: str) -> str:
@@ -54,19 +55,41 @@ def frame_of(found: Sequence[Finished]) -> pl.DataFrame:
     """Pieces of one strategy as rows: what cells are called, where they stand, parameters, statistics, why they failed."""
     import polars as pl
 
-    sets = [each for part in found for each in part.work.sets]
     columns: dict[str, Any] = {"cell": list(chain.from_iterable(part.names for part in found))}
-    for name, declared in found[0].place.strategy.parameters().items():
-        kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
-        columns[column_of(name)] = pl.Series(list(map(itemgetter(name), sets)), dtype=kind)
+    columns |= _parameters(found)
     for name in STATISTICS:
         parts = [np.asarray(part.cells.columns[name], np.float64) for part in found]
         columns[name] = pl.Series(np.concatenate(parts))
-    errors = [error or None for part in found for error in part.cells.errors]
-    columns["error"] = pl.Series(errors, dtype=pl.String)
+    columns["error"] = _errors(found)
     places = pl.DataFrame({name: [value(part.place) for part in found] for name, value in _OF_PLACES.items()})
     rows = np.repeat(np.arange(len(found)), [len(part.cells) for part in found])
     return pl.DataFrame(columns).hstack(places[rows])
+
+
+def _parameters(found: Sequence[Finished]) -> dict[str, pl.Series]:
+    """The columns of parameters; those of pieces that have the very same sets, as places of a grid do, are made once."""
+    import polars as pl
+
+    sets: Sequence[Parameters] = found[0].work.sets
+    times = len(found)
+    if not all(part.work.sets is sets for part in found):
+        sets, times = [each for part in found for each in part.work.sets], 1
+    columns = {}
+    for name, declared in found[0].place.strategy.parameters().items():
+        kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
+        column = pl.Series(list(map(itemgetter(name), sets)), dtype=kind)
+        columns[column_of(name)] = pl.concat([column] * times) if times > 1 else column
+    return columns
+
+
+def _errors(found: Sequence[Finished]) -> pl.Series:
+    """Why cells have failed; most have not."""
+    import polars as pl
+
+    errors = [error for part in found for error in part.cells.errors]
+    if not any(errors):
+        return pl.repeat(None, len(errors), dtype=pl.String, eager=True)
+    return pl.Series([error or None for error in errors], dtype=pl.String)
 
 
 _OF_PLACES = {

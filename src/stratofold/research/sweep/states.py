@@ -17,8 +17,9 @@ from stratofold.research.sweep.kept import Kept
 from stratofold.research.sweep.stages import Stage, last_stage, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from stratofold.research.sweep.naming import Words
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.store import Store
 
@@ -126,7 +127,7 @@ class Course:
         if kept is not None:
             kept.close()
 
-    def begun(self, words: Iterable[bytes]) -> tuple[bytes, ...]:
+    def begun(self, words: Words) -> tuple[bytes, ...]:
         """The state that each cell goes on from, empty where there is none; nothing at all where there are none.
 
         `words` are what of the cells' names is their parameters' (`Place.words`).

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from stratofold.fold.costs import Fees, Latency, Slippage
     from stratofold.fold.risk import Limits
     from stratofold.fold.strategy import Strategy
+    from stratofold.research.sweep.naming import Words
     from stratofold.research.sweep.samplers import Sampler
     from stratofold.research.sweep.space import Parameters, Space
 
@@ -194,7 +195,7 @@ class _Drive:
         asked = 0
         while points := sampler.ask():
             asked += len(points)
-            self._compute(numbers, points)
+            self._compute(numbers, points, is_adaptive=sampler.is_adaptive)
             if sampler.is_adaptive:
                 sampler.tell(self._told(numbers, points))
         if not asked:
@@ -202,37 +203,43 @@ class _Drive:
             sizes = ", ".join(f"{each.name} {each.text}" for each in space.dimensions)
             raise Setup("SFS05", what, why=f"the space is {sizes}", fix="loosen where=, or widen the space")
 
-    def _compute(self, numbers: Sequence[int], points: Sequence[Parameters]) -> None:
+    def _compute(self, numbers: Sequence[int], points: Sequence[Parameters], *, is_adaptive: bool) -> None:
         """Every point in every place, but for what is known."""
-        work = []
-        words = self.study.places[numbers[0]].words(points) if numbers else []
-        rows = list(zip(points, words, strict=True))
-        for number in numbers:
-            keys = self.study.places[number].named(words)  # the places have one strategy
-            wanted = dict(zip(keys, rows, strict=True))  # an adaptive sampler may ask for one twice
-            new = wanted
-            if not self._known.isdisjoint(wanted) or not self._wanted.isdisjoint(wanted):
-                new = {key: row for key, row in wanted.items() if key not in self._known and key not in self._wanted}
-            self._wanted.update(wanted)
-            if len(new) < len(wanted):
-                self._note_known(number, wanted.keys() - new.keys())
-            self.asked += len(wanted)
-            self.reused += len(wanted) - len(new)
-            if new:
-                work.append(self._work(number, new))
+        if not numbers:
+            return
+        sets = tuple(points)
+        words = self.study.places[numbers[0]].words(sets)
+        work = [self._work(number, sets, words, is_adaptive=is_adaptive) for number in numbers]
         try:
-            for piece, cells in self.executor.run(self.study.places, work):
+            for piece, cells in self.executor.run(self.study.places, [each for each in work if each.sets]):
                 self._take(Finished(self.study.places[piece.place], piece, cells))
         finally:
             self._keep()
 
-    def _work(self, number: int, new: Mapping[str, tuple[Parameters, bytes]]) -> Work:
-        """New cells of a place by their names, with their parameters' words, from where an earlier market left them."""
-        course = self._states.course(self.study.places[number])
-        sets = tuple([point for point, _ in new.values()])
-        begun = course.begun(words for _, words in new.values())
+    def _work(self, number: int, sets: tuple[Parameters, ...], words: Words, *, is_adaptive: bool) -> Work:
+        """What is new of some cells of a place, from where an earlier market left them; `words` are their parameters'."""
+        place = self.study.places[number]  # the places have one strategy
+        names = place.named(words)
+        if is_adaptive or self._known:
+            rows = self._new(number, names)
+            if len(rows) < len(names):
+                sets, names, words = tuple(sets[row] for row in rows), [names[row] for row in rows], words[rows]
+        self.asked += len(names)
+        self._wanted.update(names)
+        course = self._states.course(place)
+        begun = course.begun(words)
         self.study.continued += sum(map(bool, begun))
-        return Work(number, sets, Leg(begun, course.keep), tuple(new))
+        return Work(number, sets, Leg(begun, course.keep), tuple(names))
+
+    def _new(self, number: int, names: Sequence[str]) -> list[int]:
+        """The rows of these names that nobody has asked for yet: an adaptive sampler may ask for one twice."""
+        wanted = {name: row for row, name in enumerate(names)}
+        new = {name: row for name, row in wanted.items() if name not in self._known and name not in self._wanted}
+        self._note_known(number, wanted.keys() - new.keys())
+        self._wanted.update(wanted)
+        self.asked += len(wanted) - len(new)
+        self.reused += len(wanted) - len(new)
+        return list(new.values())
 
     def _take(self, part: Finished) -> None:
         """A piece that is finished: short ones wait for others, because each time is a frame and a file."""
@@ -313,8 +320,8 @@ class _Drive:
         columns = [objective.values(frame) for objective in self.study.objectives]
         row_of = {key: row for row, key in enumerate(frame["cell"].to_list())}
         answers = []
-        for point in points:
-            rows = [row_of[place.key(point)] for place in places]
+        for names in zip(*(place.keys(points) for place in places), strict=True):
+            rows = [row_of[name] for name in names]
             means = [float(np.mean(column[rows])) for column in columns]
             answers.append([mean if isfinite(mean) else nan for mean in means])
         return answers

@@ -125,7 +125,7 @@ class Foreman:
 
     def _strike(self, done: dict[int, set[str]], piece: Work) -> None:
         """This piece is no longer to be asked for."""
-        done.setdefault(piece.place, set()).update(map(self._places[piece.place].key, piece.sets))
+        done.setdefault(piece.place, set()).update(self._places[piece.place].keys(piece.sets))
 
     def _inherit(self, work: Sequence[Work], done: dict[int, set[str]]) -> None:
         """Wait, beside the first cells, for what a killed driver has sent."""
@@ -144,8 +144,8 @@ class Foreman:
         known = done.get(whole.place)
         if not known:
             return whole
-        key = self._places[whole.place].key
-        return whole.some([row for row, each in enumerate(whole.sets) if key(each) not in known])
+        names = self._places[whole.place].keys(whole.sets)
+        return whole.some([row for row, name in enumerate(names) if name not in known])
 
     def _cut(self, kind: Kind, group: Sequence[Work]) -> list[Work]:
         """The pieces of one kind of work behind its first; raises what `Plan.cut` raises."""

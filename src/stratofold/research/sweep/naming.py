@@ -1,0 +1,65 @@
+"""What of cells' names is their parameters': 128 bits for each set, of all sets at once.
+
+What comes in: sets of parameters.  What goes out: two words of 64 bits a set, each as good as random.
+Why so: a name tells a cell from every other, and a short cell costs no more than to hash the text of its parameters.
+Two words, because two sets with one name among 10**12 cells then have a chance of one to 10**14.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Words = NDArray[np.uint64]
+
+WIDTH = 2  # words a set
+_TYPES: dict[type, Any] = {int: np.int64, float: np.float64, bool: np.uint64}
+_BEGUN = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)  # the digits of pi: nothing up the sleeve
+_ODD = np.array([0x9E3779B97F4A7C15, 0xD1B54A32D192ED03], np.uint64)  # they make the words of a set differ
+_SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
+_FACTORS = tuple(map(np.uint64, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
+
+
+def words_of(sets: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Words:
+    """A row of words for each set, of the parameters of these names."""
+    found = np.tile(_BEGUN, (len(sets), 1))
+    for name in names:
+        found ^= _values(list(map(itemgetter(name), sets)))
+        _mix(found)
+    return found
+
+
+def _values(values: Sequence[Any]) -> Words:
+    """Numbers as words, a row each: by their bits, or by a digest where machine numbers do not hold one of them."""
+    kinds = set(map(type, values))
+    try:
+        (kind,) = kinds
+        column: Words = np.array(values, _TYPES[kind]).view(np.uint64)
+    except (ValueError, KeyError, OverflowError):
+        return np.array([_digest(value) for value in values], np.uint64).reshape(-1, WIDTH)
+    found: Words = column[:, None] * _ODD
+    return found
+
+
+def _digest(value: Any) -> Words:
+    """A number's words: those of its bits where it has them."""
+    if type(value) in _TYPES and (type(value) is not int or -(1 << 63) <= value < 1 << 63):
+        found: Words = _values([value])[0]
+        return found
+    return np.frombuffer(hashlib.blake2b(repr(value).encode(), digest_size=8 * WIDTH).digest(), np.uint64)
+
+
+def _mix(words: Words) -> None:
+    """Make every bit depend on every other of its word: SplitMix64's last steps (Steele, Lea and Flood 2014), one to one."""
+    for shift, factor in zip(_SHIFTS, (*_FACTORS, None), strict=True):
+        words ^= words >> shift
+        if factor is not None:
+            words *= factor
