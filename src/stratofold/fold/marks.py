@@ -2,7 +2,7 @@
 
 `leaves_kernel` says that a function needs the interpreter (it lengthens a table, or writes a sentence).  In machine
 code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
-`soon` is called, and only machine code makes anything of it.
+`soon` and `is_float` are called, and only machine code makes anything of them that others could not say.
 """
 
 from array import array
@@ -43,6 +43,11 @@ def inside(index: str, *columns: str) -> "Callable[[Function], Function]":
         return function
 
     return mark
+
+
+def is_float(value: object) -> bool:
+    """Whether a number is a float; machine code knows that when it is made, and has nothing in it of what depends on the other."""
+    return type(value) is float
 
 
 def soon(numbers: "array[Any]", index: int) -> None:

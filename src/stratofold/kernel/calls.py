@@ -60,6 +60,8 @@ def call(body: Body, node: ast.Call) -> Value:
         return function(body, callee.function, [callee.owner, *arguments], keywords, node)
     if callee is marks.soon:
         return _soon(body, arguments)
+    if callee is marks.is_float:
+        return number_value(arguments[0].kind is FLOAT)
     if isinstance(callee, FunctionType):
         return function(body, callee, arguments, keywords, node)
     return _builtin(body, callee, arguments, keywords, node)

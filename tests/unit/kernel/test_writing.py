@@ -7,7 +7,7 @@ from math import inf, isnan, nan
 import numpy as np
 import pytest
 
-from stratofold.fold.marks import inside, soon
+from stratofold.fold.marks import inside, is_float, soon
 from stratofold.fold.run import run
 from stratofold.fold.strategy import Strategy
 from stratofold.kernel.kinds import INT, ObjectKind
@@ -39,6 +39,18 @@ class Owner:
         """Ask for a place, inside or not, and read another."""
         soon(self.column, index)
         return self.column[1]
+
+    def half_of_float(self, number: float) -> float:
+        """Half of a float; a whole number has none that the column could keep."""
+        if is_float(number):
+            return number / 2.0
+        return len(self.text)
+
+    def whole_of_int(self, number: float) -> float:
+        """The other way round."""
+        if is_float(number) and not number < 0.0:
+            return len(self.text)
+        return 1.0
 
     @inside("index", "column")
     def vouch(self, index: int) -> float:
@@ -98,6 +110,17 @@ def test_what_is_wanted_soon_need_not_exist() -> None:
     assert "call void @llvm.prefetch" in machine.text
     assert [machine(index) for index in (0, 1, 2, 10**15, -(10**15))] == [(0, 2.5)] * 5
     assert Owner().glance(7) == 2.5
+
+
+def test_what_only_a_float_asks_for_is_in_no_code_for_ints() -> None:
+    """Text has no machine code, so each is compiled for the one kind alone that does not come to it."""
+    assert Machine(Owner(), Owner.half_of_float, (float,))(3.0) == (0, 1.5)
+    assert Machine(Owner(), Owner.whole_of_int, (int,))(3) == (0, 1.0)
+    for method, kind in ((Owner.half_of_float, int), (Owner.whole_of_int, float)):
+        with pytest.raises(Refused):
+            Machine(Owner(), method, (kind,))
+    assert [Owner().half_of_float(each) for each in (3.0, 3)] == [1.5, 16]
+    assert [is_float(each) for each in (1.0, nan, 1, True)] == [True, True, False, False]
 
 
 def test_the_word_of_the_fold_alone_is_taken_for_a_place() -> None:

@@ -223,6 +223,86 @@ class Patient(Strategy):
             book.target_quantity(bar.symbol, self.size if bar.close > spread.value else 0.0)
 
 
+class Averages(Strategy):
+    """Two averages of closes."""
+
+    window = param(3, low=2, high=50)
+
+    def setup(self):
+        self.fast = self.per_symbol(SMA, self.window)
+        self.slow = self.per_symbol(EMA, 2 * self.window)
+
+    def on_bar(self, bar, book):
+        is_above = self.fast[bar.symbol].update(bar.close) > self.slow[bar.symbol].update(bar.close)
+        book.target_quantity(bar.symbol, 10.0 if is_above else 0.0)
+
+
+class Chained(Strategy):
+    """One window for an average and for the average of that: what the second hears is another with each window."""
+
+    window = param(3, low=2, high=50)
+
+    def setup(self):
+        self.average = self.per_symbol(SMA, self.window)
+        self.smooth = self.per_symbol(EMA, self.window)
+
+    def on_bar(self, bar, book):
+        smooth = self.smooth[bar.symbol].update(self.average[bar.symbol].update(bar.close))
+        book.target_quantity(bar.symbol, 10.0 if bar.close > smooth else 0.0)
+
+
+class Since:
+    """Nanoseconds since the last call that was so many calls ago: whole numbers that no double has."""
+
+    def __init__(self, least):
+        self.least = least
+        self.before = 0
+        self.calls = 0
+
+    def update(self, time):
+        passed = time - self.before
+        self.calls += 1
+        if self.calls >= self.least:
+            self.before = time + 1
+            self.calls = 0
+        return float(passed % 7)
+
+
+class Timed(Strategy):
+    """Gives its indicator times, which are ints beyond 2**53."""
+
+    window = param(3, low=1, high=50)
+
+    def setup(self):
+        self.since = self.per_symbol(Since, self.window)
+
+    def on_bar(self, bar, book):
+        book.target_quantity(bar.symbol, 10.0 * self.since[bar.symbol].update(bar.time))
+
+
+class Touchy:
+    """Divides by what it is given, less its own argument."""
+
+    def __init__(self, least):
+        self.least = least
+
+    def update(self, value):
+        return 1.0 / (value - self.least)
+
+
+class Careful(Strategy):
+    """Asks only what can be answered."""
+
+    window = param(1.0, low=0.0, high=999.0)
+
+    def setup(self):
+        self.touchy = self.per_symbol(Touchy, self.window)
+
+    def on_bar(self, bar, book):
+        if bar.close != self.window:
+            book.target_quantity(bar.symbol, 10.0 if self.touchy[bar.symbol].update(bar.close) > 0.01 else 0.0)
+
+
 @pytest.fixture(scope="module")
 def market():
     return stratofold.sample("SPY", start="2014-06-02", end="2015-03-31")
@@ -295,6 +375,20 @@ def test_what_is_written_is_packed_at_once(market, monkeypatch):
     assert same(found, singly(Crossover, market, sets))
 
 
+def test_a_tape_that_is_foretold_costs_no_run_alone(market, monkeypatch):
+    """The first cell writes and the second shows how cells lie; a new tape is brought by one that runs with the rest."""
+    alone = []
+    carried = Block._carried
+    monkeypatch.setattr(Block, "_carried", lambda self, laid: alone.append(1) or carried(self, laid))
+    sets = [{"fast": fast, "slow": slow} for fast in (3, 8, 9) for slow in (20, 21, 22)]
+    taped = block(Crossover, market)
+    rest = {"quantity": 1.0, "short": False}
+    assert same(taped.run([each | rest for each in sets]), singly(Crossover, market, [each | rest for each in sets]))
+    assert len(alone) == 2
+    assert (taped._tapes.made, taped._tapes._unlike) == (6, set())
+    assert all(tape.tape_known[0] for kept in taped._tapes._kept.values() for tape in kept.things)
+
+
 def test_readings_that_are_sure_to_come_count_as_if_they_had(market):
     taped = block(Crossover, market)
     taped.run(2 * PAIRS)
@@ -343,6 +437,59 @@ def test_an_interpreted_strategy_cannot_tell(market, strategy, name, values):
         run = prepare(strategy, market, Options(), {name: value})
         interpret(run, market)
         assert interpreted(strategy, market, tapes, **{name: value}) == sums_of(run.engine)
+
+
+def foretold(market, strategy, one, other):
+    """Which tapes of two cells were foretold what they are given, as that is said for the first time, and if it was wrong."""
+    tapes = Tapes(strategy, len(market.time), takes_all=True)
+    interpreted(strategy, market, tapes, window=one)
+    wanted = prepare(strategy, market, Options(), {"window": other})
+    interpret(wanted, market)
+    tapes.begin()
+    run = prepare(strategy, market, Options(), {"window": other}, shelf=tapes.ask)
+    said = [kept.is_foretold for kept in tapes._now]
+    try:
+        interpret(run, market)
+    except StrategyError:
+        assert tapes.broken()
+        assert tapes.drop()
+        assert interpreted(strategy, market, tapes, window=other) == sums_of(wanted.engine)
+        return said, tapes._unlike, tapes._barred
+    assert sums_of(run.engine) == sums_of(wanted.engine)
+    return said, set(), set()
+
+
+def test_what_another_tape_is_given_is_foretold(market):
+    assert foretold(market, Averages, 3, 5) == ([True, True], set(), set())
+
+
+def test_what_is_given_something_else_with_other_arguments_is_written_by_itself(market):
+    """And is a tape all the same: cells with the same arguments give it the same."""
+    assert foretold(market, Chained, 3, 5) == ([True, True], {2}, set())
+
+
+def test_what_fails_of_what_another_is_given_is_written_by_itself(market):
+    """Here it is given what the other one's cell left out."""
+    close = float(market.close[100])
+    assert foretold(market, Careful, 1.0, close) == ([True], {1}, set())
+
+
+def test_ints_are_not_foretold(market):
+    """A column has doubles, and there are ints that none of them is."""
+    assert foretold(market, Timed, 3, 5) == ([False], set(), set())
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("strategy", "windows", "unlike"),
+    [(Chained, (3, 5, 8), {2}), (Timed, (3, 5, 8), set()), (Careful, (1.0, 2.0, None), {1})],
+)
+def test_foretelling_in_machine_code(market, strategy, windows, unlike):
+    """Cells with one window twice, so that whoever runs later reads what was foretold or written."""
+    windows = [float(market.close[100]) if each is None else each for each in windows]
+    taped, sets = block(strategy, market), [{"window": window} for window in windows] * 2
+    assert same(taped.run(sets), singly(strategy, market, sets))
+    assert (taped._tapes._unlike, taped._tapes._barred) == (unlike, set())
 
 
 def test_a_call_with_something_else_is_noticed(market):
@@ -438,19 +585,20 @@ def test_what_is_read_unasked_is_there(market):
     taped = Block(DonchianBreakout, market, Options(), execution="compiled")
     taped.run([{"entry": entry, "leave": leave} for entry in (5, 9) for leave in (3, 4)])
     tapes = [thing for kept in taped._tapes._kept.values() for thing in kept.things]
-    assert [tape.tape_known for tape in tapes] == [len(market.time)] * 4
+    assert [tape.tape_known[0] for tape in tapes] == [len(market.time)] * 5
     for tape in tapes:
-        said = {column for column, _ in type(tape).update.inside}
+        said = {column for column, _ in type(tape).update.inside} - {"known"}
         shown = {
             column
             for member in vars(type(tape)).values()
             if isinstance(member, property)
             for column, _ in member.fget.inside
         }
-        assert said == {"tape_given_high", "tape_given_low", "tape_result"}
-        assert shown == {"tape_lower", "tape_upper"}
-        assert min(len(getattr(tape, column)) for column in said) >= tape.tape_known
-        assert min(len(getattr(tape, column)) for column in shown) > tape.tape_known
+        prices = {"close", "high", "low"} if type(tape.tape_source) is ATR else {"high", "low"}
+        assert said == {"tape_result", *(f"tape_same_{name}" for name in prices)}
+        assert shown == (set() if type(tape.tape_source) is ATR else {"tape_lower", "tape_upper"})
+        assert min(len(getattr(tape, column)) for column in said) >= tape.tape_known[0]
+        assert min([len(getattr(tape, column)) for column in shown] or [999]) > tape.tape_known[0]
 
 
 @pytest.mark.parametrize(
@@ -459,6 +607,17 @@ def test_what_is_read_unasked_is_there(market):
 def test_what_is_quickly_computed_is_not_taped(kind, arguments):
     tapes = Tapes(DonchianBreakout if kind is Donchian else Crossover, 9)
     assert (tapes.ask(kind, arguments, {}, 1) is None) == (kind in (SMA, EMA, ATR))
+
+
+def test_some_dozens_of_operations_are_taped_where_no_parameter_changes_them():
+    """The third of a breakout's is `ATR(20)` in every cell; asked for with what a parameter says it is each cell's own."""
+    tapes = Tapes(DonchianBreakout, 9)
+    tapes._place = 2
+    assert tapes.ask(EMA, (20,), {}, 1) is None
+    tapes._place = 2
+    assert tapes.ask(ATR, (20,), {}, 1) is not None
+    tapes._place = 1
+    assert tapes.ask(ATR, (20,), {}, 1) is None
 
 
 def test_the_blocks_of_a_process_share_the_room():

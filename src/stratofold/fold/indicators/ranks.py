@@ -8,6 +8,7 @@ from array import array
 from math import inf, nan
 
 from stratofold.fold.indicators.arguments import between, whole
+from stratofold.fold.marks import inside
 
 
 class Extreme:
@@ -36,27 +37,37 @@ class Extreme:
         """How many updates ago the largest value came; of equal ones the newest counts."""
         return self._clock - self._times[self._head]
 
+    @inside("head", "values", "times")
+    @inside("before", "values")
+    @inside("place", "values", "times")
     def take(self, value: float) -> float:
         """Let `value` in and the oldest out; returns the largest, NaN until ready."""
-        self._clock += 1
-        if self._length > 0 and self._times[self._head] <= self._clock - self.period:
-            self._head = self._place(1)
-            self._length -= 1
+        clock = self._clock + 1
+        self._clock = clock
+        period = self.period
+        values = self._values
+        times = self._times
+        head = self._head
+        length = self._length
+        if length > 0 and times[head] <= clock - period:
+            head = head + 1 if head + 1 < period else 0
+            length -= 1
+            self._head = head
         if value != value:
-            self._clean_from = self._clock + self.period
+            self._length = length
+            self._clean_from = clock + period
             return nan
-        while self._length > 0 and self._values[self._place(self._length - 1)] <= value:
-            self._length -= 1
-        place = self._place(self._length)
-        self._values[place] = value
-        self._times[place] = self._clock
-        self._length += 1
-        return self._values[self._head] if self._clock >= self._clean_from else nan
-
-    def _place(self, steps: int) -> int:
-        """The ring's index `steps` after the head."""
-        place = self._head + steps
-        return place - self.period if place >= self.period else place
+        place = head + length if head + length < period else head + length - period  # behind the last
+        while length > 0:
+            before = place - 1 if place > 0 else period - 1
+            if values[before] > value:
+                break
+            place = before
+            length -= 1
+        values[place] = value
+        times[place] = clock
+        self._length = length + 1
+        return values[head] if clock >= self._clean_from else nan
 
 
 class MAX:

@@ -196,7 +196,7 @@ class Block:
             seats = laid.guests.seats(few) if laid is not None and len(few) > 1 else None
             left, is_left = np.arange(len(few)), False
             if laid is not None and seats is not None:
-                left = self._missing_done(seats, alone, at)
+                left = self._missing_done(seats, alone, few, at)
                 sums = seats.run(laid, left, self._tapes) if seats.is_whole(self._at_hand()) else None
                 if sums is not None:
                     self._engine, self._scale, is_left = laid.engine, laid.scale, True
@@ -207,15 +207,41 @@ class Block:
             at += len(few)
         return found
 
-    def _missing_done(self, seats: Seats, alone: Callable[..., None], first: int) -> NDArray[np.intp]:
-        """See `Seats.missing_done`; tapes are told of the readings that wait for it."""
+    def _missing_done(
+        self, seats: Seats, alone: Callable[..., None], few: Sequence[Mapping[str, Any]], first: int
+    ) -> NDArray[np.intp]:
+        """See `Seats.missing_done`; tapes are told of the readings that wait for it.
+
+        A cell whose tapes need not be written by a run only brings its parts, and runs with the others.
+        """
         tapes = self._tapes
         if tapes is None:
             return seats.missing_done(alone, first)
+        brought: list[int] = []
+
+        def brings(number: int) -> None:
+            if self._brings_parts(few[number - first]):
+                brought.append(number - first)
+            else:
+                alone(number)
+
         tapes.awaited = seats.readings
-        left = seats.missing_done(alone, first)
+        left = seats.missing_done(brings, first)
         tapes.awaited = 0
-        return left
+        return np.union1d(left, np.array(brought, np.intp))
+
+    def _brings_parts(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether all parts of a cell are known now, as they are without a run where none of its tapes is to be written."""
+        tapes = self._tapes
+        try:
+            laid = None if tapes is None else self._seated_with(tapes, parameters)
+        except Exception:  # noqa: BLE001  what a strategy raises is said by the cell itself
+            return False
+        if laid is None or tapes is None or tapes.is_writing:
+            return False
+        if tapes.is_growing:
+            self._drop(laid, tapes)
+        return laid is self._at_hand() and laid.guests.seat_again(parameters, tapes)
 
     def _at_hand(self) -> Laid | None:
         """What the next whole run finds laid out; None where there is nothing, or machine code is not wanted."""
@@ -345,12 +371,16 @@ class Block:
             laid.reveal()
             tapes.written()
             laid.guests.learn_written(tapes)
-        if row is None or tapes.is_writing:
-            for things in tapes.drop():
-                laid.program.forget(things)
+        if row is None or tapes.is_writing or tapes.is_growing:
+            self._drop(laid, tapes)
         if is_other:
             return self._quickly(parameters)
         return self._untaped(parameters) if row is None and tapes.is_writing else row
+
+    def _drop(self, laid: Laid, tapes: Tapes) -> None:
+        """Let go of the tapes that are no use or have no room."""
+        for things in tapes.drop():
+            laid.program.forget(things)
 
     def _untaped(self, parameters: Mapping[str, Any]) -> Row | None:
         """As `_quickly`, after a run that wrote tapes was left to Python: where it is not without them, the block does without.

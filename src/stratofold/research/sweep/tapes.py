@@ -7,8 +7,10 @@ Why so: nothing about the strategy is guessed.  A call reads the tape only if it
 the sign of a zero, from the first call on; an object of plain Python then answers and shows the same.  A run that gives
 something else leaves machine code and is done without tapes.  What a tape does not have (another method, an attribute
 that is set from outside, an int that changes) the compiler does not find, and the block does without tapes.
-An indicator of a handful of operations (SMA, EMA) is quicker made anew than read, and writing a tape costs as much as
-some ten readings save: only those are taped whose method loops or asks objects of its own.
+An indicator of a handful of operations (SMA, EMA) is quicker made anew than read: only those are taped whose method
+loops or asks objects of its own, and those of some dozens of operations (ATR) whose arguments are the same in every cell.
+The second tape of a kind is foretold what the first one was given: its indicator is asked for all at once when it is
+first called, and from then on its tape is read like any other.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
-from stratofold.research.sweep.taping import SCALARS, functions_of, plan_for
+from stratofold.research.sweep.settled import reads_of
+from stratofold.research.sweep.taping import SCALARS, columns_of, functions_of, plan_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from stratofold.fold.strategy import Strategy
     from stratofold.research.sweep.taping import Plan
@@ -33,6 +36,7 @@ _plans: WeakKeyDictionary[type[Strategy], dict[Any, Plan | None]] = (
     WeakKeyDictionary()
 )  # all blocks of one have the same
 _PATIENCE = 64  # tapes that are made before we ask whether they are read
+_WORTH = 40  # operations: what is as many or more is quicker read than made, though not than made and read now and then
 
 
 @dataclass(eq=False)
@@ -47,6 +51,7 @@ class Tape:
     things: list[Any]
     size: int
     own: tuple[Any, ...]  # the same, if `setup` has not put others into the list
+    is_foretold: bool = False  # it was told beforehand what it will be given
     is_sound: bool = False
     is_made: bool = False
     is_learnt: bool = False
@@ -67,13 +72,18 @@ class Tapes:
         self._bytes_max = BYTES_MAX
         self.takes_all = takes_all
         self._plans = _plans.setdefault(strategy, {})
+        reads = reads_of(strategy)
+        self._alike = frozenset() if reads is None else reads.alike
         self._kept: dict[Any, Tape] = {}
         self._size = 0
         self._place = 0
         self._now: list[Tape] = []
         self._barred: set[int] = set()
+        self._models: dict[Any, Tape] = {}  # by all but the arguments: one that is written
+        self._unlike: set[int] = set()  # the places at which tapes of other arguments are given something else
         self.is_dismissed = False  # whether what was learnt of tapes has to be forgotten before the next cell
         self.is_writing = False  # whether the cell at hand writes a tape
+        self.is_growing = False  # whether it has asked for one that there was not
         self.given = 0
         self.made = 0
         self.awaited = (
@@ -86,6 +96,7 @@ class Tapes:
         for kept in self._kept.values():
             kept.is_gone = True
         self._kept.clear()
+        self._models.clear()
         self._size = 0
         self.is_dismissed = True
 
@@ -94,7 +105,7 @@ class Tapes:
         self._place = 0
         self.is_dismissed = False
         self._now.clear()
-        self.is_writing = False
+        self.is_writing = self.is_growing = False
 
     def read_again(self, now: list[Tape], times: int | None = None) -> bool:
         """A new cell, which reads these, or several, which read them so many times; whether they are all there still."""
@@ -126,21 +137,27 @@ class Tapes:
 
     def _blanks(self, key: Any, arguments: tuple[Any, ...]) -> Tape | None:
         """Tapes on which nothing is written; None where such objects can have none."""
-        _, factory, _, count = key
+        place, factory, _, count = key
         if not isinstance(factory, type):
             return None
-        kind = (factory, self.takes_all)
+        least = 0 if self.takes_all else _WORTH if place in self._alike else None
+        kind = (factory, least)
         if kind not in self._plans:
             thing = factory(*arguments)
-            self._plans[kind] = plan_for(thing, functions_of(self._strategy), takes_all=self.takes_all)
+            self._plans[kind] = plan_for(thing, functions_of(self._strategy), least)
         plan = self._plans[kind]
         if plan is None:
             return None
-        size = 8 * count * self._length * (1 + len(plan.arguments) + len(plan.shown))
-        things = [self._blank(plan, factory(*arguments)) for _ in range(count)]
-        kept = self._kept[key] = Tape(key, things, size, tuple(things))
+        model = None if place in self._unlike else self._models.get(_kind(key))
+        columns = columns_of(plan.arguments) if model is None else ()
+        size = 8 * count * self._length * (1 + len(columns) + len(plan.shown))
+        others: Sequence[Any] = [None] * count if model is None else model.things
+        things = [self._blank(plan, factory(*arguments), other) for other in others]
+        kept = self._kept[key] = Tape(key, things, size, tuple(things), is_foretold=model is not None)
+        kept.is_sound = kept.is_made = kept.is_foretold
         self._size += size
         self.made += 1
+        self.is_growing = True
         return kept
 
     def is_of_use(self) -> bool:
@@ -160,23 +177,29 @@ class Tapes:
         """The run is over, and the tapes hold how far they came: those that were called are complete."""
         for kept in self._now:
             for thing in kept.things:
-                thing.tape_known = thing.tape_known or thing.tape_at
+                thing.tape_known[0] = thing.tape_known[0] or thing.tape_at
                 thing.tape_at = 0
             if not kept.is_made:
                 kept.is_sound = True
-                kept.is_made = all(thing.tape_known for thing in kept.things)
+                kept.is_made = all(thing.tape_known[0] for thing in kept.things)
                 if kept.is_made:
                     self._share_given(kept)
+                    if not any(thing.tape_is_whole for thing in kept.things):
+                        self._models[_kind(kept.key)] = kept
 
     def broken(self) -> bool:
-        """The run did not end: whether that is because a tape was asked for something else, as its place will be no more."""
+        """The run did not end: whether that may be because a tape was asked for something else.
+
+        Then its place has no tapes any more; or, where it was foretold what another is given, tapes that are not foretold.
+        """
         found = False
         for kept in self._now:
             kept.is_sound = kept.is_made
+            barred = self._unlike if kept.is_foretold else self._barred
             for thing in kept.things:
                 thing.tape_at = 0
-                if thing.tape_is_other:
-                    self._barred.add(kept.key[0])
+                if thing.tape_is_other or thing.tape_known[0] < 0:
+                    barred.add(kept.key[0])
                     found = True
         return found
 
@@ -186,6 +209,7 @@ class Tapes:
             for other in _living - {self}:
                 other.dismiss()
         gone = [kept for kept in self._now if not kept.is_sound or kept.key[0] in self._barred]
+        gone += [kept for kept in self._kept.values() if kept.is_foretold and kept.key[0] in self._unlike]
         size = self._size
         for kept in self._kept.values():
             if size <= self._bytes_max:
@@ -195,6 +219,8 @@ class Tapes:
         for kept in set(gone):
             if self._kept.get(kept.key) is kept:
                 del self._kept[kept.key]
+            if self._models.get(model := _kind(kept.key)) is kept:
+                del self._models[model]
             kept.is_gone = True
             self._size -= kept.size
         return [kept.things for kept in gone]
@@ -204,16 +230,21 @@ class Tapes:
         for kept in self._kept.values():
             kept.is_learnt = False
 
-    def _blank(self, plan: Plan, thing: Any) -> Any:
-        """A tape of `thing`, of which nothing is known but what it shows before the first call."""
+    def _blank(self, plan: Plan, thing: Any, other: Any) -> Any:
+        """A tape of `thing`, of which nothing is known but what it shows before the first call.
+
+        `other` is a tape that has been given what this one will be, if one is known.
+        """
         tape = plan.tape()
         tape.tape_at = 0
-        tape.tape_known = 0
+        tape.tape_known = array("q", [0])  # calls; -1 of what was foretold in vain
+        tape.tape_ahead = 0 if other is None else other.tape_known[0]
         tape.tape_is_other = False
+        tape.tape_is_whole = False
         tape.tape_source = thing
         tape.tape_result = _zeros(self._length)
-        for name in plan.arguments:
-            setattr(tape, f"tape_given_{name}", _zeros(self._length))
+        for name in columns_of(plan.arguments):
+            setattr(tape, f"tape_{name}", _zeros(self._length) if other is None else getattr(other, f"tape_{name}"))
         for name in plan.shown:
             column = _zeros(self._length + 1)
             column[0] = float(getattr(thing, name))
@@ -225,7 +256,7 @@ class Tapes:
     def _share_given(self, kept: Tape) -> None:
         """Most tapes are given the same closes: one array of them will do, and stays in the processor's cache."""
         for number, thing in enumerate(kept.things):
-            for name in (each for each in type(thing).__slots__ if each.startswith("tape_given_")):
+            for name in (each for each in type(thing).__slots__ if each.startswith(("tape_given_", "tape_same_"))):
                 mine = getattr(thing, name)
                 for other in self._kept.values():
                     theirs = getattr(other.things[number], name, mine) if other.is_made else mine
@@ -239,6 +270,12 @@ class Tapes:
 
 
 _living: WeakSet[Tapes] = WeakSet()
+
+
+def _kind(key: Any) -> Any:
+    """What a tape's key is but for the arguments."""
+    place, factory, _, count = key
+    return place, factory, count
 
 
 def _zeros(count: int) -> array[float]:

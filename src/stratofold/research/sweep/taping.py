@@ -21,7 +21,7 @@ from stratofold.kernel.layout import state_names
 from stratofold.routing import Reached, is_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from stratofold.fold.strategy import Strategy
 
@@ -29,13 +29,14 @@ SCALARS = {bool, int, float}
 # What would see a tape for what it is.
 _ASKING = {"isinstance", "issubclass", "type", "__class__", "hasattr", "getattr", "vars"}
 _WRITING = {"STORE_ATTR", "DELETE_ATTR", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_GLOBAL", "STORE_DEREF", "STORE_SLICE"}
+_WORKING = ("BINARY_", "COMPARE_", "UNARY_", "LOAD_ATTR", "STORE_ATTR", "POP_JUMP")  # to a processor, too
 _FILE = "<stratofold tape {}>"
 _MODULE = "stratofold.fold.taped"  # the compiler is to treat it as the fold's own
 
 _TEXT = """\
-from math import copysign
+from math import copysign, nan
 
-from stratofold.fold.marks import inside, leaves_kernel, often, seldom
+from stratofold.fold.marks import inside, is_float, leaves_kernel, often, seldom
 
 
 class {name}:
@@ -44,10 +45,13 @@ class {name}:
 
     @often
     @inside("at", {columns})
+    @inside("first", "known")
     def {step}(self, {parameters}):
         at = self.tape_at
+        first = 0
+        known = self.tape_known
 {taken}
-        if at >= self.tape_known or {differs}:
+        if at >= known[first] or {differs}:
             return self._tape_odd({arguments})
         self.tape_at = at + 1
         return tape_result[at]
@@ -55,9 +59,12 @@ class {name}:
     @seldom
     def _tape_odd(self, {arguments}):
         at = self.tape_at
-        if self.tape_known == 0:
-            return self._tape_made({arguments})
-        if at >= self.tape_known or {is_other}:
+        if self.tape_known[0] == 0:
+            if self.tape_ahead == 0:
+                return self._tape_made({arguments})
+            if {are_floats}:
+                self._tape_foretold()
+        if at >= self.tape_known[0] or {is_other}:
             self.tape_is_other = True
             self._tape_lost()
         self.tape_at = at + 1
@@ -69,11 +76,22 @@ class {name}:
         if at >= len(self.tape_result):
             self.tape_is_other = True
             self._tape_lost()
+        if not ({are_floats}):
+            self.tape_is_whole = True
         result = self.tape_source.{step}({arguments})
-{kept}
+{given}
+{shown}
         self.tape_result[at] = result
         self.tape_at = at + 1
         return result
+
+    @seldom
+    def _tape_foretold(self):
+        self.tape_known[0] = -1
+        for at in range(self.tape_ahead):
+            self.tape_result[at] = self.tape_source.{step}({ahead})
+{shown_ahead}
+        self.tape_known[0] = self.tape_ahead
 
     @leaves_kernel
     def _tape_lost(self):
@@ -106,8 +124,11 @@ class Plan:
 # What is read of an object
 
 
-def plan_for(thing: object, functions: list[FunctionType], *, takes_all: bool = False) -> Plan | None:
-    """How to tape `thing`, of which `functions` may read what they name; None where that cannot be, or is not worth it."""
+def plan_for(thing: object, functions: list[FunctionType], least: int | None = None) -> Plan | None:
+    """How to tape `thing`, of which `functions` may read what they name; None where that cannot be, or is not worth it.
+
+    It is worth it where a call takes long, or at `least` so many operations.
+    """
     cls = type(thing)
     if not is_plain(cls):
         return None
@@ -122,7 +143,8 @@ def plan_for(thing: object, functions: list[FunctionType], *, takes_all: bool = 
     if len(steps) != 1:
         return None
     arguments = _arguments_of(getattr(cls, steps[0]))
-    if not arguments or not (takes_all or is_long(thing, steps[0])):
+    cost = operations(thing, steps[0])
+    if not arguments or (cost is not None and (least is None or cost < least)):
         return None
     settled = attributes - {
         name for function in own if function.__name__ != "__init__" for name in _stored(function.__code__)
@@ -141,25 +163,29 @@ def plan_for(thing: object, functions: list[FunctionType], *, takes_all: bool = 
     )
 
 
-def is_long(thing: object, step: str) -> bool:
-    """Whether a call of `step` loops, or asks other objects: a handful of operations costs no more than reading a tape.
+def operations(thing: object, step: str) -> int | None:
+    """About how many operations a call of `step` takes; None where it loops, or asks other objects.
 
-    What is marked as seldom does not count.
+    What is marked as seldom does not count, and of what it may do or leave everything does.
     """
+    cls, count = type(thing), 0
     seen, waiting = {step}, [step]
     while waiting:
-        member = inspect.getattr_static(type(thing), waiting.pop(), None)
+        name = waiting.pop()
+        member = inspect.getattr_static(cls, name, vars(sys.modules[cls.__module__]).get(name))
         function = member.fget if isinstance(member, property) else member
         if not isinstance(function, FunctionType) or getattr(function, "seldom", False):
             continue
-        if any("JUMP_BACKWARD" in line.opname for line in dis.get_instructions(function)):
-            return True
+        lines = [line.opname for line in dis.get_instructions(function)]
+        if any("JUMP_BACKWARD" in line for line in lines):
+            return None
+        count += sum(line.startswith(_WORKING) for line in lines)
         named = set(function.__code__.co_names) - seen
         if any(is_plain(type(getattr(thing, name, None))) for name in named):
-            return True
+            return None
         seen |= named
         waiting += named
-    return False
+    return count
 
 
 def _is_shown(thing: object, name: str, attributes: set[str]) -> bool:
@@ -253,6 +279,12 @@ def _arguments_of(function: FunctionType) -> list[str]:
 
 # The class of a tape
 
+
+def columns_of(arguments: Sequence[str]) -> list[str]:
+    """What a tape calls its columns of what was given: as it was, and NaN for zeros, whose sign no comparison tells."""
+    return [f"{kind}_{name}" for kind in ("given", "same") for name in arguments]
+
+
 _classes: dict[str, type] = {}
 
 
@@ -260,31 +292,38 @@ def _tape_of(
     cls: type, step: str, arguments: list[str], shown: list[str], constant: list[str], bools: set[str]
 ) -> type:
     """The class of tapes for objects of `cls`, with source that the compiler can read."""
-    rows = [f"        self.tape_given_{name}[at] = {name}" for name in arguments]
+    rows = []
+    for name in arguments:
+        rows.append(f"        self.tape_given_{name}[at] = {name}")
+        rows.append(f"        self.tape_same_{name}[at] = {name} + 0.0 if {name} != 0.0 else nan")
+    shown_rows = []
     for name in shown:
         value = f"self.tape_source.{name}"
-        rows.append(f"        self.tape_{name}[at + 1] = {f'1.0 if {value} else 0.0' if name in bools else value}")
-    columns = [*(f"tape_given_{name}" for name in arguments), "tape_result"]  # as long as what is known, or longer
+        value = f"1.0 if {value} else 0.0" if name in bools else value
+        shown_rows.append(f"        self.tape_{name}[at + 1] = {value}")
+    columns = [*(f"tape_same_{name}" for name in arguments), "tape_result"]  # as long as what is known, or longer
     given = [f"self.tape_given_{name}[at]" for name in arguments]
     others = " or ".join(
         f"({where} != {name} and ({where} == {where} or {name} == {name}))"
         f" or ({name} == 0.0 and copysign(1.0, {name}) != copysign(1.0, {where}))"
         for where, name in zip(given, arguments, strict=True)
     )
-    slots = ["at", "known", "is_other", *(f"given_{name}" for name in arguments), "result", *shown, "source"]
+    slots = ["at", "known", "ahead", "is_other", "is_whole", *columns_of(arguments), "result", *shown, "source"]
     text = _TEXT.format(
         name="NAME",
         slots=", ".join(f'"{each}"' for each in [*(f"tape_{name}" for name in slots), *constant]),
         step=step,
         parameters=", ".join(arguments),
         arguments=", ".join(arguments),
-        differs=" or ".join(
-            f"{where}[at] != {name} or {name} == 0.0" for where, name in zip(columns, arguments, strict=False)
-        ),
+        differs=" or ".join(f"{where}[at] != {name}" for where, name in zip(columns, arguments, strict=False)),
         columns=", ".join(f'"{each}"' for each in columns),
         taken="\n".join(f"        {each} = self.{each}" for each in columns),
         is_other=others,
-        kept="\n".join(rows),
+        are_floats=" and ".join(f"is_float({name})" for name in arguments),
+        given="\n".join(rows),
+        shown="\n".join(shown_rows),
+        ahead=", ".join(given),
+        shown_ahead="\n".join(f"    {row}" for row in shown_rows),
     ) + "".join(_SHOWN.format(name=name, test=" != 0.0" if name in bools else "") for name in shown)
     name = f"Tape_{cls.__name__}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     key = f"{cls.__module__}.{cls.__qualname__}.{name}"
