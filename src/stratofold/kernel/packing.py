@@ -24,7 +24,7 @@ _ADDRESS = struct.Struct("=Q")
 _FORMATS = {"d": "d", "q": "q", "l": "q", "<d": "d", "<q": "q", "<l": "q"}
 
 _Piece = tuple[str, int, Callable[..., None]]  # name, offset, reader
-_MISFITS = (struct.error, AttributeError, KeyError, TypeError)  # what packing an object of another layout raises
+MISFITS = (struct.error, AttributeError, KeyError, TypeError)  # what packing an object of another layout raises
 
 
 def foreign(values: Any, code: str) -> tuple[int, int]:
@@ -89,7 +89,7 @@ class Packer:
             except Full:
                 self._capacity = 2 * (block.end + 1)
                 block = None
-            except _MISFITS as wrong:
+            except MISFITS as wrong:
                 raise Changed(str(wrong)) from wrong
 
     def admit(self, guest: object, block: Block, *, is_sealed: bool = True) -> int:
@@ -99,7 +99,7 @@ class Packer:
         """
         try:
             place = self._write(self._guest, guest, block)
-        except (Full, *_MISFITS) as wrong:
+        except (Full, *MISFITS) as wrong:
             raise Changed(str(wrong)) from wrong
         if is_sealed:
             block.seal()

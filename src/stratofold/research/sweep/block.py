@@ -20,10 +20,12 @@ import numpy as np
 from stratofold import kernel
 from stratofold.fold.log import Logs
 from stratofold.fold.run import CROWDED
+from stratofold.kernel.feeding import hear
 from stratofold.research.execute import execute
-from stratofold.research.prepare import is_ticks, prepare
+from stratofold.research.prepare import build_feed, is_ticks, prepare
 from stratofold.research.sweep.abreast import CELLS_MAX
 from stratofold.research.sweep.columns import STATISTICS, SUMS, columns_of, statistics_of, sums_of
+from stratofold.research.sweep.engines import are_alike
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.onward import Together, alike, go_on_alone, go_on_together, state_of
 from stratofold.research.sweep.plainly import run_plainly
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stratofold.fold.engine import Feed
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Program
     from stratofold.market.data import MarketData
@@ -85,7 +88,7 @@ class Cells:
 class Laid:
     """An engine laid out for machine code, and the strategy that is its guest."""
 
-    def __init__(self, program: Program, run: Run, guests: Guests) -> None:
+    def __init__(self, program: Program, run: Run, guests: Guests, market: MarketData) -> None:
         """As the kernel has bound them."""
         self.program = program
         self.guests = guests
@@ -94,6 +97,14 @@ class Laid:
         self.scale: float = run.engine.book.ledger.scale[0]
         self._sums = program.reader(SUMS)
         self.records = program.records(SUMS)
+        self.market = market  # whose bars it hears
+
+    def hear(self, feed: Feed, market: MarketData) -> None:
+        """Have another market heard, whose engine would be the same; raises Changed where its feed does not fit."""
+        hear(self.program, feed)
+        self.guests._symbols = market.symbols  # noqa: SLF001  whoever asks for it has as many
+        self.events = len(feed.time) + len(feed.event_key)
+        self.market = market
 
     def forget(self) -> None:
         """Let go of all that is known of how things are packed."""
@@ -162,6 +173,7 @@ class Block:
         rows: dict[int, Row | None] = {}  # of the cells that are done alone
         errors, states = [""] * len(sets), [b""] * len(sets)
         self._keep, self._ends = leg.keep, leg.ends
+        self._share()
         gone_on = self._gone_on(sets, leg)
         done = {number for part in gone_on for number in part.done}
         for part in gone_on:
@@ -186,6 +198,31 @@ class Block:
         self._begun, self._keep, self._ends = b"", 0, True
         columns = self._columns(rows, gone_on if leg.ends else (), len(sets))
         return Cells(columns, errors, self.notice, states if leg.keep else [])
+
+    def _share(self) -> None:
+        """Have an engine that the block before has laid out, or that others have used since, hear this block's market."""
+        if not self._laid and self._may_share():
+            self._laid |= getattr(self._before, "_laid", {})
+        laid = self._laid.get(False)
+        if laid is None or laid.market is self.market:
+            return
+        try:
+            laid.hear(build_feed(self.market, self.strategy, self.options), self.market)
+        except Exception:  # noqa: BLE001  whatever it is, an engine of its own says it
+            self._laid.clear()
+
+    def _may_share(self) -> bool:
+        """Whether the block before has an engine that would be this one's, and `setup` asks neither for symbols nor for tapes."""
+        before = self._before
+        if before is None or not self.asks_no_tapes or self._reads_equity or before.options is not self.options:
+            return False
+        return before.lends and are_alike(before.market, self.market, self.options)
+
+    @property
+    def lends(self) -> bool:
+        """Whether another block may use the engine that is laid out here."""
+        laid = self._laid.get(False)
+        return laid is not None and laid.guests._is_alike and not self._reads_equity  # noqa: SLF001  our own
 
     def _abreast(self, sets: Sequence[Mapping[str, Any]], alone: Callable[..., None]) -> list[Together]:
         """What whole runs come to of which many are done in one call; every other is done `alone`."""
@@ -429,7 +466,7 @@ class Block:
                 self.notice = f"{self.strategy.__name__} runs interpreted, some 200 times slower: {no}"
             return None
         guests = Guests(program, self.strategy, self.market.symbols, self.options.artifacts)
-        laid = self._laid[tapes is not None] = Laid(program, run, guests)
+        laid = self._laid[tapes is not None] = Laid(program, run, guests, self.market)
         self._inherit(laid, is_taped=tapes is not None)
         return laid
 

@@ -88,7 +88,7 @@ def _errors(found: Sequence[Finished]) -> pl.Series:
 
     errors = [error for part in found for error in part.cells.errors]
     if not any(errors):
-        return pl.repeat(None, len(errors), dtype=pl.String, eager=True)
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(errors))
     return pl.Series([error or None for error in errors], dtype=pl.String)
 
 
