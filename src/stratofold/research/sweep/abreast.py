@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratofold.kernel.series import Copies, Series
-    from stratofold.research.sweep.block import Laid
+    from stratofold.research.sweep.laid import Laid
     from stratofold.research.sweep.mould import Mould
     from stratofold.research.sweep.tapes import Tape, Tapes
 

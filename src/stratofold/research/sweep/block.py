@@ -11,7 +11,6 @@ A cell whose run leaves machine code is done again as any backtest is, which fin
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,15 +18,14 @@ import numpy as np
 
 from stratofold import kernel
 from stratofold.fold.log import Logs
-from stratofold.fold.run import CROWDED
-from stratofold.kernel.feeding import hear
 from stratofold.research.execute import execute
 from stratofold.research.prepare import build_feed, is_ticks, prepare
 from stratofold.research.sweep.abreast import CELLS_MAX
 from stratofold.research.sweep.columns import STATISTICS, SUMS, columns_of, statistics_of, sums_of
 from stratofold.research.sweep.engines import are_alike
 from stratofold.research.sweep.guests import Guests
-from stratofold.research.sweep.onward import Together, alike, go_on_alone, go_on_together, state_of
+from stratofold.research.sweep.laid import Laid
+from stratofold.research.sweep.onward import Together, alike, go_on_together
 from stratofold.research.sweep.plainly import run_plainly
 from stratofold.research.sweep.tapes import Tapes
 
@@ -36,11 +34,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratofold.fold.engine import Feed
     from stratofold.fold.strategy import Strategy
-    from stratofold.kernel import Program
     from stratofold.market.data import MarketData
-    from stratofold.research.prepare import Options, Run
+    from stratofold.research.prepare import Options
     from stratofold.research.sweep.abreast import Seats
     from stratofold.research.sweep.columns import Row
 
@@ -83,56 +79,6 @@ class Cells:
     def __len__(self) -> int:
         """How many cells."""
         return len(self.errors)
-
-
-class Laid:
-    """An engine laid out for machine code, and the strategy that is its guest."""
-
-    def __init__(self, program: Program, run: Run, guests: Guests, market: MarketData) -> None:
-        """As the kernel has bound them."""
-        self.program = program
-        self.guests = guests
-        self.engine = run.engine
-        self.events = run.events
-        self.scale: float = run.engine.book.ledger.scale[0]
-        self._sums = program.reader(SUMS)
-        self.records = program.records(SUMS)
-        self.market = market  # whose bars it hears
-
-    def hear(self, feed: Feed, market: MarketData) -> None:
-        """Have another market heard, whose engine would be the same; raises Changed where its feed does not fit."""
-        hear(self.program, feed)
-        self.guests._symbols = market.symbols  # noqa: SLF001  whoever asks for it has as many
-        self.events = len(feed.time) + len(feed.event_key)
-        self.market = market
-
-    def forget(self) -> None:
-        """Let go of all that is known of how things are packed."""
-        self.guests.forget()
-        self.program.forget()
-
-    def reveal(self) -> None:
-        """Give the strategy's objects what machine code came to; they are nobody else's from then on."""
-        self.program.reveal()
-        self.guests.forget_objects()
-
-    def go_on(self, state: bytes) -> None:
-        """Stand where a state was kept; one of another layout counts as none."""
-        with suppress(kernel.Changed):
-            go_on_alone(self.program, state)
-
-    def kept(self) -> bytes:
-        """The state that the run has come to."""
-        return state_of(self.program)
-
-    def carry(self, stop: int) -> bool:
-        """Hear `stop` events in all; False where machine code leaves them to Python."""
-        status, answer = self.program.run(stop)
-        return status == 0 and answer != CROWDED  # no log of a cell is ever crowded: it has no rows, but for equity's
-
-    def run_to(self, stop: int) -> Row | None:
-        """The sums after `stop` events, None where machine code leaves them to Python."""
-        return self._sums() if self.carry(stop) else None
 
 
 class Block:
@@ -276,9 +222,11 @@ class Block:
             return False
         if laid is None or tapes is None or tapes.is_writing:
             return False
-        if tapes.is_growing:
+        if tapes.is_growing and tapes.is_full:
             self._drop(laid, tapes)
-        return laid is self._at_hand() and laid.guests.seat_again(parameters, tapes)
+            return False
+        mould = laid.guests.mould if laid is self._at_hand() else None
+        return mould is not None and mould.is_ready and mould.has(parameters)
 
     def _at_hand(self) -> Laid | None:
         """What the next whole run finds laid out; None where there is nothing, or machine code is not wanted."""

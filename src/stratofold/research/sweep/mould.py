@@ -94,6 +94,11 @@ class Mould:
         """Parameters in their order."""
         return [parameters[name] for name in self._names]
 
+    def has(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether every part of such a strategy is known."""
+        values = self.values_of(parameters)
+        return all(kind.key(values) in kind.known for kind in self.kinds)
+
     def part_of(self, number: int, key: bytes) -> Part | None:
         """A part of the kind of this number, for a series; None where it is not known."""
         found, known = self._parts[number].get(key), self.kinds[number].known.get(key)

@@ -203,9 +203,14 @@ class Tapes:
                     found = True
         return found
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is more than there is room for, in all blocks of this process."""
+        return sum([other._size for other in _living]) > self._bytes_max  # noqa: SLF001  they are all of this class
+
     def drop(self) -> list[list[Any]]:
         """Forget what is not complete, is no use any more, or has no room; returns what was forgotten."""
-        if sum(other._size for other in _living) > self._bytes_max:  # noqa: SLF001  they are all of this class
+        if self.is_full:
             for other in _living - {self}:
                 other.dismiss()
         gone = [kept for kept in self._now if not kept.is_sound or kept.key[0] in self._barred]

@@ -1,0 +1,73 @@
+"""An engine laid out for machine code, and the strategy that is its guest.
+
+What comes in: a program that the kernel has bound to a run.  What goes out: runs in it, one after another.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from stratofold import kernel
+from stratofold.fold.run import CROWDED
+from stratofold.kernel.feeding import hear
+from stratofold.research.sweep.columns import SUMS
+from stratofold.research.sweep.onward import go_on_alone, state_of
+
+if TYPE_CHECKING:
+    from stratofold.fold.engine import Feed
+    from stratofold.kernel import Program
+    from stratofold.market.data import MarketData
+    from stratofold.research.prepare import Run
+    from stratofold.research.sweep.columns import Row
+    from stratofold.research.sweep.guests import Guests
+
+
+class Laid:
+    """An engine laid out for machine code, and the strategy that is its guest."""
+
+    def __init__(self, program: Program, run: Run, guests: Guests, market: MarketData) -> None:
+        """As the kernel has bound them."""
+        self.program = program
+        self.guests = guests
+        self.engine = run.engine
+        self.events = run.events
+        self.scale: float = run.engine.book.ledger.scale[0]
+        self._sums = program.reader(SUMS)
+        self.records = program.records(SUMS)
+        self.market = market  # whose bars it hears
+
+    def hear(self, feed: Feed, market: MarketData) -> None:
+        """Have another market heard, whose engine would be the same; raises Changed where its feed does not fit."""
+        hear(self.program, feed)
+        self.guests._symbols = market.symbols  # noqa: SLF001  whoever asks for it has as many
+        self.events = len(feed.time) + len(feed.event_key)
+        self.market = market
+
+    def forget(self) -> None:
+        """Let go of all that is known of how things are packed."""
+        self.guests.forget()
+        self.program.forget()
+
+    def reveal(self) -> None:
+        """Give the strategy's objects what machine code came to; they are nobody else's from then on."""
+        self.program.reveal()
+        self.guests.forget_objects()
+
+    def go_on(self, state: bytes) -> None:
+        """Stand where a state was kept; one of another layout counts as none."""
+        with suppress(kernel.Changed):
+            go_on_alone(self.program, state)
+
+    def kept(self) -> bytes:
+        """The state that the run has come to."""
+        return state_of(self.program)
+
+    def carry(self, stop: int) -> bool:
+        """Hear `stop` events in all; False where machine code leaves them to Python."""
+        status, answer = self.program.run(stop)
+        return status == 0 and answer != CROWDED  # no log of a cell is ever crowded: it has no rows, but for equity's
+
+    def run_to(self, stop: int) -> Row | None:
+        """The sums after `stop` events, None where machine code leaves them to Python."""
+        return self._sums() if self.carry(stop) else None
