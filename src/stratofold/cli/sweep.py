@@ -12,7 +12,10 @@ from stratofold.cli.output import Debug, Json, show_json, verb, working
 from stratofold.errors import Setup
 
 Objective = Annotated[
-    str, typer.Option(help='A statistic, "-" and a statistic of which less is better, or several with commas.')
+    list[str] | None,
+    typer.Option(
+        help='A statistic, "-" and a statistic of which less is better, or several with commas. May be given again. Default: sharpe.'
+    ),
 ]
 Also = Annotated[
     list[str] | None,
@@ -41,7 +44,7 @@ def sweep(
     strategy: jobs.Strategy = None,
     *,
     also: Also = None,
-    objective: Objective = "sharpe",
+    objective: Objective = None,
     sampler: Annotated[str, typer.Option(help="grid, random, sobol; with Optuna: tpe, cmaes, nsga2.")] = "grid",
     trials: Annotated[int | None, typer.Option(help="How many sets of parameters; all but the grid need it.")] = None,
     where: Where = None,
@@ -81,20 +84,28 @@ def sweep(
     others = [load_strategy(name) for name in also or ()]
     task = jobs.job(locals(), context.args)
     keywords = task.keywords | {
-        "objective": objective.split(","), "sampler": sampler, "trials": trials, "where": where or (), "seed": seed,
+        "objective": goals(objective), "sampler": sampler, "trials": trials, "where": where or (), "seed": seed,
         "executor": executor, "workers": workers, "budget": budget, "each_symbol": each_symbol,
         "study": study or task.strategy.__name__.lower(), "windows": [_days(text) for text in windows or ()] or None,
         "costs": costs_of(costs or ()) or None,
     }  # fmt: skip
+    from stratofold.research.sweep.store import place_of
+
     found = swept(task, keywords, stratofold.sweep, others)
     written = found.report(report) if report else None
     if json:
         show_json({**found.as_dict(), "report": None if written is None else str(written)})
         return
     typer.echo(str(found))
-    typer.echo(f"\nkept in {found.store.folder}: stratofold study best {found.name}")
+    name = found.name if found.store.folder == place_of(found.name) else found.store.folder
+    typer.echo(f"\nkept in {found.store.folder}: stratofold study best {name}")
     if written is not None:
         typer.echo(f"report: {written}")
+
+
+def goals(objective: Sequence[str] | None) -> list[str]:
+    """The objectives of `--objective`, given once with commas or again and again."""
+    return [name for text in objective or ["sharpe"] for name in text.split(",")]
 
 
 def swept(task: jobs.Job, keywords: dict[str, Any], run: Callable[..., Any], others: Sequence[type[Any]] = ()) -> Any:
@@ -103,7 +114,10 @@ def swept(task: jobs.Job, keywords: dict[str, Any], run: Callable[..., Any], oth
 
     declared = [name for each in (task.strategy, *others) for name in each.parameters()]
     space = {name: keywords.pop(name) for name in declared if name in keywords}
-    space = {name: parse(value) if isinstance(value, str) else value for name, value in space.items()}
+    space = {
+        name: parse(value, f"the values of {name}") if isinstance(value, str) else value
+        for name, value in space.items()
+    }
     with working(f"sweeping {task.strategy.__name__}") as progress:
         try:
             return run(

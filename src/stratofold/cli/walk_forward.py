@@ -7,7 +7,7 @@ import typer
 import stratofold
 from stratofold.cli import job as jobs
 from stratofold.cli.output import Debug, Json, show_json, verb
-from stratofold.cli.sweep import Objective, Where, swept
+from stratofold.cli.sweep import Objective, Where, goals, swept
 
 
 @verb
@@ -21,7 +21,7 @@ def walk_forward(
         int | None, typer.Option(help="Sessions from one stretch to the next. Default: as many as a test.")
     ] = None,
     anchored: Annotated[bool, typer.Option("--anchored", help="Stretches keep their beginning, and grow.")] = False,
-    objective: Objective = "sharpe",
+    objective: Objective = None,
     sampler: Annotated[str, typer.Option(help="grid, random, sobol; with Optuna: tpe, cmaes, nsga2.")] = "grid",
     trials: Annotated[int | None, typer.Option(help="How many sets of parameters; all but the grid need it.")] = None,
     where: Where = None,
@@ -56,7 +56,7 @@ def walk_forward(
     """
     task = jobs.job(locals(), context.args)
     keywords = task.keywords | {
-        "train": train, "test": test, "step": step, "anchored": anchored, "objective": objective.split(","),
+        "train": train, "test": test, "step": step, "anchored": anchored, "objective": goals(objective),
         "sampler": sampler, "trials": trials, "where": where or (), "seed": seed, "executor": executor, "workers": workers,
         "study": study or f"{task.strategy.__name__.lower()}-walk",
     }  # fmt: skip

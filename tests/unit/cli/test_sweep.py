@@ -49,6 +49,15 @@ def test_a_sweep_is_ranked_kept_and_asked_again(folder, capsys):
     assert (folder / "crossover.html").exists()
 
 
+def test_objectives_are_given_with_commas_or_again_and_again(folder, capsys):
+    words = ["sweep", "crossover.py", *SPACE, *SHORT, "--study", "./mine"]
+    assert run([*words, "--objective", "sharpe", "--objective=-max_drawdown,trades", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["objective"] == ["sharpe", "-max_drawdown", "trades"]
+    assert run(words) == 0
+    assert "kept in mine: stratofold study best mine" in capsys.readouterr().out
+    assert (folder / "mine" / "study.json").exists()
+
+
 def test_windows_symbols_and_bounds_are_typed(folder, capsys):
     words = ["--slow", "20..21", "--fast", "5", "--execution", "interpreted", "--each-symbol", "--symbols", "SPY,AAPL"]
     days = ["--window", "2015-01-01..2015-03-31", "--window", "2015-04-01..2015-06-30"]

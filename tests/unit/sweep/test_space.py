@@ -99,6 +99,10 @@ def test_sobol_is_scipys():
         ("SFS04", lambda: points(fast=[1, 2], where="fast <")),
         ("SFS04", lambda: points(fast=[1, 2], where="fast < quick")),
         ("SFS04", lambda: points(fast=[1, 2], where="open('x')")),
+        ("SFS04", lambda: points(fast=[1, 2], where="fast << 1")),  # a slip of the finger, and true of everything
+        ("SFS04", lambda: points(fast=[1, 2], where="not fast - 1")),
+        ("SFS04", lambda: points(fast=[1, 2], where="fast < 'a'")),
+        ("SFS04", lambda: points(fast=[1, 2], where="stop << 1 < fast")),
         ("SFS06", lambda: points("guess", 3, fast=[1, 2])),
         ("SFS07", lambda: points("random", fast=[1, 2])),
         ("SFS07", lambda: points("random", 0, fast=[1, 2])),
@@ -109,6 +113,20 @@ def test_what_cannot_be_swept(code, ask):
         ask()
     assert error.value.code == code
     assert error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ("short", 2),
+        ("not short and fast > 1", 1),
+        ("1 <= fast < 2 or (short and fast > 1)", 3),
+        ("1 / (fast - 1) > 0", 2),
+    ],
+)
+def test_a_condition_is_a_truth_or_put_together_of_truths(where, count):
+    """What cannot be divided does not hold."""
+    assert len(points(fast=[1, 2], short=[False, True], where=where)) == count
 
 
 @pytest.mark.parametrize("name", ["tpe", "cmaes", "nsga2"])

@@ -3,6 +3,7 @@
 import math
 import struct
 from math import inf
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,9 +11,11 @@ import pytest
 
 import stratofold
 from stratofold import Fees, Limits, Setup, Slippage, Stop, backtest, sweep
+from stratofold.research.sweep.block import WHOLE, Block
 from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.executors import DIED
 from stratofold.research.sweep.objective import objectives_of
-from stratofold.research.sweep.store import parts_of
+from stratofold.research.sweep.store import parts_of, place_of
 from stratofold.research.sweep.study import open_study
 from stratofold.research.validation import luck
 from stratofold.strategies import Crossover
@@ -212,6 +215,7 @@ def test_a_function_is_an_objective_and_a_failed_cell_is_told(market):
         ("SFS14", Above, {"length": [5, 9], "objective": lambda figures: figures["nothing"]}),
         ("SFS15", Above, {"length": [5, 9], "windows": []}),
         ("SFS16", Above, {"length": [5, 9], "costs": {"dear": {"fee": 1}}}),
+        ("SFS16", Above, {"length": [5, 9], "costs": {}}),
         ("SFS22", Above, {"length": [5, 9], "executor": "cloud"}),
         ("SFS24", Above, {"length": 5}),
         ("SFS26", Above, {"length": [5, 9], "objective": lambda figures: math.nan}),
@@ -228,6 +232,54 @@ def test_what_cannot_be_swept_is_told(market, code, strategy, asked):
         sweep(strategy, market.subset("SPY", end="2014-08-29"), **({"execution": "interpreted"} | asked))
     assert error.value.code == code
     assert error.value.fix
+
+
+def test_a_cell_that_failed_is_said_how_to_run_alone(market):
+    """With what every cell has in common, where that is not what the strategy declares."""
+    with pytest.raises(Setup) as error:
+        sweep(Poisonous, market.subset("SPY"), length=[5, 9], poison=1, execution="interpreted")
+    assert error.value.fix == "run it alone: backtest(Poisonous, data, length=5, poison=1)"
+
+
+def test_a_cell_whose_worker_died_is_tried_again_another_day(market, tmp_path, monkeypatch):
+    """It is shown as failed by the call that has met it, and kept by none, nor when files are joined."""
+    monkeypatch.setattr("stratofold.research.sweep.store._PARTS_MAX", 0)
+    asked = {"length": [5, 9, 12], "study": tmp_path / "study", "execution": "interpreted"}
+    real = Block.run
+
+    def dies(self, sets, leg=WHOLE):
+        found = real(self, sets, leg)
+        found.errors = [DIED if each["length"] == 9 else error for each, error in zip(sets, found.errors, strict=True)]
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Block, "run", dies)
+        study = sweep(Above, market, **asked)
+        assert study.table["error"].to_list() == [None, DIED, None]
+        assert len(open_study(tmp_path / "study")) == 2
+    again = sweep(Above, market, **asked)
+    assert (again.computed, again.reused) == (1, 2)
+    assert again.table["error"].to_list() == [None] * 3
+    assert again.table["length"].to_list() == [5, 9, 12]
+
+
+def test_time_left_is_not_said_of_cells_that_waited_for_a_compiler(market, monkeypatch):
+    """Only when some have come after the first ones."""
+    monkeypatch.setattr("stratofold.research.sweep.sweep._SAY_SECONDS", 0.0)
+    monkeypatch.setattr("stratofold.research.sweep.sweep._SHORT", 0.0)
+    monkeypatch.setattr("stratofold.research.sweep.executors.inline._SHORT", 0.0)
+    said = []
+    sweep(Above, market, length=range(5, 20), execution="interpreted", each_symbol=True, progress=said.append)
+    assert len(said) > 2
+    assert ["left" in line for line in said] == [False, *([True] * (len(said) - 2)), False]
+
+
+def test_a_study_is_named_or_placed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert place_of("mine") == place_of(Path("mine")) == Path("studies/mine")
+    assert place_of("./mine") == Path("mine")
+    assert place_of("other/mine") == Path("other/mine")
+    assert place_of(tmp_path / "mine") == tmp_path / "mine"
 
 
 def test_a_study_that_says_nothing_is_stored_all_the_same(market, tmp_path):

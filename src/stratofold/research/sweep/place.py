@@ -197,6 +197,8 @@ def _assumed(options: Options, costs: Mapping[str, Mapping[str, Any]] | None) ->
     """The assumptions by their names."""
     if costs is None:
         return [("stated", options)]
+    if not costs:
+        raise Setup("SFS16", "costs= names no assumptions", fix='costs={"free": {}, "dear": {"fees": Fees(...)}}')
     known = {each.name for each in fields(Options)}
     for name, changes in costs.items():
         for word in changes:

@@ -191,7 +191,7 @@ def _unknown(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:
     return Setup("SFS00", what, why=why, fix=f"did you mean {near[0]!r}?" if near else f"{name} = param(...)")
 
 
-def parse(text: str) -> Any:
+def parse(text: str, place: str = "the command line") -> Any:
     """`5:60:5` as 5, 10 ... 60; `0.01..0.2` as bounds; `5,10,20` as values; raises Setup SFS03 for anything else."""
     try:
         if ".." in text:
@@ -202,7 +202,7 @@ def parse(text: str) -> Any:
         return [_number(part) for part in text.split(",")]
     except (ValueError, TypeError):
         raise Setup(
-            "SFS03", f"{text!r} is no set of values", place="the command line", fix="5:60:5, or 0.01..0.2, or 5,10,20"
+            "SFS03", f"{text!r} is no set of values", place=place, fix="5:60:5, or 0.01..0.2, or 5,10,20"
         ) from None
 
 

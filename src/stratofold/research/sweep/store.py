@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import shutil
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from stratofold.errors import Setup, Stop
@@ -19,10 +20,10 @@ from stratofold.research.sweep.kept import SUFFIX, Kept, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     import polars as pl
 
+FOLDER = "studies"
 PAGE = "study.json"
 PARTS = "cells"
 STATES = "states"
@@ -45,6 +46,7 @@ class Store:
         self.notes: list[str] = []
         self._frames: list[pl.DataFrame] = []
         self._unread: list[Path] = []
+        self._passing: list[str] = []  # the names of cells that are not to be written
         self._number = 0
         self._state_number = -1  # not looked for yet
         self._lock: IO[str] | None = None
@@ -132,10 +134,19 @@ class Store:
         self._frames = [whole]
         return whole if places is None else whole.filter(pl.col("place").is_in(list(places)))
 
-    def add(self, frame: pl.DataFrame) -> None:
-        """Keep some finished cells; raises Stop SFS18 where the disk does not take them (what is there stays)."""
+    def add(self, frame: pl.DataFrame, *, passing: str = "") -> None:
+        """Keep some finished cells; raises Stop SFS18 where the disk does not take them (what is there stays).
+
+        Those whose error is a `passing` one are shown and not written: another machine may do them another day.
+        """
         self._frames.append(frame)
-        if self.folder is not None and len(frame):
+        if self.folder is None:
+            return
+        is_lasting = frame["error"].ne_missing(passing)
+        if not is_lasting.all():
+            self._passing += frame.filter(~is_lasting)["cell"].to_list()
+            frame = frame.filter(is_lasting)
+        if len(frame):
             self._write(frame)
 
     def _write(self, frame: pl.DataFrame, kind: str = "part") -> None:
@@ -216,7 +227,8 @@ class Store:
         """Join the files where they are many."""
         old = parts_of(self.folder) if self.folder is not None else []
         if len(old) > _PARTS_MAX:
-            self._write(self.frame(), "whole")
+            whole = self.frame()
+            self._write(whole.filter(~whole["cell"].is_in(self._passing)) if self._passing else whole, "whole")
             for path in old:
                 path.unlink(missing_ok=True)
 
@@ -240,6 +252,18 @@ def parts_of(folder: Path) -> list[Path]:
     since = number_of(wholes[0]) if wholes else -1
     parts = sorted((folder / PARTS).glob("part-*.parquet"))
     return [*wholes, *(path for path in parts if number_of(path) > since)]
+
+
+def place_of(study: str | Path) -> Path:
+    """Where a study is kept: a name is a folder under `studies`, and what has a separator in it a place."""
+    return Path(study) if is_place(study) else Path(FOLDER) / study
+
+
+def is_place(study: str | Path) -> bool:
+    """Whether this says where a study is, and not what it is called: `./mine`, too, which a `Path` forgets."""
+    separators = {"/", os.sep, os.altsep or os.sep}
+    has_one = isinstance(study, str) and any(each in study for each in separators)
+    return has_one or len(Path(study).parts) != 1 or Path(study).is_absolute()
 
 
 def number_of(path: Path) -> int:

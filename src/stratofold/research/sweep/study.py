@@ -256,8 +256,10 @@ class Study:
             raise nothing(self.objectives[0])
 
     def _alone(self, row: Mapping[str, Any]) -> str:
-        """How a cell is run alone."""
-        given = ", ".join(f"{name}={value!r}" for name, value in self.varied_of(row).items())
+        """How a cell is run alone: with what is swept, and what else is not as it is declared."""
+        declared, swept = self.place_of(row).strategy.parameters(), self.varied_of(row)
+        values = {name: value for name, value in self.parameters_of(row).items() if value != declared[name].default}
+        given = ", ".join(f"{name}={value!r}" for name, value in (swept | values).items())
         return f"backtest({row['strategy']}, data, {given})"
 
     def as_dict(self, count: int = _ROWS) -> dict[str, Any]:
@@ -403,10 +405,10 @@ def nothing(objective: Objective) -> Setup:
 
 def open_study(study: str | Path) -> Study:
     """The study of that name or path as it is stored; raises Setup SFS19 where there is none."""
-    from stratofold.research.sweep.store import read_page
+    from stratofold.research.sweep.store import is_place, place_of, read_page
 
     path = Path(study)
-    if len(path.parts) == 1 and not (path / PAGE).exists():
-        path = Path("studies") / path
+    if not is_place(study) and not (path / PAGE).exists():
+        path = place_of(study)
     read_page(path)
     return Study(Store(path))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from math import inf, isfinite, nan
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,18 +16,19 @@ from stratofold.errors import Setup
 from stratofold.research.backtest import check_cash, check_strategy
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Leg
-from stratofold.research.sweep.executors import Work, call_ahead, executor_of
+from stratofold.research.sweep.executors import DIED, Work, call_ahead, executor_of
 from stratofold.research.sweep.objective import objectives_of
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.rows import Finished, frame_of
 from stratofold.research.sweep.samplers import sampler_of
 from stratofold.research.sweep.space import space_of
 from stratofold.research.sweep.states import States
-from stratofold.research.sweep.store import Store
+from stratofold.research.sweep.store import Store, place_of
 from stratofold.research.sweep.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import polars as pl
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.samplers import Sampler
     from stratofold.research.sweep.space import Parameters, Space
 
-FOLDER = "studies"
 _SAY_SECONDS = 1.0
 _SHORT = 0.25  # seconds between two files of cells, at least
 _WHOLE = 10.0  # cells a second, below which a tenth is said too
@@ -163,11 +162,8 @@ def _is_there(study: str | Path | None) -> bool:
 
 
 def _folder(study: str | Path | None) -> Path | None:
-    """Where a study is kept: a name is a folder under `studies`."""
-    if study is None:
-        return None
-    path = Path(study)
-    return Path(FOLDER) / path if len(path.parts) == 1 and not path.is_absolute() else path
+    """Where a study is kept; None: in memory."""
+    return None if study is None else place_of(study)
 
 
 class _Drive:
@@ -180,6 +176,7 @@ class _Drive:
         self.done = self.asked = self.reused = 0
         self._say = progress
         self._begun = self._said = time.perf_counter()
+        self._first: tuple[float, int] | None = None  # when the first cells were there, and how many
         self._best = -inf
         self._best_text = ""
         self._known = study.known()  # when it began
@@ -259,7 +256,7 @@ class _Drive:
         for part in found:
             if part.cells.states:
                 self._states.add(part.place, part.names, part.cells.states)
-        self.study.store.add(frame)
+        self.study.store.add(frame, passing=DIED)
         self.done += len(frame)
         if self._say is not None:
             self._note_best(frame)
@@ -289,6 +286,7 @@ class _Drive:
         """One line, at most once a second, where somebody listens; what was spent is kept in any case."""
         now = time.perf_counter()
         left = self.asked - self.reused - self.done
+        first, self._first = self._first, self._first or (now, self.done)  # they may have waited for a compiler
         if now - self._said < _SAY_SECONDS and left:
             return
         self._said = now
@@ -302,7 +300,10 @@ class _Drive:
             self._best_text,
             spent,
         ]
-        self._say(", ".join(word for word in (*words, f"{left / rate:,.0f} s left" if left else "") if word))
+        if left and first is not None:
+            since, before = first
+            words.append(f"{left * (now - since) / max(self.done - before, 1):,.0f} s left")
+        self._say(", ".join(filter(None, words)))
 
     def pay(self) -> str:
         """Keep on the page what the study has cost so far, where that has a price; the same in words."""

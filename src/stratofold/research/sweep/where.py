@@ -40,6 +40,10 @@ def _expression(text: str, names: Sequence[str]) -> Condition:
             raise _no_condition(text, "only names, numbers, comparisons and arithmetic are understood", names)
         if isinstance(node, ast.Name) and node.id not in names:
             raise _no_condition(text, f"there is no parameter {node.id!r}", names)
+        if isinstance(node, ast.Constant) and not isinstance(node.value, int | float):
+            raise _no_condition(text, f"{node.value!r} is no number", names)
+    if not _is_truth(tree.body):
+        raise _no_condition(text, "it is a number, and nothing that holds or does not", names)
     code = compile(tree, "<where>", "eval")
 
     def holds(parameters: Mapping[str, Any]) -> bool:
@@ -47,8 +51,19 @@ def _expression(text: str, names: Sequence[str]) -> Condition:
             return bool(eval(code, {"__builtins__": {}}, dict(parameters)))  # noqa: S307  names and numbers alone
         except ArithmeticError:
             return False
+        except (TypeError, ValueError) as wrong:  # 1.5 << 2, 1 << -1
+            raise _no_condition(text, str(wrong), names) from wrong
 
     return holds
+
+
+def _is_truth(node: ast.expr) -> bool:
+    """Whether an expression is a comparison, a parameter (which may be a truth), or is put together of such."""
+    if isinstance(node, ast.BoolOp):
+        return all(map(_is_truth, node.values))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return _is_truth(node.operand)
+    return isinstance(node, ast.Compare | ast.Name)
 
 
 def _no_condition(text: str, why: str, names: Sequence[str]) -> Setup:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Setup
 from stratofold.research.sweep.executors.inline import Inline
-from stratofold.research.sweep.executors.work import Executor, Work
+from stratofold.research.sweep.executors.work import DIED, Executor, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EXECUTORS", "Executor", "Work", "call_ahead", "executor_of"]
+__all__ = ["DIED", "EXECUTORS", "Executor", "Work", "call_ahead", "executor_of"]
 
 EXECUTORS = ("inline", "processes", "lithops", "stepfunctions")
 

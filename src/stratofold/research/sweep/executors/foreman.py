@@ -21,7 +21,7 @@ from stratofold.errors import Stop
 from stratofold.research.sweep.block import Cells
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.executors.windows import chains_of
-from stratofold.research.sweep.executors.work import Kind, by_kind
+from stratofold.research.sweep.executors.work import DIED, Kind, by_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 TRIES = 2  # of a piece, before it is cut
 PILOT = 5  # cells of each strategy: they say how long a bar takes
-DIED = "the worker died of it, or had no more time"
 _LATE_TIMES = 2.0  # a piece's usual seconds since the last answer: what is missing is late
 _FEW = 0.05  # of the pieces: so few are late soon, more only when an engine may be supposed to be up
 _LATE_SECONDS_MIN, _LATE_SECONDS_MIN_OF_MANY = 2.0, 15.0

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _EXECUTIONS = ("auto", "interpreted", "compiled")
 CELLS_MAX = 50_000  # of a piece
+DIED = "the worker died of it, or had no more time"  # why a cell has failed, here and today
 _PIECES_A_WORKER = 4  # at least, so that none waits long for the last
 _PART_OF_LIMIT = 0.8  # of the time that an executor gives a piece is planned with
 _BLOCKS_MAX = 16  # laid out at a time
