@@ -163,7 +163,7 @@ BUGS = (
     Bug(
         "fills are never subtracted from their order",
         "F1 Knight, 1 August 2012",
-        "stratofold.fold.step:hear_report",
+        "stratofold.fold.step:advance",
         "order.filled = to_grid(order.filled + report.quantity, scale)",
         "pass",
     ),
@@ -305,7 +305,7 @@ BUGS = (
     Bug(
         "a refused replace is counted for ever",
         "F11 openfactcheck 43: what never was still reserves",
-        "stratofold.fold.step:hear_report",
+        "stratofold.fold.step:advance",
         "answered(engine, order, order.quantity)",
         "pass",
         {"haste": 0.8},

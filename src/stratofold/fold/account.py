@@ -9,7 +9,7 @@ from math import nan
 from stratofold.fold.grid import to_grid
 from stratofold.fold.ledger import Ledger, integers, zeros
 from stratofold.fold.lifecycle import DONE_CANCELLED, PENDING, WAITING, Lifecycle
-from stratofold.fold.marks import leaves_kernel, often
+from stratofold.fold.marks import inside, leaves_kernel, often
 from stratofold.fold.order import (
     CANCEL,
     GTC,
@@ -200,13 +200,18 @@ class Account:
         order.sought_stop = nan
 
     @often
+    @inside("symbol", "contracts", "buying", "selling")
     def reserve(self, order: Order, quantity: float) -> None:
         """Count `quantity` more (negative: less) as working at the venue."""
-        scale = self.ledger.contracts[order.symbol].quantity_scale
+        symbol = order.symbol
+        contracts = self.ledger.contracts
+        scale = contracts[symbol].quantity_scale
         if order.side > 0:
-            self.working_buy[order.symbol] = to_grid(self.working_buy[order.symbol] + quantity, scale)
+            buying = self.working_buy
+            buying[symbol] = to_grid(buying[symbol] + quantity, scale)
         else:
-            self.working_sell[order.symbol] = to_grid(self.working_sell[order.symbol] + quantity, scale)
+            selling = self.working_sell
+            selling[symbol] = to_grid(selling[symbol] + quantity, scale)
 
     def send(self, action: int, order: Order, *, prompt: bool = False) -> Message:
         """Leave a message about `order` for the venue; a `prompt` one is the emulator's and has no latency."""
@@ -249,10 +254,13 @@ class Account:
             order.cancelling = True
             self.send(CANCEL, order, prompt=prompt)
 
+    @inside("symbol", "targets")
     def retire(self, order: Order, index: int) -> None:
         """Take the order, which lies at `index` and is done, out of the table."""
-        if self.target_number[order.symbol] == order.number:
-            self.target_number[order.symbol] = 0
+        symbol = order.symbol
+        targets = self.target_number
+        if targets[symbol] == order.number:
+            targets[symbol] = 0
         if order.kind == TRAILING:
             self.trailing_count -= 1
         self.orders.remove(index)

@@ -9,6 +9,7 @@ from math import nan
 from stratofold.fold.account import Account
 from stratofold.fold.grid import on_lot, to_grid, to_lot
 from stratofold.fold.lifecycle import UNSURE
+from stratofold.fold.marks import inside
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
@@ -147,6 +148,7 @@ class Book(Account):
 
     # Words that aim.
 
+    @inside("symbol", "contracts", "holdings", "targets")
     def target_quantity(self, symbol: int, quantity: float, drift: float = nan) -> int:
         """Trade at market so that `quantity` units are held; returns the number of the order sent, or 0.
 
@@ -155,8 +157,11 @@ class Book(Account):
         of sides) of the target are left alone.
         """
         self._known(symbol)
-        contract = self.ledger.contracts[symbol]
-        held = self.ledger.holdings[symbol].quantity
+        contracts = self.ledger.contracts
+        holdings = self.ledger.holdings
+        targets = self.target_number
+        contract = contracts[symbol]
+        held = holdings[symbol].quantity
         if self.orders.count == 0 and self.intent_count == 0:
             if quantity == held:
                 return 0
@@ -176,12 +181,12 @@ class Book(Account):
                 if self._unsure(own):
                     return 0
                 self.cancel(own)
-                self.target_number[symbol] = 0
+                targets[symbol] = 0
         want = to_lot(want, contract.lot, contract.quantity_scale)
         if want == 0.0 or abs(want) <= small:
             return 0
         number = self._ask_market(symbol, want, TARGET)
-        self.target_number[symbol] = number
+        targets[symbol] = number
         return number
 
     def target_value(self, symbol: int, value: float, drift: float = nan) -> int:
@@ -209,9 +214,9 @@ class Book(Account):
         """Units that the fraction `weight` of equity buys at the last price."""
         if weight == 0.0:
             return 0.0
-        return self.quantity_for_value(
-            symbol, weight * self.equity / self.ledger.rate[self.ledger.holdings[symbol].currency]
-        )
+        value = weight * self.equity
+        currency = self.ledger.holdings[symbol].currency
+        return self.quantity_for_value(symbol, value if currency == 0 else value / self.ledger.rate[currency])
 
     def quantity_for_volatility(self, symbol: int, target: float, volatility: float) -> float:
         """Units whose own volatility is `target` of equity, given the instrument's (both a year)."""

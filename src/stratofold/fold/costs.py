@@ -7,6 +7,7 @@ from array import array
 from math import inf, nan
 
 from stratofold.fold.grid import to_steps
+from stratofold.fold.marks import seldom
 
 _MODULUS = 2147483647  # 2**31 - 1, prime
 _MULTIPLIER = 48271  # Park, Miller and Stockmeyer 1993, "minimal standard" generator
@@ -51,8 +52,12 @@ class Fees:
     def _rate(self, maker: bool) -> float:
         """The fraction of value that applies to this fill."""
         rate = self.maker if maker else self.taker
-        if rate == rate:
-            return rate
+        usual = self.per_value if len(self.tier_from) == 0 else self._tier()
+        return rate if rate == rate else usual
+
+    @seldom
+    def _tier(self) -> float:
+        """The fraction of value that applies to what was traded so far."""
         rate = self.per_value
         for k in range(len(self.tier_from)):
             if self.tier_from[k] <= self.traded:
@@ -61,7 +66,11 @@ class Fees:
 
     def steps(self, quantity: float, value: float, maker: bool, scale: float) -> float:
         """The fee of a fill of `quantity` units worth `value`, in steps of the money grid of `scale`."""
-        fee = self.per_share * quantity + self._rate(maker) * value
+        fee = self.per_share * quantity
+        rate = self._rate(maker)
+        if rate == 0.0 and self.maximum_fraction == inf:  # then nothing waits for the value, which is a division away
+            return to_steps(max(fee, self.minimum), scale)
+        fee += rate * value
         if fee < self.minimum:
             fee = self.minimum
         if fee > self.maximum_fraction * value:
@@ -99,8 +108,9 @@ class Slippage:
         if self.impact != 0.0:
             share = quantity / volume if volume > 0.0 else 0.0
             part += self.impact * share * share
-        slip = self.fixed + price * part
-        return max(to_steps(price + side * slip, scale), 1.0) / scale
+        if part != 0.0 or self.fixed != 0.0:
+            price += side * (self.fixed + price * part)
+        return max(to_steps(price, scale), 1.0) / scale
 
 
 class Latency:

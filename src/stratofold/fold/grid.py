@@ -53,7 +53,7 @@ def to_lot(quantity: float, lot: float, scale: float) -> float:
     steps = (quantity + _NEAR_ROUNDER) - _NEAR_ROUNDER
     if steps == quantity and lot * scale == 1.0 and -_NEAR < quantity * scale < _NEAR:
         return steps
-    lots = abs(quantity) / lot
+    lots = abs(quantity) if lot == 1.0 else abs(quantity) / lot
     whole = (lots + _ROUNDER) - _ROUNDER
     if whole - lots > _DUST + lots * _LAST_PLACES:
         whole -= 1.0

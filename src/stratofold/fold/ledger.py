@@ -9,7 +9,8 @@ from array import array
 from math import inf, nan
 
 from stratofold.fold.grid import to_grid, to_lot, to_steps
-from stratofold.fold.marks import often, seldom
+from stratofold.fold.holding import Holding, holding_of
+from stratofold.fold.marks import inside, often, seldom
 from stratofold.fold.order import Contract
 
 
@@ -25,56 +26,6 @@ def integers(count: int) -> "array[int]":
 
 NONE, SEVERAL = -1, -2  # instead of a symbol
 _DUST = 1e-14  # of an amount: more than what the few roundings on its way to steps can leave
-
-
-class Holding:
-    """What is held of one symbol, at what price, and what it is worth; `carried` is a margined position's own cash.
-
-    `worth_steps` is what it was worth at the price `marked`.
-    A price from `low` to `high` can bring equity neither to a new peak nor below 0, so nobody need work equity out for
-    it at once: any price of a symbol that is not held, and most prices of the one symbol that alone moves equity.
-    `lowest` and `highest` are those that it had since, where the trough may lie; none yet while `lowest` is above.
-    """
-
-    __slots__ = (
-        "low", "high", "price", "lowest", "highest", "marked", "quantity", "worth_steps", "multiplier", "money_scale",
-        "carried_steps", "currency", "average_price", "split_factor",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        """Nothing held, and no price yet."""
-        self.low: float = -inf
-        self.high: float = inf
-        self.price: float = nan
-        self.lowest: float = inf
-        self.highest: float = -inf
-        self.marked: float = nan
-        self.quantity: float = 0.0
-        self.worth_steps: float = 0.0
-        self.multiplier: float = 1.0
-        self.money_scale: float = 100.0
-        self.carried_steps: float = 0.0
-        self.currency: int = 0
-        self.average_price: float = nan
-        self.split_factor: float = 1.0
-
-    def value_steps(self, quantity: float, price: float) -> float:
-        """What signed `quantity` is worth at `price`, in steps of its currency."""
-        return to_steps(quantity * price * self.multiplier, self.money_scale)
-
-    def forget(self) -> None:
-        """No price is known to be harmless, unless nothing is held."""
-        self.low = -inf if self.quantity == 0.0 else inf
-        self.high = 0.0 - self.low
-
-
-def holding_of(contract: Contract) -> Holding:
-    """An empty holding of one contract."""
-    holding = Holding()
-    holding.multiplier = contract.multiplier
-    holding.money_scale = contract.money_scale
-    holding.currency = contract.currency
-    return holding
 
 
 class Ledger:
@@ -227,8 +178,9 @@ class Ledger:
         holding.highest = -inf
         if not per_price > 0.0:
             return
-        rise = max(peak_steps - equity_steps - slack, 0.0) / per_price
-        fall = max(equity_steps - slack, 0.0) / per_price
+        price_per = 1.0 / per_price
+        rise = max(peak_steps - equity_steps - slack, 0.0) * price_per
+        fall = max(equity_steps - slack, 0.0) * price_per
         if holding.quantity > 0.0:
             holding.low = price - fall
             holding.high = price + rise
@@ -241,6 +193,17 @@ class Ledger:
         if self.moved != NONE:
             self.moved = SEVERAL
         if self.watched >= 0:
+            self._forget_watched()
+
+    @often
+    def _unwatch_for(self, symbol: int) -> None:
+        """As `unwatch`, before `symbol` is marked again: where it is the watched one, nobody need mark it twice."""
+        if self.moved != NONE:
+            self.moved = SEVERAL
+        if self.watched == symbol:
+            self._sound()
+            self.watched = NONE
+        elif self.watched >= 0:
             self._forget_watched()
 
     @seldom
@@ -283,9 +246,12 @@ class Ledger:
         if not self.mark(symbol, holding.price):
             self._forget_worth(holding)
 
+    @inside("currency", "total_steps")
     def _forget_worth(self, holding: Holding) -> None:
         """What is flat is worth nothing."""
-        self.total_steps[holding.currency] -= holding.worth_steps
+        total_steps = self.total_steps
+        currency = holding.currency
+        total_steps[currency] -= holding.worth_steps
         holding.worth_steps = 0.0
 
     def base_steps(self, currency: int, steps: float) -> float:
@@ -336,38 +302,53 @@ class Ledger:
         """Cash and worth of every position, in the base currency."""
         return self.equity_steps / self.scale[0]
 
+    @inside("symbol", "holdings")
     def fill(self, symbol: int, side: int, quantity: float, price: float, fee: float) -> tuple[float, float]:
         """Post a fill of `quantity` units at `price` and mark what is held; `fee` is in the instrument's currency.
 
         Returns the value and the fee, in steps.
         """
-        self.unwatch()
-        holding = self.holdings[symbol]
-        value = self.value_steps(symbol, quantity, price)
+        holdings = self.holdings
+        holding = holdings[symbol]
+        self._unwatch_for(symbol)
+        value = holding.value_steps(quantity, price)
         fee_steps = to_steps(fee, holding.money_scale)
         before = holding.quantity
-        self.post(symbol, side, quantity, price, value, fee_steps)
-        _average(holding, before, holding.quantity, price)
+        after = self.after(symbol, side, quantity)
+        self.post(symbol, side, after, price, value, fee_steps)
+        holding.average(before, after, price)
         holding.forget()
         self.mark(symbol, holding.price)
         return value, fee_steps
 
-    def post(self, symbol: int, side: int, quantity: float, price: float, value: float, fee_steps: float) -> None:
-        """Post a fill of that `value` and fee, both in steps, where no symbol is watched and no average asked for: the broker's.
+    @inside("symbol", "holdings", "contracts")
+    def after(self, symbol: int, side: int, quantity: float) -> float:
+        """What is held after a fill of `quantity` units."""
+        holdings = self.holdings
+        contracts = self.contracts
+        return to_grid(holdings[symbol].quantity + side * quantity, contracts[symbol].quantity_scale)
 
-        What is held keeps the worth of its last mark.
+    @inside("symbol", "holdings", "contracts")
+    @inside("currency", "cash_steps")
+    def post(self, symbol: int, side: int, after: float, price: float, value: float, fee_steps: float) -> None:
+        """Post a fill that leaves `after` units held, of that `value` and fee, both in steps.
+
+        No symbol is watched and no average asked for: it is the broker's.  What is held keeps the worth of its last mark.
         """
-        contract = self.contracts[symbol]
-        holding = self.holdings[symbol]
-        after = to_grid(holding.quantity + side * quantity, contract.quantity_scale)
+        holdings = self.holdings
+        contracts = self.contracts
+        cash_steps = self.cash_steps
+        contract = contracts[symbol]
+        holding = holdings[symbol]
+        currency = contract.currency
         self._hold(holding, after)
         if holding.price != holding.price:
             holding.price = price
         if contract.margined:
             holding.carried_steps -= side * value
-            self.cash_steps[contract.currency] -= fee_steps
+            cash_steps[currency] -= fee_steps
         else:
-            self.cash_steps[contract.currency] -= side * value + fee_steps
+            cash_steps[currency] -= side * value + fee_steps
         if after == 0.0:
             self._settle_if_flat(holding)
             self._forget_worth(holding)
@@ -475,13 +456,3 @@ class Ledger:
             if self.holdings[symbol].quantity != 0.0:
                 total += self.margin_steps(symbol)
         return total
-
-
-def _average(holding: Holding, before: float, after: float, price: float) -> None:
-    """The average entry price after a fill: unchanged by reducing, fresh when the position changes sides."""
-    if after == 0.0:
-        holding.average_price = nan
-    elif before * after <= 0.0:
-        holding.average_price = price
-    elif abs(after) > abs(before):
-        holding.average_price = (holding.average_price * before + price * (after - before)) / after

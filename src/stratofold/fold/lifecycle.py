@@ -20,6 +20,7 @@ from stratofold.events import (
     REPLACED,
     UNKNOWN,
 )
+from stratofold.fold.marks import inside
 
 # States.  WAITING is a protective leg whose entry has no fill yet: it is not at the venue.
 WAITING, PENDING, WORKING, PART_FILLED, UNSURE, DONE_FILLED, DONE_CANCELLED, DONE_EXPIRED, DONE_REJECTED = range(9)
@@ -109,6 +110,9 @@ class Lifecycle:
             for report, following in row.items():
                 self.next_state[state * REPORT_COUNT + report] = following
 
+    @inside("at", "following")
     def after(self, state: int, report: int) -> int:
         """The state that follows, or `ILLEGAL`."""
-        return self.next_state[state * REPORT_COUNT + report]
+        following = self.next_state
+        at = state * REPORT_COUNT + report
+        return following[at]

@@ -9,7 +9,7 @@ from array import array
 from typing import Self
 
 from stratofold.fold.ledger import integers, zeros
-from stratofold.fold.marks import leaves_kernel, soon
+from stratofold.fold.marks import leaves_kernel, seldom, soon
 from stratofold.fold.order import Order
 
 _NEVER = 1 << 62  # rows: more than there will be
@@ -19,8 +19,9 @@ _LONG = 16_384  # rows: a shorter log is lengthened fourfold, because asking Pyt
 class Log:
     """Rows and their count; `WHOLES` and `REALS` name the columns of the two arrays.
 
-    Each `add` asks first whether the whole row lies inside, from its first number on: then machine code need not ask
-    again for every number.
+    Where no rows are kept, `add` counts and does nothing else: what a row would hold is not even worked out.  Where they
+    are, it asks first whether the whole row lies inside, from its first number on: then machine code need not ask again
+    for every number.
     """
 
     __slots__ = ("count", "full", "reals", "wholes")
@@ -49,14 +50,6 @@ class Log:
     def keeps_rows(self) -> bool:
         """Whether rows are written; they are only counted where not."""
         return self.full != _NEVER
-
-    def only_counts(self) -> bool:
-        """A row has no room: it is counted where no rows are kept, else room is made for it."""
-        if self.keeps_rows:
-            self.grow()
-            return False
-        self.count += 1
-        return True
 
     @leaves_kernel
     def grow(self) -> None:
@@ -108,9 +101,12 @@ class FillLog(Log):
         position: float,
     ) -> None:
         """Write one row."""
-        at = self.count * 5
-        if not 0 <= at <= len(self.wholes) - 5 and self.only_counts():
+        if not self.keeps_rows:
+            self.count += 1
             return
+        at = self.count * 5
+        if not 0 <= at <= len(self.wholes) - 5:
+            self.grow()
         self.wholes[at] = time
         self.wholes[at + 1] = number
         self.wholes[at + 2] = symbol
@@ -138,9 +134,16 @@ class OrderLog(Log):
 
     def add(self, order: Order, time: int) -> None:
         """Write `order` as it is at `time`."""
+        if self.keeps_rows:
+            self._write(order, time)
+        self.count += 1
+
+    @seldom
+    def _write(self, order: Order, time: int) -> None:
+        """Write one row past the others."""
         at = self.count * 10
-        if not 0 <= at <= len(self.wholes) - 10 and self.only_counts():
-            return
+        if not 0 <= at <= len(self.wholes) - 10:
+            self.grow()
         self.wholes[at] = order.number
         self.wholes[at + 1] = order.symbol
         self.wholes[at + 2] = order.strategy
@@ -162,7 +165,6 @@ class OrderLog(Log):
         soon(self.reals, at + 10)
         soon(self.wholes, self.count * 10 + 16)
         soon(self.wholes, self.count * 10 + 24)
-        self.count += 1
 
 
 class TradeLog(Log):
@@ -185,10 +187,10 @@ class TradeLog(Log):
         profit: float,
         fees: float,
     ) -> None:
-        """Write one row."""
+        """Write one row; where none are kept, who closes a round trip counts it and works out no row."""
         at = self.count * 4
-        if not 0 <= at <= len(self.wholes) - 4 and self.only_counts():
-            return
+        if not 0 <= at <= len(self.wholes) - 4:
+            self.grow()
         self.wholes[at] = symbol
         self.wholes[at + 1] = side
         self.wholes[at + 2] = opened
@@ -226,9 +228,12 @@ class RefusalLog(Log):
         observed: float,
     ) -> None:
         """Write one row."""
-        at = self.count * 5
-        if not 0 <= at <= len(self.wholes) - 5 and self.only_counts():
+        if not self.keeps_rows:
+            self.count += 1
             return
+        at = self.count * 5
+        if not 0 <= at <= len(self.wholes) - 5:
+            self.grow()
         self.wholes[at] = time
         self.wholes[at + 1] = number
         self.wholes[at + 2] = symbol
@@ -298,12 +303,9 @@ class Logs:
     @property
     def crowded(self) -> bool:
         """Whether any log should be lengthened at this event boundary."""
-        return (
-            self.fills.crowded
-            or self.orders.crowded
-            or self.trades.crowded
-            or self.refusals.crowded
-            or self.equity.crowded
+        return self.equity.crowded or (
+            self.fills.keeps_rows  # all four keep rows, or none does
+            and (self.fills.crowded or self.orders.crowded or self.trades.crowded or self.refusals.crowded)
         )
 
     def written(self) -> "Logs":

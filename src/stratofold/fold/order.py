@@ -281,13 +281,18 @@ class Orders(Generic[Each]):
             return place
         return -1
 
+    @inside("spare", "free")
+    @inside("index", "live")
     def remove(self, index: int) -> None:
-        """Take the order at `index` out of the table."""
-        self.free[self.free_count] = self.live[index]
-        self.free_count += 1
+        """Take the order at `index`, where there is one, out of the table."""
+        live = self.live
+        free = self.free
+        spare = self.free_count
+        free[spare] = live[index]
+        self.free_count = spare + 1
         self.count -= 1
         for k in range(index, self.count):
-            self.live[k] = self.live[k + 1]
+            live[k] = live[k + 1]
 
 
 class Message:

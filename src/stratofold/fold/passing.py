@@ -111,6 +111,12 @@ def pass_time(engine: Engine, symbol: int) -> None:
 @seldom
 def observe(engine: Engine, symbol: int) -> None:
     """The equity of the time that has passed, for the drawdown; `symbol` is the one that is likely to have moved it."""
+    observe_now(engine, symbol)
+
+
+@often
+def observe_now(engine: Engine, symbol: int) -> None:
+    """As `observe`, where it is no detour."""
     engine.unobserved = False
     ledger = engine.book.ledger
     tally = engine.tally

@@ -12,7 +12,7 @@ from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.lifecycle import WAITING
 from stratofold.fold.log import RefusalLog
-from stratofold.fold.marks import often, seldom
+from stratofold.fold.marks import inside, often, seldom
 from stratofold.fold.order import CANCEL, LIMIT, REPLACE, STOP, STOP_LIMIT, SUBMIT, TRAILING, Intent, Order
 
 # Why not, in order of precedence: the first that applies is named.
@@ -146,12 +146,17 @@ class Risk:
             reason = self._exposure(book, intent, quantity)
         return reason
 
+    @inside("symbol", "holdings", "buying", "selling")
     def reduces(self, book: Book, intent: Intent, quantity: float) -> bool:
         """Whether position and everything that works on this side, with this, never cross zero."""
-        held = book.ledger.holdings[intent.symbol].quantity
+        symbol = intent.symbol
+        holdings = book.ledger.holdings
+        held = holdings[symbol].quantity
         if intent.side > 0:
-            return held + book.working_buy[intent.symbol] + quantity <= 0.0
-        return held - book.working_sell[intent.symbol] - quantity >= 0.0
+            buying = book.working_buy
+            return held + buying[symbol] + quantity <= 0.0
+        selling = book.working_sell
+        return held - selling[symbol] - quantity >= 0.0
 
     def _habits(self, book: Book, intent: Intent) -> int:
         """Duplicates, the rate of orders, prices far from the market."""
@@ -167,10 +172,13 @@ class Risk:
                 return ORDER_RATE
         return self._collar(book, intent)
 
+    @inside("symbol", "holdings")
     def _collar(self, book: Book, intent: Intent) -> int:
         """A limit or stop far from the last price."""
+        symbol = intent.symbol
+        holdings = book.ledger.holdings
         price = intent.limit if intent.limit == intent.limit else intent.stop
-        last = book.ledger.holdings[intent.symbol].price
+        last = holdings[symbol].price
         if price == price and last == last:
             self.observed = abs(price / last - 1.0)
             if abs(price - last) > self.limits.price_collar * last:
@@ -199,20 +207,25 @@ class Risk:
         return last if last == last else 0.0
 
     @often
+    @inside("symbol", "holdings", "buying", "selling")
     def _size(self, book: Book, intent: Intent, quantity: float) -> int:
         """The order's quantity and notional, and the position it could lead to."""
         limits = self.limits
         symbol = intent.symbol
         if quantity > limits.order_quantity_max:
             return ORDER_QUANTITY
-        self.observed = self._base_value(book, symbol, quantity, self.price_of(book, intent))
-        if self.observed > limits.order_notional_max:
-            return ORDER_NOTIONAL
-        held = book.ledger.holdings[symbol].quantity
+        if limits.order_notional_max < inf:  # nothing is worth more: a division, and all that leads to it
+            self.observed = self._base_value(book, symbol, quantity, self.price_of(book, intent))
+            if self.observed > limits.order_notional_max:
+                return ORDER_NOTIONAL
+        holdings = book.ledger.holdings
+        held = holdings[symbol].quantity
         if intent.side > 0:
-            self.observed = held + book.working_buy[symbol] + quantity
+            buying = book.working_buy
+            self.observed = held + buying[symbol] + quantity
         else:
-            self.observed = book.working_sell[symbol] + quantity - held
+            selling = book.working_sell
+            self.observed = selling[symbol] + quantity - held
         return POSITION if self.observed > limits.position_max else APPROVED
 
     @often
@@ -279,9 +292,12 @@ class Risk:
             return limits.leverage_max
         return 0.0
 
+    @inside("symbol", "lasts")
     def remember(self, book: Book, intent: Intent) -> None:
         """An order was approved: it counts toward the rate and against its repetition."""
-        last = self.last[intent.symbol]
+        symbol = intent.symbol
+        lasts = self.last
+        last = lasts[symbol]
         last.time = book.time
         last.side = intent.side
         last.kind = intent.kind

@@ -8,7 +8,7 @@ from stratofold.events import Bar
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS, Place
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
 from stratofold.fold.marks import inside, often, seldom, soon
-from stratofold.fold.passing import arrive, close_session, deliver, observe, pass_time, turn_session
+from stratofold.fold.passing import arrive, close_session, deliver, observe_now, pass_time, turn_session
 from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
 from stratofold.fold.strategy import Strategy
@@ -221,14 +221,15 @@ def after_bar(engine: Engine, strategy: Strategy) -> None:
         gather(engine, strategy, engine.bar)
     if engine.book.outbox_count > 0 or engine.venue.report_count > 0:
         deliver(engine, strategy)
-    if engine.venue.watches_margin:
-        engine.venue.check_margin(engine.book.time)
-    if len(engine.logs.curve) > 0:
-        engine.logs.curve[engine.bar_index] = engine.book.ledger.equity
+    if engine.thorough:
+        if engine.venue.watches_margin:
+            engine.venue.check_margin(engine.book.time)
+        if len(engine.logs.curve) > 0:
+            engine.logs.curve[engine.bar_index] = engine.book.ledger.equity
     if engine.book.busy:
         rest(engine)
     if engine.unobserved and engine.book.symbol_count == 1 and engine.book.time < engine.calm_until:
-        observe(engine, engine.bar.symbol)  # nothing else is due at this time; the next bar would have to look back
+        observe_now(engine, engine.bar.symbol)  # nothing else is due at this time; the next bar would have to look back
 
 
 def rest(engine: Engine) -> None:
@@ -251,32 +252,31 @@ def reach(engine: Engine, strategy: Strategy, bar: Bar, place: Place) -> bool:
     Seldom where orders go to market: then the loop over bars need not know a bar's range.  Machine code of a strategy that
     may have orders rest has it in the loop (`kernel.unit`).
     """
-    return False if engine.venue.passes(bar, place) else match(engine, strategy, bar)
+    return False if engine.venue.passes(bar, place) else match(engine, strategy, bar, place)
 
 
 @seldom
-def match(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
+def match(engine: Engine, strategy: Strategy, bar: Bar, place: Place) -> bool:
     """The bar, phase by phase; every fill is heard before the next order is tried.  Whether there was a fill."""
     venue = engine.venue
     before = engine.logs.fills.count
-    venue.begin(bar)
+    venue.begin(bar, place)
     if venue.report_count > 0:
         deliver(engine, strategy)
-    if venue.is_called(bar.symbol):
+    if venue.is_called(bar.symbol, place):
         venue.cancel_all(bar.symbol)
         deliver(engine, strategy)
         venue.liquidate(bar)
         deliver(engine, strategy)
-    place = venue.places[bar.symbol]
     if not place.halted:
         if place.phases & OPEN:
-            match_phase(engine, strategy, bar, OPEN)
+            match_phase(engine, strategy, bar, place, OPEN)
         if place.phases & STOPS:
-            match_phase(engine, strategy, bar, STOPS)
+            match_phase(engine, strategy, bar, place, STOPS)
         if place.phases & LIMITS:
-            match_phase(engine, strategy, bar, LIMITS)
+            match_phase(engine, strategy, bar, place, LIMITS)
         if place.phases & CLOSE:
-            match_phase(engine, strategy, bar, CLOSE)
+            match_phase(engine, strategy, bar, place, CLOSE)
         venue.matching = -1
     elif bar.time >= bar.session_close:
         venue.miss_close(bar)
@@ -284,15 +284,14 @@ def match(engine: Engine, strategy: Strategy, bar: Bar) -> bool:
     if venue.expiry <= bar.time:
         venue.expire_at(bar)
         deliver(engine, strategy)
-    venue.end(bar.symbol)
+    venue.end(bar.symbol, place)
     return engine.logs.fills.count != before
 
 
 @seldom
-def match_phase(engine: Engine, strategy: Strategy, bar: Bar, phase: int) -> None:
+def match_phase(engine: Engine, strategy: Strategy, bar: Bar, place: Place, phase: int) -> None:
     """One phase of the bar: the orders that may act in it, one by one."""
     venue = engine.venue
-    place = venue.places[bar.symbol]
     number = 0
     while place.working > 0:
         number = venue.next(bar, phase, number)

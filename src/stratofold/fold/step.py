@@ -27,7 +27,7 @@ from stratofold.fold.emulated import after_end, after_fill, drop_leg, trail
 from stratofold.fold.engine import HEARS_BAR, HEARS_FILL, HEARS_OBSERVATION, HEARS_TIMER, Engine
 from stratofold.fold.grid import to_grid
 from stratofold.fold.lifecycle import DONE_CANCELLED, DONE_FILLED, ILLEGAL
-from stratofold.fold.marks import often, seldom
+from stratofold.fold.marks import inside, often, seldom
 from stratofold.fold.order import TRAILING, Order
 from stratofold.fold.risk import review
 from stratofold.fold.strategy import Strategy
@@ -166,15 +166,20 @@ def answered(engine: Engine, order: Order, quantity: float) -> None:
 
 @seldom
 def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
-    """The venue speaks of an order: its state, a fill, its end."""
+    """The venue speaks of an order: its state, a fill, its end.  A fill is posted whether the order is ours or not."""
     book = engine.book
     book.busy = True
     place = book.orders.index(report.number)
-    if place < 0:
-        if report.kind == PARTIAL or report.kind == FILLED:
-            post(engine, strategy, report)
-        return
-    order = book.orders[place]
+    if place >= 0:
+        advance(engine, book.orders[place], place, report)
+    if report.kind == PARTIAL or report.kind == FILLED:
+        post(engine, strategy, report)
+
+
+@often
+def advance(engine: Engine, order: Order, place: int, report: Report) -> None:
+    """The order, which lies at `place`, comes to the state that follows from the report."""
+    book = engine.book
     following = book.lifecycle.after(order.state, report.kind)
     if following == ILLEGAL:
         raise RuntimeError("a report that the order's state does not allow")
@@ -196,15 +201,15 @@ def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
         order.cancelling = False
     if following >= DONE_FILLED:
         finish(engine, order, place)
-    if report.kind == PARTIAL or report.kind == FILLED:
-        post(engine, strategy, report)
 
 
+@inside("symbol", "holdings")
 def post(engine: Engine, strategy: Strategy, report: Report) -> None:
     """A fill changes what is held; the strategy hears of it."""
     book = engine.book
     symbol = report.symbol
-    before = book.ledger.holdings[symbol].quantity
+    holdings = book.ledger.holdings
+    before = holdings[symbol].quantity
     value, fee_steps = book.ledger.fill(symbol, report.side, report.quantity, report.price, report.fee)
     engine.tally.fill(
         book.ledger, engine.logs.trades, symbol, report.side, report.quantity, report.price, abs(value), fee_steps,
@@ -212,7 +217,7 @@ def post(engine: Engine, strategy: Strategy, report: Report) -> None:
     )  # fmt: skip
     engine.logs.fills.add(
         report.time, report.number, symbol, report.side, report.quantity, report.price, report.fee, report.maker,
-        book.ledger.holdings[symbol].quantity,
+        holdings[symbol].quantity,
     )  # fmt: skip
     if engine.hears & HEARS_FILL:
         fill = engine.fill

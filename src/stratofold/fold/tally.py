@@ -10,7 +10,7 @@ from math import inf, nan, sqrt
 
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import TradeLog
-from stratofold.fold.marks import seldom
+from stratofold.fold.marks import inside, seldom
 
 NANOSECONDS_A_DAY = 86_400_000_000_000
 
@@ -163,11 +163,14 @@ class Tally:
         """The risk-free return of this session."""
         return self.risk_free[session] if 0 <= session < len(self.risk_free) else 0.0
 
+    @inside("symbol", "holdings", "trips")
     def fill(self, ledger: Ledger, log: TradeLog, symbol: int, side: int, quantity: float, price: float, value: float,
              fee_steps: float, time: int, before: float) -> None:  # fmt: skip
         """Count a fill of `value` steps toward the round trip of its symbol; `before` is the position it met."""
-        holding = ledger.holdings[symbol]
-        trip = self.trips[symbol]
+        holdings = ledger.holdings
+        trips = self.trips
+        holding = holdings[symbol]
+        trip = trips[symbol]
         self.traded_value += ledger.base_steps(holding.currency, value)
         self.fees_steps += ledger.base_steps(holding.currency, fee_steps)
         after = holding.quantity

@@ -12,7 +12,7 @@ from math import inf
 from stratofold.events import CANCELLED, EXPIRED, FILLED, PARTIAL, Bar
 from stratofold.fold.desk import CALLED, CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, Place, split_order
 from stratofold.fold.grid import to_grid, to_lot
-from stratofold.fold.marks import often, seldom
+from stratofold.fold.marks import inside, often, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
@@ -51,21 +51,20 @@ class Venue(Desk):
             and self.inbox_count == 0
         )
 
-    def end(self, symbol: int) -> None:
+    def end(self, symbol: int, place: Place) -> None:
         """A bar has been matched: between which prices the next ones touch none of the orders that are left."""
-        place = self.places[symbol]
         place.expect_nothing()
         if place.working > 0:
             for index in range(self.orders.count):
                 if self.orders[index].symbol == symbol:
                     place.expect(self.orders[index])
 
-    def begin(self, bar: Bar) -> None:
+    def begin(self, bar: Bar, place: Place) -> None:
         """A bar is to be matched: when it began, what it offers, what has arrived."""
         symbol = bar.symbol
         self.time = bar.time
         self.bar_index += 1
-        self.start = max(bar.time - bar.span, self.places[symbol].last_time)
+        self.start = max(bar.time - bar.span, place.last_time)
         if self.inbox_count > 0:
             self._take_mail(symbol)
         self.available = inf
@@ -93,7 +92,7 @@ class Venue(Desk):
         return (
             order.arrives <= self.start
             and order.bar_filled != self.bar_index
-            and self.bar_index * PHASES + phase >= order.phase_from
+            and (order.phase_from == 0 or self.bar_index * PHASES + phase >= order.phase_from)
         )
 
     def _try(self, order: Resting, index: int, bar: Bar, phase: int) -> bool:
@@ -115,14 +114,15 @@ class Venue(Desk):
         """Phase 1: what the open fills, and what IOC and FOK make of it."""
         number = order.number
         hasty = order.tif == IOC or order.tif == FOK
-        if (order.kind == STOP or order.kind == STOP_LIMIT) and not order.triggered:
+        if order.kind != MARKET and order.kind != LIMIT and not order.triggered:
             order.triggered = order.side * (bar.open - order.stop) >= 0.0
-        if order.kind == MARKET or (order.kind == STOP and order.triggered):
-            self._fill(order, index, bar.open, bar.volume, False, True)
-        elif (order.kind == LIMIT or (order.kind == STOP_LIMIT and order.triggered)) and order.side * (
-            order.limit - bar.open
-        ) >= 0.0:
-            self._fill(order, index, bar.open, bar.volume, False, False)
+        takes = order.kind == MARKET or (order.kind == STOP and order.triggered)
+        if takes or (
+            order.kind != STOP
+            and (order.kind == LIMIT or order.triggered)
+            and order.side * (order.limit - bar.open) >= 0.0
+        ):
+            self._fill(order, index, bar.open, bar.volume, False, takes)
         if hasty:
             left = self.orders.index(number)
             if left >= 0:
@@ -189,12 +189,15 @@ class Venue(Desk):
 
     # One fill.
 
+    @inside("symbol", "contracts", "holdings")
     def _fill(self, order: Resting, index: int, price: float, volume: float, maker: bool, slips: bool) -> None:
         """Fill what is available and the account allows, and report it; `volume` is what slippage is a share of."""
         symbol = order.symbol
         side = order.side
-        contract = self.ledger.contracts[symbol]
-        holding = self.ledger.holdings[symbol]
+        contracts = self.ledger.contracts
+        holdings = self.ledger.holdings
+        contract = contracts[symbol]
+        holding = holdings[symbol]
         remaining = order.remaining_on(contract.quantity_scale)
         quantity = min(remaining, self.available)
         if order.tif == FOK and quantity < remaining:
@@ -209,18 +212,20 @@ class Venue(Desk):
         steps = holding.value_steps(quantity, price)
         value = abs(steps) / contract.money_scale
         fee_steps = self.costs.fees.steps(quantity, value, maker, contract.money_scale)
-        affordable = self._afford(symbol, side, quantity, price, fee_steps)
+        after = self.ledger.after(symbol, side, quantity)
+        affordable = self._afford(symbol, side, quantity, after, price, fee_steps)
         cut = affordable < quantity
         if cut:
             if order.tif == FOK or affordable <= 0.0:
                 self._end(CANCELLED, index, UNAFFORDABLE)
                 return
             quantity = affordable
+            after = self.ledger.after(symbol, side, quantity)
             steps = holding.value_steps(quantity, price)
             value = abs(steps) / contract.money_scale
             fee_steps = self.costs.fees.steps(quantity, value, maker, contract.money_scale)
         self.costs.fees.book(value)
-        self.ledger.post(symbol, side, quantity, price, steps, fee_steps)
+        self.ledger.post(symbol, side, after, price, steps, fee_steps)
         left = self._do(order, contract, quantity, price, fee_steps / contract.money_scale, maker)
         if left <= 0.0:
             self._remove(index, symbol)
@@ -244,16 +249,22 @@ class Venue(Desk):
         return report.leaves
 
     @often
-    def _afford(self, symbol: int, side: int, quantity: float, price: float, fee_steps: float) -> float:
-        """How much of `quantity` the account can hold at `price`, its fee paid; what reduces passes whole."""
+    @inside("symbol", "contracts", "holdings", "places")
+    def _afford(self, symbol: int, side: int, quantity: float, after: float, price: float, fee_steps: float) -> float:
+        """How much of `quantity`, with which `after` is held, the account can hold at `price`, its fee paid.
+
+        What reduces passes whole.
+        """
         ledger = self.ledger
-        contract = ledger.contracts[symbol]
-        held = ledger.holdings[symbol].quantity
-        after = to_grid(held + side * quantity, contract.quantity_scale)
+        contracts = ledger.contracts
+        holdings = ledger.holdings
+        places = self.places
+        contract = contracts[symbol]
+        held = holdings[symbol].quantity
         if (held * after >= 0.0 and abs(after) <= abs(held)) or contract.margin == 0.0:
             return quantity
         available = self._free_of_others(symbol, price) - ledger.base_steps(contract.currency, fee_steps)
-        ledger.holdings[symbol].price = self.places[symbol].price
+        holdings[symbol].price = places[symbol].price
         if ledger.required_steps(symbol, after, price, contract.margin) <= available:
             return quantity
         most = 0.0
@@ -372,9 +383,8 @@ class Venue(Desk):
                 if ledger.holdings[symbol].quantity != 0.0 and self.places[symbol].called == 0:
                     self.places[symbol].call(time)
 
-    def is_called(self, symbol: int) -> bool:
+    def is_called(self, symbol: int, place: Place) -> bool:
         """Whether this bar closes a called position: it began after the call, is not halted, and something is held."""
-        place = self.places[symbol]
         if place.called == 0 or self.start < place.called or place.halted:
             return False
         if self.ledger.holdings[symbol].quantity == 0.0:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stratofold.fold.engine import Engine
-    from stratofold.fold.ledger import Holding, Ledger
+    from stratofold.fold.holding import Holding
+    from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
     from stratofold.fold.order import Order
     from stratofold.market.data import MarketData

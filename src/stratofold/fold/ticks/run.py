@@ -313,7 +313,7 @@ def liquidate(engine: TickEngine, strategy: Strategy, symbol: int, price: float)
     """A position that was called is closed at `price`, the first after the call; its orders go first."""
     venue = engine.venue
     venue.start = venue.time - 1
-    if price != price or not venue.is_called(symbol):
+    if price != price or not venue.is_called(symbol, venue.places[symbol]):
         return
     venue.cancel_all(symbol)
     deliver(engine, strategy)

@@ -93,7 +93,8 @@ class TickVenue(Arrivals):
             return False
         value = abs(self.ledger.value_steps(order.symbol, wanted, worst)) / contract.money_scale
         fee = self.costs.fees.steps(wanted, value, False, contract.money_scale)
-        if self._afford(order.symbol, order.side, wanted, worst, fee) < wanted:
+        after = self.ledger.after(order.symbol, order.side, wanted)
+        if self._afford(order.symbol, order.side, wanted, after, worst, fee) < wanted:
             self._end(CANCELLED, self.orders.index(order.number), UNAFFORDABLE)
             return False
         return True
