@@ -1,7 +1,9 @@
 """Indicators on tape: written once, read by every cell that asks for the same, and never anything else than the cell's own."""
 
 from array import array
+from dataclasses import replace
 from math import nan
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -116,6 +118,24 @@ class Ring:
         self.window[self.at] = close
         self.at = (self.at + 1) % self.length
         return self.total / self.length
+
+
+class Rings(Strategy):
+    """Long above a mean that begins with zeros; `skip` leaves so many bars out."""
+
+    window = param(3, low=2, high=50)
+    skip = param(0, low=0, high=99)
+
+    def setup(self):
+        self.mean = self.per_symbol(Ring, self.window)
+        self.long = self.per_symbol(Ring, 2 * self.window)
+        self.bars = 0
+
+    def on_bar(self, bar, book):
+        self.bars += 1
+        if self.bars > self.skip:
+            mean = self.mean[bar.symbol].update(bar.close)
+            book.target_quantity(bar.symbol, 10.0 if mean > self.long[bar.symbol].update(bar.close) else 0.0)
 
 
 class Switched(Strategy):
@@ -308,6 +328,11 @@ def market():
     return stratofold.sample("SPY", start="2014-06-02", end="2015-03-31")
 
 
+def bars(count):
+    """A market of which nobody asks more than how many bars it has."""
+    return SimpleNamespace(symbol=[0], time=range(count))
+
+
 def block(strategy, market):
     made = Block(strategy, market, Options(), execution="compiled")
     made._tapes.takes_all = True
@@ -415,6 +440,96 @@ def test_a_block_takes_over_no_tape_of_another_market(market):
     assert all(tape in second._tapes._kept.values() for tape in read)
 
 
+RINGS = [{"window": window, "skip": 0} for window in (3, 5, 8)]
+
+
+@pytest.fixture
+def carried(monkeypatch):
+    """How often a cell ran alone."""
+    found = []
+    real = Block._carried
+    monkeypatch.setattr(Block, "_carried", lambda self, laid: found.append(1) or real(self, laid))
+    return found
+
+
+def told(market, options, before):
+    made = Block(Rings, market, options, execution="compiled", before=before)
+    if made._tapes is not None:
+        made._tapes.takes_all = True
+    return made
+
+
+@pytest.fixture(scope="module")
+def three():
+    """One calendar and three symbols: one that comes later, and one that leaves after forty days."""
+    whole = stratofold.sample("SPY", "AAPL", "BAC", start="2014-06-02", end="2015-03-31")
+    late = (whole.symbol != 1) | (whole.time > whole.time[90])
+    early = (whole.symbol != 2) | (whole.time < whole.time[120])
+    columns = {name: getattr(whole, name) for name in ("time", "symbol", "open", "high", "low", "close", "volume")}
+    few = replace(whole, **{name: column[late & early] for name, column in columns.items()})
+    return [few.subset(symbol) for symbol in ("SPY", "AAPL", "BAC")]
+
+
+def test_the_same_tapes_tell_of_the_next_market(three, carried):
+    """One cell writes and no other runs alone; what an indicator's array had at first it has again, of each market."""
+    options = Options()
+    wanted = [singly(Rings, each, 2 * RINGS) for each in three]
+    blocks = [told(three[0], options, None)]
+    assert same(blocks[0].run(2 * RINGS), wanted[0])
+    for market in three[1:]:
+        blocks.append(told(market, options, blocks[-1]))
+        carried.clear()
+        assert same(blocks[-1].run(2 * RINGS), wanted[len(blocks) - 1])
+        assert len(carried) == 1
+    for turn in (1, 0, 1, 2, 0):
+        carried.clear()
+        assert same(blocks[turn].run(2 * RINGS), wanted[turn])
+        assert len(carried) == 1
+    assert blocks[0]._tapes is blocks[1]._tapes is blocks[2]._tapes
+    assert blocks[0]._laid[True] is blocks[2]._laid[True]
+    assert blocks[0]._tapes.made == 6
+
+
+def test_what_tapes_cannot_tell_of_the_next_market_is_told_by_others(three):
+    """Where it is longer, or the cell that has to write calls none of them there; whoever had them has others, too."""
+    long, _, short = three
+    options = Options()
+    first = told(short, options, None)
+    first.run(RINGS)
+    longer = told(long, options, first)
+    assert same(longer.run(RINGS), singly(Rings, long, RINGS))
+    assert longer._tapes is not first._tapes
+    late, sets = told(long, options, None), [{"window": window, "skip": 50} for window in (3, 5)]
+    assert same(late.run(2 * sets), singly(Rings, long, 2 * sets))
+    beside, tapes = told(short, options, late), late._tapes
+    assert same(beside.run(2 * sets), singly(Rings, short, 2 * sets))
+    assert beside._tapes is not tapes
+    assert tapes.is_dismissed
+    assert same(late.run(2 * sets), singly(Rings, long, 2 * sets))
+
+
+def test_what_one_cell_has_not_written_does_not_last(three):
+    """A tape that another cell wrote, or that was let go of: nobody knows who would have to write it of other bars."""
+    options = Options()
+    first = told(three[0], options, None)
+    first.run(RINGS)
+    tapes = first._tapes
+    assert tapes.is_lasting
+    assert tapes.anew(bars(tapes._length + 1), list) is None
+    tapes._unlike.add(1)
+    first.run([{"window": 9, "skip": 0}])
+    assert not tapes.is_lasting
+    second = told(three[1], options, first)
+    assert same(second.run(RINGS), singly(Rings, three[1], RINGS))
+    assert second._tapes is not tapes
+    assert len(second.returns(RINGS[:1])) > 100
+    assert same(second.run(RINGS), singly(Rings, three[1], RINGS))
+    crowded = told(three[0], options, None)
+    crowded._tapes._bytes_max = 1
+    crowded.run(RINGS)
+    assert not crowded._tapes.is_lasting
+
+
 def interpreted(strategy, market, tapes, **parameters):
     """The sums of a run with tapes, interpreted."""
     tapes.begin()
@@ -432,7 +547,7 @@ def interpreted(strategy, market, tapes, **parameters):
 )
 def test_an_interpreted_strategy_cannot_tell(market, strategy, name, values):
     """Whatever is read of an indicator, before or after its update, is what the indicator would have shown."""
-    tapes = Tapes(strategy, len(market.time), takes_all=True)
+    tapes = Tapes(strategy, market, takes_all=True)
     for value in values * 2:
         run = prepare(strategy, market, Options(), {name: value})
         interpret(run, market)
@@ -441,7 +556,7 @@ def test_an_interpreted_strategy_cannot_tell(market, strategy, name, values):
 
 def foretold(market, strategy, one, other):
     """Which tapes of two cells were foretold what they are given, as that is said for the first time, and if it was wrong."""
-    tapes = Tapes(strategy, len(market.time), takes_all=True)
+    tapes = Tapes(strategy, market, takes_all=True)
     interpreted(strategy, market, tapes, window=one)
     wanted = prepare(strategy, market, Options(), {"window": other})
     interpret(wanted, market)
@@ -494,7 +609,7 @@ def test_foretelling_in_machine_code(market, strategy, windows, unlike):
 
 def test_a_call_with_something_else_is_noticed(market):
     """Cells whose indicators hear what depends on their own positions share none."""
-    tapes = Tapes(Choosy, len(market.time), takes_all=True)
+    tapes = Tapes(Choosy, market, takes_all=True)
     interpreted(Choosy, market, tapes, size=10.0)
     with pytest.raises(StrategyError):
         interpreted(Choosy, market, tapes, size=0.0)
@@ -518,7 +633,7 @@ def pair():
 
 def test_a_tape_that_was_not_called_is_still_blank(pair):
     """A rule may be switched off in the first cell, or for one symbol: the next cell's indicator begins at its beginning."""
-    tapes = Tapes(Switched, len(pair.time), takes_all=True)
+    tapes = Tapes(Switched, pair, takes_all=True)
     for only in (-1, 0, 0, 1, 9, -1, 9):
         run = prepare(Switched, pair, Options(), {"only": only})
         interpret(run, pair)
@@ -528,7 +643,7 @@ def test_a_tape_that_was_not_called_is_still_blank(pair):
 
 def test_a_tape_that_a_broken_run_has_called_is_not_kept(pair):
     """Nobody knows how far such a run came."""
-    tapes = Tapes(Switched, len(pair.time), takes_all=True)
+    tapes = Tapes(Switched, pair, takes_all=True)
     interpreted(Switched, pair, tapes, only=-1)
     tapes.begin()
     prepare(Switched, pair, Options(), {}, shelf=tapes.ask).strategy.mean[0].update(100.0)
@@ -539,7 +654,7 @@ def test_a_tape_that_a_broken_run_has_called_is_not_kept(pair):
 
 def test_both_zeros_have_a_tape_of_their_own():
     """They are equal, and what an object makes of them need not be."""
-    tapes, things = Tapes(Patient, 9, takes_all=True), []
+    tapes, things = Tapes(Patient, bars(9), takes_all=True), []
     for zero in (0.0, -0.0, 0, False):
         tapes.begin()
         things.append(tapes.ask(Spread, (zero,), {}, 1))
@@ -558,14 +673,14 @@ def test_what_may_not_be_asked_at_any_time_is_done_without_tapes(market):
 @pytest.mark.parametrize("strategy", [Warmed, Meddler, Counting, Nosy, Joining])
 def test_what_cannot_be_taped_is_not(market, strategy):
     """Where `setup` calls it or joins lists, an attribute is set from outside, reading changes it, its class is asked for."""
-    tapes = Tapes(strategy, len(market.time), takes_all=True)
+    tapes = Tapes(strategy, market, takes_all=True)
     with pytest.raises(AssertionError):
         interpreted(strategy, market, tapes, window=3)
 
 
 def test_a_zero_of_the_other_sign_is_another():
     """A tape is never read on trust; what is no number is as good as any other such."""
-    tapes = Tapes(Crossover, 9, takes_all=True)
+    tapes = Tapes(Crossover, bars(9), takes_all=True)
     (tape,) = tapes.ask(SMA, (1,), {}, 1)
     for value in (0.0, nan, 3.0):
         tape.update(value)
@@ -602,27 +717,16 @@ def test_what_is_read_unasked_is_there(market):
 
 
 @pytest.mark.parametrize(
-    ("kind", "arguments"), [(SMA, (5,)), (EMA, (5,)), (ATR, (5,)), (Donchian, (5,)), (BBANDS, (5,))]
+    ("kind", "arguments"), [(SMA, (5,)), (EMA, (5,)), (ATR, (5,)), (RSI, (5,)), (Donchian, (5,)), (BBANDS, (5,))]
 )
 def test_what_is_quickly_computed_is_not_taped(kind, arguments):
-    tapes = Tapes(DonchianBreakout if kind is Donchian else Crossover, 9)
-    assert (tapes.ask(kind, arguments, {}, 1) is None) == (kind in (SMA, EMA, ATR))
-
-
-def test_some_dozens_of_operations_are_taped_where_no_parameter_changes_them():
-    """The third of a breakout's is `ATR(20)` in every cell; asked for with what a parameter says it is each cell's own."""
-    tapes = Tapes(DonchianBreakout, 9)
-    tapes._place = 2
-    assert tapes.ask(EMA, (20,), {}, 1) is None
-    tapes._place = 2
-    assert tapes.ask(ATR, (20,), {}, 1) is not None
-    tapes._place = 1
-    assert tapes.ask(ATR, (20,), {}, 1) is None
+    tapes = Tapes(DonchianBreakout if kind is Donchian else Crossover, bars(9))
+    assert (tapes.ask(kind, arguments, {}, 1) is None) == (kind in (SMA, EMA))
 
 
 def test_the_blocks_of_a_process_share_the_room():
     """Who writes a tape when there is no room has the others let go of theirs."""
-    one, other = (Tapes(Crossover, 100, takes_all=True) for _ in range(2))
+    one, other = (Tapes(Crossover, bars(100), takes_all=True) for _ in range(2))
     for tapes in (one, other):
         tapes.begin()
         tapes.ask(SMA, (5,), {}, 1)

@@ -11,6 +11,7 @@ A cell whose run leaves machine code is done again as any backtest is, which fin
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,7 +108,7 @@ class Block:
         self._is_ticks = is_ticks(market)
         self._laid: dict[bool, Laid] = {}  # by whether tapes are read
         self.asks_no_tapes: bool = before is not None and before.asks_no_tapes  # what one `setup` has said, all say
-        self._tapes = None if self._is_ticks or self.asks_no_tapes else Tapes(strategy, longest(market))
+        self._tapes = None if self._is_ticks or self.asks_no_tapes else Tapes(strategy, market)
         self._before = before
         self._engine: Any = None  # of the last run
         self._scale = 100.0
@@ -157,21 +158,46 @@ class Block:
         except Exception:  # noqa: BLE001  whatever it is, an engine of its own says it
             self._laid.clear()
 
-    def _may_share(self) -> bool:
-        """Whether the block before has an engine that would be this one's, and `setup` asks neither for symbols nor for tapes."""
+    def _may_share(self, *, is_taped: bool = False) -> bool:
+        """Whether the block before has an engine that would be this one's; `setup` asks for no symbols, and for tapes or none."""
         before = self._before
-        if before is None or not self.asks_no_tapes or self._reads_equity or before.options is not self.options:
+        if before is None or self.asks_no_tapes is is_taped or self._reads_equity or before.options is not self.options:
             return False
-        return before.lends and are_alike(before.market, self.market, self.options)
+        return before.lends(is_taped=is_taped) and are_alike(before.market, self.market, self.options)
 
-    @property
-    def lends(self) -> bool:
-        """Whether another block may use the engine that is laid out here."""
-        laid = self._laid.get(False)
+    def _retell(self) -> None:
+        """Have the tapes of the block before, or that others have used since, tell of this block's market, in their engine."""
+        before = self._before
+        if not self._is_compiled():
+            return
+        if before is not None and not self._laid and self._may_share(is_taped=True):
+            self._laid[True], self._tapes, self._before = before._laid[True], before._tapes, None  # noqa: SLF001
+        laid, tapes = self._laid.get(True), self._tapes
+        if laid is None or tapes is None or laid.market is tapes.market is self.market or self._retold(laid, tapes):
+            return
+        tapes.dismiss()
+        self._laid.pop(True, None)
+        self._tapes = Tapes(self.strategy, self.market)
+
+    def _retold(self, laid: Laid, tapes: Tapes) -> bool:
+        """Whether tapes that have told of another market tell of this one now."""
+        with suppress(Exception):  # whatever it is, tapes and an engine of its own say it
+            writer = tapes.anew(self.market, laid.program.forget)
+            if writer is not None:
+                laid.hear(build_feed(self.market, self.strategy, self.options), self.market)
+                return self._quickly(writer, is_left=True) is not None and self._tapes is tapes and tapes.is_lasting
+        return False
+
+    def lends(self, *, is_taped: bool = False) -> bool:
+        """Whether another block may use the engine that is laid out here, and its tapes."""
+        laid = self._laid.get(is_taped)
+        if is_taped and not (self._tapes is not None and self._tapes.is_lasting):
+            return False
         return laid is not None and laid.guests._is_alike and not self._reads_equity  # noqa: SLF001  our own
 
     def _abreast(self, sets: Sequence[Mapping[str, Any]], alone: Callable[..., None]) -> list[Together]:
         """What whole runs come to of which many are done in one call; every other is done `alone`."""
+        self._retell()
         found, at = [], 0
         while at < len(sets):
             laid = self._at_hand()
@@ -259,6 +285,7 @@ class Block:
         if not self._reads_equity:
             self._reads_equity = True
             self._laid.clear()  # their logs keep no equity
+            self._tapes = self._tapes and Tapes(self.strategy, self.market)  # for they may be others', too
         return np.column_stack([self._returns(parameters) for parameters in sets])
 
     def _returns(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -354,7 +381,7 @@ class Block:
             is_other = tapes.broken()
         elif tapes.is_writing:
             laid.reveal()
-            tapes.written()
+            tapes.written(parameters)
             laid.guests.learn_written(tapes)
         if row is None or tapes.is_writing or tapes.is_growing:
             self._drop(laid, tapes)
@@ -452,12 +479,6 @@ class Block:
             return None
         execute(run, self.market, "interpreted" if is_interpreted else "auto")
         return sums_of(run.engine)
-
-
-def longest(market: MarketData) -> int:
-    """The bars of the symbol that has most, and at least one."""
-    symbols = np.asarray(market.symbol)
-    return max(int(np.bincount(symbols).max()) if len(symbols) > 1 else len(market.time), 1)
 
 
 def _in_order(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Mapping[str, Any]]:

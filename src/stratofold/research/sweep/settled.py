@@ -47,14 +47,12 @@ class Reads(NamedTuple):
     """What a `setup` reads: the parameters; and by attribute those that it depends on, in all that is made of them.
 
     `parts` is None where statements are more than one attribute each, so that one may decide what becomes of another,
-    or that there is an error.  `symbols` says whether it asks for the handles of symbols by name.  `alike` are the calls of
-    `per_symbol`, counted from 1, that are the same whatever the parameters; none are known where `parts` is None.
+    or that there is an error.  `symbols` says whether it asks for the handles of symbols by name.
     """
 
     parameters: frozenset[str]
     parts: dict[str, frozenset[str]] | None
     symbols: bool
-    alike: frozenset[int] = frozenset()
 
 
 class _Unsettled(Exception):
@@ -83,10 +81,7 @@ def _looked_up(strategy: type[Strategy]) -> Reads | None:
         reading = _Reading(strategy, strategy.setup)
     except (Refused, _Unsettled):
         return None
-    read, is_straight = frozenset(reading.parameters), reading.is_straight
-    if not is_straight:
-        return Reads(read, None, reading.names_symbols)
-    return Reads(read, reading.parts, reading.names_symbols, frozenset(reading.alike))
+    return Reads(frozenset(reading.parameters), reading.parts if reading.is_straight else None, reading.names_symbols)
 
 
 def _check_ordinary(cls: type) -> None:
@@ -139,8 +134,6 @@ class _Reading:
         self._own: set[str] = set()  # attributes that it has set
         self._asked: set[str] = set()  # those of them that a statement has read
         self._made = 0  # how many it has set
-        self._calls = 0  # of `per_symbol`
-        self.alike: set[int] = set()
         for node in tree.body:
             self._part(node)
 
@@ -252,9 +245,6 @@ class _Reading:
     def _call_of_own(self, node: ast.Call, name: str) -> None:
         """A call of the strategy's: for an object a symbol, or for the handle of a symbol that the source names."""
         if name == "per_symbol" and node.args and self._is_class(node.args[0]):
-            self._calls += 1
-            if not any(isinstance(each, ast.Name | ast.Attribute) for part in node.args[1:] for each in ast.walk(part)):
-                self.alike.add(self._calls)
             self._arguments(node, node.args[1:])
             return
         is_helper = name == "symbol" and getattr(self._cls, name, None) is Strategy.symbol

@@ -8,27 +8,28 @@ the sign of a zero, from the first call on; an object of plain Python then answe
 something else leaves machine code and is done without tapes.  What a tape does not have (another method, an attribute
 that is set from outside, an int that changes) the compiler does not find, and the block does without tapes.
 An indicator of a handful of operations (SMA, EMA) is quicker made anew than read: only those are taped whose method
-loops or asks objects of its own, and those of some dozens of operations (ATR) whose arguments are the same in every cell.
+loops, asks objects of its own, or takes some dozens of operations (RSI, ATR).
 The second tape of a kind is foretold what the first one was given: its indicator is asked for all at once when it is
-first called, and from then on its tape is read like any other.
+first called, and from then on its tape is read like any other.  So one cell writes, and where other bars are to be heard
+next it writes again, on the same tapes; nothing but what was heard is forgotten in between.
 """
 
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
-from stratofold.research.sweep.settled import reads_of
-from stratofold.research.sweep.taping import SCALARS, columns_of, functions_of, plan_for
+from stratofold.research.sweep.taping import SCALARS, arrays_of, columns_of, functions_of, plan_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from stratofold.fold.strategy import Strategy
+    from stratofold.market.data import MarketData
     from stratofold.research.sweep.taping import Plan
 
 BYTES_MAX = 1 << 26  # of all tapes that are kept in this process
@@ -36,7 +37,7 @@ _plans: WeakKeyDictionary[type[Strategy], dict[Any, Plan | None]] = (
     WeakKeyDictionary()
 )  # all blocks of one have the same
 _PATIENCE = 64  # tapes that are made before we ask whether they are read
-_WORTH = 40  # operations: what is as many or more is quicker read than made, though not than made and read now and then
+_WORTH = 40  # operations: what is as many is quicker read than made anew
 
 
 @dataclass(eq=False)
@@ -51,6 +52,9 @@ class Tape:
     things: list[Any]
     size: int
     own: tuple[Any, ...]  # the same, if `setup` has not put others into the list
+    arguments: tuple[Any, ...]
+    arrays: list[tuple[array[Any], array[Any]]] | None = None  # its objects', and as they were when those were made
+    first: list[Any] = field(default_factory=list)  # the objects that were packed first: others lie where they did
     is_foretold: bool = False  # it was told beforehand what it will be given
     is_sound: bool = False
     is_made: bool = False
@@ -65,15 +69,14 @@ class Tapes:
     strategy advance apart.
     """
 
-    def __init__(self, strategy: type[Strategy], length: int, *, takes_all: bool = False) -> None:
-        """`length` is how many calls a tape has room for; `takes_all` has what is quickly computed taped too."""
+    def __init__(self, strategy: type[Strategy], market: MarketData, *, takes_all: bool = False) -> None:
+        """A tape has room for a call a bar; `takes_all` has what is quickly computed taped too."""
+        self.market = market  # that they tell of
         self._strategy = strategy
-        self._length = length
+        self._length = longest(market)
         self._bytes_max = BYTES_MAX
         self.takes_all = takes_all
         self._plans = _plans.setdefault(strategy, {})
-        reads = reads_of(strategy)
-        self._alike = frozenset() if reads is None else reads.alike
         self._kept: dict[Any, Tape] = {}
         self._size = 0
         self._place = 0
@@ -81,6 +84,9 @@ class Tapes:
         self._barred: set[int] = set()
         self._models: dict[Any, Tape] = {}  # by all but the arguments: one that is written
         self._unlike: set[int] = set()  # the places at which tapes of other arguments are given something else
+        self._writer: Mapping[str, Any] | None = None  # the parameters of the first cell that has written
+        self._written: list[Tape] = []  # what it has
+        self._is_firm = True  # whether all that was packed of tapes lies where it lay, and as it was packed first
         self.is_dismissed = False  # whether what was learnt of tapes has to be forgotten before the next cell
         self.is_writing = False  # whether the cell at hand writes a tape
         self.is_growing = False  # whether it has asked for one that there was not
@@ -140,7 +146,7 @@ class Tapes:
         place, factory, _, count = key
         if not isinstance(factory, type):
             return None
-        least = 0 if self.takes_all else _WORTH if place in self._alike else None
+        least = 0 if self.takes_all else _WORTH
         kind = (factory, least)
         if kind not in self._plans:
             thing = factory(*arguments)
@@ -149,12 +155,16 @@ class Tapes:
         if plan is None:
             return None
         model = None if place in self._unlike else self._models.get(_kind(key))
+        is_foretold = model is not None
         columns = columns_of(plan.arguments) if model is None else ()
         size = 8 * count * self._length * (1 + len(columns) + len(plan.shown))
         others: Sequence[Any] = [None] * count if model is None else model.things
         things = [self._blank(plan, factory(*arguments), other) for other in others]
-        kept = self._kept[key] = Tape(key, things, size, tuple(things), is_foretold=model is not None)
-        kept.is_sound = kept.is_made = kept.is_foretold
+        kept = self._kept[key] = Tape(key, things, size, tuple(things), arguments, is_foretold=is_foretold)
+        kept.is_sound = kept.is_made = is_foretold
+        arrays = [arrays_of(thing.tape_source) for thing in things] if is_foretold else []
+        if None not in arrays:
+            kept.arrays = [(values, values[:]) for some in arrays for values in some or ()]
         self._size += size
         self.made += 1
         self.is_growing = True
@@ -173,8 +183,10 @@ class Tapes:
                 kept.is_learnt = True
                 yield kept.things
 
-    def written(self) -> None:
-        """The run is over, and the tapes hold how far they came: those that were called are complete."""
+    def written(self, parameters: Mapping[str, Any] | None = None) -> None:
+        """The run of these parameters is over, and the tapes hold how far they came: those that were called are complete."""
+        if self._writer is None:
+            self._writer, self._written = parameters, list(self._now)
         for kept in self._now:
             for thing in kept.things:
                 thing.tape_known[0] = thing.tape_known[0] or thing.tape_at
@@ -186,6 +198,35 @@ class Tapes:
                     self._share_given(kept)
                     if not any(thing.tape_is_whole for thing in kept.things):
                         self._models[_kind(kept.key)] = kept
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether other bars can be told of as these were: one cell wrote everything, and of all else it was foretold."""
+        every = [kept.is_made and kept.arrays is not None and (kept.is_foretold or kept in self._written)
+                 for kept in self._kept.values()]  # fmt: skip
+        return self._writer is not None and self._is_firm and not self.is_dismissed and all(every)
+
+    def anew(self, market: MarketData, forget: Callable[[list[Any]], None]) -> Mapping[str, Any] | None:
+        """Forget what was heard, and nothing of how it lies in memory: another market is to be heard.
+
+        Returns the parameters of the cell that has to write first; None where it cannot be heard.  What that one writes
+        is packed anew; `forget` is told of it.
+        """
+        if longest(market) > self._length or not self.is_lasting:
+            return None
+        self.market = market
+        for kept in self._kept.values():
+            for thing in kept.things:
+                thing.tape_at = thing.tape_known[0] = 0
+            for values, before in kept.arrays or ():
+                values[:] = before
+            if not kept.is_foretold:
+                kept.is_made = kept.is_learnt = False
+                forget(kept.things)
+                kept.first = kept.first or [thing.tape_source for thing in kept.things]
+                for thing in kept.things:
+                    thing.tape_source = kept.key[1](*kept.arguments)
+        return self._writer
 
     def broken(self) -> bool:
         """The run did not end: whether that may be because a tape was asked for something else.
@@ -221,6 +262,7 @@ class Tapes:
                 break
             gone.append(kept)
             size -= kept.size
+        self._is_firm &= not gone
         for kept in set(gone):
             if self._kept.get(kept.key) is kept:
                 del self._kept[kept.key]
@@ -232,6 +274,7 @@ class Tapes:
 
     def forget_places(self) -> None:
         """What was learnt of how tapes lie in memory is of use no more."""
+        self._is_firm &= not self._kept
         for kept in self._kept.values():
             kept.is_learnt = False
 
@@ -243,7 +286,8 @@ class Tapes:
         tape = plan.tape()
         tape.tape_at = 0
         tape.tape_known = array("q", [0])  # calls; -1 of what was foretold in vain
-        tape.tape_ahead = 0 if other is None else other.tape_known[0]
+        tape.tape_ahead = tape.tape_known if other is None else other.tape_known
+        tape.tape_is_foretold = other is not None
         tape.tape_is_other = False
         tape.tape_is_whole = False
         tape.tape_source = thing
@@ -281,6 +325,12 @@ def _kind(key: Any) -> Any:
     """What a tape's key is but for the arguments."""
     place, factory, _, count = key
     return place, factory, count
+
+
+def longest(market: MarketData) -> int:
+    """The bars of the symbol that has most, and at least one."""
+    symbols = np.asarray(market.symbol)
+    return max(int(np.bincount(symbols).max()) if len(symbols) > 1 else len(market.time), 1)
 
 
 def _zeros(count: int) -> array[float]:

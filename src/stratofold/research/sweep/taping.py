@@ -13,6 +13,7 @@ import hashlib
 import inspect
 import linecache
 import sys
+from array import array
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,7 @@ class {name}:
     def _tape_odd(self, {arguments}):
         at = self.tape_at
         if self.tape_known[0] == 0:
-            if self.tape_ahead == 0:
+            if not self.tape_is_foretold:
                 return self._tape_made({arguments})
             if {are_floats}:
                 self._tape_foretold()
@@ -88,10 +89,10 @@ class {name}:
     @seldom
     def _tape_foretold(self):
         self.tape_known[0] = -1
-        for at in range(self.tape_ahead):
+        for at in range(self.tape_ahead[0]):
             self.tape_result[at] = self.tape_source.{step}({ahead})
 {shown_ahead}
-        self.tape_known[0] = self.tape_ahead
+        self.tape_known[0] = self.tape_ahead[0]
 
     @leaves_kernel
     def _tape_lost(self):
@@ -124,7 +125,7 @@ class Plan:
 # What is read of an object
 
 
-def plan_for(thing: object, functions: list[FunctionType], least: int | None = None) -> Plan | None:
+def plan_for(thing: object, functions: list[FunctionType], least: int) -> Plan | None:
     """How to tape `thing`, of which `functions` may read what they name; None where that cannot be, or is not worth it.
 
     It is worth it where a call takes long, or at `least` so many operations.
@@ -144,7 +145,7 @@ def plan_for(thing: object, functions: list[FunctionType], least: int | None = N
         return None
     arguments = _arguments_of(getattr(cls, steps[0]))
     cost = operations(thing, steps[0])
-    if not arguments or (cost is not None and (least is None or cost < least)):
+    if not arguments or (cost is not None and cost < least):
         return None
     settled = attributes - {
         name for function in own if function.__name__ != "__init__" for name in _stored(function.__code__)
@@ -186,6 +187,25 @@ def operations(thing: object, step: str) -> int | None:
         seen |= named
         waiting += named
     return count
+
+
+def arrays_of(thing: object) -> list[array[Any]] | None:
+    """All arrays of an object and of what it holds; None where it has more state than those and numbers."""
+    found: list[array[Any]] = []
+    waiting, seen = [thing], set()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, array):
+            found.append(each)
+        elif isinstance(each, list):
+            waiting += each
+        elif is_plain(type(each)):
+            if id(each) not in seen:
+                seen.add(id(each))
+                waiting += [getattr(each, name) for name in state_names(each)]
+        elif type(each) not in SCALARS:
+            return None
+    return found
 
 
 def _is_shown(thing: object, name: str, attributes: set[str]) -> bool:
@@ -308,7 +328,8 @@ def _tape_of(
         f" or ({name} == 0.0 and copysign(1.0, {name}) != copysign(1.0, {where}))"
         for where, name in zip(given, arguments, strict=True)
     )
-    slots = ["at", "known", "ahead", "is_other", "is_whole", *columns_of(arguments), "result", *shown, "source"]
+    counts = ["at", "known", "ahead", "is_foretold", "is_other", "is_whole"]
+    slots = [*counts, *columns_of(arguments), "result", *shown, "source"]
     text = _TEXT.format(
         name="NAME",
         slots=", ".join(f'"{each}"' for each in [*(f"tape_{name}" for name in slots), *constant]),
