@@ -15,7 +15,7 @@ from stratofold.research.prepare import Options
 from stratofold.research.sweep.executors.bucket import Bucket
 from stratofold.research.sweep.executors.elsewhere import Elsewhere
 from stratofold.research.sweep.executors.foreman import Foreman
-from stratofold.research.sweep.executors.money import Purse
+from stratofold.research.sweep.executors.money import Purse, dollars
 from stratofold.research.sweep.executors.stepfunctions import ORDERS_MAX, Sender, StepFunctions
 from stratofold.research.sweep.executors.tariffs import of_states
 from stratofold.research.sweep.executors.work import Plan, Work
@@ -213,7 +213,7 @@ def test_what_a_study_has_cost_is_kept_and_a_budget_that_is_spent_is_refused(mar
     first = stratofold.sweep(Crossover, market, fast=[5, 9], study=study, budget=0.5, progress=said.append, **space)
     spent = first.store.page["spent_usd"]
     assert 0.0 < spent < 0.01
-    assert f"${spent:,.4f} spent" in said[-1]
+    assert f"{dollars(spent)} spent" in said[-1]
     with pytest.raises(Setup) as refused:
         stratofold.sweep(Crossover, market, fast=[5, 9, 12], study=study, budget=spent / 2.0, **space)
     assert refused.value.code == "SFS68"

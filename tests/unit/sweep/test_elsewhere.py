@@ -1,6 +1,7 @@
 """Workers elsewhere: what they need, what becomes of those that die, forget or are late, and who pays."""
 
 from functools import partial
+from math import nan
 
 import pytest
 
@@ -12,7 +13,7 @@ from stratofold.research.sweep.block import Cells
 from stratofold.research.sweep.executors import foreman
 from stratofold.research.sweep.executors.elsewhere import Elsewhere
 from stratofold.research.sweep.executors.foreman import DIED, Foreman
-from stratofold.research.sweep.executors.money import Purse, Tariff
+from stratofold.research.sweep.executors.money import Purse, Tariff, dollars
 from stratofold.research.sweep.executors.shelf import Folder
 from stratofold.research.sweep.executors.windows import chains_of
 from stratofold.research.sweep.executors.work import Plan, Work
@@ -217,12 +218,17 @@ DEAR = Tariff(second_usd=1.0, piece_usd=0.001, look_usd=0.0, overhead_seconds=5_
 
 @pytest.mark.parametrize(
     ("budget", "spent", "code"),
-    [(0.0, 0.0, "SFS67"), ("much", 0.0, "SFS67"), (-1.0, 0.0, "SFS67"), (2.0, 2.5, "SFS68")],
+    [(0.0, 0.0, "SFS67"), ("much", 0.0, "SFS67"), (-1.0, 0.0, "SFS67"), (nan, 0.0, "SFS67"), (2.0, 2.5, "SFS68")],
 )
 def test_a_budget_that_buys_nothing_or_is_spent_is_refused_before_anything_runs(budget, spent, code):
     with pytest.raises(Setup) as refused:
         Purse(DEAR, budget, spent)
     assert refused.value.code == code
+
+
+def test_amounts_are_shown_however_small():
+    amounts = (0.0, 0.0000001234, 0.0123, 1234.5)
+    assert [dollars(each) for each in amounts] == ["$0.0000", "$0.00000012", "$0.0123", "$1,234.5000"]
 
 
 def test_a_budget_needs_a_price():

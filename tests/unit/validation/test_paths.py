@@ -11,7 +11,7 @@ from stratofold import Fees, backtest, sample
 from stratofold.errors import Setup
 from stratofold.events import HALT
 from stratofold.market.data import Statuses
-from stratofold.research.validation import Blocks, Garch, Jumps, monte_carlo, stability
+from stratofold.research.validation import Blocks, Garch, Jumps, MonteCarlo, monte_carlo, stability
 from stratofold.research.validation.bootstrap import generator
 from stratofold.research.validation.paths import Drawn, model
 from stratofold.research.validation.synthetic import markets, shapes
@@ -138,6 +138,19 @@ class TestMarkets:
         )
         assert len(list(tmp_path.iterdir())) == 4
         assert other.real != whole.real
+
+    def test_what_was_found_prints_itself(self):
+        """A figure that no history has is a dash; of some, less is better."""
+        drawn = {"max_drawdown": np.array([0.1, 0.2, 0.3, 0.4]), "sharpe": np.full(4, np.nan)}
+        found = MonteCarlo({"max_drawdown": 0.2, "sharpe": np.nan}, drawn)
+        assert str(found) == repr(found)
+        assert str(found).splitlines() == [
+            "4 histories that might have been",
+            "                  as it was  5% below  50% below  95% below",
+            "Deepest drawdown    20.00 %   11.50 %    25.00 %    38.50 %",
+            "    Sharpe ratio          —         —          —          —",
+        ]
+        assert (found.better("max_drawdown"), found.better("-max_drawdown")) == (0.75, 0.5)
 
     def test_what_changes_a_chunk_changes_its_name(self, tmp_path):
         """Fees, the model of paths, the seed and the size of a chunk; how it is executed does not."""

@@ -17,6 +17,7 @@ from stratofold.research.backtest import check_cash, check_strategy
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Leg
 from stratofold.research.sweep.executors import DIED, Work, call_ahead, executor_of
+from stratofold.research.sweep.executors.money import dollars
 from stratofold.research.sweep.objective import objectives_of
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.rows import Finished, frame_of
@@ -312,7 +313,7 @@ class _Drive:
             return ""
         self.study.store.page["spent_usd"] = spent
         self.study.write_page()
-        return f"${spent:,.4f} spent"
+        return f"{dollars(spent)} spent"
 
     def _told(self, numbers: Sequence[int], points: Sequence[Parameters]) -> list[list[float]]:
         """How good every point was, over its places on the average."""

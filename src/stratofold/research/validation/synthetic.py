@@ -23,6 +23,7 @@ from stratofold.events import SPLIT
 from stratofold.market.data import MarketData, no_actions, no_observations, no_statuses
 from stratofold.research.backtest import backtest
 from stratofold.research.prepare import Options
+from stratofold.research.stats import as_text, words_for
 from stratofold.research.sweep.place import assumptions, code_hash
 from stratofold.research.validation.bootstrap import generator
 from stratofold.research.validation.paths import Drawn, Model, chunk_sizes, model
@@ -143,11 +144,31 @@ class MonteCarlo(NamedTuple):
 
     def quantile(self, statistic: str, share: float) -> float:
         """The value that `share` of the histories stay at or below."""
-        return float(np.nanquantile(self.drawn[statistic], share))
+        values = self.drawn[statistic]
+        return float(np.nanquantile(values, share)) if not np.isnan(values).all() else float("nan")
 
     def better(self, statistic: str) -> float:
-        """The share of histories on which the strategy did at least as well as on the real one."""
-        return float(np.mean(self.drawn[statistic] >= self.real[statistic]))
+        """The share of histories on which the strategy did at least as well as on the real one.
+
+        As in an objective, "-max_drawdown" is a statistic of which less is better.
+        """
+        name, sign = statistic.removeprefix("-"), -1.0 if statistic.startswith("-") else 1.0
+        return float(np.mean(sign * self.drawn[name] >= sign * self.real[name]))
+
+    def __str__(self) -> str:
+        """Each figure as it was, and what a twentieth, half, and all but a twentieth of the histories stay at or below."""
+        shares = (0.05, 0.5, 0.95)
+        lines = [["", "as it was", *(f"{share:.0%} below" for share in shares)]]
+        for name, value in self.real.items():
+            figures = [value, *(self.quantile(name, share) for share in shares)]
+            lines.append([words_for(name).label, *(as_text(name, figure) for figure in figures)])
+        widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+        rows = ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
+        count = len(next(iter(self.drawn.values()), ()))
+        return "\n".join([f"{count:,} histories that might have been", *rows])
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def monte_carlo(
