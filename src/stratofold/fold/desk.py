@@ -274,6 +274,7 @@ class Desk:
             report.stop = order.stop
             report.leaves = order.remaining
 
+    @seldom
     def _take_mail(self, symbol: int) -> None:
         """What has arrived for `symbol` before this bar began takes effect."""
         kept = 0

@@ -24,6 +24,7 @@ def after_fill(book: Book, order: Order, quantity: float) -> None:
         _shrink(book, order.sibling, quantity)
 
 
+@seldom
 def _grow_leg(book: Book, number: int, quantity: float) -> None:
     """A protective leg works for `quantity` more."""
     place = book.orders.index(number)
@@ -40,6 +41,7 @@ def _grow_leg(book: Book, number: int, quantity: float) -> None:
         book.change(leg, leg.quantity, nan, nan, prompt=True)
 
 
+@seldom
 def _shrink(book: Book, number: int, quantity: float) -> None:
     """The other of a pair filled `quantity`: this one works for so much less, or is cancelled."""
     place = book.orders.index(number)
@@ -68,8 +70,6 @@ def after_end(book: Book, order: Order) -> None:
 
 def drop_leg(book: Book, number: int) -> int:
     """The index of protective leg `number` if it still waits and must go, else -1."""
-    if number == 0:
-        return -1
     place = book.orders.index(number)
     if place < 0 or book.orders[place].state != WAITING:
         return -1

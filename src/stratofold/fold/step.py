@@ -247,10 +247,13 @@ def finish(engine: Engine, order: Order, place: int) -> None:
     unfilled = order.filled == 0.0
     book.retire(order, place)
     if unfilled:
-        drop(engine, take_profit)
-        drop(engine, stop_loss)
+        if take_profit != 0:
+            drop(engine, take_profit)
+        if stop_loss != 0:
+            drop(engine, stop_loss)
 
 
+@seldom
 def drop(engine: Engine, number: int) -> None:
     """A protective leg whose entry came to nothing is done."""
     place = drop_leg(engine.book, number)

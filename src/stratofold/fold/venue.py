@@ -124,9 +124,14 @@ class Venue(Desk):
         ):
             self._fill(order, index, bar.open, bar.volume, False, takes)
         if hasty:
-            left = self.orders.index(number)
-            if left >= 0:
-                self._end(CANCELLED, left, -1)
+            self._end_left(CANCELLED, number)
+
+    @seldom
+    def _end_left(self, kind: int, number: int) -> None:
+        """What is left of order `number`, if anything, has had its turn."""
+        left = self.orders.index(number)
+        if left >= 0:
+            self._end(kind, left, -1)
 
     def _reach_stop(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 2: stops that the bar's range reaches."""
@@ -165,6 +170,7 @@ class Venue(Desk):
         if touched:
             self._fill(order, index, order.limit, bar.volume, True, False)
 
+    @seldom
     def _at_close(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 4: orders for the close; what does not fill expires."""
         number = order.number
@@ -172,9 +178,7 @@ class Venue(Desk):
             self._fill(order, index, bar.close, bar.volume, False, True)
         elif order.side * (order.limit - bar.close) >= 0.0:
             self._fill(order, index, bar.close, bar.volume, False, False)
-        left = self.orders.index(number)
-        if left >= 0:
-            self._end(EXPIRED, left, -1)
+        self._end_left(EXPIRED, number)
 
     def try_urgent(self, bar: Bar, entry_price: float) -> None:
         """A stop leg whose entry has just filled inside the bar, before any other order."""
