@@ -7,6 +7,7 @@ session, and an order decided at a close belongs to the next one too (`close_aft
 from array import array
 
 from stratofold.events import Bar, Bars
+from stratofold.fold.marks import inside
 
 _FOREVER = 9223372036854775807
 _NO_CLOSE = array("q", [_FOREVER])  # of the endless session past the table
@@ -65,15 +66,19 @@ class Sessions:
             k += 1
         return self.closes[k]
 
+    @inside("k", "opens", "weekdays", "months")
     def stamp(self, bar: Bar) -> None:
         """Write the session's numbers on a bar, the first session having begun; past the table it keeps those that it has."""
         k = self.index
+        opens = self.opens
+        weekdays = self.weekdays
+        months = self.months
         bar.session = k
         bar.session_close = self.close
-        if k < len(self.opens):
-            bar.session_open = self.opens[k]
-            bar.weekday = self.weekdays[k]
-            bar.month = self.months[k]
+        if 0 <= k < len(opens):
+            bar.session_open = opens[k]
+            bar.weekday = weekdays[k]
+            bar.month = months[k]
 
     def stamp_group(self, bars: Bars) -> None:
         """As `stamp`, on a group of bars."""
