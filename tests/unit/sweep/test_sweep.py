@@ -155,6 +155,13 @@ def test_short_pieces_are_stored_together(market, tmp_path, monkeypatch):
     assert study.table.filter(study.table["symbols"] == "AAPL").equals(alone)
 
 
+def test_every_column_of_a_table_is_in_one_piece(market, monkeypatch):
+    """Where some are and others are not, whoever asks for rows has all of them copied: a fifth more memory."""
+    monkeypatch.setattr("stratofold.research.sweep.sweep._SHORT", PATIENCE_SECONDS)
+    study = sweep(Above, market, execution="interpreted", length=[5, 9], each_symbol=True)
+    assert set(study.store.frame().n_chunks("all")) == {1}
+
+
 def test_a_study_on_disk_is_ranked_without_being_read(market, tmp_path):
     """What a stored study shows is what the whole table shows, ties and cells without a number included."""
     space = {"fast": [2, 3, 5, 200], "slow": [20, 30, 400], "execution": "interpreted", "study": tmp_path / "study"}

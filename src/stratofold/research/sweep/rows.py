@@ -78,7 +78,7 @@ def _parameters(found: Sequence[Finished]) -> dict[str, pl.Series]:
     for name, declared in found[0].place.strategy.parameters().items():
         kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
         column = pl.Series(list(map(itemgetter(name), sets)), dtype=kind)
-        columns[column_of(name)] = pl.concat([column] * times) if times > 1 else column
+        columns[column_of(name)] = pl.concat([column] * times, rechunk=True) if times > 1 else column
     return columns
 
 

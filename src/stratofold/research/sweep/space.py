@@ -145,7 +145,7 @@ def dimension_of(param: Param, asked: Any) -> Dimension:
     if isinstance(asked, (int, float)):
         return Dimension(param.name, kind, (param.accept(asked),))
     try:
-        values = tuple(dict.fromkeys(_accepted(param, [_plain(value) for value in asked], kind)))
+        values = tuple(dict.fromkeys(_accepted(param, _plain(list(asked)), kind)))
     except TypeError:
         values = ()
     if not values:
@@ -176,9 +176,11 @@ def _between(param: Param, bounds: tuple[Any, ...], kind: type) -> Dimension:
     return Dimension(param.name, kind, (), low, high)
 
 
-def _plain(value: Any) -> Any:
-    """A NumPy number as Python's own."""
-    return value.item() if type(value) not in _OWN and hasattr(value, "item") else value
+def _plain(values: list[Any]) -> list[Any]:
+    """NumPy's numbers as Python's own."""
+    if _OWN.issuperset(map(type, values)):
+        return values
+    return [value.item() if type(value) not in _OWN and hasattr(value, "item") else value for value in values]
 
 
 def _unknown(strategy: type[Strategy], name: str, declared: list[str]) -> Setup:
