@@ -92,15 +92,14 @@ def sweep(
     from stratofold.research.sweep.store import place_of
 
     found = swept(task, keywords, stratofold.sweep, others)
-    written = found.report(report) if report else None
     if json:
-        show_json({**found.as_dict(), "report": None if written is None else str(written)})
+        show_json({**found.as_dict(), "report": str(found.report(report)) if report else None})
         return
     typer.echo(str(found))
     name = found.name if found.store.folder == place_of(found.name) else found.store.folder
     typer.echo(f"\nkept in {found.store.folder}: stratofold study best {name}")
-    if written is not None:
-        typer.echo(f"report: {written}")
+    if report:  # last, so that nothing else is lost where it cannot be written
+        typer.echo(f"report: {found.report(report)}")
 
 
 def goals(objective: Sequence[str] | None) -> list[str]:

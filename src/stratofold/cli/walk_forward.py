@@ -61,13 +61,12 @@ def walk_forward(
         "study": study or f"{task.strategy.__name__.lower()}-walk",
     }  # fmt: skip
     walk = swept(task, keywords, stratofold.walk_forward)
-    written = walk.report(report) if report else None
     if json:
-        show_json({**_as_dict(walk), "report": None if written is None else str(written)})
+        show_json({**_as_dict(walk), "report": str(walk.report(report)) if report else None})
         return
     typer.echo(str(walk))
-    if written is not None:
-        typer.echo(f"report: {written}")
+    if report:  # last, so that nothing else is lost where it cannot be written
+        typer.echo(f"report: {walk.report(report)}")
 
 
 def _as_dict(walk: Any) -> dict[str, Any]:

@@ -58,6 +58,15 @@ def test_objectives_are_given_with_commas_or_again_and_again(folder, capsys):
     assert (folder / "mine" / "study.json").exists()
 
 
+@pytest.mark.parametrize(("verb", "words"), [("sweep", []), ("walk-forward", ["--train", "60", "--test", "30"])])
+def test_a_page_that_cannot_be_written_loses_nothing_else(folder, capsys, verb, words):
+    words = ["--fast", "5,10", "--slow", "20", *words, *SHORT, "--execution", "interpreted"]
+    assert run([verb, "crossover.py", *words, "--report", "nowhere/page.html"]) == 2
+    out, err = capsys.readouterr()
+    assert "Sharpe" in out
+    assert "SF502" in err
+
+
 def test_windows_symbols_and_bounds_are_typed(folder, capsys):
     words = ["--slow", "20..21", "--fast", "5", "--execution", "interpreted", "--each-symbol", "--symbols", "SPY,AAPL"]
     days = ["--window", "2015-01-01..2015-03-31", "--window", "2015-04-01..2015-06-30"]

@@ -148,8 +148,8 @@ class Block:
 
     def _share(self) -> None:
         """Have an engine that the block before has laid out, or that others have used since, hear this block's market."""
-        if not self._laid and self._may_share():
-            self._laid |= getattr(self._before, "_laid", {})
+        if self._before is not None and not self._laid and self._may_share():
+            self._laid |= self._before._laid  # noqa: SLF001  of this class
         laid = self._laid.get(False)
         if laid is None or laid.market is self.market:
             return
