@@ -508,6 +508,25 @@ def test_what_tapes_cannot_tell_of_the_next_market_is_told_by_others(three):
     assert same(late.run(2 * sets), singly(Rings, long, 2 * sets))
 
 
+def test_who_is_interrupted_while_tapes_are_written_anew_has_others(three, monkeypatch):
+    """Nobody reads what was half forgotten: neither who was interrupted nor who had them before."""
+    options = Options()
+    first = told(three[0], options, None)
+    first.run(RINGS)
+    second, tapes = told(three[1], options, first), first._tapes
+
+    def interrupted(_self, _parameters, **_given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Block, "_quickly", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            second.run(RINGS)
+    assert same(second.run(RINGS), singly(Rings, three[1], RINGS))
+    assert same(first.run(RINGS), singly(Rings, three[0], RINGS))
+    assert tapes.is_dismissed or second._tapes is not tapes
+
+
 def test_what_one_cell_has_not_written_does_not_last(three):
     """A tape that another cell wrote, or that was let go of: nobody knows who would have to write it of other bars."""
     options = Options()

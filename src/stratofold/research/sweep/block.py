@@ -185,7 +185,9 @@ class Block:
             writer = tapes.anew(self.market, laid.program.forget)
             if writer is not None:
                 laid.hear(build_feed(self.market, self.strategy, self.options), self.market)
-                return self._quickly(writer, is_left=True) is not None and self._tapes is tapes and tapes.is_lasting
+                is_written = self._quickly(writer, is_left=True) is not None and self._tapes is tapes
+                tapes.market = self.market if is_written and tapes.is_lasting else None
+                return tapes.market is not None
         return False
 
     def lends(self, *, is_taped: bool = False) -> bool:

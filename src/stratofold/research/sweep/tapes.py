@@ -71,7 +71,7 @@ class Tapes:
 
     def __init__(self, strategy: type[Strategy], market: MarketData, *, takes_all: bool = False) -> None:
         """A tape has room for a call a bar; `takes_all` has what is quickly computed taped too."""
-        self.market = market  # that they tell of
+        self.market: MarketData | None = market  # that they tell of; none while the cell that has to write is under way
         self._strategy = strategy
         self._length = longest(market)
         self._bytes_max = BYTES_MAX
@@ -115,7 +115,7 @@ class Tapes:
 
     def read_again(self, now: list[Tape], times: int | None = None) -> bool:
         """A new cell, which reads these, or several, which read them so many times; whether they are all there still."""
-        if self.is_dismissed or any(kept.is_gone for kept in now):
+        if self.is_dismissed or any(kept.is_gone or not kept.is_made for kept in now):
             return False
         self.begin()
         self._now += now
@@ -214,7 +214,7 @@ class Tapes:
         """
         if longest(market) > self._length or not self.is_lasting:
             return None
-        self.market = market
+        self.market = None
         for kept in self._kept.values():
             for thing in kept.things:
                 thing.tape_at = thing.tape_known[0] = 0
