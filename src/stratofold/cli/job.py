@@ -34,6 +34,7 @@ Charges = Annotated[str | None, typer.Option(help="per_share=0.005,minimum=1 ...
 Slips = Annotated[str | None, typer.Option(help="proportional=0.0002 ... Default: none.")]
 Allowances = Annotated[str | None, typer.Option(help="position_max=500,leverage_max=1 ... Default: unlimited.")]
 Execution = Annotated[str | None, typer.Option(help="auto, interpreted, compiled or frozen.")]
+ExecutionOfCells = Annotated[str | None, typer.Option("--execution", help="auto, interpreted or compiled.")]
 Queue = Annotated[str | None, typer.Option(help="On depth: through, back (default), proportional, squared or front.")]
 Kernel = Annotated[Path | None, typer.Option(help="The frozen kernel, for --execution frozen.")]
 ConfigPath = Annotated[Path | None, typer.Option("--config", help=f"Default: {FILE_NAME} here, if there is one.")]
@@ -55,6 +56,7 @@ class Job:
         return stratofold.backtest(self.strategy, self.data, progress=progress, **self.keywords)
 
 
+_TYPED = "--{section} {key}"  # where a cost is, as a rule
 _OPTIONS = ("strategy", "data", "symbols", "start", "end", "cash", "fees", "slippage", "limits", "execution", "kernel", "queue", "report")  # fmt: skip
 
 
@@ -128,18 +130,21 @@ def _keywords(said: Mapping[str, Any], config: Config, symbols: list[str] | None
     return {name: value for name, value in keywords.items() if value is not None}
 
 
-def cost(name: str, text: str | None) -> Any:
-    """`per_share=0.005,minimum=1` as the model of costs called `name`; None where nothing was said."""
-    return model(name)(**_table(name, text)) if text else None
+def cost(name: str, text: str | None, place: str = _TYPED) -> Any:
+    """`per_share=0.005,minimum=1` as the model of costs called `name`; None where nothing was said.
+
+    `place` is where it was said, for who has to look there.
+    """
+    return model(name)(**_table(name, text, place)) if text else None
 
 
-def _table(name: str, text: str) -> dict[str, Any]:
+def _table(name: str, text: str, place: str = _TYPED) -> dict[str, Any]:
     """`per_share=0.005,minimum=1` as a table; raises an ExceptionGroup of all that is wrong with it."""
     table = {}
     for part in text.split(","):
         key, _, value = part.partition("=")
         table[key.strip()] = value_of(value.strip())
-    problems = cost_problems(name, table, lambda section, key: f"--{section} {key}")
+    problems = cost_problems(name, table, lambda section, key: place.format(section=section, key=key))
     if problems:
         raise ExceptionGroup(name, problems)
     return table

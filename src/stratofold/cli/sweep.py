@@ -69,7 +69,7 @@ def sweep(
     fees: jobs.Charges = None,
     slippage: jobs.Slips = None,
     limits: jobs.Allowances = None,
-    execution: jobs.Execution = None,
+    execution: jobs.ExecutionOfCells = None,
     queue: jobs.Queue = None,
     report: Annotated[str | None, typer.Option(help="Also write the HTML page of the study to this path.")] = None,
     config: jobs.ConfigPath = None,
@@ -155,4 +155,5 @@ def _changes(text: str) -> dict[str, Any]:
             tables.setdefault(section, []).append(f"{key}={value}")
         else:
             changes[name] = jobs.value_of(value)
-    return changes | {section: jobs.cost(section, ",".join(rows)) for section, rows in tables.items()}
+    place = "--cost {section}.{key}"
+    return changes | {section: jobs.cost(section, ",".join(rows), place) for section, rows in tables.items()}

@@ -42,7 +42,7 @@ def walk_forward(
     fees: jobs.Charges = None,
     slippage: jobs.Slips = None,
     limits: jobs.Allowances = None,
-    execution: jobs.Execution = None,
+    execution: jobs.ExecutionOfCells = None,
     queue: jobs.Queue = None,
     report: Annotated[str | None, typer.Option(help="Also write the HTML page of the walk to this path.")] = None,
     config: jobs.ConfigPath = None,

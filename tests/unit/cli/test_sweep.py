@@ -162,6 +162,17 @@ def test_what_is_typed_wrong_is_told(folder, capsys, code, words):
     assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == code
 
 
+def test_what_is_wrong_with_a_cost_is_found_where_it_was_typed(folder, capsys):
+    assert run(["sweep", "crossover.py", "--fast", "5,6", "--cost", "dear:fees.per_shares=1", *SHORT, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["errors"][0]["where"] == "--cost fees.per_shares"
+
+
+@pytest.mark.parametrize("verb", ["sweep", "walk-forward"])
+def test_help_offers_no_execution_that_cells_do_not_have(capsys, verb):
+    assert run([verb, "--help"]) == 0
+    assert "frozen" not in capsys.readouterr().out
+
+
 def test_a_study_that_is_not_there_is_told(folder, capsys):
     assert run(["study", "best", "nothing"]) == 2
     assert "SFS19" in capsys.readouterr().err
