@@ -233,6 +233,7 @@ def compile_file(
     from stratofold.kernel.kinds import INT, AnyKind, ObjectKind
     from stratofold.kernel.series_text import NAME, TEXT
     from stratofold.kernel.unit import compile_text
+    from stratofold.kernel.unread import without_unread
 
     widened: set[str] = set()
     while True:
@@ -248,6 +249,8 @@ def compile_file(
         "loaded": sorted(unit.loaded),
         "widened": sorted(survey.widened),
     }
+    if form != RUN:
+        text = without_unread(text, survey, unit)
     text, apart = set_apart(text, ENTRY, unit.own)
     return emitted(
         [text],

@@ -3,7 +3,8 @@
 What comes in: a feed, and whether only a run's sums are wanted.  What goes out: which form suits, the function that is
 compiled, and what of the fold is written out in it although it says of itself that it is seldom needed.
 Why so: minutes turn a session once in hundreds of bars, and a loop that has that inside keeps less in registers; days
-turn one with every bar, and would leave the quick loop with every bar.  The operations and their order are the same.
+turn one with every bar, and would leave the quick loop with every bar; and so would a window that fills, which takes a
+tenth of a few years.  The operations and their order are the same.
 """
 
 from types import FunctionType
@@ -17,8 +18,8 @@ OFTEN = {
     ALONE: frozenset[str](),
     DAYS: frozenset({
         "EquityLog.add", "Ledger._gross_apart", "Ledger._refresh_watched", "Ledger.equity_steps", "Ledger.gross_steps",
-        "Ledger.mark", "Ledger.marked_steps", "Sessions.stamp", "Sessions.walk", "Tally.sample", "close_session",
-        "sample_session", "turn_session",
+        "Ledger.mark", "Ledger.marked_steps", "Sessions.stamp", "Sessions.walk", "Tally.sample", "WindowTotal._admit",
+        "close_session", "sample_session", "turn_session",
     }),
 }  # fmt: skip
 _DAY_NS = 72_000_000_000_000  # a bar that long has a session of its own

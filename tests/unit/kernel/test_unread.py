@@ -1,0 +1,77 @@
+"""What of an event nobody reads is not written, in a kernel that gives no event back."""
+
+import re
+
+import pytest
+
+from stratofold import Strategy, backtest, param, sample, sweep
+from stratofold.kernel import compile as compiling
+from stratofold.kernel import forms
+from stratofold.kernel.kinds import INT, ObjectKind
+from stratofold.kernel.layout import Survey
+from stratofold.kernel.unit import compile_text
+from stratofold.kernel.unread import without_unread
+from stratofold.research.sweep.columns import STATISTICS
+from tests.unit.kernel.test_forms import feed_of
+from tests.unit.sweep.test_sweep import bits
+
+_DAY = 86_400_000_000_000
+_STORE = re.compile(r"^  store [^\n]*!tbaa (!\d+)", re.MULTILINE)
+
+
+class Idle(Strategy):
+    """Reads prices alone."""
+
+    size = param(1.0, low=0.0, high=10.0)
+
+    def on_bar(self, bar, book):
+        """Buys what is cheap."""
+        if bar.close < 100.0 and book.position(bar.symbol) == 0.0:
+            book.buy(bar.symbol, self.size)
+
+
+class OfTheWeek(Idle):
+    """Reads the day of the week too."""
+
+    def on_bar(self, bar, book):
+        """Long from Monday's close on, and flat from the first Thursday of an even month on."""
+        held = book.position(bar.symbol)
+        if bar.weekday == 0 and held == 0.0:
+            book.buy(bar.symbol, self.size)
+        elif bar.weekday == 3 and bar.month % 2 == 0 and held > 0.0:
+            book.sell(bar.symbol, held)
+
+
+def written(strategy):
+    """The fields of bars to which a sweep's kernel of daily bars writes, and what is left of its text's lines but for those."""
+    run = feed_of(_DAY, strategy=strategy)
+    survey = Survey([run.engine, run.strategy, run.feed], {2}, set())
+    kinds = (*(ObjectKind(root) for root in survey.roots), INT)
+    driver, form = forms.entry_of(run.feed, out=True), forms.form_of(run.feed, out=True)
+    text, unit = compile_text(driver, survey, kinds, compiling.ENTRY, forms.OFTEN[form])
+    bar = next(layout for layout in survey.layouts if layout.cls.__name__ == "Bar")
+    names = {unit.alias(bar, name): name for name in bar.fields}
+    less = without_unread(text, survey, unit)
+    kept = set(less.split("\n"))
+    gone = [line for line in text.split("\n") if line not in kept]
+    assert all(line.startswith("  store ") for line in gone)
+    assert len(gone) == text.count("\n") - less.count("\n")
+    return {names[alias] for alias in _STORE.findall(less) if alias in names}
+
+
+def test_what_no_code_reads_of_a_bar_is_not_written():
+    plain, weekly = written(Idle), written(OfTheWeek)
+    assert {"close", "time", "session_close"} <= plain
+    assert {"weekday", "month", "session_open", "session", "known"}.isdisjoint(plain)
+    assert weekly - plain == {"weekday", "month"}
+
+
+@pytest.mark.nightly  # a kernel of its own
+def test_who_reads_the_day_of_the_week_finds_it_in_every_cell():
+    market = sample("SPY", start="2014-01-02", end="2014-12-31")
+    for cell in sweep(OfTheWeek, market, execution="compiled", size=[1.0, 2.0]).table.iter_rows(named=True):
+        single = backtest(OfTheWeek, market, execution="interpreted", size=cell["size"])
+        assert {name: bits(cell[name]) for name in STATISTICS} == {
+            name: bits(value) for name, value in (dict(single.stats) | {"refusals": 0.0}).items() if name in STATISTICS
+        }
+        assert cell["trades"] > 3.0
