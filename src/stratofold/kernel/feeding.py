@@ -26,7 +26,7 @@ def hear(program: "Program", feed: "Feed") -> None:
     count = len(block.kept)
     try:
         packer._writers[id(packer.roots[_FEED])](block, program._addresses[_FEED] - block.shift, (feed,))
-    except MISFITS as wrong:
+    except (Changed, *MISFITS) as wrong:
         del block.kept[count:], block.groups[count:]
         raise Changed(str(wrong)) from wrong
     columns = len(block.kept) - count  # as many as the other feed had: the layout is the same

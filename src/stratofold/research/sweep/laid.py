@@ -35,10 +35,11 @@ class Laid:
         self.scale: float = run.engine.book.ledger.scale[0]
         self._sums = program.reader(SUMS)
         self.records = program.records(SUMS)
-        self.market = market  # whose bars it hears
+        self.market: MarketData | None = market  # whose bars it hears; none while it is given others
 
     def hear(self, feed: Feed, market: MarketData) -> None:
         """Have another market heard, whose engine would be the same; raises Changed where its feed does not fit."""
+        self.market = None
         hear(self.program, feed)
         self.guests._symbols = market.symbols  # noqa: SLF001  whoever asks for it has as many
         self.events = len(feed.time) + len(feed.event_key)

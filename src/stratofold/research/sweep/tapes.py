@@ -55,6 +55,7 @@ class Tape:
     arguments: tuple[Any, ...]
     arrays: list[tuple[array[Any], array[Any]]] | None = None  # its objects', and as they were when those were made
     first: list[Any] = field(default_factory=list)  # the objects that were packed first: others lie where they did
+    lent: list[tuple[Any, str, Any]] = field(default_factory=list)  # columns that are another's, by name
     is_foretold: bool = False  # it was told beforehand what it will be given
     is_sound: bool = False
     is_made: bool = False
@@ -195,7 +196,10 @@ class Tapes:
                 kept.is_sound = True
                 kept.is_made = all(thing.tape_known[0] for thing in kept.things)
                 if kept.is_made:
-                    self._share_given(kept)
+                    if kept.first:
+                        self._share_again(kept)
+                    else:
+                        self._share_given(kept)
                     if not any(thing.tape_is_whole for thing in kept.things):
                         self._models[_kind(kept.key)] = kept
 
@@ -226,6 +230,8 @@ class Tapes:
                 kept.first = kept.first or [thing.tape_source for thing in kept.things]
                 for thing in kept.things:
                     thing.tape_source = kept.key[1](*kept.arguments)
+                for thing, name, _ in kept.lent:  # what was the same of the last market need not be of this one
+                    setattr(thing, name, _zeros(self._length))
         return self._writer
 
     def broken(self) -> bool:
@@ -313,9 +319,19 @@ class Tapes:
                         np.frombuffer(theirs, np.int64), np.frombuffer(mine, np.int64)
                     ):
                         setattr(thing, name, theirs)
+                        kept.lent.append((thing, name, theirs))
                         kept.size -= 8 * self._length
                         self._size -= 8 * self._length
                         break
+
+    def _share_again(self, kept: Tape) -> None:
+        """Columns that were another's of the market before are so again, or these tapes do not last: others lie packed so."""
+        for thing, name, theirs in kept.lent:
+            known = 8 * thing.tape_known[0]
+            is_same = memoryview(theirs).cast("B")[:known] == memoryview(getattr(thing, name)).cast("B")[:known]
+            self._is_firm &= is_same
+            if is_same:
+                setattr(thing, name, theirs)
 
 
 _living: WeakSet[Tapes] = WeakSet()
