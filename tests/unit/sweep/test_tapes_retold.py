@@ -7,7 +7,7 @@ import pytest
 import stratofold
 from stratofold import Strategy, param
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.block import Block, Leg
 from tests.unit.sweep.test_tapes import Ring, same, singly
 
 
@@ -119,3 +119,17 @@ def test_who_is_interrupted_while_another_market_is_laid_out_hears_none_of_it(fl
             second.run(CLOSES)
     assert second._laid[False] is first._laid[False]
     assert same(first.run(CLOSES), wanted)
+
+
+def test_a_cell_without_a_state_among_others_that_go_on_hears_its_own_market(flat, usual):
+    """It reads tapes, because it runs from the first event to the last, and they may have told of another market since."""
+    options = Options()
+    first = told(usual, options)
+    wanted = singly(Sourced, usual, CLOSES)
+    assert same(first.run(CLOSES), wanted)
+    kept = first.run(CLOSES, Leg(keep=60, ends=False)).states
+    assert all(kept)
+    second = told(flat, options, first)
+    second.run(CLOSES)
+    assert second._tapes is first._tapes
+    assert same(first.run(CLOSES, Leg((b"", *kept[1:]))), wanted)

@@ -22,7 +22,7 @@ from stratofold.fold.log import Logs
 from stratofold.research.execute import execute
 from stratofold.research.prepare import build_feed, is_ticks, prepare
 from stratofold.research.sweep.abreast import CELLS_MAX
-from stratofold.research.sweep.columns import STATISTICS, SUMS, columns_of, statistics_of, sums_of
+from stratofold.research.sweep.columns import STATISTICS, SUMS, columns_of, in_order, statistics_of, sums_of
 from stratofold.research.sweep.engines import are_alike
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.laid import Laid
@@ -119,8 +119,10 @@ class Block:
         """The statistics of every set of parameters, in their order; `leg` says which part of the events is heard."""
         rows: dict[int, Row | None] = {}  # of the cells that are done alone
         errors, states = [""] * len(sets), [b""] * len(sets)
-        self._keep, self._ends = leg.keep, leg.ends
+        self._begun, self._keep, self._ends = b"", leg.keep, leg.ends
         self._share()
+        if self._is_whole() and not (leg.begun and all(leg.begun)):
+            self._retell()  # before the first cell that may read tapes: one of no state among others may, too
         gone_on = self._gone_on(sets, leg)
         done = {number for part in gone_on for number in part.done}
         for part in gone_on:
@@ -136,7 +138,7 @@ class Block:
                 errors[number] = f"{getattr(raised, 'code', type(raised).__name__)}: {getattr(raised, 'what', raised)}"
             states[number] = self._kept
 
-        if leg.ends and not leg.keep and not any(leg.begun):
+        if self._is_whole() and not any(leg.begun):
             gone_on += self._abreast(sets, alone)
         else:
             for number in range(len(sets)):
@@ -199,7 +201,6 @@ class Block:
 
     def _abreast(self, sets: Sequence[Mapping[str, Any]], alone: Callable[..., None]) -> list[Together]:
         """What whole runs come to of which many are done in one call; every other is done `alone`."""
-        self._retell()
         found, at = [], 0
         while at < len(sets):
             laid = self._at_hand()
@@ -310,7 +311,7 @@ class Block:
             parts.append(([number for number, _ in alone], columns_of([row for _, row in alone])))
         if not parts:
             return {name: np.full(count, np.nan) for name in STATISTICS}
-        done, sums = _in_order(parts)
+        done, sums = in_order(parts)
         found = statistics_of(sums, self._scale, self.market.calendar.sessions_per_year)
         if len(done) == count:
             return dict(found)
@@ -481,16 +482,6 @@ class Block:
             return None
         execute(run, self.market, "interpreted" if is_interpreted else "auto")
         return sums_of(run.engine)
-
-
-def _in_order(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Mapping[str, Any]]:
-    """The numbers of cells, ascending, and the columns of their sums, of parts of which each is in order."""
-    if len(parts) == 1:
-        return parts[0]
-    done = np.concatenate([np.asarray(some) for some, _ in parts])
-    order = np.argsort(done)
-    sums = {name: np.concatenate([part[name] for _, part in parts])[order] for name in SUMS}
-    return done[order], sums
 
 
 def _counting(logs: Logs) -> Logs:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import repeat
 from math import inf, nan, pow  # noqa: A004  quicker than the built-in one, and of numbers alone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -149,3 +149,13 @@ def _money(sums: dict[str, Floats], scale: float, sessions_per_year: float) -> d
         "sessions": count.astype(np.float64),
         "bars": sums["bar_count"].astype(np.float64),
     }
+
+
+def in_order(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Mapping[str, Any]]:
+    """The numbers of cells, ascending, and the columns of their sums, of parts of which each is in order."""
+    if len(parts) == 1:
+        return parts[0]
+    done = np.concatenate([np.asarray(some) for some, _ in parts])
+    order = np.argsort(done)
+    sums = {name: np.concatenate([part[name] for _, part in parts])[order] for name in SUMS}
+    return done[order], sums
