@@ -197,7 +197,7 @@ class Block:
         laid = self._laid.get(is_taped)
         if is_taped and not (self._tapes is not None and self._tapes.is_lasting):
             return False
-        return laid is not None and laid.guests._is_alike and not self._reads_equity  # noqa: SLF001  our own
+        return laid is not None and laid.guests.is_alike and not self._reads_equity
 
     def _abreast(self, sets: Sequence[Mapping[str, Any]], alone: Callable[..., None]) -> list[Together]:
         """What whole runs come to of which many are done in one call; every other is done `alone`."""

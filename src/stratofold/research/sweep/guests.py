@@ -63,7 +63,7 @@ class Guests:
         self._write = program.writer(self._names)
         reads = reads_of(strategy) if owns_all(strategy) and self._write is not None else None
         self._is_settled = reads is not None
-        self._is_alike = reads is not None and not reads.symbols  # for as many symbols, whichever they are
+        self.is_alike = reads is not None and not reads.symbols  # for as many symbols, whichever they are
         self._reads = [k for k, name in enumerate(self._names) if reads is not None and name in reads.parameters]
         codes = {name: _CODES[kind] for name, kind, *_ in self._rows}
         self.mould = None
@@ -78,6 +78,10 @@ class Guests:
         self._guests: dict[bytes, Piece] = {}
         self._once: set[bytes] = set()
         self._size = 0
+
+    def hear(self, symbols: tuple[str, ...]) -> None:
+        """Be of other symbols, of which there are as many."""
+        self._symbols = symbols
 
     def forget(self) -> None:
         """Let go of everything that is kept."""
@@ -106,7 +110,7 @@ class Guests:
 
     def inherit(self, other: Guests) -> None:
         """Take over the parts of strategies that another program has, where nothing of them is of its market."""
-        if self.mould is None or other.mould is None or not self._is_alike or len(self._symbols) != len(other._symbols):
+        if self.mould is None or other.mould is None or not self.is_alike or len(self._symbols) != len(other._symbols):
             return
         self.mould.inherit(other.mould)
         self._size = other._size if self.mould.is_ready else 0

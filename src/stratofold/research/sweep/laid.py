@@ -41,7 +41,7 @@ class Laid:
         """Have another market heard, whose engine would be the same; raises Changed where its feed does not fit."""
         self.market = None
         hear(self.program, feed)
-        self.guests._symbols = market.symbols  # noqa: SLF001  whoever asks for it has as many
+        self.guests.hear(market.symbols)
         self.events = len(feed.time) + len(feed.event_key)
         self.market = market
 
