@@ -1,6 +1,6 @@
 """One engine for all symbols of a sweep: only where it would be the same, and every cell is its interpreted backtest."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 
 import pytest
@@ -9,7 +9,7 @@ import stratofold
 from stratofold import Fees, Strategy, backtest, param, sweep
 from stratofold.indicators import SMA
 from stratofold.kernel.feeding import hear
-from stratofold.research.prepare import Options
+from stratofold.research.prepare import Options, build_feed
 from stratofold.research.sweep import block
 from stratofold.research.sweep.block import Block
 from stratofold.research.sweep.columns import STATISTICS
@@ -157,6 +157,12 @@ def test_a_feed_of_another_layout_leaves_the_program_as_it_was(market):
 
     with pytest.raises(stratofold.kernel.Changed):
         hear(laid.program, Strange())
+    narrow = copy(build_feed(market.subset("AAPL"), Crossover, Options()))
+    narrow.volume = narrow.volume.astype("float32")
+    kept = len(laid.program._block.kept)
+    with pytest.raises(stratofold.kernel.Changed):
+        hear(laid.program, narrow)
+    assert len(laid.program._block.kept) <= kept
     assert {name: bits_of(column) for name, column in one.run(SETS).columns.items()} == {
         name: bits_of(column) for name, column in expected.items()
     }
