@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from stratofold.market.sessions import Calendar
 
 DAY_NS = 86_400 * SECOND_NS
+_TIME_END = 1 << 63
 Ext = msgspec.msgpack.Ext
 
 TIMEFRAMES = {
@@ -221,10 +222,21 @@ def messages_of(data: str | bytes) -> list[Sent]:
 
 
 def time_of(stamp: Ext) -> int:
-    """Nanoseconds UTC of a MessagePack timestamp of 4, 8 or 12 bytes; raises ValueError for another extension."""
+    """Nanoseconds UTC of a MessagePack timestamp of 4, 8 or 12 bytes.
+
+    Raises ValueError for another extension, and for a time before 1970 or past the year 2262, which no event can have.
+    """
     data = bytes(stamp.data)
     if stamp.code != -1 or len(data) not in {4, 8, 12}:
         raise ValueError(f"extension {stamp.code} of {len(data)} bytes is no timestamp")
+    time = _nanoseconds_in(data)
+    if not 0 <= time < _TIME_END:
+        raise ValueError(f"{time} nanoseconds are no time of an event")
+    return time
+
+
+def _nanoseconds_in(data: bytes) -> int:
+    """What the bytes of a timestamp come to: seconds alone, nanoseconds above 34 bits of seconds, or before eight bytes."""
     if len(data) == 4:
         return int.from_bytes(data, "big") * SECOND_NS
     if len(data) == 8:
