@@ -5,8 +5,9 @@ and what was observed.  `Limits()` with nothing stated refuses everything that d
 """
 
 from array import array
-from math import inf, nan
+from math import inf, isnan, nan
 
+from stratofold.errors import Setup
 from stratofold.fold.account import ACTIVE, HALTED, WARMING
 from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid, to_steps
@@ -69,7 +70,10 @@ class Limits:
         orders_per_minute_max: float = 0.0,
         duplicate_seconds: float = 0.0,
     ) -> None:
-        """State what is allowed; what is not stated is not allowed (`inf` lifts one limit)."""
+        """State what is allowed; what is not stated is not allowed (`inf` lifts one limit).
+
+        Raises `Setup` SF115 for what is no number: nothing is more than NaN, so it would allow everything.
+        """
         self.position_max: float = float(position_max)
         self.order_quantity_max: float = float(order_quantity_max)
         self.order_notional_max: float = float(order_notional_max)
@@ -79,6 +83,10 @@ class Limits:
         self.price_collar: float = float(price_collar)
         self.orders_per_minute_max: float = float(orders_per_minute_max)
         self.duplicate_seconds: float = float(duplicate_seconds)
+        for name in Limits.__slots__:
+            if isnan(getattr(self, name)):
+                what, why = f"the limit {name} is not a number", "nothing is more than NaN: it would allow everything"
+                raise Setup("SF115", what, place=f"Limits({name}=nan)", why=why, fix=f"state {name}; inf lifts it")
 
 
 class Unlimited(Limits):

@@ -4,6 +4,7 @@ from math import inf, isnan, nan
 
 import pytest
 
+from stratofold.errors import Setup
 from stratofold.fold.account import ACTIVE, HALTED, REDUCING
 from stratofold.fold.lifecycle import PENDING
 from stratofold.fold.order import REPLACE
@@ -71,6 +72,12 @@ def test_limits_with_nothing_stated_refuse_everything_that_does_not_reduce():
     for more in ({}, {"limit": 99.0}, {"stop": 101.0}, {"trail": 1.0}, {"take_profit": 105.0, "stop_loss": 95.0}):
         assert account.ask(0, +1, **more) == ("order_rate", 0.0, 1.0)
     assert account.book.orders.count == account.book.outbox_count == 0
+
+
+@pytest.mark.parametrize("name", Limits.__slots__)
+def test_a_limit_that_is_no_number_is_refused_because_nothing_is_more_than_it(name):
+    with pytest.raises(Setup, match=f"SF115.*{name}"):
+        Limits(**{name: nan})
 
 
 def test_unlimited_allows_everything():
