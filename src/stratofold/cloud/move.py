@@ -190,6 +190,7 @@ def _copy_luggage(source: Side, target: Side, head: Head) -> list[Offer]:
     """Small facts, identities that are known for ever, reservations; returns what waits to be heard, which is not known yet."""
     book = head.book
     luggage, there = source.carrier.packed(source.journal, book), target.carrier.packed(target.journal, book)
+    _take_out_heard(target.journal, book, luggage, there)
     for some in together([(name, value) for name, value in luggage.marks.items() if there.marks.get(name) != value]):
         stands = target.journal.head(book)
         target.journal.append(book, stands.epoch, stands.step, [], marks=dict(some))
@@ -201,6 +202,17 @@ def _copy_luggage(source: Side, target: Side, head: Head) -> list[Offer]:
         target.journal.release(head.account, client_id, 0.0)
     target.carrier.reserve(target.journal, head.account, luggage.reserved)
     return luggage.waiting
+
+
+def _take_out_heard(target: Journal, book: str, luggage: Luggage, there: Luggage) -> None:
+    """Take out of the other side's inbox what was heard on this side: it would be heard a second time.
+
+    It waits there where the book left it when it moved away, or because a webhook has told the side that had no writer.
+    """
+    heard = {*luggage.seen} - {(one.source, one.identity) for one in luggage.waiting}
+    for some in together([one.number for one in there.waiting if (one.source, one.identity) in heard]):
+        stands = target.head(book)
+        target.append(book, stands.epoch, stands.step, [], handled=some)
 
 
 def _copy_account(source: Journal, target: Journal, account: str) -> None:
