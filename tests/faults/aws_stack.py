@@ -28,10 +28,15 @@ from stratofold.errors import Setup
 from stratofold.events import Bar
 from stratofold.fold.risk import Limits, Unlimited
 from stratofold.fold.strategy import Strategy
+from stratofold.live.decide import decide as decide_on
+from stratofold.live.desk import open_desk
+from stratofold.live.ingest import Ingest
 from stratofold.live.manifest import Manifest, code_hash, instrument_rows, source_of
 from stratofold.live.open import open_book
+from stratofold.live.timers import Timers
 from stratofold.live.webhook import sign
 from stratofold.market.instruments import Instrument
+from stratofold.market.sessions import calendar
 
 from .aws_environment import Function
 from .aws_naive import Naive
@@ -48,6 +53,8 @@ BARS = 12
 CALM_SECONDS = 600  # what was under way is at an end, and what nobody answered has been asked about
 EVENTS_MAX = 100_000  # of the schedule; ten times what a day has
 BOOK, STACK, HOLDER = "sim", "stack", "cloud:stack"
+LAPTOP = "laptop"
+LAPTOP_SECONDS = 1.0  # how often a laptop looks into its book's inbox, as `run` does
 WEBHOOK_KEY = "a key for the webhook of the simulation"
 ACCESS = Access("key", "secret", "http://broker", "ws://broker/stream", "http://broker", "ws://data")
 WIDE = {name: getattr(Unlimited(), name) for name in Limits.__slots__}
@@ -203,6 +210,32 @@ def naive(stack, name, environment):
     return getattr(bot, name, lambda event, context: None)
 
 
+class Laptop:
+    """Who takes a book from the functions, and hears from then on what waits for it, as `run` does.
+
+    It has to be somebody: a venue fills the rest of an order a minute and a half later, the webhook then puts that where
+    the new holder reads, and the functions rightly leave it to him.  He asks the venue nothing and has no feed: what the
+    functions have lost he does not find again.
+    """
+
+    def __init__(self, stack):
+        self.world = stack.world
+        self.desk = open_desk(stack.journal(), BOOK, Steady, LAPTOP, self.now())
+        self.ingest = Ingest(self.desk, self, Timers((), calendar("24/7"), START))
+        self.heard = 0
+        self.hear()
+
+    def now(self):
+        """The port Clock, as far as it is asked."""
+        return self.world.now
+
+    def hear(self):
+        """Hear what is there, and look again."""
+        while batch := self.ingest.gather():
+            self.heard += decide_on(self.desk, batch, self.now(), claim=False).count
+        self.world.after(LAPTOP_SECONDS, self.hear)
+
+
 class Stack:
     """Everything of one day; `make` is whose functions run."""
 
@@ -225,6 +258,7 @@ class Stack:
         }  # fmt: skip
         self._wire()
         self.alerts = []
+        self.laptop = None  # until one takes the book
 
     def strikes(self, chance):
         """Whether something goes wrong now; nothing does when the day's weather is over."""
@@ -400,7 +434,7 @@ class Stack:
     def _moved(self):
         """A laptop takes the book; the control knows no such thing."""
         if self.make is not naive:
-            self.journal().take(BOOK, "laptop", self.world.now)
+            self.laptop = Laptop(self)
 
 
 _CALM = dict.fromkeys(("loss", "drop", "error", "throttle", "deaf", "twice", "cut", "crash", "meddle"), 0.0)

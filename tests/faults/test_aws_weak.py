@@ -39,6 +39,14 @@ def test_the_control_does_not(weakness):
     assert any(broken_naive(Stack(seed, weakness.weather, naive).run(), bars=bars) for seed in CONTROL_SEEDS)
 
 
+def test_what_fills_after_a_laptop_took_the_book_is_heard_by_it():
+    """The rest of an order may fill a minute and a half later: the webhook puts it where the new holder reads."""
+    weakness = next(each for each in WEAKNESSES if each.weather.moved_at)
+    stack = Stack(17, weakness.weather).run()
+    assert stack.laptop.heard
+    assert broken(stack, bars=weakness.bars) == []
+
+
 def test_one_seed_is_one_day():
     weather = WEAKNESSES[0].weather
     days = [Stack(5, weather).run() for _ in range(2)]
