@@ -238,9 +238,7 @@ class Simulator:
         if order["stop"] is None or order["triggered"] or not reached(order, bar.high, bar.low):
             return
         order["triggered"], order["triggered_in"] = True, self.bar_number
-        price = order["stop"]
-        if order["joined_in"] == self.bar_number:
-            price = worse(order, price, bar.open)
+        price = worse(order, order["stop"], bar.open)
         if order["limit"] is None or within(order, price):
             self._fill(order, price, STOPS, slips=order["limit"] is None)
 

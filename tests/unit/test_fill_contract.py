@@ -135,6 +135,30 @@ class TestEligibility:
         script = {0: [buy(5, stop=110.0)], 1: [Word("replace", number=1, stop=101.0)]}
         assert fills(play(run, [FLAT, FLAT], on_bar=script)) == [(2, 1, 5, 101.0)]
 
+    # a buy stop at 102 fills inside the bar; the hook then moves the sell stop under the market past the bar's high.
+    MOVED = (
+        ("stop", sell(5, stop=96.0), {}, (1, 2, -5, 100.0)),
+        ("stop-limit", sell(5, stop=96.0, limit=94.0), {}, (1, 2, -5, 100.0)),
+        ("stop-limit that the open is not within", sell(5, stop=96.0, limit=94.0), {"limit": 101.0}, None),
+    )
+
+    @pytest.mark.parametrize(("word", "more", "fill"), [row[1:] for row in MOVED], ids=[row[0] for row in MOVED])
+    def test_a_stop_moved_past_the_market_within_a_bar_fills_no_better_than_the_open(self, run, word, more, fill):
+        # seed 687522 of the nightly comparison: it filled at 110, which the bar never had.
+        moved = {0: [Word("replace", number=2, stop=110.0, **more)]}
+        outcome = play(run, [(100.0, 103.0, 95.0, 100.0)], buy(1, stop=102.0), word, on_fill=moved)
+        assert fills(outcome) == [(1, 1, 1, 102.0), *([fill] if fill else [])]
+
+    def test_a_stop_whose_turn_at_the_open_is_over_fills_no_better_than_the_open(self, run):
+        moved = {0: [Word("replace", number=1, stop=110.0)]}
+        outcome = play(run, [(100.0, 103.0, 95.0, 100.0)], sell(5, stop=96.0), buy(1), on_fill=moved)
+        assert fills(outcome) == [(1, 2, 1, 100.0), (1, 1, -5, 100.0)]
+
+    def test_a_buy_stop_moved_under_the_market_within_a_bar_fills_no_better_than_the_open(self, run):
+        moved = {0: [Word("replace", number=2, stop=90.0)]}
+        outcome = play(run, [(100.0, 104.0, 97.0, 100.0)], sell(1, stop=98.0), buy(5, stop=103.0), on_fill=moved)
+        assert fills(outcome) == [(1, 1, -1, 98.0), (1, 2, 5, 100.0)]
+
     def test_a_cancel_of_nothing_is_ignored(self, run):
         outcome = play(run, [FLAT, FLAT], on_bar={0: [buy(5), cancel(9)], 1: [cancel(1)]})
         assert states(outcome) == [FILLED]

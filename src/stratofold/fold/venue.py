@@ -140,10 +140,11 @@ class Venue(Desk):
         if not self._reached(order, bar):
             return
         order.triggered = True
+        price = self._worse(order, bar.open)
         if order.kind == STOP:
-            self._fill(order, index, self._worse(order, bar.open), bar.volume, False, True)
-        elif order.side * (order.limit - order.stop) >= 0.0:
-            self._fill(order, index, order.stop, bar.volume, False, False)
+            self._fill(order, index, price, bar.volume, False, True)
+        elif order.side * (order.limit - price) >= 0.0:
+            self._fill(order, index, price, bar.volume, False, False)
         else:
             order.bar_filled = self.bar_index
 
