@@ -6,7 +6,7 @@ the chain and the rebuild, I7 no end without evidence, I11 fills within the orde
 
 from functools import lru_cache
 
-from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN
+from stratofold.adapters.ports import ACCEPTED, CLAIMED, DROPPED, READY, REJECTED, UNKNOWN, Offer
 from stratofold.events import DIVIDEND, SPLIT, Action, Bar, Timer
 from stratofold.fold.lifecycle import UNSURE
 from stratofold.fold.order import TRAILING
@@ -245,8 +245,12 @@ class Laws:
         if min(self._waiting.values(), default=now) < now - self.rig.deaf_seconds * SECOND:
             self.broken(f"I14: {min(self._waiting, key=self._waiting.get)} is not heard")
 
-    def agreed(self):
-        """When book and venue have just agreed: no order is open for more than was wanted, unless less was refused (I6)."""
+    def agreed(self, counted):
+        """When book and venue have just agreed: no order is open for more than was wanted, unless less was refused (I6).
+
+        They agree of the moment at which the venue `counted` what it holds: what it has filled since then, while the answer
+        was on its way, and what nobody has heard of yet, no book can take back (seed 3650: a fill amid a replace).
+        """
         broker = self.rig.broker
         if not self.rig.journal.outbox("sim", READY, CLAIMED, UNKNOWN):
             self._counted(self.rig.runner.desk.fold)
@@ -255,10 +259,19 @@ class Laws:
         for order in list(broker.working.values()):
             if order["status"] not in OPEN or not order["replaces"] or order.get("cancelling"):
                 continue  # an end that the venue has taken and not carried out yet is less than was wanted
-            filled = sum(one["filled"] for one in broker.orders.values() if name_of(one) == name_of(order))
+            name = name_of(order)
+            filled = sum(one["filled"] for one in broker.orders.values() if name_of(one) == name)
             most = filled + order["quantity"] - order["filled"]
-            if most > self._most(order["symbol"]) and not self._under_way(name_of(order)):
+            wanted = self._most(order["symbol"])
+            if most > wanted and not self._under_way(name) and most - self._unheard(name, counted) > wanted:
                 self.broken(f"I6: {order['client']} is open for {most} in all")
+
+    def _unheard(self, name, since):
+        """How much of an order the venue has filled since a time (ns) that is neither heard nor in the inbox."""
+        fills = [one for one in self.rig.broker.fills if one["time"] > since and name_of(one["order"]) == name]
+        offers = {f"fill:{one['order']['id']}:{one['cumulative']}": one["quantity"] for one in fills}
+        fresh = self.rig.journal.fresh("sim", [Offer(0, "venue", identity, b"") for identity in offers])
+        return sum(offers[one.identity] for one in fresh)
 
     def _trailing(self, fold):
         """Where the book says that a trailing stop is, there it is, to the cent by which splits are rounded (I6)."""

@@ -71,6 +71,8 @@ class Net:
             status, said = 429, {"code": 42910000, "message": "too many requests"}
         else:
             status, said = (self.market if self.market.serves(url) else self.broker).answer(method, url, body)
+            if url.endswith("/v2/positions"):
+                self.process.counted = world.now
         data = b"" if said is None else encode(said)
         delay = world.random.random() * faults.delay
         if faults.strikes(faults.drop) or (method == "POST" and faults.is_going_out()):

@@ -58,8 +58,9 @@ class Verdict:
 class Listener:
     """A watcher that counts how long the rig takes to agree with the venue, when faults have stopped."""
 
-    def __init__(self, rig):
+    def __init__(self, rig, process):
         self.rig = rig
+        self.process = process
 
     def decided(self, heard, decided, taken_ns):
         pass
@@ -71,7 +72,7 @@ class Listener:
         rig = self.rig
         rig.laws.listened()
         if found.clean:
-            rig.laws.agreed()
+            rig.laws.agreed(self.process.counted)
         if rig.world.now < rig.until + CALM_SECONDS * SECOND or rig.cycles_to_clean is not None:
             return
         rig.cycles += 1
@@ -272,7 +273,9 @@ class Rig:
             await self._adopt(desk, broker, process)
             timers = Timers((), calendar("24/7"), self.manifest.opened)
             pace = Pace(reconcile_seconds=5.0, inbox_seconds=1.0)
-            runner = Runner(desk, feed, broker, process, process, Listener(self), timers, pace, foresees=self.foresees)
+            runner = Runner(
+                desk, feed, broker, process, process, Listener(self, process), timers, pace, foresees=self.foresees
+            )
             if self.process is process:  # and not one from which another has taken the book while it adopted
                 self.runner = runner
             await runner.run()

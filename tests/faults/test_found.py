@@ -196,3 +196,24 @@ def test_a_cancel_that_a_replace_overtakes_is_asked_of_the_order_in_its_place():
 def test_what_the_venue_is_about_to_cancel_is_not_open_for_more_than_was_wanted():
     """Seed 56: a fill amid a replace made it too much, and the venue took the cancel just before book and venue agreed."""
     assert Rig(56).run().violations == []
+
+
+def test_what_is_filled_while_the_venue_answers_is_not_held_against_an_agreement_of_before():
+    """Seed 3650: ordered, replaced and filled in part within the 35 ms in which the venue's positions were on their way."""
+    assert Rig(3650).run().violations == []
+
+
+def test_a_fill_that_was_heard_or_is_older_than_the_agreement_is_held_against_it():
+    """The law that seed 3650 made milder forgives only what happened after the positions were counted, and is unheard."""
+    rig = Rig(0)
+    for name, quantity in (("sim-g1-1", 10), ("sim-g1-2", 10)):
+        asked = {"client_order_id": name, "symbol": "AAA", "side": "buy", "type": "market", "time_in_force": "gtc"}
+        rig.broker._submit({**asked, "qty": str(quantity)})
+    first, second = rig.broker.orders.values()
+    rig.broker.fill(first, 1, 10_000)
+    rig.broker.fill(second, 2, 10_000)
+    assert [rig.laws._unheard("sim-g1-1", since) for since in (START - 1, START)] == [1, 0]
+    fact = VenueReport(f"fill:{first['id']}:1", "partial", "sim-g1-1", first["id"], "AAA", 1, START)
+    rig.journal.offer("sim", [offer_of(fact)])
+    assert rig.laws._unheard("sim-g1-1", START - 1) == 0
+    assert rig.laws._unheard("sim-g1-2", START - 1) == 2

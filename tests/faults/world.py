@@ -123,6 +123,7 @@ class Process:
         self.alive = True
         self.failure = None
         self.skew_ns = skew_ns
+        self.counted = 0  # when (ns) the broker last worked out for it what the account holds
 
     # The port Clock.
 
