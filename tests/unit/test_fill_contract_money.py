@@ -158,6 +158,15 @@ class TestLedger:
         market = {"instruments": (Instrument(currency=1),), "currencies": (Currency(), Currency(rate=1.25))}
         assert fills(play(run, [FLAT], buy(1000), **market)) == [(1, 1, 800, 100.0)]
 
+    # units of the other currency at rate 1.25 | what a symbol of two, paid for in the base currency, can then hold at 100
+    OTHERS = ((10_000.0, 1125.0), (-10_000.0, 875.0))
+
+    @pytest.mark.parametrize(("amount", "most"), OTHERS)
+    def test_buying_power_counts_money_of_another_currency(self, run, amount, most):
+        market = {"instruments": (Instrument(), Instrument()), "currencies": (Currency(), Currency(rate=1.25))}
+        paid = (Happening(500, "deposit", currency=1, value=amount),)
+        assert fills(play(run, [FLAT], buy(2000), happenings=paid, **market)) == [(1, 1, most, 100.0)]
+
     def test_money_without_decimals(self, run):
         outcome = play(run, [(100.5,) * 4], buy(1), currencies=(Currency(0),))
         assert outcome.cash == [99_900.0]  # 100.5 half-even is 100

@@ -35,7 +35,7 @@ class Ledger:
     moved it since before that: what it is worth is worked out when its price may make a new peak, when it moves equity
     no longer alone, or when somebody asks.  `lowest_steps` is the least equity since it was last observed.
     `is_plain` says that every contract is paid for, in the base currency, and `takes_whole` that its margin is the whole of
-    its price besides; `shorts` counts the positions below 0.
+    its price and money of one currency besides; `shorts` counts the positions below 0.
     """
 
     __slots__ = (
@@ -50,7 +50,8 @@ class Ledger:
         self.contracts: list[Contract] = contracts
         self.lends: bool = any(contract.borrow != 0.0 for contract in contracts)
         self.is_plain: bool = not any(contract.margined or contract.currency != 0 for contract in contracts)
-        self.takes_whole: bool = self.is_plain and all(contract.margin == 1.0 for contract in contracts)
+        alone = len(scales) == 1  # money of another currency buys too, though it is in no position
+        self.takes_whole: bool = alone and self.is_plain and all(contract.margin == 1.0 for contract in contracts)
         self.shorts: int = 0
         self.holdings: list[Holding] = [holding_of(contract) for contract in contracts]
         self.scale = array("d", scales)

@@ -27,8 +27,10 @@ steps = st.lists(
 def venue_of(**changed):
     """A venue of three symbols, the last of which is another contract."""
     contracts = [contract(), contract(), contract(**changed)]
-    ledger = Ledger(contracts, array("d", [100.0, 100.0]), 1_000.0)
-    ledger.convert_at(1, 1.25)
+    abroad = "currency" in changed
+    ledger = Ledger(contracts, array("d", [100.0] * (1 + abroad)), 1_000.0)
+    if abroad:
+        ledger.convert_at(1, 1.25)
     return Venue(ledger, Costs(Fees(), Slippage(), Latency()))
 
 
