@@ -64,9 +64,8 @@ class WindowTotal:
         """Take the next value and return the result, NaN while the window is not full or holds a NaN."""
         wide = value * self._scale
         steps = wide + ROUNDER - ROUNDER
-        if abs(wide - steps) <= abs(wide) * DUST and abs(wide) <= self._most:
-            # The hot path of many strategies: a whole number of steps, no anchor, nothing to mend.  Whether it is whole to
-            # the last bit is not asked first: nine prices in ten are, and a processor cannot guess which.
+        if (steps == wide or abs(wide - steps) <= abs(wide) * DUST) and abs(wide) <= self._most:
+            # The hot path of many strategies: a whole number of steps, no anchor, nothing to mend.
             index = self._index
             window = self._window
             total = self._total + (steps - window[index])
