@@ -6,6 +6,7 @@ from stratofold import Fees, Limits, Slippage, backtest, sample, sweep
 from stratofold.kernel.series import Series
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.strategies import Crossover, DonchianBreakout
+from tests.unit.kernel.test_unread import OfTheWeek
 from tests.unit.sweep.test_sweep import bits
 
 COSTS = {
@@ -45,3 +46,15 @@ def test_cells_abreast_are_their_interpreted_backtests(market, strategy, monkeyp
         expected = dict(single.stats) | {"refusals": float(len(single.refusals))}
         assert {name: bits(cell[name]) for name in STATISTICS} == {name: bits(expected[name]) for name in STATISTICS}
         assert cell["trades"] > 0.0
+
+
+@pytest.mark.nightly  # kernels of their own
+@pytest.mark.parametrize("symbols", [("SPY",), ("SPY", "AAPL")])
+def test_who_reads_the_day_of_the_week_finds_it_in_every_cell(symbols):
+    """A sweep's kernel writes of a bar only what some code reads, in the loop of one symbol and in that of several."""
+    market = sample(*symbols, start="2014-01-02", end="2014-12-31")
+    for cell in sweep(OfTheWeek, market, execution="compiled", size=[1.0, 2.0], **COSTS).table.iter_rows(named=True):
+        single = backtest(OfTheWeek, market, execution="interpreted", size=cell["size"], **COSTS)
+        expected = dict(single.stats) | {"refusals": float(len(single.refusals))}
+        assert {name: bits(cell[name]) for name in STATISTICS} == {name: bits(expected[name]) for name in STATISTICS}
+        assert cell["trades"] > 3.0

@@ -132,7 +132,7 @@ def test_a_fact_that_was_heard_here_is_not_heard_again_there(laptop, cloud):
     assert cloud.journal.offer("B", [offer("fill:v1:10"), offer("fill:v2:3"), offer("fill:v2:10")]) == 1
 
 
-def test_a_fact_that_waits_on_both_sides_and_was_heard_on_one_is_not_heard_on_the_other(laptop, cloud):
+def told_on_both_sides(laptop, cloud):
     """A webhook goes on telling the stack after its book has gone home, where the same fills are heard from the venue."""
     lived(laptop.journal, steps=20)
     move(laptop, cloud, "B", CLOUD, NOW)
@@ -142,9 +142,15 @@ def test_a_fact_that_waits_on_both_sides_and_was_heard_on_one_is_not_heard_on_th
     head = laptop.journal.head("B")
     laptop.journal.append("B", head.epoch, head.step, [entry("fills")], steps=1, heard=many[:-1])
     laptop.journal.offer("B", many[-1:])
+
+
+STILL_WAITS = ["fill:v2:3", "fill:v3:89", "only the stack was told"]
+
+
+def test_a_fact_that_waits_on_both_sides_and_was_heard_on_one_is_not_heard_on_the_other(laptop, cloud):
+    told_on_both_sides(laptop, cloud)
     move(laptop, cloud, "B", CLOUD, NOW)
-    waits = sorted(one.identity for one in cloud.journal.inbox("B"))
-    assert waits == ["fill:v2:3", "fill:v3:89", "only the stack was told"]
+    assert sorted(one.identity for one in cloud.journal.inbox("B")) == STILL_WAITS
 
 
 def test_there_and_back_with_a_life_on_each_side(laptop, cloud):
@@ -201,9 +207,8 @@ def test_a_side_that_went_on_by_itself_is_refused(laptop, cloud):
         move(cloud, laptop, "B", LAPTOP, NOW)
 
 
-@pytest.mark.parametrize("crash", range(1, 12))
-def test_dying_at_any_commit_and_moving_again_ends_the_same(laptop, cloud, crash):
-    lived(laptop.journal, steps=20)
+def moved_after_dying(laptop, cloud, crash):
+    """The other side, after a move to it died at its commit of this number and was begun again; and whether it did."""
     left = [crash]
 
     def dies(verb, when):
@@ -211,12 +216,27 @@ def test_dying_at_any_commit_and_moving_again_ends_the_same(laptop, cloud, crash
         if left[0] == 0:
             raise KeyboardInterrupt
 
-    wounded = Side(cloud.journal.beside(dies), in_cloud)
     try:
-        move(laptop, wounded, "B", CLOUD, NOW)
+        move(laptop, Side(cloud.journal.beside(dies), in_cloud), "B", CLOUD, NOW)
     except KeyboardInterrupt:
         move(laptop, Side(cloud.journal.beside(), in_cloud), "B", CLOUD, NOW)
-    whole = Side(cloud.journal.beside(), in_cloud)
+    return Side(cloud.journal.beside(), in_cloud), left[0] <= 0
+
+
+@pytest.mark.parametrize("crash", range(1, 9))
+def test_dying_while_what_was_heard_is_taken_out_loses_and_repeats_nothing(laptop, cloud, crash):
+    told_on_both_sides(laptop, cloud)
+    whole, has_died = moved_after_dying(laptop, cloud, crash)
+    assert has_died
+    assert sorted(one.identity for one in whole.journal.inbox("B")) == STILL_WAITS
+    seen = [identity for _, identity in whole.carrier.packed(whole.journal, "B").seen]
+    assert {f"fill:v3:{number}" for number in range(89)} <= set(seen)
+
+
+@pytest.mark.parametrize("crash", range(1, 12))
+def test_dying_at_any_commit_and_moving_again_ends_the_same(laptop, cloud, crash):
+    lived(laptop.journal, steps=20)
+    whole, _ = moved_after_dying(laptop, cloud, crash)
     assert {**everything(whole), "snapshot": None} == {**everything(laptop), "snapshot": None}
 
 

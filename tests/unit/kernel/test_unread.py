@@ -2,18 +2,14 @@
 
 import re
 
-import pytest
-
-from stratofold import Strategy, backtest, param, sample, sweep
+from stratofold import Strategy, param
 from stratofold.kernel import compile as compiling
 from stratofold.kernel import forms
 from stratofold.kernel.kinds import INT, ObjectKind
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.unit import compile_text
 from stratofold.kernel.unread import without_unread
-from stratofold.research.sweep.columns import STATISTICS
 from tests.unit.kernel.test_forms import feed_of
-from tests.unit.sweep.test_sweep import bits
 
 _DAY = 86_400_000_000_000
 _STORE = re.compile(r"^  store [^\n]*!tbaa (!\d+)", re.MULTILINE)
@@ -64,14 +60,3 @@ def test_what_no_code_reads_of_a_bar_is_not_written():
     assert {"close", "time", "session_close"} <= plain
     assert {"weekday", "month", "session_open", "session", "known"}.isdisjoint(plain)
     assert weekly - plain == {"weekday", "month"}
-
-
-@pytest.mark.nightly  # a kernel of its own
-def test_who_reads_the_day_of_the_week_finds_it_in_every_cell():
-    market = sample("SPY", start="2014-01-02", end="2014-12-31")
-    for cell in sweep(OfTheWeek, market, execution="compiled", size=[1.0, 2.0]).table.iter_rows(named=True):
-        single = backtest(OfTheWeek, market, execution="interpreted", size=cell["size"])
-        assert {name: bits(cell[name]) for name in STATISTICS} == {
-            name: bits(value) for name, value in (dict(single.stats) | {"refusals": 0.0}).items() if name in STATISTICS
-        }
-        assert cell["trades"] > 3.0
