@@ -218,6 +218,19 @@ class TestTimeInForce:
     def test_at_close_remainder_expires(self, run):
         assert play(run, [FLAT], buy(50, tif=AT_CLOSE), volume_cap=0.01).orders == [(1, EXPIRED, 10.0)]
 
+    # what on_fill may ask of the order that a part of has just filled at the close, before the rest of it expires.
+    TOO_LATE = (
+        ("cancelled", [cancel(1)], CANCELLED),
+        ("replaced to what is filled", [Word("replace", number=1, quantity=10.0)], CANCELLED),
+        ("replaced to less", [Word("replace", number=1, quantity=20.0)], EXPIRED),
+        ("asked for more", [Word("replace", number=1, quantity=90.0)], EXPIRED),
+    )
+
+    @pytest.mark.parametrize(("said", "state"), [row[1:] for row in TOO_LATE], ids=[row[0] for row in TOO_LATE])
+    def test_at_close_remainder_expires_when_on_fill_has_heard_of_the_rest(self, run, said, state):
+        outcome = play(run, [FLAT], buy(50, tif=AT_CLOSE), on_fill={0: said}, volume_cap=0.01)
+        assert outcome.orders == [(1, state, 10.0)]
+
 
 @both
 class TestProtectiveLegs:

@@ -78,6 +78,8 @@ class Venue(Desk):
         """Try the orders above `number` in `phase`; stop after the first that acts and return its number, else 0."""
         self.phase = phase
         self.matching = bar.symbol
+        if phase == CLOSE and self._end_left(EXPIRED, number):
+            return number
         index = self.orders.after(number) if number > 0 else 0
         while index < self.orders.count:
             order = self.orders[index]
@@ -127,11 +129,12 @@ class Venue(Desk):
             self._end_left(CANCELLED, number)
 
     @seldom
-    def _end_left(self, kind: int, number: int) -> None:
-        """What is left of order `number`, if anything, has had its turn."""
+    def _end_left(self, kind: int, number: int) -> bool:
+        """What is left of order `number`, if anything, has had its turn; returns whether something was."""
         left = self.orders.index(number)
         if left >= 0:
             self._end(kind, left, -1)
+        return left >= 0
 
     def _reach_stop(self, order: Resting, index: int, bar: Bar) -> None:
         """Phase 2: stops that the bar's range reaches."""
@@ -173,13 +176,14 @@ class Venue(Desk):
 
     @seldom
     def _at_close(self, order: Resting, index: int, bar: Bar) -> None:
-        """Phase 4: orders for the close; what does not fill expires."""
-        number = order.number
+        """Phase 4: orders for the close; what does not fill expires, of a part fill when `on_fill` has heard it (`next`)."""
+        said = self.report_count
         if order.kind == MARKET:
             self._fill(order, index, bar.close, bar.volume, False, True)
         elif order.side * (order.limit - bar.close) >= 0.0:
             self._fill(order, index, bar.close, bar.volume, False, False)
-        self._end_left(EXPIRED, number)
+        if self.report_count == said:
+            self._end(EXPIRED, index, -1)
 
     def try_urgent(self, bar: Bar, entry_price: float) -> None:
         """A stop leg whose entry has just filled inside the bar, before any other order."""
