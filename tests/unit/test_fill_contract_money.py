@@ -16,11 +16,15 @@ from tests.reference.scenario import (
     IOC,
     MARGINED,
     WORKING,
+    Bar,
     Currency,
     Happening,
     Instrument,
     Word,
 )
+
+EUROS = {"currencies": (Currency(), Currency()), "instruments": (Instrument(currency=1), Instrument())}
+THREE = {"instruments": (Instrument(), Instrument(), Instrument(margin=0.0))}
 
 
 @both
@@ -398,6 +402,24 @@ class TestBetweenBars:
         happenings = (at("withdrawal", 1500.0, symbol=-1),)
         outcome = play(run, (FLAT, FLAT), sell(5), cash=1000.0, happenings=happenings)
         assert fills(outcome) == [(1, 1, -5, 100.0)]
+
+    # what takes an account with 1000 and short 5 of symbol 0 below 0 before the bars of day 2
+    RUINS = (
+        ("withdrawal", {"happenings": (at("withdrawal", 1500.0, symbol=-1),)}, (), 100.0),
+        ("dividend", {"happenings": (at("dividend", 300.0),)}, (), 100.0),
+        ("delisting", {"happenings": (at("delisting", 0.0, symbol=2),), **THREE}, (buy(15, symbol=2),), 100.0),
+        ("rate", {"happenings": (at("rate", 2.0, symbol=-1, currency=1),), **EUROS}, (), 250.0),
+        ("borrowing", {"borrow": 1095.0}, (), 100.0),
+    )
+
+    @pytest.mark.parametrize(("more", "words", "close"), [row[1:] for row in RUINS], ids=[row[0] for row in RUINS])
+    def test_any_bars_close_calls(self, run, more, words, close):
+        # seed 56081360 of the nightly comparison: after a delisting for nothing only a bar of what was held called.
+        bars = [*daily(FIRST, (100.0, close, 100.0, close)), Bar(3900, 0, 90.0, 90.0, 90.0, 90.0, span=600)]
+        bars += daily(FIRST, FLAT, FLAT, FLAT, symbol=1) + daily(FIRST, FLAT, symbol=2) * (len(words) > 0)
+        market = {"instruments": (Instrument(), Instrument()), "cash": 1000.0} | more
+        outcome = play(run, [], on_bar={0: [sell(5), *words]}, bars=bars, **market)
+        assert fills(outcome)[-1] == (3, 0, 5, 90.0)
 
     def test_a_call_of_what_is_flat_by_then_has_no_effect(self, run):
         # called with symbol 0 at the close of day 2, symbol 1 is sold in its own bar of that day and flat on day 3.

@@ -196,6 +196,17 @@ class Ledger:
         if self.watched >= 0:
             self._forget_watched()
 
+    @seldom
+    def alarm(self) -> None:
+        """Where something is held and equity is below 0, no price is harmless, of what is not held either."""
+        is_held = False
+        for symbol in range(self.symbol_count):
+            is_held = is_held or self.holdings[symbol].quantity != 0.0
+        if is_held and self.equity_steps < 0.0:
+            for symbol in range(self.symbol_count):  # by handle: of a loop's own name nobody knows what else is written
+                self.holdings[symbol].low = inf
+                self.holdings[symbol].high = -inf
+
     @often
     def _unwatch_for(self, symbol: int) -> None:
         """As `unwatch`, before `symbol` is marked again: where it is the watched one, nobody need mark it twice."""

@@ -78,15 +78,16 @@ def sample_session(engine: Engine) -> None:
 @seldom
 def charge_borrowing(engine: Engine, before: int) -> None:
     """Shorts pay for the calendar days since session `before`, if there was one."""
-    if before < 0:
-        return
     ledger = engine.book.ledger
+    if before < 0 or ledger.shorts == 0:
+        return
     sessions = engine.sessions
     days = sessions.day_of(sessions.index) - sessions.day_of(before)
     for symbol in range(ledger.symbol_count):
         steps = ledger.borrow_steps(symbol, days)
         if steps != 0.0:
             pay(engine, symbol, 0.0 - steps)
+    ledger.alarm()
 
 
 def pay(engine: Engine, symbol: int, steps: float) -> None:

@@ -112,6 +112,7 @@ def hear_action(engine: Engine, strategy: Strategy, feed: Feed, index: int) -> N
             engine.tally.flow(ledger.base_steps(currency, steps))
     engine.equity_steps = ledger.equity_steps
     engine.unobserved = True
+    ledger.alarm()  # the next close is a margin call's, whichever symbol's it is
 
 
 def split(engine: Engine, symbol: int, ratio: float) -> None:
@@ -156,6 +157,7 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
 def hear_rate(engine: Engine, currency: int, value: float) -> None:
     """A currency's rate."""
     engine.book.ledger.convert_at(currency, value)
+    engine.book.ledger.alarm()
     engine.book.busy = True
     engine.venue.ledger.convert_at(currency, value)
 
