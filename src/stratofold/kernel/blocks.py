@@ -8,7 +8,7 @@ added again without any of its objects.
 
 import ctypes
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -126,8 +126,25 @@ class Block:
         self.holds = False
         self._hosts = (self.next, len(self.copies), len(self.kept), dict(self.lists), dict(self.objects))
         self.check_sharing()
+        self._note_hosts()
+
+    def _note_hosts(self) -> None:
+        """The hosts as they lie here are what comes back when a guest is dismissed."""
         self._arrays = set(map(id, self.kept))
         self._seated = bytes(memoryview(self.memory)[self.start : self.next])
+
+    def reseat(self, write: Callable[[], None]) -> None:
+        """Have `write` pack the last of the hosts anew where it lies, after `dismiss`; raises what that raises, and is as before."""
+        count = len(self.kept)
+        try:
+            write()
+        except BaseException:
+            del self.kept[count:], self.groups[count:]
+            memoryview(self.memory)[self.start : self.next] = self._seated
+            raise
+        first = 2 * count - len(self.kept)  # it has as many arrays as before: the layout is the same
+        del self.kept[first:count], self.groups[first:count]
+        self._note_hosts()
 
     def dismiss(self) -> None:
         """Forget the guest; everything else is as it was packed."""

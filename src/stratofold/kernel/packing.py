@@ -24,7 +24,7 @@ _ADDRESS = struct.Struct("=Q")
 _FORMATS = {"d": "d", "q": "q", "l": "q", "<d": "d", "<q": "q", "<l": "q"}
 
 _Piece = tuple[str, int, Callable[..., None]]  # name, offset, reader
-MISFITS = (struct.error, AttributeError, KeyError, TypeError)  # what packing an object of another layout raises
+_MISFITS = (struct.error, AttributeError, KeyError, TypeError)  # what packing an object of another layout raises
 
 
 def foreign(values: Any, code: str) -> tuple[int, int]:
@@ -89,7 +89,7 @@ class Packer:
             except Full:
                 self._capacity = 2 * (block.end + 1)
                 block = None
-            except MISFITS as wrong:
+            except _MISFITS as wrong:
                 raise Changed(str(wrong)) from wrong
 
     def admit(self, guest: object, block: Block, *, is_sealed: bool = True) -> int:
@@ -99,13 +99,21 @@ class Packer:
         """
         try:
             place = self._write(self._guest, guest, block)
-        except (Full, *MISFITS) as wrong:
+        except (Full, *_MISFITS) as wrong:
             raise Changed(str(wrong)) from wrong
         if is_sealed:
             block.seal()
         else:
             block.check_sharing()
         return place + block.shift
+
+    def rewrite(self, thing: object, block: Block, address: int) -> None:
+        """Pack another last root where the one before it lies, the guest dismissed; raises Changed where it does not fit."""
+        write = self._writers[id(self.roots[-1])]
+        try:
+            block.reseat(lambda: write(block, address - block.shift, (thing,)))
+        except _MISFITS as wrong:
+            raise Changed(str(wrong)) from wrong
 
     def reveal(self, guest: object, block: Block, address: int) -> None:
         """Give the guest what machine code changed."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stratofold.kernel.standing import Places, Records, Standing
 
 _STRATEGY = 1  # the root that another run exchanges
+_FEED = -1  # the root that another market exchanges: the last that is packed of those that stay
 _CODES = {"int": "q", "float": "d", "bool": "?"}
 Writer = Callable[[Block, int, Sequence[float]], None]  # numbers into a block, at a place
 
@@ -64,6 +65,16 @@ class Program:
         """Let go of the strategy; in memory the engine is as it was packed, its objects hold what they were given."""
         self._block.dismiss()
         self.objects[_STRATEGY] = None
+
+    def hear(self, feed: object) -> None:
+        """Have another feed heard, for which the engine would be the same; the strategy is dismissed.
+
+        The next market of a sweep has other bars and nothing else, and to lay an engine out takes as long as hundreds of
+        its cells beside their bars.  Raises Changed, and still hears the feed before, where it does not fit.
+        """
+        self.vacate()
+        self._packer.rewrite(feed, self._block, self._addresses[_FEED])
+        self.objects[_FEED] = feed
 
     def enter(self, strategy: object, *, is_sealed: bool = True) -> None:
         """Take another strategy in after `vacate`; raises Changed where it has another layout.

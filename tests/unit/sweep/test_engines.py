@@ -6,18 +6,20 @@ from dataclasses import replace
 import pytest
 
 import stratofold
-from stratofold import Fees, Strategy, backtest, param, sweep
+from stratofold import Fees, Strategy, backtest, param, strategies, sweep
 from stratofold.indicators import SMA
-from stratofold.kernel.feeding import hear
 from stratofold.research.prepare import Options, build_feed
 from stratofold.research.sweep import block
 from stratofold.research.sweep.block import Block
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.engines import are_alike
-from stratofold.strategies import Crossover
+from stratofold.research.sweep.guests import Guests
+from stratofold.strategies import ON_BARS, Crossover, DonchianBreakout
 from tests.unit.sweep.test_sweep import bits
 
 SPACE = {"fast": [3, 5], "slow": [10, 20]}
+SHARERS = (Crossover, DonchianBreakout)  # without tapes, and with
+KEPT = {"Momentum"}  # its universe holds what nobody knows to be its own
 SETS = [{"fast": fast, "slow": slow, "quantity": 0.0} for fast in SPACE["fast"] for slow in SPACE["slow"]]
 
 
@@ -114,6 +116,44 @@ def test_blocks_take_turns_at_an_engine(market):
     }
 
 
+def test_what_is_no_misfit_is_not_taken_for_one(market, monkeypatch):
+    """A bug of ours where an engine or tapes are taken over is raised: it would only be slow else."""
+    options = Options()
+    firsts = {strategy: Block(strategy, market.subset("SPY"), options, execution="compiled") for strategy in SHARERS}
+    for strategy, first in firsts.items():
+        first.run([{}, {}])
+        assert first.lends(is_taped=strategy is not Crossover)
+
+    def broken(_self, _symbols):
+        raise KeyError("ours")
+
+    monkeypatch.setattr(Guests, "hear", broken)
+    for strategy, first in firsts.items():
+        with pytest.raises(KeyError, match="ours"):
+            Block(strategy, market.subset("AAPL"), options, execution="compiled", before=first).run([{}, {}])
+
+
+@pytest.mark.parametrize(
+    "name", [each if each == "Crossover" else pytest.param(each, marks=pytest.mark.nightly) for each in ON_BARS]
+)
+def test_the_next_market_of_a_shipped_strategy_lays_nothing_out(name, market, laid_out):
+    """Nor is any of its cells done but in the engine that is there, with its tapes."""
+    strategy, options = getattr(strategies, name), Options()
+    markets = [market.subset(symbols) for symbols in (("SPY", "AAPL"), ("AAPL", "BAC"))]
+    first, alone = (Block(strategy, each, options, execution="compiled") for each in markets)
+    first.run([{}, {}])
+    is_lent = first.lends() or first.lends(is_taped=True)
+    assert is_lent is (name not in KEPT)
+    expected = alone.run([{}, {}]).columns
+    laid_out.clear()
+    second = Block(strategy, markets[1], options, execution="compiled", before=first)
+    found = second.run([{}, {}]).columns
+    assert len(laid_out) == (not is_lent)
+    assert {key: bits_of(column) for key, column in found.items()} == {
+        key: bits_of(column) for key, column in expected.items()
+    }
+
+
 def test_a_block_whose_returns_were_asked_for_shares_no_engine(market):
     """Its logs keep equity, and the others' do not."""
     options = Options()
@@ -156,12 +196,12 @@ def test_a_feed_of_another_layout_leaves_the_program_as_it_was(market):
         """No feed."""
 
     with pytest.raises(stratofold.kernel.Changed):
-        hear(laid.program, Strange())
+        laid.program.hear(Strange())
     narrow = copy(build_feed(market.subset("AAPL"), Crossover, Options()))
     narrow.volume = narrow.volume.astype("float32")
     kept = len(laid.program._block.kept)
     with pytest.raises(stratofold.kernel.Changed):
-        hear(laid.program, narrow)
+        laid.program.hear(narrow)
     assert len(laid.program._block.kept) <= kept
     assert {name: bits_of(column) for name, column in one.run(SETS).columns.items()} == {
         name: bits_of(column) for name, column in expected.items()

@@ -6,6 +6,7 @@ import pytest
 
 import stratofold
 from stratofold import Strategy, param
+from stratofold.kernel import Program
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Block, Leg
 from tests.unit.sweep.test_tapes import Ring, same, singly
@@ -105,16 +106,14 @@ def test_who_is_interrupted_while_another_market_is_laid_out_hears_none_of_it(fl
     wanted = singly(Sourced, usual, CLOSES)
     assert same(first.run(CLOSES), wanted)
     second = told(flat, options, first)
-    from stratofold.research.sweep import laid
-
-    real = laid.hear
+    real = Program.hear
 
     def interrupted(program, feed):
         real(program, feed)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(laid, "hear", interrupted)
+        patched.setattr(Program, "hear", interrupted)
         with pytest.raises(KeyboardInterrupt):
             second.run(CLOSES)
     assert second._laid[False] is first._laid[False]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stratofold import kernel
+from stratofold.errors import Setup
 from stratofold.fold.log import Logs
 from stratofold.research.execute import execute
 from stratofold.research.prepare import build_feed, is_ticks, prepare
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.abreast import Seats
     from stratofold.research.sweep.columns import Row
 
+# What another market may raise of a strategy that one has heard: `setup` asks for nothing of it.  All else is a bug of ours.
+_MISFITS = (kernel.Changed, Setup)
 _SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
 
 
@@ -155,10 +158,15 @@ class Block:
         laid = self._laid.get(False)
         if laid is None or laid.market is self.market:
             return
-        try:
-            laid.hear(build_feed(self.market, self.strategy, self.options), self.market)
-        except Exception:  # noqa: BLE001  whatever it is, an engine of its own says it
+        if not self._is_heard(laid):
             self._laid.clear()
+
+    def _is_heard(self, laid: Laid) -> bool:
+        """Whether an engine that has heard another market hears this one now; where not, one of its own says why."""
+        with suppress(*_MISFITS):
+            laid.hear(build_feed(self.market, self.strategy, self.options), self.market)
+            return True
+        return False
 
     def _may_share(self, *, is_taped: bool = False) -> bool:
         """Whether the block before has an engine that would be this one's; `setup` asks for no symbols, and for tapes or none."""
@@ -182,15 +190,14 @@ class Block:
         self._tapes = Tapes(self.strategy, self.market)
 
     def _retold(self, laid: Laid, tapes: Tapes) -> bool:
-        """Whether tapes that have told of another market tell of this one now."""
-        with suppress(Exception):  # whatever it is, tapes and an engine of its own say it
-            writer = tapes.anew(self.market, laid.program.forget)
-            if writer is not None:
-                laid.hear(build_feed(self.market, self.strategy, self.options), self.market)
+        """Whether tapes that have told of another market tell of this one now; where not, some of its own say why."""
+        writer = tapes.anew(self.market, laid.program.forget)
+        is_written = False
+        if writer is not None and self._is_heard(laid):
+            with suppress(*_MISFITS):
                 is_written = self._quickly(writer, is_left=True) is not None and self._tapes is tapes
-                tapes.market = self.market if is_written and tapes.is_lasting else None
-                return tapes.market is not None
-        return False
+            tapes.market = self.market if is_written and tapes.is_lasting else None
+        return is_written and tapes.market is not None
 
     def lends(self, *, is_taped: bool = False) -> bool:
         """Whether another block may use the engine that is laid out here, and its tapes."""

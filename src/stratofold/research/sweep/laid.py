@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from stratofold import kernel
 from stratofold.fold.run import CROWDED
-from stratofold.kernel.feeding import hear
 from stratofold.research.sweep.columns import SUMS
 from stratofold.research.sweep.onward import go_on_alone, state_of
 
@@ -40,7 +39,7 @@ class Laid:
     def hear(self, feed: Feed, market: MarketData) -> None:
         """Have another market heard, whose engine would be the same; raises Changed where its feed does not fit."""
         self.market = None
-        hear(self.program, feed)
+        self.program.hear(feed)
         self.guests.hear(market.symbols)
         self.events = len(feed.time) + len(feed.event_key)
         self.market = market
