@@ -82,6 +82,12 @@ def test_a_halt_by_another_process_is_sticky_and_takes_two_steps_to_lift(desk, c
     desk.journal = Journal(desk.folder / "journal.db")  # a restart
     assert desk.send() == "dropped"
     home = ["--home", str(desk.folder)]
+    assert command(["resume", *home]) == 0
+    again = f"--home {desk.folder}"
+    told = capsys.readouterr().out.splitlines()[-1].rpartition(" --confirm ")[0]
+    assert (
+        told == f"then: stratofold reconcile momo --keys paper {again}; stratofold resume '*' --scope account {again}"
+    )
     _, asked = said(capsys, "resume", *home)
     assert desk.send() == "dropped"
     code, answer = said(capsys, "resume", *home, "--confirm", asked["code"])
@@ -93,4 +99,4 @@ def test_a_halt_by_another_process_is_sticky_and_takes_two_steps_to_lift(desk, c
     assert said(capsys, "resume", *home, "--confirm", asked["code"])[0] == 0
     assert desk.send() == "claimed"
     kinds = [record.kind for record in desk.journal.records("momo")]
-    assert kinds.count("control") == 3  # halted, asked for, lifted
+    assert kinds.count("control") == 4  # halted, asked for twice, lifted

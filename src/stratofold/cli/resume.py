@@ -1,5 +1,6 @@
 """`stratofold resume`: lift a halt in two steps, the second after a clean reconciliation."""
 
+import shlex
 import time
 from typing import Annotated
 
@@ -39,16 +40,12 @@ def resume(
         text = f"{scope} {name} is {lifted.state}"
     else:
         asked = request_release(journal, owner, scope, name, reason, whoami(), now, stamp("resume", now))
-        said = {"scope": scope, "name": name, "code": asked.code, "waits_for": ", ".join(asked.waits_for)}
-        waits = "".join(f"\n  still needed: {one}" for one in asked.waits_for)
+        said = {"scope": scope, "name": name, "code": asked.code, "waits_for": ", ".join(asked.waits_for.values())}
+        waits = "".join(f"\n  still needed: {one}" for one in asked.waits_for.values())
         there = said_again(cloud=cloud, stack=stack, region=region)
-        looks = (
-            f"cloud invoke reconcile{there.replace(' --cloud', '')}"
-            if there
-            else f"reconcile{f' {name}' if scope == 'book' else ''}"
-        )
-        asks = f"stratofold {looks}; " if waits else ""
-        again = f"{name!r} --scope {scope}{account_again(journal, owner, scope)}{there}"
+        here = f" --home {shlex.quote(str(home))}" if home is not None else ""
+        asks = "".join(f"stratofold {one}; " for one in _looks(owner, list(asked.waits_for), there, here))
+        again = f"{name!r} --scope {scope}{account_again(journal, owner, scope)}{there}{here}"
         text = (
             f"asked for release of {scope} {name}{waits}\nthen: {asks}stratofold resume {again} --confirm {asked.code}"
         )
@@ -56,3 +53,12 @@ def resume(
         show_json(said)
     else:
         typer.echo(text)
+
+
+def _looks(account: str, books: list[str], there: str, here: str) -> list[str]:
+    """The commands by which these books are reconciled, in a cloud or in a folder."""
+    from stratofold.cli.venue import venue_words
+
+    if there and books:
+        return [f"cloud invoke reconcile{there.replace(' --cloud', '')}"]
+    return [f"reconcile {shlex.quote(book)} {venue_words(account)}{here}" for book in books]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import shlex
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -199,6 +201,14 @@ def alpaca_venue(home: Home, keys: str, span: str, *, live: bool, ticks: Sequenc
     made.account = f"{keys}-live" if live else keys
     made.is_real_time = True
     return made
+
+
+def venue_words(account: str) -> str:
+    """By what words a command names the venue of an account: an exchange's is called after its key, another after its keys."""
+    if re.fullmatch(r"paper\w{6}", account):
+        return "--exchange FILE"
+    name = shlex.quote(account.removesuffix("-live"))
+    return f"--keys {name} --live" if account.endswith("-live") else f"--keys {name}"
 
 
 def take_feed(venue: Venue, place: FeedPlace, span: str, ticks: Sequence[str] = ()) -> None:

@@ -51,13 +51,13 @@ _SEVERITY = {ACTIVE: 0, REDUCING: 1, HALTED: 2}
 
 
 class Release(NamedTuple):
-    """A request to lift a halt: `code` is what the confirmation must repeat, `waits_for` what it still needs."""
+    """A request to lift a halt: `code` is what the confirmation must repeat, `waits_for` what it still needs of which book."""
 
     scope: str
     name: str
     code: str
     time: int
-    waits_for: list[str]
+    waits_for: dict[str, str]
 
 
 def halt(
@@ -127,20 +127,20 @@ def confirm_release(
         )
     missing = waiting(journal, account, scope, name, request)
     if missing:
-        fix = "stratofold reconcile (a stack's: stratofold cloud invoke reconcile); mend what it finds, then confirm again"
-        raise Stop("SF917", f"{scope} {name} stays halted", why="; ".join(missing), fix=fix)
+        fix = "stratofold reconcile BOOK with its --exchange or --keys (a stack's: stratofold cloud invoke reconcile); mend what it finds, then confirm again"
+        raise Stop("SF917", f"{scope} {name} stays halted", why="; ".join(missing.values()), fix=fix)
     lifted = Control(scope, name, ACTIVE, request.reason, by, now)
     control = journal.control(account, lifted)
     note_controls(journal, account, envelope)
     return control
 
 
-def waiting(journal: Journal, account: str, scope: str, name: str, request: Control) -> list[str]:
-    """What keeps a scope from being released: a sentence for each book that was not reconciled clean after the request.
+def waiting(journal: Journal, account: str, scope: str, name: str, request: Control) -> dict[str, str]:
+    """What keeps a scope from being released: a sentence for each book, by its name, that was not reconciled clean after the request.
 
     After is by the time, or by having seen the request: a replay's venue lives in a time of its own.
     """
-    sentences = []
+    sentences = {}
     for head in stopped_books(journal, account, scope, name):
         if not journal.outbox(head.book, CLAIMED, ACCEPTED, REJECTED, UNKNOWN):
             continue  # it has never sent anything, so there is nothing to agree about
@@ -148,9 +148,9 @@ def waiting(journal: Journal, account: str, scope: str, name: str, request: Cont
         seen = int(journal.mark(head.book, CLEAN_SEEN) or 0)
         unsure = len(journal.outbox(head.book, CLAIMED, UNKNOWN))
         if unsure:
-            sentences.append(f"{head.book} has {unsure} message(s) without an answer")
+            sentences[head.book] = f"{head.book} has {unsure} message(s) without an answer"
         elif clean <= request.time and seen < request.sequence:
-            sentences.append(f"{head.book} was not reconciled clean since the request")
+            sentences[head.book] = f"{head.book} was not reconciled clean since the request"
     return sentences
 
 

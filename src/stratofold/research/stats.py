@@ -105,6 +105,7 @@ STATISTICS = tuple(
         ("risk_free", "Risk-free rate", "share", "Run", "A year; subtracted before the Sharpe and Sortino ratios."),
     )
 )
+LESS_IS_BETTER = frozenset(("volatility", "max_drawdown", "max_drawdown_days", "gross_loss", "refusals", "fees"))
 WORDS = {statistic.key: statistic for statistic in STATISTICS}
 HEADLINES = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "final_equity")
 

@@ -9,6 +9,7 @@ import pytest
 from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import ACTIVE, HALTED, Entry
 from stratofold.cli.app import run
+from stratofold.cli.venue import venue_words
 from stratofold.cli.why import book_of
 from stratofold.live.manifest import Beginning, Manifest
 
@@ -112,7 +113,7 @@ def test_lifting_is_of_one_account_and_the_words_that_lift_it_are_said(folder, c
     assert said(folder, capsys, "resume", code=2)["code"] == "SF942"
     assert said(folder, capsys, "resume", "--account", "live")["code"]
     assert run(["resume", "--account", "live", "--home", str(folder)]) == 0
-    assert "--scope account --account live --confirm " in capsys.readouterr().out
+    assert f"--scope account --account live --home {folder} --confirm " in capsys.readouterr().out
     with closing(Journal(folder / "journal.db")) as journal:
         assert all(one.state != ACTIVE for one in journal.controls("paper") if one.scope == "account")
 
@@ -121,3 +122,17 @@ def test_a_client_id_tells_its_book(folder):
     with closing(Journal(folder / "journal.db")) as journal:
         assert book_of(journal, "far-gfar-1z") == "far"
         assert [book_of(journal, word) for word in ("17", "far", "far-gmomo-1", "far-gfar-!")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        ("paperPKABCD", "--exchange FILE"),
+        ("paper", "--keys paper"),
+        ("ira-live", "--keys ira --live"),
+        ("my own", "--keys 'my own'"),
+    ],
+)
+def test_a_command_that_is_told_names_the_venue(account, words):
+    """As `exchange_venue` and `alpaca_venue` have called the account."""
+    assert venue_words(account) == words

@@ -150,7 +150,7 @@ def sent(journal, book, state="accepted"):
 
 def test_a_release_takes_a_request_a_clean_reconcile_and_a_confirmation(halted):
     asked = request_release(halted, "paper", "account", "paper", "checked", "ana", NOW + 1)
-    assert asked.waits_for == ["momo was not reconciled clean since the request"]
+    assert asked.waits_for == {"momo": "momo was not reconciled clean since the request"}
     assert strictest(halted.controls("paper"), "paper", "momo", "M").state == HALTED
     with pytest.raises(Stop) as caught:
         confirm_release(halted, "paper", "account", "paper", asked.code, "ana", NOW + 2)

@@ -263,8 +263,11 @@ def test_a_cell_whose_worker_died_is_tried_again_another_day(market, tmp_path, m
         patch.setattr(Block, "run", dies)
         study = sweep(Above, market, **asked)
         assert study.table["error"].to_list() == [None, DIED, None]
-        assert len(open_study(tmp_path / "study")) == 2
+        opened = open_study(tmp_path / "study")
+        assert len(opened) == 2
+        assert "\nnote: 1 more died with their workers" in str(opened)
     again = sweep(Above, market, **asked)
+    assert open_study(tmp_path / "study").notices == []
     assert (again.computed, again.reused) == (1, 2)
     assert again.table["error"].to_list() == [None] * 3
     assert again.table["length"].to_list() == [5, 9, 12]

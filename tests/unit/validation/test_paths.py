@@ -141,7 +141,8 @@ class TestMarkets:
 
     def test_what_was_found_prints_itself(self):
         """A figure that no history has is a dash; of some, less is better."""
-        drawn = {"max_drawdown": np.array([0.1, 0.2, 0.3, 0.4]), "sharpe": np.full(4, np.nan)}
+        depths = np.array([0.1, 0.2, 0.3, 0.4])
+        drawn = {"max_drawdown": depths, "sharpe": np.full(4, np.nan)}
         found = MonteCarlo({"max_drawdown": 0.2, "sharpe": np.nan}, drawn)
         assert str(found) == repr(found)
         assert str(found).splitlines() == [
@@ -150,7 +151,9 @@ class TestMarkets:
             "Deepest drawdown    20.00 %   11.50 %    25.00 %    38.50 %",
             "    Sharpe ratio          —         —          —          —",
         ]
-        assert (found.better("max_drawdown"), found.better("-max_drawdown")) == (0.75, 0.5)
+        assert (found.better("max_drawdown"), found.better("-max_drawdown")) == (0.5, 0.5)
+        more = MonteCarlo({"trades": 0.2}, {"trades": depths})
+        assert (more.better("trades"), more.better("-trades")) == (0.75, 0.5)
 
     def test_what_changes_a_chunk_changes_its_name(self, tmp_path):
         """Fees, the model of paths, the seed and the size of a chunk; how it is executed does not."""

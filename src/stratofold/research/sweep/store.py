@@ -144,10 +144,20 @@ class Store:
             return
         is_lasting = frame["error"].ne_missing(passing)
         if not is_lasting.all():
-            self._passing += frame.filter(~is_lasting)["cell"].to_list()
+            gone = frame.filter(~is_lasting)
+            self._passing += gone["cell"].to_list()
+            self.page["died"] = self.died | dict(gone.select("cell", "place").iter_rows())
             frame = frame.filter(is_lasting)
+        if self.died:
+            self.page["died"] = {cell: self.died[cell] for cell in self.died.keys() - set(frame["cell"].to_list())}
         if len(frame):
             self._write(frame)
+
+    @property
+    def died(self) -> dict[str, str]:
+        """The cells that were not written because their error was a passing one, with their places."""
+        found: dict[str, str] = self.page.get("died", {})
+        return found
 
     def _write(self, frame: pl.DataFrame, kind: str = "part") -> None:
         """One file more."""

@@ -71,6 +71,15 @@ class Study:
             self._put_down()
         else:
             self.objectives = list(objectives_of(store.page.get("objective", ["sharpe"])))
+            self._note_died()
+
+    def _note_died(self) -> None:
+        """Say how many cells are not among those of a study that was opened because they failed for a passing reason."""
+        died = sum(place in self.store.page.get("current", []) for place in self.store.died.values())
+        if died:
+            self.notices.append(
+                f"{died:,} more died with their workers or had no more time: the same sweep tries them again"
+            )
 
     def _put_down(self) -> None:
         """Write what the sweep is on the page."""

@@ -23,7 +23,7 @@ from stratofold.events import SPLIT
 from stratofold.market.data import MarketData, no_actions, no_observations, no_statuses
 from stratofold.research.backtest import backtest
 from stratofold.research.prepare import Options
-from stratofold.research.stats import as_text, words_for
+from stratofold.research.stats import LESS_IS_BETTER, as_text, words_for
 from stratofold.research.sweep.place import assumptions, code_hash
 from stratofold.research.validation.bootstrap import generator
 from stratofold.research.validation.paths import Drawn, Model, chunk_sizes, model
@@ -150,9 +150,10 @@ class MonteCarlo(NamedTuple):
     def better(self, statistic: str) -> float:
         """The share of histories on which the strategy did at least as well as on the real one.
 
-        As in an objective, "-max_drawdown" is a statistic of which less is better.
+        Of a drawdown, as of fees and volatility, less is better; "-exposure" says so of another statistic.
         """
-        name, sign = statistic.removeprefix("-"), -1.0 if statistic.startswith("-") else 1.0
+        name = statistic.removeprefix("-")
+        sign = -1.0 if statistic.startswith("-") or name in LESS_IS_BETTER else 1.0
         return float(np.mean(sign * self.drawn[name] >= sign * self.real[name]))
 
     def __str__(self) -> str:
