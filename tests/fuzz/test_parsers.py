@@ -28,6 +28,7 @@ FOUND = [
     ("csv file", b"time,price,size\n1e300,1.0,1.0\n2e300,1.0,1.0\n"),
     ("csv file", b"time,price,size\n1709294400,1.0,\xff\xfe\n"),
     ("csv file", b"time,open,high,low,close,volume\n20000000000.0,1,1,1,1,1\n"),
+    ("csv file", b"time,price,size\n1709294400,1.0\r0,1.0"),
 ]
 
 

@@ -23,6 +23,7 @@ _CSV = (".csv", ".csv.gz", ".txt", ".tsv")
 _PARQUET = (".parquet", ".pq")
 _ARROW = (".arrow", ".feather", ".ipc")
 _LINE_BYTES_MAX = 65_536
+_UNCOUNTED = str.maketrans("", "", "\0\r")  # what the reader of one line refuses, and separates nothing
 READABLE = _CSV + _PARQUET + _ARROW
 
 
@@ -138,7 +139,8 @@ def _check_end(file: Path, separator: str) -> None:
 
 def _fields(line: bytes, separator: str) -> int:
     """How many fields a line has; a separator between quotes is part of a field."""
-    return len(next(csv.reader([line.decode(errors="replace").replace("\0", "")], delimiter=separator), []))
+    text = line.decode(errors="replace").translate(_UNCOUNTED)
+    return len(next(csv.reader([text], delimiter=separator), []))
 
 
 def _absent(file: Path) -> Setup:

@@ -189,6 +189,21 @@ def test_a_last_line_without_an_end_is_a_line(tmp_path, end):
     assert len(read(tmp_path / "SPY.csv")) == 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date,open,hi\rgh,low,close\n2020-01-02,1,1,1,1\n2020-01-03,1,1,1",
+        "date,open,high,low,close\n2020-01-02,1,1,1\r1",
+    ],
+    ids=["in the first line", "in the last line"],
+)
+def test_a_return_amid_a_line_ends_none(tmp_path, text):
+    """Found by the nightly fuzzer: the reader of the last line raised what nobody expected."""
+    (tmp_path / "SPY.csv").write_text(text, newline="")
+    with pytest.raises(Setup, match="the CSV file is cut short"):
+        read(tmp_path / "SPY.csv")
+
+
 def test_a_folder_without_bars(tmp_path):
     with pytest.raises(Setup, match="no bars in the folder"):
         read(tmp_path)
