@@ -4,12 +4,12 @@ What comes in: the words below, from hooks.  What goes out: intents for review.
 Inside a hook `position`, `cash` and `orders` are as of the event; numbers are valid at once (contract 6).
 """
 
-from math import nan
+from math import inf, nan
 
 from stratofold.fold.account import Account
 from stratofold.fold.grid import on_lot, to_grid, to_lot
 from stratofold.fold.lifecycle import UNSURE
-from stratofold.fold.marks import inside
+from stratofold.fold.marks import inside, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
@@ -59,9 +59,9 @@ class Book(Account):
         `take_profit` and `stop_loss` (prices) make it a bracket: two more numbers, the take-profit's first.
         Raises OrderError for an unknown symbol, a quantity off the lot, or prices that make no order.
         """
-        return self._submit(
-            symbol, BUY, quantity, limit, stop, trail, trail_fraction, take_profit, stop_loss, tif, PLAIN
-        )
+        if _says_nothing(limit, stop, trail, trail_fraction, take_profit, stop_loss):
+            return self._go_to_market(symbol, BUY, quantity, tif)
+        return self._submit(symbol, BUY, quantity, limit, stop, trail, trail_fraction, take_profit, stop_loss, tif)
 
     def sell(
         self,
@@ -76,21 +76,21 @@ class Book(Account):
         tif: int = GTC,
     ) -> int:
         """Sell (short) `quantity` units; everything else as `buy`."""
-        return self._submit(
-            symbol, SELL, quantity, limit, stop, trail, trail_fraction, take_profit, stop_loss, tif, PLAIN
-        )
+        if _says_nothing(limit, stop, trail, trail_fraction, take_profit, stop_loss):
+            return self._go_to_market(symbol, SELL, quantity, tif)
+        return self._submit(symbol, SELL, quantity, limit, stop, trail, trail_fraction, take_profit, stop_loss, tif)
 
     def close(self, symbol: int) -> int:
         """Sell or buy back the whole position at market; returns the number, 0 when flat."""
-        return self._market(symbol, 0.0 - self.position(symbol), PLAIN)
+        return self._market(symbol, 0.0 - self.position(symbol))
 
     def roll(self, near: int, far: int) -> int:
         """Move the whole position from `near` to `far` at market: two orders; returns the second's number, or 0."""
         held = self.position(near)
         if held == 0.0:
             return 0
-        self._market(near, 0.0 - held, PLAIN)
-        return self._market(far, held, PLAIN)
+        self._market(near, 0.0 - held)
+        return self._market(far, held)
 
     def cancel(self, number: int) -> None:
         """Cancel order `number`; one that is done already is left alone."""
@@ -185,9 +185,10 @@ class Book(Account):
         want = to_lot(want, contract.lot, contract.quantity_scale)
         if want == 0.0 or abs(want) <= small:
             return 0
-        number = self._ask_market(symbol, want, TARGET)
-        targets[symbol] = number
-        return number
+        intent = self._ask_new(symbol, BUY if want > 0.0 else SELL, abs(want))
+        intent.role = TARGET
+        targets[symbol] = intent.number
+        return intent.number
 
     def target_value(self, symbol: int, value: float, drift: float = nan) -> int:
         """`target_quantity` of as many units as `value` (instrument's currency) buys at the last price."""
@@ -283,32 +284,62 @@ class Book(Account):
         take_profit: float,
         stop_loss: float,
         tif: int,
-        role: int,
     ) -> int:
         """Check the words and leave an intent; returns its number."""
-        self._known(symbol)
-        contract = self.ledger.contracts[symbol]
-        if not quantity > 0.0 or not on_lot(quantity, contract.lot):
-            self._off_lot(symbol, quantity)
-        intent = self._ask(SUBMIT, self.next_number, symbol, side)
-        self.next_number += 1
-        intent.role = role
+        quantity = self._whole(symbol, quantity)
+        kind = self._kind(symbol, limit, stop, trail, trail_fraction, tif)
+        limit = self._on_grid(symbol, limit)
+        stop = self._on_grid(symbol, stop)
+        take_profit = self._on_grid(symbol, take_profit)
+        stop_loss = self._on_grid(symbol, stop_loss)
+        number = self.next_number
+        intent = self._slot(number + 1)  # nothing raises from here on
+        intent.action = SUBMIT
+        intent.number = number
+        intent.symbol = symbol
+        intent.side = side
+        intent.kind = kind
         intent.tif = tif
-        intent.quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
-        intent.limit = self._on_grid(symbol, limit)
-        intent.stop = self._on_grid(symbol, stop)
+        intent.role = PLAIN
+        intent.quantity = quantity
+        intent.limit = limit
+        intent.stop = stop
         intent.trail = trail
         intent.trail_fraction = trail_fraction
-        intent.kind = self._kind(symbol, limit, stop, trail, trail_fraction, tif)
-        intent.take_profit = self._on_grid(symbol, take_profit)
-        intent.stop_loss = self._on_grid(symbol, stop_loss)
-        if take_profit == take_profit:
-            intent.take_profit_number = self.next_number
-            self.next_number += 1
-        if stop_loss == stop_loss:
-            intent.stop_loss_number = self.next_number
-            self.next_number += 1
+        intent.take_profit = take_profit
+        intent.stop_loss = stop_loss
+        intent.take_profit_number = self._leg_number(take_profit)
+        intent.stop_loss_number = self._leg_number(stop_loss)
+        intent.sibling = 0
+        return number
+
+    @seldom
+    def _go_to_market(self, symbol: int, side: int, quantity: float, tif: int) -> int:
+        """As `_submit`, of what states no price."""
+        quantity = self._whole(symbol, quantity)
+        self._kind(symbol, nan, nan, nan, nan, tif)
+        intent = self._ask_new(symbol, side, quantity)
+        intent.tif = tif
         return intent.number
+
+    def _whole(self, symbol: int, quantity: float) -> float:
+        """A quantity of whole lots; raises OrderError for any other, and for an unknown symbol."""
+        self._known(symbol)
+        contract = self.ledger.contracts[symbol]
+        if not 0.0 < quantity < inf:
+            self._off_lot(symbol, quantity)
+        whole = to_lot(quantity, contract.lot, contract.quantity_scale)
+        if whole != quantity and not on_lot(quantity, contract.lot):  # a division
+            self._off_lot(symbol, quantity)
+        return whole
+
+    def _leg_number(self, price: float) -> int:
+        """A number for the protective leg at `price`, 0 where there is none."""
+        if price != price:
+            return 0
+        number = self.next_number
+        self.next_number = number + 1
+        return number
 
     def _kind(self, symbol: int, limit: float, stop: float, trail: float, trail_fraction: float, tif: int) -> int:
         """The kind of order that these prices make; raises OrderError when they make none."""
@@ -329,31 +360,38 @@ class Book(Account):
             self._no_order(symbol)
         return kind
 
-    def _market(self, symbol: int, quantity: float, role: int) -> int:
+    def _market(self, symbol: int, quantity: float) -> int:
         """A market order for signed `quantity`; returns its number, 0 for none."""
         if quantity == 0.0:
             return 0
-        self._known(symbol)
-        contract = self.ledger.contracts[symbol]
-        if not on_lot(quantity, contract.lot):
-            self._off_lot(symbol, abs(quantity))
-        return self._ask_market(symbol, to_lot(quantity, contract.lot, contract.quantity_scale), role)
+        return self._go_to_market(symbol, BUY if quantity > 0.0 else SELL, abs(quantity), GTC)
 
-    def _ask_market(self, symbol: int, quantity: float, role: int) -> int:
-        """`_market` of a quantity that is whole lots and not 0."""
-        intent = self._ask(SUBMIT, self.next_number, symbol, BUY if quantity > 0.0 else SELL)
-        self.next_number += 1
-        intent.role = role
-        intent.quantity = abs(quantity)
-        return intent.number
+    def _ask_new(self, symbol: int, side: int, quantity: float) -> Intent:
+        """A fresh intent of a new order at market."""
+        number = self.next_number
+        intent = self._slot(number + 1)
+        self._clear(intent, SUBMIT, number, symbol, side)
+        intent.quantity = quantity
+        return intent
+
+    def _slot(self, next_number: int) -> Intent:
+        """Room for one more intent, with another's numbers in it; `next_number` is the next order's."""
+        count = self.intent_count
+        if count == len(self.intents):
+            self._grow_intents()
+        self.intent_count = count + 1
+        self.next_number = next_number
+        self.busy = True
+        return self.intents[count]
 
     def _ask(self, action: int, number: int, symbol: int, side: int) -> Intent:
-        """A fresh intent."""
-        if self.intent_count == len(self.intents):
-            self._grow_intents()
-        intent = self.intents[self.intent_count]
-        self.intent_count += 1
-        self.busy = True
+        """A fresh intent about order `number`."""
+        intent = self._slot(self.next_number)
+        self._clear(intent, action, number, symbol, side)
+        return intent
+
+    def _clear(self, intent: Intent, action: int, number: int, symbol: int, side: int) -> None:
+        """Make `intent` one at market, of nothing yet."""
         intent.action = action
         intent.number = number
         intent.symbol = symbol
@@ -371,7 +409,6 @@ class Book(Account):
         intent.take_profit_number = 0
         intent.stop_loss_number = 0
         intent.sibling = 0
-        return intent
 
     def _link(self, number: int, sibling: int) -> None:
         """Write `sibling` on order or intent `number`."""
@@ -438,3 +475,17 @@ class Book(Account):
         """Whether the venue's answer on order `number` is not known."""
         place = self.orders.index(number)
         return place >= 0 and self.orders[place].state == UNSURE
+
+
+def _says_nothing(
+    limit: float, stop: float, trail: float, trail_fraction: float, take_profit: float, stop_loss: float
+) -> bool:
+    """Whether none of these is stated: the order goes to market."""
+    return (
+        limit != limit
+        and stop != stop
+        and trail != trail
+        and trail_fraction != trail_fraction
+        and take_profit != take_profit
+        and stop_loss != stop_loss
+    )

@@ -186,7 +186,7 @@ class Desk:
 
     # What it is told.
 
-    @seldom
+    @often
     def receive(self, message: Message, time: int, sessions: Sessions) -> None:
         """Take a message that was decided at `time`."""
         self.time = time

@@ -19,8 +19,8 @@ _LONG = 16_384  # rows: a shorter log is lengthened fourfold, because asking Pyt
 class Log:
     """Rows and their count; `WHOLES` and `REALS` name the columns of the two arrays.
 
-    Where no rows are kept, `add` counts and does nothing else: what a row would hold is not even worked out.  Where they
-    are, it asks first whether the whole row lies inside, from its first number on: then machine code need not ask again
+    A log that does not keep its rows counts and does nothing else: what a row would hold is not even worked out, and as
+    its class says so, machine code has nothing in it of rows.  One that does asks first whether the whole row lies inside, from its first number on: then machine code need not ask again
     for every number.
     """
 
@@ -28,11 +28,12 @@ class Log:
 
     WHOLES: tuple[str, ...] = ()
     REALS: tuple[str, ...] = ()
+    KEEPS_ROWS = True
 
     def __init__(self, capacity: int) -> None:
-        """Room for `capacity` rows; with none the log only counts."""
+        """Room for `capacity` rows."""
         self.count: int = 0
-        self.full: int = capacity * 7 // 8 if capacity else _NEVER
+        self.full: int = capacity * 7 // 8 if self.KEEPS_ROWS else _NEVER
         self.wholes = integers(capacity * len(self.WHOLES))
         self.reals = zeros(capacity * len(self.REALS))
 
@@ -45,11 +46,6 @@ class Log:
     def crowded(self) -> bool:
         """Whether Python should lengthen the log at the next event boundary."""
         return self.count > self.full
-
-    @property
-    def keeps_rows(self) -> bool:
-        """Whether rows are written; they are only counted where not."""
-        return self.full != _NEVER
 
     @leaves_kernel
     def grow(self) -> None:
@@ -101,7 +97,7 @@ class FillLog(Log):
         position: float,
     ) -> None:
         """Write one row."""
-        if not self.keeps_rows:
+        if not self.KEEPS_ROWS:
             self.count += 1
             return
         at = self.count * 5
@@ -134,7 +130,7 @@ class OrderLog(Log):
 
     def add(self, order: Order, time: int) -> None:
         """Write `order` as it is at `time`."""
-        if self.keeps_rows:
+        if self.KEEPS_ROWS:
             self._write(order, time)
         self.count += 1
 
@@ -228,7 +224,7 @@ class RefusalLog(Log):
         observed: float,
     ) -> None:
         """Write one row."""
-        if not self.keeps_rows:
+        if not self.KEEPS_ROWS:
             self.count += 1
             return
         at = self.count * 5
@@ -246,6 +242,38 @@ class RefusalLog(Log):
         self.reals[at + 1] = limit
         self.reals[at + 2] = observed
         self.count += 1
+
+
+class FillCount(FillLog):
+    """How many fills there were."""
+
+    __slots__ = ()
+
+    KEEPS_ROWS = False
+
+
+class OrderCount(OrderLog):
+    """How many orders are done."""
+
+    __slots__ = ()
+
+    KEEPS_ROWS = False
+
+
+class TradeCount(TradeLog):
+    """How many round trips there were."""
+
+    __slots__ = ()
+
+    KEEPS_ROWS = False
+
+
+class RefusalCount(RefusalLog):
+    """How many refusals there were."""
+
+    __slots__ = ()
+
+    KEEPS_ROWS = False
 
 
 class EquityLog(Log):
@@ -292,11 +320,11 @@ class Logs:
     __slots__ = ("curve", "equity", "fills", "orders", "refusals", "trades")
 
     def __init__(self, capacity: int = 256, sessions: int = 256, curve: int = 0) -> None:
-        """Room for `capacity` rows each, `sessions` of equity, and `curve` bars of the full equity curve."""
-        self.fills = FillLog(capacity)
-        self.orders = OrderLog(capacity)
-        self.trades = TradeLog(capacity)
-        self.refusals = RefusalLog(capacity)
+        """Room for `capacity` rows each (with none they only count), `sessions` of equity, and `curve` bars of the full equity curve."""
+        self.fills: FillLog = FillLog(capacity) if capacity else FillCount(0)
+        self.orders: OrderLog = OrderLog(capacity) if capacity else OrderCount(0)
+        self.trades: TradeLog = TradeLog(capacity) if capacity else TradeCount(0)
+        self.refusals: RefusalLog = RefusalLog(capacity) if capacity else RefusalCount(0)
         self.equity = EquityLog(sessions)
         self.curve = zeros(curve)
 
@@ -304,7 +332,7 @@ class Logs:
     def crowded(self) -> bool:
         """Whether any log should be lengthened at this event boundary."""
         return self.equity.crowded or (
-            self.fills.keeps_rows  # all four keep rows, or none does
+            self.fills.KEEPS_ROWS  # all four keep rows, or none does
             and (self.fills.crowded or self.orders.crowded or self.trades.crowded or self.refusals.crowded)
         )
 

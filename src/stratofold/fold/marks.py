@@ -32,6 +32,12 @@ def seldom(function: Function) -> Function:
     return function
 
 
+def few_turns(function: Function) -> Function:
+    """Mark `function` as one whose loops take a turn or two: machine code prepares nothing before them."""
+    function.few_turns = True
+    return function
+
+
 def inside(index: str, *columns: str) -> "Callable[[Function], Function]":
     """Mark a function whose local `index` is a place in each of its local `columns` wherever it reads one there.
 

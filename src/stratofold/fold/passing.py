@@ -6,7 +6,7 @@ events alike come at a time and end in a delivery, so both drivers of them stand
 """
 
 from stratofold.fold.engine import HEARS_BARS, Engine
-from stratofold.fold.marks import often, seldom
+from stratofold.fold.marks import few_turns, often, seldom
 from stratofold.fold.step import hear_group, hear_report
 from stratofold.fold.strategy import Strategy
 
@@ -129,6 +129,7 @@ def observe_now(engine: Engine, symbol: int) -> None:
 
 
 @seldom
+@few_turns
 def deliver(engine: Engine, strategy: Strategy) -> float:
     """Carry reports to the fold and messages to the venue until both are silent; returns the last fill's price."""
     venue = engine.venue

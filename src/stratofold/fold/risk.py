@@ -13,7 +13,7 @@ from stratofold.fold.book import Book
 from stratofold.fold.grid import to_grid, to_steps
 from stratofold.fold.lifecycle import WAITING
 from stratofold.fold.log import RefusalLog
-from stratofold.fold.marks import inside, often, seldom
+from stratofold.fold.marks import few_turns, inside, often, seldom
 from stratofold.fold.order import CANCEL, LIMIT, REPLACE, STOP, STOP_LIMIT, SUBMIT, TRAILING, Intent, Order
 
 # Why not, in order of precedence: the first that applies is named.
@@ -327,6 +327,7 @@ def review(book: Book, risk: Risk, refusals: RefusalLog) -> None:
 
 
 @seldom
+@few_turns
 def _review_several(book: Book, risk: Risk, refusals: RefusalLog) -> None:
     """The intents of this step, in their order."""
     for k in range(book.intent_count):

@@ -5,9 +5,9 @@ a log wants lengthening (`CROWDED`): Python does that, and calls again.
 """
 
 from stratofold.events import Bar
-from stratofold.fold.desk import CLOSE, LIMITS, OPEN, STOPS, Place
+from stratofold.fold.desk import CLOSE, LIMITS, OPEN, Place
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
-from stratofold.fold.marks import inside, often, seldom, soon
+from stratofold.fold.marks import few_turns, inside, often, seldom, soon
 from stratofold.fold.passing import arrive, close_session, deliver, observe_now, pass_time, turn_session
 from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
@@ -256,6 +256,7 @@ def reach(engine: Engine, strategy: Strategy, bar: Bar, place: Place) -> bool:
 
 
 @seldom
+@few_turns
 def match(engine: Engine, strategy: Strategy, bar: Bar, place: Place) -> bool:
     """The bar, phase by phase; every fill is heard before the next order is tried.  Whether there was a fill."""
     venue = engine.venue
@@ -269,14 +270,11 @@ def match(engine: Engine, strategy: Strategy, bar: Bar, place: Place) -> bool:
         venue.liquidate(bar)
         deliver(engine, strategy)
     if not place.halted:
-        if place.phases & OPEN:
-            match_phase(engine, strategy, bar, place, OPEN)
-        if place.phases & STOPS:
-            match_phase(engine, strategy, bar, place, STOPS)
-        if place.phases & LIMITS:
-            match_phase(engine, strategy, bar, place, LIMITS)
-        if place.phases & CLOSE:
-            match_phase(engine, strategy, bar, place, CLOSE)
+        phase = OPEN
+        while place.working > 0 and phase <= CLOSE:
+            if place.phases & phase:
+                match_phase(engine, strategy, bar, place, phase)
+            phase += phase
         venue.matching = -1
     elif bar.time >= bar.session_close:
         venue.miss_close(bar)
@@ -288,7 +286,8 @@ def match(engine: Engine, strategy: Strategy, bar: Bar, place: Place) -> bool:
     return engine.logs.fills.count != before
 
 
-@seldom
+@often
+@few_turns
 def match_phase(engine: Engine, strategy: Strategy, bar: Bar, place: Place, phase: int) -> None:
     """One phase of the bar: the orders that may act in it, one by one."""
     venue = engine.venue

@@ -164,7 +164,7 @@ def answered(engine: Engine, order: Order, quantity: float) -> None:
     order.quantity = quantity
 
 
-@seldom
+@often
 def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
     """The venue speaks of an order: its state, a fill, its end.  A fill is posted whether the order is ours or not."""
     book = engine.book

@@ -10,7 +10,7 @@ from math import inf, nan, sqrt
 
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import TradeLog
-from stratofold.fold.marks import inside, seldom
+from stratofold.fold.marks import inside, often, seldom
 
 NANOSECONDS_A_DAY = 86_400_000_000_000
 
@@ -25,24 +25,32 @@ class RoundTrip:
 
     def __init__(self) -> None:
         """Nothing is open."""
-        self.begin(0, 0.0, 0)
+        self.begin(0)
+        self.begin_row(0.0, 0)
 
-    def begin(self, side: int, quantity: float, time: int) -> None:
+    def begin(self, side: int) -> None:
         """A round trip begins."""
         self.side: int = side
-        self.opened: int = time
-        self.quantity: float = quantity
         self.flow: float = 0.0
         self.fees: float = 0.0
+
+    def begin_row(self, quantity: float, time: int) -> None:
+        """What the row of a round trip will say, where rows are kept."""
+        self.opened: int = time
+        self.quantity: float = quantity
         self.bought: float = 0.0
         self.bought_value: float = 0.0
         self.sold: float = 0.0
         self.sold_value: float = 0.0
 
-    def add(self, side: int, quantity: float, value: float, fee: float, price: float) -> None:
+    def add(self, side: int, value: float, fee: float) -> None:
         """Part of the round trip: money in or out."""
         self.flow -= side * value
         self.fees += fee
+
+    def add_row(self, side: int, quantity: float, price: float, held: float) -> None:
+        """What the row will say of that part, after which `held` is held."""
+        self.quantity = max(self.quantity, abs(held))
         if side > 0:
             self.bought += quantity
             self.bought_value += quantity * price
@@ -174,23 +182,37 @@ class Tally:
         self.traded_value += ledger.base_steps(holding.currency, value)
         self.fees_steps += ledger.base_steps(holding.currency, fee_steps)
         after = holding.quantity
+        if before * after < 0.0:
+            self._turn(ledger, log, symbol, side, quantity, price, value, fee_steps, time, before)
+            return
         if before == 0.0:
-            trip.begin(side, quantity, time)
-            trip.add(side, quantity, value, fee_steps, price)
-        elif before * after < 0.0:
-            closing = abs(before)
-            closing_value = abs(ledger.value_steps(symbol, closing, price))
-            share = fee_steps * closing / quantity
-            trip.add(side, closing, closing_value, share, price)
+            trip.begin(side)
+            if log.KEEPS_ROWS:
+                trip.begin_row(quantity, time)
+        trip.add(side, value, fee_steps)
+        if log.KEEPS_ROWS:
+            trip.add_row(side, quantity, price, after)
+        if before != 0.0 and after == 0.0:
             self._close(ledger, log, symbol, time)
-            trip.begin(side, abs(after), time)
-            trip.add(side, abs(after), value - closing_value, fee_steps - share, price)
-        else:
-            trip.add(side, quantity, value, fee_steps, price)
-            if abs(after) > trip.quantity:
-                trip.quantity = abs(after)
-            if after == 0.0:
-                self._close(ledger, log, symbol, time)
+
+    @seldom
+    def _turn(self, ledger: Ledger, log: TradeLog, symbol: int, side: int, quantity: float, price: float, value: float,
+              fee_steps: float, time: int, before: float) -> None:  # fmt: skip
+        """As `fill`, of one that ends a round trip and begins another."""
+        trip = self.trips[symbol]
+        closing = abs(before)
+        closing_value = abs(ledger.value_steps(symbol, closing, price))
+        share = fee_steps * closing / quantity
+        trip.add(side, closing_value, share)
+        if log.KEEPS_ROWS:
+            trip.add_row(side, closing, price, 0.0)
+        self._close(ledger, log, symbol, time)
+        after = ledger.holdings[symbol].quantity
+        trip.begin(side)
+        trip.add(side, value - closing_value, fee_steps - share)
+        if log.KEEPS_ROWS:
+            trip.begin_row(abs(after), time)
+            trip.add_row(side, abs(after), price, after)
 
     def credit(self, symbol: int, steps: float) -> None:
         """Money that came with the position (dividend, funding, borrowing) belongs to its round trip."""
@@ -203,6 +225,7 @@ class Tally:
         trip.bought *= ratio
         trip.sold *= ratio
 
+    @often
     def _close(self, ledger: Ledger, log: TradeLog, symbol: int, time: int) -> None:
         """The round trip is over: count it and write it down."""
         trip = self.trips[symbol]
@@ -214,7 +237,7 @@ class Tally:
         self.win_count += 1 if has_won else 0  # a jump here would be guessed wrong every other time
         self.gross_profit += base if has_won else 0.0
         self.gross_loss -= 0.0 if has_won else base
-        if log.keeps_rows:
+        if log.KEEPS_ROWS:
             bought = trip.bought_value / trip.bought if trip.bought > 0.0 else nan
             sold = trip.sold_value / trip.sold if trip.sold > 0.0 else nan
             long = trip.side > 0
@@ -233,7 +256,9 @@ class Tally:
             return
         side = -1 if quantity > 0.0 else 1
         value = abs(ledger.value_steps(symbol, quantity, price))
-        trip.add(side, abs(quantity), value, 0.0, price)
+        trip.add(side, value, 0.0)
+        if log.KEEPS_ROWS:
+            trip.add_row(side, abs(quantity), price, 0.0)
         self._close(ledger, log, symbol, time)
 
 

@@ -12,7 +12,7 @@ from math import inf
 from stratofold.events import CANCELLED, EXPIRED, FILLED, PARTIAL, Bar
 from stratofold.fold.desk import CALLED, CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, Place, split_order
 from stratofold.fold.grid import to_grid, to_lot
-from stratofold.fold.marks import inside, often, seldom
+from stratofold.fold.marks import few_turns, inside, often, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
@@ -51,6 +51,7 @@ class Venue(Desk):
             and self.inbox_count == 0
         )
 
+    @few_turns
     def end(self, symbol: int, place: Place) -> None:
         """A bar has been matched: between which prices the next ones touch none of the orders that are left."""
         place.expect_nothing()
@@ -74,6 +75,7 @@ class Venue(Desk):
             self.available = to_lot(volume, contract.lot, contract.quantity_scale)
 
     @often
+    @few_turns
     def next(self, bar: Bar, phase: int, number: int) -> int:
         """Try the orders above `number` in `phase`; stop after the first that acts and return its number, else 0."""
         self.phase = phase
@@ -246,7 +248,10 @@ class Venue(Desk):
         order.bar_filled = self.bar_index
         if self.available < inf:
             self.available = to_grid(self.available - quantity, contract.quantity_scale)
-        order.filled = to_grid(order.filled + quantity, contract.quantity_scale)
+        if order.filled == 0.0:
+            order.filled = quantity
+        else:
+            order.filled = to_grid(order.filled + quantity, contract.quantity_scale)
         kind = FILLED if order.filled >= order.quantity else PARTIAL
         report = self._report(kind, order.number, order.symbol, order.side)
         report.quantity = quantity

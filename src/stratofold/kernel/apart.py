@@ -19,7 +19,8 @@ _ALIAS = re.compile(r'^!(\d+) = !\{!"([^"]*)", !(\d+), i64 0\}\n!(\d+) = [^\n]*\
 _NAMED = re.compile(r"@(?!llvm\.)[-\w.$]+")
 _TBAA = re.compile(r"(!invariant\.load !0, )?!tbaa !(\d+)")
 _NUMBERED = re.compile(r"^\d+\.")
-_ROOT, _ALIASES_FROM = "root", 5
+_ROOT = "root"
+_ALIAS_ROOT, _ALIASES_FROM = 4, 7
 _HELD = "held"  # addresses and lengths, which no strategy's code changes
 
 
@@ -159,7 +160,7 @@ def _with_aliases(pieces: _Text, text: str) -> str:
         if name and name not in places:
             numbered(pieces.parents.get(name, ""))
             places[name] = len(places)
-        return _ALIASES_FROM + 2 * places[name] if name else _ALIASES_FROM - 1
+        return _ALIASES_FROM + 2 * places[name] if name else _ALIAS_ROOT
 
     def access(found: re.Match[str]) -> str:
         name = pieces.aliases[found[2]]
@@ -169,6 +170,7 @@ def _with_aliases(pieces: _Text, text: str) -> str:
     text = _TBAA.sub(access, text)
     rows = ["!0 = !{}", '!1 = !{!"branch_weights", i32 1, i32 1048575}', "!2 = !{i64 0, i64 1152921504606846976}"]
     rows += ["!3 = !{i8 0, i8 2}", '!4 = !{!"stratofold"}']
+    rows += ["!5 = distinct !{!5, !6}", '!6 = !{!"llvm.licm.disable"}']
     for name in [*places]:
         leaf = numbered(name)
         rows += [

@@ -87,6 +87,7 @@ class Body:
         # after all, the event is the interpreter's.
         room = function.__module__.partition("stratofold.fold.")[2]
         self.counts_up = bool(room) and not room.startswith(("indicators", "models", "maths"))
+        self.facts_of_loops = ", !llvm.loop !5" if getattr(function, "few_turns", False) else ""
         self.inside: frozenset[tuple[str, str]] = getattr(function, "inside", frozenset()) if room else frozenset()
         self._count = 0
 
@@ -306,8 +307,8 @@ class Body:
         self.environment = dict(together)
         self.start(label)
 
-    def lead(self, way: Way, together: Environment, label: str) -> None:
-        """Write a way's last lines: what must be widened, and the jump."""
+    def lead(self, way: Way, together: Environment, label: str, facts: str = "") -> None:
+        """Write a way's last lines: what must be widened, and the jump, of which LLVM may know `facts`."""
         lines, environment = self.lines, self.environment
         self.lines, self.environment = way.tail, dict(way.environment)
         for name, variable in together.items():
@@ -317,7 +318,7 @@ class Body:
             held = Value(mine.kind, self.value(f"load {mine.kind.llvm}, ptr {self._slot(name, mine.kind)}"))
             wide = self.convert(held, variable.kind)
             self.emit(f"store {wide.kind.llvm} {self.whole(wide)}, ptr {self._slot(name, wide.kind)}")
-        self.emit(f"br label %{label}")
+        self.emit(f"br label %{label}{facts}")
         self.lines, self.environment = lines, environment
 
 

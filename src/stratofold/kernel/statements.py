@@ -208,8 +208,9 @@ def loop(body: Body, nodes: Sequence[ast.stmt], around: Loop) -> None:
         if _fits(body, at_head, wider):
             break
         at_head = wider
-    for way in (start, *back):
-        body.lead(way, at_head, top)
+    body.lead(start, at_head, top)
+    for way in back:
+        body.lead(way, at_head, top, facts=body.facts_of_loops)
     if around.can_end:
         body.start(outside)
         body.environment = dict(wider)

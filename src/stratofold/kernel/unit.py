@@ -266,15 +266,17 @@ class Unit:
             "!2 = !{i64 0, i64 1152921504606846976}",
             "!3 = !{i8 0, i8 2}",
             '!4 = !{!"stratofold"}',
+            "!5 = distinct !{!5, !6}",
+            '!6 = !{!"llvm.licm.disable"}',
         ]
         for name, (place, parent) in self._aliases.items():
             leaf = _FIRST_ALIAS + 2 * place
-            above = _FIRST_ALIAS + 2 * self._aliases[parent][0] if parent in self._aliases else 4
+            above = _FIRST_ALIAS + 2 * self._aliases[parent][0] if parent in self._aliases else _ROOT_ALIAS
             rows += [f'!{leaf} = !{{!"{name}", !{above}, i64 0}}', f"!{leaf + 1} = !{{!{leaf}, !{leaf}, i64 0}}"]
         return rows
 
 
-_FIRST_ALIAS = 5
+_ROOT_ALIAS, _FIRST_ALIAS = 4, 7
 
 
 def _is_folds(thing: FunctionType | type) -> bool:

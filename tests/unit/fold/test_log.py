@@ -8,7 +8,7 @@ from stratofold.fold.order import Order
 
 def written(count, capacity):
     """A log of fills whose row `k` holds numbers made of k."""
-    log = FillLog(capacity)
+    log = FillLog(capacity) if capacity else Logs(0).fills
     for k in range(count):
         log.add(1000 + k, k, k % 3, 1 - 2 * (k % 2), k + 0.5, 100.0 + k, k / 100, k % 2 == 0, float(-k))
     return log

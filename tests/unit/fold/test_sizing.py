@@ -220,6 +220,15 @@ def test_words_that_make_no_order_are_errors(word, message):
     assert caught.value.fix
 
 
+@pytest.mark.parametrize("word", [word for word, _ in WRONG[:-1]])
+def test_words_that_make_no_order_leave_nothing_behind(word):
+    """Whoever catches the error goes on; half an order would have gone to market without its prices."""
+    book = Account(100.0, 50.0).book
+    with pytest.raises(OrderError):
+        word(book)
+    assert (book.intent_count, book.next_number, book.busy) == (0, 1, False)
+
+
 def test_words_on_orders_that_are_not_there_do_nothing():
     account = Account(100.0)
     account.book.cancel(99)

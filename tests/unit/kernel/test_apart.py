@@ -125,6 +125,16 @@ def test_strategies_share_what_stands_apart():
     assert len(one.keys() - other.keys()) <= 1  # a target's order is not asked what one with prices is
 
 
+def test_what_is_said_of_a_loop_is_said_apart_too():
+    """A loop of a turn or two (`marks.few_turns`), as over the messages of a bar, has nothing taken out of it beforehand."""
+    texts = [text for text in modules_of(Aimer).values() if "!llvm.loop" in text]
+    assert texts
+    for text in texts:
+        assert set(re.findall(r"!llvm.loop (!\d+)", text)) == {"!5"}
+        assert "!5 = distinct !{!5, !6}" in text
+        assert '!6 = !{!"llvm.licm.disable"}' in text
+
+
 @pytest.mark.nightly
 def test_a_further_strategy_finds_it_compiled(tmp_path, monkeypatch):
     monkeypatch.setenv("STRATOFOLD_CACHE", str(tmp_path))

@@ -3,6 +3,7 @@
 import re
 
 from stratofold import Strategy, param
+from stratofold.fold.log import Logs
 from stratofold.kernel import compile as compiling
 from stratofold.kernel import forms
 from stratofold.kernel.kinds import INT, ObjectKind
@@ -38,15 +39,19 @@ class OfTheWeek(Idle):
             book.sell(bar.symbol, held)
 
 
-def written(strategy):
-    """The fields of bars to which a sweep's kernel of daily bars writes, and what is left of its text's lines but for those."""
+SPLIT = {"quantity", "bought", "sold"}  # a split changes these whether or not they are anything
+
+
+def written(strategy, cls="Bar", rows=0):
+    """The fields of a class's objects to which a sweep's kernel of daily bars writes; of its text's lines it lacks nothing else."""
     run = feed_of(_DAY, strategy=strategy)
+    run.engine.logs = Logs(rows, 256)
     survey = Survey([run.engine, run.strategy, run.feed], {2}, set())
     kinds = (*(ObjectKind(root) for root in survey.roots), INT)
     driver, form = forms.entry_of(run.feed, out=True), forms.form_of(run.feed, out=True)
     text, unit = compile_text(driver, survey, kinds, compiling.ENTRY, forms.OFTEN[form])
-    bar = next(layout for layout in survey.layouts if layout.cls.__name__ == "Bar")
-    names = {unit.alias(bar, name): name for name in bar.fields}
+    record = next(layout for layout in survey.layouts if layout.cls.__name__ == cls)
+    names = {unit.alias(record, name): name for name in record.fields}
     less = without_unread(text, survey, unit)
     kept = set(less.split("\n"))
     gone = [line for line in text.split("\n") if line not in kept]
@@ -60,3 +65,14 @@ def test_what_no_code_reads_of_a_bar_is_not_written():
     assert {"close", "time", "session_close"} <= plain
     assert {"weekday", "month", "session_open", "session", "known"}.isdisjoint(plain)
     assert weekly - plain == {"weekday", "month"}
+
+
+def test_what_only_rows_say_of_an_order_or_a_trade_is_not_written_where_none_are_kept():
+    order, trip = written(Idle, "Order"), written(Idle, "RoundTrip")
+    assert {"number", "state", "quantity", "filled", "limit"} <= order
+    assert {"decided", "strategy", "role"}.isdisjoint(order)
+    assert trip == {"side", "flow", "fees"} | SPLIT
+
+
+def test_what_rows_say_of_a_trade_is_worked_out_where_they_are_kept():
+    assert written(Idle, "RoundTrip", rows=256) > SPLIT | {"opened", "side"}
