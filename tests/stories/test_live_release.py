@@ -5,6 +5,7 @@ import pytest
 import stratofold
 from stratofold.errors import Setup
 from stratofold.live.desk import open_desk, restore_fold
+from stratofold.live.why import why
 from tests.live_tools import paper
 from tests.unit.live.test_why import Ladder
 
@@ -39,6 +40,10 @@ def test_the_book_goes_on_from_its_records(run):
     desk = open_desk(run.journal, "paper", Climbs, "test", run.clock.now())
     assert desk.fold.steps == desk.head.step
     assert desk.fold.save() == restore_fold(run.journal, "paper", Climbs, use_snapshot=False).save()
+
+
+def test_an_orders_story_is_told_from_the_records(run):
+    assert why(run.journal, "paper", "12", Climbs).refolded
 
 
 def test_another_strategy_is_refused_all_the_same(run):

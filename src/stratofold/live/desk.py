@@ -157,7 +157,7 @@ def restore_fold(
     kept = journal.snapshot(book, until) if use_snapshot else None
     fold = None
     if kept is not None and kept[0] >= beginning.step and kept[1] >= after:
-        fold = _fold_kept(beginning.manifest, strategy, artifacts, kept)
+        fold = fold_kept(beginning.manifest, strategy, artifacts, kept)
     if fold is not None and kept is not None:
         after = kept[1]
     else:
@@ -169,7 +169,7 @@ def restore_fold(
     return fold
 
 
-def _fold_kept(
+def fold_kept(
     manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[str, object] | None, kept: tuple[int, int, bytes]
 ) -> Fold | None:
     """The fold of a snapshot; None where it does not fit although the strategy is the one that the book ran with."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stratofold.fold.account import ACTIVE
 from stratofold.fold.risk import APPROVED, Limits, Risk
 from stratofold.fold.state import fields
-from stratofold.live.desk import begin_fold, event_in, fold_record, step_body
-from stratofold.live.manifest import build_fold, code_hash, read_beginning
+from stratofold.live.desk import begin_fold, event_in, fold_kept, fold_record, step_body
+from stratofold.live.manifest import code_hash, read_beginning
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
@@ -92,13 +92,14 @@ def refold(
 def _before(
     journal: Journal, book: str, step: int, strategy: type[Strategy], artifacts: Mapping[str, object] | None
 ) -> tuple[Beginning, Fold]:
-    """The fold as it was before a step, and what the book was then: the nearest snapshot, or its beginning."""
+    """The fold as it was before a step, and what the book was then: the nearest snapshot that fits, or its beginning."""
     beginning, start = _beginning(journal, book, step)
     kept = journal.snapshot(book, step - 1)
+    fold = None
     if kept is not None and kept[1] >= start and kept[0] >= beginning.step:
-        at, start, state = kept
-        fold = build_fold(beginning.manifest, strategy, artifacts)
-        fold.restore(state, at)
+        fold = fold_kept(beginning.manifest, strategy, artifacts, kept)
+    if fold is not None and kept is not None:
+        start = kept[1]
     else:
         fold = begin_fold(beginning, strategy, artifacts)
     for record in journal.records(book, start):
