@@ -246,7 +246,8 @@ class Simulator:
         waits = order["stop"] is not None and (not order["triggered"] or order["triggered_in"] == self.bar_number)
         touched = order["limit"] is not None and within(order, bar.low if order["side"] > 0 else bar.high)
         if touched and not waits:
-            self._fill(order, order["limit"], LIMITS, maker=True)
+            price = min(order["limit"], bar.high) if order["side"] > 0 else max(order["limit"], bar.low)
+            self._fill(order, price, LIMITS, maker=True)
 
     def _phase_close(self, bar: Bar) -> None:
         if bar.time < self.scenario.sessions[self._session_at(bar.time)].close:

@@ -295,6 +295,16 @@ class TestProtectiveLegs:
         assert fills(outcome) == [(1, 1, 10, 100.0), (2, 2, -10, 98.0)]
         assert outcome.orders == [(1, CANCELLED, 10.0), (2, FILLED, 10.0)]
 
+    def test_a_take_profit_past_the_whole_bar_fills_at_a_price_that_it_had(self, run):
+        bar = (100.0, 101.0, 97.0, 100.0)
+        assert fills(play(run, [bar], buy(5, take_profit=60.0)))[1:] == [(1, 2, -5, 97.0)]
+        assert fills(play(run, [bar], sell(5, take_profit=150.0)))[1:] == [(1, 2, 5, 101.0)]
+
+    def test_a_limit_that_on_fill_moves_past_the_whole_bar_fills_at_a_price_that_it_had(self, run):
+        words = [Word("replace", number=1, limit=60.0)]
+        outcome = play(run, [(100.0, 101.0, 97.0, 100.0)], sell(3, limit=120.0), buy(5), on_fill={0: words})
+        assert fills(outcome) == [(1, 2, 5, 100.0), (1, 1, -3, 97.0)]
+
     def test_a_gap_through_limit_and_stop_buys_and_sells_at_the_open(self, run):
         outcome = play(run, [(95.0, 99.0, 94.0, 98.0)], buy(5, limit=100.0, stop_loss=97.0))
         assert fills(outcome) == [(1, 1, 5, 95.0), (1, 2, -5, 95.0)]

@@ -89,6 +89,7 @@ class Book(Account):
         held = self.position(near)
         if held == 0.0:
             return 0
+        self._whole(far, abs(held))  # half a roll would leave no position
         self._market(near, 0.0 - held)
         return self._market(far, held)
 
@@ -122,10 +123,12 @@ class Book(Account):
             if not on_lot(quantity, contract.lot):
                 self._off_lot(symbol, quantity)
             quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
+        limit = self._price(symbol, limit)
+        stop = self._price(symbol, stop)
         intent = self._ask(REPLACE, number, symbol, 0)
         intent.quantity = quantity
-        intent.limit = self._on_grid(symbol, limit)
-        intent.stop = self._on_grid(symbol, stop)
+        intent.limit = limit
+        intent.stop = stop
 
     def _symbol_of(self, number: int) -> int:
         """The symbol of an order that works or was asked for in this step, -1 for any other number."""
@@ -288,10 +291,10 @@ class Book(Account):
         """Check the words and leave an intent; returns its number."""
         quantity = self._whole(symbol, quantity)
         kind = self._kind(symbol, limit, stop, trail, trail_fraction, tif)
-        limit = self._on_grid(symbol, limit)
-        stop = self._on_grid(symbol, stop)
-        take_profit = self._on_grid(symbol, take_profit)
-        stop_loss = self._on_grid(symbol, stop_loss)
+        limit = self._price(symbol, limit)
+        stop = self._price(symbol, stop)
+        take_profit = self._price(symbol, take_profit)
+        stop_loss = self._price(symbol, stop_loss)
         number = self.next_number
         intent = self._slot(number + 1)  # nothing raises from here on
         intent.action = SUBMIT
@@ -332,6 +335,13 @@ class Book(Account):
         if whole != quantity and not on_lot(quantity, contract.lot):  # a division
             self._off_lot(symbol, quantity)
         return whole
+
+    def _price(self, symbol: int, price: float) -> float:
+        """A stated price on its grid, NaN for none; raises OrderError for one that is not above 0 there."""
+        price = self._on_grid(symbol, price)
+        if price <= 0.0:
+            self._no_order(symbol)
+        return price
 
     def _leg_number(self, price: float) -> int:
         """A number for the protective leg at `price`, 0 where there is none."""

@@ -166,15 +166,23 @@ class Venue(Desk):
         return min(order.stop, price)
 
     def _touch_limit(self, order: Resting, index: int, bar: Bar) -> None:
-        """Phase 3: limits that the bar's range touches."""
+        """Phase 3: limits that the bar's range touches.
+
+        One that lies past the whole bar was born in it or moved into it: it fills at the bar's worst price for it.
+        """
         if order.kind != LIMIT and not (order.kind == STOP_LIMIT and order.triggered):
             return
+        price = order.limit
         if order.side > 0:
-            touched = bar.low <= order.limit
+            touched = bar.low <= price
+            if price > bar.high:
+                price = bar.high
         else:
-            touched = bar.high >= order.limit
+            touched = bar.high >= price
+            if price < bar.low:
+                price = bar.low
         if touched:
-            self._fill(order, index, order.limit, bar.volume, True, False)
+            self._fill(order, index, price, bar.volume, True, False)
 
     @seldom
     def _at_close(self, order: Resting, index: int, bar: Bar) -> None:

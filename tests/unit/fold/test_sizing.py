@@ -209,6 +209,11 @@ WRONG = (
     (lambda book: book.buy(0, 1.0, stop=101.0, tif=2), "make no order"),
     (lambda book: book.buy(0, 1.0, trail=1.0, tif=4), "make no order"),
     (lambda book: book.buy(0, 1.0, tif=9), "make no order"),
+    (lambda book: book.buy(0, 1.0, take_profit=0.0), "make no order"),
+    (lambda book: book.buy(0, 1.0, stop_loss=-1.0), "make no order"),
+    (lambda book: book.buy(0, 1.0, limit=0.004), "make no order"),  # 0 on the grid
+    (lambda book: book.sell(0, 1.0, stop=0.004), "make no order"),
+    (lambda book: book.replace(book.buy(0, 1.0), limit=-3.0), "make no order"),
     (lambda book: book.replace(book.buy(0, 1.0), quantity=0.5), "0.5 is not a positive"),
 )
 
@@ -220,13 +225,22 @@ def test_words_that_make_no_order_are_errors(word, message):
     assert caught.value.fix
 
 
-@pytest.mark.parametrize("word", [word for word, _ in WRONG[:-1]])
+@pytest.mark.parametrize("word", [word for word, _ in WRONG[:-2]])
 def test_words_that_make_no_order_leave_nothing_behind(word):
     """Whoever catches the error goes on; half an order would have gone to market without its prices."""
     book = Account(100.0, 50.0).book
     with pytest.raises(OrderError):
         word(book)
     assert (book.intent_count, book.next_number, book.busy) == (0, 1, False)
+
+
+@pytest.mark.parametrize("stated", [{"limit": 1e20}, {"stop": 0.0}, {"quantity": 0.5}])
+def test_a_replace_that_cannot_be_leaves_the_order_alone(stated):
+    book = Account(100.0, 50.0).book
+    number = book.buy(0, 1.0)
+    with pytest.raises((OrderError, OverflowError)):
+        book.replace(number, **stated)
+    assert book.intent_count == 1
 
 
 def test_words_on_orders_that_are_not_there_do_nothing():
