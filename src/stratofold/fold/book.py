@@ -118,11 +118,8 @@ class Book(Account):
         symbol = self._symbol_of(number)
         if symbol < 0:
             return
-        contract = self.ledger.contracts[symbol]
         if quantity == quantity:
-            if not on_lot(quantity, contract.lot):
-                self._off_lot(symbol, quantity)
-            quantity = to_lot(quantity, contract.lot, contract.quantity_scale)
+            quantity = self._whole(symbol, quantity)
         limit = self._price(symbol, limit)
         stop = self._price(symbol, stop)
         intent = self._ask(REPLACE, number, symbol, 0)

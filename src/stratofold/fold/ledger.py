@@ -199,10 +199,12 @@ class Ledger:
     @seldom
     def alarm(self) -> None:
         """Where something is held and equity is below 0, no price is harmless, of what is not held either."""
+        if self.equity_steps >= 0.0:
+            return
         is_held = False
         for symbol in range(self.symbol_count):
             is_held = is_held or self.holdings[symbol].quantity != 0.0
-        if is_held and self.equity_steps < 0.0:
+        if is_held:
             for symbol in range(self.symbol_count):  # by handle: of a loop's own name nobody knows what else is written
                 self.holdings[symbol].low = inf
                 self.holdings[symbol].high = -inf

@@ -1,4 +1,4 @@
-"""What machine code writes of an event and never reads: left out where nobody looks at the event afterwards.
+"""What machine code writes of an event or an order and never reads: left out where nobody looks at it afterwards.
 
 What comes in: a unit's text, its layouts and the unit.  What goes out: the text without such writes.
 Why so: a bar has its session's number, weekday and month in it for whoever asks.  Most strategies ask for none of them, and
@@ -20,7 +20,7 @@ _ACCESS = re.compile(r"^  (store )?[^\n]*!tbaa (!\d+)[^\n]*\n", re.MULTILINE)
 
 
 def without_unread(text: str, survey: "Survey", unit: "Unit") -> str:
-    """The text without stores to fields of events that nothing loads."""
+    """The text without stores to fields of events and orders that nothing loads."""
     records = [layout for layout in survey.layouts if layout.cls.__module__ in _RECORDS]
     fields = {unit.alias(layout, name) for layout in records for name in layout.fields}
     unread = fields - {alias for store, alias in _ACCESS.findall(text) if not store}
