@@ -11,6 +11,7 @@ and the ports that stand on a stack's table and bucket.
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -174,3 +175,8 @@ def said_again(*, cloud: bool, stack: str | None, region: str | None) -> str:
         *(["--region", region] if region else []),
     ]
     return "".join(f" {word}" for word in words)
+
+
+def home_again(home: Path | None) -> str:
+    """The words by which a next command means the same folder as this one."""
+    return f" --home {shlex.quote(str(home))}" if home is not None else ""

@@ -1,12 +1,13 @@
 """`stratofold halt`: stop new exposure at once, from any process; `resume` lifts it in two steps."""
 
+import shlex
 import time
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of, said_again
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_again, home_of, said_again
 from stratofold.cli.home import HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Exit, Json, show_json, verb
 
@@ -55,7 +56,7 @@ def halt(
         first = {"scope": held[0].scope, "name": held[0].name, "state": state, "reason": held[0].reason}
         show_json(first | {"accounts": [owner for owner, _, _ in where], "unreached": deaf})
     else:
-        there = said_again(cloud=cloud, stack=stack, region=region)
+        there = said_again(cloud=cloud, stack=stack, region=region) + home_again(home)
         for owner, kind, called in where:
             again = f"stratofold resume {called!r} --scope {kind}{account_again(journal, owner, kind)}{there}"
             typer.echo(f"{kind} {called}{of_account(journal, owner, called)} is {state}; lift it with: {again}")
@@ -88,7 +89,7 @@ def wherever(journal: Any, accounts: list[str], scope: str, name: str, book: str
 
 def account_again(journal: Any, account: str, scope: str) -> str:
     """The words by which a next command means this account, where that has to be said: a book has one account."""
-    return f" --account {account}" if scope != "book" and len(_accounts(journal)) > 1 else ""
+    return f" --account {shlex.quote(account)}" if scope != "book" and len(_accounts(journal)) > 1 else ""
 
 
 def of_account(journal: Any, account: str, called: str) -> str:

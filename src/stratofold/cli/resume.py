@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_of, said_again
+from stratofold.cli.cloud_settings import Cloud, Region, StackName, home_again, home_of, said_again
 from stratofold.cli.halt import Account, Book, Name, Scope, account_again, account_of, meant
 from stratofold.cli.home import HomePath, stamp, whoami
 from stratofold.cli.output import Debug, Json, show_json, verb
@@ -43,7 +43,7 @@ def resume(
         said = {"scope": scope, "name": name, "code": asked.code, "waits_for": ", ".join(asked.waits_for.values())}
         waits = "".join(f"\n  still needed: {one}" for one in asked.waits_for.values())
         there = said_again(cloud=cloud, stack=stack, region=region)
-        here = f" --home {shlex.quote(str(home))}" if home is not None else ""
+        here = home_again(home)
         asks = "".join(f"stratofold {one}; " for one in _looks(owner, list(asked.waits_for), there, here))
         again = f"{name!r} --scope {scope}{account_again(journal, owner, scope)}{there}{here}"
         text = (

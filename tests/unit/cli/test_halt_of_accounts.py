@@ -108,8 +108,9 @@ def test_lifting_is_of_one_account_and_the_words_that_lift_it_are_said(folder, c
     assert said(folder, capsys, "halt")["state"] == HALTED
     assert run(["halt", "--home", str(folder)]) == 0
     first, second = capsys.readouterr().out.splitlines()[-2:]
-    assert first == "account * of live is halted; lift it with: stratofold resume '*' --scope account --account live"
-    assert second.endswith("--account paper")
+    words = "stratofold resume '*' --scope account --account live"
+    assert first == f"account * of live is halted; lift it with: {words} --home {folder}"
+    assert second.endswith(f"--account paper --home {folder}")
     assert said(folder, capsys, "resume", code=2)["code"] == "SF942"
     assert said(folder, capsys, "resume", "--account", "live")["code"]
     assert run(["resume", "--account", "live", "--home", str(folder)]) == 0
