@@ -205,7 +205,7 @@ def alpaca_venue(home: Home, keys: str, span: str, *, live: bool, ticks: Sequenc
 
 def venue_words(account: str) -> str:
     """By what words a command names the venue of an account: an exchange's is called after its key, another after its keys."""
-    if re.fullmatch(r"paper\w{6}", account):
+    if re.fullmatch("paper[0-9A-F]{6}", account):  # an exchange's keys end in digits of a hash
         return "--exchange FILE"
     name = shlex.quote(account.removesuffix("-live"))
     return f"--keys {name} --live" if account.endswith("-live") else f"--keys {name}"

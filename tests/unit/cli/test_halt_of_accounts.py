@@ -128,7 +128,9 @@ def test_a_client_id_tells_its_book(folder):
 @pytest.mark.parametrize(
     ("account", "words"),
     [
-        ("paperPKABCD", "--exchange FILE"),
+        ("paper0A1B2C", "--exchange FILE"),
+        ("paper_test1", "--keys paper_test1"),
+        ("paperTrades", "--keys paperTrades"),
         ("paper", "--keys paper"),
         ("ira-live", "--keys ira --live"),
         ("my own", "--keys 'my own'"),
