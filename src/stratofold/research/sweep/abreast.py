@@ -9,13 +9,13 @@ that does not come to its end in machine code is left over, and done as any othe
 
 from __future__ import annotations
 
-from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from stratofold.fold.run import CROWDED
 from stratofold.research.sweep.columns import SUMS
+from stratofold.research.sweep.sets import are_same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,8 +61,7 @@ class Pattern:
 
     def is_of(self, mould: Mould, sets: Sequence[Mapping[str, Any]]) -> bool:
         """Whether it is of these very sets."""
-        is_long = len(sets) == len(self._sets) and [kind.name for kind in mould.kinds] == self._names
-        return is_long and all(map(is_, sets, self._sets))
+        return [kind.name for kind in mould.kinds] == self._names and are_same(sets, self._sets)
 
 
 class Seats:

@@ -22,6 +22,7 @@ from stratofold.owning import owns_all
 from stratofold.research.sweep.abreast import Pattern, Seats
 from stratofold.research.sweep.columns import SUMS
 from stratofold.research.sweep.mould import Mould
+from stratofold.research.sweep.sets import Sets, is_constant, values_of
 from stratofold.research.sweep.settled import reads_of
 
 if TYPE_CHECKING:
@@ -133,19 +134,19 @@ class Guests:
     def _words(self, sets: Sequence[Mapping[str, Any]]) -> Words | None:
         """Parameters as machine words, a column each; None where one is not what was declared."""
         found = np.zeros((len(sets), len(self._names)), np.uint64)
-        if set(map(len, sets)) != {len(self._names)}:
+        if (set(map(len, sets)) if not isinstance(sets, Sets) else {len(sets.columns)}) != {len(self._names)}:
             return None
-        for column, (name, kind, low, high, _) in enumerate(self._rows):
+        for number, (name, kind, low, high, _) in enumerate(self._rows):
             try:
-                values = [each[name] for each in sets]
-                numbers: NDArray[Any] = np.array(values, _TYPES[kind])
-            except (KeyError, ValueError, TypeError, OverflowError):  # also an int past 63 bits
+                column = values_of(sets, name)
+            except KeyError:
                 return None
-            if set(map(type, values)) != {kind}:
+            if isinstance(column, tuple) or column.dtype != _TYPES[kind]:  # also an int past 63 bits
                 return None
-            if not ((low <= numbers) & (numbers <= high)).all():
+            values = column[:1] if is_constant(column) else column
+            if not ((low <= values) & (values <= high)).all():
                 return None
-            found[:, column] = numbers.view(np.uint64) if numbers.itemsize == 8 else numbers
+            found[:, number] = values.view(np.uint64) if values.itemsize == 8 else values
         return found
 
     def seat(self, parameters: Mapping[str, Any], tapes: Tapes | None = None, *, is_sealed: bool = False) -> None:

@@ -8,20 +8,22 @@ Two words, because two sets with one name among 10**12 cells then have a chance 
 from __future__ import annotations
 
 import hashlib
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from stratofold.research.sweep.sets import column_of, is_constant, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from stratofold.research.sweep.sets import Column
+
     Words = NDArray[np.uint64]
 
 WIDTH = 2  # words a set
-_TYPES: dict[type, Any] = {int: np.int64, float: np.float64, bool: np.uint64}
 _BEGUN = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)  # the digits of pi: nothing up the sleeve
 _ODD = np.array([0x9E3779B97F4A7C15, 0xD1B54A32D192ED03], np.uint64)  # they make the words of a set differ
 _SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
@@ -30,29 +32,27 @@ _FACTORS = tuple(map(np.uint64, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
 
 def words_of(sets: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Words:
     """A row of words for each set, of the parameters of these names."""
-    found = np.tile(_BEGUN, (len(sets), 1))
+    found = _BEGUN[None].copy()  # one row for all, until a parameter tells them apart
     for name in names:
-        found ^= _values(list(map(itemgetter(name), sets)))
+        found = found ^ _values(values_of(sets, name))
         _mix(found)
-    return found
+    return np.tile(found, (len(sets), 1)) if len(found) != len(sets) else found
 
 
-def _values(values: Sequence[Any]) -> Words:
-    """Numbers as words, a row each: by their bits, or by a digest where machine numbers do not hold one of them."""
-    kinds = set(map(type, values))
-    try:
-        (kind,) = kinds
-        column: Words = np.array(values, _TYPES[kind]).view(np.uint64)
-    except (ValueError, KeyError, OverflowError):
-        return np.array([_digest(value) for value in values], np.uint64).reshape(-1, WIDTH)
-    found: Words = column[:, None] * _ODD
+def _values(column: Column) -> Words:
+    """Numbers as words, a row each (one for all if they are alike): by their bits, or by a digest where no array holds them."""
+    if isinstance(column, tuple):
+        return np.array([_digest(value) for value in column], np.uint64).reshape(-1, WIDTH)
+    words = column[:1] if is_constant(column) else column
+    found: Words = (words.astype(np.uint64) if words.dtype == np.bool_ else words.view(np.uint64))[:, None] * _ODD
     return found
 
 
 def _digest(value: Any) -> Words:
     """A number's words: those of its bits where it has them."""
-    if type(value) in _TYPES and (type(value) is not int or -(1 << 63) <= value < 1 << 63):
-        found: Words = _values([value])[0]
+    column = column_of([value])
+    if not isinstance(column, tuple):
+        found: Words = _values(column)[0]
         return found
     return np.frombuffer(hashlib.blake2b(repr(value).encode(), digest_size=8 * WIDTH).digest(), np.uint64)
 

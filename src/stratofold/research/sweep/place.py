@@ -32,7 +32,7 @@ _OF_A_CELL = (  # what of ours a cell's figures depend on, beside the fold and t
     "research/execute.py", "research/flat/*.py", "research/plain.py", "research/prepare*.py", "research/sweep/block.py",
     "research/sweep/abreast.py", "research/sweep/columns.py", "research/sweep/engines.py", "research/sweep/guests.py",
     "research/sweep/laid.py", "research/sweep/mould.py", "research/sweep/onward.py",
-    "research/sweep/plainly.py", "research/sweep/settled.py", "research/sweep/tapes.py", "research/sweep/taping.py",
+    "research/sweep/plainly.py", "research/sweep/sets.py", "research/sweep/settled.py", "research/sweep/tapes.py", "research/sweep/taping.py",
 )  # fmt: skip
 _NO_ASSUMPTION = {
     "capacity",
@@ -96,10 +96,14 @@ class Place:
         A name is the place's digest and the parameters', each of them as good as random, one exclusive or the other: so
         what a hundred places share is hashed once, and no two cells have a name in common unless 128 bits agree by chance.
         """
+        return self.text(words, place).split("\n") if len(words) else []
+
+    def text(self, words: Words, place: str = "") -> str:
+        """As `named`, a line each."""
         import numpy as np
 
         begun = np.frombuffer(self._begun_of(place or self.hash), np.uint64)
-        return (words ^ begun).tobytes().hex("\n", -_KEY_DIGITS // 2).split("\n") if len(words) else []
+        return (words ^ begun).tobytes().hex("\n", -_KEY_DIGITS // 2)
 
     @cached_property
     def _names(self) -> list[str]:

@@ -6,13 +6,13 @@ Why so: short pieces come by the hundred, and a frame costs much the same whethe
 
 from __future__ import annotations
 
-from itertools import chain
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.sets import are_same, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +36,10 @@ class Finished(NamedTuple):
     cells: Cells
 
     @property
-    def names(self) -> Sequence[str]:
-        """What the cells are called; what an earlier driver had asked for comes back without its names."""
-        return self.work.names or self.place.keys(self.work.sets)
+    def text(self) -> str:
+        """What the cells are called, a line each; what an earlier driver had asked for comes back without its words."""
+        words = self.work.words
+        return self.place.text(self.place.words(self.work.sets) if words is None else words)
 
 
 def column_of(parameter: str) -> str:
@@ -55,7 +56,7 @@ def frame_of(found: Sequence[Finished]) -> pl.DataFrame:
     """Pieces of one strategy as rows: what cells are called, where they stand, parameters, statistics, why they failed."""
     import polars as pl
 
-    columns: dict[str, Any] = {"cell": list(chain.from_iterable(part.names for part in found))}
+    columns: dict[str, Any] = {"cell": _names(found)}
     columns |= _parameters(found)
     for name in STATISTICS:
         parts = [np.asarray(part.cells.columns[name], np.float64) for part in found]
@@ -66,19 +67,27 @@ def frame_of(found: Sequence[Finished]) -> pl.DataFrame:
     return pl.DataFrame(columns).hstack(places[rows])
 
 
+def _names(found: Sequence[Finished]) -> pl.Series:
+    """What cells are called; each by itself would be a text of Python's first."""
+    import polars as pl
+
+    lines = "\n".join(part.text for part in found if len(part.cells))
+    names = pl.Series([lines]).str.split("\n").explode()
+    return names if lines else names.clear()
+
+
 def _parameters(found: Sequence[Finished]) -> dict[str, pl.Series]:
     """The columns of parameters; those of pieces that have the very same sets, as places of a grid do, are made once."""
     import polars as pl
 
-    sets: Sequence[Parameters] = found[0].work.sets
-    times = len(found)
-    if not all(part.work.sets is sets for part in found):
-        sets, times = [each for part in found for each in part.work.sets], 1
+    first: Sequence[Parameters] = found[0].work.sets
+    alike = all(are_same(part.work.sets, first) for part in found)
     columns = {}
     for name, declared in found[0].place.strategy.parameters().items():
         kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
-        column = pl.Series(list(map(itemgetter(name), sets)), dtype=kind)
-        columns[column_of(name)] = pl.concat([column] * times, rechunk=True) if times > 1 else column
+        parts = [pl.Series(values_of(part.work.sets, name), dtype=kind) for part in (found[:1] if alike else found)]
+        parts *= len(found) // len(parts)
+        columns[column_of(name)] = pl.concat(parts, rechunk=True) if len(parts) > 1 else parts[0]
     return columns
 
 

@@ -13,9 +13,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stratofold.errors import Setup
+from stratofold.research.sweep.sets import Sets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stratofold.research.sweep.space import Parameters, Space
 
@@ -39,8 +40,8 @@ class Sampler(Protocol):
 
     is_adaptive: bool
 
-    def ask(self) -> list[Parameters]:
-        """The next sets of parameters; an empty list is the end."""
+    def ask(self) -> Sequence[Parameters]:
+        """The next sets of parameters; none is the end."""
 
     def tell(self, values: Sequence[Sequence[float]]) -> None:
         """The objectives of the sets that were asked for last, in their order, more is better."""
@@ -51,13 +52,14 @@ class Listed:
 
     is_adaptive = False
 
-    def __init__(self, points: Iterator[Parameters]) -> None:
+    def __init__(self, points: Iterable[Parameters]) -> None:
         """All of `points`, at once."""
         self._points = points
 
-    def ask(self) -> list[Parameters]:
+    def ask(self) -> Sequence[Parameters]:
         """All of them, the first time."""
-        return list(self._points)
+        points, self._points = self._points, ()
+        return points if isinstance(points, Sets) else list(points)
 
     def tell(self, values: Sequence[Sequence[float]]) -> None:
         """No answer changes anything."""
@@ -82,7 +84,7 @@ def sampler_of(space: Space, name: str, trials: Any, seed: int, goals: int = 1) 
     return Asked(space, name, trials, seed, goals)
 
 
-def _some(space: Space, trials: int | None, seed: int) -> Iterator[Parameters]:
+def _some(space: Space, trials: int | None, seed: int) -> Iterable[Parameters]:
     """The grid, or so many of its points by chance."""
     if trials is None:
         return space.grid()

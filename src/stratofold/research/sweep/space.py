@@ -12,11 +12,14 @@ from itertools import product
 from math import inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from stratofold.errors import Setup
+from stratofold.research.sweep.sets import Sets, chosen, column_of, constant
 from stratofold.research.sweep.where import conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from stratofold.fold.strategy import Param, Strategy
 
@@ -88,26 +91,25 @@ class Space:
         rows = zip(self.dimensions, fractions, strict=True)
         return dict(self.fixed) | {dimension.name: dimension.at(fraction) for dimension, fraction in rows}
 
-    def grid(self) -> Iterator[Parameters]:
+    def grid(self) -> Sets:
         """Every point of the grid that the conditions allow, the last dimension running fastest.
 
         Raises Setup SFS02 where it cannot be counted.
         """
         self.check_countable()
-        return filter(self.allows, self._points()) if self.where else self._points()
+        rows = np.array(self._allowed(), np.intp) if self.where else np.arange(int(self.size))
+        columns = {name: constant(value, len(rows)) for name, value in self.fixed}
+        each = int(self.size)
+        for dimension in self.dimensions:
+            each //= int(dimension.count)
+            columns[dimension.name] = chosen(column_of(list(dimension.all)), rows // each % int(dimension.count))
+        return Sets(columns, len(rows))
 
-    def _points(self) -> Iterator[Parameters]:
-        """Every point of the grid."""
-        fixed = dict(self.fixed)
-        if not self.dimensions:
-            yield fixed
-            return
-        *outer, inner = self.dimensions
-        names, last = [dimension.name for dimension in outer], inner.name
-        for row in product(*(dimension.all for dimension in outer)):
-            first = fixed | dict(zip(names, row, strict=True))
-            for value in inner.all:
-                yield {**first, last: value}
+    def _allowed(self) -> list[int]:
+        """The numbers of the points of the grid that the conditions allow."""
+        fixed, names = dict(self.fixed), [dimension.name for dimension in self.dimensions]
+        points = product(*(dimension.all for dimension in self.dimensions))
+        return [row for row, point in enumerate(points) if self.allows(fixed | dict(zip(names, point, strict=True)))]
 
     def check_countable(self) -> None:
         """Raise Setup SFS02 for a real parameter between bounds: a grid needs steps."""

@@ -22,6 +22,7 @@ from stratofold.research.sweep.objective import objectives_of
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.rows import Finished, frame_of
 from stratofold.research.sweep.samplers import sampler_of
+from stratofold.research.sweep.sets import sets_of
 from stratofold.research.sweep.space import space_of
 from stratofold.research.sweep.states import States
 from stratofold.research.sweep.store import Store, place_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from stratofold.fold.strategy import Strategy
     from stratofold.research.sweep.naming import Words
     from stratofold.research.sweep.samplers import Sampler
+    from stratofold.research.sweep.sets import Sets
     from stratofold.research.sweep.space import Parameters, Space
 
 _SAY_SECONDS = 1.0
@@ -185,7 +187,9 @@ class _Drive:
         self._states.begin(study.places)
         self._finished: list[Finished] = []  # and not stored yet
         self._kept = self._begun  # when something was stored
-        self._wanted: set[str] = set()  # the names of all cells that were asked for
+        self._wanted: set[str] = (
+            set()
+        )  # the names of all cells that were asked for, where some are known or may come twice
 
     def space(self, space: Space, sampler: Sampler) -> None:
         """Everything that a sampler asks for."""
@@ -205,7 +209,7 @@ class _Drive:
         """Every point in every place, but for what is known."""
         if not numbers:
             return
-        sets = tuple(points)
+        sets = sets_of(points)
         words = self.study.places[numbers[0]].words(sets)
         work = [self._work(number, sets, words, is_adaptive=is_adaptive) for number in numbers]
         try:
@@ -214,20 +218,18 @@ class _Drive:
         finally:
             self._keep()
 
-    def _work(self, number: int, sets: tuple[Parameters, ...], words: Words, *, is_adaptive: bool) -> Work:
+    def _work(self, number: int, sets: Sets, words: Words, *, is_adaptive: bool) -> Work:
         """What is new of some cells of a place, from where an earlier market left them; `words` are their parameters'."""
         place = self.study.places[number]  # the places have one strategy
-        names = place.named(words)
         if is_adaptive or self._known:
-            rows = self._new(number, names)
-            if len(rows) < len(names):
-                sets, names, words = tuple(sets[row] for row in rows), [names[row] for row in rows], words[rows]
-        self.asked += len(names)
-        self._wanted.update(names)
+            rows = self._new(number, place.named(words))
+            if len(rows) < len(sets):
+                sets, words = sets.some(rows), words[rows]
+        self.asked += len(sets)
         course = self._states.course(place)
         begun = course.begun(words)
         self.study.continued += sum(map(bool, begun))
-        return Work(number, sets, Leg(begun, course.keep), tuple(names))
+        return Work(number, sets, Leg(begun, course.keep), words)
 
     def _new(self, number: int, names: Sequence[str]) -> list[int]:
         """The rows of these names that nobody has asked for yet: an adaptive sampler may ask for one twice."""
@@ -256,7 +258,7 @@ class _Drive:
         frame = frame_of(found)
         for part in found:
             if part.cells.states:
-                self._states.add(part.place, part.names, part.cells.states)
+                self._states.add(part.place, part.text.split("\n"), part.cells.states)
         self.study.store.add(frame, passing=DIED)
         self.done += len(frame)
         if self._say is not None:
@@ -331,7 +333,8 @@ class _Drive:
     def end(self) -> None:
         """The study is done: crumbs are joined, and what says nothing is said so."""
         self.study.computed, self.study.reused = self.done, self.reused
-        self.study.narrow(self._wanted)
+        if self._known:
+            self.study.narrow(self._wanted)
         self._states.tidy()
         self.study.store.tidy()
         self.study.write_page()

@@ -17,6 +17,7 @@ from stratofold.research.sweep.executors import mapped
 from stratofold.research.sweep.executors.foreman import PILOT
 from stratofold.research.sweep.executors.work import Bench, Work
 from stratofold.research.sweep.executors.worker import timed
+from stratofold.research.sweep.sets import Sets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,7 @@ class Packed:
 
     def _sets(self, work: Work) -> str:
         """The name of sets of parameters, and of states to go on from; places that are asked for the same share them."""
-        key = tuple(map(id, work.sets)) if not work.leg.begun else (id(work),)
+        key = _key(work.sets) if not work.leg.begun else (id(work),)
         if key not in self._lists:
             name = f"{len(self._lists)}.sets"
             mapped.write((work.sets, work.leg.begun), self._folder / name)
@@ -71,6 +72,11 @@ class Packed:
             mapped.write(row, self._folder / f"{place.hash}.place")
             self._written.add(place.hash)
         return place.hash
+
+
+def _key(sets: Sequence[Any]) -> tuple[int, ...]:
+    """What tells sets from others, for as long as they are held."""
+    return sets.key if isinstance(sets, Sets) else tuple(map(id, sets))
 
 
 def _by_value(strategy: type) -> None:

@@ -14,10 +14,12 @@ import numpy as np
 from stratofold.errors import Setup
 from stratofold.research.sweep.block import WHOLE, Block, Cells, Leg
 from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.sets import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from stratofold.research.sweep.naming import Words
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.space import Parameters
 
@@ -34,23 +36,24 @@ _WORTH_COMPILING = 400_000  # bars of all cells so far: interpreted, and again f
 class Work:
     """Sets of parameters for one place, by its number; `leg` is which part of its events is heard.
 
-    `names` are what the cells are called, where that is known already.
+    `words` are what of the cells' names is their parameters' (`Place.words`), where that is known already.
     """
 
     place: int
-    sets: tuple[Parameters, ...] = field(default=())
+    sets: Sequence[Parameters] = field(default=())
     leg: Leg = WHOLE
-    names: tuple[str, ...] = field(default=())
+    words: Words | None = field(default=None, compare=False)
 
     def part(self, first: int, last: int) -> Work:
         """Some of the sets, side by side."""
-        return Work(self.place, self.sets[first:last], self.leg.cut(first, last), self.names[first:last])
+        words = None if self.words is None else self.words[first:last]
+        return Work(self.place, self.sets[first:last], self.leg.cut(first, last), words)
 
     def some(self, rows: Sequence[int]) -> Work:
         """Some of the sets, wherever they stand."""
         begun = tuple(self.leg.begun[row] for row in rows) if self.leg.begun else ()
-        names = tuple(self.names[row] for row in rows) if self.names else ()
-        return Work(self.place, tuple(self.sets[row] for row in rows), self.leg._replace(begun=begun), names)
+        words = None if self.words is None else self.words[np.asarray(rows, np.intp)]
+        return Work(self.place, some_of(self.sets, rows), self.leg._replace(begun=begun), words)
 
     def cut(self, count: int) -> list[Work]:
         """Pieces of `count` sets."""

@@ -127,7 +127,7 @@ def work_of(shelf: Shelf, order: Mapping[str, Any]) -> Work:
 
 def list_of(work: Work) -> bytes:
     """Sets of parameters and states as bytes."""
-    line = {"sets": work.sets, "begun": [len(state) for state in work.leg.begun]}
+    line = {"sets": list(work.sets), "begun": [len(state) for state in work.leg.begun]}
     return json.dumps(line).encode() + b"\n" + b"".join(work.leg.begun)
 
 
