@@ -23,7 +23,7 @@ from stratofold.fold.log import Logs
 from stratofold.research.execute import execute
 from stratofold.research.prepare import build_feed, is_ticks, prepare
 from stratofold.research.sweep.abreast import CELLS_MAX
-from stratofold.research.sweep.columns import STATISTICS, SUMS, columns_of, in_order, statistics_of, sums_of
+from stratofold.research.sweep.columns import STATISTICS, SUMS, Figures, columns_of, in_order, sums_of
 from stratofold.research.sweep.engines import are_alike
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.laid import Laid
@@ -75,7 +75,7 @@ class Cells:
     neither machine code nor the interpreter has carried to there: it begins anew.
     """
 
-    columns: dict[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     notice: str = ""
     states: list[bytes] = field(default_factory=list)
@@ -310,7 +310,7 @@ class Block:
         ratios: NDArray[np.float64] = np.divide(steps, before, out=np.ones_like(steps), where=before > 0.0)
         return ratios - 1.0
 
-    def _columns(self, rows: Mapping[int, Row | None], gone_on: Sequence[Together], count: int) -> dict[str, Any]:
+    def _columns(self, rows: Mapping[int, Row | None], gone_on: Sequence[Together], count: int) -> Mapping[str, Any]:
         """The statistics of the rows there are, and of the sums that are columns already; NaN for the others."""
         alone = sorted((number, row) for number, row in rows.items() if row is not None)
         parts: list[tuple[Any, Any]] = [(part.done, part.sums) for part in gone_on if len(part.done)]
@@ -319,13 +319,8 @@ class Block:
         if not parts:
             return {name: np.full(count, np.nan) for name in STATISTICS}
         done, sums = in_order(parts)
-        found = statistics_of(sums, self._scale, self.market.calendar.sessions_per_year)
-        if len(done) == count:
-            return dict(found)
-        columns = {name: np.full(count, np.nan) for name in STATISTICS}
-        for name, values in found.items():
-            columns[name][done] = values
-        return columns
+        those = None if len(done) == count else np.asarray(done, np.intp)
+        return Figures(sums, those, count, self._scale, self.market.calendar.sessions_per_year)
 
     def _is_compiled(self) -> bool:
         """Whether cells may run in machine code."""

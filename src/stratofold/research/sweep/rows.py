@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.columns import STATISTICS, joined_figures
 from stratofold.research.sweep.sets import are_same, values_of
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ def frame_of(found: Sequence[Finished]) -> pl.DataFrame:
 
     columns: dict[str, Any] = {"cell": _names(found)}
     columns |= _parameters(found)
-    for name in STATISTICS:
-        parts = [np.asarray(part.cells.columns[name], np.float64) for part in found]
-        columns[name] = pl.Series(np.concatenate(parts))
+    figures = joined_figures([part.cells.columns for part in found])
+    columns |= {name: pl.Series(np.asarray(figures[name], np.float64)) for name in STATISTICS}
     columns["error"] = _errors(found)
     places = pl.DataFrame({name: [value(part.place) for part in found] for name, value in _OF_PLACES.items()})
     rows = np.repeat(np.arange(len(found)), [len(part.cells) for part in found])

@@ -67,6 +67,10 @@ class Sets(Sequence["dict[str, Any]"]):
             for row in rows:
                 yield dict(zip(names, row, strict=True))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets a slice, and not what it is a slice of."""
+        return Sets, (self.columns, self._length)
+
     def some(self, rows: Sequence[int]) -> Sets:
         """Some of the sets, wherever they stand."""
         numbers = np.asarray(rows, np.intp)

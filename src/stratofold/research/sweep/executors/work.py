@@ -13,7 +13,7 @@ import numpy as np
 
 from stratofold.errors import Setup
 from stratofold.research.sweep.block import WHOLE, Block, Cells, Leg
-from stratofold.research.sweep.columns import STATISTICS
+from stratofold.research.sweep.columns import joined_figures
 from stratofold.research.sweep.sets import some_of
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def joined(parts: Sequence[Cells]) -> Cells:
     """Cells of several pieces as those of one."""
     if len(parts) == 1:
         return parts[0]
-    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in STATISTICS}
+    columns = joined_figures([part.columns for part in parts])
     notice = next((part.notice for part in parts if part.notice), "")
     errors, states = ([each for part in parts for each in getattr(part, name)] for name in ("errors", "states"))
     return Cells(columns, errors, notice, states)

@@ -168,9 +168,10 @@ def read(body: bytes) -> Iterator[Answer]:
         line = json.loads(body[at:end])
         cells, states = Cells(**line.pop("cells")), line.pop("states")
         at, count = end + 1, len(cells.errors)
+        columns = {}
         for name in line.pop("columns"):
-            cells.columns[name] = np.frombuffer(body, "<f8", count, at).astype(np.float64)
+            columns[name] = np.frombuffer(body, "<f8", count, at).astype(np.float64)
             at += 8 * count
-        cells.states = list(_apart(body, at, states))
+        cells.columns, cells.states = columns, list(_apart(body, at, states))
         at += sum(states)
         yield Answer(**line, cells=cells)
