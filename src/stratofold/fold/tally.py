@@ -13,6 +13,8 @@ from stratofold.fold.log import TradeLog
 from stratofold.fold.marks import inside, often, seldom
 
 NANOSECONDS_A_DAY = 86_400_000_000_000
+SHIFTED_EVERY = 16  # times as many sessions
+SPLITTER = 35_184_372_088_833.0  # 2**45 + 1 leaves 8 of the 53 bits
 
 
 class RoundTrip:
@@ -64,9 +66,9 @@ class Tally:
 
     __slots__ = (
         "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps",
-        "first_steps", "free", "gross_loss", "gross_profit", "in_market_count", "is_dated", "last_steps", "mean", "mean_equity_sum",
-        "peak_steps", "peak_time", "risk_free", "session_count", "spread", "start_time", "time", "trade_count",
-        "traded_value", "trips", "trough_steps", "win_count",
+        "first_steps", "free", "gross_loss", "gross_profit", "in_market_count", "is_dated", "last_steps", "mean_equity_sum",
+        "peak_steps", "peak_time", "risk_free", "session_count", "shift", "shift_due", "shifted_squares", "shifted_sum",
+        "start_time", "time", "trade_count", "traded_value", "trips", "trough_steps", "win_count",
     )  # fmt: skip
 
     def __init__(self, symbol_count: int, equity_steps: float, risk_free: "array[float]") -> None:
@@ -85,8 +87,10 @@ class Tally:
         self.time: int = 0
         self.bar_count: int = 0
         self.session_count: int = 0
-        self.mean: float = 0.0
-        self.spread: float = 0.0
+        self.shift: float = 0.0
+        self.shift_due: int = 1
+        self.shifted_sum: float = 0.0
+        self.shifted_squares: float = 0.0
         self.downside: float = 0.0
         self.exposure_sum: float = 0.0
         self.mean_equity_sum: float = 0.0
@@ -145,7 +149,11 @@ class Tally:
         self.trough_steps += steps
 
     def sample(self, equity_steps: float, gross_steps: float, session: int, time: int) -> None:
-        """A session has closed: one return (Welford 1962 for mean and spread), one sample of exposure."""
+        """A session has closed: one return, one sample of exposure.
+
+        Mean and spread are of shifted sums (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The
+        American Statistician 37(3), 1983): from one session to the next each is one addition.
+        """
         self.time = time
         last = self.last_steps
         self.last_steps = equity_steps
@@ -154,17 +162,51 @@ class Tally:
         excess = (equity_steps / last - 1.0 if last > 0.0 else 0.0) - self.free
         if self.is_dated:
             excess -= self._free(session)
-        difference = excess - self.mean
-        mean = self.mean + difference / count
-        self.mean = mean
-        self.spread += difference * (excess - mean)
-        if excess < 0.0:
-            self.downside += excess * excess
+        if count == self.shift_due:
+            self._shift_to(excess, count)
+        apart = excess - self.shift
+        self.shifted_sum += apart
+        self.shifted_squares += apart * apart
+        self.downside += excess * excess if excess < 0.0 else 0.0  # a jump here would be guessed wrong every other time
         self.mean_equity_sum += equity_steps
         if gross_steps > 0.0:
             self.in_market_count += 1
             if equity_steps > 0.0:
                 self.exposure_sum += gross_steps / equity_steps
+
+    @seldom
+    def _shift_to(self, excess: float, count: int) -> None:
+        """The shift becomes the first excess return, and about their mean so far at every sixteen times as many sessions.
+
+        About the mean of the first m of n, squares sum to at most n / m times their sum about the mean of all, whatever the
+        returns are; so an outlier that came first, or years without a position, cost a digit and no more (docs/numbers.md).
+        It moves by eight bits (Dekker, "A floating-point technique for extending the available precision", Numerische
+        Mathematik 18, 1971): what it makes of a return of the first session's kind, as without a position, is as short.
+        """
+        before = count - 1
+        shift = excess
+        if before > 0:
+            far = self.shifted_sum / before
+            wide = far * SPLITTER
+            shift = self.shift + (wide - (wide - far))
+        step = shift - self.shift
+        self.shifted_squares -= step * (2.0 * self.shifted_sum - before * step)
+        self.shifted_sum -= before * step
+        self.shift = shift
+        self.shift_due = count * SHIFTED_EVERY
+
+    @property
+    def mean(self) -> float:
+        """The mean excess return of a session; 0 before the first."""
+        return self.shift + self.shifted_sum / self.session_count if self.session_count > 0 else 0.0
+
+    @property
+    def spread(self) -> float:
+        """The sum of squared deviations of excess returns from their mean; exactly 0 where all are the same."""
+        count = self.session_count
+        if count == 0:
+            return 0.0
+        return max(self.shifted_squares - self.shifted_sum * (self.shifted_sum / count), 0.0)
 
     @seldom
     def _free(self, session: int) -> float:

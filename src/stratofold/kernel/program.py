@@ -295,7 +295,7 @@ class Program:
         return Records(self._block, self._addresses[0] - self._block.shift, rows)
 
     def reader(self, names: Iterable[str]) -> Callable[[], tuple[float, ...]]:
-        """A function that gives dotted numeric attributes of the first root (`tally.mean`) as machine code left them."""
+        """A function that gives dotted numeric attributes of the first root (`tally.downside`) as machine code left them."""
         rows = [self._row(name) for name in names]
         order = sorted(range(len(rows)), key=lambda k: rows[k][0])
         text, at = "=", 0

@@ -93,6 +93,7 @@ def test_dividends_belong_to_the_trade_that_held_the_share():
 
 
 def test_nothing_happened():
+    assert (fresh().mean, fresh().spread) == (0.0, 0.0)
     stats = statistics(fresh(), Ledger([contract()], array("d", [100.0]), 10.0), 252.0)
     assert (stats["total_return"], stats["max_drawdown"], stats["trades"], stats["fees"]) == (0.0, 0.0, 0.0, 0.0)
     assert [repr(stats[name]) for name in ("sharpe", "sortino", "calmar", "cagr", "exposure")] == [repr(nan)] * 5

@@ -33,7 +33,7 @@ def tally(chance, digits=12, step=1):
         else:
             value = chance.choice([0.0, chance.uniform(-1e9, 1e9), -1e-9, 10.0 ** chance.uniform(-9, digits)])
         setattr(made, name, value)
-    made.drawdown, made.spread, made.downside = chance.random(), abs(made.spread), abs(made.downside)
+    made.drawdown, made.downside = chance.random(), abs(made.downside)
     return made
 
 

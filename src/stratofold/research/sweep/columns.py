@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 SUMS = (
     "equity_steps", "logs.refusals.count", "tally.bar_count", "tally.downside", "tally.drawdown",
     "tally.drawdown_length", "tally.exposure_sum", "tally.fees_steps", "tally.first_steps", "tally.gross_loss",
-    "tally.gross_profit", "tally.in_market_count", "tally.mean", "tally.mean_equity_sum", "tally.peak_steps",
-    "tally.peak_time", "tally.session_count", "tally.spread", "tally.time", "tally.trade_count",
-    "tally.traded_value", "tally.trough_steps", "tally.win_count",
+    "tally.gross_profit", "tally.in_market_count", "tally.mean_equity_sum", "tally.peak_steps", "tally.peak_time",
+    "tally.session_count", "tally.shift", "tally.shifted_squares", "tally.shifted_sum", "tally.time",
+    "tally.trade_count", "tally.traded_value", "tally.trough_steps", "tally.win_count",
 )  # fmt: skip
 STATISTICS = (
     "final_equity", "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown",
@@ -141,7 +141,8 @@ def _returns(sums: dict[str, Floats], sessions_per_year: float) -> dict[str, Flo
     total = np.where(first > 0.0, sums["equity_steps"] / first - 1.0, nan)
     years = count / sessions_per_year
     cagr = _a_year(total, years)
-    deviation = np.where(count > 1, np.sqrt(sums["spread"] / (count - 1)), nan)
+    mean, spread = _mean_and_spread(sums)
+    deviation = np.where(count > 1, np.sqrt(spread / (count - 1)), nan)
     below = np.where(count > 0, np.sqrt(sums["downside"] / count), nan)
     root = sessions_per_year**0.5
     peak, trough = sums["peak_steps"], sums["trough_steps"]
@@ -152,12 +153,19 @@ def _returns(sums: dict[str, Floats], sessions_per_year: float) -> dict[str, Flo
         "total_return": total,
         "cagr": cagr,
         "volatility": deviation * root,
-        "sharpe": np.where(deviation > 0.0, sums["mean"] / deviation * root, nan),
-        "sortino": np.where(below > 0.0, sums["mean"] / below * root, nan),
+        "sharpe": np.where(deviation > 0.0, mean / deviation * root, nan),
+        "sortino": np.where(below > 0.0, mean / below * root, nan),
         "calmar": np.where(depth > 0.0, cagr / depth, nan),
         "max_drawdown": depth,
         "max_drawdown_days": _days(lengths),
     }
+
+
+def _mean_and_spread(sums: dict[str, Floats]) -> tuple[Floats, Floats]:
+    """`Tally.mean` and `Tally.spread` of each that has had a session."""
+    summed = sums["shifted_sum"]
+    beside = summed / sums["session_count"]
+    return sums["shift"] + beside, np.maximum(sums["shifted_squares"] - summed * beside, 0.0)
 
 
 def _a_year(total: Floats, years: Floats) -> Floats:
