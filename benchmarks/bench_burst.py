@@ -22,7 +22,7 @@ from figures import MINUTE, Figure, walk  # noqa: E402
 from stratofold.cloud.local.cloud import LocalCloud  # noqa: E402
 from stratofold.cloud.market import line_of  # noqa: E402
 from stratofold.events import Bar  # noqa: E402
-from stratofold.live.desk import event_in  # noqa: E402
+from stratofold.live.steps import event_in  # noqa: E402
 from tests.cloud.local_stage import staged  # noqa: E402
 
 SYMBOLS = 200

@@ -11,8 +11,8 @@ from stratofold.cloud.functions import decide
 from stratofold.cloud.market import line_of
 from stratofold.events import Bar
 from stratofold.fold.strategy import Strategy
-from stratofold.live.desk import event_in
 from stratofold.live.manifest import instrument_rows
+from stratofold.live.steps import event_in
 from stratofold.market.instruments import Instrument
 from tests.cloud.stage import MINUTE_MS, Stage, kinesis, spec_of
 from tests.live_tools import paper

@@ -14,7 +14,7 @@ from stratofold.cloud.place import Place
 from stratofold.events import Bar
 from stratofold.exchange.core import Rules
 from stratofold.fold.strategy import Strategy
-from stratofold.live.desk import event_in
+from stratofold.live.steps import event_in
 from tests.cloud.stage import Kept, Stage, spec_of
 from tests.conversations.exchanges import serving
 from tests.live_tools import paper

@@ -86,7 +86,7 @@ def steps(stage):
 
 
 def events_of(stage, kind=Bar):
-    from stratofold.live.desk import event_in
+    from stratofold.live.steps import event_in
 
     records = [one for one in stage.journal.records("paper") if one.kind == "event"]
     return [event for event in (event_in(one.body) for one in records) if isinstance(event, kind)]

@@ -15,8 +15,9 @@ from stratofold.cloud.functions import decide
 from stratofold.cloud.market import line_of
 from stratofold.cloud.ticks import OrderBooks, told_of
 from stratofold.events import GAP, Depth, Quote, Status, Trade
-from stratofold.live.desk import event_in, restore_fold
+from stratofold.live.desk import restore_fold
 from stratofold.live.manifest import Manifest, code_hash, instrument_rows
+from stratofold.live.steps import event_in
 from stratofold.live.verify import verify
 from tests.cloud.stage import MINUTE_MS, Stage, kinesis, spec_of
 from tests.cloud.test_feeder import Listens, Silent

@@ -8,7 +8,8 @@ import json
 from stratofold.adapters.ports import ACCEPTED, CLAIMED, READY, REJECTED, UNKNOWN
 from stratofold.events import Bar
 from stratofold.live.audit import audit_verify
-from stratofold.live.desk import event_in, restore_fold
+from stratofold.live.desk import restore_fold
+from stratofold.live.steps import event_in
 
 from .aws_stack import BARS, BOOK, HOLDER, Steady
 

@@ -11,9 +11,10 @@ import pytest
 import stratofold
 from stratofold.adapters.ports import REDUCING, AccountLimits
 from stratofold.cli.home import strategy_as_run
-from stratofold.cli.load import load_strategy, strategy_from_source
+from stratofold.cli.load import load_strategy
 from stratofold.cli.running import Wanted, _changed, _changed_desk, _desk
 from stratofold.errors import Setup, Stop
+from stratofold.live.as_it_was import strategy_from_source
 from stratofold.live.desk import beginning_of, manifest_of, open_desk
 from stratofold.live.hold import LIMITS_MARK, standing_of
 from stratofold.live.manifest import code_hash, source_of

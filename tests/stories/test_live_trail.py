@@ -6,8 +6,9 @@ import stratofold
 from stratofold.adapters.embedded.artifacts import Artifacts
 from stratofold.live import archive
 from stratofold.live.audit import audit_verify
-from stratofold.live.desk import begin_fold, fold_record, restore_fold
-from stratofold.live.manifest import read_beginning
+from stratofold.live.desk import restore_fold
+from stratofold.live.manifest import build_fold, read_beginning
+from stratofold.live.steps import fold_record
 from stratofold.live.words import requests_in
 from stratofold.wire import unpack
 from tests.live_tools import paper
@@ -93,7 +94,7 @@ def test_the_trail_is_sealed_verified_and_read_back_from_the_archive_alone(run, 
 
 def test_the_state_is_rebuilt_from_the_archive_alone(run, artifacts):
     first, *others = archive.records(artifacts, "paper")
-    fold = begin_fold(read_beginning(first.body), Fidget)
+    fold = build_fold(read_beginning(first.body).manifest, Fidget)
     for record in others:
         fold_record(fold, record)
     assert fold.save() == restore_fold(run.journal, "paper", Fidget).save()

@@ -162,7 +162,7 @@ def strategy_as_run(journal: ports.Journal, book: str) -> type[Any]:
 
     Folding records with other code would give another book; raises Setup when neither can be had.
     """
-    from stratofold.cli.load import strategy_from_source
+    from stratofold.live.as_it_was import strategy_from_source
     from stratofold.live.desk import beginning_of
     from stratofold.live.manifest import code_hash
 

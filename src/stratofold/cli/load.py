@@ -34,27 +34,6 @@ def load_strategy(name: str) -> type[Any]:
     return _only(own or classes, source)
 
 
-def strategy_from_source(name: str, source: str) -> type[Any]:
-    """The class that `name` meant when `source` was written; raises Setup SF957 when that does not run any more."""
-    from stratofold.live.manifest import AS_IT_WAS
-
-    place, _, wanted = name.partition(":")
-    module = ModuleType(f"as_it_was_{Path(place).stem}")
-    module.__file__ = place
-    module.__package__ = place.rpartition(".")[0] if not place.endswith(".py") else ""
-    setattr(module, AS_IT_WAS, source)
-    sys.modules[module.__name__] = module
-    try:
-        exec(compile(source, f"<{place} as it was>", "exec"), vars(module))  # noqa: S102  the book's own code, from its journal
-        found: type[Any] = vars(module)[wanted]
-    except Exception as error:
-        raise Setup(
-            "SF957", f"{name} as it was does not run any more", why=f"{type(error).__name__}: {error}",
-            fix="bring back what that code imports, or open another book: --book NAME",
-        ) from error  # fmt: skip
-    return found
-
-
 def _only(classes: dict[str, type[Any]], source: str) -> type[Any]:
     """The one class there is."""
     if not classes:

@@ -198,7 +198,7 @@ def told_kinds(kinds: tuple[str, ...], ready: dict[str, Any], *, stated: bool) -
 
 def refuse_state(chosen: str | None) -> None:
     """Raise Setup SF950 for a word on a changed book's state that is none."""
-    from stratofold.live.open import CHOICES
+    from stratofold.live.begin import CHOICES
 
     if chosen is not None and chosen not in CHOICES:
         raise Setup(

@@ -16,11 +16,12 @@ from stratofold.cli.venue import refuse_other_account
 from stratofold.errors import Setup, Stop
 from stratofold.live.account_limits import stricter_elsewhere
 from stratofold.live.alerts import Habits
+from stratofold.live.begin import KEEP
 from stratofold.live.desk import manifest_of, open_desk
 from stratofold.live.hold import changed_limits, hold_changed, take_up_limits
 from stratofold.live.lockstep import run_in_step
 from stratofold.live.manifest import Manifest, base36, build_fold, code_hash, instrument_rows, source_of
-from stratofold.live.open import KEEP, adopt, change, difference, open_book, prospects, warm_up
+from stratofold.live.open import adopt, change, difference, open_book, prospects, warm_up
 from stratofold.live.run import Pace, Runner
 from stratofold.live.silence import OpenTime, Silence
 from stratofold.live.supervise import Supervisor

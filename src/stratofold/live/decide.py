@@ -16,9 +16,10 @@ from msgspec import Struct, structs
 from stratofold.adapters.ports import Entry
 from stratofold.errors import Error, Stop
 from stratofold.events import REPLACE_REJECTED, Report
-from stratofold.live.desk import SNAPSHOT_STEPS, Desk, step_body
+from stratofold.live.desk import SNAPSHOT_STEPS, Desk
 from stratofold.live.poison import spare, spared
 from stratofold.live.protection import entry_of, is_protected
+from stratofold.live.steps import step_body
 from stratofold.live.views import views_of
 from stratofold.live.words import client_id, outgoing, request_entry
 from stratofold.wire import pack

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 import stratofold
 from stratofold.adapters.ports import Entry, Head, Journal
 from stratofold.errors import Setup, Stop
+from stratofold.live.begin import BEGINNINGS, begin_fold, is_of_another_release, no_opening
 from stratofold.live.manifest import Beginning, Manifest, build_fold, code_hash, configuration_hash, read_beginning
 from stratofold.live.poison import Poison, known_poison
-from stratofold.wire import event_of, event_row, pack, unpack
+from stratofold.live.steps import fold_as_written, fold_record
+from stratofold.wire import pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stratofold.adapters.ports import Record
     from stratofold.events import Event
     from stratofold.fold.strategy import Strategy
-    from stratofold.live.fold import Fold, Step
+    from stratofold.live.fold import Fold
     from stratofold.live.foresight import Foreseen
 
 SNAPSHOT_STEPS = 1_000
@@ -70,26 +71,6 @@ class Desk:
         return Entry(kind, pack(body), self.envelope(verb, wall, **more))
 
 
-def step_body(event: Event, step: Step) -> list[Any]:
-    """The decision part of one step: the event, what it led to, and the next order number."""
-    return [
-        event_row(event),
-        step.messages,
-        step.refusals,
-        step.fills,
-        step.orders,
-        step.trades,
-        step.sessions,
-        step.breaches,
-        step.next_number,
-    ]
-
-
-def event_in(body: bytes) -> Event:
-    """The event in the body of an `event` record."""
-    return event_of(unpack(body)[0])
-
-
 def open_desk(
     journal: Journal,
     book: str,
@@ -117,9 +98,9 @@ def beginning_of(journal: Journal, book: str) -> tuple[int, Beginning]:
     """The last `opened` or `changed` record of a book, with its sequence; raises Stop SF846 when there is none."""
     latest = int(journal.mark(book, MANIFEST_MARK) or 0)
     for record in journal.records(book, max(latest - 1, 0), 1):
-        if record.kind in ("opened", "changed"):
+        if record.kind in BEGINNINGS:
             return record.sequence, read_beginning(record.body)
-    raise Stop("SF846", f"book {book} has no opening record", fix=f"stratofold audit verify {book}")
+    raise no_opening(book)
 
 
 def manifest_of(journal: Journal, book: str) -> Manifest:
@@ -136,57 +117,46 @@ def read_desk(
     return Desk(journal, manifest_of(journal, book), strategy, fold, head, artifacts=artifacts or {})
 
 
-def begin_fold(beginning: Beginning, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None) -> Fold:
-    """The fold as it was at a beginning; raises Setup SF111 when the state does not fit the strategy."""
-    fold = build_fold(beginning.manifest, strategy, artifacts)
-    if beginning.state:
-        fold.restore(beginning.state, beginning.step)
-    return fold
-
-
 def restore_fold(
     journal: Journal, book: str, strategy: type[Strategy], artifacts: Mapping[str, object] | None = None,
     *, until: int | None = None, use_snapshot: bool = True,
 ) -> Fold:  # fmt: skip
     """The fold of a book's records up to step `until` (all): the last snapshot, and the steps after it folded again.
 
-    A snapshot of another release, whose state is laid out otherwise, is passed over: it is a cache of the records.
+    A snapshot of another release, whose state is laid out otherwise, is passed over: it is a cache of the records.  Where
+    none is left to go on from, the records may be another release's: each must be decided as it was, or Stop SF849.
     Raises Setup SF111 when the state does not fit because the strategy is another.
     """
-    after, beginning = beginning_of(journal, book)
+    found = beginning_of(journal, book)
+    after, beginning = found
     kept = journal.snapshot(book, until) if use_snapshot else None
     fold = None
     if kept is not None and kept[0] >= beginning.step and kept[1] >= after:
         fold = fold_kept(beginning.manifest, strategy, artifacts, kept)
+    is_checked = use_snapshot and fold is None and code_hash(strategy) == beginning.manifest.code
     if fold is not None and kept is not None:
         after = kept[1]
     else:
-        fold = begin_fold(beginning, strategy, artifacts)
+        fold = begin_fold(journal, found, strategy, artifacts)
     for record in journal.records(book, after):
         if until is not None and fold.steps >= until:
             break
-        fold_record(fold, record)
+        if is_checked:
+            fold_as_written(fold, record, book)
+        else:
+            fold_record(fold, record)
     return fold
 
 
 def fold_kept(
     manifest: Manifest, strategy: type[Strategy], artifacts: Mapping[str, object] | None, kept: tuple[int, int, bytes]
 ) -> Fold | None:
-    """The fold of a snapshot; None where it does not fit although the strategy is the one that the book ran with."""
+    """The fold of a snapshot; None where another release wrote it, or it does not fit the strategy that the book ran with."""
     fold = build_fold(manifest, strategy, artifacts)
     try:
         fold.restore(kept[2], kept[0])
     except Setup as error:
-        if error.code != "SF111" or code_hash(strategy) != manifest.code:
+        if not is_of_another_release(error, strategy, manifest):
             raise
         return None
     return fold
-
-
-def fold_record(fold: Fold, record: Record) -> Step | None:
-    """Fold one record again; None for a kind that folds nothing."""
-    if record.kind == "event":
-        return fold.hear(event_in(record.body))
-    if record.kind == "warmed":
-        fold.warm(warming=unpack(record.body)["warming"])
-    return None

@@ -9,6 +9,7 @@ run cannot drift apart; it does no I/O, has no clock, and its state is bytes.
 from __future__ import annotations
 
 from array import array
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.errors import Bug
@@ -55,6 +56,7 @@ from stratofold.fold.state import copy, restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
 from stratofold.live.excess import ask_again, cancel_again, count_forerunner, take_back
+from stratofold.live.layout import head_of, layout_of, values_in
 from stratofold.live.legs import entry_of_leg, give_back, leave_to_venue, leaving, lend, let_go, succeed, the_venues
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
     from stratofold.fold.strategy import Strategy
+    from stratofold.live.layout import Layout
     from stratofold.live.progress import Progress
 
 _RANKS: dict[type[Event], int] = {Action: ACTION, Rate: RATE, Status: STATUS, Timer: TIMER, Command: COMMAND}
@@ -390,13 +393,23 @@ class Fold:
         What is worked out when somebody asks for it is worked out first: a state does not depend on who has looked at it.
         """
         self.engine.book.ledger.refresh()
-        return save(_State(self))
+        values = save(_State(self))
+        return head_of(self._layout) + values
+
+    @cached_property
+    def _layout(self) -> Layout:
+        """What of ours stands where in the state."""
+        return layout_of(_State(self))
 
     def restore(self, state: bytes, steps: int) -> None:
-        """Become the fold that `save` was called on; raises Setup SF111 when the code is another."""
+        """Become the fold that `save` was called on.
+
+        Raises Setup SF111 when the strategy's code is another, SF116 when another release laid the state out otherwise.
+        """
+        values = values_in(state, self._layout)
         parts = _State(self)
         limits = Limits(**{name: getattr(self.engine.risk.limits, name) for name in Limits.__slots__})
-        restore(parts, state)
+        restore(parts, values)
         keep_limits(self.engine.risk, limits)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))

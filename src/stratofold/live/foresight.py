@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from stratofold.live.decide import messages_of
-from stratofold.live.desk import step_body
 from stratofold.live.manifest import build_fold
 from stratofold.live.risk.guard import Guard
+from stratofold.live.steps import step_body
 from stratofold.live.words import request_body
 from stratofold.wire import event_of, event_row, pack
 

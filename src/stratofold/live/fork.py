@@ -23,8 +23,9 @@ from stratofold.fold.lifecycle import AT_VENUE, PENDING, UNSURE
 from stratofold.fold.order import CANCEL, SUBMIT, Message
 from stratofold.fold.state import restore, save
 from stratofold.fold.venue import Venue
-from stratofold.live.desk import beginning_of, event_in, restore_fold
+from stratofold.live.desk import beginning_of, restore_fold
 from stratofold.live.manifest import build_fold
+from stratofold.live.steps import event_in
 from stratofold.live.timers import timer
 from stratofold.wire import unpack
 

@@ -13,10 +13,10 @@ import msgspec
 
 from stratofold.adapters.ports import Entry, VenueReport
 from stratofold.errors import Setup
-from stratofold.events import Command, Report
 from stratofold.fold.grid import to_lot
+from stratofold.live.begin import KEEP, MIGRATE, REBUILD, changed_fold, market_events
 from stratofold.live.decide import Heard, decide
-from stratofold.live.desk import MANIFEST_MARK, Desk, event_in, read_desk
+from stratofold.live.desk import MANIFEST_MARK, Desk, read_desk
 from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, refuse_book_name, source_of
 from stratofold.live.migrate import migrate
 from stratofold.live.siblings import said_by_siblings, siblings
@@ -25,12 +25,11 @@ from stratofold.live.words import offer_of
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from stratofold.adapters.ports import AccountState, Head, Journal
     from stratofold.events import Event
     from stratofold.fold.strategy import Strategy
-    from stratofold.live.fold import Fold
 
 _CHUNK = 500
 _DECIMALS = 9  # as venues count fractions of a share
@@ -62,9 +61,6 @@ def difference(old: Manifest, new: Manifest) -> dict[str, tuple[object, object]]
     }
 
 
-CHOICES = KEEP, MIGRATE, REBUILD = "keep", "migrate", "rebuild"
-
-
 def change(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str, wall: int) -> Desk:
     """Go on with other code, parameters or limits; returns the desk that does.
 
@@ -72,7 +68,8 @@ def change(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str
     fit), kept where names and shapes are the same and fresh elsewhere (`migrate`), or made anew from every market event
     that the book has heard (`rebuild`).  Written down with the state it leads to, so going back is one more change.
     """
-    fold = _changed_fold(desk, manifest, strategy, chosen)
+    events = market_events(desk.journal, manifest.book)
+    fold = changed_fold(desk.fold, manifest, strategy, chosen, events, desk.artifacts)
     body = Beginning(
         manifest=manifest, step=desk.fold.steps, state=fold.save(), chosen=chosen, source=source_of(strategy)
     )
@@ -82,37 +79,11 @@ def change(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str
     return replace(desk, manifest=manifest, strategy=strategy, fold=fold, head=head, snapshot_step=fold.steps)
 
 
-def _changed_fold(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str) -> Fold:
-    """The fold that goes on."""
-    fold = build_fold(manifest, strategy, desk.artifacts)
-    if chosen == KEEP:
-        fold.restore(desk.fold.save(), desk.fold.steps)
-        for name, parameter in type(fold.strategy).parameters().items():
-            setattr(fold.strategy, name, parameter.accept(manifest.parameters.get(name, parameter.default)))
-        return fold
-    if chosen == REBUILD:
-        fold.warm(warming=True)
-        for event in market_events(desk.journal, manifest.book):
-            fold.hear(event)
-        fold.warm(warming=False)
-    else:
-        migrate(desk.fold.strategy, fold.strategy)
-    fold.take_account(desk.fold)
-    return fold
-
-
-def market_events(journal: Journal, book: str) -> Iterator[Event]:
-    """Every event that a book has heard of the world outside its own orders, in order."""
-    for record in journal.records(book):
-        if record.kind == "event" and not isinstance(event := event_in(record.body), (Report, Command)):
-            yield event
-
-
 def prospects(journal: Journal, manifest: Manifest, was: type[Strategy], strategy: type[Strategy]) -> list[str]:
     """What each choice would make of the strategy's own state, a sentence each; nothing is written."""
     desk = read_desk(journal, manifest.book, was)
     try:
-        _changed_fold(desk, manifest, strategy, KEEP)
+        changed_fold(desk.fold, manifest, strategy, KEEP, (), desk.artifacts)
         kept = "goes on with the state as it is"
     except Setup as error:
         kept = f"is refused, {error.what}" + (f" ({error.place})" if error.place else "")

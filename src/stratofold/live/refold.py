@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stratofold.fold.account import ACTIVE
 from stratofold.fold.risk import APPROVED, Limits, Risk
 from stratofold.fold.state import fields
-from stratofold.live.desk import begin_fold, event_in, fold_kept, fold_record, step_body
+from stratofold.live.begin import BEGINNINGS, begin_fold
+from stratofold.live.desk import fold_kept
 from stratofold.live.manifest import code_hash, read_beginning
+from stratofold.live.steps import event_in, fold_record, step_body
 from stratofold.wire import pack
 
 if TYPE_CHECKING:
@@ -101,11 +103,11 @@ def _before(
     if fold is not None and kept is not None:
         start = kept[1]
     else:
-        fold = begin_fold(beginning, strategy, artifacts)
+        fold = begin_fold(journal, (start, beginning), strategy, artifacts)
     for record in journal.records(book, start):
         if fold.steps >= step - 1 and record.kind == "event":
             break
-        if record.kind not in ("opened", "changed"):
+        if record.kind not in BEGINNINGS:
             fold_record(fold, record)
     return beginning, fold
 
@@ -115,7 +117,7 @@ def _beginning(journal: Journal, book: str, step: int) -> tuple[Beginning, int]:
     found: Record | None = None
     steps = 0
     for record in journal.records(book):
-        if record.kind in ("opened", "changed"):
+        if record.kind in BEGINNINGS:
             found = record
         steps += record.kind == "event"
         if steps == step:

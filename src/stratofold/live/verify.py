@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stratofold.events import Bar, Event
-from stratofold.live.desk import begin_fold, beginning_of, event_in, manifest_of, step_body
+from stratofold.live.begin import begin_fold
+from stratofold.live.desk import beginning_of, manifest_of
 from stratofold.live.manifest import Beginning, code_hash
 from stratofold.live.open import difference
 from stratofold.live.risk.verdict import reason_name
+from stratofold.live.steps import event_in, step_body
 from stratofold.live.words import describe
 from stratofold.wire import pack, unpack
 
@@ -69,7 +71,7 @@ def verify(
     if instead is not None:
         beginning = Beginning(manifest=instead)
         after = 0
-    fold = begin_fold(beginning, strategy, artifacts)
+    fold = begin_fold(journal, (after, beginning), strategy, artifacts)
     decisions = hashlib.sha256()
     for record in journal.records(book, after):
         if record.kind == "warmed":

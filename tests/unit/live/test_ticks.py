@@ -12,8 +12,8 @@ from stratofold.fold.engine import Feed
 from stratofold.fold.state import save
 from stratofold.fold.ticks.engine import DEPTH, LAST, QUOTE, SNAPSHOT
 from stratofold.live import ticks as live_ticks
-from stratofold.live.desk import event_in, step_body
 from stratofold.live.manifest import Manifest, build_fold, instrument_rows
+from stratofold.live.steps import event_in, step_body
 from stratofold.live.ticks import LiveLadder
 from stratofold.research.execute import rest
 from stratofold.research.prepare import Options, prepare

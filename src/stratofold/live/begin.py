@@ -1,0 +1,131 @@
+"""The fold that a book begins with, goes on with after a change, or is carried into another release with.
+
+What comes in: an `opened` or `changed` record, the strategy.  What goes out: the fold as it was at that record.
+Why it is shaped so: a `changed` record holds the state that was chosen, so that the chain covers it; but a state can be
+read only by a release that lays it out alike.  To another it is a result: what it was made from is in the journal too, the
+record before it, the events between, the code of both and what was chosen.  So it is made again, and only where every
+decision between comes out as it was written.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from stratofold.errors import Setup, Stop
+from stratofold.events import Command, Report
+from stratofold.live.as_it_was import strategy_from_source
+from stratofold.live.manifest import Beginning, build_fold, code_hash, read_beginning
+from stratofold.live.migrate import migrate
+from stratofold.live.steps import event_in, fold_as_written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from stratofold.adapters.ports import Journal, Record
+    from stratofold.events import Event
+    from stratofold.fold.strategy import Strategy
+    from stratofold.live.fold import Fold
+    from stratofold.live.manifest import Manifest
+
+BEGINNINGS = ("opened", "changed")
+CHOICES = KEEP, MIGRATE, REBUILD = "keep", "migrate", "rebuild"
+
+
+def begin_fold(
+    journal: Journal, found: tuple[int, Beginning], strategy: type[Strategy],
+    artifacts: Mapping[str, object] | None = None,
+) -> Fold:  # fmt: skip
+    """The fold as it was at a beginning, `found` with the sequence of its record; made again if another release wrote it.
+
+    Raises Setup SF111 when the state does not fit the strategy, Stop SF849 where this release would have decided otherwise.
+    """
+    beginning = found[1]
+    fold = build_fold(beginning.manifest, strategy, artifacts)
+    if not beginning.state:
+        return fold
+    try:
+        fold.restore(beginning.state, beginning.step)
+    except Setup as error:
+        if not is_of_another_release(error, strategy, beginning.manifest):
+            raise
+        return _made_again(journal, found, strategy, artifacts)
+    return fold
+
+
+def is_of_another_release(error: Setup, strategy: type[Strategy], manifest: Manifest) -> bool:
+    """Whether a state did not fit because another release wrote it, and not because the strategy is another."""
+    return error.code == "SF116" or (error.code == "SF111" and code_hash(strategy) == manifest.code)
+
+
+def _made_again(
+    journal: Journal, found: tuple[int, Beginning], strategy: type[Strategy], artifacts: Mapping[str, object] | None
+) -> Fold:
+    """The fold that a change led to, from the beginning before it."""
+    sequence, beginning = found
+    book = beginning.manifest.book
+    before = last_beginning(journal, book, sequence)
+    fold = begin_fold(journal, before, _strategy_of(before[1], strategy), artifacts)
+    for record in _until(journal, book, before[0], sequence):
+        fold_as_written(fold, record, book)
+    events = _market_events(_until(journal, book, 0, sequence))
+    return changed_fold(fold, beginning.manifest, strategy, beginning.chosen, events, artifacts)
+
+
+def last_beginning(journal: Journal, book: str, sequence: int) -> tuple[int, Beginning]:
+    """What the book was opened with, or changed to, before a record; with the sequence of its own; raises Stop SF846."""
+    kept = [record for record in _until(journal, book, 0, sequence) if record.kind in BEGINNINGS]
+    if not kept:
+        raise no_opening(book)
+    return kept[-1].sequence, read_beginning(kept[-1].body)
+
+
+def no_opening(book: str) -> Stop:
+    """The error for a book of which nobody knows what it was opened with."""
+    return Stop("SF846", f"book {book} has no opening record", fix=f"stratofold audit verify {book}")
+
+
+def _until(journal: Journal, book: str, after: int, until: int) -> Iterator[Record]:
+    """The records between two."""
+    return takewhile(lambda record: record.sequence < until, journal.records(book, after))
+
+
+def _strategy_of(beginning: Beginning, strategy: type[Strategy]) -> type[Strategy]:
+    """The strategy that a book had then: the one at hand where its code is the same, else as the journal kept it."""
+    if code_hash(strategy) == beginning.manifest.code:
+        return strategy
+    return strategy_from_source(beginning.manifest.strategy, beginning.source)
+
+
+def changed_fold(
+    before: Fold, manifest: Manifest, strategy: type[Strategy], chosen: str, events: Iterable[Event],
+    artifacts: Mapping[str, object] | None = None,
+) -> Fold:  # fmt: skip
+    """The fold that goes on after `before`; of the market `events` it is rebuilt, where that was chosen."""
+    fold = build_fold(manifest, strategy, artifacts)
+    if chosen == KEEP:
+        fold.restore(before.save(), before.steps)
+        for name, parameter in type(fold.strategy).parameters().items():
+            setattr(fold.strategy, name, parameter.accept(manifest.parameters.get(name, parameter.default)))
+        return fold
+    if chosen == REBUILD:
+        fold.warm(warming=True)
+        for event in events:
+            fold.hear(event)
+        fold.warm(warming=False)
+    else:
+        migrate(before.strategy, fold.strategy)
+    fold.take_account(before)
+    return fold
+
+
+def market_events(journal: Journal, book: str) -> Iterator[Event]:
+    """Every event that a book has heard of the world outside its own orders, in order."""
+    return _market_events(journal.records(book))
+
+
+def _market_events(records: Iterable[Record]) -> Iterator[Event]:
+    """The events of records that are of the world outside a book's own orders."""
+    for record in records:
+        if record.kind == "event" and not isinstance(event := event_in(record.body), (Report, Command)):
+            yield event

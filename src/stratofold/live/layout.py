@@ -1,0 +1,91 @@
+"""How the state of a fold is laid out, written before it: a state of another layout is refused, never read as this one's.
+
+What comes in: the parts of a fold.  What goes out: where in them something of ours is, and its fields in order.
+Why it is shaped so: a state is values by their places (`fold.state`).  A release that names the fields of a class otherwise,
+or changes their order, may leave as many as there were, and each would be read for another; so what stands where is said.
+What a user's own classes hold is told by the hash of their code.  Of a list one object of each class is looked at, and of
+one that is empty none: so two layouts differ where a place that is in both has other fields.
+
+    SFstate1 | how many places | of each, twice 32 bits: of the way there, of the fields' names
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from typing import Any
+from zlib import crc32
+
+from stratofold.errors import Setup
+from stratofold.fold.state import fields
+
+Layout = dict[str, tuple[str, ...]]
+
+_MARK = b"SFstate1"
+_HEAD = struct.Struct(f"<{len(_MARK)}sI")
+_ROW = struct.Struct("<II")
+_OURS = "stratofold"
+_STRATEGY = ".strategy"
+_PLAIN = (int, float, str, bytes, type(None), array)
+
+
+def layout_of(parts: object) -> Layout:
+    """The objects of our own classes under an object, by the way there, each with its fields in order."""
+    found: Layout = {}
+    seen: set[int] = set()
+    waiting: list[tuple[str, Any]] = [("", parts)]
+    while waiting:
+        way, thing = waiting.pop()
+        if isinstance(thing, _PLAIN) or id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, list):
+            kinds = {type(one): one for one in reversed(thing)}
+            waiting += ((f"{way}[{place}]", one) for place, one in enumerate(reversed(kinds.values())))
+            continue
+        names = fields(thing)
+        if type(thing).__module__.partition(".")[0] == _OURS:
+            found[way] = names
+        waiting += ((f"{way}.{name}", getattr(thing, name)) for name in names)
+    return found
+
+
+def head_of(layout: Layout) -> bytes:
+    """What is written before a state of this layout."""
+    return _HEAD.pack(_MARK, len(layout)) + b"".join(_ROW.pack(*_row(*one)) for one in sorted(layout.items()))
+
+
+def _row(way: str, names: tuple[str, ...]) -> tuple[int, int]:
+    """A place and its fields, as numbers."""
+    return crc32(way.encode()), crc32(" ".join(names).encode())
+
+
+def values_in(state: bytes, layout: Layout) -> bytes:
+    """What follows on the layout before a state, where that is `layout`.
+
+    Raises Setup SF116 where another release laid it out, SF111 where only what is the strategy's is otherwise.
+    """
+    mark, count = _HEAD.unpack_from(state) if len(state) >= _HEAD.size else (b"", 0)
+    if mark != _MARK:
+        raise _other_release("it does not say how it is laid out")
+    end = _HEAD.size + count * _ROW.size
+    _refuse_others(dict(_ROW.iter_unpack(state[_HEAD.size : end])), layout)
+    return state[end:]
+
+
+def _refuse_others(theirs: dict[int, int], layout: Layout) -> None:
+    """Raise as `values_in` for a place whose fields are others; what is not the strategy's comes first."""
+    for way, names in sorted(layout.items(), key=lambda one: (one[0].startswith(_STRATEGY), one[0])):
+        place, here = _row(way, names)
+        if theirs.get(place, here) == here:
+            continue
+        if way.startswith(_STRATEGY):
+            what, fix = "the state does not fit the strategy", "restore it into the code that saved it"
+            raise Setup("SF111", what, place=way[1:], fix=fix)
+        raise _other_release(f"{way[1:] or 'the whole'} had other fields")
+
+
+def _other_release(why: str) -> Setup:
+    """The error for a state that another release has written."""
+    what = "the state is of a release that laid it out otherwise"
+    return Setup("SF116", what, why=why, fix="read it with the release that wrote it")

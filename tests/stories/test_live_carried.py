@@ -1,0 +1,155 @@
+"""A changed book of a release that laid the state out otherwise: carried over from its records, or refused, never misread."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from stratofold.adapters.embedded.journal import Journal
+from stratofold.cli.audit import is_rebuilt
+from stratofold.cli.home import strategy_as_run
+from stratofold.errors import Setup, Stop
+from stratofold.live import begin, layout
+from stratofold.live.audit import audit_verify
+from stratofold.live.decide import Heard, decide
+from stratofold.live.desk import beginning_of, open_desk, restore_fold
+from stratofold.live.manifest import build_fold
+from stratofold.live.open import change, prospects
+from stratofold.live.verify import verify
+from stratofold.live.why import why
+from tests.stories.changing import CHANGES, bar, strategy, write
+
+BACK = (CHANGES[0][0], {}, "migrate")
+LATER = 1_000  # a bar that nobody has heard
+
+
+@pytest.fixture
+def before(tmp_path):
+    """A book as the release before wrote it: three changes, each with its state, and a snapshot."""
+    file = tmp_path / "journal.db"
+    file.write_bytes(gzip.decompress((Path(__file__).parent / "books" / "8b00ea2.db.gz").read_bytes()))
+    journal = Journal(file)
+    yield journal
+    journal.close()
+
+
+def opened(journal):
+    return open_desk(journal, "idea", strategy_as_run(journal, "idea"), "test", bar(LATER).time)
+
+
+def is_told(journal, number, now):
+    """Whether an order's step, folded again, is the one written down."""
+    story = why(journal, "idea", str(number), now)
+    return story.refolded and not story.note
+
+
+def records(journal):
+    return [(record.sequence, record.body) for record in journal.records("idea")]
+
+
+def test_none_of_its_states_is_read(before):
+    beginning = beginning_of(before, "idea")[1]
+    fold = build_fold(beginning.manifest, strategy_as_run(before, "idea"))
+    for state in (beginning.state, before.snapshot("idea")[2]):
+        with pytest.raises(Setup, match="SF116"):
+            fold.restore(state, 1)
+
+
+def test_it_goes_on_as_if_this_release_had_run_it_from_the_first_day(before, tmp_path):
+    own, desk = write(tmp_path / "own.db")
+    carried = opened(before)
+    assert carried.fold.steps == before.head("idea").step > 150
+    assert carried.fold.save() == desk.fold.save()
+    for each in (desk, carried):
+        decide(each, [Heard(bar(LATER))], bar(LATER).time, claim=False)
+    assert records(before)[-1][1] == records(own)[-1][1]
+
+
+def test_what_is_told_of_it_is_what_was_told_before(before):
+    now = strategy_as_run(before, "idea")
+    written = records(before)
+    receipt = verify(before, "idea", now)
+    assert receipt.identical
+    assert receipt.steps == before.head("idea").step
+    last = restore_fold(before, "idea", now).engine.book.next_number - 1
+    assert is_told(before, last, now)
+    assert audit_verify(before).ok
+    assert is_rebuilt(before, "idea")
+    assert [line.split()[0] for line in prospects(before, beginning_of(before, "idea")[1].manifest, now, now)]
+    assert records(before) == written
+
+
+def test_an_order_of_before_the_last_change_is_told_as_well(before):
+    third = begin.last_beginning(before, "idea", beginning_of(before, "idea")[0])[1]
+    assert third.chosen == "migrate"
+    number = restore_fold(
+        before, "idea", strategy_as_run(before, "idea"), until=third.step + 40
+    ).engine.book.next_number
+    assert is_told(before, number - 1, strategy(CHANGES[1][0]))
+
+
+def test_after_the_first_rest_the_way_over_is_not_gone_again(before, monkeypatch):
+    desk = opened(before)
+    decide(desk, [Heard(bar(LATER))], bar(LATER).time, claim=False, at_rest=True)
+    monkeypatch.setattr(begin, "_made_again", None)
+    assert opened(before).fold.save() == desk.fold.save()
+
+
+def test_it_can_be_changed_once_more(before):
+    desk = opened(before)
+    again = change(desk, desk.manifest, desk.strategy, "keep", bar(LATER).time)
+    assert again.fold.save() == desk.fold.save() == opened(before).fold.save()
+
+
+@pytest.mark.parametrize("left", [0, 5])
+@pytest.mark.parametrize("changes", [CHANGES[:1], CHANGES[:2], CHANGES, [*CHANGES, BACK], CHANGES[2:] * 2])
+def test_every_choice_is_made_again(tmp_path, monkeypatch, changes, left):
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "_MARK", b"SFstate0")
+        journal, desk = write(tmp_path / "journal.db", changes, left)
+    assert opened(journal).fold.save() == desk.fold.save()
+
+
+def test_where_this_release_decides_otherwise_the_book_is_refused(before, monkeypatch):
+    """Its orders are at the venue under the numbers that are written down; this release would give them to others."""
+    now = strategy_as_run(before, "idea")
+    written, head = records(before), before.head("idea")
+    monkeypatch.setattr(begin, "_strategy_of", lambda beginning, _: strategy(CHANGES[0][0]))
+    with pytest.raises(Stop) as raised:
+        open_desk(before, "idea", now, "test", bar(LATER).time)
+    assert raised.value.code == "SF849"
+    assert "step" in raised.value.what
+    assert "record" in raised.value.place
+    assert records(before) == written
+    assert before.head("idea").step == head.step
+
+
+def test_a_snapshot_that_is_passed_over_does_not_hide_another_decision(before, tmp_path, monkeypatch):
+    """The records after the last change are held to what is written as much as those before it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "_MARK", b"SFstate0")
+        journal, desk = write(tmp_path / "own.db", CHANGES[:0], 20)
+    fold = restore_fold(journal, "idea", desk.strategy)
+    assert fold.save() == desk.fold.save()
+    monkeypatch.setattr("stratofold.live.desk.begin_fold", lambda *given: unlike(begin.begin_fold(*given)))
+    with pytest.raises(Stop, match="SF849"):
+        restore_fold(journal, "idea", desk.strategy)
+
+
+def unlike(fold):
+    """A fold that numbers its orders otherwise."""
+    fold.engine.book.next_number += 1
+    return fold
+
+
+def test_a_source_that_was_not_kept_is_asked_for(before, monkeypatch):
+    plain = begin.read_beginning
+    monkeypatch.setattr(begin, "read_beginning", lambda body: without_source(plain(body)))
+    with pytest.raises(Setup, match="SF957"):
+        opened(before)
+
+
+def without_source(beginning):
+    from msgspec import structs
+
+    return structs.replace(beginning, source="")
