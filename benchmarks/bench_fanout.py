@@ -21,7 +21,7 @@ import polars as pl
 import stratofold
 from figures import Figure, walk
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.block import Cells
+from stratofold.research.sweep.cells import Cells
 from stratofold.research.sweep.executors.elsewhere import Elsewhere
 from stratofold.research.sweep.executors.foreman import Foreman, Heard
 from stratofold.research.sweep.executors.money import Purse

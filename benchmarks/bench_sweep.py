@@ -64,8 +64,12 @@ def swept(strategy, data, **given):
 
 def rate(words: str, strategy, data, floor: float, each_symbol: bool = True, **space) -> float:
     """Bar-params a CPU second of one sweep; all symbols are one book where each has none of its own."""
-    few = {name: list(values)[:2] for name, values in space.items()}
-    swept(strategy, data, each_symbol=each_symbol, **few)
+    few = (
+        data.subset(data.symbols[:2])
+        if len(data.symbols) > 1
+        else data.subset(end=int(data.time[len(data.time) // 50]))
+    )
+    swept(strategy, few, each_symbol=each_symbol, **space)
     begun = time.process_time()
     study = swept(strategy, data, each_symbol=each_symbol, **space)
     seconds = time.process_time() - begun

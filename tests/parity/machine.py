@@ -21,12 +21,14 @@ _RESULTS = {"bool": ctypes.c_bool, "int": ctypes.c_int64, "float": ctypes.c_doub
 class Machine:
     """`function(owner, *arguments)` compiled for this machine; raises Refused where it cannot be."""
 
-    def __init__(self, owner: object, function: FunctionType, types: tuple[type, ...]) -> None:
-        """Compile for arguments of these types."""
+    def __init__(
+        self, owner: object, function: FunctionType, types: tuple[type, ...], *, settles: bool = False
+    ) -> None:
+        """Compile for arguments of these types; `settles` as of a `Survey`."""
         self.owner = owner
         widened: set[str] = set()
         while True:
-            survey = Survey([owner], set(), widened)
+            survey = Survey([owner], set(), widened, settles=settles)
             kinds = (ObjectKind(survey.roots[0]), *(_KINDS[each][0] for each in types))
             text, unit = compile_text(function, survey, kinds, "entry")
             if unit.widened <= widened:

@@ -26,6 +26,7 @@ class Fees:
     __slots__ = (
         "maker", "maximum_fraction", "minimum", "per_share", "per_value", "taker", "tier_from", "tier_rate", "traded",
     )  # fmt: skip
+    FIXED_IN_RUN = ("maker", "maximum_fraction", "minimum", "per_share", "per_value", "taker", "tier_from", "tier_rate")
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class Slippage:
     """
 
     __slots__ = ("fixed", "impact", "proportional", "spread")
+    FIXED_IN_RUN = ("fixed", "impact", "proportional", "spread")
 
     def __init__(
         self, *, fixed: float = 0.0, proportional: float = 0.0, spread: float = 0.0, impact: float = 0.0
@@ -123,6 +125,7 @@ class Latency:
     """
 
     __slots__ = ("constant", "samples", "seed_state")
+    FIXED_IN_RUN = ("constant", "samples")
 
     def __init__(self, constant: int = 0, samples: "array[int] | None" = None, seed: int = 1) -> None:
         """`constant` nanoseconds, or one of `samples` (nanoseconds) by `seed` (1 to 2**31 - 2)."""

@@ -41,6 +41,7 @@ class Costs:
     """What the venue charges and how much a bar offers."""
 
     __slots__ = ("fees", "latency", "slippage", "volume_cap")
+    FIXED_IN_RUN = ("volume_cap",)
 
     def __init__(self, fees: Fees, slippage: Slippage, latency: Latency, volume_cap: float = inf) -> None:
         """`volume_cap` is the fraction of a bar's volume that our orders may take together."""
@@ -115,6 +116,7 @@ class Desk:
         "orders", "phase", "places", "raw_price", "report_count", "report_next", "reports", "start", "time",
         "urgent", "watches_margin",
     )  # fmt: skip
+    FIXED_IN_RUN = ("places", "watches_margin")
 
     def __init__(self, ledger: Ledger, costs: Costs, capacity: int = 16) -> None:
         """No orders; tables have room for `capacity` and grow."""

@@ -32,6 +32,7 @@ class Feed:
         "close", "event_about", "event_currency", "event_key", "event_kind", "event_rank", "event_symbol", "event_time",
         "event_value", "high", "low", "open", "shift", "span", "symbol", "time", "volume",
     )  # fmt: skip
+    FIXED_IN_RUN = ("shift", "symbol")
 
     def __init__(self) -> None:
         """No bars and no events."""
@@ -67,6 +68,7 @@ class Engine:
         "sessions", "tally", "thorough", "timer", "unobserved", "venue",
     )  # fmt: skip
     FIXED_BY_STRATEGY = ("hears",)  # machine code for a strategy has nothing in it for hooks that the strategy lacks
+    FIXED_IN_RUN = ("grace", "thorough")
 
     def __init__(
         self, book: Book, risk: Risk, venue: Venue, tally: Tally, sessions: Sessions, logs: Logs, hears: int

@@ -23,6 +23,7 @@ class Holding:
         "low", "high", "price", "lowest", "highest", "marked", "quantity", "worth_steps", "multiplier", "money_scale",
         "carried_steps", "currency", "average_price", "split_factor",
     )  # fmt: skip
+    FIXED_IN_RUN = ("currency", "multiplier")
 
     def __init__(self) -> None:
         """Nothing held, and no price yet."""

@@ -42,6 +42,19 @@ class Ledger:
         "cash_steps", "contracts", "currency_count", "holdings", "is_plain", "lends", "lowest_steps", "moved", "rate",
         "scale", "shorts", "symbol_count", "takes_whole", "total_steps", "watched",
     )  # fmt: skip
+    FIXED_IN_RUN = (
+        "cash_steps",
+        "contracts",
+        "currency_count",
+        "holdings",
+        "is_plain",
+        "lends",
+        "rate",
+        "scale",
+        "symbol_count",
+        "takes_whole",
+        "total_steps",
+    )
 
     def __init__(self, contracts: list[Contract], scales: "array[float]", cash: float) -> None:
         """Nothing held; `cash` units of the base currency; `scales` are the steps a unit of each currency."""

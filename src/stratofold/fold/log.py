@@ -283,6 +283,7 @@ class EquityLog(Log):
     """
 
     __slots__ = ("is_kept",)
+    FIXED_IN_RUN = ("is_kept",)
 
     WHOLES = ("time",)
     REALS = ("equity", "cash", "exposure")

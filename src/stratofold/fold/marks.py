@@ -2,7 +2,7 @@
 
 `leaves_kernel` says that a function needs the interpreter (it lengthens a table, or writes a sentence).  In machine
 code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
-`soon` and `is_float` are called, and only machine code makes anything of them that others could not say.
+`soon`, `is_float` and `is_other` are called, and only machine code makes anything of them that others could not say.
 """
 
 from array import array
@@ -41,6 +41,8 @@ def few_turns(function: Function) -> Function:
 def inside(index: str, *columns: str) -> "Callable[[Function], Function]":
     """Mark a function whose local `index` is a place in each of its local `columns` wherever it reads one there.
 
+    So is what it goes on to, with `index + 1`, or the end.
+
     Machine code of the fold takes its word; that of others asks all the same.
     """
 
@@ -54,6 +56,13 @@ def inside(index: str, *columns: str) -> "Callable[[Function], Function]":
 def is_float(value: object) -> bool:
     """Whether a number is a float; machine code knows that when it is made, and has nothing in it of what depends on the other."""
     return type(value) is float
+
+
+def is_other(noted: float, value: float) -> bool:
+    """Whether `value` is not the very number `noted`: floats are compared bit by bit, as machine code does in one instruction."""
+    if type(value) is not float:
+        return noted != value
+    return array("d", (noted,)).tobytes() != array("d", (value,)).tobytes()
 
 
 def soon(numbers: "array[Any]", index: int) -> None:

@@ -324,6 +324,7 @@ class Contract:
         "borrow", "currency", "lot", "maintenance", "margin", "margined", "money_scale", "multiplier", "price_scale",
         "quantity_scale",
     )  # fmt: skip
+    FIXED_IN_RUN = ("borrow", "currency", "lot", "maintenance", "margin", "margined", "multiplier", "quantity_scale")
 
     def __init__(self) -> None:
         """A paid instrument in the base currency: cents, whole shares, no margin."""

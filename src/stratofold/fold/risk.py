@@ -56,6 +56,17 @@ class Limits:
         "duplicate_seconds", "gross_exposure_max", "leverage_max", "net_exposure_max", "order_notional_max",
         "order_quantity_max", "orders_per_minute_max", "position_max", "price_collar",
     )  # fmt: skip
+    FIXED_IN_RUN = (
+        "duplicate_seconds",
+        "gross_exposure_max",
+        "leverage_max",
+        "net_exposure_max",
+        "order_notional_max",
+        "order_quantity_max",
+        "orders_per_minute_max",
+        "position_max",
+        "price_collar",
+    )
 
     def __init__(
         self,
@@ -125,6 +136,7 @@ class Risk:
     """The limits at work: the times of the last orders, and the last order of each symbol."""
 
     __slots__ = ("last", "limits", "observed", "order_times", "order_times_at")
+    FIXED_IN_RUN = ("last", "order_times")
 
     def __init__(self, limits: Limits, symbol_count: int) -> None:
         """Nothing ordered yet."""

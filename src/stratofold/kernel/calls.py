@@ -62,6 +62,8 @@ def call(body: Body, node: ast.Call) -> Value:
         return _soon(body, arguments)
     if callee is marks.is_float:
         return number_value(arguments[0].kind is FLOAT)
+    if callee is marks.is_other:
+        return _is_other(body, arguments)
     if isinstance(callee, FunctionType):
         return function(body, callee, arguments, keywords, node)
     return _builtin(body, callee, arguments, keywords, node)
@@ -196,6 +198,15 @@ def _soon(body: Body, arguments: list[Value]) -> Value:
     at = body.value(f"getelementptr i64, ptr {memory.beginning(body, numbers)}, i64 {index.text}")
     body.emit(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 3, i32 1)")
     return Value(NOTHING)
+
+
+def _is_other(body: Body, arguments: list[Value]) -> Value:
+    """`marks.is_other(noted, value)`: one comparison of their bits, where both are doubles."""
+    noted, value = arguments
+    if value.kind is not FLOAT:
+        return Value(BOOL, arithmetic.compare(body, ast.NotEq(), noted, value))
+    bits = [body.value(f"bitcast double {each.text} to i64") for each in (noted, value)]
+    return Value(BOOL, body.value(f"icmp ne i64 {bits[0]}, {bits[1]}"))
 
 
 def _numbers(body: Body, arguments: list[Value], count: int, node: ast.AST) -> list[Value]:

@@ -110,7 +110,7 @@ class Kernel:
 
     def _meet(self, objects: list[object]) -> None:
         """Learn the layout of objects and check it."""
-        survey = Survey(objects, {_FEED}, set(self._widened))
+        survey = Survey(objects, {_FEED}, set(self._widened), settles=self._out)
         if survey.signature != self.signature:
             raise _misfit("SF626", "layout", _difference(self.signature, survey.signature))
         source, self._facts = source_hash([layout.cls for layout in survey.layouts])
@@ -180,7 +180,7 @@ def adopt(file: bytes, engine: object, strategy: object, feed: "Feed", *, out: b
 
 def _key(objects: list[object], target: str, out: bool = False) -> tuple[str, str]:
     """What a kernel of these objects is called in the cache, and the hash of its sources."""
-    survey = Survey(objects, {_FEED}, set())
+    survey = Survey(objects, {_FEED}, set(), settles=out)
     source, _ = source_hash([layout.cls for layout in survey.layouts])
     parts = (survey.signature, source, engine_hash(), target, loader.host() if target == "native" else "")
     form = form_of(objects[_FEED], out=out)
@@ -237,7 +237,7 @@ def compile_file(
 
     widened: set[str] = set()
     while True:
-        survey = Survey(objects, {_FEED}, widened)
+        survey = Survey(objects, {_FEED}, widened, settles=form != RUN)
         kinds: tuple[AnyKind, ...] = (*(ObjectKind(root) for root in survey.roots), INT)
         text, unit = compile_text(function, survey, kinds, ENTRY, OFTEN[form])
         if unit.widened <= widened:

@@ -152,10 +152,7 @@ def _initialise() -> None:
     # such question made kernels a fifth larger, and slower to compile.
     llvm.set_option("stratofold", "-unswitch-threshold=2")
     if loader.ARCHITECTURE == "x86-64":
-        # Intel's processors from Skylake to Cascade Lake do not keep decoded code with a jump across 32 bytes (Intel
-        # 341810, "Jump Conditional Code Erratum"); a bar has twenty jumps.  Elsewhere this costs a few bytes.  Prefixes
-        # move what has to move: they take no time, and instructions that do nothing do.
-        llvm.set_option("stratofold", "-x86-branches-within-32B-boundaries")
+        # Prefixes move what has to move (`_machine`): they take hardly any time, and instructions that do nothing do.
         llvm.set_option("stratofold", "-x86-pad-max-prefix-size=5")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
@@ -176,8 +173,17 @@ def _native() -> Target:
     return Target("native", triple, llvm.get_host_cpu_name(), flags, loader.ABI, tuple(sorted(here & set(known))))
 
 
+# Intel's processors from Skylake to Cascade Lake do not keep decoded code with a jump across 32 bytes (Intel 341810, "Jump
+# Conditional Code Erratum"), and a bar has twenty jumps.  By LLVM's names, with those that may stand for one of them.
+_WITH_ERRATUM = ("skylake", "cascadelake", "cooperlake", "x86-64", "generic")
+
+
 def _machine(target: Target) -> llvm.TargetMachine:
+    """What makes code for `target`: jumps keep within 32 bytes where it may ask for that, for what moves them takes time."""
     _initialise()
+    if loader.ARCHITECTURE == "x86-64":
+        is_asked = str(target.cpu.startswith(_WITH_ERRATUM)).lower()
+        llvm.set_option("stratofold", f"-x86-branches-within-32B-boundaries={is_asked}")
     found = llvm.Target.from_triple(target.triple)
     return found.create_target_machine(cpu=target.cpu, features=target.flags, opt=3, reloc="pic", codemodel="small")
 

@@ -65,13 +65,14 @@ class ArrayKind:
     """(address, length) of doubles ("d") or 64-bit integers ("q").
 
     `frozen` elements never change while machine code runs; `group` names the attributes the array can belong to, empty
-    where it can be any.
+    where it can be any.  One that `is_one` has one element, which is known when the code is made.
     """
 
     code: str
     frozen: bool = False
     group: str = ""
     llvm: str = "{ptr, i64}"
+    is_one: bool = False
 
     @property
     def name(self) -> str:
@@ -91,10 +92,11 @@ class ArrayKind:
 
 @dataclass(frozen=True)
 class ListKind:
-    """(address, length) of objects of one layout, side by side; `layout` None is a list that is empty."""
+    """(address, length) of objects of one layout, side by side; `layout` None is a list that is empty, and `is_one` as of an array."""
 
     layout: "Layout | None"
     llvm: str = "{ptr, i64}"
+    is_one: bool = False
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ that reads it is refused.
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import copysign, inf, isnan
 from typing import Any
 
 from stratofold.kernel.refused import Refused
@@ -28,7 +29,8 @@ class Field:
 
     `kind` is int, float, bool, object, reference, array, frozen array, list, empty or shut; `reason` and
     `fix` say why it is shut.  `group` names the attributes that share one array with this one (usually just itself).
-    `fixed` is the number that the attribute has in every run of the strategy, where its class says so.
+    `fixed` is the number that the attribute has in every run of the strategy, or in this one, where its class says so; of
+    an array or a list it is the length.
     """
 
     name: str
@@ -39,7 +41,7 @@ class Field:
     fix: str = ""
     offset: int = 0
     group: str = ""
-    fixed: int | None = None
+    fixed: float | None = None
 
     @property
     def size(self) -> int:
@@ -95,7 +97,7 @@ class Layout:
 
 
 class _Widen(Exception):
-    """An int field of one object is a float in its neighbour."""
+    """An int field of one object is a float in its neighbour, or a number that one has always its neighbour has not."""
 
 
 def state_names(thing: object) -> Iterator[str]:
@@ -111,11 +113,17 @@ def state_names(thing: object) -> Iterator[str]:
 
 
 class Survey:
-    """All layouts of some root objects; `frozen` roots hold their arrays by address, as code never writes to them."""
+    """All layouts of some root objects; `frozen` roots hold their arrays by address, as code never writes to them.
 
-    def __init__(self, roots: list[object], frozen: set[int], widened: set[str]) -> None:
+    One that `settles` takes for fixed what classes say that no run changes (`FIXED_IN_RUN`), where it is what it mostly is:
+    machine code has nothing in it then of fees that nobody charges or of currencies that nobody holds.
+    """
+
+    def __init__(self, roots: list[object], frozen: set[int], widened: set[str], *, settles: bool = False) -> None:
         """Walk the graph; raises Refused where it cannot be laid out at all."""
         self.widened = widened
+        self._settles = settles
+        self._loose: set[str] = set()  # what is settled, but not alike in the objects of one list
         while True:
             self.layouts: list[Layout] = []
             self._by_key: dict[tuple[Any, ...], Layout] = {}
@@ -156,18 +164,18 @@ class Survey:
 
     def _field(self, owner: object, name: str, value: Any, frozen: bool) -> Field:
         """One attribute's field."""
+        fixed = self._fixed(owner, name, value)
         if isinstance(value, bool):
-            return Field(name, "bool")
+            return Field(name, "bool", fixed=fixed)
         if isinstance(value, int):
-            fixed = value if name in getattr(owner, "FIXED_BY_STRATEGY", ()) else None
             return Field(name, "float" if self._is_widened(type(owner), name) else "int", fixed=fixed)
         if isinstance(value, float):
-            return Field(name, "float")
+            return Field(name, "float", fixed=fixed)
         if isinstance(value, array | memoryview) or (frozen and hasattr(value, "__array_interface__")):
             self._note_array(value, f"{type(owner).__qualname__}.{name}")
-            return _array_field(name, value if isinstance(value, array) else memoryview(value), frozen)
+            return _array_field(name, value if isinstance(value, array) else memoryview(value), frozen, fixed)
         if isinstance(value, list):
-            return self._list_field(name, value, frozen)
+            return self._list_field(name, value, frozen, fixed)
         if not is_plain(type(value)):
             return _shut(name, *_why_shut(value))
         met = self._placed.get(id(value))
@@ -175,6 +183,20 @@ class Survey:
             met.is_met_again = True
             return Field(name, "reference", met)
         return Field(name, "object", self._object(value, frozen))
+
+    def _fixed(self, owner: object, name: str, value: Any) -> float | None:
+        """The number that an attribute is sure to have, or the length of what it holds."""
+        if name in getattr(owner, "FIXED_BY_STRATEGY", ()):
+            return int(value)
+        if (
+            not self._settles
+            or name not in getattr(owner, "FIXED_IN_RUN", ())
+            or _key(type(owner), name) in self._loose
+        ):
+            return None
+        if isinstance(value, int | float):
+            return value if _is_usual(value) else None
+        return len(value) if len(value) <= 1 else None
 
     def _note_array(self, value: object, name: str) -> None:
         """Remember which attributes hold one and the same array."""
@@ -197,14 +219,14 @@ class Survey:
 
     def _is_widened(self, cls: type, name: str) -> bool:
         """Whether this int field must hold floats too."""
-        return f"{cls.__module__}.{cls.__qualname__}.{name}" in self.widened
+        return _key(cls, name) in self.widened
 
-    def _list_field(self, name: str, items: list[Any], frozen: bool) -> Field:
+    def _list_field(self, name: str, items: list[Any], frozen: bool, fixed: float | None) -> Field:
         """A list of objects of one class and shape."""
         if not items:
             return Field(name, "empty")
         if id(items) in self._lists:
-            return Field(name, "list", self._lists[id(items)])
+            return Field(name, "list", self._lists[id(items)], fixed=fixed)
         cls = type(items[0])
         if not is_plain(cls):
             return _shut(name, *_why_shut(items))
@@ -219,22 +241,38 @@ class Survey:
                 reason = f"a list of {cls.__name__} objects whose attributes differ in kind"
                 return _shut(name, reason, "give each attribute one kind of value")
         self._lists[id(items)] = layouts[0]
-        return Field(name, "list", layouts[0])
+        return Field(name, "list", layouts[0], fixed=fixed)
 
     def _reconcile(self, one: Layout, other: Layout) -> None:
         """Start again with a wider field where that alone makes two layouts equal."""
         found = False
         for name in one.fields.keys() & other.fields.keys():
             pair = {one.fields[name].kind, other.fields[name].kind}
-            key = f"{one.cls.__module__}.{one.cls.__qualname__}.{name}"
+            key = _key(one.cls, name)
             if pair == {"int", "float"} and key not in self.widened:
                 self.widened.add(key)
+                found = True
+            if one.fields[name].text() != other.fields[name].text() and self._settles and key not in self._loose:
+                self._loose.add(key)
                 found = True
         if found:
             raise _Widen
 
 
-def _array_field(name: str, value: "array[Any] | memoryview", frozen: bool) -> Field:
+def _key(cls: type, name: str) -> str:
+    """What an attribute of a class is called."""
+    return f"{cls.__module__}.{cls.__qualname__}.{name}"
+
+
+def _is_usual(value: float) -> bool:
+    """Whether a number is one that most runs have where it could be any: nothing, one, no limit, none stated.
+
+    A kernel is made for each set of them that is met, so it must not be just any number.
+    """
+    return isnan(value) or value in (1.0, inf) or (value == 0.0 and copysign(1.0, value) > 0.0)
+
+
+def _array_field(name: str, value: "array[Any] | memoryview", frozen: bool, fixed: float | None = None) -> Field:
     """An array of doubles or 64-bit integers; a memoryview is somebody else's memory and held by address."""
     code = value.typecode if isinstance(value, array) else {"l": "q", "@d": "d"}.get(value.format, value.format)
     if code not in ("d", "q"):
@@ -245,7 +283,7 @@ def _array_field(name: str, value: "array[Any] | memoryview", frozen: bool) -> F
         if value.ndim != 1 or not value.contiguous:
             return _shut(name, "a memoryview that is not one unbroken dimension", "copy it into array('d', ...)")
         return Field(name, "frozen array", code=code)
-    return Field(name, "frozen array" if frozen else "array", code=code)
+    return Field(name, "frozen array" if frozen else "array", code=code, fixed=fixed)
 
 
 def _shut(name: str, reason: str, fix: str) -> Field:

@@ -32,9 +32,10 @@ def field_kind(body: Body, row: Field) -> AnyKind:
     if row.kind in _NUMBER_KINDS:
         return _NUMBER_KINDS[row.kind]
     if row.kind in ("array", "frozen array"):
-        return ArrayKind(row.code, row.kind == "frozen array" or body.unit.is_constant(row.group), row.group)
+        is_frozen = row.kind == "frozen array" or body.unit.is_constant(row.group)
+        return ArrayKind(row.code, is_frozen, row.group, is_one=row.fixed == 1)
     if row.kind in ("list", "empty"):
-        return ListKind(row.layout)
+        return ListKind(row.layout, is_one=row.fixed == 1)
     if row.layout is None:
         raise AssertionError(row.kind)
     return ObjectKind(row.layout)
@@ -45,7 +46,7 @@ def load_field(body: Body, owner: Value, row: Field, node: ast.AST) -> Value:
     layout = owner.kind.layout
     if row.kind == "shut":
         raise body.refuse(node, f"{layout.cls.__name__}.{row.name} is {row.reason}", row.fix)
-    if row.fixed is not None:
+    if row.fixed is not None and row.kind in _NUMBER_KINDS:
         return number_value(row.fixed)
     at = _field_address(body, owner, row)
     if row.kind == "object":
@@ -54,7 +55,8 @@ def load_field(body: Body, owner: Value, row: Field, node: ast.AST) -> Value:
         return Value(field_kind(body, row), body.value(f"load ptr, ptr {at}, align 8, {body.unit.held}"))
     if row.kind in _NUMBER_KINDS:
         return _load_number(body, _NUMBER_KINDS[row.kind], at, body.unit.facts(layout, row.name))
-    return Value(field_kind(body, row), "", None, _load_pair(body, at))
+    start, size = _load_pair(body, at)
+    return Value(field_kind(body, row), "", None, [start, size if row.fixed is None else number_value(row.fixed)])
 
 
 def _load_pair(body: Body, at: str) -> list[Value]:
@@ -149,6 +151,8 @@ def beginning(body: Body, value: Value) -> str:
 def element_at(body: Body, owner: Value, index: str) -> Value:
     """An element at an index that is known to be inside."""
     start = beginning(body, owner)
+    if owner.kind.is_one:
+        index = "0"
     if isinstance(owner.kind, ListKind) and owner.kind.layout is not None:
         offset = body.value(f"mul nuw nsw i64 {index}, {owner.kind.layout.size}")
         return Value(ObjectKind(owner.kind.layout), body.value(f"getelementptr inbounds i8, ptr {start}, i64 {offset}"))
@@ -181,7 +185,7 @@ def store_element(body: Body, owner: Value, index: Value, value: Value, node: as
     body.unit.note_store(owner.kind.group or f"any {owner.kind.code}")
     place = _inside(body, owner, index, node)
     start = beginning(body, owner)
-    at = body.value(f"getelementptr inbounds i64, ptr {start}, i64 {place}")
+    at = body.value(f"getelementptr inbounds i64, ptr {start}, i64 {'0' if owner.kind.is_one else place}")
     _store_number(body, _as_element(body, value, kind), at, body.unit.element_alias(owner.kind))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from stratofold.fold.marks import is_other
 from stratofold.kernel.blocks import Block, Full, address_of
 from stratofold.kernel.layout import Field, Layout
 from stratofold.kernel.refused import Changed
@@ -272,7 +273,11 @@ class _Plan:
         """Add one attribute."""
         name = f"{local}.{row.name}"
         if row.fixed is not None:
-            self.checks.append(f"    if {name} != {row.fixed}: raise Changed({name!r})")
+            self.scope["is_other"] = is_other
+            value = name if row.kind in _CODES else f"len({name})"
+            key = f"F{len(self.checks)}"
+            self.scope[key] = row.fixed
+            self.checks.append(f"    if {value} is not {key} and is_other({key}, {value}): raise Changed({name!r})")
         if row.kind in _CODES:
             if row.kind == "bool" and not layout.is_ours:  # which takes any number for a truth
                 self.checks.append(f"    if {name} is not True and {name} is not False: raise Changed({name!r})")

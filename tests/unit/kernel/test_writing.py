@@ -7,7 +7,7 @@ from math import inf, isnan, nan
 import numpy as np
 import pytest
 
-from stratofold.fold.marks import inside, is_float, soon
+from stratofold.fold.marks import inside, is_float, is_other, soon
 from stratofold.fold.run import run
 from stratofold.fold.strategy import Strategy
 from stratofold.kernel.kinds import INT, ObjectKind
@@ -51,6 +51,10 @@ class Owner:
         if is_float(number) and not number < 0.0:
             return len(self.text)
         return 1.0
+
+    def differs(self, number: float) -> bool:
+        """Whether it is another number than the column's first."""
+        return is_other(self.column[0], number)
 
     @inside("index", "column")
     def vouch(self, index: int) -> float:
@@ -102,6 +106,21 @@ def test_a_divisor_of_zero_leaves_and_nan_does_not() -> None:
     status, result = machine(1.0, nan)
     assert (status, isnan(result)) == (0, True)
     assert [machine(1.0, other) for other in (inf, 4.0, -1e-308)] == [(0, 0.0), (0, 0.25), (0, -1e308)]
+
+
+@pytest.mark.parametrize("kind", [float, int])
+@pytest.mark.parametrize("noted", [0.0, -0.0, 1.0, nan, float(2**53), inf])
+def test_another_number_is_told_bit_by_bit(kind: type, noted: float) -> None:
+    """Both zeros differ, and what is no number is itself; an int that no double holds is none of them."""
+    owner = Owner()
+    owner.column[0] = noted
+    machine = Machine(owner, Owner.differs, (kind,))
+    given = [0.0, -0.0, 1.0, nan, 2.0**53, inf] if kind is float else [0, 1, 2**53, 2**53 + 1]
+    said = [machine(each) for each in given]
+    assert said == [(0, owner.differs(each)) for each in given]
+    assert [is_other for _, is_other in said].count(False) == (
+        1 if kind is float or noted in (0.0, 1.0, 2.0**53) else 0
+    )
 
 
 def test_what_is_wanted_soon_need_not_exist() -> None:

@@ -11,7 +11,8 @@ from stratofold.kernel.program import Program
 from stratofold.kernel.series import Series
 from stratofold.research.prepare import Options
 from stratofold.research.sweep import abreast
-from stratofold.research.sweep.block import Block, Leg
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.settled import reads_of
 from stratofold.strategies import Crossover

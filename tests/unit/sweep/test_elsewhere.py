@@ -9,7 +9,7 @@ import stratofold
 from stratofold import sweep
 from stratofold.errors import Setup, Stop
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.block import Cells
+from stratofold.research.sweep.cells import Cells
 from stratofold.research.sweep.executors import foreman
 from stratofold.research.sweep.executors.elsewhere import Elsewhere
 from stratofold.research.sweep.executors.foreman import DIED, Foreman

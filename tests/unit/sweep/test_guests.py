@@ -15,7 +15,8 @@ import pytest
 import stratofold
 from stratofold import Limits, Strategy, indicators, param
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.block import Block, Leg
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.settled import parameters_read, reads_of
 from stratofold.strategies import Crossover, DonchianBreakout

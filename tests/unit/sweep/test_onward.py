@@ -10,7 +10,8 @@ from stratofold import Fees, Strategy, indicators, param
 from stratofold.kernel import Program
 from stratofold.research.prepare import Options
 from stratofold.research.sweep import block, onward
-from stratofold.research.sweep.block import Block, Leg
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.onward import alike
 
 SHORT, LONG = "2014-12-31", "2015-03-31"

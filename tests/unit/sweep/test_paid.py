@@ -7,7 +7,7 @@ import pytest
 import stratofold
 from stratofold.errors import Stop
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.block import Cells, Leg
+from stratofold.research.sweep.cells import Cells, Leg
 from stratofold.research.sweep.executors import foreman
 from stratofold.research.sweep.executors.elsewhere import Elsewhere
 from stratofold.research.sweep.executors.foreman import Foreman, Heard

@@ -103,7 +103,7 @@ def test_a_table_of_no_cells_has_no_rows():
     """Nor one of pieces of which the first has none."""
     from types import SimpleNamespace
 
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.executors import Work
 
     place = SimpleNamespace(

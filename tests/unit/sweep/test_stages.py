@@ -8,7 +8,8 @@ from stratofold import Fees, Limits, Slippage
 from stratofold.kernel.standing import Standing
 from stratofold.market.data import Actions
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.block import Block, Leg
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.executors import Work
 from stratofold.research.sweep.place import places_of
 from stratofold.research.sweep.stages import last_stage, seen, stages_of

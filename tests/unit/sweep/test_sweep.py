@@ -11,7 +11,8 @@ import pytest
 
 import stratofold
 from stratofold import Fees, Limits, Setup, Slippage, Stop, backtest, sweep
-from stratofold.research.sweep.block import WHOLE, Block
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import WHOLE
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.executors import DIED
 from stratofold.research.sweep.objective import objectives_of

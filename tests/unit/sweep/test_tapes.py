@@ -13,7 +13,8 @@ from stratofold import Strategy, param
 from stratofold.indicators import ATR, BBANDS, EMA, RSI, SMA, Donchian
 from stratofold.research.execute import StrategyError, interpret
 from stratofold.research.prepare import Options, prepare
-from stratofold.research.sweep.block import Block, Leg
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.columns import sums_of
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.tapes import Tapes
@@ -729,7 +730,7 @@ def test_what_is_read_unasked_is_there(market):
             for column, _ in member.fget.inside
         }
         prices = {"close", "high", "low"} if type(tape.tape_source) is ATR else {"high", "low"}
-        assert said == {"tape_result", *(f"tape_same_{name}" for name in prices)}
+        assert said == {"tape_result", *(f"tape_given_{name}" for name in prices)}
         assert shown == (set() if type(tape.tape_source) is ATR else {"tape_lower", "tape_upper"})
         assert min(len(getattr(tape, column)) for column in said) >= tape.tape_known[0]
         assert min([len(getattr(tape, column)) for column in shown] or [999]) > tape.tape_known[0]

@@ -8,7 +8,8 @@ import stratofold
 from stratofold import Strategy, param
 from stratofold.kernel import Program
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.block import Block, Leg
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import Leg
 from tests.unit.sweep.test_tapes import Ring, same, singly
 
 
@@ -55,7 +56,7 @@ def columns(block):
         for kept in block._tapes._kept.values()
         for thing in kept.things
         for name in type(thing).__slots__
-        if name.startswith(("tape_given_", "tape_same_"))
+        if name.startswith("tape_given_")
     ]
 
 

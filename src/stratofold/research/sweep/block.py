@@ -12,8 +12,7 @@ A cell whose run leaves machine code is done again as any backtest is, which fin
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,12 +22,14 @@ from stratofold.fold.log import Logs
 from stratofold.research.execute import execute
 from stratofold.research.prepare import build_feed, is_ticks, prepare
 from stratofold.research.sweep.abreast import CELLS_MAX
+from stratofold.research.sweep.cells import WHOLE, Cells, Leg
 from stratofold.research.sweep.columns import STATISTICS, SUMS, Figures, columns_of, in_order, sums_of
 from stratofold.research.sweep.engines import are_alike
 from stratofold.research.sweep.guests import Guests
 from stratofold.research.sweep.laid import Laid
 from stratofold.research.sweep.onward import Together, alike, go_on_together
 from stratofold.research.sweep.plainly import run_plainly
+from stratofold.research.sweep.reuse import is_read_often
 from stratofold.research.sweep.tapes import Tapes
 
 if TYPE_CHECKING:
@@ -45,44 +46,6 @@ if TYPE_CHECKING:
 # What another market may raise of a strategy that one has heard: `setup` asks for nothing of it.  All else is a bug of ours.
 _MISFITS = (kernel.Changed, Setup)
 _SESSIONS, _FIRST = SUMS.index("tally.session_count"), SUMS.index("tally.first_steps")
-
-
-class Leg(NamedTuple):
-    """Which part of its events a cell hears: from a state to the end, or to an event at which it is only kept.
-
-    `begun` are the states to go on from, one a cell (empty ones, or none at all: from the beginning); `keep` is the
-    number of events after which a cell's state is kept (0: never); one that does not `end` has no statistics.
-    Events are those of the feed: bars, and what stands between them.
-    """
-
-    begun: tuple[bytes, ...] = ()
-    keep: int = 0
-    ends: bool = True
-
-    def cut(self, first: int, last: int) -> Leg:
-        """The leg of some of its cells."""
-        return self._replace(begun=self.begun[first:last])
-
-
-WHOLE = Leg()
-
-
-@dataclass
-class Cells:
-    """What some cells came to: a column for each statistic, and beside it why a cell has failed (empty: it has not).
-
-    `states` say where each cell stood when it was asked for (`Leg.keep`); an empty one is none, and is of a cell that
-    neither machine code nor the interpreter has carried to there: it begins anew.
-    """
-
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
-    notice: str = ""
-    states: list[bytes] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        """How many cells."""
-        return len(self.errors)
 
 
 class Block:
@@ -111,7 +74,8 @@ class Block:
         self._is_ticks = is_ticks(market)
         self._laid: dict[bool, Laid] = {}  # by whether tapes are read
         self.asks_no_tapes: bool = before is not None and before.asks_no_tapes  # what one `setup` has said, all say
-        self._tapes = None if self._is_ticks or self.asks_no_tapes else Tapes(strategy, market)
+        self._takes_all: bool = before is not None and before._takes_all  # noqa: SLF001  of this class
+        self._tapes = None if self._is_ticks or self.asks_no_tapes else self._blank()
         self._before = before
         self._engine: Any = None  # of the last run
         self._scale = 100.0
@@ -126,6 +90,7 @@ class Block:
         self._share()
         if self._is_whole() and not (leg.begun and all(leg.begun)):
             self._retell()  # before the first cell that may read tapes: one of no state among others may, too
+            self._weigh(sets)
         gone_on = self._gone_on(sets, leg)
         done = {number for part in gone_on for number in part.done}
         for part in gone_on:
@@ -187,7 +152,21 @@ class Block:
             return
         tapes.dismiss()
         self._laid.pop(True, None)
-        self._tapes = Tapes(self.strategy, self.market)
+        self._tapes = self._blank()
+
+    def _blank(self) -> Tapes:
+        """Tapes on which nothing is written."""
+        return Tapes(self.strategy, self.market, takes_all=self._takes_all)
+
+    def _weigh(self, sets: Sequence[Mapping[str, Any]]) -> None:
+        """Have what is quickly computed taped too from now on, where these cells read it often."""
+        is_open = self._tapes is not None or self.asks_no_tapes
+        if self.execution != "compiled" or self._takes_all or self._is_ticks or not is_open:
+            return
+        if is_read_often(self.strategy, sets, self.market):
+            self._takes_all, self.asks_no_tapes = True, False
+            self._laid.pop(True, None)
+            self._tapes = self._blank()
 
     def _retold(self, laid: Laid, tapes: Tapes) -> bool:
         """Whether tapes that have told of another market tell of this one now; where not, some of its own say why."""
@@ -295,7 +274,7 @@ class Block:
         if not self._reads_equity:
             self._reads_equity = True
             self._laid.clear()  # their logs keep no equity
-            self._tapes = self._tapes and Tapes(self.strategy, self.market)  # for they may be others', too
+            self._tapes = self._tapes and self._blank()  # for they may be others', too
         return np.column_stack([self._returns(parameters) for parameters in sets])
 
     def _returns(self, parameters: Mapping[str, Any]) -> NDArray[np.float64]:

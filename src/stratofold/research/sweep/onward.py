@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stratofold.kernel import Program
-    from stratofold.research.sweep.block import Leg
+    from stratofold.research.sweep.cells import Leg
     from stratofold.research.sweep.laid import Laid
 
 _STANDS, _CHANGED = b"standin2", b"changed2"  # a state begins with which of the two it is

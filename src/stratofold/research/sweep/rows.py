@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.executors import Work
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.space import Parameters

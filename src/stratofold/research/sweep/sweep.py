@@ -15,7 +15,7 @@ import numpy as np
 from stratofold.errors import Setup
 from stratofold.research.backtest import check_cash, check_strategy
 from stratofold.research.prepare import Options
-from stratofold.research.sweep.block import Leg
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.executors import DIED, Work, call_ahead, executor_of
 from stratofold.research.sweep.executors.money import dollars
 from stratofold.research.sweep.objective import objectives_of

@@ -7,8 +7,8 @@ Why so: nothing about the strategy is guessed.  A call reads the tape only if it
 the sign of a zero, from the first call on; an object of plain Python then answers and shows the same.  A run that gives
 something else leaves machine code and is done without tapes.  What a tape does not have (another method, an attribute
 that is set from outside, an int that changes) the compiler does not find, and the block does without tapes.
-An indicator of a handful of operations (SMA, EMA) is quicker made anew than read: only those are taped whose method
-loops, asks objects of its own, or takes some dozens of operations (RSI, ATR).
+An indicator of a handful of operations (SMA, EMA) is as quickly made anew as written: unless it is read often
+(`reuse`), only those are taped whose method loops, asks objects of its own, or takes some dozens of operations (RSI, ATR).
 The second tape of a kind is foretold what the first one was given: its indicator is asked for all at once when it is
 first called, and from then on its tape is read like any other.  So one cell writes, and where other bars are to be heard
 next it writes again, on the same tapes; nothing but what was heard is forgotten in between.
@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
-from stratofold.research.sweep.taping import SCALARS, arrays_of, columns_of, functions_of, plan_for
+from stratofold.research.sweep.taping import SCALARS, arrays_of, columns_of, functions_of, plan_for, unknown, wipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from stratofold.market.data import MarketData
     from stratofold.research.sweep.taping import Plan
 
-BYTES_MAX = 1 << 26  # of all tapes that are kept in this process
+BYTES_MAX = 1 << 27  # of all tapes that are kept in this process
 _plans: WeakKeyDictionary[type[Strategy], dict[Any, Plan | None]] = (
     WeakKeyDictionary()
 )  # all blocks of one have the same
 _PATIENCE = 64  # tapes that are made before we ask whether they are read
-_WORTH = 40  # operations: what is as many is quicker read than made anew
+_WORTH = 40  # operations: what is as many is quicker read than made anew, and written soon
 
 
 @dataclass(eq=False)
@@ -53,14 +53,20 @@ class Tape:
     size: int
     own: tuple[Any, ...]  # the same, if `setup` has not put others into the list
     arguments: tuple[Any, ...]
+    given: list[str]  # what its columns of what it was given are called
     arrays: list[tuple[array[Any], array[Any]]] | None = None  # its objects', and as they were when those were made
     first: list[Any] = field(default_factory=list)  # the objects that were packed first: others lie where they did
-    lent: list[tuple[Any, str, Any]] = field(default_factory=list)  # columns that are another's, by name
+    lent: dict[str, array[float]] = field(default_factory=dict)  # columns that are another's, by name
     is_foretold: bool = False  # it was told beforehand what it will be given
     is_sound: bool = False
     is_made: bool = False
     is_learnt: bool = False
     is_gone: bool = False  # whoever has it still is to ask for another
+
+    def write_on(self, name: str, column: array[float]) -> None:
+        """Have all symbols write on this column."""
+        for thing in self.things:
+            setattr(thing, name, column)
 
 
 class Tapes:
@@ -147,21 +153,29 @@ class Tapes:
         place, factory, _, count = key
         if not isinstance(factory, type):
             return None
-        least = 0 if self.takes_all else _WORTH
-        kind = (factory, least)
+        kind = (factory, count == 1)
         if kind not in self._plans:
             thing = factory(*arguments)
-            self._plans[kind] = plan_for(thing, functions_of(self._strategy), least)
+            self._plans[kind] = plan_for(thing, functions_of(self._strategy), is_alone=count == 1)
         plan = self._plans[kind]
-        if plan is None:
+        if plan is None or not (self.takes_all or plan.cost is None or plan.cost >= _WORTH):
             return None
         model = None if place in self._unlike else self._models.get(_kind(key))
         is_foretold = model is not None
-        columns = columns_of(plan.arguments) if model is None else ()
-        size = 8 * count * self._length * (1 + len(columns) + len(plan.shown))
+        given = columns_of(plan.arguments)
+        size = 8 * count * self._length * (1 + len(plan.shown) + (0 if is_foretold else len(given)))
+        columns = {f"tape_{name}": self._column(count) for name in plan.shown}
+        columns["tape_result"] = array("d", bytes(8 * count * self._length))
+        columns |= {
+            f"tape_{name}": getattr(model.things[0], f"tape_{name}") if model else unknown(count * (self._length + 2))
+            for name in given
+        }
         others: Sequence[Any] = [None] * count if model is None else model.things
-        things = [self._blank(plan, factory(*arguments), other) for other in others]
-        kept = self._kept[key] = Tape(key, things, size, tuple(things), arguments, is_foretold=is_foretold)
+        things = [
+            self._blank(plan, factory(*arguments), (number, count), columns, other)
+            for number, other in enumerate(others)
+        ]
+        kept = self._kept[key] = Tape(key, things, size, tuple(things), arguments, given, is_foretold=is_foretold)
         kept.is_sound = kept.is_made = is_foretold
         arrays = [arrays_of(thing.tape_source) for thing in things] if is_foretold else []
         if None not in arrays:
@@ -175,7 +189,10 @@ class Tapes:
         """Whether tapes are asked for, untouched by `setup`, and more often read than written."""
         if not self._now or (self.made > _PATIENCE and 2 * self.made > self.given + self.awaited):
             return False
-        return not any(tuple(kept.things) != kept.own or any(thing.tape_at for thing in kept.own) for kept in self._now)
+        return not any(
+            tuple(kept.things) != kept.own or any(thing.tape_at != _begins_at(thing) for thing in kept.own)
+            for kept in self._now
+        )
 
     def unlearnt(self) -> Iterator[list[Any]]:
         """The complete tapes of the cell at hand that are now packed for the first time."""
@@ -190,11 +207,12 @@ class Tapes:
             self._writer, self._written = parameters, list(self._now)
         for kept in self._now:
             for thing in kept.things:
-                thing.tape_known[0] = thing.tape_known[0] or thing.tape_at
-                thing.tape_at = 0
+                if not (thing.tape_is_foretold or _is_known(thing)):
+                    thing.tape_known[0] = thing.tape_at
+                thing.tape_at = _begins_at(thing)
             if not kept.is_made:
                 kept.is_sound = True
-                kept.is_made = all(thing.tape_known[0] for thing in kept.things)
+                kept.is_made = all(map(_is_known, kept.things))
                 if kept.is_made:
                     if kept.first:
                         self._share_again(kept)
@@ -221,7 +239,7 @@ class Tapes:
         self.market = None
         for kept in self._kept.values():
             for thing in kept.things:
-                thing.tape_at = thing.tape_known[0] = 0
+                thing.tape_at, thing.tape_known[0] = _begins_at(thing), thing.tape_first
             for values, before in kept.arrays or ():
                 values[:] = before
             if not kept.is_foretold:
@@ -230,8 +248,10 @@ class Tapes:
                 kept.first = kept.first or [thing.tape_source for thing in kept.things]
                 for thing in kept.things:
                     thing.tape_source = kept.key[1](*kept.arguments)
-                for thing, name, _ in kept.lent:  # what was the same of the last market need not be of this one
-                    setattr(thing, name, _zeros(self._length))
+                for name in kept.lent:  # what was the same of the last market need not be of this one
+                    kept.write_on(name, unknown(len(getattr(kept.things[0], name))))
+                for name in kept.given:
+                    wipe(getattr(kept.things[0], f"tape_{name}"))
         return self._writer
 
     def broken(self) -> bool:
@@ -244,7 +264,7 @@ class Tapes:
             kept.is_sound = kept.is_made
             barred = self._unlike if kept.is_foretold else self._barred
             for thing in kept.things:
-                thing.tape_at = 0
+                thing.tape_at = _begins_at(thing)
                 if thing.tape_is_other or thing.tape_known[0] < 0:
                     barred.add(kept.key[0])
                     found = True
@@ -284,54 +304,77 @@ class Tapes:
         for kept in self._kept.values():
             kept.is_learnt = False
 
-    def _blank(self, plan: Plan, thing: Any, other: Any) -> Any:
+    def _column(self, count: int) -> array[float]:
+        """Room for what is shown before and after each call of so many symbols."""
+        return array("d", bytes(8 * count * (self._length + 2)))
+
+    def _blank(
+        self, plan: Plan, thing: Any, of: tuple[int, int], columns: Mapping[str, array[float]], other: Any
+    ) -> Any:
         """A tape of `thing`, of which nothing is known but what it shows before the first call.
 
+        It is number so and so `of` those that share these columns, symbol beside symbol, as they are called.
         `other` is a tape that has been given what this one will be, if one is known.
         """
+        number, count = of
         tape = plan.tape()
-        tape.tape_at = 0
-        tape.tape_known = array("q", [0])  # calls; -1 of what was foretold in vain
+        tape.tape_first = number
+        tape.tape_far = count * (self._length + 1) + number
+        if count > 1:
+            tape.tape_step = count
+        tape.tape_known = array("q", [number])  # past the last call; -1 of what was foretold in vain
         tape.tape_ahead = tape.tape_known if other is None else other.tape_known
         tape.tape_is_foretold = other is not None
+        tape.tape_at = _begins_at(tape)
         tape.tape_is_other = False
         tape.tape_is_whole = False
         tape.tape_source = thing
-        tape.tape_result = _zeros(self._length)
-        for name in columns_of(plan.arguments):
-            setattr(tape, f"tape_{name}", _zeros(self._length) if other is None else getattr(other, f"tape_{name}"))
+        for name, column in columns.items():
+            setattr(tape, name, column)
         for name in plan.shown:
-            column = _zeros(self._length + 1)
-            column[0] = float(getattr(thing, name))
-            setattr(tape, f"tape_{name}", column)
+            columns[f"tape_{name}"][tape.tape_first] = columns[f"tape_{name}"][tape.tape_far] = float(
+                getattr(thing, name)
+            )
         for name in plan.constant:
             setattr(tape, name, getattr(thing, name))
         return tape
 
     def _share_given(self, kept: Tape) -> None:
         """Most tapes are given the same closes: one array of them will do, and stays in the processor's cache."""
-        for number, thing in enumerate(kept.things):
-            for name in (each for each in type(thing).__slots__ if each.startswith(("tape_given_", "tape_same_"))):
-                mine = getattr(thing, name)
-                for other in self._kept.values():
-                    theirs = getattr(other.things[number], name, mine) if other.is_made else mine
-                    if theirs is not mine and np.array_equal(
-                        np.frombuffer(theirs, np.int64), np.frombuffer(mine, np.int64)
-                    ):
-                        setattr(thing, name, theirs)
-                        kept.lent.append((thing, name, theirs))
-                        kept.size -= 8 * self._length
-                        self._size -= 8 * self._length
-                        break
+        for name in (f"tape_{each}" for each in kept.given):
+            mine = getattr(kept.things[0], name)
+            for other in self._kept.values():
+                theirs = getattr(other.things[0], name, mine) if other.is_made else mine
+                if theirs is not mine and _is_same(theirs, mine):
+                    kept.write_on(name, theirs)
+                    kept.lent[name] = theirs
+                    kept.size -= 8 * len(mine)
+                    self._size -= 8 * len(mine)
+                    break
 
     def _share_again(self, kept: Tape) -> None:
         """Columns that were another's of the market before are so again, or these tapes do not last: others lie packed so."""
-        for thing, name, theirs in kept.lent:
-            known = 8 * thing.tape_known[0]
-            is_same = memoryview(theirs).cast("B")[:known] == memoryview(getattr(thing, name)).cast("B")[:known]
+        for name, theirs in kept.lent.items():
+            is_same = _is_same(theirs, getattr(kept.things[0], name))
             self._is_firm &= is_same
             if is_same:
-                setattr(thing, name, theirs)
+                kept.write_on(name, theirs)
+
+
+def _begins_at(thing: Any) -> int:
+    """Where a tape stands before its first call; one that is to be foretold where nothing is written, so that it is asked."""
+    at: int = thing.tape_far if thing.tape_is_foretold else thing.tape_first
+    return at
+
+
+def _is_known(thing: Any) -> bool:
+    """Whether it is known what a tape is given."""
+    return bool(thing.tape_known[0] != thing.tape_first)
+
+
+def _is_same(first: array[float], second: array[float]) -> bool:
+    """Whether two columns are alike to the bit."""
+    return memoryview(first).cast("B") == memoryview(second).cast("B")
 
 
 _living: WeakSet[Tapes] = WeakSet()
@@ -347,8 +390,3 @@ def longest(market: MarketData) -> int:
     """The bars of the symbol that has most, and at least one."""
     symbols = np.asarray(market.symbol)
     return max(int(np.bincount(symbols).max()) if len(symbols) > 1 else len(market.time), 1)
-
-
-def _zeros(count: int) -> array[float]:
-    """`count` doubles."""
-    return array("d", [0.0]) * count

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from stratofold.kernel.layout import state_names
 from stratofold.routing import Reached, is_plain
 
@@ -37,7 +39,7 @@ _MODULE = "stratofold.fold.taped"  # the compiler is to treat it as the fold's o
 _TEXT = """\
 from math import copysign, nan
 
-from stratofold.fold.marks import inside, is_float, leaves_kernel, often, seldom
+from stratofold.fold.marks import inside, is_float, is_other, leaves_kernel, often, seldom
 
 
 class {name}:
@@ -46,21 +48,21 @@ class {name}:
 
     @often
     @inside("at", {columns})
-    @inside("first", "known")
     def {step}(self, {parameters}):
         at = self.tape_at
-        first = 0
-        known = self.tape_known
 {taken}
-        if at >= known[first] or {differs}:
+        if {differs}:
             return self._tape_odd({arguments})
-        self.tape_at = at + 1
+        self.tape_at = at + {stride}
         return tape_result[at]
 
     @seldom
     def _tape_odd(self, {arguments}):
         at = self.tape_at
-        if self.tape_known[0] == 0:
+        if at >= self.tape_far:
+            at = self.tape_first
+            self.tape_at = at
+        if self.tape_known[0] == self.tape_first:
             if not self.tape_is_foretold:
                 return self._tape_made({arguments})
             if {are_floats}:
@@ -68,7 +70,7 @@ class {name}:
         if at >= self.tape_known[0] or {is_other}:
             self.tape_is_other = True
             self._tape_lost()
-        self.tape_at = at + 1
+        self.tape_at = at + {stride}
         return self.tape_result[at]
 
     @seldom
@@ -83,15 +85,17 @@ class {name}:
 {given}
 {shown}
         self.tape_result[at] = result
-        self.tape_at = at + 1
+        self.tape_at = at + {stride}
         return result
 
     @seldom
     def _tape_foretold(self):
         self.tape_known[0] = -1
-        for at in range(self.tape_ahead[0]):
+        at = self.tape_first
+        while at < self.tape_ahead[0]:
             self.tape_result[at] = self.tape_source.{step}({ahead})
 {shown_ahead}
+            at += {stride}
         self.tape_known[0] = self.tape_ahead[0]
 
     @leaves_kernel
@@ -114,21 +118,25 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """How objects of one class are taped: their method, its arguments, what is read of them, what never changes."""
+    """How objects of one class are taped: their method, its arguments, what is read of them, what never changes.
+
+    `cost` is about how many operations a call takes; None where it takes long.
+    """
 
     tape: type
     arguments: tuple[str, ...]
     shown: tuple[str, ...]
     constant: tuple[str, ...]
+    cost: int | None
 
 
 # What is read of an object
 
 
-def plan_for(thing: object, functions: list[FunctionType], least: int) -> Plan | None:
-    """How to tape `thing`, of which `functions` may read what they name; None where that cannot be, or is not worth it.
+def plan_for(thing: object, functions: list[FunctionType], *, is_alone: bool) -> Plan | None:
+    """How to tape `thing`, of which `functions` may read what they name; None where that cannot be.
 
-    It is worth it where a call takes long, or at `least` so many operations.
+    One that `is_alone` is no other symbol's neighbour on its columns.
     """
     cls = type(thing)
     if not is_plain(cls):
@@ -144,8 +152,7 @@ def plan_for(thing: object, functions: list[FunctionType], least: int) -> Plan |
     if len(steps) != 1:
         return None
     arguments = _arguments_of(getattr(cls, steps[0]))
-    cost = operations(thing, steps[0])
-    if not arguments or (cost is not None and cost < least):
+    if not arguments:
         return None
     settled = attributes - {
         name for function in own if function.__name__ != "__init__" for name in _stored(function.__code__)
@@ -160,7 +167,11 @@ def plan_for(thing: object, functions: list[FunctionType], least: int) -> Plan |
         return None
     bools = {name for name in shown if isinstance(getattr(thing, name), bool)}
     return Plan(
-        _tape_of(cls, steps[0], arguments, shown, constant, bools), tuple(arguments), tuple(shown), tuple(constant)
+        _tape_of(cls, steps[0], arguments, shown, constant, bools, is_alone),
+        tuple(arguments),
+        tuple(shown),
+        tuple(constant),
+        operations(thing, steps[0]),
     )
 
 
@@ -301,42 +312,63 @@ def _arguments_of(function: FunctionType) -> list[str]:
 
 
 def columns_of(arguments: Sequence[str]) -> list[str]:
-    """What a tape calls its columns of what was given: as it was, and NaN for zeros, whose sign no comparison tells."""
-    return [f"{kind}_{name}" for kind in ("given", "same") for name in arguments]
+    """What a tape calls its columns of what was given."""
+    return [f"given_{name}" for name in arguments]
 
 
+def unknown(count: int) -> array[float]:
+    """So many numbers that nothing a tape is given is, bit by bit: what is past the last call."""
+    return array("d", _UNKNOWN * count)
+
+
+def wipe(column: array[float]) -> None:
+    """Nothing is known of what a column was given."""
+    np.frombuffer(column, np.uint64)[:] = np.frombuffer(_UNKNOWN, np.uint64)
+
+
+# A NaN that no arithmetic makes (IEEE 754 has it return quiet ones), in the bytes that lie in memory.
+_UNKNOWN = array("Q", [0x7FF4_7461_7065_0000]).tobytes()
 _classes: dict[str, type] = {}
 
 
 def _tape_of(
-    cls: type, step: str, arguments: list[str], shown: list[str], constant: list[str], bools: set[str]
+    cls: type, step: str, arguments: list[str], shown: list[str], constant: list[str], bools: set[str], is_alone: bool
 ) -> type:
     """The class of tapes for objects of `cls`, with source that the compiler can read."""
-    rows = []
-    for name in arguments:
-        rows.append(f"        self.tape_given_{name}[at] = {name}")
-        rows.append(f"        self.tape_same_{name}[at] = {name} + 0.0 if {name} != 0.0 else nan")
+    stride = "1" if is_alone else "self.tape_step"
+    rows = [f"        self.tape_given_{name}[at] = {name}" for name in arguments]
     shown_rows = []
     for name in shown:
         value = f"self.tape_source.{name}"
         value = f"1.0 if {value} else 0.0" if name in bools else value
-        shown_rows.append(f"        self.tape_{name}[at + 1] = {value}")
-    columns = [*(f"tape_same_{name}" for name in arguments), "tape_result"]  # as long as what is known, or longer
+        shown_rows.append(f"        self.tape_{name}[at + {stride}] = {value}")
+    columns = [*(f"tape_given_{name}" for name in arguments), "tape_result"]  # as long as what is known, or longer
     given = [f"self.tape_given_{name}[at]" for name in arguments]
     others = " or ".join(
         f"({where} != {name} and ({where} == {where} or {name} == {name}))"
         f" or ({name} == 0.0 and copysign(1.0, {name}) != copysign(1.0, {where}))"
         for where, name in zip(given, arguments, strict=True)
     )
-    counts = ["at", "known", "ahead", "is_foretold", "is_other", "is_whole"]
+    counts = [
+        "at",
+        "first",
+        "far",
+        "known",
+        "ahead",
+        "is_foretold",
+        "is_other",
+        "is_whole",
+        *([] if is_alone else ["step"]),
+    ]
     slots = [*counts, *columns_of(arguments), "result", *shown, "source"]
     text = _TEXT.format(
         name="NAME",
         slots=", ".join(f'"{each}"' for each in [*(f"tape_{name}" for name in slots), *constant]),
         step=step,
+        stride=stride,
         parameters=", ".join(arguments),
         arguments=", ".join(arguments),
-        differs=" or ".join(f"{where}[at] != {name}" for where, name in zip(columns, arguments, strict=False)),
+        differs=" or ".join(f"is_other({where}[at], {name})" for where, name in zip(columns, arguments, strict=False)),
         columns=", ".join(f'"{each}"' for each in columns),
         taken="\n".join(f"        {each} = self.{each}" for each in columns),
         is_other=others,

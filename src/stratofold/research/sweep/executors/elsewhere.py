@@ -24,7 +24,7 @@ from stratofold.research.sweep.executors.worker import list_of, program_hash, re
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.executors.money import Purse
     from stratofold.research.sweep.executors.shelf import Shelf
     from stratofold.research.sweep.executors.work import Plan, Work

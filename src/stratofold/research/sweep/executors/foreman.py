@@ -18,7 +18,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from stratofold.errors import Stop
-from stratofold.research.sweep.block import Cells
+from stratofold.research.sweep.cells import Cells
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.executors.windows import chains_of
 from stratofold.research.sweep.executors.work import DIED, Kind, by_kind

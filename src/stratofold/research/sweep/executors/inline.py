@@ -10,7 +10,7 @@ from stratofold.research.sweep.executors.work import CELLS_MAX, Bench, Choice, j
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.executors.work import Work
     from stratofold.research.sweep.place import Place
 

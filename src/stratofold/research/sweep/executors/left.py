@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stratofold.errors import Error
-from stratofold.research.sweep.block import Cells
+from stratofold.research.sweep.cells import Cells
 from stratofold.research.sweep.executors.worker import program_hash, read, work_of
 
 if TYPE_CHECKING:

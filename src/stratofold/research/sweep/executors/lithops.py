@@ -25,7 +25,7 @@ from stratofold.research.sweep.executors.worker import perform
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.executors.elsewhere import Order
     from stratofold.research.sweep.executors.work import Work
     from stratofold.research.sweep.place import Place

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stratofold.research.sweep.block import Leg
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.executors import mapped
 from stratofold.research.sweep.executors.foreman import PILOT
 from stratofold.research.sweep.executors.work import Bench, Work
@@ -22,7 +22,7 @@ from stratofold.research.sweep.sets import Sets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.place import Place
 
 Order = dict[str, Any]

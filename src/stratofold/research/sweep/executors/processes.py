@@ -25,7 +25,7 @@ from stratofold.research.sweep.executors.work import Choice, Plan, Work
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.place import Place
 
 _SECONDS, _SECONDS_MIN = 5.0, 0.02  # a piece, at most and at least

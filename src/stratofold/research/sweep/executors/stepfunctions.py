@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from stratofold.adapters.aws.client import Client
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.executors.elsewhere import Order
     from stratofold.research.sweep.executors.shelf import Shelf
     from stratofold.research.sweep.executors.work import Work

@@ -11,13 +11,13 @@ from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from stratofold.research.sweep.block import Leg
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.stages import stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratofold.research.sweep.block import Cells
+    from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.executors.work import Work
     from stratofold.research.sweep.place import Place
 

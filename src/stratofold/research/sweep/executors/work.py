@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from stratofold.errors import Setup
-from stratofold.research.sweep.block import WHOLE, Block, Cells, Leg
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import WHOLE, Cells, Leg
 from stratofold.research.sweep.columns import joined_figures
 from stratofold.research.sweep.sets import some_of
 

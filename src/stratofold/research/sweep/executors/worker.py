@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stratofold.errors import Error, Setup
-from stratofold.research.sweep.block import Cells, Leg
+from stratofold.research.sweep.cells import Cells, Leg
 from stratofold.research.sweep.executors.parcel import opened
 from stratofold.research.sweep.executors.shelf import checked
 from stratofold.research.sweep.executors.work import Bench, Work, joined

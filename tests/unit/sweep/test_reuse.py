@@ -1,0 +1,90 @@
+"""When what is quickly computed is taped: where many cells ask for the same, and there is room."""
+
+from itertools import product
+from types import SimpleNamespace
+
+import pytest
+
+import stratofold
+from stratofold import Strategy, param
+from stratofold.indicators import SMA
+from stratofold.research.prepare import Options
+from stratofold.research.sweep import reuse
+from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.reuse import is_read_often
+from stratofold.strategies import Crossover
+from tests.unit.sweep.test_tapes import same, singly
+
+
+class Unread(Strategy):
+    """Its `setup` branches, so nobody says what its parts are made of."""
+
+    fast = param(5, low=2, high=99)
+    slow = param(9, low=2, high=99)
+
+    def setup(self):
+        self.averages = self.per_symbol(SMA, self.fast)
+        if self.slow > 50:
+            self.averages = self.per_symbol(SMA, self.slow)
+
+
+def grid(**space):
+    """Every combination."""
+    return [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+
+
+def bars(count, symbols=1):
+    """A market of which nobody asks more than how many bars it has."""
+    return SimpleNamespace(symbols=["S"] * symbols, symbol=[0], time=range(count))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "sets", "market", "is_often"),
+    [
+        (Crossover, grid(fast=range(2, 9), slow=range(10, 17)), bars(99), True),
+        (Crossover, grid(fast=[2, 3], slow=[5, 6]), bars(99), False),  # each twice
+        (Crossover, grid(fast=range(2, 12), slow=[20, 30]), bars(99), False),  # ten of fast, each twice
+        (Crossover, grid(fast=[2], slow=[5], quantity=[float(each) for each in range(9)]), bars(99), True),
+        (Crossover, [{"fast": 2}] * 6 + [{"slow": 9}], bars(99), False),  # what one states another does not
+        (Crossover, [], bars(99), False),
+        (Crossover, grid(quantity=[float(each) for each in range(9)]), bars(99), False),  # no part of it varies
+        (Unread, grid(fast=range(2, 9), slow=range(10, 17)), bars(99), True),
+        (Unread, grid(fast=range(2, 9), slow=range(10, 14)), bars(99), False),
+        (Crossover, grid(fast=range(2, 9), slow=range(10, 17)), bars(1_100_000), True),
+        (Crossover, grid(fast=range(2, 9), slow=range(10, 17)), bars(1_300_000), False),  # no room for 14 tapes
+        (Crossover, grid(fast=range(2, 9), slow=range(10, 17)), bars(13_000, symbols=100), False),
+    ],
+)
+def test_what_is_read_often(strategy, sets, market, is_often):
+    assert is_read_often(strategy, sets, market) is is_often
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return stratofold.sample("SPY", "AAPL", start="2014-06-02", end="2015-03-31")
+
+
+def test_a_block_that_is_asked_for_more_tapes_what_it_computed_before(pair):
+    """Few cells are done without; many read tapes, whose symbols lie side by side; the next market's do so from the first."""
+    few, many = grid(fast=[3, 4], slow=[9, 12]), grid(fast=range(3, 9), slow=range(10, 16))
+    options = Options()
+    first = Block(Crossover, pair, options, execution="compiled")
+    assert same(first.run(few), singly(Crossover, pair, few))
+    assert first._tapes is None
+    assert same(first.run(many), singly(Crossover, pair, many))
+    assert first._tapes.takes_all
+    columns = [kept.things[0].tape_result for kept in first._tapes._kept.values()]
+    assert len(columns) == 12
+    assert all(thing.tape_result in columns for kept in first._tapes._kept.values() for thing in kept.things)
+    later = stratofold.sample("SPY", "AAPL", start="2015-06-01", end="2015-12-31")
+    second = Block(Crossover, later, options, execution="compiled", before=first)
+    assert same(second.run(few), singly(Crossover, later, few))
+    assert second._tapes.takes_all
+
+
+def test_where_there_is_no_room_each_cell_computes_its_own(pair, monkeypatch):
+    monkeypatch.setattr(reuse, "BYTES_MAX", 1_000)
+    many = grid(fast=range(3, 9), slow=range(10, 16))
+    one = Block(Crossover, pair, Options(), execution="compiled")
+    assert same(one.run(many), singly(Crossover, pair, many))
+    assert one._tapes is None
