@@ -27,6 +27,7 @@ from stratofold.kernel.series_text import (
     RESULT,
     ROOTS,
     STOP,
+    STRIDE,
     WORDS,
 )
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
     Words = NDArray[np.uint64]
 
+_ODD = (
+    15  # or-ed to the length of columns: a power of two apart, a run's notes would all fall into one set of the cache
+)
 _KINDS = {"q": np.int64, "d": np.float64}
 
 
@@ -68,7 +72,7 @@ class Series:
         self._plan[FUNCTION], self._plan[RESULT] = image.address + image.header["entry"], address_of(self._result)
         self._plan[ROOTS : ROOTS + 3] = roots
         self._alive: list[Any] = []
-        self._noted = np.zeros((0, len(rows)), np.uint64)
+        self._noted = np.zeros((len(rows), 0), np.uint64)
 
     def copies(self, piece: Piece, former: Copies | None = None) -> Copies:
         """A piece for `begin`; `former` is the same piece where it lay in another program."""
@@ -91,12 +95,13 @@ class Series:
         rows += [(goal, source, 0, size) for goal, source, size in _restored(self.rest)]
         rows += [(at + place, first + 8 * k, 8 * len(self._spans), size) for k, (place, size) in enumerate(self._spans)]
         every = np.array(rows, np.uint64)
-        self._noted = np.zeros((count, len(self._names)), np.uint64)
+        self._noted = np.empty((len(self._names), count | _ODD), np.uint64)
         plan = self._plan
         plan[STOP], plan[AT], plan[ANSWER] = stop, 0, answer
         plan[ALL : ALL + 2] = len(rows), address_of(every)
         plan[PIECES : PIECES + 2] = wide, address_of(pieces)
         plan[NOTED : NOTED + 3] = len(self._names), address_of(self._places), address_of(self._noted)
+        plan[STRIDE] = count | _ODD
         self._alive = [seated, every, pieces, numbers]
 
     def go_on(self, at: int, end: int) -> int:
@@ -106,9 +111,8 @@ class Series:
 
     def columns(self, chosen: "NDArray[np.bool_]") -> "dict[str, NDArray[Any]]":
         """What was noted of the chosen runs, a column for each name."""
-        rows = self._noted if chosen.all() else self._noted[chosen]
-        columns = zip(self._names, np.ascontiguousarray(rows.T), strict=True)
-        return {name: column.view(kind) for (name, kind), column in columns}
+        columns = self._noted[:, : len(chosen)] if chosen.all() else self._noted[:, np.flatnonzero(chosen)]
+        return {name: column.view(kind) for (name, kind), column in zip(self._names, columns, strict=True)}
 
 
 def _restored(piece: Piece) -> list[tuple[int, int, int]]:

@@ -4,7 +4,7 @@ What the machine code reads, as words of 64 bits:
 
     plan:  the kernel's function | its result | its three roots | its `stop` | run at which it is | run before which it ends |
            the answer at which it stops | copies for all runs, how many, where | pieces of a run, how many, where |
-           numbers that are noted, how many, where, to where
+           numbers that are noted, how many, where, to where: of each a column of all runs | words from one column to the next
     copy for all runs:  to where | from where, of the first run | how much further for each run | bytes
     piece:  copies, how many | of each: to where | from where | bytes
 
@@ -12,8 +12,8 @@ It knows nothing of strategies, engines or feeds, and is the same in every kerne
 """
 
 NAME = "stratofold_series"
-WORDS = 16
-FUNCTION, RESULT, ROOTS, STOP, AT, END, ANSWER, ALL, PIECES, NOTED = 0, 1, 2, 5, 6, 7, 8, 9, 11, 13
+WORDS = 17
+FUNCTION, RESULT, ROOTS, STOP, AT, END, ANSWER, ALL, PIECES, NOTED, STRIDE = 0, 1, 2, 5, 6, 7, 8, 9, 11, 13, 16
 
 
 def _copying(name: str, kind: str, step: int, first: str, end: str, before: str, after: str) -> str:
@@ -76,6 +76,7 @@ entry:
   %noteds = call i64 @sf.word(ptr %plan, i64 {NOTED})
   %noted = call ptr @sf.place(ptr %plan, i64 {NOTED + 1})
   %goals = call ptr @sf.place(ptr %plan, i64 {NOTED + 2})
+  %stride = call i64 @sf.word(ptr %plan, i64 {STRIDE})
   br label %run
 run:
   %at = phi i64 [ %first, %entry ], [ %at.next, %noted.all ]
@@ -135,19 +136,19 @@ call:
   %is.done = and i1 %is.well, %is.not
   br i1 %is.done, label %note, label %over
 note:
-  %n.first = mul i64 %at, %noteds
-  %n.row = getelementptr i64, ptr %goals, i64 %n.first
   br label %notes
 notes:
   %n = phi i64 [ 0, %note ], [ %n.next, %one.note ]
+  %n.place = phi i64 [ %at, %note ], [ %n.place.next, %one.note ]
   %n.more = icmp ult i64 %n, %noteds
   br i1 %n.more, label %one.note, label %noted.all
 one.note:
   %n.from = call ptr @sf.place(ptr %noted, i64 %n)
   %n.value = load i64, ptr %n.from, align 8
-  %n.to = getelementptr i64, ptr %n.row, i64 %n
+  %n.to = getelementptr i64, ptr %goals, i64 %n.place
   store i64 %n.value, ptr %n.to, align 8
   %n.next = add i64 %n, 1
+  %n.place.next = add i64 %n.place, %stride
   br label %notes
 noted.all:
   %at.next = add i64 %at, 1

@@ -176,7 +176,9 @@ class Market:
         number = _renumbered(self.currencies, instruments)
         kept: dict[str, Any] = {}
         for name in ("actions", "statuses", "observations"):
-            table = getattr(self, name)
+            table = kept[name] = getattr(self, name)
+            if not len(table.symbol):
+                continue
             rows = np.flatnonzero((new_handle[table.symbol] >= 0) | (table.symbol < 0))
             some = type(table)._make(column[rows] for column in table)
             kept[name] = some._replace(symbol=new_handle[some.symbol])

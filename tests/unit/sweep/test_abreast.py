@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from stratofold.research.sweep import abreast
 from stratofold.research.sweep.block import Block
 from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.guests import Guests
+from stratofold.research.sweep.sets import sets_of
 from stratofold.research.sweep.settled import reads_of
 from stratofold.strategies import Crossover
 from tests.unit.sweep.test_guests import Parts, assert_same, daily
@@ -161,6 +163,29 @@ def test_a_block_takes_over_the_parts_of_the_one_before(seated, begun):
     assert_same(found, type(found)({n: c[: len(GRID)] for n, c in expected.columns.items()}, [""] * len(GRID)))
     assert_same(more, type(found)({n: np.roll(c, len(new)) for n, c in expected.columns.items()}, expected.errors))
     assert_same(first.run(GRID), singly(GRID))  # whose parts have the very same arrays
+
+
+def test_parts_are_looked_for_once_as_long_as_markets_are_heard_by_one_engine(begun, monkeypatch):
+    """And again where they were let go of in between, and for other cells."""
+    made = []
+    init = abreast.Seats.__init__
+    monkeypatch.setattr(abreast.Seats, "__init__", lambda self, *given: made.append(self) or init(self, *given))
+    options, whole, grid = Options(), daily(150, symbols=4), sets_of(GRID)
+    markets = [whole.subset(pair) for pair in itertools.pairwise(whole.symbols)]
+    blocks, counts, found = [], [], []
+    for market in [*markets, markets[0], markets[1]]:
+        blocks.append(Block(Parts, market, options, execution="compiled", before=blocks[-1] if blocks else None))
+        if len(blocks) == 4:
+            blocks[0]._laid[False].guests.mould.forget()
+        found.append(blocks[-1].run(grid))
+        counts.append(len(made))
+    assert counts == [1, 2, 2, 3, 4]  # the first had parts to find, the fourth had them again
+    assert begun[1:3] == [len(GRID)] * 2
+    for market, cells in zip(markets, found, strict=False):
+        assert_same(cells, Block(Parts, market, options, execution="compiled").run(GRID))
+    assert_same(found[3], found[0])
+    assert_same(found[4], found[1])
+    assert_same(blocks[-1].run(GRID[:5]), Block(Parts, markets[1], options, execution="compiled").run(GRID[:5]))
 
 
 def test_nothing_is_taken_over_where_there_are_more_symbols(seated):

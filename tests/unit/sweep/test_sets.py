@@ -108,7 +108,7 @@ def test_a_table_of_no_cells_has_no_rows():
 
     place = SimpleNamespace(
         strategy=Three, hash="here", symbols="", window="", costs="",
-        words=lambda sets: words_of(sets, ["real"]), text=lambda words: "\n".join("x" * len(words)),
+        words=lambda sets: words_of(sets, ["real"]), named=lambda words: ["x"] * len(words),
     )  # fmt: skip
     empty = Finished(place, Work(0), Cells(dict.fromkeys(STATISTICS, np.empty(0))))
     assert len(frame_of([empty])) == 0

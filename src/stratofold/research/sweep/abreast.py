@@ -71,6 +71,7 @@ class Seats:
         """As far as the mould has them."""
         self._mould = mould
         self._age = mould.age
+        self._pattern = pattern
         self._words, self._which, self._keys = pattern.words, pattern.which, pattern.keys
         self._alive: list[Part] = []
         self._pieces = np.zeros((len(self._words), len(mould.kinds)), np.uint64)
@@ -80,6 +81,12 @@ class Seats:
             self._pieces[:, number] = addresses[which]
             self._alive += [part for part in parts if part is not None]
         self._unknown = np.count_nonzero(self._pieces == 0, axis=1)
+        self._is_full = not self._unknown.any()
+        self._read: list[tuple[Tape, int]] | None = None  # the tapes of all cells, and how many readings of each
+
+    def is_still(self, mould: Mould, pattern: Pattern) -> bool:
+        """Whether these are the parts of these cells, as they are on the next market of one engine: all of them, as they were."""
+        return self._is_full and self._mould is mould and mould.age == self._age and self._pattern is pattern
 
     def _find(self, number: int, place: int) -> None:
         """Look for one part of one kind."""
@@ -121,23 +128,30 @@ class Seats:
 
     def run(self, laid: Laid, rows: Places, tapes: Tapes | None) -> Sums | None:
         """The sums of some cells; None where a part of them is not there any more."""
-        series, pieces = self._mould.series(SUMS), self._pieces[rows]
+        series, are_all = self._mould.series(SUMS), len(rows) == len(self._words)
+        pieces, words = (self._pieces, self._words) if are_all else (self._pieces[rows], self._words[rows])
         if series is None or not len(rows) or (tapes is not None and not self._is_read(pieces, tapes)):
             return None
-        laid.program.begin(series, pieces, self._words[rows], laid.events, CROWDED)
+        laid.program.begin(series, pieces, words, laid.events, CROWDED)
         is_done, columns = _carried(laid.events, series, len(rows))
         return Sums(rows[is_done], columns, rows[~is_done])
 
     def _is_read(self, pieces: Words, tapes: Tapes) -> bool:
         """Tell the tapes how many cells read them; whether they are all there still."""
-        at = {part.copies.address: part.tape for part in self._alive}
-        addresses, counts = np.unique(pieces, return_counts=True)
-        read = [(at[address], count) for address, count in zip(addresses.tolist(), counts.tolist(), strict=True)]
-        now = [(tape, count) for tape, count in read if tape is not None]
+        now = self._readings_of(pieces) if pieces is not self._pieces or self._read is None else self._read
+        if pieces is self._pieces:
+            self._read = now
         if tapes.read_again([tape for tape, _ in now], sum(count for _, count in now)):
             return True
         self._mould.forget()
         return False
+
+    def _readings_of(self, pieces: Words) -> list[tuple[Tape, int]]:
+        """The tapes of some cells, and how many of them read each."""
+        at = {part.copies.address: part.tape for part in self._alive}
+        addresses, counts = np.unique(pieces, return_counts=True)
+        read = [(at[address], count) for address, count in zip(addresses.tolist(), counts.tolist(), strict=True)]
+        return [(tape, count) for tape, count in read if tape is not None]
 
 
 class Sums(NamedTuple):

@@ -226,7 +226,7 @@ class Block:
         tapes.awaited = seats.readings
         left = seats.missing_done(brings, first)
         tapes.awaited = 0
-        return np.union1d(left, np.array(brought, np.intp))
+        return np.union1d(left, np.array(brought, np.intp)) if brought else left
 
     def _brings_parts(self, parameters: Mapping[str, Any]) -> bool:
         """Whether all parts of a cell are known now, as they are without a run where none of its tapes is to be written."""

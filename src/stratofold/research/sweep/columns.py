@@ -171,13 +171,17 @@ def _mean_and_spread(sums: dict[str, Floats]) -> tuple[Floats, Floats]:
 def _a_year(total: Floats, years: Floats) -> Floats:
     """`fold.tally.a_year` of each; where no power leaves what there is room for, by one call for all."""
     is_number = (years > 0.0) & (total > -1.0)
-    found = np.full(len(total), nan)
-    bases, spans = (1.0 + total[is_number]).tolist(), 1.0 / years[is_number]
+    are_all = bool(is_number.all())
+    bases, spans = (1.0 + total, 1.0 / years) if are_all else (1.0 + total[is_number], 1.0 / years[is_number])
     powers = repeat(float(spans[0])) if len(spans) and (spans == spans[0]).all() else spans.tolist()
     try:
-        found[is_number] = list(map(pow, bases, powers))
+        numbers = np.fromiter(map(pow, bases.tolist(), powers), np.float64, len(bases))
     except OverflowError:
         return np.array([a_year(t, y) for t, y in zip(total.tolist(), years.tolist(), strict=True)])
+    if are_all:
+        return numbers - 1.0
+    found = np.full(len(total), nan)
+    found[is_number] = numbers
     return found - 1.0
 
 

@@ -69,6 +69,7 @@ class Guests:
         codes = {name: _CODES[kind] for name, kind, *_ in self._rows}
         self.mould = None
         self._pattern: Pattern | None = None  # of the cells that were looked at last
+        self._seats: Seats | None = None  # theirs
         if reads is not None and reads.parts is not None and self._write is not None:
             self.mould = Mould(program, self._write, self._names, reads.parts, codes)
         _, self._kinds, self._lows, self._highs, _ = (
@@ -89,6 +90,7 @@ class Guests:
         self.forget_objects()
         if self.mould is not None:
             self.mould.forget()
+        self._seats = None
         self._size = 0
 
     def forget_objects(self) -> None:
@@ -129,7 +131,11 @@ class Guests:
         if self._pattern is None or not self._pattern.is_of(self.mould, sets):
             words = self._words(sets)
             self._pattern = None if words is None else Pattern(self.mould, words, sets)
-        return None if self._pattern is None else Seats(self.mould, self._pattern)
+        if self._pattern is None:
+            return None
+        if self._seats is None or not self._seats.is_still(self.mould, self._pattern):
+            self._seats = Seats(self.mould, self._pattern)
+        return self._seats
 
     def _words(self, sets: Sequence[Mapping[str, Any]]) -> Words | None:
         """Parameters as machine words, a column each; None where one is not what was declared."""

@@ -96,14 +96,10 @@ class Place:
         A name is the place's digest and the parameters', each of them as good as random, one exclusive or the other: so
         what a hundred places share is hashed once, and no two cells have a name in common unless 128 bits agree by chance.
         """
-        return self.text(words, place).split("\n") if len(words) else []
-
-    def text(self, words: Words, place: str = "") -> str:
-        """As `named`, a line each."""
         import numpy as np
 
         begun = np.frombuffer(self._begun_of(place or self.hash), np.uint64)
-        return (words ^ begun).tobytes().hex("\n", -_KEY_DIGITS // 2)
+        return (words ^ begun).tobytes().hex("\n", -_KEY_DIGITS // 2).split("\n") if len(words) else []
 
     @cached_property
     def _names(self) -> list[str]:
@@ -250,13 +246,24 @@ def code_hash(
     """
     from stratofold.kernel.sources import engine_hash
 
-    held = [*options.artifacts.values(), options.fees, options.slippage, options.limits, options.latency]
-    classes = _classes([_built(strategy, market, options), *held]) | {strategy}
-    source = _source_of(classes, {} if read is None else read)
+    read = {} if read is None else read
+    key = strategy, id(options), _seen_by_setup(strategy, market)
+    if key not in read:
+        held = [*options.artifacts.values(), options.fees, options.slippage, options.limits, options.latency]
+        read[key] = _classes([_built(strategy, market, options), *held]) | {strategy}, options  # which keeps its id
+    source = _source_of(read[key][0], read)
     name = f"{strategy.__module__.rpartition('.')[2]}.{strategy.__qualname__}"
     heard = f"{tuple(strategy.schedule)!r} {tuple(strategy.series)!r}"
     text = f"{name}\n{heard}\n{source}\n{engine_hash()}\n{own_hash()}"
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _seen_by_setup(strategy: type[Strategy], market: MarketData) -> int | tuple[str, ...]:
+    """What of a market may change of what classes a strategy is made: how many symbols there are, or which."""
+    from stratofold.research.sweep.settled import reads_of
+
+    reads = reads_of(strategy)
+    return market.symbols if reads is None or reads.symbols else len(market.symbols)
 
 
 def _source_of(classes: set[type], read: dict[Any, Any]) -> str:

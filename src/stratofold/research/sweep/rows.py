@@ -36,10 +36,10 @@ class Finished(NamedTuple):
     cells: Cells
 
     @property
-    def text(self) -> str:
-        """What the cells are called, a line each; what an earlier driver had asked for comes back without its words."""
+    def names(self) -> list[str]:
+        """What the cells are called; what an earlier driver had asked for comes back without its words."""
         words = self.work.words
-        return self.place.text(self.place.words(self.work.sets) if words is None else words)
+        return self.place.named(self.place.words(self.work.sets) if words is None else words)
 
 
 def column_of(parameter: str) -> str:
@@ -56,7 +56,8 @@ def frame_of(found: Sequence[Finished]) -> pl.DataFrame:
     """Pieces of one strategy as rows: what cells are called, where they stand, parameters, statistics, why they failed."""
     import polars as pl
 
-    columns: dict[str, Any] = {"cell": _names(found)}
+    names = [name for part in found for name in part.names]
+    columns: dict[str, Any] = {"cell": pl.Series(names, dtype=pl.String)}
     columns |= _parameters(found)
     figures = joined_figures([part.cells.columns for part in found])
     columns |= {name: pl.Series(np.asarray(figures[name], np.float64)) for name in STATISTICS}
@@ -64,15 +65,6 @@ def frame_of(found: Sequence[Finished]) -> pl.DataFrame:
     places = pl.DataFrame({name: [value(part.place) for part in found] for name, value in _OF_PLACES.items()})
     rows = np.repeat(np.arange(len(found)), [len(part.cells) for part in found])
     return pl.DataFrame(columns).hstack(places[rows])
-
-
-def _names(found: Sequence[Finished]) -> pl.Series:
-    """What cells are called; each by itself would be a text of Python's first."""
-    import polars as pl
-
-    lines = "\n".join(part.text for part in found if len(part.cells))
-    names = pl.Series([lines]).str.split("\n").explode()
-    return names if lines else names.clear()
 
 
 def _parameters(found: Sequence[Finished]) -> dict[str, pl.Series]:

@@ -258,7 +258,7 @@ class _Drive:
         frame = frame_of(found)
         for part in found:
             if part.cells.states:
-                self._states.add(part.place, part.text.split("\n"), part.cells.states)
+                self._states.add(part.place, part.names, part.cells.states)
         self.study.store.add(frame, passing=DIED)
         self.done += len(frame)
         if self._say is not None:
