@@ -12,6 +12,7 @@ from stratofold.research.prepare import Options
 from stratofold.research.sweep import reuse
 from stratofold.research.sweep.block import Block
 from stratofold.research.sweep.reuse import is_read_often
+from stratofold.research.sweep.sets import sets_of
 from stratofold.strategies import Crossover
 from tests.unit.sweep.test_tapes import same, singly
 
@@ -57,6 +58,20 @@ def bars(count, symbols=1):
 )
 def test_what_is_read_often(strategy, sets, market, is_often):
     assert is_read_often(strategy, sets, market) is is_often
+
+
+def test_the_first_cells_of_many_are_asked_about_with_those_that_follow(monkeypatch):
+    """As executors give a few first: they lay out the engine that all of them run in, and no other."""
+    sets = sets_of(grid(fast=range(2, 9), slow=range(10, 17)))
+    assert is_read_often(Crossover, sets[:4], bars(99))
+    assert not is_read_often(Crossover, sets[-4:], bars(99))
+    assert not is_read_often(Crossover, list(sets)[:4], bars(99))
+    laid = []
+    first = Block._first
+    monkeypatch.setattr(Block, "_first", lambda self, *given: laid.append(given) or first(self, *given))
+    data = stratofold.sample("SPY", start="2014-01-02", end="2014-12-31")
+    stratofold.sweep(Crossover, data, fast=range(2, 9), slow=range(10, 17), execution="compiled")
+    assert len(laid) == 1
 
 
 @pytest.fixture(scope="module")

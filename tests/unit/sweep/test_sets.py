@@ -61,6 +61,10 @@ def test_only_the_same_part_of_the_same_sets_is_the_same():
     assert not are_same(sets[6:9], sets[7:10])
     assert not are_same(sets, sets_of(MAPPINGS))
     assert sets == sets_of(MAPPINGS)
+    assert sets[0:0].key != sets[1:1].key
+    assert are_same(sets[4:6].ahead(9), sets[4:13])
+    assert are_same(sets[30:].ahead(9), sets[30:])
+    assert are_same(sets.ahead(9), sets)
     assert are_same(MAPPINGS, list(MAPPINGS))
     assert not are_same(MAPPINGS, [dict(each) for each in MAPPINGS])
 

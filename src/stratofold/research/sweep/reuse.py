@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stratofold.research.sweep.sets import is_constant, values_of
+from stratofold.research.sweep.sets import Sets, is_constant, values_of
 from stratofold.research.sweep.settled import reads_of
 from stratofold.research.sweep.tapes import BYTES_MAX, longest
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stratofold.fold.strategy import Strategy
     from stratofold.market.data import MarketData
 
+_AHEAD = 1 << 12  # cells
 READINGS_LEAST = 6  # of each tape: an average of 100,000 bars takes as long to write as four readings of it save
 
 
@@ -25,7 +26,9 @@ def is_read_often(strategy: type[Strategy], sets: Sequence[Mapping[str, Any]], m
     """Whether many of these cells make each of their parts alike, and there is room for a tape of every one there is.
 
     What a part is made of is read off `setup`; where that does not say, each may be made of every parameter that varies.
+    The first cells of many are asked about with those that follow: else they would lay out an engine for themselves.
     """
+    sets = sets.ahead(_AHEAD) if isinstance(sets, Sets) else sets
     if len(sets) < READINGS_LEAST:
         return False
     reads = reads_of(strategy)

@@ -31,11 +31,11 @@ class Sets(Sequence["dict[str, Any]"]):
 
     __slots__ = ("_first", "_length", "_whole", "columns")
 
-    def __init__(self, columns: Mapping[str, Column], length: int, whole: object = None, first: int = 0) -> None:
+    def __init__(self, columns: Mapping[str, Column], length: int, whole: Sets | None = None, first: int = 0) -> None:
         """`whole` and `first` are what this is a slice of, and where it begins there."""
         self.columns = dict(columns)
         self._length = length
-        self._whole = whole if whole is not None else self.columns
+        self._whole = whole
         self._first = first
 
     def __len__(self) -> int:
@@ -55,7 +55,13 @@ class Sets(Sequence["dict[str, Any]"]):
         if rows.step != 1:
             return self.some(list(rows))
         columns = {name: column[rows.start : rows.stop] for name, column in self.columns.items()}
-        return Sets(columns, len(rows), self._whole, self._first + rows.start)
+        return Sets(columns, len(rows), self if self._whole is None else self._whole, self._first + rows.start)
+
+    def ahead(self, count: int) -> Sets:
+        """This, or more of what it is a slice of from where it begins, as far as `count`."""
+        if self._whole is None or self._length >= count:
+            return self
+        return self._whole[self._first : self._first + count]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """One set after the other."""
@@ -85,7 +91,7 @@ class Sets(Sequence["dict[str, Any]"]):
     @property
     def key(self) -> tuple[int, int, int]:
         """What tells this from other slices and from other sets, for as long as it is held."""
-        return id(self._whole), self._first, self._length
+        return id(self if self._whole is None else self._whole), self._first, self._length
 
 
 def sets_of(sets: Sequence[Mapping[str, Any]]) -> Sets:

@@ -132,7 +132,9 @@ class Store:
             return pl.DataFrame(schema={"cell": pl.String, "place": pl.String, "error": pl.String})
         whole = pl.concat(self._frames, how="diagonal_relaxed") if len(self._frames) > 1 else self._frames[0]
         self._frames = [whole]
-        return whole if places is None else whole.filter(pl.col("place").is_in(list(places)))
+        if places is None or (self.folder is None and self.page["places"].keys() <= set(places)):
+            return whole  # in memory there are cells of the page's places alone
+        return whole.filter(pl.col("place").is_in(list(places)))
 
     def add(self, frame: pl.DataFrame, *, passing: str = "") -> None:
         """Keep some finished cells; raises Stop SFS18 where the disk does not take them (what is there stays).
