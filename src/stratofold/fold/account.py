@@ -40,6 +40,7 @@ class Account:
         "timer_spent", "trailing_count", "working_buy", "working_sell",
     )  # fmt: skip
     FIXED_IN_RUN = ("symbol_count", "target_number", "working_buy", "working_sell")
+    HOLDS_WITHIN = ("target_number", "working_buy", "working_sell")
 
     def __init__(self, ledger: Ledger, capacity: int = 16) -> None:
         """An account with nothing working; tables have room for `capacity` and grow."""

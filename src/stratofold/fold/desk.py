@@ -117,6 +117,7 @@ class Desk:
         "urgent", "watches_margin",
     )  # fmt: skip
     FIXED_IN_RUN = ("places", "watches_margin")
+    HOLDS_WITHIN = ("places",)
 
     def __init__(self, ledger: Ledger, costs: Costs, capacity: int = 16) -> None:
         """No orders; tables have room for `capacity` and grow."""

@@ -55,6 +55,7 @@ class Ledger:
         "takes_whole",
         "total_steps",
     )
+    HOLDS_WITHIN = ("cash_steps", "holdings", "rate", "scale", "total_steps")
 
     def __init__(self, contracts: list[Contract], scales: "array[float]", cash: float) -> None:
         """Nothing held; `cash` units of the base currency; `scales` are the steps a unit of each currency."""

@@ -137,6 +137,7 @@ class Risk:
 
     __slots__ = ("last", "limits", "observed", "order_times", "order_times_at")
     FIXED_IN_RUN = ("last", "order_times")
+    HOLDS_WITHIN = ("last",)
 
     def __init__(self, limits: Limits, symbol_count: int) -> None:
         """Nothing ordered yet."""

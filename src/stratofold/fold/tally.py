@@ -71,6 +71,7 @@ class Tally:
         "start_time", "time", "trade_count", "traded_value", "trips", "trough_steps", "win_count",
     )  # fmt: skip
     FIXED_IN_RUN = ("free", "is_dated", "risk_free", "trips")
+    HOLDS_WITHIN = ("trips",)
 
     def __init__(self, symbol_count: int, equity_steps: float, risk_free: "array[float]") -> None:
         """`risk_free` is the rate a session: one number, or one for each session of the calendar's slice."""

@@ -30,7 +30,7 @@ class Field:
     `kind` is int, float, bool, object, reference, array, frozen array, list, empty or shut; `reason` and
     `fix` say why it is shut.  `group` names the attributes that share one array with this one (usually just itself).
     `fixed` is the number that the attribute has in every run of the strategy, or in this one, where its class says so; of
-    an array or a list it is the length.
+    an array or a list it is the length; `is_within` says that the one element lies behind address and length.
     """
 
     name: str
@@ -42,10 +42,13 @@ class Field:
     offset: int = 0
     group: str = ""
     fixed: float | None = None
+    is_within: bool = False
 
     @property
     def size(self) -> int:
         """Bytes."""
+        if self.is_within:
+            return 2 * WORD + (self.layout.size if self.layout is not None else WORD)
         if self.kind == "object" and self.layout is not None:
             return self.layout.size
         return {"bool": 1, "shut": 0, "array": 16, "frozen array": 16, "list": 16, "empty": 16}.get(self.kind, WORD)
@@ -53,7 +56,7 @@ class Field:
     def text(self) -> str:
         """What a signature says of the field."""
         leads = f" {self.layout.number}" if self.layout is not None else ""
-        value = "" if self.fixed is None else f"={self.fixed}"
+        value = "" if self.fixed is None else f"={self.fixed}{' within' * self.is_within}"
         return f"{self.name}:{self.kind}{self.code}{leads}@{self.offset}{self.group}{value}"
 
 
@@ -75,7 +78,7 @@ class Layout:
     def key(self) -> tuple[Any, ...]:
         """What two layouts must share to be the same one."""
         rows = tuple(
-            (row.name, row.kind, row.code, id(row.layout) if row.layout else 0, row.fixed)
+            (row.name, row.kind, row.code, id(row.layout) if row.layout else 0, row.fixed, row.is_within)
             for row in self.fields.values()
         )
         return (self.cls, rows)
@@ -97,7 +100,7 @@ class Layout:
 
 
 class _Widen(Exception):
-    """An int field of one object is a float in its neighbour, or a number that one has always its neighbour has not."""
+    """An int field of one object is a float in its neighbour, or a number that one has always its neighbour has not, or lies in two."""
 
 
 def state_names(thing: object) -> Iterator[str]:
@@ -116,7 +119,8 @@ class Survey:
     """All layouts of some root objects; `frozen` roots hold their arrays by address, as code never writes to them.
 
     One that `settles` takes for fixed what classes say that no run changes (`FIXED_IN_RUN`), where it is what it mostly is:
-    machine code has nothing in it then of fees that nobody charges or of currencies that nobody holds.
+    machine code has nothing in it then of fees that nobody charges or of currencies that nobody holds.  What they alone hold
+    one of (`HOLDS_WITHIN`) lies inside them, so that its address is no number to be kept in a register.
     """
 
     def __init__(self, roots: list[object], frozen: set[int], widened: set[str], *, settles: bool = False) -> None:
@@ -124,6 +128,7 @@ class Survey:
         self.widened = widened
         self._settles = settles
         self._loose: set[str] = set()  # what is settled, but not alike in the objects of one list
+        self._apart: set[str] = set()  # what would lie within its owner, and somebody else has it too
         while True:
             self.layouts: list[Layout] = []
             self._by_key: dict[tuple[Any, ...], Layout] = {}
@@ -131,6 +136,7 @@ class Survey:
             self._lists: dict[int, Layout | None] = {}
             self._arrays: dict[int, str] = {}
             self._groups: dict[str, str] = {}
+            self._within: dict[int, str] = {}
             try:
                 self.roots = [self._object(root, index in frozen) for index, root in enumerate(roots)]
             except _Widen:
@@ -172,10 +178,16 @@ class Survey:
         if isinstance(value, float):
             return Field(name, "float", fixed=fixed)
         if isinstance(value, array | memoryview) or (frozen and hasattr(value, "__array_interface__")):
+            is_within = self._lies_within(owner, name, value, fixed)
             self._note_array(value, f"{type(owner).__qualname__}.{name}")
-            return _array_field(name, value if isinstance(value, array) else memoryview(value), frozen, fixed)
+            found = _array_field(name, value if isinstance(value, array) else memoryview(value), frozen, fixed)
+            found.is_within = is_within and found.kind == "array"
+            return found
         if isinstance(value, list):
-            return self._list_field(name, value, frozen, fixed)
+            is_within = self._lies_within(owner, name, value, fixed)
+            found = self._list_field(name, value, frozen, fixed)
+            found.is_within = is_within and found.kind == "list"
+            return found
         if not is_plain(type(value)):
             return _shut(name, *_why_shut(value))
         met = self._placed.get(id(value))
@@ -197,6 +209,19 @@ class Survey:
         if isinstance(value, int | float):
             return value if _is_usual(value) else None
         return len(value) if len(value) <= 1 else None
+
+    def _lies_within(self, owner: object, name: str, value: object, fixed: float | None) -> bool:
+        """Whether the one element of an array or a list lies inside its owner: nobody else has it."""
+        key = _key(type(owner), name)
+        other = self._within.get(id(value))
+        if other is not None:
+            self._apart.add(other)
+            raise _Widen
+        is_own = id(value) not in self._lists and id(value) not in self._arrays and key not in self._apart
+        if not (fixed == 1 and is_own and name in getattr(owner, "HOLDS_WITHIN", ())):
+            return False
+        self._within[id(value)] = key
+        return True
 
     def _note_array(self, value: object, name: str) -> None:
         """Remember which attributes hold one and the same array."""

@@ -286,6 +286,8 @@ class _Plan:
             self._add(at, _CODES[row.kind], name, 1)
         elif row.kind == "object" and row.layout is not None:
             self.visit(row.layout, name, at, path)
+        elif row.is_within:
+            self._within(row, name, at, path)
         elif row.kind == "reference":
             self._add(at, "Q", f"block.objects[id({name})]", 1)
         elif row.kind == "frozen array":
@@ -302,6 +304,18 @@ class _Plan:
         elif row.kind == "empty":
             self.checks.append(f"    if {name}: raise Changed({name!r})")
             self._add(at, "QQ", "0, 0", 2)
+
+    def _within(self, row: Field, name: str, at: int, path: str) -> None:
+        """Add address and length of one element, and the element behind them."""
+        self._add(at, "Qq", f"at + {at + 16} + block.shift, 1", 2)
+        if row.layout is not None:
+            self.checks.append(f"    block.lists[id({name})] = at + {at + 16} + block.shift")
+            self.visit(row.layout, f"{name}[0]", at + 16, path)
+            return
+        self.checks.append(f"    if {name}.typecode != {row.code!r}: raise Changed({name!r})")
+        if row.group in self.stored or f"any {row.code}" in self.stored:
+            self.back.append((f"{name}[0]", self._values))
+        self._add(at + 16, row.code, f"{name}[0]", 1)
 
     def _list(self, element: Layout, name: str, at: int, path: str) -> None:
         """Add a list of objects."""

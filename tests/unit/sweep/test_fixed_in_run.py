@@ -177,3 +177,77 @@ def test_a_number_that_is_none_is_fixed_too():
     owner.rate = 1.0
     with pytest.raises(Changed, match="rate"):
         machine(0)
+
+
+class Part:
+    """One of a list."""
+
+    def __init__(self):
+        self.number = 7.0
+        self.times = array("q", [1, 2])
+
+
+class Holder:
+    """What it alone holds one of."""
+
+    FIXED_IN_RUN = HOLDS_WITHIN = ("items", "others", "parts", "shared", "alone")
+
+    def __init__(self, parts=1):
+        self.before = 1.0
+        self.items = array("d", [4.0])
+        self.others = array("q", [5])
+        self.parts = [Part() for _ in range(parts)]
+        self.shared = self.parts
+        self.alone = [Part() for _ in range(parts)]
+        self.after = 2.0
+
+    def move(self, at: int) -> float:
+        self.items[at] += self.before
+        self.others[at] += 1
+        self.parts[at].number += self.items[at]
+        self.parts[at].times[1] += self.others[at]
+        self.shared[at].number *= 2.0
+        self.alone[at].number -= self.parts[at].number
+        self.alone[at].times[0] += 1
+        self.after = self.parts[at].number
+        return self.after
+
+    def break_off(self, at: int) -> float:
+        self.move(0)
+        return self.move(at)
+
+    def said(self):
+        return (
+            self.before,
+            *self.items,
+            *self.others,
+            *((each.number, *each.times) for each in [*self.parts, *self.alone]),
+            self.after,
+        )
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_what_lies_within_comes_back_as_the_interpreter_has_it(parts):
+    """Of two a list lies elsewhere, as ever, and so does one that is held twice: no address leads inside an owner."""
+    owner, other = Holder(parts), Holder(parts)
+    machine = Machine(owner, Holder.move, (int,), settles=True)
+    within = {row.name for row in Survey([owner], set(), set(), settles=True).roots[0].fields.values() if row.is_within}
+    assert within == {"items", "others", *(["alone"] if parts == 1 else [])}
+    for _ in range(3):
+        assert machine(0) == (0, other.move(0))
+        assert owner.said() == other.said()
+
+
+def test_what_lies_within_is_as_before_where_machine_code_leaves():
+    owner = Holder()
+    before = owner.said()
+    assert Machine(owner, Holder.break_off, (int,), settles=True)(1)[0] != 0
+    assert owner.said() == before
+
+
+def test_what_lay_within_and_is_of_another_kind_does_not_fit():
+    owner = Holder()
+    machine = Machine(owner, Holder.move, (int,), settles=True)
+    owner.items = array("q", [4])
+    with pytest.raises(Changed, match="items"):
+        machine(0)
