@@ -46,7 +46,8 @@ class Sessions:
 
     def walk(self, time: int) -> None:
         """As `advance`, when `time` is known to be past the close."""
-        k = self.index + 1
+        k = self.index
+        k += 1
         while self.closes[k] < time:
             k += 1
         self.index = k

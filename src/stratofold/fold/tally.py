@@ -159,8 +159,8 @@ class Tally:
         self.time = time
         last = self.last_steps
         self.last_steps = equity_steps
-        count = self.session_count + 1
-        self.session_count = count
+        self.session_count += 1
+        count = self.session_count
         excess = (equity_steps / last - 1.0 if last > 0.0 else 0.0) - self.free
         if self.is_dated:
             excess -= self._free(session)

@@ -50,6 +50,8 @@ def call(body: Body, node: ast.Call) -> Value:
         and isinstance(node.args[0].value, str)
     ):
         return _TEXT_CALLS[callee](body, node)
+    if getattr(callee, "__qualname__", "") in body.unit.without:
+        return Value(NOTHING)
     arguments = [expressions.lower(body, each) for each in node.args]
     keywords = {}
     for each in node.keywords:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import stratofold
 from stratofold.errors import Setup
 from stratofold.kernel import loader
-from stratofold.kernel.forms import OFTEN, RUN, entry_of, form_of
+from stratofold.kernel.forms import OFTEN, RUN, WITHOUT, entry_of, form_of
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.packing import Packer
 from stratofold.kernel.program import Program
@@ -239,7 +239,7 @@ def compile_file(
     while True:
         survey = Survey(objects, {_FEED}, widened, settles=form != RUN)
         kinds: tuple[AnyKind, ...] = (*(ObjectKind(root) for root in survey.roots), INT)
-        text, unit = compile_text(function, survey, kinds, ENTRY, OFTEN[form])
+        text, unit = compile_text(function, survey, kinds, ENTRY, OFTEN[form], WITHOUT.get(form, frozenset()))
         if unit.widened <= widened:
             break
         widened = widened | unit.widened

@@ -22,6 +22,8 @@ OFTEN = {
         "close_session", "sample_session", "turn_session",
     }),
 }  # fmt: skip
+# What a form has no use for, and does without: years of days lie in the processor's cache, where nothing need be fetched to.
+WITHOUT = {DAYS: frozenset({"look_ahead"})}
 _DAY_NS = 72_000_000_000_000  # a bar that long has a session of its own
 
 

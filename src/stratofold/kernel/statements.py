@@ -11,7 +11,7 @@ from typing import Any
 
 from stratofold.kernel import arithmetic, expressions, iteration, memory
 from stratofold.kernel.body import RAISED, Again, Body, Environment, Unreachable, Variable, Way, meeting
-from stratofold.kernel.kinds import KNOWN, NOTHING, TupleKind, Value, join
+from stratofold.kernel.kinds import INT, KNOWN, NOTHING, TupleKind, Value, join
 
 
 def block(body: Body, nodes: Sequence[ast.stmt]) -> bool:
@@ -81,19 +81,28 @@ def _augmented(body: Body, node: ast.AugAssign) -> None:
     target = node.target
     if isinstance(target, ast.Name):
         old = body.read(target.id, target)
-        body.write(target.id, arithmetic.binary(body, node.op, old, expressions.lower(body, node.value), node), node)
+        body.write(target.id, _changed(body, old, node), node)
     elif isinstance(target, ast.Attribute):
         owner = expressions.lower(body, target.value)
         name = body.attribute_name(target.attr)
         old = expressions.attribute(body, owner, name, target)
-        new = arithmetic.binary(body, node.op, old, expressions.lower(body, node.value), node)
+        new = _changed(body, old, node)
         memory.store_attribute(body, owner, name, new, target)
     else:
         owner = expressions.lower(body, target.value)
         index = expressions.lower(body, target.slice)
         old = expressions.element(body, owner, index, target)
-        new = arithmetic.binary(body, node.op, old, expressions.lower(body, node.value), node)
+        new = _changed(body, old, node)
         memory.store_element(body, owner, index, new, target)
+
+
+def _changed(body: Body, old: Value, node: ast.AugAssign) -> Value:
+    """The number that a target comes to; what our engine counts one by one never comes to 2**63."""
+    if body.counts_up and old.kind is INT and isinstance(node.value, ast.Constant) and node.value.value == 1:
+        sign = {ast.Add: "add", ast.Sub: "sub"}.get(type(node.op))
+        if sign is not None:
+            return Value(INT, body.value(f"{sign} nsw i64 {old.text}, 1"))
+    return arithmetic.binary(body, node.op, old, expressions.lower(body, node.value), node)
 
 
 def _return(body: Body, node: ast.Return) -> None:

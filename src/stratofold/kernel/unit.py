@@ -69,13 +69,19 @@ class Unit:
     """The functions, constants and notes of one module of LLVM text."""
 
     def __init__(
-        self, survey: Survey, known_stored: set[str] | None = None, often: frozenset[str] = frozenset()
+        self,
+        survey: Survey,
+        known_stored: set[str] | None = None,
+        often: frozenset[str] = frozenset(),
+        without: frozenset[str] = frozenset(),
     ) -> None:
         """An empty unit over some layouts; `known_stored` is what an earlier writing of it stores to.
 
-        `often` are functions of the fold, by their qualified names, that this entry calls more often than they say.
+        `often` are functions of the fold, by their qualified names, that this entry calls more often than they say,
+        and `without` are those that it does without.
         """
         self._often = often
+        self.without = without
         self.survey = survey
         self.known_stored = known_stored
         self.widened: set[str] = set()
@@ -317,18 +323,19 @@ def compile_text(
     kinds: tuple[AnyKind, ...],
     name: str = "stratofold_run",
     often: frozenset[str] = frozenset(),
+    without: frozenset[str] = frozenset(),
 ) -> tuple[str, Unit]:
-    """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.  `often` as in `Unit`.
+    """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.  `often` and `without` as in `Unit`.
 
     It is written twice: the second time it is known which fields and arrays nothing stores to, so that LLVM may read
     those once, and whether orders may rest.
     """
-    first = _written(function, Unit(survey, None, often), kinds)
+    first = _written(function, Unit(survey, None, often, without), kinds)
     more = often | _IF_RESTING if first.has(_RESTS) else often
     is_unknown = bool(first.widened) or "any d" in first.stored or "any q" in first.stored
     if is_unknown and more == often:
         return first.text(name), first
-    second = _written(function, Unit(survey, None if is_unknown else first.stored, more), kinds)
+    second = _written(function, Unit(survey, None if is_unknown else first.stored, more, without), kinds)
     return second.text(name), second
 
 

@@ -47,6 +47,17 @@ def test_the_range_of_a_bar_is_looked_at_in_the_loop_where_orders_may_rest(strat
     assert [("alwaysinline" in head, "noinline" in head) for head in heads] == [(is_inside, not is_inside)]
 
 
+@pytest.mark.parametrize(("span", "is_fetched"), [(_MINUTE, True), (_DAY, False)])
+def test_what_lies_in_the_cache_is_not_fetched_to_it(span, is_fetched):
+    run = feed_of(span)
+    survey = Survey([run.engine, run.strategy, run.feed], {2}, set())
+    kinds = (*(ObjectKind(root) for root in survey.roots), INT)
+    form = forms.form_of(run.feed, out=True)
+    without = forms.WITHOUT.get(form, frozenset())
+    text, _ = compile_text(forms.entry_of(run.feed, out=True), survey, kinds, compiling.ENTRY, without=without)
+    assert (".look_5f_ahead(" in text) is is_fetched
+
+
 def quick_loops(span, monkeypatch):
     """The blocks of the quick copy of each loop over bars, as a sweep's kernel has them."""
     run = feed_of(span)

@@ -35,6 +35,12 @@ class Owner:
         """A quotient."""
         return one / other
 
+    def count(self, more: int) -> int:
+        """Count one by one, up and down; what is counted is the strategy's own."""
+        counted = more
+        counted += 1
+        return counted
+
     def glance(self, index: int) -> float:
         """Ask for a place, inside or not, and read another."""
         soon(self.column, index)
@@ -121,6 +127,16 @@ def test_another_number_is_told_bit_by_bit(kind: type, noted: float) -> None:
     assert [is_other for _, is_other in said].count(False) == (
         1 if kind is float or noted in (0.0, 1.0, 2.0**53) else 0
     )
+
+
+def test_a_strategys_count_has_an_end_and_the_engines_has_none_to_ask_for() -> None:
+    """A step past 63 bits is the interpreter's; nobody lives to see the engine count so far, and it asks with every bar."""
+    machine = Machine(Owner(), Owner.count, (int,))
+    assert [machine(each)[0] != 0 for each in (7, 2**63 - 2, 2**63 - 1)] == [False, False, True]
+    loop = re.search(r"^define [^\n]*hear_5f_feed\(.*?^}", kernel_text(Deaf), re.DOTALL | re.MULTILINE)
+    assert loop is not None
+    assert "add nsw i64" in loop[0]
+    assert not re.search(r"sadd\.with\.overflow\.i64\([^)]*, i64 1\)", loop[0])
 
 
 def test_what_is_wanted_soon_need_not_exist() -> None:
