@@ -8,7 +8,7 @@ file, does that run by run.  It stops at a run that does not end as it should, a
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -50,6 +50,29 @@ class Copies(NamedTuple):
     piece: Piece
 
 
+class Noted(Mapping[str, Any]):
+    """Numbers of runs by name: rows of one array of words, so that those of many series are put together at once."""
+
+    def __init__(self, kinds: Mapping[str, tuple[int, type]], words: "Words") -> None:
+        """`kinds` says in which row the numbers of a name are, and of what type."""
+        self.kinds = kinds
+        self.words = words
+
+    def __getitem__(self, name: str) -> "NDArray[Any]":
+        """A number of each run."""
+        row, kind = self.kinds[name]
+        found: NDArray[Any] = self.words[row].view(kind)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self.kinds)
+
+    def __len__(self) -> int:
+        """How many names."""
+        return len(self.kinds)
+
+
 class Series:
     """Runs of one program: pieces of each, and numbers of each that are written where the guest has them."""
 
@@ -65,7 +88,7 @@ class Series:
         self._block = block
         self.rest = rest
         self._spans = spans
-        self._names = [(name, _KINDS[code]) for name, _, code in rows]
+        self._kinds: dict[str, tuple[int, type]] = {name: (k, _KINDS[code]) for k, (name, _, code) in enumerate(rows)}
         self._places = np.array([roots[0] + offset for _, offset, _ in rows], np.uint64)
         self._result = np.zeros(1, np.int64)
         self._plan = np.zeros(WORDS, np.uint64)
@@ -95,12 +118,12 @@ class Series:
         rows += [(goal, source, 0, size) for goal, source, size in _restored(self.rest)]
         rows += [(at + place, first + 8 * k, 8 * len(self._spans), size) for k, (place, size) in enumerate(self._spans)]
         every = np.array(rows, np.uint64)
-        self._noted = np.empty((len(self._names), count | _ODD), np.uint64)
+        self._noted = np.empty((len(self._kinds), count | _ODD), np.uint64)
         plan = self._plan
         plan[STOP], plan[AT], plan[ANSWER] = stop, 0, answer
         plan[ALL : ALL + 2] = len(rows), address_of(every)
         plan[PIECES : PIECES + 2] = wide, address_of(pieces)
-        plan[NOTED : NOTED + 3] = len(self._names), address_of(self._places), address_of(self._noted)
+        plan[NOTED : NOTED + 3] = len(self._kinds), address_of(self._places), address_of(self._noted)
         plan[STRIDE] = count | _ODD
         self._alive = [seated, every, pieces, numbers]
 
@@ -109,10 +132,10 @@ class Series:
         self._plan[AT], self._plan[END] = at, end
         return int(self._call(self._plan.ctypes.data))
 
-    def columns(self, chosen: "NDArray[np.bool_]") -> "dict[str, NDArray[Any]]":
-        """What was noted of the chosen runs, a column for each name."""
-        columns = self._noted[:, : len(chosen)] if chosen.all() else self._noted[:, np.flatnonzero(chosen)]
-        return {name: column.view(kind) for (name, kind), column in zip(self._names, columns, strict=True)}
+    def columns(self, chosen: "NDArray[np.bool_]") -> Noted:
+        """What was noted of the chosen runs."""
+        words = self._noted[:, : len(chosen)] if chosen.all() else self._noted[:, np.flatnonzero(chosen)]
+        return Noted(self._kinds, words)
 
 
 def _restored(piece: Piece) -> list[tuple[int, int, int]]:

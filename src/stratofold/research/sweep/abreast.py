@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stratofold.kernel.series import Copies, Series
+    from stratofold.kernel.series import Copies, Noted, Series
     from stratofold.research.sweep.laid import Laid
     from stratofold.research.sweep.mould import Mould
     from stratofold.research.sweep.tapes import Tape, Tapes
@@ -158,11 +158,11 @@ class Sums(NamedTuple):
     """Which of some cells came to their end, a column for each of `SUMS` of those, and which were left to Python."""
 
     done: Places
-    columns: dict[str, NDArray[Any]]
+    columns: Noted
     left: Places
 
 
-def _carried(events: int, series: Series, count: int) -> tuple[NDArray[np.bool_], dict[str, NDArray[Any]]]:
+def _carried(events: int, series: Series, count: int) -> tuple[NDArray[np.bool_], Noted]:
     """All runs of a series to their end: which came to it, and the columns of those."""
     is_done = np.ones(count, np.bool_)
     step = max(_EVENTS_MAX // max(events, 1), 1)

@@ -17,6 +17,7 @@ import numpy as np
 
 from stratofold.fold.grid import STEPS_MAX, to_grid
 from stratofold.fold.tally import NANOSECONDS_A_DAY, a_year
+from stratofold.kernel.series import Noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +96,7 @@ def joined_figures(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     figures = [part for part in parts if isinstance(part, Figures)]
     if len(figures) < len(parts) or len({part.terms for part in figures}) > 1:
         return {name: np.concatenate([np.asarray(part[name], np.float64) for part in parts]) for name in STATISTICS}
-    sums = {name: np.concatenate([part.sums[name] for part in figures]) for name in SUMS}
+    sums = _joined([part.sums for part in figures])
     counts = [part.count for part in figures]
     done = None
     if any(part.done is not None for part in figures):
@@ -231,5 +232,15 @@ def in_order(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Mapping[str, Any]]:
         return parts[0]
     done = np.concatenate([np.asarray(some) for some, _ in parts])
     order = np.argsort(done)
-    sums = {name: np.concatenate([part[name] for _, part in parts])[order] for name in SUMS}
-    return done[order], sums
+    sums = _joined([part for _, part in parts])
+    if isinstance(sums, Noted):
+        return done[order], Noted(sums.kinds, sums.words[:, order])
+    return done[order], {name: column[order] for name, column in sums.items()}
+
+
+def _joined(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The sums of several runs' parts, one after the other."""
+    noted = [part for part in parts if isinstance(part, Noted)]
+    if len(noted) == len(parts) and all(part.kinds == noted[0].kinds for part in noted):
+        return Noted(noted[0].kinds, np.concatenate([part.words for part in noted], axis=1))
+    return {name: np.concatenate([part[name] for part in parts]) for name in SUMS}

@@ -27,7 +27,13 @@ def are_alike(one: MarketData, other: MarketData, options: Options) -> bool:
         return False
     if {each.currency for each in (*one.instruments, *other.instruments)} != {options.base}:
         return False
-    return _numbers(one, options) == _numbers(other, options)
+    return _differ_in_name(one, other) or _numbers(one, options) == _numbers(other, options)
+
+
+def _differ_in_name(one: MarketData, other: MarketData) -> bool:
+    """Whether instruments differ in what they are called and in nothing else."""
+    rest = [[vars(each) | {"symbol": ""} for each in market.instruments] for market in (one, other)]
+    return rest[0] == rest[1]
 
 
 def _are_same(one: Calendar, other: Calendar) -> bool:
