@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stratofold.fold.strategy import Strategy, param
-from stratofold.research.sweep.columns import STATISTICS, SUMS, Figures, joined_figures
+from stratofold.kernel.series import Noted
+from stratofold.research.sweep.columns import STATISTICS, SUMS, Figures, in_order, joined_figures
 from stratofold.research.sweep.naming import words_of
 from stratofold.research.sweep.rows import Finished, frame_of
 from stratofold.research.sweep.sets import Sets, are_same, constant, is_constant, sets_of, some_of
@@ -101,6 +102,27 @@ def test_statistics_of_parts_together_are_those_of_each(other_scale):
             assert found[name].tobytes() == b"".join(part[name].tobytes() for part in some), name
     assert np.isnan(parts[1]["trades"]).tolist() == [True, False, True, False]
     assert type(pickle.loads(pickle.dumps(parts[0]))) is dict  # noqa: S301  our own
+
+
+def noted(chance, count):
+    """Sums as machine code notes them."""
+    kinds = {name: (row, np.int64 if row % 3 == 0 else np.float64) for row, name in enumerate(SUMS)}
+    words = [np.array([chance.uniform(1.0, 9.0) for _ in range(count)]).astype(kind) for _, kind in kinds.values()]
+    return Noted(kinds, np.array([row.view(np.uint64) for row in words]))
+
+
+def test_sums_as_they_were_noted_are_put_together_and_in_order():
+    """As columns of their own are, which may stand between them; each is of its own type."""
+    chance = Random(9)
+    parts = [([0, 3, 4], noted(chance, 3)), ([1, 5], noted(chance, 2)), ([2, 6, 7], noted(chance, 3))]
+    mixed = [parts[0], (parts[1][0], dict(parts[1][1])), parts[2]]
+    (done, together), (others, apart) = in_order(parts), in_order(mixed)
+    assert list(done) == list(others) == list(range(8))
+    assert (type(together), type(apart), len(together)) == (Noted, dict, len(SUMS))
+    for name in SUMS:
+        expected = np.concatenate([part[name] for _, part in parts])[[0, 3, 5, 1, 2, 4, 6, 7]]
+        assert together[name].dtype == apart[name].dtype == expected.dtype
+        assert together[name].tolist() == apart[name].tolist() == expected.tolist()
 
 
 def test_a_table_of_no_cells_has_no_rows():
