@@ -21,6 +21,9 @@ class Blocked:
             raise ImportError(f"a worker has no {name}")
 
 sys.meta_path.insert(0, Blocked())
+import stratofold.kernel.aside, stratofold.kernel.cache
+stratofold.kernel.aside.by_child = lambda *given: b""  # no process of its own has a compiler either
+stratofold.kernel.cache.cached = lambda key, make: make()  # and none was there before
 from stratofold.research.sweep.executors.shelf import Folder
 from stratofold.research.sweep.executors.worker import perform
 

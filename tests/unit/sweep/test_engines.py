@@ -9,8 +9,9 @@ import stratofold
 from stratofold import Fees, Strategy, backtest, param, strategies, sweep
 from stratofold.indicators import SMA
 from stratofold.research.prepare import Options, build_feed
-from stratofold.research.sweep import block
+from stratofold.research.sweep import laid
 from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.cells import Leg
 from stratofold.research.sweep.columns import STATISTICS
 from stratofold.research.sweep.engines import are_alike
 from stratofold.research.sweep.guests import Guests
@@ -37,8 +38,8 @@ def market():
 def laid_out(monkeypatch):
     """How often an engine was laid out."""
     found = []
-    real = block.prepare
-    monkeypatch.setattr(block, "prepare", lambda *given, **named: found.append(1) or real(*given, **named))
+    real = laid.prepare
+    monkeypatch.setattr(laid, "prepare", lambda *given, **named: found.append(1) or real(*given, **named))
     return found
 
 
@@ -108,9 +109,9 @@ def test_blocks_take_turns_at_an_engine(market):
                 name: bits_of(column) for name, column in expected.items()
             }
     assert second._laid[False] is first._laid[False]
-    kept = second.run(SETS, block.Leg(keep=60, ends=False))
+    kept = second.run(SETS, Leg(keep=60, ends=False))
     first.run(SETS)
-    gone_on = second.run(SETS, block.Leg(tuple(kept.states)))
+    gone_on = second.run(SETS, Leg(tuple(kept.states)))
     assert {name: bits_of(column) for name, column in gone_on.columns.items()} == {
         name: bits_of(column) for name, column in alone[1].items()
     }

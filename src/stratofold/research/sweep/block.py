@@ -18,7 +18,6 @@ import numpy as np
 
 from stratofold import kernel
 from stratofold.errors import Setup
-from stratofold.fold.log import Logs
 from stratofold.research.execute import execute
 from stratofold.research.prepare import build_feed, is_ticks, prepare
 from stratofold.research.sweep.abreast import CELLS_MAX
@@ -26,7 +25,7 @@ from stratofold.research.sweep.cells import WHOLE, Cells, Leg
 from stratofold.research.sweep.columns import STATISTICS, SUMS, Figures, columns_of, in_order, sums_of
 from stratofold.research.sweep.engines import are_alike
 from stratofold.research.sweep.guests import Guests
-from stratofold.research.sweep.laid import Laid
+from stratofold.research.sweep.laid import Laid, prepare_cell
 from stratofold.research.sweep.onward import Together, alike, go_on_together
 from stratofold.research.sweep.plainly import run_plainly
 from stratofold.research.sweep.reuse import is_read_often
@@ -407,13 +406,12 @@ class Block:
         if tapes is not None:
             tapes.begin()
             tapes.forget_places()
-        run = prepare(self.strategy, self.market, self.options, parameters, shelf=None if tapes is None else tapes.ask)
+        shelf = None if tapes is None else tapes.ask
+        run = prepare_cell(self.strategy, self.market, self.options, parameters, shelf, reads_equity=self._reads_equity)
         if tapes is not None and not tapes.given:
             self._tapes, self.asks_no_tapes = None, True
             return None
-        run.engine.logs = _counting(run.engine.logs)
         objects = (run.engine, run.strategy, run.feed)
-        run.engine.logs.equity.is_kept = self._reads_equity
         if self.execution != "compiled" and not kernel.is_at_hand(*objects, out=True):
             return None
         try:
@@ -463,10 +461,3 @@ class Block:
             return None
         execute(run, self.market, "interpreted" if is_interpreted else "auto")
         return sums_of(run.engine)
-
-
-def _counting(logs: Logs) -> Logs:
-    """Logs that keep no rows but those of equity, and count: a cell wants its sums alone."""
-    counting = Logs(0, 0)
-    counting.equity, counting.curve = logs.equity, logs.curve
-    return counting

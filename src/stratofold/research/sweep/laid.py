@@ -1,25 +1,44 @@
 """An engine laid out for machine code, and the strategy that is its guest.
 
 What comes in: a program that the kernel has bound to a run.  What goes out: runs in it, one after another.
+A kernel is made for what a run is laid out as, so whoever has one made for cells elsewhere prepares it here too.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stratofold import kernel
+from stratofold.fold.log import Logs
 from stratofold.fold.run import CROWDED
+from stratofold.research.prepare import prepare
 from stratofold.research.sweep.columns import SUMS
 from stratofold.research.sweep.onward import go_on_alone, state_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stratofold.fold.engine import Feed
+    from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Program
     from stratofold.market.data import MarketData
-    from stratofold.research.prepare import Run
+    from stratofold.research.prepare import Options, Run
     from stratofold.research.sweep.columns import Row
     from stratofold.research.sweep.guests import Guests
+
+
+def prepare_cell(
+    strategy: type[Strategy], market: MarketData, options: Options, parameters: Mapping[str, Any],
+    shelf: Any = None, *, reads_equity: bool = False,
+) -> Run:  # fmt: skip
+    """A run as a cell of a sweep has it: its logs count and keep no rows, those of equity where nobody reads them."""
+    run = prepare(strategy, market, options, parameters, shelf=shelf)
+    counting = Logs(0, 0)
+    counting.equity, counting.curve = run.engine.logs.equity, run.engine.logs.curve
+    counting.equity.is_kept = reads_equity
+    run.engine.logs = counting
+    return run
 
 
 class Laid:

@@ -154,11 +154,12 @@ class Elsewhere:
     def _kernel(self, place: Place, piece: Work) -> bytes:
         """The frozen kernel of a place; nothing where it runs interpreted."""
         from stratofold import kernel
-        from stratofold.research.prepare import is_ticks, prepare
+        from stratofold.research.prepare import is_ticks
+        from stratofold.research.sweep.laid import prepare_cell
 
         if self._execution == "interpreted" or is_ticks(place.market):
             return b""
-        run = prepare(place.strategy, place.market, place.options, piece.sets[0])
+        run = prepare_cell(place.strategy, place.market, place.options, piece.sets[0])
         objects = (run.engine, run.strategy, run.feed)
         try:
             return kernel.frozen(*objects, target=self._target, out=True, progress=self._progress)

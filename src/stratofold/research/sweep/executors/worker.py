@@ -112,10 +112,10 @@ def _place(shelf: Shelf, digest: str, parameters: Mapping[str, Any]) -> Place:
 def _take_up(found: Opened, parameters: Mapping[str, Any]) -> None:
     """Have the frozen kernel of a place used by every run of it."""
     from stratofold import kernel
-    from stratofold.research.prepare import prepare
+    from stratofold.research.sweep.laid import prepare_cell
 
     place = found.place
-    run = prepare(place.strategy, place.market, place.options, parameters)
+    run = prepare_cell(place.strategy, place.market, place.options, parameters)
     kernel.adopt(found.kernel, run.engine, run.strategy, run.feed, out=True)
 
 
