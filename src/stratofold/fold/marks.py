@@ -59,10 +59,8 @@ def is_float(value: object) -> bool:
 
 
 def is_other(noted: float, value: float) -> bool:
-    """Whether `value` is not the very number `noted`: floats are compared bit by bit, as machine code does in one instruction."""
-    if type(value) is not float:
-        return noted != value
-    return array("d", (noted,)).tobytes() != array("d", (value,)).tobytes()
+    """Whether `value` is not the very float `noted`, bit by bit, as machine code compares them in one instruction; an int is none."""
+    return type(value) is not float or array("d", (noted,)).tobytes() != array("d", (value,)).tobytes()
 
 
 def soon(numbers: "array[Any]", index: int) -> None:

@@ -50,7 +50,7 @@ def call(body: Body, node: ast.Call) -> Value:
         and isinstance(node.args[0].value, str)
     ):
         return _TEXT_CALLS[callee](body, node)
-    if getattr(callee, "__qualname__", "") in body.unit.without:
+    if isinstance(callee, FunctionType) and body.unit.does_without(callee):
         return Value(NOTHING)
     arguments = [expressions.lower(body, each) for each in node.args]
     keywords = {}
@@ -203,10 +203,10 @@ def _soon(body: Body, arguments: list[Value]) -> Value:
 
 
 def _is_other(body: Body, arguments: list[Value]) -> Value:
-    """`marks.is_other(noted, value)`: one comparison of their bits, where both are doubles."""
+    """`marks.is_other(noted, value)`: one comparison of their bits; what is no double is another."""
     noted, value = arguments
     if value.kind is not FLOAT:
-        return Value(BOOL, arithmetic.compare(body, ast.NotEq(), noted, value))
+        return number_value(True)
     bits = [body.value(f"bitcast double {each.text} to i64") for each in (noted, value)]
     return Value(BOOL, body.value(f"icmp ne i64 {bits[0]}, {bits[1]}"))
 

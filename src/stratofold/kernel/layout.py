@@ -200,11 +200,7 @@ class Survey:
         """The number that an attribute is sure to have, or the length of what it holds."""
         if name in getattr(owner, "FIXED_BY_STRATEGY", ()):
             return int(value)
-        if (
-            not self._settles
-            or name not in getattr(owner, "FIXED_IN_RUN", ())
-            or _key(type(owner), name) in self._loose
-        ):
+        if not self._settles or name not in _said(owner, "FIXED_IN_RUN") or _key(type(owner), name) in self._loose:
             return None
         if isinstance(value, int | float):
             return value if _is_usual(value) else None
@@ -218,7 +214,7 @@ class Survey:
             self._apart.add(other)
             raise _Widen
         is_own = id(value) not in self._lists and id(value) not in self._arrays and key not in self._apart
-        if not (fixed == 1 and is_own and name in getattr(owner, "HOLDS_WITHIN", ())):
+        if not (fixed == 1 and is_own and name in _said(owner, "HOLDS_WITHIN")):
             return False
         self._within[id(value)] = key
         return True
@@ -287,6 +283,14 @@ class Survey:
 def _key(cls: type, name: str) -> str:
     """What an attribute of a class is called."""
     return f"{cls.__module__}.{cls.__qualname__}.{name}"
+
+
+def _said(owner: object, what: str) -> tuple[str, ...]:
+    """What an object's class says of its attributes; one that is not the fold's says it itself, whatever it derives from."""
+    cls = type(owner)
+    is_ours = cls.__module__.startswith("stratofold.fold.")
+    found: tuple[str, ...] = getattr(cls, what, ()) if is_ours else vars(cls).get(what, ())
+    return found
 
 
 def _is_usual(value: float) -> bool:

@@ -81,7 +81,7 @@ class Unit:
         and `without` are those that it does without.
         """
         self._often = often
-        self.without = without
+        self._without = without
         self.survey = survey
         self.known_stored = known_stored
         self.widened: set[str] = set()
@@ -95,6 +95,10 @@ class Unit:
         self._support: set[str] = set()
 
     # Functions
+
+    def does_without(self, function: FunctionType) -> bool:
+        """Whether a call of this function, which is the fold's, is left out."""
+        return function.__qualname__ in self._without and _is_folds(function)
 
     def has(self, name: str) -> bool:
         """Whether a function of this qualified name is written in it."""

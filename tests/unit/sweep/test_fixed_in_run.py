@@ -115,6 +115,37 @@ def test_only_what_is_usual_is_fixed():
     assert all(row.fixed is None for row in plain.roots[0].fields.values())
 
 
+class Moody(Slips):
+    """A user's own, which is worse each time."""
+
+    def price(self, side, price, quantity, volume, scale):
+        self.spread += 0.0001
+        return super().price(side, price, quantity, volume, scale)
+
+
+def test_what_derives_from_ours_is_not_ours():
+    """Its runs may change what ours do not."""
+    assert set(fixed_of(Moody()).values()) == {None}
+
+
+def look_ahead(feed, index):
+    """Called as one of the fold's functions is that daily bars have no use for."""
+    return index if feed > 200.0 else 0.0
+
+
+class Named(Crossover):
+    """Asks a function of its own."""
+
+    def hold(self, symbol, side, book):
+        book.target_quantity(symbol, look_ahead(book.price(symbol), side * self.quantity))
+
+
+def test_a_users_function_is_called_whatever_it_is_called(market):
+    wanted = singly(Named, market, SETS)
+    assert same(Block(Named, market, Options(), execution="compiled").run(SETS), wanted)
+    assert any(each["trades"] != "0.0" for each in wanted)
+
+
 def test_neighbours_that_differ_have_nothing_fixed_of_what_they_differ_in():
     some, other = Contract(), Contract()
     other.multiplier = 5.0

@@ -9,7 +9,7 @@ import stratofold
 from stratofold import Strategy, param
 from stratofold.indicators import SMA
 from stratofold.research.prepare import Options
-from stratofold.research.sweep import reuse
+from stratofold.research.sweep import reuse, tapes
 from stratofold.research.sweep.block import Block
 from stratofold.research.sweep.reuse import is_read_often
 from stratofold.research.sweep.sets import sets_of
@@ -103,3 +103,17 @@ def test_where_there_is_no_room_each_cell_computes_its_own(pair, monkeypatch):
     one = Block(Crossover, pair, Options(), execution="compiled")
     assert same(one.run(many), singly(Crossover, pair, many))
     assert one._tapes is None
+
+
+def test_where_there_turns_out_to_be_no_room_each_cell_computes_its_own(pair, monkeypatch):
+    """What an object shows takes room too, which nobody knows beforehand; tapes are not written again and again then."""
+    monkeypatch.setattr(tapes, "BYTES_MAX", 20_000)
+    many = grid(fast=range(3, 9), slow=range(10, 16))
+    one = Block(Crossover, pair, Options(), execution="compiled")
+    wanted = singly(Crossover, pair, many)
+    for _ in range(2):
+        assert same(one.run(many), wanted)
+        assert one._tapes is None
+    second = Block(Crossover, pair, one.options, execution="compiled", before=one)
+    assert same(second.run(many), wanted)
+    assert second._tapes is None

@@ -74,6 +74,7 @@ class Block:
         self._laid: dict[bool, Laid] = {}  # by whether tapes are read
         self.asks_no_tapes: bool = before is not None and before.asks_no_tapes  # what one `setup` has said, all say
         self._takes_all: bool = before is not None and before._takes_all  # noqa: SLF001  of this class
+        self._is_weighed: bool = before is not None and before._is_weighed  # noqa: SLF001
         self._tapes = None if self._is_ticks or self.asks_no_tapes else self._blank()
         self._before = before
         self._engine: Any = None  # of the last run
@@ -160,10 +161,10 @@ class Block:
     def _weigh(self, sets: Sequence[Mapping[str, Any]]) -> None:
         """Have what is quickly computed taped too from now on, where these cells read it often."""
         is_open = self._tapes is not None or self.asks_no_tapes
-        if self.execution != "compiled" or self._takes_all or self._is_ticks or not is_open:
+        if self.execution != "compiled" or self._is_weighed or self._is_ticks or not is_open:
             return
         if is_read_often(self.strategy, sets, self.market):
-            self._takes_all, self.asks_no_tapes = True, False
+            self._takes_all, self._is_weighed, self.asks_no_tapes = True, True, False
             self._laid.pop(True, None)
             self._tapes = self._blank()
 
@@ -376,6 +377,12 @@ class Block:
         """Let go of the tapes that are no use or have no room."""
         for things in tapes.drop():
             laid.program.forget(things)
+        if (
+            tapes.is_crowded and tapes.takes_all and tapes is self._tapes
+        ):  # what is quickly computed has no room after all
+            self._takes_all = False
+            self._laid.pop(True, None)
+            self._tapes = self._blank()
 
     def _untaped(self, parameters: Mapping[str, Any]) -> Row | None:
         """As `_quickly`, after a run that wrote tapes was left to Python: where it is not without them, the block does without.

@@ -25,6 +25,7 @@ READINGS_LEAST = 6  # of each tape: an average of 100,000 bars takes as long to 
 def is_read_often(strategy: type[Strategy], sets: Sequence[Mapping[str, Any]], market: MarketData) -> bool:
     """Whether many of these cells make each of their parts alike, and there is room for a tape of every one there is.
 
+    What an object shows beside its answer takes room too, and is not known here: a block sees when there is none.
     What a part is made of is read off `setup`; where that does not say, each may be made of every parameter that varies.
     The first cells of many are asked about with those that follow: else they would lay out an engine for themselves.
     """

@@ -94,6 +94,7 @@ class Tapes:
         self._writer: Mapping[str, Any] | None = None  # the parameters of the first cell that has written
         self._written: list[Tape] = []  # what it has
         self._is_firm = True  # whether all that was packed of tapes lies where it lay, and as it was packed first
+        self.is_crowded = False  # whether there was no room for one that was asked for
         self.is_dismissed = False  # whether what was learnt of tapes has to be forgotten before the next cell
         self.is_writing = False  # whether the cell at hand writes a tape
         self.is_growing = False  # whether it has asked for one that there was not
@@ -163,13 +164,14 @@ class Tapes:
         model = None if place in self._unlike else self._models.get(_kind(key))
         is_foretold = model is not None
         given = columns_of(plan.arguments)
-        size = 8 * count * self._length * (1 + len(plan.shown) + (0 if is_foretold else len(given)))
         columns = {f"tape_{name}": self._column(count) for name in plan.shown}
         columns["tape_result"] = array("d", bytes(8 * count * self._length))
         columns |= {
             f"tape_{name}": getattr(model.things[0], f"tape_{name}") if model else unknown(count * (self._length + 2))
             for name in given
         }
+        own = [column for name, column in columns.items() if not (is_foretold and name.startswith("tape_given_"))]
+        size = sum(8 * len(column) for column in own)
         others: Sequence[Any] = [None] * count if model is None else model.things
         things = [
             self._blank(plan, factory(*arguments), (number, count), columns, other)
@@ -218,8 +220,7 @@ class Tapes:
                         self._share_again(kept)
                     else:
                         self._share_given(kept)
-                    if not any(thing.tape_is_whole for thing in kept.things):
-                        self._models[_kind(kept.key)] = kept
+                    self._models[_kind(kept.key)] = kept
 
     @property
     def is_lasting(self) -> bool:
@@ -288,6 +289,7 @@ class Tapes:
                 break
             gone.append(kept)
             size -= kept.size
+            self.is_crowded = True
         self._is_firm &= not gone
         for kept in set(gone):
             if self._kept.get(kept.key) is kept:
@@ -327,7 +329,6 @@ class Tapes:
         tape.tape_is_foretold = other is not None
         tape.tape_at = _begins_at(tape)
         tape.tape_is_other = False
-        tape.tape_is_whole = False
         tape.tape_source = thing
         for name, column in columns.items():
             setattr(tape, name, column)

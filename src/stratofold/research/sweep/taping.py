@@ -67,7 +67,7 @@ class {name}:
                 return self._tape_made({arguments})
             if {are_floats}:
                 self._tape_foretold()
-        if at >= self.tape_known[0] or {is_other}:
+        if not ({are_floats}) or at >= self.tape_known[0] or {is_other}:
             self.tape_is_other = True
             self._tape_lost()
         self.tape_at = at + {stride}
@@ -76,11 +76,9 @@ class {name}:
     @seldom
     def _tape_made(self, {arguments}):
         at = self.tape_at
-        if at >= len(self.tape_result):
+        if not ({are_floats}) or at >= len(self.tape_result):
             self.tape_is_other = True
             self._tape_lost()
-        if not ({are_floats}):
-            self.tape_is_whole = True
         result = self.tape_source.{step}({arguments})
 {given}
 {shown}
@@ -357,7 +355,6 @@ def _tape_of(
         "ahead",
         "is_foretold",
         "is_other",
-        "is_whole",
         *([] if is_alone else ["step"]),
     ]
     slots = [*counts, *columns_of(arguments), "result", *shown, "source"]
