@@ -37,10 +37,15 @@ def usual():
     return stratofold.sample("SPY", start="2014-06-02", end="2015-03-31")
 
 
+def of_one_price(market, prices):
+    """As of a fund that has one price a day; four columns of it, for which columns share memory is of a kernel's layout."""
+    return replace(market, **{name: prices.copy() for name in ("open", "high", "low", "close")})
+
+
 @pytest.fixture(scope="module")
 def flat(usual):
     """The same, as of a fund that has one price a day."""
-    return replace(usual, open=usual.close, high=usual.close, low=usual.close)
+    return of_one_price(usual, usual.close)
 
 
 def told(market, options, before=None):
@@ -79,7 +84,7 @@ def test_what_was_shared_is_shared_again(flat, usual):
     first = told(flat, options)
     first.run(CLOSES)
     before = columns(first)
-    other = replace(flat, **dict.fromkeys(("open", "high", "low", "close"), usual.high))
+    other = of_one_price(flat, usual.high)
     second = told(other, options, first)
     assert same(second.run(CLOSES), singly(Sourced, other, CLOSES))
     assert second._tapes is first._tapes
