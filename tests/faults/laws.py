@@ -131,7 +131,9 @@ class Laws:
         audit = audit_verify(self.rig.journal)
         if not audit.ok:
             self.broken(f"I5: {audit.findings[0]}")
-        whole, quick = self.rig.rebuilt()
+        whole, quick, wrong = self.rig.rebuilt()
+        if wrong:
+            self.broken(f"I5: {wrong}")
         if whole.save() != quick.save():
             self.broken("I5: the state rebuilt from every record is not the restored one")
         for order in whole.engine.book.orders:

@@ -307,6 +307,9 @@ class Rig:
             raise Crash
 
     def rebuilt(self):
-        """The state from every record, and from the snapshot on."""
+        """The state from every record, and from the snapshot on; what is wrong instead, where a step is decided otherwise."""
         whole = restore_fold(self.journal, "sim", self.strategy, use_snapshot=False)
-        return whole, restore_fold(self.journal, "sim", self.strategy)
+        try:
+            return whole, restore_fold(self.journal, "sim", self.strategy), ""
+        except Stop as error:
+            return whole, whole, str(error)

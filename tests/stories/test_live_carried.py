@@ -1,6 +1,7 @@
 """A changed book of a release that laid the state out otherwise: carried over from its records, or refused, never misread."""
 
 import gzip
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,19 @@ from stratofold.adapters.embedded.journal import Journal
 from stratofold.cli.audit import is_rebuilt
 from stratofold.cli.home import strategy_as_run
 from stratofold.errors import Setup, Stop
+from stratofold.fold.book import Book
 from stratofold.live import begin, layout
 from stratofold.live.audit import audit_verify
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import beginning_of, open_desk, restore_fold
+from stratofold.live.fold import Step
 from stratofold.live.manifest import build_fold
-from stratofold.live.open import change, prospects
+from stratofold.live.open import change, prospects, warm_up
+from stratofold.live.steps import event_in, is_as_written, step_body
 from stratofold.live.verify import verify
 from stratofold.live.why import why
-from tests.stories.changing import CHANGES, bar, strategy, write
+from stratofold.wire import pack, unpack
+from tests.stories.changing import CHANGES, FIRST, bar, strategy, write
 
 BACK = (CHANGES[0][0], {}, "migrate")
 LATER = 1_000  # a bar that nobody has heard
@@ -140,6 +145,104 @@ def unlike(fold):
     """A fold that numbers its orders otherwise."""
     fold.engine.book.next_number += 1
     return fold
+
+
+@pytest.fixture
+def rested(tmp_path):
+    """A book with a snapshot that this release reads, and records after it."""
+    journal, desk = write(tmp_path / "rested.db", CHANGES[:0], 20)
+    assert 0 < journal.snapshot("idea")[0] < journal.head("idea").step
+    yield journal, desk
+    journal.close()
+
+
+def buy_once_more(monkeypatch):
+    """Another release, whose states are laid out as this one's: what is bought is bought twice."""
+    plain = Book.buy
+
+    def twice(book, symbol, *given, **named):
+        plain(book, symbol, 1.0)
+        return plain(book, symbol, *given, **named)
+
+    monkeypatch.setattr(Book, "buy", twice)
+
+
+def test_a_snapshot_that_is_read_does_not_hide_another_decision_either(rested, monkeypatch):
+    journal, desk = rested
+    written, head = records(journal), journal.head("idea")
+    buy_once_more(monkeypatch)
+    with pytest.raises(Stop) as raised:
+        open_desk(journal, "idea", desk.strategy, "test", bar(LATER).time)
+    assert raised.value.code == "SF849"
+    assert records(journal) == written
+    assert journal.head("idea").step == head.step
+    assert not is_rebuilt(journal, "idea")
+
+
+def test_other_code_with_a_state_of_the_same_shape_is_held_to_the_records(rested):
+    """Whoever gives it has not asked which code they were made with."""
+    journal, _ = rested
+    with pytest.raises(Stop, match="SF849"):
+        restore_fold(journal, "idea", strategy(FIRST.replace("% 10 < 2", "% 10 < 4")))
+
+
+def test_from_rest_another_release_goes_on(rested, monkeypatch):
+    """No record comes after the snapshot: every order is in it as it was sent."""
+    journal, desk = rested
+    decide(desk, [], bar(LATER).time, claim=False, at_rest=True)
+    buy_once_more(monkeypatch)
+    assert open_desk(journal, "idea", desk.strategy, "test", bar(LATER).time).fold.save() == desk.fold.save()
+
+
+def test_the_sign_of_a_nan_is_no_decision(rested):
+    """It depends on the processor and on how warm Python is; every other bit is one."""
+    record = next(one for one in rested[0].records("idea") if one.kind == "event" and unpack(one.body)[3])
+    event = event_in(record.body)
+    _, messages, _, *others = unpack(record.body)
+    step = Step(messages, [(nan, 1.0)], *others)
+    other = Step(messages, [(-nan, 1.0)], *others)
+    assert pack(step_body(event, step)) != pack(step_body(event, other))
+    assert is_as_written(event, other, pack(step_body(event, step)))
+    for row in ((nan, -1.0), (nan, 1), (nan, 1.0 + 2**-52), (0.0, 1.0), (nan, 1.0, nan)):
+        assert not is_as_written(event, Step(messages, [row], *others), pack(step_body(event, step)))
+
+
+MIXED = '''
+from stratofold import Strategy
+from stratofold.indicators import EMA, SMA
+
+class Idea(Strategy):
+    """Averages of two kinds in one list, of which the last goes after a while."""
+
+    def setup(self):
+        self.age = 0
+        self.averages = [SMA(3), EMA(3), SMA(5)]
+
+    def on_bar(self, bar, book):
+        self.age += 1
+        for each in self.averages:
+            each.update(bar.close)
+        if self.age == 12:
+            self.averages.pop()
+        if self.age % 10 < 2:
+            book.buy(bar.symbol, 1.0)
+'''
+
+
+@pytest.mark.parametrize("looked", [False, True], ids=["", "after a look at it"])
+def test_a_list_of_several_classes_is_laid_out_as_it_began(tmp_path, monkeypatch, looked):
+    """Whether and when somebody saved the fold before says nothing about it."""
+    monkeypatch.setattr("tests.stories.changing.FIRST", MIXED)
+    if looked:
+        monkeypatch.setattr(
+            "tests.stories.changing.warm_up", lambda desk, *given: (desk.fold.save(), warm_up(desk, *given))
+        )
+    journal, desk = write(tmp_path / "mixed.db", CHANGES[:0], 5)
+    fold = build_fold(desk.manifest, desk.strategy)
+    fold.restore(desk.fold.save(), desk.fold.steps)
+    again = open_desk(journal, "idea", desk.strategy, "test", bar(LATER).time).fold
+    assert fold.save() == again.save() == desk.fold.save()
+    journal.close()
 
 
 def test_a_source_that_was_not_kept_is_asked_for(before, monkeypatch):

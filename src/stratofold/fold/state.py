@@ -174,6 +174,15 @@ def _only_objects(value: Any, owner: Any, name: str) -> None:
     _objects.add(kind)
 
 
+def is_plain(value: object) -> bool:
+    """Whether an object can be state: a plain one, that `save` writes field by field."""
+    try:
+        _only_objects(value, value, "")
+    except Setup:
+        return False
+    return True
+
+
 def _no_state(what: str, owner: Any, name: str) -> Setup:
     """The error for a value that cannot be kept."""
     place, why = f"{type(owner).__name__}.{name}", "state is numbers and arrays"

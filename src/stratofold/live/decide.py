@@ -19,7 +19,7 @@ from stratofold.events import REPLACE_REJECTED, Report
 from stratofold.live.desk import SNAPSHOT_STEPS, Desk
 from stratofold.live.poison import spare, spared
 from stratofold.live.protection import entry_of, is_protected
-from stratofold.live.steps import step_body
+from stratofold.live.steps import is_as_written, step_body
 from stratofold.live.views import views_of
 from stratofold.live.words import client_id, outgoing, request_entry
 from stratofold.wire import pack
@@ -162,7 +162,7 @@ def catch_up(desk: Desk) -> None:
     if desk.behind is None:
         return
     (event, body), desk.behind = desk.behind, None
-    if pack(step_body(event, desk.fold.hear(event))) == body:
+    if is_as_written(event, desk.fold.hear(event), body):
         return
     raise Stop(
         "SF847", f"the strategy of book {desk.manifest.book} decides otherwise when it hears the same event again",

@@ -14,7 +14,7 @@ import stratofold
 from stratofold.adapters.ports import Entry, Head, Journal
 from stratofold.errors import Setup, Stop
 from stratofold.live.begin import BEGINNINGS, begin_fold, is_of_another_release, no_opening
-from stratofold.live.manifest import Beginning, Manifest, build_fold, code_hash, configuration_hash, read_beginning
+from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, read_beginning
 from stratofold.live.poison import Poison, known_poison
 from stratofold.live.steps import fold_as_written, fold_record
 from stratofold.wire import pack
@@ -79,7 +79,7 @@ def open_desk(
     now: int,
     artifacts: Mapping[str, object] | None = None,
 ) -> Desk:
-    """Become the writer of a book and restore its fold; raises Setup SF805 for no such book, Stop SF845 for a misfit."""
+    """Become the writer of a book and restore its fold; raises Setup SF805 for no such book, Stop SF845 for a misfit, SF849."""
     head = journal.take(book, holder, now)
     manifest = manifest_of(journal, book)
     fold = restore_fold(journal, book, strategy, artifacts)
@@ -123,8 +123,9 @@ def restore_fold(
 ) -> Fold:  # fmt: skip
     """The fold of a book's records up to step `until` (all): the last snapshot, and the steps after it folded again.
 
-    A snapshot of another release, whose state is laid out otherwise, is passed over: it is a cache of the records.  Where
-    none is left to go on from, the records may be another release's: each must be decided as it was, or Stop SF849.
+    A snapshot of another release, whose state is laid out otherwise, is passed over: it is a cache of the records.  The
+    records may be another release's or made by other code, however this fold begins: each must be decided as it was, or
+    Stop SF849.  Without snapshots they are folded as they come: what that gives is for the caller to compare.
     Raises Setup SF111 when the state does not fit because the strategy is another.
     """
     found = beginning_of(journal, book)
@@ -133,7 +134,6 @@ def restore_fold(
     fold = None
     if kept is not None and kept[0] >= beginning.step and kept[1] >= after:
         fold = fold_kept(beginning.manifest, strategy, artifacts, kept)
-    is_checked = use_snapshot and fold is None and code_hash(strategy) == beginning.manifest.code
     if fold is not None and kept is not None:
         after = kept[1]
     else:
@@ -141,7 +141,7 @@ def restore_fold(
     for record in journal.records(book, after):
         if until is not None and fold.steps >= until:
             break
-        if is_checked:
+        if use_snapshot:
             fold_as_written(fold, record, book)
         else:
             fold_record(fold, record)

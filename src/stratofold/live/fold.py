@@ -9,7 +9,6 @@ run cannot drift apart; it does no I/O, has no clock, and its state is bytes.
 from __future__ import annotations
 
 from array import array
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stratofold.errors import Bug
@@ -69,7 +68,6 @@ if TYPE_CHECKING:
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
     from stratofold.fold.strategy import Strategy
-    from stratofold.live.layout import Layout
     from stratofold.live.progress import Progress
 
 _RANKS: dict[type[Event], int] = {Action: ACTION, Rate: RATE, Status: STATUS, Timer: TIMER, Command: COMMAND}
@@ -152,6 +150,8 @@ class Fold:
 
             self.hear_tick = hear_tick
         self._feed = _one_row()
+        # Before anything is heard, which may change a list of several classes.
+        self._layout = layout_of(_State(self))
 
     def hear(self, event: Event) -> Step:
         """Carry one event through the fold; whatever raises leaves a state that must be thrown away."""
@@ -395,11 +395,6 @@ class Fold:
         self.engine.book.ledger.refresh()
         values = save(_State(self))
         return head_of(self._layout) + values
-
-    @cached_property
-    def _layout(self) -> Layout:
-        """What of ours stands where in the state."""
-        return layout_of(_State(self))
 
     def restore(self, state: bytes, steps: int) -> None:
         """Become the fold that `save` was called on.

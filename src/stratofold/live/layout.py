@@ -4,7 +4,8 @@ What comes in: the parts of a fold.  What goes out: where in them something of o
 Why it is shaped so: a state is values by their places (`fold.state`).  A release that names the fields of a class otherwise,
 or changes their order, may leave as many as there were, and each would be read for another; so what stands where is said.
 What a user's own classes hold is told by the hash of their code.  Of a list one object of each class is looked at, and of
-one that is empty none: so two layouts differ where a place that is in both has other fields.
+one that is empty none: so two layouts differ where a place that is in both has other fields.  What a list holds, and in
+which order, changes with what is heard, so a fold's layout is taken when the fold is made.
 
     SFstate1 | how many places | of each, twice 32 bits: of the way there, of the fields' names
 """
@@ -17,7 +18,7 @@ from typing import Any
 from zlib import crc32
 
 from stratofold.errors import Setup
-from stratofold.fold.state import fields
+from stratofold.fold.state import fields, is_plain
 
 Layout = dict[str, tuple[str, ...]]
 
@@ -30,7 +31,10 @@ _PLAIN = (int, float, str, bytes, type(None), array)
 
 
 def layout_of(parts: object) -> Layout:
-    """The objects of our own classes under an object, by the way there, each with its fields in order."""
+    """The objects of our own classes under an object, by the way there, each with its fields in order.
+
+    What is no state is passed over: whoever saves it says so (SF110).
+    """
     found: Layout = {}
     seen: set[int] = set()
     waiting: list[tuple[str, Any]] = [("", parts)]
@@ -40,14 +44,23 @@ def layout_of(parts: object) -> Layout:
             continue
         seen.add(id(thing))
         if isinstance(thing, list):
-            kinds = {type(one): one for one in reversed(thing)}
-            waiting += ((f"{way}[{place}]", one) for place, one in enumerate(reversed(kinds.values())))
+            waiting += ((f"{way}[{place}]", one) for place, one in enumerate(_first_of_each(thing)))
+            continue
+        if not is_plain(thing):
             continue
         names = fields(thing)
         if type(thing).__module__.partition(".")[0] == _OURS:
             found[way] = names
-        waiting += ((f"{way}.{name}", getattr(thing, name)) for name in names)
+        waiting += ((f"{way}.{name}", getattr(thing, name, None)) for name in names)
     return found
+
+
+def _first_of_each(things: list[Any]) -> list[Any]:
+    """The first object of each class, in the order in which they come."""
+    kinds: dict[type, Any] = {}
+    for one in things:
+        kinds.setdefault(type(one), one)
+    return list(kinds.values())
 
 
 def head_of(layout: Layout) -> bytes:

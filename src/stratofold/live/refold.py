@@ -18,8 +18,7 @@ from stratofold.fold.state import fields
 from stratofold.live.begin import BEGINNINGS, begin_fold
 from stratofold.live.desk import fold_kept
 from stratofold.live.manifest import code_hash, read_beginning
-from stratofold.live.steps import event_in, fold_record, step_body
-from stratofold.wire import pack
+from stratofold.live.steps import event_in, fold_record, is_as_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +84,7 @@ def refold(
     before = flatten(fold)
     event = event_in(body)
     after_step = fold.hear(event)
-    same = pack(step_body(event, after_step)) == body
+    same = is_as_written(event, after_step, body)
     if not same and not note:
         note = "folding the step again gives another decision: stratofold verify says where they part"
     return Refolded(differences(before, flatten(fold)), probe.checks, same, note)

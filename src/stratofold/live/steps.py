@@ -45,22 +45,33 @@ def fold_record(fold: Fold, record: Record) -> Step | None:
     return None
 
 
-def fold_as_written(fold: Fold, record: Record, book: str) -> None:
-    """Fold one record of another release again; raises Stop SF849 where this one decides otherwise than was written.
+def is_as_written(event: Event, step: Step, body: bytes) -> bool:
+    """Whether a step is the one written down, to the last bit; a NaN is a NaN.
 
-    Its orders are at the venue under numbers that this release would give to others: it must not go on from here.
+    Which sign a NaN has depends on the processor and on how warm Python is (`fold.state`), so where the bytes differ the
+    values are compared as they are shown: every other number is shown as no other is.
+    """
+    again = pack(step_body(event, step))
+    return again == body or repr(unpack(again)) == repr(unpack(body))
+
+
+def fold_as_written(fold: Fold, record: Record, book: str) -> None:
+    """Fold one record again that others may have written; raises Stop SF849 where it is decided otherwise than it says.
+
+    Its orders are at the venue under numbers that this fold would give to others: nobody must go on from here.
     """
     if record.kind != "event":
         fold_record(fold, record)
         return
     event = event_in(record.body)
-    if pack(step_body(event, fold.hear(event))) == record.body:
+    if is_as_written(event, fold.hear(event), record.body):
         return
     version = unpack(record.envelope).get("version", "of before") if record.envelope else "of before"
     raise Stop(
-        "SF849", f"book {book} can not be carried over: step {fold.steps:,} is decided otherwise by this release",
+        "SF849", f"book {book} can not go on: step {fold.steps:,} is decided otherwise than it is written down",
         place=f"record {record.sequence:,}, written by version {version}",
-        why="no state is left that this release reads, and to fold the records again gives other orders than were sent (of a strategy "
-        "that decides by more than what it hears, any release's: stratofold check)",
-        fix="run it with the release that wrote it; to change releases, let it end flat there and open another: --book NAME",
+        why="its orders were sent as they are written; another release, other code that the strategy imports, or a strategy that decides "
+        "by more than what it hears (stratofold check) gives others",
+        fix="run it with the release and the code that wrote it, until it rests (from the snapshot of that others go on that lay states "
+        "out alike) or ends flat; or open another: --book NAME",
     )  # fmt: skip

@@ -18,7 +18,7 @@ from stratofold.live.desk import beginning_of, manifest_of
 from stratofold.live.manifest import Beginning, code_hash
 from stratofold.live.open import difference
 from stratofold.live.risk.verdict import reason_name
-from stratofold.live.steps import event_in, step_body
+from stratofold.live.steps import event_in, is_as_written, step_body
 from stratofold.live.words import describe
 from stratofold.wire import pack, unpack
 
@@ -91,9 +91,10 @@ def verify(
 def _compare(fold: Fold, record: Record) -> tuple[int, Any, Any] | None:
     """Fold one step again; where its decision part differs, which part, what it was and what it is now."""
     event = event_in(record.body)
-    body = step_body(event, fold.hear(event))
-    if pack(body) == record.body:
+    step = fold.hear(event)
+    if is_as_written(event, step, record.body):
         return None
+    body = step_body(event, step)
     was = unpack(record.body)
     now = unpack(pack(body))
     for place in range(1, len(_PARTS)):

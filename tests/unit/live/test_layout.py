@@ -1,5 +1,6 @@
 """What is written before a state: where in it something of ours is, and its fields; another layout is never read."""
 
+import struct
 from array import array
 
 import pytest
@@ -38,6 +39,21 @@ def test_what_is_ours_is_found_wherever_it_is_held():
 def test_of_a_list_one_of_each_class_is_looked_at():
     found = layout_of(Users(1.0, RoundTrip(), RoundTrip(), tally()))
     assert found.keys() == {".held[1]", ".held[2]", ".held[2].trips[0]"}
+
+
+def test_classes_come_in_the_order_in_which_they_first_appear():
+    three = Users(1.0, tally(), RoundTrip(), tally())
+    found = layout_of(three)
+    assert (found[".held[1]"], found[".held[2]"]) == (fields(tally()), TRIP)
+    three.held.pop()
+    assert layout_of(three) == found
+
+
+def test_what_is_no_state_is_passed_over():
+    """It is said when it is saved; a module would lead everywhere."""
+    assert layout_of(Users(struct, RoundTrip(), lambda: 0)) == {".held[1]": TRIP}
+    blank = Tally.__new__(Tally)
+    assert layout_of(blank) == {"": fields(tally())}
 
 
 def test_what_leads_back_to_itself_has_an_end():
