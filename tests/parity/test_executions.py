@@ -235,11 +235,19 @@ def agree_on(drawn, frozen, stops, limits):
     def fresh():
         return scripted(drawn, limits=limits)
 
-    expected = everything(interpreted(fresh()))
-    assert everything(compiled(fresh())) == expected
-    assert everything(thawed(fresh(), frozen)) == expected
-    assert everything(with_breaks(fresh, stops, compiled)) == expected
-    assert everything(with_breaks(fresh, stops, interpreted)) == expected
+    expected = outcome(lambda: interpreted(fresh()))
+    assert outcome(lambda: compiled(fresh())) == expected
+    assert outcome(lambda: thawed(fresh(), frozen)) == expected
+    assert outcome(lambda: with_breaks(fresh, stops, compiled)) == expected
+    assert outcome(lambda: with_breaks(fresh, stops, interpreted)) == expected
+
+
+def outcome(run):
+    """Everything that a run comes to, or what its amounts came to that no grid holds: some scripts ruin an account by so much."""
+    try:
+        return everything(run())
+    except OverflowError as raised:
+        return str(raised)
 
 
 seeds = st.integers(0, 2**31 - 1)
@@ -256,6 +264,7 @@ bounds = st.sampled_from((
 
 @settings(max_examples=40)
 @example(seed=267, stops=[], limits=None)  # a table grows after a bar that moved equity: time passes twice
+@example(seed=282, stops=[3], limits=None)  # an amount past 2**53 steps
 @example(seed=0, stops=[27], limits=None)  # broken off where no bar follows: the last bar's symbol stays
 @given(seed=seeds, stops=breaks, limits=bounds)
 def test_random_scripts_agree(frozen, seed, stops, limits):
