@@ -62,7 +62,7 @@ def singly(strategy, market, sets, **assumed):
     return [{name: repr(value) for name, value in run.stats.items()} for run in runs]
 
 
-SOON = {"nothing", "limits"}  # each has a kernel made, which takes seconds
+SOON = {"nothing"}  # each has a kernel made, which takes seconds
 NIGHTLY = [each if each in SOON else pytest.param(each, marks=pytest.mark.nightly) for each in ASSUMED]
 
 
