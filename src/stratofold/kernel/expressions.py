@@ -175,7 +175,7 @@ def _binary(body: Body, node: ast.BinOp) -> Value:
     """`left op right`."""
     left = lower(body, node.left)
     right = lower(body, node.right)
-    if _goes_on(body, node) and left.kind is INT and right.kind is INT:
+    if _goes_on(body, node) and left.kind is INT:
         return Value(INT, body.value(f"add nsw i64 {left.text}, {right.text}"))
     return arithmetic.binary(body, node.op, left, right, node)
 
@@ -185,10 +185,14 @@ def _goes_on(body: Body, node: ast.BinOp) -> bool:
     return (
         isinstance(node.op, ast.Add)
         and isinstance(node.left, ast.Name)
-        and isinstance(node.right, ast.Constant)
-        and node.right.value == 1
+        and is_one(node.right)
         and any(index == node.left.id for _, index in body.inside)
     )
+
+
+def is_one(node: ast.expr) -> bool:
+    """Whether this is the int 1, written out."""
+    return isinstance(node, ast.Constant) and type(node.value) is int and node.value == 1
 
 
 def _unary(body: Body, node: ast.UnaryOp) -> Value:

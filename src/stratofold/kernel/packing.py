@@ -273,11 +273,11 @@ class _Plan:
         """Add one attribute."""
         name = f"{local}.{row.name}"
         if row.fixed is not None:
-            self.scope["is_other"] = is_other
             value = name if row.kind in _CODES else f"len({name})"
             key = f"F{len(self.checks)}"
-            self.scope[key] = row.fixed
-            self.checks.append(f"    if {value} is not {key} and is_other({key}, {value}): raise Changed({name!r})")
+            self.scope |= {key: row.fixed, "is_other": is_other}
+            other = f"is_other({key}, {value})" if type(row.fixed) is float else f"{value} != {key}"
+            self.checks.append(f"    if {value} is not {key} and {other}: raise Changed({name!r})")
         if row.kind in _CODES:
             if row.kind == "bool" and not layout.is_ours:  # which takes any number for a truth
                 self.checks.append(f"    if {name} is not True and {name} is not False: raise Changed({name!r})")

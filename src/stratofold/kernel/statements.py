@@ -98,7 +98,7 @@ def _augmented(body: Body, node: ast.AugAssign) -> None:
 
 def _changed(body: Body, old: Value, node: ast.AugAssign) -> Value:
     """The number that a target comes to; what our engine counts one by one never comes to 2**63."""
-    if body.counts_up and old.kind is INT and isinstance(node.value, ast.Constant) and node.value.value == 1:
+    if body.counts_up and old.kind is INT and expressions.is_one(node.value):
         sign = {ast.Add: "add", ast.Sub: "sub"}.get(type(node.op))
         if sign is not None:
             return Value(INT, body.value(f"{sign} nsw i64 {old.text}, 1"))

@@ -30,9 +30,10 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 _OF_A_CELL = (  # what of ours a cell's figures depend on, beside the fold and the kernel, which have a hash of their own
     "instance.py", "owning.py", "sharing.py", "market/contracts.py", "market/instruments.py", "market/sessions.py",
     "research/execute.py", "research/flat/*.py", "research/plain.py", "research/prepare*.py", "research/sweep/block.py",
-    "research/sweep/abreast.py", "research/sweep/columns.py", "research/sweep/engines.py", "research/sweep/guests.py",
+    "research/sweep/abreast.py", "research/sweep/cells.py", "research/sweep/columns.py", "research/sweep/engines.py", "research/sweep/guests.py",
     "research/sweep/laid.py", "research/sweep/mould.py", "research/sweep/onward.py",
-    "research/sweep/plainly.py", "research/sweep/sets.py", "research/sweep/settled.py", "research/sweep/tapes.py", "research/sweep/taping.py",
+    "research/sweep/plainly.py", "research/sweep/reuse.py", "research/sweep/sets.py", "research/sweep/settled.py",
+    "research/sweep/tapes.py", "research/sweep/taping.py",
 )  # fmt: skip
 _NO_ASSUMPTION = {
     "capacity",
