@@ -21,7 +21,7 @@ from stratofold.fold.engine import (
     HEARS_TRADE,
 )
 from stratofold.fold.strategy import Strategy
-from stratofold.owning import own
+from stratofold.owning import own, own_model
 from stratofold.routing import adopt, route
 from stratofold.sharing import refuse_shared
 
@@ -77,7 +77,7 @@ def build_strategy(
         setattr(fold, name, declared[name].accept(value))
     fold.symbol_count = len(symbols)
     fold._edge_symbols = symbols  # noqa: SLF001  the edge's own attributes
-    fold._edge_artifacts = dict(artifacts)  # noqa: SLF001
+    fold._edge_artifacts = {name: own_model(model) for name, model in artifacts.items()}  # noqa: SLF001
     if shelf is not None:
         fold._edge_shelf = shelf  # noqa: SLF001
     fold.setup()

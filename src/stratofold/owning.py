@@ -1,7 +1,7 @@
 """What a run remembers is its own: objects that outlive it are copied into it, as they were before anything was heard.
 
-What comes in: a strategy whose `setup` is done.  What goes out: the same strategy, holding nothing with a state that its
-class, a module or a function around it holds too.
+What comes in: a strategy whose `setup` is done, models that a run is given.  What goes out: the same strategy, holding
+nothing with a state that its class, a module or a function around it holds too; models of the run's own.
 Why so: a filter made once beside the class and put on `self` in `setup`, or left on the class, would begin the second
 run where the first has ended.  Which names are asked is found once a class, and most classes have none.
 """
@@ -12,17 +12,20 @@ import copy
 from array import array
 from collections.abc import Mapping
 from types import CellType, CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from stratofold.errors import Setup
+from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.state import fields
 from stratofold.fold.strategy import Param, Schedule, Strategy
-from stratofold.routing import is_plain
+from stratofold.routing import is_plain, route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NOT_STATE = (int, float, str, bytes, type, FunctionType, ModuleType, Param, Schedule)
+Model = TypeVar("Model")
 Place = tuple[Mapping[str, Any], str]  # a namespace, and a name in it
 _places: WeakKeyDictionary[type[Strategy], tuple[list[Place], list[CellType]]] = WeakKeyDictionary()
 
@@ -38,6 +41,70 @@ def own(fold: Strategy) -> None:
         if name not in vars(fold) and (owned := copies.of(value := getattr(kind, name))) is not value:
             setattr(fold, name, owned)
     copies.exchange(fold)
+
+
+def own_model(model: object) -> object:
+    """A model for one run: a copy of what is the user's, in a list, a tuple or a dict too; anything else as it is.
+
+    Of ours those with a state are made `fresh` where they are asked for; what a library has made hears nothing of a run.
+    """
+    if type(model) in (list, tuple):
+        return type(model)(own_model(each) for each in model)  # type: ignore[attr-defined,call-arg]
+    if type(model) is dict:
+        return {key: own_model(each) for key, each in model.items()}
+    kind = type(model)
+    is_users = kind is array or (is_plain(kind) and not kind.__module__.startswith("stratofold."))
+    return copied(model) if is_users and not hasattr(model, "fresh") else model
+
+
+def own_fees(fees: Fees | None) -> Fees:
+    """A schedule of the same numbers that has charged nothing yet; of a class of the user's a copy."""
+    if fees is None:
+        return Fees()
+    if type(fees) is not Fees:
+        return _own(fees, "fees", "steps", "book")
+    tiers = tuple(zip(fees.tier_from, fees.tier_rate, strict=True))
+    return Fees(
+        per_share=fees.per_share,
+        per_value=fees.per_value,
+        minimum=fees.minimum,
+        maximum_fraction=fees.maximum_fraction,
+        maker=fees.maker,
+        taker=fees.taker,
+        tiers=tiers,
+    )
+
+
+def own_slippage(slippage: Slippage | None) -> Slippage:
+    """The same numbers in a model of the run's own, which a seat may write to; of a class of the user's a copy."""
+    if slippage is None:
+        return Slippage()
+    if type(slippage) is not Slippage:
+        return _own(slippage, "slippage", "price")
+    return Slippage(**{name: getattr(slippage, name) for name in Slippage.__slots__})
+
+
+def own_latency(latency: Latency | None) -> Latency:
+    """The same latencies from their seed on; of a class of the user's a copy."""
+    if latency is None:
+        return Latency()
+    if type(latency) is not Latency:
+        return _own(latency, "latency", "draw")
+    return Latency(latency.constant, latency.samples, latency.seed_state)
+
+
+def _own(model: Model, word: str, *verbs: str) -> Model:
+    """A copy of a model of the user's, which keeps what it hears; its code means the same in every execution.
+
+    Raises Setup SF118 for what is no model.
+    """
+    if not all(callable(getattr(model, verb, None)) for verb in verbs):
+        like = f"stratofold.{word.capitalize()}"
+        fix = f"{word}={like}(...), or an object of a class of your own that derives from {like}"
+        raise Setup("SF118", f"{word}={model!r} is no model of {word}", fix=fix)
+    route(model)
+    own: Model = copied(model)
+    return own
 
 
 def owns_all(kind: type[Strategy]) -> bool:
@@ -82,11 +149,27 @@ class Copies:
             return owned if any(owned[key] is not value[key] for key in value) else value
         if id(value) in self._known:
             if id(value) not in self._made:
-                self._made[id(value)] = value.fresh() if hasattr(value, "fresh") else copy.deepcopy(value)
+                self._made[id(value)] = copied(value)
             return self._made[id(value)]
         if id(value) not in self._seen and _is_state(value):
             self.exchange(value)
         return value
+
+
+def copied(value: Any) -> Any:
+    """Another that knows what `value` knows now, and hears for itself; raises Setup SF117 for what has no copy."""
+    if hasattr(value, "fresh"):
+        return value.fresh()
+    try:
+        return copy.deepcopy(value)
+    except Exception as raised:  # whatever it holds may refuse in its own way: a lock, a file, a session
+        name = type(value).__name__
+        raise Setup(
+            "SF117",
+            f"a {name} cannot be copied: {raised}",
+            why="each run has one of its own, or it would begin where the run before has ended",
+            fix=f"give {name} a method fresh() that returns another; one without a state may return self",
+        ) from raised
 
 
 def _looked_for(kind: type[Strategy]) -> tuple[list[Place], list[CellType]]:

@@ -40,6 +40,7 @@ from stratofold.fold.ticks.venue import TickVenue
 from stratofold.fold.venue import Venue
 from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import currency_decimals
+from stratofold.owning import own_fees, own_slippage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -250,7 +251,7 @@ def _engine(market: Market, terms: Terms) -> Engine:
     def ledger() -> Ledger:
         return Ledger(contracts_of(market.instruments, currencies, terms.borrow_rate), scales, terms.cash)
 
-    costs = Costs(_copied(terms.fees), terms.slippage or Slippage(), Latency(), terms.volume_cap)
+    costs = Costs(own_fees(terms.fees), own_slippage(terms.slippage), Latency(), terms.volume_cap)
     book = Book(ledger())
     tally = Tally(len(market.symbols), book.ledger.equity_steps, array("d", [0.0]))
     risk, sessions, logs = Risk(Unlimited(), len(market.symbols)), sessions_of(market.sessions), Logs(_ROWS, _ROWS)
@@ -258,12 +259,3 @@ def _engine(market: Market, terms: Terms) -> Engine:
         on_ticks, venue = TickBook(ledger(), market.ladders()), TickVenue(ledger(), costs, queue_of("back"), _ROWS)
         return TickEngine(on_ticks, risk, venue, tally, sessions, logs, HEARS_FILL)
     return Engine(book, risk, Venue(ledger(), costs), tally, sessions, logs, HEARS_FILL)
-
-
-def _copied(fees: Fees | None) -> Fees:
-    """A schedule of the same numbers that has charged nothing yet: each account has its own tiers."""
-    copy = Fees()
-    for name in Fees.__slots__ if fees is not None else ():
-        setattr(copy, name, getattr(fees, name))
-    copy.traded = 0.0
-    return copy

@@ -20,7 +20,7 @@ import stratofold
 from stratofold.errors import Setup
 from stratofold.kernel import loader
 from stratofold.kernel.forms import OFTEN, RUN, WITHOUT, entry_of, form_of
-from stratofold.kernel.layout import Survey
+from stratofold.kernel.layout import Survey, outline
 from stratofold.kernel.packing import Packer
 from stratofold.kernel.program import Program
 from stratofold.kernel.refused import Changed, Refused
@@ -36,7 +36,7 @@ _FEED = 2  # the root whose arrays are read where they are
 
 _built: dict[tuple[type, str], list["Kernel"]] = {}
 _refused: dict[str, Refused] = {}  # so that a strategy outside the subset is looked at once a process
-_asked: set[tuple[type, str, frozenset[str]]] = set()
+_asked: set[tuple[str, tuple[object, ...]]] = set()
 
 
 class Kernel:
@@ -195,14 +195,13 @@ def is_built(strategy: type) -> bool:
 def is_at_hand(engine: object, strategy: object, feed: object, *, out: bool = False) -> bool:
     """Whether a kernel for these objects is in memory or on disk, so that nothing would have to be compiled.
 
-    The disk is asked once a strategy class and process, because asking takes milliseconds.
+    The disk is asked once a process for each class and what is quickly seen of its layout, because asking takes milliseconds.
     """
     from stratofold.kernel import cache
 
     if any(known.offer([engine, strategy, feed]) for known in _built.get((type(strategy), form_of(feed, out=out)), ())):
         return True
-    lists = [value for value in getattr(strategy, "__dict__", {}).values() if isinstance(value, list) and value]
-    asked = (type(strategy), form_of(feed, out=out), frozenset(type(value[0]).__name__ for value in lists))
+    asked = (form_of(feed, out=out), outline([engine, strategy], settles=out))
     if asked in _asked:
         return False
     _asked.add(asked)

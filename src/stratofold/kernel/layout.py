@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import copysign, inf, isnan
+from types import NoneType
 from typing import Any
 
 from stratofold.kernel.refused import Refused
@@ -21,6 +22,8 @@ from stratofold.routing import is_plain
 WORD = 8
 _ALIGNMENT = {"bool": 1}
 _OBJECTS_MAX = 1_000_000
+_slots_of: dict[type, tuple[str, ...]] = {}
+_LEAVES = {int, float, bool, str, NoneType, array, memoryview, list}
 
 
 @dataclass(slots=True)
@@ -299,6 +302,60 @@ def _is_usual(value: float) -> bool:
     A kernel is made for each set of them that is met, so it must not be just any number.
     """
     return isnan(value) or value in (1.0, inf) or (value == 0.0 and copysign(1.0, value) > 0.0)
+
+
+def outline(roots: list[object], *, settles: bool) -> tuple[object, ...]:
+    """What decides how objects are laid out, as far as it is seen without laying them out: a twentieth of the time.
+
+    Classes, the kinds of what is in a dictionary, what is fixed; of the objects of a longer list what is fixed alone.
+    """
+    found: list[object] = []
+    waiting, seen = roots[::-1], set()
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        found += (type(thing), *_facts(thing, settles=settles))
+        names = tuple(state_names(thing)) if hasattr(thing, "__dict__") else _slots(type(thing))
+        values = [getattr(thing, name, None) for name in names]
+        if hasattr(thing, "__dict__"):
+            found += zip(names, map(_kind, values), strict=True)
+        for value in values:
+            cls = type(value)
+            if cls is list and value:
+                if len(value) == 1:
+                    waiting.append(value[0])
+                elif settles:
+                    found.append(frozenset(_facts(each, settles=True) for each in value))
+            elif cls not in _LEAVES and is_plain(cls):
+                waiting.append(value)
+    return tuple(found)
+
+
+def _slots(cls: type) -> tuple[str, ...]:
+    """The attributes of a class without a dictionary, looked up once."""
+    if cls not in _slots_of:
+        _slots_of[cls] = tuple(name for base in reversed(cls.__mro__) for name in base.__dict__.get("__slots__", ()))
+    return _slots_of[cls]
+
+
+def _kind(value: Any) -> object:
+    """The class of a value, or of a list's first."""
+    return (list, type(value[0])) if type(value) is list and value else type(value)
+
+
+def _facts(thing: object, *, settles: bool) -> tuple[object, ...]:
+    """What is fixed of an object: numbers that are usual, as text since NaN equals nothing, and lengths."""
+    always: tuple[str, ...] = getattr(thing, "FIXED_BY_STRATEGY", ())
+    facts: list[object] = [getattr(thing, name) for name in always]
+    for name in _said(thing, "FIXED_IN_RUN") if settles else ():
+        value = getattr(thing, name)
+        if isinstance(value, int | float):
+            facts.append(str(value) if _is_usual(value) else "")
+        else:
+            facts.append(min(len(value), 2))
+    return tuple(facts)
 
 
 def _array_field(name: str, value: "array[Any] | memoryview", frozen: bool, fixed: float | None = None) -> Field:

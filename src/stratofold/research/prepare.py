@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 from stratofold.errors import Setup
 from stratofold.events import ACTION, EXPIRY, MARKET, OBSERVATION, RATE, STATUS, TIMER
 from stratofold.fold.book import Book
-from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.desk import Costs
 from stratofold.fold.engine import (
     HEARS_BAR,
@@ -35,11 +34,13 @@ from stratofold.fold.venue import Venue
 from stratofold.instance import build_strategy, hooks_of
 from stratofold.market.contracts import contracts_of, sessions_of
 from stratofold.market.instruments import currency_decimals
+from stratofold.owning import own_fees, own_latency, own_slippage
 from stratofold.research import seats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stratofold.fold.costs import Fees, Latency, Slippage
     from stratofold.fold.order import Contract
     from stratofold.fold.strategy import Strategy
     from stratofold.market.data import MarketData
@@ -129,10 +130,7 @@ def build_engine(fold: Strategy, data: MarketData, options: Options) -> Engine:
     capacity = options.capacity or min(max(least, 2 * len(data.symbols)), _CAPACITY_MAX)
     ledger, other = (Ledger(_contracts(data, currencies, options), scales, options.cash) for _ in range(2))
     costs = Costs(
-        _fresh_fees(options.fees),
-        _own_slippage(options.slippage),
-        _fresh_latency(options.latency),
-        options.volume_cap,
+        own_fees(options.fees), own_slippage(options.slippage), own_latency(options.latency), options.volume_cap
     )
     sessions = sessions_of(data.calendar)
     tally = Tally(len(data.symbols), ledger.equity_steps, _risk_free(options.risk_free, data.calendar))
@@ -169,33 +167,6 @@ def _plain(limits: Limits | None) -> Limits:
     """The limits as the base class, so that one kernel serves every kind of them."""
     limits = limits if limits is not None else Unlimited()
     return Limits(**{name: getattr(limits, name) for name in Limits.__slots__})
-
-
-def _fresh_fees(fees: Fees | None) -> Fees:
-    """A schedule of the same numbers that has charged nothing yet."""
-    fees = fees or Fees()
-    tiers = tuple(zip(fees.tier_from, fees.tier_rate, strict=True))
-    return Fees(
-        per_share=fees.per_share,
-        per_value=fees.per_value,
-        minimum=fees.minimum,
-        maximum_fraction=fees.maximum_fraction,
-        maker=fees.maker,
-        taker=fees.taker,
-        tiers=tiers,
-    )
-
-
-def _own_slippage(slippage: Slippage | None) -> Slippage:
-    """The same numbers in a model of the run's own, which a seat may write to; a class of the user's is as it is."""
-    if type(slippage) is not Slippage:
-        return slippage or Slippage()
-    return Slippage(**{name: getattr(slippage, name) for name in Slippage.__slots__})
-
-
-def _fresh_latency(latency: Latency | None) -> Latency:
-    """The same latencies from their seed on."""
-    return Latency(latency.constant, latency.samples, latency.seed_state) if latency else Latency()
 
 
 def _currencies(data: MarketData, base: str) -> list[str]:

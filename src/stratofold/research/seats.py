@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LISTS = "lists"  # instead of a kernel: for interpreted runs
 Wanted = tuple["Hashable", ...]  # the seats that an execution takes
+_USUAL = ((Fees, NoneType), (Slippage, NoneType), (Latency, NoneType))  # models that are told by their numbers
 _SEATS_MAX = 8  # for one set of data; each keeps the room of a run's logs
 
 
@@ -132,7 +133,8 @@ def _key(wanted: Hashable, strategy: Strategy, options: Options) -> Hashable:
     """Everything an engine depends on beside the data; None where that cannot be compared, or is too large to keep."""
     if wanted is None or options.equity_curve or not isinstance(options.risk_free, int | float):
         return None
-    if type(options.slippage) not in (Slippage, NoneType):  # the one model that a run has itself, not its numbers
+    models = (type(options.fees), type(options.slippage), type(options.latency))
+    if any(model not in usual for model, usual in zip(models, _USUAL, strict=True)):  # a user's may keep what it hears
         return None
     costs = (
         _numbers(options.fees, Fees),
