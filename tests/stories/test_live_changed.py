@@ -139,7 +139,7 @@ def test_what_each_choice_would_do_is_said_before_it_happens(book):
 
     async def ask():
         venue = SimpleNamespace(clock=book.run.clock, account="account")
-        return await _desk(book.wanted(new), book.journal, venue, None)
+        return await _desk(book.wanted(new, guarded=False), book.journal, venue, None)
 
     with pytest.raises(Stop) as raised:
         asyncio.run(ask())

@@ -21,7 +21,7 @@ from stratofold.live.desk import manifest_of, open_desk
 from stratofold.live.hold import changed_limits, hold_changed, take_up_limits
 from stratofold.live.lockstep import run_in_step
 from stratofold.live.manifest import Manifest, base36, build_fold, code_hash, instrument_rows, source_of
-from stratofold.live.open import adopt, change, difference, open_book, prospects, warm_up
+from stratofold.live.open import adopt, change, difference, open_book, prospects, refuse_another, warm_up
 from stratofold.live.run import Pace, Runner
 from stratofold.live.silence import OpenTime, Silence
 from stratofold.live.supervise import Supervisor
@@ -178,6 +178,7 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
         await _open_on(wanted, journal, venue, account, now)
     old = manifest_of(journal, wanted.book)
     new = replace_manifest(old, wanted)
+    refuse_another(old, new)
     changed = difference(old, new)
     only_limits = not changed.keys() - _LIMITS
     changed_limits(journal, wanted.book, wanted.stated, acknowledged=wanted.acknowledged or not only_limits)
@@ -333,12 +334,14 @@ def _age_seconds(wanted: Wanted) -> float:
 
 
 def replace_manifest(old: Manifest, wanted: Wanted) -> Manifest:
-    """How the book would be opened now, but for its identity and its capital."""
+    """How the book would be opened now, but for its identity, its capital, and the order of its symbols."""
     native = old.native_brackets
     new = new_manifest(wanted, old.account, old.capital, old.opened, old.warmed_from, native_brackets=native)
     import msgspec
 
-    return msgspec.structs.replace(new, generation=old.generation)
+    places = {name: place for place, name in enumerate(old.symbols)}
+    rows = sorted(new.instruments, key=lambda row: places.get(row["symbol"], len(places)))
+    return msgspec.structs.replace(new, generation=old.generation, instruments=rows)
 
 
 def shown_difference(changed: dict[str, tuple[object, object]]) -> list[str]:

@@ -157,7 +157,8 @@ def take_seat(
     Retry SF883 while others write so quickly that it cannot be read.
     """
     for _ in range(LOADS_MAX):
-        refuse_other_holder(journal.head(book), holder)
+        before = journal.head(book)
+        refuse_other_holder(before, holder)
         manifest = manifest_of(journal, book)
         if code_hash(strategy) != manifest.code:
             raise Stop(
@@ -167,7 +168,8 @@ def take_seat(
             )  # fmt: skip
         fold = restore_fold(journal, book, strategy)
         head = journal.head(book)
-        if head.step == fold.steps:
+        # A change takes the book: what was read is of before it otherwise, and the steps are as many.
+        if head.step == fold.steps and head.epoch == before.epoch:
             refuse_other_holder(head, holder)
             desk = Desk(
                 journal, manifest, strategy, fold, head, by="decide", region=region, snapshot_every=snapshot_every,

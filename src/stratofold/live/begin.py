@@ -17,6 +17,7 @@ from stratofold.events import Command, Report
 from stratofold.live.as_it_was import strategy_from_source
 from stratofold.live.manifest import Beginning, build_fold, code_hash, read_beginning
 from stratofold.live.migrate import migrate
+from stratofold.live.schedule import heard_until, places_of, renumbered
 from stratofold.live.steps import event_in, fold_as_written
 
 if TYPE_CHECKING:
@@ -103,11 +104,20 @@ def changed_fold(
 ) -> Fold:  # fmt: skip
     """The fold that goes on after `before`; of the market `events` it is rebuilt, where that was chosen."""
     fold = build_fold(manifest, strategy, artifacts)
+    places = places_of(before.strategy.schedule, fold.strategy.schedule)
+    _carry(before, fold, chosen, renumbered(events, places), manifest)
+    heard = before.progress.timer_until
+    fold.progress.timer_until = heard_until(heard, places, before.engine.book.time)
+    return fold
+
+
+def _carry(before: Fold, fold: Fold, chosen: str, events: Iterable[Event], manifest: Manifest) -> None:
+    """Give a fold that was just built the state that was chosen."""
     if chosen == KEEP:
         fold.restore(before.save(), before.steps)
         for name, parameter in type(fold.strategy).parameters().items():
             setattr(fold.strategy, name, parameter.accept(manifest.parameters.get(name, parameter.default)))
-        return fold
+        return
     if chosen == REBUILD:
         fold.warm(warming=True)
         for event in events:
@@ -116,7 +126,6 @@ def changed_fold(
     else:
         migrate(before.strategy, fold.strategy)
     fold.take_account(before)
-    return fold
 
 
 def market_events(journal: Journal, book: str) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import stratofold
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from stratofold.live.foresight import Foreseen
 
 SNAPSHOT_STEPS = 1_000
-MANIFEST_MARK = "manifest"  # the sequence of the record that holds what the book was opened with, or changed to
+MANIFEST_MARK = "manifest"  # the first sequence that the last `changed` record can have; none where there is none
 
 
 @dataclass
@@ -96,8 +97,9 @@ def open_desk(
 
 def beginning_of(journal: Journal, book: str) -> tuple[int, Beginning]:
     """The last `opened` or `changed` record of a book, with its sequence; raises Stop SF846 when there is none."""
-    latest = int(journal.mark(book, MANIFEST_MARK) or 0)
-    for record in journal.records(book, max(latest - 1, 0), 1):
+    after = max(int(journal.mark(book, MANIFEST_MARK) or 0) - 1, 0)
+    # It is the first nearly always, and a page of records is not read for it.
+    for record in chain(journal.records(book, after, 1), journal.records(book, after + 1)):
         if record.kind in BEGINNINGS:
             return record.sequence, read_beginning(record.body)
     raise no_opening(book)

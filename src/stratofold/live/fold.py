@@ -375,13 +375,14 @@ class Fold:
         close_session(self.engine)
 
     def take_account(self, other: Fold) -> None:
-        """Take everything but the strategy's own state from `other`, a fold of the same symbols."""
-        own = self.strategy
+        """Take everything but the strategy's own state and the limits stated now from `other`, a fold of the same symbols."""
+        own, limits = self.strategy, _copied(self.engine.risk.limits)
         parts = _State(self)
         parts.strategy = _NOTHING
         theirs = _State(other)
         theirs.strategy = _NOTHING
         restore(parts, save(theirs))
+        keep_limits(self.engine.risk, limits)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))
         self.strategy = own
@@ -403,7 +404,7 @@ class Fold:
         """
         values = values_in(state, self._layout)
         parts = _State(self)
-        limits = Limits(**{name: getattr(self.engine.risk.limits, name) for name in Limits.__slots__})
+        limits = _copied(self.engine.risk.limits)
         restore(parts, values)
         keep_limits(self.engine.risk, limits)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
@@ -418,6 +419,11 @@ class Fold:
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))
         self.steps = self.restored_step = other.steps
+
+
+def _copied(limits: Limits) -> Limits:
+    """The same limits, which nothing that is read into the others changes."""
+    return Limits(**{name: getattr(limits, name) for name in Limits.__slots__})
 
 
 def keep_limits(risk: Risk, limits: Limits) -> None:

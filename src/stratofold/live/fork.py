@@ -97,13 +97,16 @@ def fork(
 ) -> Forked:  # fmt: skip
     """Go on from step `at` with `parameters` over the events that were heard since; raises Setup SF960 for no such step.
 
+    One before the last change is none: it was decided by other code.
+
     With other parameters the strategy's own state is made from the book's market events up to then, as if it had always
     had them; the account is the true one.
     """
     truth = restore_fold(journal, book, strategy)
-    if not 0 < at <= truth.steps:
-        what = f"book {book} has no step {at}"
-        raise Setup("SF960", what, place="--at", fix=f"give a step from 1 to {truth.steps}")
+    first = max(beginning_of(journal, book)[1].step, 1)
+    if not first <= at <= truth.steps:
+        what = f"book {book} has no step {at}" + (" with the code it has now" if 0 < at < first else "")
+        raise Setup("SF960", what, place="--at", fix=f"give a step from {first} to {truth.steps}")
     fold = _fold_at(journal, book, strategy, at, parameters)
     venue = _venue(fold, Costs(fees or Fees(), slippage or Slippage(), Latency(), inf))
     fold.engine.venue = venue

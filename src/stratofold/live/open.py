@@ -39,9 +39,7 @@ def open_book(journal: Journal, manifest: Manifest, wall: int, source: str = "")
     """Write a book's first record; raises Setup for a name that cannot be, or a book that is there already."""
     refuse_book_name(manifest.book)
     entry = Entry("opened", msgspec.msgpack.encode(Beginning(manifest=manifest, source=source)), _first(manifest, wall))
-    head = journal.create(manifest.book, manifest.account, manifest.generation, [entry])
-    journal.mark(manifest.book, MANIFEST_MARK, str(head.sequence))
-    return head
+    return journal.create(manifest.book, manifest.account, manifest.generation, [entry])
 
 
 def _first(manifest: Manifest, wall: int) -> bytes:
@@ -61,21 +59,40 @@ def difference(old: Manifest, new: Manifest) -> dict[str, tuple[object, object]]
     }
 
 
+def refuse_another(old: Manifest, new: Manifest) -> None:
+    """Raise Setup SF848 for what a running book cannot get: its state counts by its symbols, its sessions, what it hears."""
+    for name, was, now in (
+        ("symbols", ", ".join(old.symbols), ", ".join(new.symbols)),
+        ("calendar", old.calendar, new.calendar),
+        ("prices", *("ticks" if one.ticks else "bars" for one in (old, new))),
+        ("guard", *("none" if one.bounds is None else "one" for one in (old, new))),
+    ):
+        if was != now:
+            raise Setup(
+                "SF848", f"the {name} of book {old.book} cannot change: {was} -> {now}",
+                why="what it holds, owes and has heard is kept by them",
+                fix="run it as it was, or open another beside it: --book NAME",
+            )  # fmt: skip
+
+
 def change(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str, wall: int) -> Desk:
     """Go on with other code, parameters or limits; returns the desk that does.
 
     The account is always kept.  The strategy's own state is kept as it is (`keep`; raises Setup SF111 when it does not
     fit), kept where names and shapes are the same and fresh elsewhere (`migrate`), or made anew from every market event
     that the book has heard (`rebuild`).  Written down with the state it leads to, so going back is one more change.
+    The mark that leads to the record is written with it, and may name one before it: others write beside us (`note`).
+    Raises Setup SF848 for what no change can be of.
     """
+    refuse_another(desk.manifest, manifest)
     events = market_events(desk.journal, manifest.book)
     fold = changed_fold(desk.fold, manifest, strategy, chosen, events, desk.artifacts)
     body = Beginning(
         manifest=manifest, step=desk.fold.steps, state=fold.save(), chosen=chosen, source=source_of(strategy)
     )
     entry = Entry("changed", msgspec.msgpack.encode(body), desk.envelope("run", wall))
-    head, _ = desk.journal.append(manifest.book, desk.head.epoch, desk.head.step, [entry])
-    desk.journal.mark(manifest.book, MANIFEST_MARK, str(head.sequence))
+    mark = {MANIFEST_MARK: str(desk.head.sequence + 1)}
+    head, _ = desk.journal.append(manifest.book, desk.head.epoch, desk.head.step, [entry], marks=mark)
     return replace(desk, manifest=manifest, strategy=strategy, fold=fold, head=head, snapshot_step=fold.steps)
 
 
