@@ -288,12 +288,29 @@ def _read_list(old: Any, length: int, state: memoryview, at: int, place: str) ->
 
 
 def _fit(old: Any, length: int, place: str) -> None:
-    """Lengthen or shorten a list of objects."""
+    """Lengthen or shorten a list of objects; one that is longer takes after its first."""
     if not isinstance(old, list):
         raise _misfit(place)
     while len(old) < length:
-        old.append(type(old[0])())
+        old.append(_another(old, length, place))
     del old[length:]
+
+
+def _another(items: list[Any], length: int, place: str) -> Any:
+    """A fresh object like the first of a list; raises Setup SF111 where there is none, or where it takes arguments.
+
+    A state says how many there were, not of which class: that is said by what `setup` has made.
+    """
+    if not items:
+        why = f"a list that setup leaves empty is to hold {length} again, and a state does not say of which class"
+    else:
+        kind = type(items[0])
+        try:
+            return kind()
+        except TypeError as raised:
+            why = f"a longer list is filled with {kind.__name__}(), and that raised {type(raised).__name__}: {raised}"
+    fix = "restore it into the code that saved it; of objects that come and go make one in setup at least, of a class that needs no arguments"
+    raise Setup("SF111", "the state does not fit the strategy", place=place, why=why, fix=fix)
 
 
 def _misfit(place: str) -> Setup:

@@ -398,7 +398,8 @@ def restarts(case: Case) -> Finding:
                 broken = reborn(case, broken)
                 advance(broken, done)
         except Setup as no:
-            what = f"the state cannot be saved: {no.what} {no.place}".rstrip()
+            what = f"the state cannot be saved and restored: {no.what} {no.place}".rstrip()
+            what += f": {no.why}" if no.code == "SF111" else ""
             return Finding("restart", False, what, **case.place(whole))
         except Exception as raised:  # noqa: BLE001  it did not raise in the run that was not restarted
             what = f"after a restart it raises {type(raised).__name__}: {raised}; state is kept outside"

@@ -12,6 +12,7 @@ from threading import Lock
 import pytest
 
 from stratofold.errors import Setup
+from stratofold.fold import state
 from stratofold.fold.state import fields, restore, save
 
 
@@ -183,3 +184,34 @@ def test_every_nan_is_the_same_nan():
     two.price = -nan
     two.window = array("d", [1.0, -0.0, -nan])
     assert save(one) == save(two)
+
+
+class Priced:
+    """It needs to be told its price."""
+
+    def __init__(self, price):
+        self.price = price
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [([], "a list that setup leaves empty is to hold 2 again"), ([Priced(1.0)], "missing 1 required")],
+)
+@pytest.mark.parametrize("given", [lambda lived, fresh: restore(fresh, save(lived)), state.copy])
+def test_a_list_that_cannot_be_filled_again_is_refused_in_words(made, why, given):
+    """An `IndexError` of ours would be taken for the strategy's."""
+    lived, fresh = Tree(), Tree()
+    lived.leaves, fresh.leaves = [Priced(2.0), Priced(3.0)], made
+    with pytest.raises(Setup, match=r"Tree\.leaves") as raised:
+        given(lived, fresh)
+    assert raised.value.code == "SF111"
+    assert why in raised.value.why
+    assert "make one in setup" in raised.value.fix
+
+
+def test_a_list_that_was_empty_too_stays_so():
+    lived, fresh = Tree(), Tree()
+    lived.leaves, fresh.leaves = [], []
+    restore(fresh, save(lived))
+    state.copy(lived, fresh)
+    assert fresh.leaves == []
