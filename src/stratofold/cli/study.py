@@ -12,7 +12,7 @@ from stratofold.errors import Setup
 app = typer.Typer(help="What sweeps have kept: list, rank, query and compare studies.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A study: its name under studies/, or its path.")]
-By = Annotated[str | None, typer.Option(help="Another objective than the study's: sharpe, -max_drawdown ...")]
+By = Annotated[str | None, typer.Option(help="Another objective than the study's: sharpe, max_drawdown ...")]
 _ROWS_SHOWN = 50
 
 

@@ -14,7 +14,7 @@ from stratofold.errors import Setup
 Objective = Annotated[
     list[str] | None,
     typer.Option(
-        help='A statistic, "-" and a statistic of which less is better, or several with commas. May be given again. Default: sharpe.'
+        help='A statistic (of drawdown, fees and the like the least is best, and of any with "-" before it), or several with commas. May be given again. Default: sharpe.'
     ),
 ]
 Also = Annotated[

@@ -11,6 +11,7 @@ import pytest
 
 import stratofold
 from stratofold import Fees, Limits, Setup, Slippage, Stop, backtest, sweep
+from stratofold.research.stats import LESS_IS_BETTER
 from stratofold.research.sweep.block import Block
 from stratofold.research.sweep.cells import WHOLE
 from stratofold.research.sweep.columns import STATISTICS
@@ -175,6 +176,16 @@ def test_a_study_on_disk_is_ranked_without_being_read(market, tmp_path):
         study.objectives = list(objectives_of(objective))
         assert best.equals(study.ranked().head(5))
         assert str(stored).splitlines()[2:9] == str(study).splitlines()[2:9]
+
+
+@pytest.mark.parametrize("name", sorted(LESS_IS_BETTER))
+def test_of_a_fall_and_of_costs_the_least_is_best_however_it_is_asked(name):
+    """Nobody looks for the deepest fall: of a table of cells it ranked first."""
+    for asked in (name, f"-{name}"):
+        (goal,) = objectives_of(asked)
+        assert goal.values({name: [0.3, 0.1, 0.2]}).argmax() == 1
+        assert goal.text == f"least {name}"
+    assert [goal.sign for goal in objectives_of(["turnover", "-turnover"])] == [1.0, -1.0]
 
 
 def test_changed_code_is_computed_again(market, tmp_path, monkeypatch):

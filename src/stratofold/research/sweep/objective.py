@@ -1,7 +1,9 @@
 """What makes one cell better than another: a statistic, its opposite, a function, or several of these.
 
-What comes in: `"sharpe"`, `"-max_drawdown"`, a function of a cell's statistics, or a list.  What goes out: numbers of
-which more is better, NaN where there is none.
+What comes in: `"sharpe"`, `"max_drawdown"`, `"-turnover"`, a function of a cell's statistics, or a list.  What goes out:
+numbers of which more is better, NaN where there is none.
+Why so: nobody looks for the deepest fall or the most fees; of a statistic of which less is better the least is meant,
+with a "-" before it or without.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratofold.errors import Setup
+from stratofold.research.stats import LESS_IS_BETTER
 from stratofold.research.sweep.columns import STATISTICS
 
 if TYPE_CHECKING:
@@ -69,4 +72,5 @@ def _objective(asked: Any) -> Objective:
         near: Sequence[str] = get_close_matches(name, STATISTICS, n=1, cutoff=0.5)
         fix = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(STATISTICS)}, or a function of them"
         raise Setup("SFS13", f"there is no statistic {name!r}", fix=fix)
-    return Objective(name, -1.0 if str(asked).startswith("-") else 1.0)
+    is_less = str(asked).startswith("-") or name in LESS_IS_BETTER
+    return Objective(name, -1.0 if is_less else 1.0)

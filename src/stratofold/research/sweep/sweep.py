@@ -87,8 +87,9 @@ def sweep(
     A parameter's space is a list or a range of values, or a pair `(low, high)` of bounds, both included; a single value
     holds it there.  `where` is one condition or a list of them, as text ("fast < slow") or as functions of the
     parameters.  `sampler` is "grid", "random", "sobol", or Optuna's "tpe", "cmaes" or "nsga2"; all but the grid need
-    `trials`.  `objective` is a statistic ("sharpe"), "-" and a statistic of which less is better ("-max_drawdown"), a
-    function of a cell's statistics, or a list, the first of which ranks.  `each_symbol` makes a cell of every symbol
+    `trials`.  `objective` is a statistic: the most of it is best ("sharpe"), of a drawdown, fees and the like the
+    least ("max_drawdown"), as of any with "-" before it ("-turnover"); or a function of a cell's statistics, or a list,
+    the first of which ranks.  `each_symbol` makes a cell of every symbol
     alone, `windows` of every pair of days, `costs` of every named set of assumptions.  `study` is a name (a folder
     under "studies") or a path: there finished cells are kept, and none is computed again.  `executor` is "inline",
     "processes", "lithops" or "stepfunctions"; where it has a price, no more than `budget` dollars are spent on a study.
