@@ -4,6 +4,7 @@ Each row goes through the front door.  Paths of this checkout are shortened, so 
 everywhere; nothing else is.
 """
 
+import math
 import re
 import traceback
 from datetime import UTC, date, datetime
@@ -12,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stratofold import Fees, Setup, Strategy, backtest, param, sample, strategies
+from stratofold import Fees, Setup, Strategy, backtest, param, sample, strategies, sweep
 from stratofold.indicators import SMA
 
 HERE = Path(__file__)
@@ -103,6 +104,10 @@ WRONG = {
     "unknown symbol asked of the data": lambda _: backtest(Crosses, sample("SPY", "AAPL"), symbols=["SPX"]),
     "unknown artifact": lambda _: backtest(AsksForAModel, bars()),
     "quantity off the lot": lambda _: backtest(wild(lambda bar, book: book.buy(bar.symbol, 0.5)), bars()),
+    "quantity past what is exact": lambda _: backtest(wild(lambda bar, book: book.buy(bar.symbol, 1e16)), bars()),
+    "target past what is exact": lambda _: backtest(
+        wild(lambda bar, book: book.target_weight(bar.symbol, 1e16)), bars()
+    ),
     "quantity of nothing": lambda _: backtest(wild(lambda bar, book: book.sell(bar.symbol, 0.0)), bars()),
     "prices that make no order": lambda _: backtest(
         wild(lambda bar, book: book.buy(bar.symbol, 1.0, limit=-1.0)), bars()
@@ -172,6 +177,47 @@ def test_a_strategy_that_raises_is_named_with_line_symbol_and_time(execution):
     assert error.what == f"Fragile raised ZeroDivisionError: {cause}"
     assert type(cause) is ZeroDivisionError
     assert traceback.extract_tb(cause.__traceback__)[-1].lineno == line
+
+
+class Grows(Strategy):
+    """Asks for so many times as much at every bar, until no double can hold it."""
+
+    times = param(100.0)
+
+    def setup(self) -> None:
+        self.size = 1.0
+
+    def on_bar(self, bar, book) -> None:
+        self.size *= self.times
+        book.buy(bar.symbol, 1.0)
+        book.target_quantity(bar.symbol, self.size)
+
+
+MEANS = ["interpreted", pytest.param("compiled", marks=pytest.mark.nightly)]
+
+
+@pytest.mark.parametrize("execution", MEANS)
+@pytest.mark.parametrize("times", [100.0, math.inf])
+def test_an_amount_past_what_is_exact_is_said_alike_by_every_execution(execution, times):
+    with pytest.raises(Setup) as caught:
+        backtest(Grows, sample("SPY", start="2015-01-01", end="2015-03-31"), execution=execution, times=times)
+    assert caught.value.code == "SF133"
+    assert type(caught.value.__cause__) is OverflowError
+    assert re.search(r"SPY, 2015-01-\d\d", caught.value.place)
+
+
+@pytest.mark.parametrize("execution", MEANS)
+def test_a_cell_says_so_too(execution):
+    market = sample("SPY", start="2015-01-01", end="2015-03-31")
+    told = sweep(Grows, market, times=[1.0, 100.0, math.inf], execution=execution).table["error"].to_list()
+    wanted = "SF133: Grows came to an amount that is not a number, or past 2**53 steps of its decimal grid"
+    assert told == [None, wanted, wanted]
+
+
+def test_a_strategys_own_overflow_is_its_own():
+    with pytest.raises(Setup, match="raised OverflowError") as caught:
+        backtest(wild(lambda bar, book: math.exp(bar.close * 100.0)), bars())
+    assert caught.value.code == "SF131"
 
 
 class RaisesInSetup(Strategy):

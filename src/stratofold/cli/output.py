@@ -91,7 +91,7 @@ def _shown(error: Exception, *, json: bool) -> int:
 
 def exit_code(error: Error) -> Exit:
     """The exit code by who must act."""
-    if error.code in {"SF131", "SF959"}:  # a Setup by its class, but the user asked whether the strategy ran
+    if error.code in {"SF131", "SF133", "SF959"}:  # a Setup by its class, but the user asked whether the strategy ran
         return Exit.STRATEGY_RAISED
     for kind, code in ((Setup, Exit.USAGE), (Stop, Exit.STOP), (Retry, Exit.RETRY)):
         if isinstance(error, kind):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratofold.errors import Error, Setup
+from stratofold.fold import grid
 from stratofold.fold.book import Book
 from stratofold.fold.drive import driver_of
 from stratofold.fold.engine import Feed
@@ -260,6 +261,11 @@ def told(raised: Exception, run: Run, data: MarketData) -> Exception:
         what = "the book was given a symbol as text, and a symbol is a number here"
         fix = 'in setup: self.spy = self.symbol("SPY"); then give self.spy, or bar.symbol'
         return Setup("SF130", what, place=place, why="numbers run alike in every execution", fix=fix)
+    if _is_past_the_grid(raised):
+        what = f"{type(run.strategy).__name__} came to an amount that is not a number, or past 2**53 steps of its decimal grid"
+        why = "money and quantities are exact to the last decimal, and past that no double can hold every step"
+        fix = "look at the quantity or price on that line: one divided by something near 0 grows without end"
+        return StrategyError("SF133", what, place=place, why=why, fix=fix, cause=raised)
     name = type(run.strategy).__name__
     what = f"{name} raised {type(raised).__name__}: {raised}"
     fix = "mend that line; `cause` (--debug on the command line) has the whole traceback"
@@ -270,6 +276,12 @@ def _is_symbol_by_text(raised: Exception) -> bool:
     """Whether a word of the book stumbled over text where a handle belongs."""
     frames = traceback.extract_tb(raised.__traceback__)
     return isinstance(raised, TypeError) and "'str'" in str(raised) and bool(frames) and _ours(frames[-1].filename)
+
+
+def _is_past_the_grid(raised: Exception) -> bool:
+    """Whether it was the decimal grid that could not hold an amount, not the strategy's own arithmetic."""
+    frames = traceback.extract_tb(raised.__traceback__)
+    return isinstance(raised, OverflowError) and bool(frames) and Path(frames[-1].filename) == Path(grid.__file__)
 
 
 def _words(raised: Exception) -> str:
