@@ -1,12 +1,16 @@
 """A changed book of a release that laid the state out otherwise: carried over from its records, or refused, never misread."""
 
+import asyncio
 import gzip
 from math import nan
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
 from stratofold.adapters.embedded.journal import Journal
+from stratofold.adapters.ports import AccountState
+from stratofold.cli import status
 from stratofold.cli.audit import is_rebuilt
 from stratofold.cli.home import strategy_as_run
 from stratofold.errors import Setup, Stop
@@ -16,8 +20,11 @@ from stratofold.live.audit import audit_verify
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import beginning_of, open_desk, restore_fold
 from stratofold.live.fold import Step
+from stratofold.live.halt import CLEAN_RECONCILE
+from stratofold.live.look import look_at
 from stratofold.live.manifest import build_fold
 from stratofold.live.open import change, prospects, warm_up
+from stratofold.live.reconcile import compare_only
 from stratofold.live.steps import event_in, is_as_written, step_body
 from stratofold.live.verify import verify
 from stratofold.live.why import why
@@ -85,7 +92,7 @@ def test_what_is_told_of_it_is_what_was_told_before(before):
 
 
 def test_an_order_of_before_the_last_change_is_told_as_well(before):
-    third = begin.last_beginning(before, "idea", beginning_of(before, "idea")[0])[1]
+    third = begin.beginnings_before(before, "idea", beginning_of(before, "idea")[0])[-1][1]
     assert third.chosen == "migrate"
     number = restore_fold(
         before, "idea", strategy_as_run(before, "idea"), until=third.step + 40
@@ -113,6 +120,20 @@ def test_every_choice_is_made_again(tmp_path, monkeypatch, changes, left):
         patch.setattr(layout, "_MARK", b"SFstate0")
         journal, desk = write(tmp_path / "journal.db", changes, left)
     assert opened(journal).fold.save() == desk.fold.save()
+
+
+def test_many_changes_are_one_way_through_the_records(tmp_path, monkeypatch):
+    """Once to find what is read, once to go on from there, however many there were: a book of years has millions."""
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "_MARK", b"SFstate0")
+        journal, desk = write(tmp_path / "journal.db", CHANGES[:1] * 6, 3)
+    read, plain = [], journal.records
+    monkeypatch.setattr(journal, "records", lambda *given: (read.append(one) or one for one in plain(*given)))
+    found = beginning_of(journal, "idea")
+    read.clear()
+    assert begin.begin_fold(journal, found, desk.strategy).steps == found[1].step
+    assert len(read) < 2.1 * found[0]
+    journal.close()
 
 
 def test_where_this_release_decides_otherwise_the_book_is_refused(before, monkeypatch):
@@ -177,6 +198,59 @@ def test_a_snapshot_that_is_read_does_not_hide_another_decision_either(rested, m
     assert records(journal) == written
     assert journal.head("idea").step == head.step
     assert not is_rebuilt(journal, "idea")
+
+
+def test_a_book_that_nobody_may_go_on_with_can_be_looked_at(rested, monkeypatch):
+    """What it holds is told as it is written, to the last fill, and nothing is written by who looks."""
+    journal, desk = rested
+    held = {name: desk.fold.engine.book.position(handle) for handle, name in enumerate(desk.fold.names)}
+    assert look_at(journal, "idea", desk.strategy) == (ANY, None, {})
+    written = records(journal)
+    buy_once_more(monkeypatch)
+    look = look_at(journal, "idea", desk.strategy)
+    assert look.otherwise.code == "SF849"
+    assert look.desk.fold.steps == look.otherwise.step - 1
+    assert look.filled
+    assert look.held() == held
+    (told,) = [status.of_book(journal, "idea")]
+    shown = status.text_of(told | {"run": None})
+    assert "SF849: book idea can not go on" in shown
+    assert f"{journal.head('idea').step - look.otherwise.step + 1} steps ago" in shown
+    for name, quantity in look.filled.items():
+        assert f"{quantity:g} {name}" in shown
+    assert records(journal) == written
+
+
+def test_it_is_compared_with_its_venue_and_nothing_is_written(rested, monkeypatch):
+    journal, desk = rested
+    buy_once_more(monkeypatch)
+    look = look_at(journal, "idea", desk.strategy)
+    written, name = records(journal), desk.fold.names[0]
+    for more, breaks in ((0.0, 1), (1.0, 2)):
+        positions = {one: (held, 100.0) for one, held in look.held().items()}
+        positions[name] = (positions[name][0] + more, 100.0)
+        found = asyncio.run(compare_only(look, Shown(AccountState("account", "USD", 1.0, 1.0, 1.0, positions))))
+        assert (found.clean, len(found.breaks)) == (False, breaks)
+    assert found.breaks[1].startswith(f"{name}: the book holds")
+    assert records(journal) == written
+    assert journal.mark("idea", CLEAN_RECONCILE) in (None, "")
+
+
+class Shown:
+    """A venue that shows an account."""
+
+    def __init__(self, account):
+        self.shown = account
+
+    async def account(self):
+        return self.shown
+
+
+def test_one_of_which_no_state_can_be_made_is_told_of_and_hides_no_other(before, monkeypatch):
+    monkeypatch.setattr(begin, "_strategy_of", lambda beginning, _: strategy(CHANGES[0][0]))
+    told = status._told(before, before.head("idea"))
+    assert "SF849" in told["unreadable"]
+    assert status.text_of(told).startswith("idea on account: SF849: book idea can not go on")
 
 
 def test_other_code_with_a_state_of_the_same_shape_is_held_to_the_records(rested):

@@ -52,20 +52,24 @@ def reconcile(
 async def _ask(place: Home, book: str | None, exchange: Path | None, keys: str | None, *, live: bool) -> Any:
     """One reconciliation."""
     from stratofold.cli.venue import answering, named_venue, read_ready, refuse_other_account
-    from stratofold.live.desk import read_desk
+    from stratofold.live.look import look_at
+    from stratofold.live.reconcile import compare_only
     from stratofold.live.reconcile import reconcile as ask
 
     journal = place.journal()
     head = head_of(journal, book)
     place.refuse_elsewhere(head, "cloud invoke reconcile")
     name = head.book
-    desk = read_desk(journal, name, strategy_as_run(journal, name))
+    look = look_at(journal, name, strategy_as_run(journal, name))
+    desk = look.desk
     ready = read_ready(exchange) if exchange is not None else None
     with answering(str(exchange)):
         venue = await named_venue(place, ready, keys, "1d", live=live)
     try:
         refuse_other_account(name, desk.manifest.account, venue)
         with answering("the venue"):
+            if look.otherwise is not None:
+                return await compare_only(look, venue.broker)
             return await ask(desk, venue.broker, venue.clock.now())
     finally:
         await venue.network.close()

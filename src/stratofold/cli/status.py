@@ -33,7 +33,7 @@ def status(
     heads = [journal.head(book)] if book is not None else journal.books()
     here = not cloud and stack is None
     shown = [
-        of_book(journal, head.book)
+        _told(journal, head)
         | {"elsewhere": place.elsewhere(head), "run": run_of(place, journal, head.book) if here else None}
         for head in heads
     ]
@@ -43,15 +43,29 @@ def status(
     typer.echo("\n".join(map(text_of, shown)) or "there is no book here yet")
 
 
+def _told(journal: Any, head: Any) -> dict[str, Any]:
+    """One book; one of which no step can be read says so, and does not hide the others."""
+    from stratofold.live.steps import OtherwiseError
+
+    try:
+        return of_book(journal, head.book)
+    except OtherwiseError as error:
+        waits = len(journal.inbox(head.book))
+        unknown = [one.key for one in journal.outbox(head.book, "unknown", "claimed")]
+        rest = {"steps": head.step, "records": head.sequence, "holder": head.holder, "unknown": unknown, "inbox": waits}
+        return {"book": head.book, "account": head.account, "unreadable": str(error), **rest}
+
+
 def of_book(journal: Any, book: str) -> dict[str, Any]:
     """One book, from its records."""
     from stratofold.cli.standing import order_line, symbols_of, today_of
-    from stratofold.live.desk import manifest_of, read_desk
+    from stratofold.live.desk import manifest_of
     from stratofold.live.halt import strictest
+    from stratofold.live.look import look_at
 
     manifest = manifest_of(journal, book)
-    desk = read_desk(journal, book, strategy_as_run(journal, book))
-    account = desk.fold.engine.book
+    look = look_at(journal, book, strategy_as_run(journal, book))
+    desk, account = look.desk, look.desk.fold.engine.book
     today = today_of(desk)
     held = [row for row in symbols_of(desk) if row.quantity != 0.0]
     controls = journal.controls(manifest.account)
@@ -65,6 +79,7 @@ def of_book(journal: Any, book: str) -> dict[str, Any]:
         "inbox": len(journal.inbox(book)), "last_event": account.time,
         "symbols_held": {one.name: [one.state, one.reason] for one in controls if _holds_symbol(one, desk.fold.names)},
         "state": control.state if control is not None else "active", "reason": control.reason if control is not None else "",
+        "otherwise": None if look.otherwise is None else {"step": look.otherwise.step, "what": look.otherwise.what, "fix": look.otherwise.fix, "filled": look.filled},
     }  # fmt: skip
 
 
@@ -95,6 +110,9 @@ def text_of(one: dict[str, Any]) -> str:
     """A book in a few lines."""
     from stratofold.cli.standing import Held, held_line, holding_text
 
+    if "unreadable" in one:
+        counts = f"{len(one['unknown'])} unknown, {one['inbox']} waiting; {one['steps']:,} steps in {one['records']:,} records"
+        return f"{one['book']} on {one['account']}: {one['unreadable']}\n  {counts}"
     reason = f" ({one['reason']})" if one["reason"] else ""
     today = "" if one["today"] is None else f", today {one['today']:+,.2f}"
     last = datetime.fromtimestamp(one["last_event"] // 10**9, UTC) if one["last_event"] else None
@@ -109,9 +127,24 @@ def text_of(one: dict[str, Any]) -> str:
         *_most([f"  {name} is {state} ({why})" for name, (state, why) in one["symbols_held"].items()]),
         *_most([f"  of unknown fate: {key}" for key in one["unknown"]]),
     ]
+    if one.get("otherwise"):
+        lines += _otherwise(one)
     if one.get("elsewhere"):
         lines.append(f"  moved away: so it stood then; it is with {one['elsewhere']}")
     return "\n".join(lines)
+
+
+def _otherwise(one: dict[str, Any]) -> list[str]:
+    """What is to be known of a book that this code cannot go on with."""
+    from stratofold.cli.standing import holding_text
+
+    told, later = one["otherwise"], one["steps"] - one["otherwise"]["step"] + 1
+    filled = holding_text(told["filled"].items()) if told["filled"] else "nothing"
+    return [
+        f"  SF849: {told['what']}",
+        f"  so all above is as it stood before that, {later:,} steps ago; filled since, with what is held after it: {filled}",
+        f"  {told['fix']}",
+    ]
 
 
 def _most(lines: list[str]) -> list[str]:

@@ -41,7 +41,12 @@ def begin_fold(
 
     Raises Setup SF111 when the state does not fit the strategy, Stop SF849 where this release would have decided otherwise.
     """
-    beginning = found[1]
+    fold = _as_kept(found[1], strategy, artifacts)
+    return fold if fold is not None else _made_again(journal, found, strategy, artifacts)
+
+
+def _as_kept(beginning: Beginning, strategy: type[Strategy], artifacts: Mapping[str, object] | None) -> Fold | None:
+    """The fold of a beginning as its record has it; None where another release wrote that."""
     fold = build_fold(beginning.manifest, strategy, artifacts)
     if not beginning.state:
         return fold
@@ -50,7 +55,7 @@ def begin_fold(
     except Setup as error:
         if not is_of_another_release(error, strategy, beginning.manifest):
             raise
-        return _made_again(journal, found, strategy, artifacts)
+        return None
     return fold
 
 
@@ -62,23 +67,41 @@ def is_of_another_release(error: Setup, strategy: type[Strategy], manifest: Mani
 def _made_again(
     journal: Journal, found: tuple[int, Beginning], strategy: type[Strategy], artifacts: Mapping[str, object] | None
 ) -> Fold:
-    """The fold that a change led to, from the beginning before it."""
-    sequence, beginning = found
-    book = beginning.manifest.book
-    before = last_beginning(journal, book, sequence)
-    fold = begin_fold(journal, before, _strategy_of(before[1], strategy), artifacts)
-    for record in _until(journal, book, before[0], sequence):
-        fold_as_written(fold, record, book)
-    events = _market_events(_until(journal, book, 0, sequence))
-    return changed_fold(fold, beginning.manifest, strategy, beginning.chosen, events, artifacts)
-
-
-def last_beginning(journal: Journal, book: str, sequence: int) -> tuple[int, Beginning]:
-    """What the book was opened with, or changed to, before a record; with the sequence of its own; raises Stop SF846."""
-    kept = [record for record in _until(journal, book, 0, sequence) if record.kind in BEGINNINGS]
-    if not kept:
+    """The fold that a change led to, from the last beginning before it that this release reads: through all changes since."""
+    sequence, book = found[0], found[1].manifest.book
+    changes = [(*found, strategy)]  # the last first
+    for after, beginning in reversed(beginnings_before(journal, book, sequence)):
+        kind = _strategy_of(beginning, changes[-1][2])
+        fold = _as_kept(beginning, kind, artifacts)
+        if fold is not None:
+            break
+        changes.append((after, beginning, kind))
+    else:
         raise no_opening(book)
-    return kept[-1].sequence, read_beginning(kept[-1].body)
+    for record in _until(journal, book, after, sequence):
+        if record.sequence == changes[-1][0]:
+            fold = _through(journal, fold, changes.pop(), artifacts)
+        else:
+            fold_as_written(fold, record, book)
+    return _through(journal, fold, changes.pop(), artifacts)
+
+
+def _through(
+    journal: Journal,
+    before: Fold,
+    change: tuple[int, Beginning, type[Strategy]],
+    artifacts: Mapping[str, object] | None,
+) -> Fold:
+    """The fold that goes on after a change; what was heard before is read again where that was chosen, and only there."""
+    sequence, beginning, strategy = change
+    events = _market_events(_until(journal, beginning.manifest.book, 0, sequence))
+    return changed_fold(before, beginning.manifest, strategy, beginning.chosen, events, artifacts)
+
+
+def beginnings_before(journal: Journal, book: str, sequence: int) -> list[tuple[int, Beginning]]:
+    """What the book was opened with and changed to before a record, each with the sequence of its own."""
+    kept = [record for record in _until(journal, book, 0, sequence) if record.kind in BEGINNINGS]
+    return [(record.sequence, read_beginning(record.body)) for record in kept]
 
 
 def no_opening(book: str) -> Stop:

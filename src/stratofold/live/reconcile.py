@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stratofold.fold.order import Order
     from stratofold.live.ahead import Questions
     from stratofold.live.desk import Desk
+    from stratofold.live.look import Look
     from stratofold.live.siblings import Said
 
 MARK = "executions"  # the high-water mark of fills, ns UTC
@@ -95,6 +96,21 @@ async def reconcile(desk: Desk, broker: Questions, now: int, *, tasks: Tasks | N
         desk.journal.mark(desk.manifest.book, CLEAN_RECONCILE, str(now))
         desk.journal.mark(desk.manifest.book, CLEAN_SEEN, str(seen))
         lift_when_clean(desk, now)
+    return found
+
+
+async def compare_only(look: Look, broker: Questions) -> Findings:
+    """What the venue holds against what is written down, of a book that nobody may go on with: nothing is offered or written."""
+    found = Findings(compared=True, account=await broker.account())
+    beside = said_by_siblings(look.desk) or {}
+    if look.otherwise is not None:
+        found.breaks.append(f"{look.otherwise.what}; {look.otherwise.fix}")
+    for name, held in look.held().items():
+        others = sum(one.quantity for one in beside.get(name, ()))
+        theirs = found.account.positions.get(name, (0.0, 0.0))[0] if found.account is not None else 0.0
+        if theirs != held + others:
+            told = f", others of its account {decimal(others)}" if others else ""
+            found.breaks.append(f"{name}: the book holds {decimal(held)}{told}, the venue {decimal(theirs)}")
     return found
 
 

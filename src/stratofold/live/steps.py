@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from stratofold.live.fold import Fold, Step
 
 
+class OtherwiseError(Stop):
+    """A step is decided otherwise than it is written down: which, and the sequence of its record."""
+
+    def __init__(self, code: str, what: str, *, place: str, why: str, fix: str, step: int, sequence: int) -> None:
+        """Keep where it is beside the sentence: up to there the book can be looked at."""
+        super().__init__(code, what, place=place, why=why, fix=fix)
+        self.step = step
+        self.sequence = sequence
+
+
 def step_body(event: Event, step: Step) -> list[Any]:
     """The decision part of one step: the event, what it led to, and the next order number."""
     return [
@@ -67,11 +77,12 @@ def fold_as_written(fold: Fold, record: Record, book: str) -> None:
     if is_as_written(event, fold.hear(event), record.body):
         return
     version = unpack(record.envelope).get("version", "of before") if record.envelope else "of before"
-    raise Stop(
+    raise OtherwiseError(
         "SF849", f"book {book} can not go on: step {fold.steps:,} is decided otherwise than it is written down",
         place=f"record {record.sequence:,}, written by version {version}",
         why="its orders were sent as they are written; another release, other code that the strategy imports, or a strategy that decides "
         "by more than what it hears (stratofold check) gives others",
         fix="run it with the release and the code that wrote it, until it rests (from the snapshot of that others go on that lay states "
         "out alike) or ends flat; or open another: --book NAME",
+        step=fold.steps, sequence=record.sequence,
     )  # fmt: skip

@@ -17,8 +17,8 @@ from stratofold.cloud.place import invoke, say
 from stratofold.cloud.telling import tell
 from stratofold.live.alerts import CRITICAL, WARNING, Condition
 from stratofold.live.deliver import deliver, settle
-from stratofold.live.desk import read_desk
-from stratofold.live.reconcile import reconcile
+from stratofold.live.look import look_at
+from stratofold.live.reconcile import compare_only, reconcile
 from stratofold.wire import terms_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,12 @@ def respond(place: Place, event: dict[str, Any], remaining_ms: Callable[[], int]
 async def compare(place: Place, book: str) -> Findings:
     """Ask, and tell people what is not as it should be; raises NoAnswer, Retry or Stop where the venue cannot be asked."""
     now = await place.venue.now()
-    desk = read_desk(place.journal, book, place.strategy)
+    look = look_at(place.journal, book, place.strategy)
+    desk = look.desk
+    if look.otherwise is not None:  # what is read of it is as it is written; nothing may be written by it
+        found = await compare_only(look, place.venue.broker)
+        await tell(place, book, now, "reconcile", conditions(found))
+        return found
     give_up(desk, now)
     await refuse_late(place, desk, now)
     wake_again(place, desk, now)

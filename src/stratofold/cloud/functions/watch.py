@@ -18,8 +18,8 @@ from stratofold.cloud.place import invoke, say
 from stratofold.cloud.recovered import letters
 from stratofold.cloud.telling import tell
 from stratofold.live.alerts import CRITICAL, Condition
-from stratofold.live.desk import read_desk
 from stratofold.live.hold import hold_again
+from stratofold.live.look import look_at
 from stratofold.live.risk.guard import Guard
 from stratofold.live.risk.verdict import STOP_LOSS, TAKE_PROFIT, reason_name
 from stratofold.wire import pack
@@ -60,9 +60,13 @@ def keep(place: Place, told: str) -> int:
 
 
 async def look(place: Place, book: str) -> None:
-    """Hold what is broken, offer what must be closed, tell people."""
-    desk = read_desk(place.journal, book, place.strategy)
+    """Hold what is broken, offer what must be closed, tell people; of a book that this code cannot go on with, tell that."""
+    desk, otherwise, _ = look_at(place.journal, book, place.strategy)
     now = max(desk.fold.engine.book.time, 0) if place.replays else place.clock.now()
+    if otherwise is not None:
+        told = Condition("decided_otherwise", CRITICAL, otherwise.what, f"{otherwise.why}; {otherwise.fix}")
+        await tell(place, book, now, "watch", None, [told])
+        return
     held = hold_again(desk, now)
     beyond = list(positions_beyond(desk))
     for symbol, reason, level, price in beyond:
