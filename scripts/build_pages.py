@@ -25,7 +25,13 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "stratofold"
 RULES_BEGIN, RULES_END = "<!-- rules: begin -->\n", "\n<!-- rules: end -->"
 NOTE = "<!-- Written by scripts/build_pages.py; change the code, then run it. -->"
-WHO = {"Setup": "you, before a run", "Retry": "nobody: run again", "Stop": "the operator", "Bug": "us"}
+WHO = {
+    "Setup": "you, before a run",
+    "Retry": "nobody: run again",
+    "Stop": "the operator",
+    "OtherwiseError": "the operator",  # a Stop that knows its step
+    "Bug": "us",
+}
 EXIT_WORDS = {
     Exit.DONE: "done",
     Exit.UNEXPECTED: "something nobody planned for, a mistake of ours",

@@ -2,8 +2,10 @@
 
 import asyncio
 import gzip
+from importlib import import_module
 from math import nan
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import ANY
 
 import pytest
@@ -244,6 +246,32 @@ class Shown:
 
     async def account(self):
         return self.shown
+
+    async def now(self):
+        return bar(LATER).time
+
+
+@pytest.mark.parametrize("verb", ["watch", "reconcile"])
+def test_the_functions_tell_of_it_and_write_nothing_either(rested, monkeypatch, verb):
+    journal, desk = rested
+    buy_once_more(monkeypatch)
+    function = import_module(f"stratofold.cloud.functions.{verb}")
+    written, told, venue = records(journal), [], Shown(AccountState("account", "USD", 1.0, 1.0, 1.0, {}))
+    venue.broker = venue
+
+    async def tell(place, book, now, by, holds, happened=()):
+        told.extend([*(holds or ()), *happened])
+
+    monkeypatch.setattr(function, "tell", tell)
+    place = SimpleNamespace(journal=journal, strategy=desk.strategy, replays=True, venue=venue)
+    asyncio.run(getattr(function, WORDS[verb])(place, "idea"))
+    (condition,) = told
+    assert condition.level == "critical"
+    assert "is decided otherwise than it is written down" in f"{condition.title} {condition.text}"
+    assert records(journal) == written
+
+
+WORDS = {"watch": "look", "reconcile": "compare"}  # what each does with one book
 
 
 def test_one_of_which_no_state_can_be_made_is_told_of_and_hides_no_other(before, monkeypatch):
