@@ -9,7 +9,7 @@ from stratofold.kernel import forms
 from stratofold.kernel.kinds import INT, ObjectKind
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.unit import compile_text
-from stratofold.kernel.unread import without_unread
+from stratofold.kernel.unread import without_stores
 from tests.unit.kernel.test_forms import feed_of
 
 _DAY = 86_400_000_000_000
@@ -52,7 +52,7 @@ def written(strategy, cls="Bar", rows=0):
     text, unit = compile_text(driver, survey, kinds, compiling.ENTRY, forms.OFTEN[form])
     record = next(layout for layout in survey.layouts if layout.cls.__name__ == cls)
     names = {unit.alias(record, name): name for name in record.fields}
-    less = without_unread(text, survey, unit)
+    less = without_stores(text, survey, unit)
     kept = set(less.split("\n"))
     gone = [line for line in text.split("\n") if line not in kept]
     assert all(line.startswith("  store ") for line in gone)
