@@ -16,32 +16,37 @@ WORDS = 17
 FUNCTION, RESULT, ROOTS, STOP, AT, END, ANSWER, ALL, PIECES, NOTED, STRIDE = 0, 1, 2, 5, 6, 7, 8, 9, 11, 13, 16
 
 
-def _copying(name: str, kind: str, step: int, first: str, end: str, before: str, after: str) -> str:
-    """A loop that copies `step` bytes a turn, from the place `first` up to `end`, and leads to the loop `after`."""
+def _copying(name: str, kind: str, step: int, count: int, first: str, end: str, before: str, after: str) -> str:
+    """A loop that copies `count` values of `step` bytes a turn, from the place `first` up to `end`, and leads to the loop `after`."""
     at = f"%{name}.at"
-    return f"""{name}:
+    reads, writes = [], []
+    for k in range(count):
+        place, value = f"%{name}.place{k}", f"%{name}.value{k}"
+        reads.append(f"""  {place} = add i64 {at}, {k * step}
+  {place}.from = getelementptr i8, ptr %from, i64 {place}
+  {value} = load {kind}, ptr {place}.from, align 1""")
+        writes.append(f"""  {place}.to = getelementptr i8, ptr %to, i64 {place}
+  store {kind} {value}, ptr {place}.to, align 1""")
+    return "\n".join((f"""{name}:
   {at} = phi i64 [ {first}, %{before} ], [ %{name}.next, %{name}.turn ]
   %{name}.more = icmp ult i64 {at}, {end}
   br i1 %{name}.more, label %{name}.turn, label %{after}
-{name}.turn:
-  %{name}.from = getelementptr i8, ptr %from, i64 {at}
-  %{name}.to = getelementptr i8, ptr %to, i64 {at}
-  %{name}.value = load {kind}, ptr %{name}.from, align 1
-  store {kind} %{name}.value, ptr %{name}.to, align 1
-  %{name}.next = add i64 {at}, {step}
-  br label %{name}"""
+{name}.turn:""", *reads, *writes, f"""  %{name}.next = add i64 {at}, {count * step}
+  br label %{name}"""))  # fmt: skip
 
 
 # `no-builtins`: or the optimiser would make calls to a C library of the loops that copy.
 TEXT = f"""
 define internal void @sf.copied(ptr %to, ptr %from, i64 %size) #0 {{
 entry:
+  %many = and i64 %size, -256
   %wide = and i64 %size, -32
   %words = and i64 %size, -8
-  br label %fours
-{_copying("fours", "<4 x i64>", 32, "0", "%wide", "entry", "ones")}
-{_copying("ones", "i64", 8, "%wide", "%words", "fours", "bytes")}
-{_copying("bytes", "i8", 1, "%words", "%size", "ones", "done")}
+  br label %lots
+{_copying("lots", "<4 x i64>", 32, 8, "0", "%many", "entry", "fours")}
+{_copying("fours", "<4 x i64>", 32, 1, "%many", "%wide", "lots", "ones")}
+{_copying("ones", "i64", 8, 1, "%wide", "%words", "fours", "bytes")}
+{_copying("bytes", "i8", 1, 1, "%words", "%size", "ones", "done")}
 done:
   ret void
 }}

@@ -21,7 +21,7 @@ from stratofold.market.sessions import DAY_NS, EPOCH_ORDINAL
 from stratofold.market.spelling import unknown_symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
+_COLUMNS = ("time", "open", "high", "low", "close", "volume")
 Moment = str | date | datetime | int | None
 
 
@@ -270,12 +271,34 @@ class MarketData(Market):
             handle_of_row = new_handle[self.symbol[rows]]
             order = np.lexsort((handle_of_row, self.time[rows]))
             rows, handle_of_row = rows[order], handle_of_row[order]
-        columns = {name: getattr(self, name)[rows] for name in ("time", "open", "high", "low", "close", "volume")}
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
         tables = self.tables_of(new_handle, instruments)
         return replace(self, symbols=symbols, instruments=instruments, symbol=handle_of_row, **tables, **columns)
 
+    def apart(self) -> Iterator[MarketData]:
+        """Every symbol alone, as `subset` gives it; all bars are put in the symbols' order once, and each has views of them."""
+        import numpy as np
+
+        if len(self.symbols) == 1:
+            yield self
+            return
+        order = np.argsort(self.symbol, kind="stable")
+        ends = np.cumsum(np.bincount(self.symbol, minlength=len(self.symbols))).tolist()
+        columns = {name: getattr(self, name)[order] for name in _COLUMNS}
+        alone = np.zeros(1, np.int64)
+        for handle, (symbol, first, end) in enumerate(zip(self.symbols, [0, *ends], ends, strict=False)):
+            instruments = (self.instruments[handle],)
+            own = {name: column[first:end] for name, column in columns.items()}
+            tables = self.tables_of(self.new_handles((symbol,)), instruments) if self._has_tables else {}
+            yield replace(self, symbols=(symbol,), instruments=instruments, symbol=alone, **tables, **own)
+
+    @property
+    def _has_tables(self) -> bool:
+        """Whether anything but bars is known."""
+        return any(map(len, (self.actions.time, self.rates.time, self.statuses.time, self.observations.time)))
+
     def _rows_of(self, symbols: tuple[str, ...], new_handle: Ints) -> Ints:
-        """The rows of some symbols; of one alone, as a sweep asks hundreds of times, by one comparison each."""
+        """The rows of some symbols."""
         import numpy as np
 
         if len(self.symbols) == 1:
@@ -300,7 +323,7 @@ class MarketData(Market):
                 fix="ask for a range inside the data",
             )
         rows = slice(first, last)
-        columns = {name: getattr(self, name)[rows] for name in ("time", "open", "high", "low", "close", "volume")}
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return replace(
             self,
             symbol=self.symbol if len(self.symbols) == 1 else self.symbol[rows],

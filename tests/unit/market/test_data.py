@@ -87,6 +87,30 @@ def test_symbols_carry_their_currencies_rates_and_halts():
     assert later.statuses.symbol.tolist() == [2]
 
 
+def columns(market, name):
+    """A column or a table's."""
+    found = getattr(market, name)
+    return [found] if name in BARS else found
+
+
+@pytest.mark.parametrize("has_tables", [False, True])
+def test_every_symbol_apart_is_what_its_subset_is(has_tables):
+    """Whatever is known beside its bars; one that is alone is itself."""
+    rates = Rates(np.array([1, 2, 3]) * DAY, np.array([1, 2, 1]), np.array([1.1, 1.0, 1.2]))
+    statuses = Statuses(np.array([11, 12, 13]) * DAY, np.array([events.HALT] * 3), np.array([1, -1, 2]))
+    market = three(rates, statuses) if has_tables else three()
+    apart = list(market.apart())
+    assert [each.symbols for each in apart] == [("A",), ("B",), ("C",)]
+    for each in apart:
+        alone = market.subset(each.symbols[0])
+        assert each.content_hash == alone.content_hash
+        assert each.instruments == alone.instruments
+        for name in (*BARS, "rates", "statuses", "actions", "observations"):
+            assert list(map(list, columns(each, name))) == list(map(list, columns(alone, name))), name
+        assert all(getattr(each, name).flags.c_contiguous for name in BARS)
+    assert list(apart[0].apart()) == apart[:1]
+
+
 # Days count from 1970-01-01; day 12 is 13 January and closes at midnight as day 13.
 # from, to                                           | first close | last close, in days
 RANGES = [

@@ -4,11 +4,12 @@ import struct
 from random import Random
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from stratofold.fold.grid import to_grid
 from stratofold.fold.tally import Tally, statistics
-from stratofold.research.sweep.columns import STATISTICS, SUMS, columns_of, statistics_of
+from stratofold.research.sweep.columns import STATISTICS, SUMS, _are_pythons, columns_of, statistics_of
 
 WHOLE = {
     "bar_count",
@@ -41,9 +42,20 @@ def bits(number):
     return struct.pack("<d", number) if number == number else "nan"
 
 
-@pytest.mark.parametrize(("digits", "step", "sessions"), [(12, 1, None), (13.9, 1, None), (12, 60 * 10**9, 1260)])
-def test_columns_equal_the_folds_own_statistics(digits, step, sessions):
-    """Also of amounts near 2**53 steps, which are rounded another way; of whole minutes, and as many sessions in all."""
+@pytest.mark.parametrize(
+    ("digits", "step", "sessions", "is_c"),
+    [(12, 1, None, True), (13.9, 1, None, False), (12, 60 * 10**9, 1260, True), (12, 60 * 10**9, 1260, False)],
+)
+def test_columns_equal_the_folds_own_statistics(digits, step, sessions, is_c, monkeypatch):
+    """Also of amounts near 2**53 steps, which are rounded another way; of whole minutes, and as many sessions in all.
+
+    And where NumPy's powers are not Python's: that is seen before the first.
+    """
+    if not is_c:
+        power = np.float_power
+        monkeypatch.setattr(np, "float_power", lambda *of: power(*of) * (1.0 + 2.0**-52))
+    monkeypatch.setattr("stratofold.research.sweep.columns._are_pythons", _are_pythons.__wrapped__)
+    assert _are_pythons.__wrapped__() is is_c
     chance = Random(7)
     tallies = [tally(chance, digits, step) for _ in range(400)]
     for each in tallies:

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from stratofold.research.sweep.naming import words_of
+from stratofold.research.sweep.naming import text_of, words_of
 
 
 def rows(words):
@@ -51,3 +51,10 @@ def test_sets_without_parameters_and_no_sets_at_all():
     """They have words too, all the same; none has none."""
     assert len(set(rows(words_of([{}, {}], [])))) == 1
     assert words_of([], ["a"]).shape == (0, 2)
+
+
+def test_a_column_of_names_is_their_digits():
+    """Of every byte there is, in every place; of none, no row."""
+    every = bytes(each + shift & 255 for each in range(256) for shift in range(16))
+    assert text_of(every).to_list() == [every[at : at + 16].hex() for at in range(0, len(every), 16)]
+    assert text_of(b"").to_list() == []

@@ -134,13 +134,13 @@ def test_a_table_of_no_cells_has_no_rows():
 
     place = SimpleNamespace(
         strategy=Three, hash="here", symbols="", window="", costs="",
-        words=lambda sets: words_of(sets, ["real"]), named=lambda words: ["x"] * len(words),
+        words=lambda sets: words_of(sets, ["real"]), digests=lambda words: bytes(16 * len(words)),
     )  # fmt: skip
     empty = Finished(place, Work(0), Cells(dict.fromkeys(STATISTICS, np.empty(0))))
     assert len(frame_of([empty])) == 0
     two = [{"whole": 2, "real": 1.0, "truth": True}, {"whole": 3, "real": 2.0, "truth": False}]
     full = Finished(place, Work(0, two), Cells(dict.fromkeys(STATISTICS, np.zeros(2)), ["", "no"]))
     found = frame_of([full, full])
-    assert found["cell"].to_list() == ["x"] * 4
+    assert found["cell"].to_list() == ["0" * 32] * 4
     assert found["error"].to_list() == [None, "no"] * 2
     assert found["real"].to_list() == [1.0, 2.0] * 2

@@ -9,7 +9,8 @@ quotients of whole numbers past 2**53, are not, so they are Python's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import accumulate, repeat
+from functools import cache
+from itertools import accumulate
 from math import inf, nan, pow  # noqa: A004  quicker than the built-in one, and of numbers alone
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,16 @@ STATISTICS = (
     "max_drawdown_days", "exposure", "time_in_market", "turnover", "trades", "win_rate", "profit_factor",
     "gross_profit", "gross_loss", "fees", "traded_value", "sessions", "bars", "refusals",
 )  # fmt: skip
+_COUNTS = (
+    "session_count",
+    "trade_count",
+    "win_count",
+    "in_market_count",
+    "bar_count",
+    "count",
+)  # of refusals, the last
 _EXACT = 1 << 53  # whole numbers up to here are doubles
+_A_SECOND = 1_000_000_000  # nanoseconds
 Row = tuple[float, ...]
 
 
@@ -129,9 +139,10 @@ def statistics_of(columns: Mapping[str, Floats], scale: float, sessions_per_year
     See `fold.tally.statistics`.
     """
     sums = {name.rpartition(".")[2]: column for name, column in columns.items()}
+    sums |= {name: sums[name].astype(np.float64) for name in _COUNTS}  # once: each use would else
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         found = _returns(sums, sessions_per_year) | _money(sums, scale, sessions_per_year)
-    found["refusals"] = columns["logs.refusals.count"].astype(np.float64)
+    found["refusals"] = sums["count"]
     return {name: found[name] for name in STATISTICS}
 
 
@@ -139,27 +150,31 @@ def _returns(sums: dict[str, Floats], sessions_per_year: float) -> dict[str, Flo
     """What is of returns and drawdowns."""
     count = sums["session_count"]
     first = sums["first_steps"]
-    total = np.where(first > 0.0, sums["equity_steps"] / first - 1.0, nan)
-    years = count / sessions_per_year
-    cagr = _a_year(total, years)
+    total = _where(first > 0.0, sums["equity_steps"] / first - 1.0, nan)
+    cagr = _a_year(total, count / sessions_per_year)
     mean, spread = _mean_and_spread(sums)
-    deviation = np.where(count > 1, np.sqrt(spread / (count - 1)), nan)
-    below = np.where(count > 0, np.sqrt(sums["downside"] / count), nan)
     root = sessions_per_year**0.5
+    deviation = _where(count > 1.0, np.sqrt(spread / (count - 1.0)), nan)
+    below = _where(count > 0.0, np.sqrt(sums["downside"] / count), nan)
     peak, trough = sums["peak_steps"], sums["trough_steps"]
-    depth = np.maximum(sums["drawdown"], np.where(peak > 0.0, 1.0 - trough / peak, 0.0))
-    since_peak = np.where(trough < peak, sums["time"] - sums["peak_time"], 0)
+    depth = np.maximum(sums["drawdown"], _where(peak > 0.0, 1.0 - trough / peak, 0.0))
+    since_peak = _where(trough < peak, sums["time"] - sums["peak_time"], 0)
     lengths = np.maximum(sums["drawdown_length"], since_peak)
     return {
         "total_return": total,
         "cagr": cagr,
         "volatility": deviation * root,
-        "sharpe": np.where(deviation > 0.0, mean / deviation * root, nan),
-        "sortino": np.where(below > 0.0, mean / below * root, nan),
-        "calmar": np.where(depth > 0.0, cagr / depth, nan),
+        "sharpe": _where(deviation > 0.0, mean / deviation * root, nan),
+        "sortino": _where(below > 0.0, mean / below * root, nan),
+        "calmar": _where(depth > 0.0, cagr / depth, nan),
         "max_drawdown": depth,
         "max_drawdown_days": _days(lengths),
     }
+
+
+def _where(is_so: NDArray[np.bool_], values: NDArray[Any], other: float) -> NDArray[Any]:
+    """Values where it is so, and the other elsewhere; nearly always it is so everywhere."""
+    return values if is_so.all() else np.where(is_so, values, other)
 
 
 def _mean_and_spread(sums: dict[str, Floats]) -> tuple[Floats, Floats]:
@@ -174,10 +189,8 @@ def _a_year(total: Floats, years: Floats) -> Floats:
     is_number = (years > 0.0) & (total > -1.0)
     are_all = bool(is_number.all())
     bases, spans = (1.0 + total, 1.0 / years) if are_all else (1.0 + total[is_number], 1.0 / years[is_number])
-    powers = repeat(float(spans[0])) if len(spans) and (spans == spans[0]).all() else spans.tolist()
-    try:
-        numbers = np.fromiter(map(pow, bases.tolist(), powers), np.float64, len(bases))
-    except OverflowError:
+    numbers = _powers(bases, spans)
+    if numbers is None:
         return np.array([a_year(t, y) for t, y in zip(total.tolist(), years.tolist(), strict=True)])
     if are_all:
         return numbers - 1.0
@@ -186,8 +199,34 @@ def _a_year(total: Floats, years: Floats) -> Floats:
     return found - 1.0
 
 
+def _powers(bases: Floats, exponents: Floats) -> Floats | None:
+    """Python's powers of numbers above 0; None where one leaves what there is room for."""
+    if _are_pythons():
+        powers: Floats = np.float_power(bases, exponents)
+        return powers if np.isfinite(powers).all() else None
+    try:
+        return np.fromiter(map(pow, bases.tolist(), exponents.tolist()), np.float64, len(bases))
+    except OverflowError:
+        return None
+
+
+@cache
+def _are_pythons() -> bool:
+    """Whether NumPy's `float_power` is C's here, as Python's is; its `power` is another that differs in one of twenty.
+
+    It was C's in every release so far.  One that has another differs in some of these: near 1, where returns are, and far.
+    """
+    bases = np.concatenate((np.linspace(0.25, 4.0, 301), np.geomspace(1e-9, 1e9, 300)))
+    exponents = np.resize([0.1, 1.0 / 3.0, 0.7937, 1.587, 12.6], len(bases))
+    wanted = np.fromiter(map(pow, bases.tolist(), exponents.tolist()), np.float64, len(bases))
+    return bool((np.float_power(bases, exponents) == wanted).all())
+
+
 def _days(lengths: NDArray[np.int64]) -> Floats:
     """Nanoseconds as days, rounded once: in steps that divide them all and a day, so that both are doubles."""
+    seconds = lengths // _A_SECOND
+    if len(lengths) and seconds.max() <= _EXACT and (seconds * _A_SECOND == lengths).all():
+        return seconds / (NANOSECONDS_A_DAY // _A_SECOND)
     step = int(np.gcd.reduce(lengths, initial=NANOSECONDS_A_DAY))
     if len(lengths) and lengths.max() // step > _EXACT:
         return np.array([length / NANOSECONDS_A_DAY for length in lengths.tolist()])
@@ -206,23 +245,27 @@ def _money(sums: dict[str, Floats], scale: float, sessions_per_year: float) -> d
     """What is of money and trades."""
     count, trades = sums["session_count"], sums["trade_count"]
     years = count / sessions_per_year
-    mean_equity = np.where(count > 0, sums["mean_equity_sum"] / count / scale, nan)
+    has_any, has_traded = count > 0.0, trades > 0.0
+    mean_equity = _where(has_any, sums["mean_equity_sum"] / count / scale, nan)
     traded = sums["traded_value"] / scale
     profit, loss = sums["gross_profit"], sums["gross_loss"]
+    factor = profit / loss
+    if not (loss > 0.0).all():
+        factor = np.where(loss > 0.0, factor, np.where(profit > 0.0, inf, nan))
     return {
         "final_equity": sums["equity_steps"] / scale,
-        "exposure": np.where(count > 0, sums["exposure_sum"] / count, nan),
-        "time_in_market": np.where(count > 0, sums["in_market_count"] / count, nan),
-        "turnover": np.where((years > 0.0) & (mean_equity > 0.0), traded / mean_equity / years, nan),
-        "trades": trades.astype(np.float64),
-        "win_rate": np.where(trades > 0, sums["win_count"] / trades, nan),
-        "profit_factor": np.where(loss > 0.0, profit / loss, np.where(profit > 0.0, inf, nan)),
+        "exposure": _where(has_any, sums["exposure_sum"] / count, nan),
+        "time_in_market": _where(has_any, sums["in_market_count"] / count, nan),
+        "turnover": _where((years > 0.0) & (mean_equity > 0.0), traded / mean_equity / years, nan),
+        "trades": trades,
+        "win_rate": _where(has_traded, sums["win_count"] / trades, nan),
+        "profit_factor": factor,
         "gross_profit": _on_grid(profit, scale),
         "gross_loss": _on_grid(loss, scale),
         "fees": sums["fees_steps"] / scale,
         "traded_value": traded,
-        "sessions": count.astype(np.float64),
-        "bars": sums["bar_count"].astype(np.float64),
+        "sessions": count,
+        "bars": sums["bar_count"],
     }
 
 

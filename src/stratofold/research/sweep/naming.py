@@ -17,6 +17,7 @@ from stratofold.research.sweep.sets import column_of, is_constant, values_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from stratofold.research.sweep.sets import Column
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     Words = NDArray[np.uint64]
 
 WIDTH = 2  # words a set
+_PAST_NINE = np.uint8(ord("a") - ord("9") - 1)
 _BEGUN = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)  # the digits of pi: nothing up the sleeve
 _ODD = np.array([0x9E3779B97F4A7C15, 0xD1B54A32D192ED03], np.uint64)  # they make the words of a set differ
 _SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
@@ -37,6 +39,18 @@ def words_of(sets: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Words:
         found = found ^ _values(values_of(sets, name))
         _mix(found)
     return np.tile(found, (len(sets), 1)) if len(found) != len(sets) else found
+
+
+def text_of(digests: bytes) -> pl.Series:
+    """The names of these bytes as a column: digits are reckoned of all at once, and are nowhere text of Python's."""
+    import polars as pl
+
+    pairs = np.frombuffer(digests, np.uint8).astype("<u2")
+    digits = (pairs >> 4 | (pairs & 15) << 8).view(np.uint8)  # the upper half of a byte first
+    letters = (digits > 9).view(np.uint8) * _PAST_NINE
+    digits += letters
+    digits += ord("0")
+    return pl.Series(digits.reshape(-1, 16 * WIDTH)).cast(pl.List(pl.UInt8)).cast(pl.Binary).cast(pl.String)
 
 
 def _values(column: Column) -> Words:

@@ -97,10 +97,13 @@ class Place:
         A name is the place's digest and the parameters', each of them as good as random, one exclusive or the other: so
         what a hundred places share is hashed once, and no two cells have a name in common unless 128 bits agree by chance.
         """
+        return self.digests(words, place).hex("\n", -_KEY_DIGITS // 2).split("\n") if len(words) else []
+
+    def digests(self, words: Words, place: str = "") -> bytes:
+        """As `named`, the names' bytes, of which a name is the digits (`naming.text_of`), one after the other."""
         import numpy as np
 
-        begun = np.frombuffer(self._begun_of(place or self.hash), np.uint64)
-        return (words ^ begun).tobytes().hex("\n", -_KEY_DIGITS // 2).split("\n") if len(words) else []
+        return (words ^ np.frombuffer(self._begun_of(place or self.hash), np.uint64)).tobytes()
 
     @cached_property
     def _names(self) -> list[str]:
@@ -174,8 +177,7 @@ def _markets(market: MarketData, each_symbol: bool) -> Iterator[tuple[str, Marke
         more = f" and {len(market.symbols) - 3} more" if len(market.symbols) > 4 else ""
         yield " ".join(market.symbols[:3] if more else market.symbols) + more, market
         return
-    for symbol in market.symbols:
-        yield symbol, market.subset(symbol)
+    yield from zip(market.symbols, market.apart(), strict=True)
 
 
 def _cut(market: MarketData, windows: Any) -> Iterator[tuple[str, MarketData]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stratofold.research.sweep.columns import STATISTICS, joined_figures
+from stratofold.research.sweep.naming import text_of
 from stratofold.research.sweep.sets import are_same, values_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from stratofold.research.sweep.cells import Cells
     from stratofold.research.sweep.executors import Work
+    from stratofold.research.sweep.naming import Words
     from stratofold.research.sweep.place import Place
     from stratofold.research.sweep.space import Parameters
 
@@ -37,9 +39,19 @@ class Finished(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """What the cells are called; what an earlier driver had asked for comes back without its words."""
+        """What the cells are called."""
+        return self.place.named(self._words)
+
+    @property
+    def digests(self) -> bytes:
+        """The same as bytes (`Place.digests`)."""
+        return self.place.digests(self._words)
+
+    @property
+    def _words(self) -> Words:
+        """What of the names is the parameters'; what an earlier driver had asked for comes back without its words."""
         words = self.work.words
-        return self.place.named(self.place.words(self.work.sets) if words is None else words)
+        return self.place.words(self.work.sets) if words is None else words
 
 
 def column_of(parameter: str) -> str:
@@ -56,8 +68,7 @@ def frame_of(found: Sequence[Finished]) -> pl.DataFrame:
     """Pieces of one strategy as rows: what cells are called, where they stand, parameters, statistics, why they failed."""
     import polars as pl
 
-    names = [name for part in found for name in part.names]
-    columns: dict[str, Any] = {"cell": pl.Series(names, dtype=pl.String)}
+    columns: dict[str, Any] = {"cell": text_of(b"".join([part.digests for part in found]))}
     columns |= _parameters(found)
     figures = joined_figures([part.cells.columns for part in found])
     columns |= {name: pl.Series(np.asarray(figures[name], np.float64)) for name in STATISTICS}
@@ -76,9 +87,12 @@ def _parameters(found: Sequence[Finished]) -> dict[str, pl.Series]:
     columns = {}
     for name, declared in found[0].place.strategy.parameters().items():
         kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
-        parts = [pl.Series(values_of(part.work.sets, name), dtype=kind) for part in (found[:1] if alike else found)]
-        parts *= len(found) // len(parts)
-        columns[column_of(name)] = pl.concat(parts, rechunk=True) if len(parts) > 1 else parts[0]
+        parts = [values_of(part.work.sets, name) for part in (found[:1] if alike else found)] * (
+            len(found) if alike else 1
+        )
+        if all(isinstance(part, np.ndarray) for part in parts):
+            parts = [np.concatenate(parts)]
+        columns[column_of(name)] = pl.concat([pl.Series(part, dtype=kind) for part in parts], rechunk=True)
     return columns
 
 
@@ -86,10 +100,11 @@ def _errors(found: Sequence[Finished]) -> pl.Series:
     """Why cells have failed; most have not."""
     import polars as pl
 
-    errors = [error for part in found for error in part.cells.errors]
-    if not any(errors):
-        return pl.Series([None], dtype=pl.String).new_from_index(0, len(errors))
-    return pl.Series([error or None for error in errors], dtype=pl.String)
+    parts = [part.cells.errors for part in found]
+    count = sum(map(len, parts))
+    if sum(errors.count("") for errors in parts) == count:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, count)
+    return pl.Series([error or None for errors in parts for error in errors], dtype=pl.String)
 
 
 _OF_PLACES = {

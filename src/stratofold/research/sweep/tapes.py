@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
@@ -69,6 +69,13 @@ class Tape:
             setattr(thing, name, column)
 
 
+class _Foretold(NamedTuple):
+    """All tapes that are foretold, each with how far it is known, and their objects' arrays with copies."""
+
+    things: list[tuple[Any, array[int]]]
+    arrays: list[tuple[array[Any], array[Any]]]
+
+
 class Tapes:
     """The tapes of one block; `given` and `made` count what was asked for, and what had to be made.
 
@@ -88,6 +95,9 @@ class Tapes:
         self._size = 0
         self._place = 0
         self._now: list[Tape] = []
+        self._foretold: _Foretold | None = (
+            None  # what is to be undone of tapes that are foretold; None: to be looked up
+        )
         self._barred: set[int] = set()
         self._models: dict[Any, Tape] = {}  # by all but the arguments: one that is written
         self._unlike: set[int] = set()  # the places at which tapes of other arguments are given something else
@@ -110,6 +120,7 @@ class Tapes:
         for kept in self._kept.values():
             kept.is_gone = True
         self._kept.clear()
+        self._foretold = None
         self._models.clear()
         self._size = 0
         self.is_dismissed = True
@@ -177,6 +188,7 @@ class Tapes:
             self._blank(plan, factory(*arguments), (number, count), columns, other)
             for number, other in enumerate(others)
         ]
+        self._foretold = None
         kept = self._kept[key] = Tape(key, things, size, tuple(things), arguments, given, is_foretold=is_foretold)
         kept.is_sound = kept.is_made = is_foretold
         arrays = [arrays_of(thing.tape_source) for thing in things] if is_foretold else []
@@ -238,12 +250,11 @@ class Tapes:
         if longest(market) > self._length or not self.is_lasting:
             return None
         self.market = None
+        self._foretell_again()
         for kept in self._kept.values():
-            for thing in kept.things:
-                thing.tape_at, thing.tape_known[0] = _begins_at(thing), thing.tape_first
-            for values, before in kept.arrays or ():
-                values[:] = before
             if not kept.is_foretold:
+                for thing in kept.things:
+                    thing.tape_at = thing.tape_known[0] = thing.tape_first
                 kept.is_made = kept.is_learnt = False
                 forget(kept.things)
                 kept.first = kept.first or [thing.tape_source for thing in kept.things]
@@ -254,6 +265,17 @@ class Tapes:
                 for name in kept.given:
                     wipe(getattr(kept.things[0], f"tape_{name}"))
         return self._writer
+
+    def _foretell_again(self) -> None:
+        """Nothing is known of what is foretold, and its objects' arrays are as they were made."""
+        if self._foretold is None:
+            tapes = [kept for kept in self._kept.values() if kept.is_foretold]
+            things = [(thing, thing.tape_known) for kept in tapes for thing in kept.things]
+            self._foretold = _Foretold(things, [pair for kept in tapes for pair in kept.arrays or ()])
+        for thing, known in self._foretold.things:
+            thing.tape_at, known[0] = thing.tape_far, thing.tape_first
+        for values, before in self._foretold.arrays:
+            values[:] = before
 
     def broken(self) -> bool:
         """The run did not end: whether that may be because a tape was asked for something else.
@@ -282,7 +304,8 @@ class Tapes:
             for other in _living - {self}:
                 other.dismiss()
         gone = [kept for kept in self._now if not kept.is_sound or kept.key[0] in self._barred]
-        gone += [kept for kept in self._kept.values() if kept.is_foretold and kept.key[0] in self._unlike]
+        if self._unlike:
+            gone += [kept for kept in self._kept.values() if kept.is_foretold and kept.key[0] in self._unlike]
         size = self._size
         for kept in self._kept.values():
             if size <= self._bytes_max:
@@ -291,6 +314,7 @@ class Tapes:
             size -= kept.size
             self.is_crowded = True
         self._is_firm &= not gone
+        self._foretold = None if gone else self._foretold
         for kept in set(gone):
             if self._kept.get(kept.key) is kept:
                 del self._kept[kept.key]
@@ -375,7 +399,7 @@ def _is_known(thing: Any) -> bool:
 
 def _is_same(first: array[float], second: array[float]) -> bool:
     """Whether two columns are alike to the bit."""
-    return memoryview(first).cast("B") == memoryview(second).cast("B")
+    return first.tobytes() == second.tobytes()  # a memory's view compares item by item
 
 
 _living: WeakSet[Tapes] = WeakSet()
