@@ -89,10 +89,13 @@ class Program:
         """The strategy as it has entered, for `recall`."""
         return self._block.guest()
 
-    def recall(self, guest: Piece, write: Writer, values: Sequence[float], *, is_sealed: bool = True) -> None:
-        """Take in once more, after `vacate`, what entered before, without its objects; `write` gives it these `values`.
+    def recall(
+        self, guest: Piece, write: Writer, values: Sequence[float], *, is_sealed: bool = True, strategy: object = None
+    ) -> None:
+        """Take in once more, after `vacate`, what entered before; `write` gives it these `values`.
 
-        Raises Changed for a value that machine numbers cannot hold.
+        Without its objects, unless that `strategy` is to be revealed.  Raises Changed for a value that machine numbers
+        cannot hold.
         """
         self._block.add(guest)
         try:
@@ -100,6 +103,7 @@ class Program:
         except struct.error as wrong:
             raise Changed(str(wrong)) from wrong
         self._stand_at(guest)
+        self.objects[_STRATEGY] = strategy
         if is_sealed:
             self._block.note()
         self._is_ahead = False

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from stratofold.research.prepare import Options
     from stratofold.research.sweep.abreast import Seats
     from stratofold.research.sweep.columns import Row
+    from stratofold.research.sweep.guests import Seat
 
 # What another market may raise of a strategy that one has heard: `setup` asks for nothing of it.  All else is a bug of ours.
 _MISFITS = (kernel.Changed, Setup)
@@ -170,13 +171,20 @@ class Block:
 
     def _retold(self, laid: Laid, tapes: Tapes) -> bool:
         """Whether tapes that have told of another market tell of this one now; where not, some of its own say why."""
-        writer = tapes.anew(self.market, laid.program.forget)
+        seat = laid.guests.seat_of(tapes)
+        writer = tapes.anew(self.market, laid.program.forget, is_seated=seat is not None)
         is_written = False
         if writer is not None and self._is_heard(laid):
             with suppress(*_MISFITS):
-                is_written = self._quickly(writer, is_left=True) is not None and self._tapes is tapes
+                row = self._quickly(writer, is_left=True) if seat is None else self._rewritten(laid, seat, writer)
+                is_written = row is not None and self._tapes is tapes
             tapes.market = self.market if is_written and tapes.is_lasting else None
         return is_written and tapes.market is not None
+
+    def _rewritten(self, laid: Laid, seat: Seat, writer: Mapping[str, Any]) -> Row | None:
+        """As `_quickly`, of the cell that writes tapes of one market after another."""
+        laid.guests.seat_writer(seat)
+        return self._by_tapes(laid, seat.tapes, writer)
 
     def lends(self, *, is_taped: bool = False) -> bool:
         """Whether another block may use the engine that is laid out here, and its tapes."""

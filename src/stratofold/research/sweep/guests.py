@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 from math import inf
 from operator import le
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stratofold.fold.strategy import Strategy
     from stratofold.kernel import Program
     from stratofold.kernel.blocks import Piece
+    from stratofold.kernel.program import Writer
     from stratofold.research.sweep.tapes import Tapes
 
     Words = NDArray[np.uint64]
@@ -42,6 +43,16 @@ _CODES = {int: "q", float: "d", bool: "?"}
 _TYPES: dict[Any, Any] = {int: np.int64, float: np.float64, bool: np.bool_}
 _SCALARS = {int, float, bool}
 Shelf = Any  # `build_strategy`'s
+
+
+class Seat(NamedTuple):
+    """The cell that writes tapes, as it has entered; its objects are shown what the tapes have come to."""
+
+    tapes: Tapes
+    fold: Strategy
+    guest: Piece
+    write: Writer
+    values: Sequence[Any]
 
 
 class Guests:
@@ -70,6 +81,7 @@ class Guests:
         self.mould = None
         self._pattern: Pattern | None = None  # of the cells that were looked at last
         self._seats: Seats | None = None  # theirs
+        self._writing: Seat | None = None  # who writes tapes of the next market, too
         if reads is not None and reads.parts is not None and self._write is not None:
             self.mould = Mould(program, self._write, self._names, reads.parts, codes)
         _, self._kinds, self._lows, self._highs, _ = (
@@ -90,7 +102,7 @@ class Guests:
         self.forget_objects()
         if self.mould is not None:
             self.mould.forget()
-        self._seats = None
+        self._seats = self._writing = None
         self._size = 0
 
     def forget_objects(self) -> None:
@@ -175,6 +187,8 @@ class Guests:
             return
         fold = self._made(values, shelf)
         self._seat_new(fold, is_sealed=is_sealed)
+        if tapes is not None and tapes.is_between and self._write is not None:
+            self._writing = Seat(tapes, fold, self._program.guest(), self._write, values)
         for things in () if tapes is None else tapes.unlearnt():
             self._program.learn(things)  # before the mould looks, which else would wait for the next cell that has them
         if self.mould is not None and not is_sealed:
@@ -182,6 +196,17 @@ class Guests:
             self._size += self.mould.learn(fold, values, asked.given, tapes)
         if key is not None:
             self._keep(key)
+
+    def seat_of(self, tapes: Tapes) -> Seat | None:
+        """The cell that writes these tapes, where it can be seated as it was."""
+        seat = self._writing
+        return seat if seat is not None and seat.tapes is tapes and tapes.is_repeatable else None
+
+    def seat_writer(self, seat: Seat) -> None:
+        """Put it in its place again: there is no `setup` and no packing, and its objects are the same."""
+        seat.tapes.write_again()
+        self._program.vacate()
+        self._program.recall(seat.guest, seat.write, seat.values, is_sealed=False, strategy=seat.fold)
 
     def learn_written(self, tapes: Tapes) -> None:
         """The run of the strategy that entered last has written tapes: whoever asks for them finds them packed."""

@@ -57,6 +57,10 @@ class Tape:
     arrays: list[tuple[array[Any], array[Any]]] | None = None  # its objects', and as they were when those were made
     first: list[Any] = field(default_factory=list)  # the objects that were packed first: others lie where they did
     lent: dict[str, array[float]] = field(default_factory=dict)  # columns that are another's, by name
+    own_columns: dict[str, array[float]] = field(
+        default_factory=dict
+    )  # what it writes on while it is not known whose they are
+    sources: list[tuple[array[Any], array[Any]]] | None = None  # of one that writes again: as `arrays`
     is_foretold: bool = False  # it was told beforehand what it will be given
     is_sound: bool = False
     is_made: bool = False
@@ -241,30 +245,53 @@ class Tapes:
                  for kept in self._kept.values()]  # fmt: skip
         return self._writer is not None and self._is_firm and not self.is_dismissed and all(every)
 
-    def anew(self, market: MarketData, forget: Callable[[list[Any]], None]) -> Mapping[str, Any] | None:
+    def anew(
+        self, market: MarketData, forget: Callable[[list[Any]], None], *, is_seated: bool = False
+    ) -> Mapping[str, Any] | None:
         """Forget what was heard, and nothing of how it lies in memory: another market is to be heard.
 
         Returns the parameters of the cell that has to write first; None where it cannot be heard.  What that one writes
-        is packed anew; `forget` is told of it.
+        is packed anew, and `forget` is told of it, unless that cell `is_seated` as it was when it wrote before.
         """
         if longest(market) > self._length or not self.is_lasting:
             return None
         self.market = None
         self._foretell_again()
         for kept in self._kept.values():
-            if not kept.is_foretold:
-                for thing in kept.things:
-                    thing.tape_at = thing.tape_known[0] = thing.tape_first
-                kept.is_made = kept.is_learnt = False
+            if kept.is_foretold:
+                continue
+            kept.is_made = False
+            for thing in kept.things:
+                thing.tape_at = thing.tape_known[0] = thing.tape_first
+            for values, before in kept.sources or ():
+                values[:] = before
+            if not is_seated:
                 forget(kept.things)
-                kept.first = kept.first or [thing.tape_source for thing in kept.things]
-                for thing in kept.things:
-                    thing.tape_source = kept.key[1](*kept.arguments)
-                for name in kept.lent:  # what was the same of the last market need not be of this one
-                    kept.write_on(name, unknown(len(getattr(kept.things[0], name))))
-                for name in kept.given:
-                    wipe(getattr(kept.things[0], f"tape_{name}"))
+                _renew(kept)
+            for name in kept.lent:  # what was the same of the last market need not be of this one
+                if name not in kept.own_columns:
+                    kept.own_columns[name] = kept.lent[name][:]
+                kept.write_on(name, kept.own_columns[name])
+            for name in kept.given:
+                wipe(getattr(kept.things[0], f"tape_{name}"))
         return self._writer
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the cell that has to write finds its objects as they were when it wrote before."""
+        return all(kept.sources is not None for kept in self._written)
+
+    def write_again(self) -> None:
+        """The cell that has to write is seated as it was when it wrote before."""
+        self.begin()
+        self._now += self._written
+        self.given += len(self._now)
+        self.is_writing = True
+
+    @property
+    def is_between(self) -> bool:
+        """Whether a market was forgotten and the next is not written yet."""
+        return self.market is None
 
     def _foretell_again(self) -> None:
         """Nothing is known of what is foretold, and its objects' arrays are as they were made."""
@@ -384,6 +411,16 @@ class Tapes:
             self._is_firm &= is_same
             if is_same:
                 kept.write_on(name, theirs)
+
+
+def _renew(kept: Tape) -> None:
+    """Objects as they were made, to be asked for what tapes say; others lie where the first of them did."""
+    kept.is_learnt = False
+    kept.first = kept.first or [thing.tape_source for thing in kept.things]
+    for thing in kept.things:
+        thing.tape_source = kept.key[1](*kept.arguments)
+    arrays = [arrays_of(thing.tape_source) for thing in kept.things]
+    kept.sources = None if None in arrays else [(values, values[:]) for some in arrays for values in some or ()]
 
 
 def _begins_at(thing: Any) -> int:
