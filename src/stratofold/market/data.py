@@ -156,7 +156,8 @@ class Market:
         digest = hashlib.sha256(repr(head).encode())
         for column in (*columns, *self.actions, *self.rates, *self.statuses):
             digest.update(len(column).to_bytes(8, "little"))
-            digest.update(little_endian(column))
+            if len(column):
+                digest.update(little_endian(column))
         if self.series:
             digest.update(repr(self.series).encode() + b"".join(little_endian(column) for column in self.observations))
         return digest.hexdigest()
@@ -282,7 +283,8 @@ class MarketData(Market):
         if len(self.symbols) == 1:
             yield self
             return
-        order = np.argsort(self.symbol, kind="stable")
+        handles = self.symbol.astype(np.int16) if len(self.symbols) < 1 << 15 else self.symbol  # quicker to sort
+        order = np.argsort(handles, kind="stable")
         ends = np.cumsum(np.bincount(self.symbol, minlength=len(self.symbols))).tolist()
         columns = {name: getattr(self, name)[order] for name in _COLUMNS}
         alone = np.zeros(1, np.int64)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BARS = ("time", "symbol", "open", "high", "low", "close", "volume")
 _MARK = 16_384  # rows from one mark to the next: so much is hashed again at most
+_NOTHING = hashlib.sha256()  # is copied, never added to
 _hashed: WeakKeyDictionary[MarketData, dict[int, list[Any]]] = WeakKeyDictionary()
 
 
@@ -31,7 +32,7 @@ def digests_until(market: MarketData, bars: int) -> list[Any]:
 
     Processors of the last years have instructions for it, and then it takes half the time of BLAKE2b.
     """
-    known = _hashed.setdefault(market, {0: [hashlib.sha256() for _ in BARS]})
+    known = _hashed.setdefault(market, {0: [_NOTHING] * len(BARS)})
     marks = sorted(known)
     at = marks[bisect_right(marks, bars) - 1]
     while at < bars:

@@ -247,14 +247,20 @@ def code_hash(
 
     `read` is what was read for other places of the same sweep.
     """
-    from stratofold.kernel.sources import engine_hash
-
     read = {} if read is None else read
     key = strategy, id(options), _seen_by_setup(strategy, market)
     if key not in read:
-        held = [*options.artifacts.values(), options.fees, options.slippage, options.limits, options.latency]
-        read[key] = _classes([_built(strategy, market, options), *held]) | {strategy}, options  # which keeps its id
-    source = _source_of(read[key][0], read)
+        read[key] = _read_code(strategy, market, options, read), options  # which keeps its id
+    found: str = read[key][0]
+    return found
+
+
+def _read_code(strategy: type[Strategy], market: MarketData, options: Options, read: dict[Any, Any]) -> str:
+    """As `code_hash`, read once for all markets that `setup` cannot tell apart."""
+    from stratofold.kernel.sources import engine_hash
+
+    held = [*options.artifacts.values(), options.fees, options.slippage, options.limits, options.latency]
+    source = _source_of(_classes([_built(strategy, market, options), *held]) | {strategy}, read)
     name = f"{strategy.__module__.rpartition('.')[2]}.{strategy.__qualname__}"
     heard = f"{tuple(strategy.schedule)!r} {tuple(strategy.series)!r}"
     text = f"{name}\n{heard}\n{source}\n{engine_hash()}\n{own_hash()}"

@@ -73,11 +73,13 @@ class Tape:
             setattr(thing, name, column)
 
 
-class _Foretold(NamedTuple):
-    """All tapes that are foretold, each with how far it is known, and their objects' arrays with copies."""
+class _Sorted(NamedTuple):
+    """All tapes there are: of those that are foretold how far each is known, and their objects' arrays with copies; and the others."""
 
     things: list[tuple[Any, array[int]]]
     arrays: list[tuple[array[Any], array[Any]]]
+    others: list[Tape]
+    is_restored: bool  # whether the arrays are all that what is foretold comes from
 
 
 class Tapes:
@@ -99,9 +101,7 @@ class Tapes:
         self._size = 0
         self._place = 0
         self._now: list[Tape] = []
-        self._foretold: _Foretold | None = (
-            None  # what is to be undone of tapes that are foretold; None: to be looked up
-        )
+        self._sorted: _Sorted | None = None  # None: to be looked up
         self._barred: set[int] = set()
         self._models: dict[Any, Tape] = {}  # by all but the arguments: one that is written
         self._unlike: set[int] = set()  # the places at which tapes of other arguments are given something else
@@ -124,7 +124,7 @@ class Tapes:
         for kept in self._kept.values():
             kept.is_gone = True
         self._kept.clear()
-        self._foretold = None
+        self._sorted = None
         self._models.clear()
         self._size = 0
         self.is_dismissed = True
@@ -192,7 +192,7 @@ class Tapes:
             self._blank(plan, factory(*arguments), (number, count), columns, other)
             for number, other in enumerate(others)
         ]
-        self._foretold = None
+        self._sorted = None
         kept = self._kept[key] = Tape(key, things, size, tuple(things), arguments, given, is_foretold=is_foretold)
         kept.is_sound = kept.is_made = is_foretold
         arrays = [arrays_of(thing.tape_source) for thing in things] if is_foretold else []
@@ -241,9 +241,10 @@ class Tapes:
     @property
     def is_lasting(self) -> bool:
         """Whether other bars can be told of as these were: one cell wrote everything, and of all else it was foretold."""
-        every = [kept.is_made and kept.arrays is not None and (kept.is_foretold or kept in self._written)
-                 for kept in self._kept.values()]  # fmt: skip
-        return self._writer is not None and self._is_firm and not self.is_dismissed and all(every)
+        if self._writer is None or not self._is_firm or self.is_dismissed:
+            return False
+        known = self._known()
+        return known.is_restored and all(kept.is_made and kept in self._written for kept in known.others)
 
     def anew(
         self, market: MarketData, forget: Callable[[list[Any]], None], *, is_seated: bool = False
@@ -256,10 +257,12 @@ class Tapes:
         if longest(market) > self._length or not self.is_lasting:
             return None
         self.market = None
-        self._foretell_again()
-        for kept in self._kept.values():
-            if kept.is_foretold:
-                continue
+        known = self._known()
+        for thing, count in known.things:
+            thing.tape_at, count[0] = thing.tape_far, thing.tape_first
+        for values, before in known.arrays:
+            values[:] = before
+        for kept in known.others:
             kept.is_made = False
             for thing in kept.things:
                 thing.tape_at = thing.tape_known[0] = thing.tape_first
@@ -293,16 +296,18 @@ class Tapes:
         """Whether a market was forgotten and the next is not written yet."""
         return self.market is None
 
-    def _foretell_again(self) -> None:
-        """Nothing is known of what is foretold, and its objects' arrays are as they were made."""
-        if self._foretold is None:
-            tapes = [kept for kept in self._kept.values() if kept.is_foretold]
-            things = [(thing, thing.tape_known) for kept in tapes for thing in kept.things]
-            self._foretold = _Foretold(things, [pair for kept in tapes for pair in kept.arrays or ()])
-        for thing, known in self._foretold.things:
-            thing.tape_at, known[0] = thing.tape_far, thing.tape_first
-        for values, before in self._foretold.arrays:
-            values[:] = before
+    def _known(self) -> _Sorted:
+        """The tapes there are; a market more asks for each of them, and they are the same as a rule."""
+        if self._sorted is None:
+            every = list(self._kept.values())
+            tapes = [kept for kept in every if kept.is_foretold]
+            self._sorted = _Sorted(
+                [(thing, thing.tape_known) for kept in tapes for thing in kept.things],
+                [pair for kept in tapes for pair in kept.arrays or ()],
+                [kept for kept in every if not kept.is_foretold],
+                all(kept.arrays is not None for kept in every),
+            )
+        return self._sorted
 
     def broken(self) -> bool:
         """The run did not end: whether that may be because a tape was asked for something else.
@@ -341,7 +346,7 @@ class Tapes:
             size -= kept.size
             self.is_crowded = True
         self._is_firm &= not gone
-        self._foretold = None if gone else self._foretold
+        self._sorted = None if gone else self._sorted
         for kept in set(gone):
             if self._kept.get(kept.key) is kept:
                 del self._kept[kept.key]

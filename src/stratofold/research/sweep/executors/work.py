@@ -46,7 +46,9 @@ class Work:
     words: Words | None = field(default=None, compare=False)
 
     def part(self, first: int, last: int) -> Work:
-        """Some of the sets, side by side."""
+        """Some of the sets, side by side; all of them are itself."""
+        if first == 0 and last >= len(self.sets):
+            return self
         words = None if self.words is None else self.words[first:last]
         return Work(self.place, self.sets[first:last], self.leg.cut(first, last), words)
 
