@@ -10,6 +10,7 @@ from stratofold.kernel import Program
 from stratofold.research.prepare import Options
 from stratofold.research.sweep.block import Block
 from stratofold.research.sweep.cells import Leg
+from stratofold.research.sweep.guests import Guests
 from tests.unit.sweep.test_tapes import Ring, same, singly
 
 
@@ -138,3 +139,26 @@ def test_a_cell_without_a_state_among_others_that_go_on_hears_its_own_market(fla
     second.run(CLOSES)
     assert second._tapes is first._tapes
     assert same(first.run(CLOSES, Leg((b"", *kept[1:]))), wanted)
+
+
+def test_who_writes_of_one_market_after_another_is_seated_as_it_was(flat, usual, monkeypatch):
+    """From the third market on its `setup` is not called: its objects' arrays are as they were, its columns its own again.
+
+    Until two that were given alike are not.
+    """
+    options, calls = Options(), []
+    made = Guests._made
+    monkeypatch.setattr(Guests, "_made", lambda guests, *of: calls.append(of) or made(guests, *of))
+    highs, lows, opens = (of_one_price(flat, prices) for prices in (usual.high, usual.low, usual.open))
+    markets = [flat, highs, lows, opens, usual]
+    counts, blocks = [], []
+    for market in markets:
+        blocks.append(told(market, options, blocks[-1] if blocks else None))
+        calls.clear()
+        found = blocks[-1].run(CLOSES)
+        counts.append(len(calls))
+        assert same(found, singly(Sourced, market, CLOSES))
+    assert counts[2:4] == [0, 0]
+    assert min(counts[0], counts[4]) > 0
+    assert blocks[3]._tapes is blocks[0]._tapes is not blocks[4]._tapes
+    assert same(blocks[0].run(CLOSES), singly(Sourced, flat, CLOSES))
