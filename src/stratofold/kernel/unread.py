@@ -1,4 +1,4 @@
-"""What machine code writes of an event or an order and never reads: left out where nobody looks at it afterwards.
+"""What machine code writes of an event, an order or what risk notes, and never reads: left out where nobody looks at it afterwards.
 
 What comes in: a unit's text, its layouts and the unit.  What goes out: the text without such writes, and before that
 without what its orders never lead to (`known`).
@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stratofold import events
-from stratofold.fold import order
+from stratofold.fold import order, risk
 from stratofold.kernel.known import with_known
 from stratofold.kernel.values import Known, of_number
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from stratofold.kernel.layout import Layout, Survey
     from stratofold.kernel.unit import Unit
 
-_RECORDS = {events.__name__, order.__name__}
+_RECORDS = {events.__name__, order.__name__, risk.__name__}
 _SLOTS = (order.Intent, order.Order, order.Message, order.Resting, events.Report)  # of the engine's tables, made alike
 _ENTRY = re.compile(r"^define (?!internal )[^\n]*?@([-\w.$]+)\(", re.MULTILINE)
 _ACCESS = re.compile(r"^  (store )?[^\n]*!tbaa (!\d+)[^\n]*\n", re.MULTILINE)
 
 
 def without_unread(text: str, survey: "Survey", unit: "Unit") -> str:
-    """The text without what no order leads to, and without stores to fields of events and orders that nothing loads."""
+    """The text without what no order leads to, and without stores to what nothing loads of events, orders and risk's notes."""
     entry = _ENTRY.search(text)
     return without_stores(with_known(text, entry[1], first_numbers(survey, unit)) if entry else text, survey, unit)
 
 
 def without_stores(text: str, survey: "Survey", unit: "Unit") -> str:
-    """The text without stores to fields of events and orders that nothing loads."""
+    """The text without stores to fields of events, orders and risk's notes that nothing loads."""
     records = [layout for layout in survey.layouts if layout.cls.__module__ in _RECORDS]
     fields = {unit.alias(layout, name) for layout in records for name in layout.fields}
     unread = fields - {alias for store, alias in _ACCESS.findall(text) if not store}

@@ -9,7 +9,7 @@ from stratofold.kernel import forms
 from stratofold.kernel.kinds import INT, ObjectKind
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.unit import compile_text
-from stratofold.kernel.unread import without_stores
+from stratofold.kernel.unread import without_stores, without_unread
 from tests.unit.kernel.test_forms import feed_of
 
 _DAY = 86_400_000_000_000
@@ -72,6 +72,18 @@ def test_what_only_rows_say_of_an_order_or_a_trade_is_not_written_where_none_are
     assert {"number", "state", "quantity", "filled", "limit"} <= order
     assert {"decided", "strategy", "role"}.isdisjoint(order)
     assert trip == {"side", "flow", "fees"} | SPLIT
+
+
+def test_what_risk_notes_of_orders_to_refuse_their_like_is_not_written_where_none_is_refused():
+    run = feed_of(_DAY, strategy=Idle)
+    survey = Survey([run.engine, run.strategy, run.feed], {2}, set(), settles=True)
+    kinds = (*(ObjectKind(root) for root in survey.roots), INT)
+    driver, form = forms.entry_of(run.feed, out=True), forms.form_of(run.feed, out=True)
+    text, unit = compile_text(driver, survey, kinds, compiling.ENTRY, forms.OFTEN[form])
+    record = next(layout for layout in survey.layouts if layout.cls.__name__ == "Last")
+    notes = {unit.alias(record, name) for name in record.fields}
+    assert notes & set(_STORE.findall(without_stores(text, survey, unit)))
+    assert not notes & set(_STORE.findall(without_unread(text, survey, unit)))
 
 
 def test_what_rows_say_of_a_trade_is_worked_out_where_they_are_kept():
