@@ -288,6 +288,15 @@ def test_other_code_with_a_state_of_the_same_shape_is_held_to_the_records(rested
         restore_fold(journal, "idea", strategy(FIRST.replace("% 10 < 2", "% 10 < 4")))
 
 
+def test_code_that_raises_where_it_decided_is_refused_alike(rested):
+    """What it raises is no fault of ours, and of no event that it has not heard."""
+    journal, _ = rested
+    with pytest.raises(Stop, match="SF849") as raised:
+        restore_fold(journal, "idea", strategy(FIRST.replace("self.age % 10 == 5", "1 // (self.age % 10 - 5) == 0")))
+    assert raised.value.why.startswith("it raises ZeroDivisionError")
+    assert not isinstance(raised.value.__cause__, Stop)
+
+
 def test_from_rest_another_release_goes_on(rested, monkeypatch):
     """No record comes after the snapshot: every order is in it as it was sent."""
     journal, desk = rested
@@ -332,7 +341,7 @@ class Idea(Strategy):
 
 
 @pytest.mark.parametrize("looked", [False, True], ids=["", "after a look at it"])
-def test_a_list_of_several_classes_is_laid_out_as_it_began(tmp_path, monkeypatch, looked):
+def test_a_list_of_several_classes_may_get_shorter(tmp_path, monkeypatch, looked):
     """Whether and when somebody saved the fold before says nothing about it."""
     monkeypatch.setattr("tests.stories.changing.FIRST", MIXED)
     if looked:
@@ -344,6 +353,19 @@ def test_a_list_of_several_classes_is_laid_out_as_it_began(tmp_path, monkeypatch
     fold.restore(desk.fold.save(), desk.fold.steps)
     again = open_desk(journal, "idea", desk.strategy, "test", bar(LATER).time).fold
     assert fold.save() == again.save() == desk.fold.save()
+    journal.close()
+
+
+def test_a_list_whose_classes_change_places_is_folded_again(tmp_path, monkeypatch):
+    """A snapshot would be read into objects that have the same fields and mean another thing by them."""
+    kinds = MIXED.replace("EMA, SMA", "MAX, MIN").replace("[SMA(3), EMA(3), SMA(5)]", "[MAX(3), MIN(3)]")
+    monkeypatch.setattr("tests.stories.changing.FIRST", kinds.replace("averages.pop()", "averages.reverse()"))
+    journal, desk = write(tmp_path / "mixed.db", CHANGES[:0], 5)
+    assert [type(one).__name__ for one in desk.fold.strategy.averages] == ["MIN", "MAX"]
+    with pytest.raises(Setup, match="SF111"):
+        build_fold(desk.manifest, desk.strategy).restore(desk.fold.save(), desk.fold.steps)
+    again = open_desk(journal, "idea", desk.strategy, "test", bar(LATER).time).fold
+    assert (again.save(), again.restored_step) == (desk.fold.save(), 0)
     journal.close()
 
 

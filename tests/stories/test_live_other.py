@@ -92,6 +92,19 @@ INSTRUMENTS = {
 }
 
 
+PAIR = FIRST.replace("self.age = 0", "self.age = 0\n        self.low, self.high = 1.0, 9.0")
+
+
+@pytest.mark.parametrize("ran", [PAIR], indirect=True, ids=[""])
+def test_attributes_that_have_changed_places_are_not_read_for_one_another(ran):
+    """As many of the same kinds: what `keep` reads by place would be the other's."""
+    other = PAIR.replace("self.low, self.high = 1.0, 9.0", "self.high, self.low = 8.0, 2.0")
+    with pytest.raises(Setup, match="SF111"):
+        changed(ran, "keep", other)
+    strategy = changed(ran, "migrate", other).fold.strategy
+    assert (strategy.low, strategy.high) == (1.0, 9.0)
+
+
 @pytest.mark.parametrize("others", INSTRUMENTS.values(), ids=INSTRUMENTS)
 def test_other_symbols_are_refused(others):
     """What is held is held by handle: AAPL's shares became MSFT's."""
@@ -189,6 +202,14 @@ def test_a_change_is_found_behind_what_others_have_noted_meanwhile(ran):
     sequence, beginning = beginning_of(ran.journal, "idea")
     assert (sequence, beginning.manifest) == (desk.head.sequence, desk.manifest)
     assert again(desk).fold.save() == desk.fold.save()
+
+
+def test_of_two_changes_at_once_the_second_holds(ran):
+    """Nothing is between their records, so one too low is the first's."""
+    first = changed(ran, source=CHANGES[0][0])
+    second = changed(first, source=FIRST)
+    assert second.head.sequence == first.head.sequence + 1
+    assert beginning_of(ran.journal, "idea")[1].manifest == second.manifest != first.manifest
 
 
 def test_nothing_forks_from_before_the_last_change(ran):

@@ -55,7 +55,7 @@ from stratofold.fold.state import copy, restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
 from stratofold.live.excess import ask_again, cancel_again, count_forerunner, take_back
-from stratofold.live.layout import head_of, layout_of, values_in
+from stratofold.live.layout import STRATEGY, head_of, layout_of, values_in
 from stratofold.live.legs import entry_of_leg, give_back, leave_to_venue, leaving, lend, let_go, succeed, the_venues
 from stratofold.live.outside import Outside, Sent
 from stratofold.live.risk.act import after
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.log import Log
     from stratofold.fold.strategy import Strategy
+    from stratofold.live.layout import Layout
     from stratofold.live.progress import Progress
 
 _RANKS: dict[type[Event], int] = {Action: ACTION, Rate: RATE, Status: STATUS, Timer: TIMER, Command: COMMAND}
@@ -150,7 +151,6 @@ class Fold:
 
             self.hear_tick = hear_tick
         self._feed = _one_row()
-        # Before anything is heard, which may change a list of several classes.
         self._layout = layout_of(_State(self))
 
     def hear(self, event: Event) -> Step:
@@ -395,14 +395,18 @@ class Fold:
         """
         self.engine.book.ledger.refresh()
         values = save(_State(self))
-        return head_of(self._layout) + values
+        return head_of(self._laid_out()) + values
+
+    def _laid_out(self) -> Layout:
+        """How the state is laid out now: what the strategy holds in lists is its own affair."""
+        return self._layout | layout_of(self.strategy, STRATEGY)
 
     def restore(self, state: bytes, steps: int) -> None:
         """Become the fold that `save` was called on.
 
         Raises Setup SF111 when the strategy's code is another, SF116 when another release laid the state out otherwise.
         """
-        values = values_in(state, self._layout)
+        values = values_in(state, self._laid_out())
         parts = _State(self)
         limits = _copied(self.engine.risk.limits)
         restore(parts, values)

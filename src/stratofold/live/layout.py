@@ -1,11 +1,13 @@
 """How the state of a fold is laid out, written before it: a state of another layout is refused, never read as this one's.
 
-What comes in: the parts of a fold.  What goes out: where in them something of ours is, and its fields in order.
-Why it is shaped so: a state is values by their places (`fold.state`).  A release that names the fields of a class otherwise,
-or changes their order, may leave as many as there were, and each would be read for another; so what stands where is said.
-What a user's own classes hold is told by the hash of their code.  Of a list one object of each class is looked at, and of
+What comes in: the parts of a fold.  What goes out: where in them an object is, and its fields in order.
+Why it is shaped so: a state is values by their places (`fold.state`).  Who names the fields of a class otherwise, or changes
+their order, may leave as many as there were, and each would be read for another; so what stands where is said.  So it is of
+a user's classes too: two attributes may change places in a state that is to be kept, or in a file that the hash of the
+strategy's code does not cover.  Of a list one object of each class is looked at, and of
 one that is empty none: so two layouts differ where a place that is in both has other fields.  What a list holds, and in
-which order, changes with what is heard, so a fold's layout is taken when the fold is made.
+which order, changes with what is heard: objects of several classes that have changed places in it are not read for one
+another, so the strategy's part of a layout is taken when a state is written, or read.
 
     SFstate1 | how many places | of each, twice 32 bits: of the way there, of the fields' names
 """
@@ -25,19 +27,21 @@ Layout = dict[str, tuple[str, ...]]
 _MARK = b"SFstate1"
 _HEAD = struct.Struct(f"<{len(_MARK)}sI")
 _ROW = struct.Struct("<II")
-_OURS = "stratofold"
-_STRATEGY = ".strategy"
+STRATEGY = ".strategy"
+_HELD = f"{STRATEGY}."
 _PLAIN = (int, float, str, bytes, type(None), array)
 
 
-def layout_of(parts: object) -> Layout:
-    """The objects of our own classes under an object, by the way there, each with its fields in order.
+def layout_of(parts: object, way: str = "") -> Layout:
+    """The objects under an object, and itself, by the way there (its own is `way`), each with its fields in order.
+
+    What a strategy holds is named too: a highest and a lowest have the same fields.
 
     What is no state is passed over: whoever saves it says so (SF110).
     """
     found: Layout = {}
     seen: set[int] = set()
-    waiting: list[tuple[str, Any]] = [("", parts)]
+    waiting: list[tuple[str, Any]] = [(way, parts)]
     while waiting:
         way, thing = waiting.pop()
         if isinstance(thing, _PLAIN) or id(thing) in seen:
@@ -49,8 +53,7 @@ def layout_of(parts: object) -> Layout:
         if not is_plain(thing):
             continue
         names = fields(thing)
-        if type(thing).__module__.partition(".")[0] == _OURS:
-            found[way] = names
+        found[way] = (type(thing).__qualname__, *names) if way.startswith(_HELD) else names
         waiting += ((f"{way}.{name}", getattr(thing, name, None)) for name in names)
     return found
 
@@ -88,11 +91,11 @@ def values_in(state: bytes, layout: Layout) -> bytes:
 
 def _refuse_others(theirs: dict[int, int], layout: Layout) -> None:
     """Raise as `values_in` for a place whose fields are others; what is not the strategy's comes first."""
-    for way, names in sorted(layout.items(), key=lambda one: (one[0].startswith(_STRATEGY), one[0])):
+    for way, names in sorted(layout.items(), key=lambda one: (one[0].startswith(STRATEGY), one[0])):
         place, here = _row(way, names)
         if theirs.get(place, here) == here:
             continue
-        if way.startswith(_STRATEGY):
+        if way.startswith(STRATEGY):
             what, fix = "the state does not fit the strategy", "restore it into the code that saved it"
             raise Setup("SF111", what, place=way[1:], fix=fix)
         raise _other_release(f"{way[1:] or 'the whole'} had other fields")

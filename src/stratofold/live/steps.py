@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stratofold.errors import Stop
+from stratofold.errors import Error, Stop
 from stratofold.wire import event_of, event_row, pack, unpack
 
 if TYPE_CHECKING:
@@ -66,23 +66,33 @@ def is_as_written(event: Event, step: Step, body: bytes) -> bool:
 
 
 def fold_as_written(fold: Fold, record: Record, book: str) -> None:
-    """Fold one record again that others may have written; raises Stop SF849 where it is decided otherwise than it says.
+    """Fold one record again that others may have written; raises Stop SF849 where it is decided otherwise than it says, or not at all.
 
     Its orders are at the venue under numbers that this fold would give to others: nobody must go on from here.
     """
     if record.kind != "event":
         fold_record(fold, record)
         return
-    event = event_in(record.body)
-    if is_as_written(event, fold.hear(event), record.body):
-        return
+    event, number = event_in(record.body), fold.steps + 1
+    try:
+        step = fold.hear(event)
+    except Error:
+        raise
+    except Exception as error:  # whatever a strategy raises: it did not when this was written
+        raise _otherwise(record, book, number, f"it raises {type(error).__name__}: {error}; ") from error
+    if not is_as_written(event, step, record.body):
+        raise _otherwise(record, book, number)
+
+
+def _otherwise(record: Record, book: str, number: int, what: str = "") -> OtherwiseError:
+    """The error for a step that is not decided as its record says; `what` it does instead."""
     version = unpack(record.envelope).get("version", "of before") if record.envelope else "of before"
-    raise OtherwiseError(
-        "SF849", f"book {book} can not go on: step {fold.steps:,} is decided otherwise than it is written down",
+    return OtherwiseError(
+        "SF849", f"book {book} can not go on: step {number:,} is decided otherwise than it is written down",
         place=f"record {record.sequence:,}, written by version {version}",
-        why="its orders were sent as they are written; another release, other code that the strategy imports, or a strategy that decides "
-        "by more than what it hears (stratofold check) gives others",
+        why=f"{what}its orders were sent as they are written; another release, other code that the strategy imports, or a strategy that "
+        "decides by more than what it hears (stratofold check) gives others",
         fix="run it with the release and the code that wrote it, until it rests (from the snapshot of that others go on that lay states "
         "out alike) or ends flat; or open another: --book NAME",
-        step=fold.steps, sequence=record.sequence,
+        step=number, sequence=record.sequence,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is written before a state: where in it something of ours is, and its fields; another layout is never read."""
+"""What is written before a state: where in it an object is, and its fields; another layout is never read."""
 
 import struct
 from array import array
@@ -11,10 +11,11 @@ from stratofold.fold.tally import RoundTrip, Tally
 from stratofold.live.layout import head_of, layout_of, values_in
 
 TRIP = fields(RoundTrip())
+HELD = ("held", "first", "number", "text", "nothing")
 
 
 class Users:
-    """A user's: what it holds is known by the hash of its code."""
+    """A user's."""
 
     def __init__(self, *held):
         self.held = list(held)
@@ -31,14 +32,14 @@ def layout():
     return {".tally": fields(tally()), ".tally.trips[0]": TRIP, ".strategy.average": ("sum", "count")}
 
 
-def test_what_is_ours_is_found_wherever_it_is_held():
+def test_what_is_held_is_found_wherever_it_is():
     assert layout_of(tally()) == {"": fields(tally()), ".trips[0]": TRIP}
-    assert layout_of(Users(Users(RoundTrip()), 1.0)) == {".first.first": TRIP}
+    assert layout_of(Users(Users(RoundTrip()), 1.0)) == {"": HELD, ".first": HELD, ".first.first": TRIP}
 
 
 def test_of_a_list_one_of_each_class_is_looked_at():
     found = layout_of(Users(1.0, RoundTrip(), RoundTrip(), tally()))
-    assert found.keys() == {".held[1]", ".held[2]", ".held[2].trips[0]"}
+    assert found.keys() == {"", ".held[1]", ".held[2]", ".held[2].trips[0]"}
 
 
 def test_classes_come_in_the_order_in_which_they_first_appear():
@@ -51,7 +52,7 @@ def test_classes_come_in_the_order_in_which_they_first_appear():
 
 def test_what_is_no_state_is_passed_over():
     """It is said when it is saved; a module would lead everywhere."""
-    assert layout_of(Users(struct, RoundTrip(), lambda: 0)) == {".held[1]": TRIP}
+    assert layout_of(Users(struct, RoundTrip(), lambda: 0)) == {"": HELD, ".held[1]": TRIP}
     blank = Tally.__new__(Tally)
     assert layout_of(blank) == {"": fields(tally())}
 
@@ -59,7 +60,7 @@ def test_what_is_no_state_is_passed_over():
 def test_what_leads_back_to_itself_has_an_end():
     first = Users(RoundTrip())
     first.first = first
-    assert layout_of(first) == {".held[0]": TRIP}
+    assert layout_of(first) == {"": HELD, ".held[0]": TRIP}
 
 
 def test_a_state_of_the_same_layout_is_read(layout):
