@@ -26,6 +26,9 @@ types: $(VENV)/.dev
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 
+# Some machines forbid Python to keep bytecode: then each process of a test compiles all of the package again.
+unit test-cloud: export PYTHONDONTWRITEBYTECODE =
+
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not nightly and not cloud"
 

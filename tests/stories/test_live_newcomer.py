@@ -222,7 +222,7 @@ def test_limits_that_are_not_stated_are_asked_for_by_name(folder, capsys):
 
 def test_a_full_disk_loses_nothing(folder):
     """The disk takes a little, then nothing more: the run stops, says so, and what was written down is whole."""
-    with exchange(folder, "--symbols", "SPY,AAPL", "--start", "2020-06-01", "--speed", "step"):
+    with exchange(folder, "--symbols", "SPY,AAPL", "--start", "2020-11-16", "--speed", "step"):
         script = f"ulimit -f 150; exec {sys.executable} -m stratofold run --exchange ready.json --json"
         words = ["bash", "-c", script]
         stopped = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)

@@ -7,12 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skfolio.cluster import HierarchicalClustering, LinkageMethod
-from skfolio.optimization import HierarchicalRiskParity as TheirHierarchy
-from skfolio.optimization import InverseVolatility as TheirInverse
-from skfolio.optimization import MeanRisk, ObjectiveFunction, RiskBudgeting
-from skfolio.seriation import HierarchicalSeriation
-from sklearn.covariance import ledoit_wolf
 
 from stratofold.errors import Setup
 from stratofold.portfolio import (
@@ -52,6 +46,21 @@ def matrix_of(table):
     return covariance.matrix
 
 
+@pytest.fixture
+def theirs():
+    """Skfolio's rules: who collects the tests and runs none of these does not wait for a second of imports."""
+    from skfolio import optimization
+
+    return optimization
+
+
+def shrunk(table):
+    """Scikit-learn's covariance, and how far it was shrunk."""
+    from sklearn.covariance import ledoit_wolf
+
+    return ledoit_wolf(table)
+
+
 class TestCovariance:
     """Means and covariances."""
 
@@ -73,7 +82,7 @@ class TestCovariance:
         table = returns(2, symbols, rows)
         covariance = heard(table)
         covariance.shrink()
-        theirs, shrinkage = ledoit_wolf(table)
+        theirs, shrinkage = shrunk(table)
         assert covariance.shrinkage == pytest.approx(shrinkage, rel=1e-9)
         assert np.array(covariance.matrix).reshape(symbols, symbols) == pytest.approx(theirs, rel=1e-9, abs=1e-18)
 
@@ -102,38 +111,41 @@ def close(ours, theirs, apart):
 class TestWeights:
     """Each rule beside skfolio's."""
 
-    def test_inverse_volatility(self, seed):
+    def test_inverse_volatility(self, seed, theirs):
         ours = InverseVolatility(6)
         ours.solve(matrix_of(returns(seed)))
-        close(ours.weights, TheirInverse().fit(returns(seed)).weights_, 1e-12)
+        close(ours.weights, theirs.InverseVolatility().fit(returns(seed)).weights_, 1e-12)
 
-    def test_risk_parity(self, seed):
+    def test_risk_parity(self, seed, theirs):
         ours = RiskParity(6)
         ours.solve(matrix_of(returns(seed)))
-        close(ours.weights, RiskBudgeting().fit(returns(seed)).weights_, 2e-4)
+        close(ours.weights, theirs.RiskBudgeting().fit(returns(seed)).weights_, 2e-4)
 
-    def test_hierarchical_risk_parity(self, seed):
+    def test_hierarchical_risk_parity(self, seed, theirs):
+        from skfolio.cluster import HierarchicalClustering, LinkageMethod
+        from skfolio.seriation import HierarchicalSeriation
+
         ours = HierarchicalRiskParity(6)
         ours.solve(matrix_of(returns(seed)))
         clusters = HierarchicalClustering(linkage_method=LinkageMethod.SINGLE)
         order = HierarchicalSeriation(hierarchical_clustering_estimator=clusters, optimal_ordering=False)
-        close(ours.weights, TheirHierarchy(seriation_estimator=order).fit(returns(seed)).weights_, 1e-12)
+        close(ours.weights, theirs.HierarchicalRiskParity(seriation_estimator=order).fit(returns(seed)).weights_, 1e-12)
 
     @pytest.mark.parametrize("most", [1.0, 0.3])
-    def test_least_variance(self, seed, most):
+    def test_least_variance(self, seed, most, theirs):
         ours = MeanVariance(6, most)
         ours.solve(matrix_of(returns(seed)), array("d", [0.0] * 6))
-        close(ours.weights, MeanRisk(max_weights=most).fit(returns(seed)).weights_, 5e-4)
+        close(ours.weights, theirs.MeanRisk(max_weights=most).fit(returns(seed)).weights_, 5e-4)
 
-    def test_mean_and_variance(self, seed):
+    def test_mean_and_variance(self, seed, theirs):
         covariance = heard(returns(seed))
         covariance.measure()
         ours = MeanVariance(6, 1.0, 10.0, 1.0)
         ours.solve(covariance.matrix, covariance.mean)
-        theirs = MeanRisk(objective_function=ObjectiveFunction.MAXIMIZE_UTILITY, risk_aversion=5.0)
+        model = theirs.MeanRisk(objective_function=theirs.ObjectiveFunction.MAXIMIZE_UTILITY, risk_aversion=5.0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            close(ours.weights, theirs.fit(returns(seed)).weights_, 2e-3)
+            close(ours.weights, model.fit(returns(seed)).weights_, 2e-3)
 
 
 def contributions(weights, matrix):
@@ -196,7 +208,7 @@ def test_shrinking_says_nothing_of_what_never_moved():
     covariance.shrink()
     assert covariance.shrinkage > 0.0
     assert [covariance.matrix[place] for place in (1, 3, 4, 5, 7)] == [0.0] * 5
-    theirs, shrinkage = ledoit_wolf(np.delete(table, 1, axis=1))
+    theirs, shrinkage = shrunk(np.delete(table, 1, axis=1))
     assert covariance.shrinkage == pytest.approx(shrinkage)
     assert covariance.matrix[8] == pytest.approx(theirs[1][1])
 

@@ -45,7 +45,10 @@ COSTS = {
 }
 
 
-@pytest.mark.parametrize(("costs", "execution"), [({}, "compiled"), (COSTS, "compiled"), (COSTS, "interpreted")])
+@pytest.mark.parametrize(
+    ("costs", "execution"),
+    [({}, "compiled"), pytest.param(COSTS, "compiled", marks=pytest.mark.nightly), (COSTS, "interpreted")],
+)
 def test_windows_join_to_the_bit(market, costs, execution):
     """A cell in seven windows, each by a block that knows nothing of the one before, is the whole cell."""
     place = place_of(market, **costs)
