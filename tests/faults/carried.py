@@ -109,6 +109,13 @@ FAULTS = {
     (CHANGED, "test_records_are_folded_with_the_code_that_made_them"): (
         ("code as it was is code of today", "as_it_was:strategy_from_source", "compile(source,", "compile(open(place).read(),"),
     ),
+    (BEGUN, "test_what_is_written_while_a_book_is_read_is_read_as_well"): (
+        ("what is written while a book is read is not read", "desk:open_desk", "if (head.sequence, head.epoch) != (before.sequence, before.epoch + 1):", "if False:"),
+        ("only steps are noticed while a book is read", "desk:open_desk", "(head.sequence, head.epoch) != (before.sequence, before.epoch + 1)", "head.step != before.step"),
+    ),
+    (CHANGED, "test_code_as_it_was_means_what_it_meant_in_its_file"): (
+        ("code as it was has what our files import of the future", "as_it_was:strategy_from_source", ", dont_inherit=True", ""),
+    ),
     (OTHER, "test_of_two_changes_at_once_the_second_holds"): (
         ("a change is marked where the book was", "open:change", "desk.head.sequence + 1", "desk.head.sequence"),
     ),

@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from stratofold.adapters.embedded.journal import Journal
-from stratofold.errors import Setup, Stop
+from stratofold.errors import Error, Setup, Stop
 from stratofold.live import begin, layout
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import beginning_of, open_desk, restore_fold
@@ -129,6 +129,36 @@ def test_a_snapshot_of_the_same_step_is_of_before_the_change(written):
     changed = otherwise(desk, "keep", parameters={"size": 7.0})
     assert desk.journal.snapshot("idea")[0] == beginning_of(desk.journal, "idea")[1].step
     assert again(changed).fold.strategy.size == changed.fold.strategy.size == 7.0
+
+
+def test_who_cannot_go_on_with_a_book_leaves_its_writer_alone(written):
+    """A start that was refused ended the run that was well, and nobody watched what it held."""
+    desk = written()
+    for source, code in ((THIRD, "SF111"), (FIRST.replace("% 10 < 2", "% 10 < 4"), "SF849")):
+        with pytest.raises(Error, match=code):
+            again(desk, source)
+        decide(desk, [Heard(bar(LATER + len(source)))], bar(LATER).time, claim=False)
+
+
+@pytest.mark.parametrize("changes", [False, True], ids=["events", "a change"])
+def test_what_is_written_while_a_book_is_read_is_read_as_well(written, monkeypatch, changes):
+    desk = written()
+    plain = desk.journal.take
+
+    def meanwhile(*given):
+        if changes:
+            otherwise(desk, "keep", parameters={"size": 3.0})
+            monkeypatch.setattr(desk.journal, "take", plain)
+            plain("idea", "another", 0)
+        else:
+            hear(desk, range(60, 63))
+        return plain(*given)
+
+    monkeypatch.setattr(desk.journal, "take", meanwhile)
+    late = again(desk)
+    assert late.manifest == beginning_of(desk.journal, "idea")[1].manifest
+    assert late.fold.steps == late.head.step == desk.journal.head("idea").step
+    assert late.fold.strategy.size == (3.0 if changes else 10.0)
 
 
 def test_records_that_are_not_there_are_missed(written, monkeypatch):

@@ -164,6 +164,11 @@ def test_limits_and_code_that_changed_are_told_together(book):
     assert not [line for line in told if line.startswith(("limits", "bounds"))]
 
 
+def test_code_as_it_was_means_what_it_meant_in_its_file():
+    """Ours has annotations as texts, and its may be read."""
+    assert strategy_from_source("an_idea.py:Idea", "class Idea:\n    size: int = 1\n").__annotations__ == {"size": int}
+
+
 def test_code_that_does_not_run_any_more_is_said():
     with pytest.raises(Setup) as raised:
         strategy_from_source("an_idea.py:Idea", "import nothing_of_that_name")

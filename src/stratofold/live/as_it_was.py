@@ -24,7 +24,7 @@ def strategy_from_source(name: str, source: str) -> type[Any]:
     setattr(module, AS_IT_WAS, source)
     sys.modules[module.__name__] = module
     try:
-        exec(compile(source, f"<{place} as it was>", "exec"), vars(module))  # noqa: S102  the book's own code, from its journal
+        exec(compile(source, f"<{place} as it was>", "exec", dont_inherit=True), vars(module))  # noqa: S102  the book's own code, from its journal
         found: type[Any] = vars(module)[wanted]
     except Exception as error:
         raise Setup(

@@ -80,10 +80,16 @@ def open_desk(
     now: int,
     artifacts: Mapping[str, object] | None = None,
 ) -> Desk:
-    """Become the writer of a book and restore its fold; raises Setup SF805 for no such book, Stop SF845 for a misfit, SF849."""
+    """Become the writer of a book and restore its fold; raises Setup SF805 for no such book, Stop SF845 for a misfit, SF849.
+
+    Its writer is fenced when the fold stands: whoever cannot go on with a book must not end the run that does.
+    """
+    before = journal.head(book)
+    manifest, fold = manifest_of(journal, book), restore_fold(journal, book, strategy, artifacts)
     head = journal.take(book, holder, now)
-    manifest = manifest_of(journal, book)
-    fold = restore_fold(journal, book, strategy, artifacts)
+    # It was written meanwhile, as from now on nobody else can.
+    if (head.sequence, head.epoch) != (before.sequence, before.epoch + 1):
+        manifest, fold = manifest_of(journal, book), restore_fold(journal, book, strategy, artifacts)
     if fold.steps != head.step:
         raise Stop(
             "SF845", f"book {book} has {head.step} steps, and folding its records gives {fold.steps}",
