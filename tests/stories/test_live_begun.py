@@ -9,7 +9,9 @@ from types import ModuleType
 import pytest
 from msgspec import structs
 
+from stratofold.adapters.clock import StandingClock
 from stratofold.adapters.embedded.journal import Journal
+from stratofold.cloud import seat
 from stratofold.errors import Error, Setup, Stop
 from stratofold.live import begin, layout
 from stratofold.live.decide import Heard, decide
@@ -159,6 +161,24 @@ def test_what_is_written_while_a_book_is_read_is_read_as_well(written, monkeypat
     assert late.manifest == beginning_of(desk.journal, "idea")[1].manifest
     assert late.fold.steps == late.head.step == desk.journal.head("idea").step
     assert late.fold.strategy.size == (3.0 if changes else 10.0)
+
+
+def test_a_seat_that_was_read_beside_a_change_is_read_again(written, monkeypatch):
+    """A change has no step, so as many steps say nothing of it."""
+    desk = written()
+    plain, reads = seat.restore_fold, []
+
+    def beside(*given):
+        fold = plain(*given)
+        if not reads:
+            otherwise(open_desk(*given, "test", bar(LATER).time), "keep", parameters={"size": 3.0})
+        reads.append(fold)
+        return fold
+
+    monkeypatch.setattr(seat, "restore_fold", beside)
+    taken = seat.take_seat(desk.journal, "idea", desk.strategy, "test", StandingClock(0))
+    assert len(reads) == 2
+    assert (taken.desk.manifest.parameters, taken.desk.fold.strategy.size) == ({"size": 3.0}, 3.0)
 
 
 def test_records_that_are_not_there_are_missed(written, monkeypatch):
