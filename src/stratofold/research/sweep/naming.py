@@ -50,7 +50,11 @@ def text_of(digests: bytes) -> pl.Series:
     letters = (digits > 9).view(np.uint8) * _PAST_NINE
     digits += letters
     digits += ord("0")
-    return pl.Series(digits.reshape(-1, 16 * WIDTH)).cast(pl.List(pl.UInt8)).cast(pl.Binary).cast(pl.String)
+    try:
+        return pl.Series(digits.reshape(-1, 16 * WIDTH)).cast(pl.List(pl.UInt8)).cast(pl.Binary).cast(pl.String)
+    except pl.exceptions.InvalidOperationError:  # releases of before take no list for bytes
+        texts = digests.hex("\n", -8 * WIDTH).split("\n")
+        return pl.Series(texts if digests else [], dtype=pl.String)
 
 
 def _values(column: Column) -> Words:

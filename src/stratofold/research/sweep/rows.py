@@ -87,10 +87,10 @@ def _parameters(found: Sequence[Finished]) -> dict[str, pl.Series]:
     columns = {}
     for name, declared in found[0].place.strategy.parameters().items():
         kind = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}[type(declared.default)]
-        parts = [values_of(part.work.sets, name) for part in (found[:1] if alike else found)] * (
-            len(found) if alike else 1
-        )
-        if all(isinstance(part, np.ndarray) for part in parts):
+        parts = [values_of(part.work.sets, name) for part in (found[:1] if alike else found)]
+        parts *= len(found) // len(parts)
+        kinds = {part.dtype if isinstance(part, np.ndarray) else None for part in parts}
+        if len(kinds) == 1 and None not in kinds:
             parts = [np.concatenate(parts)]
         columns[column_of(name)] = pl.concat([pl.Series(part, dtype=kind) for part in parts], rechunk=True)
     return columns
