@@ -10,8 +10,8 @@ from stratofold.fold.marks import seldom
 
 STEPS_MAX = 9007199254740992.0  # 2**53: past it a double cannot hold every step
 _ROUNDER = 4503599627370496.0  # 2**52: adding it leaves no room for a fraction, so the hardware rounds half-even
-_NEAR = 2251799813685248.0  # 2**51: up to here one number does so for both signs,
-_NEAR_ROUNDER = 6755399441055744.0  # three times as much: what is added to it stays where steps are 1 apart
+NEAR = 2251799813685248.0  # 2**51: up to here one number does so for both signs,
+NEAR_ROUNDER = 6755399441055744.0  # three times as much: what is added to it stays where steps are 1 apart
 _DUST = 1e-9  # of a lot: what binary division leaves below a whole number of lots
 _LAST_PLACES = 4.440892098500626e-16  # 2**-51: and what it leaves of a number of lots past 2**21
 
@@ -19,8 +19,8 @@ _LAST_PLACES = 4.440892098500626e-16  # 2**-51: and what it leaves of a number o
 def to_steps(value: float, scale: float) -> float:
     """`value` as a whole number of steps, half-even; raises OverflowError past 2**53 steps or on NaN."""
     steps = value * scale
-    if -_NEAR < steps < _NEAR:
-        return (steps + _NEAR_ROUNDER) - _NEAR_ROUNDER
+    if -NEAR < steps < NEAR:
+        return (steps + NEAR_ROUNDER) - NEAR_ROUNDER
     return _far_steps(steps)
 
 
@@ -38,8 +38,8 @@ def _far_steps(steps: float) -> float:
 
 def to_grid(value: float, scale: float) -> float:
     """`value` rounded half-even to the grid of `scale` steps a unit; raises OverflowError past 2**53 steps or on NaN."""
-    whole = (value + _NEAR_ROUNDER) - _NEAR_ROUNDER
-    if whole == value and -_NEAR < value * scale < _NEAR:  # most quantities: a division takes as long as all the rest
+    whole = (value + NEAR_ROUNDER) - NEAR_ROUNDER
+    if whole == value and -NEAR < value * scale < NEAR:  # most quantities: a division takes as long as all the rest
         return whole
     return to_steps(value, scale) / scale
 
@@ -50,8 +50,8 @@ def to_lot(quantity: float, lot: float, scale: float) -> float:
     A quantity within 1e-9 lots (and two units in the last place) below a whole number counts as that number: 30 shares
     computed as 29.999999999999996 are 30.
     """
-    steps = (quantity + _NEAR_ROUNDER) - _NEAR_ROUNDER
-    if steps == quantity and lot * scale == 1.0 and -_NEAR < quantity * scale < _NEAR:
+    steps = (quantity + NEAR_ROUNDER) - NEAR_ROUNDER
+    if steps == quantity and lot * scale == 1.0 and -NEAR < quantity * scale < NEAR:
         return steps
     lots = abs(quantity) if lot == 1.0 else abs(quantity) / lot
     whole = (lots + _ROUNDER) - _ROUNDER

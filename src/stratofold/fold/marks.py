@@ -2,7 +2,7 @@
 
 `leaves_kernel` says that a function needs the interpreter (it lengthens a table, or writes a sentence).  In machine
 code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
-`soon`, `is_float` and `is_other` are called, and only machine code makes anything of them that others could not say.
+`soon`, `leaps`, `rests`, `whole`, `is_float` and `is_other` are called, and only machine code makes anything of them that others could not say.
 """
 
 from array import array
@@ -29,6 +29,12 @@ def often(function: Function) -> Function:
 def seldom(function: Function) -> Function:
     """Mark `function` as one that few events need: its code stays out of the way of what every bar does."""
     function.seldom = True
+    return function
+
+
+def wide(function: Function) -> Function:
+    """Mark `function` as one whose loops take many turns, each alike: machine code takes eight of them at a time."""
+    function.wide = True
     return function
 
 
@@ -61,6 +67,21 @@ def is_float(value: object) -> bool:
 def is_other(noted: float, value: float) -> bool:
     """Whether `value` is not the very float `noted`, bit by bit, as machine code compares them in one instruction; an int is none."""
     return type(value) is not float or array("d", (noted,)).tobytes() != array("d", (value,)).tobytes()
+
+
+def leaps() -> bool:
+    """Whether a run may leap over bars in which nothing happens (`fold.leap`); machine code for one knows how."""
+    return False
+
+
+def rests() -> bool:
+    """Whether an order may rest at the venue while bars pass; machine code knows of its strategy."""
+    return True
+
+
+def whole(steps: float) -> int:
+    """Whole steps, at most 2**53 of them, as an int: machine code adds and compares eight of those at a time, in any order."""
+    return int(steps)
 
 
 def soon(numbers: "array[Any]", index: int) -> None:

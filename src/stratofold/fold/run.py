@@ -7,7 +7,8 @@ a log wants lengthening (`CROWDED`): Python does that, and calls again.
 from stratofold.events import Bar
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, Place
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
-from stratofold.fold.marks import few_turns, inside, often, seldom, soon
+from stratofold.fold.leap import leap
+from stratofold.fold.marks import few_turns, inside, leaps, often, seldom, soon
 from stratofold.fold.passing import arrive, close_session, deliver, observe_now, pass_time, turn_session
 from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
@@ -51,6 +52,7 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
     shift = feed.shift
     symbol = symbols[0]
     index = engine.bar_index
+    ahead = -1
     while True:
         count = len(times)
         end = min(count, stop - engine.event_index)
@@ -88,6 +90,13 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
                         break
                 else:
                     turn_session(engine, time)
+                    if leaps() and index != ahead:
+                        ahead = leap(engine, strategy, feed, index, end)
+                        if ahead > index:
+                            index = ahead
+                            engine.bar_index = index
+                            be_quiet(engine)
+                            continue
                 be_quiet(engine)
             trade_bar(engine, strategy, bar, time)
             index += 1
@@ -307,6 +316,7 @@ def finish_run(engine: Engine) -> None:
     engine.tally.sink(engine.book.ledger.take_lowest())
     engine.book.ledger.refresh()
     close_session(engine)
+    engine.tally.add_up()
 
 
 @often

@@ -8,11 +8,15 @@ event; a trade is a round trip flat to flat.
 from array import array
 from math import inf, nan, sqrt
 
+from stratofold.fold.grid import STEPS_MAX
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.log import TradeLog
 from stratofold.fold.marks import inside, often, seldom
 
 NANOSECONDS_A_DAY = 86_400_000_000_000
+LANES = 8
+LAST_LANE = LANES - 1
+_NOTHING = [0.0] * LANES
 SHIFTED_EVERY = 16  # times as many sessions
 SPLITTER = 35_184_372_088_833.0  # 2**45 + 1 leaves 8 of the 53 bits
 
@@ -65,13 +69,15 @@ class Tally:
     """Sums over sessions, the deepest and longest drawdown, and the open round trip of each symbol."""
 
     __slots__ = (
-        "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps",
-        "first_steps", "free", "gross_loss", "gross_profit", "in_market_count", "is_dated", "last_steps", "mean_equity_sum",
-        "peak_steps", "peak_time", "risk_free", "session_count", "shift", "shift_due", "shifted_squares", "shifted_sum",
-        "start_time", "time", "trade_count", "traded_value", "trips", "trough_steps", "win_count",
+        "bar_count", "downside", "drawdown", "drawdown_length", "exposure_sum", "fees_steps", "first_steps", "free",
+        "gross_loss", "gross_profit", "in_market_count", "inverse", "is_dated", "last_steps", "mean_equity_sum",
+        "moved_count", "peak_steps", "peak_time", "risk_free", "session_count", "shift", "shift_due",
+        "shifted_squares", "shifted_sum", "start_time", "time", "trade_count", "traded_value", "trips",
+        "trough_steps", "win_count", "below", "exposed", "shifted", "squared",
     )  # fmt: skip
-    FIXED_IN_RUN = ("free", "is_dated", "risk_free", "trips")
+    FIXED_IN_RUN = ("below", "exposed", "free", "is_dated", "risk_free", "shifted", "squared", "trips")
     HOLDS_WITHIN = ("trips",)
+    HOLDS_EIGHT = ("below", "exposed", "shifted", "squared")
 
     def __init__(self, symbol_count: int, equity_steps: float, risk_free: "array[float]") -> None:
         """`risk_free` is the rate a session: one number, or one for each session of the calendar's slice."""
@@ -80,6 +86,7 @@ class Tally:
         self.free: float = 0.0 if self.is_dated else risk_free[0]
         self.first_steps: float = equity_steps
         self.last_steps: float = equity_steps
+        self.inverse: float = 1.0 / equity_steps if equity_steps > 0.0 else 0.0
         self.peak_steps: float = equity_steps
         self.trough_steps: float = equity_steps
         self.drawdown: float = 0.0
@@ -89,8 +96,13 @@ class Tally:
         self.time: int = 0
         self.bar_count: int = 0
         self.session_count: int = 0
+        self.moved_count: int = 0
         self.shift: float = 0.0
         self.shift_due: int = 1
+        self.shifted = array("d", _NOTHING)
+        self.squared = array("d", _NOTHING)
+        self.below = array("d", _NOTHING)
+        self.exposed = array("d", _NOTHING)
         self.shifted_sum: float = 0.0
         self.shifted_squares: float = 0.0
         self.downside: float = 0.0
@@ -147,68 +159,123 @@ class Tally:
         """Money put in or taken out: it is no return, so every level moves with it."""
         self.first_steps += steps
         self.last_steps += steps
+        self.inverse = 1.0 / self.last_steps if self.last_steps > 0.0 else 0.0
         self.peak_steps += steps
         self.trough_steps += steps
 
+    @inside("lane", "exposed")
     def sample(self, equity_steps: float, gross_steps: float, session: int, time: int) -> None:
         """A session has closed: one return, one sample of exposure.
 
         Mean and spread are of shifted sums (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The
-        American Statistician 37(3), 1983): from one session to the next each is one addition.
+        American Statistician 37(3), 1983): from one session to the next each is one addition.  A session without any
+        excess return, as most without a position are, is only counted.  Each sum is kept in eight, of every eighth session,
+        so that eight sessions are added at once.
         """
         self.time = time
-        last = self.last_steps
-        self.last_steps = equity_steps
         self.session_count += 1
-        count = self.session_count
-        excess = (equity_steps / last - 1.0 if last > 0.0 else 0.0) - self.free
+        self.mean_equity_sum += equity_steps
+        excess = 0.0 - self.free
+        if equity_steps != self.last_steps:
+            excess = self._turn_to(equity_steps) - self.free
         if self.is_dated:
             excess -= self._free(session)
+        lane = self.session_count & LAST_LANE
+        if excess != 0.0:
+            self._move(excess, lane)
+        if gross_steps > 0.0:
+            self.in_market_count += 1
+            exposed = self.exposed
+            exposed[lane] += gross_steps * self.inverse
+
+    @often
+    def _turn_to(self, equity_steps: float) -> float:
+        """The return from the session before to this one's equity, which is another.
+
+        The difference of whole steps is exact, so that a small return has as many digits as a large one.
+        """
+        simple = (equity_steps - self.last_steps) * self.inverse if self.last_steps > 0.0 else 0.0
+        self.last_steps = equity_steps
+        self.inverse = 1.0 / equity_steps if equity_steps > 0.0 else 0.0
+        return simple
+
+    @often
+    @inside("lane", "shifted", "squared", "below")
+    def _move(self, excess: float, lane: int) -> None:
+        """An excess return that is not 0."""
+        self.moved_count += 1
+        count = self.moved_count
         if count == self.shift_due:
             self._shift_to(excess, count)
         apart = excess - self.shift
-        self.shifted_sum += apart
-        self.shifted_squares += apart * apart
-        self.downside += excess * excess if excess < 0.0 else 0.0  # a jump here would be guessed wrong every other time
-        self.mean_equity_sum += equity_steps
-        if gross_steps > 0.0:
-            self.in_market_count += 1
-            if equity_steps > 0.0:
-                self.exposure_sum += gross_steps / equity_steps
+        shifted = self.shifted
+        squared = self.squared
+        below = self.below
+        shifted[lane] += apart
+        squared[lane] += apart * apart
+        below[lane] += excess * excess if excess < 0.0 else 0.0  # a jump here would be guessed wrong every other time
+
+    def add_up(self) -> None:
+        """Put the sums together: `shifted_sum`, `shifted_squares`, `downside` and `exposure_sum` are those of all sessions."""
+        self.shifted_sum = total_of(self.shifted)
+        self.shifted_squares = total_of(self.squared)
+        self.downside = total_of(self.below)
+        self.exposure_sum = total_of(self.exposed)
+
+    def stand(self, count: int) -> None:
+        """So many sessions have closed in which equity stood still and nothing was held, the rate free of risk being 0."""
+        self.session_count += count
+        total = self.mean_equity_sum + count * self.last_steps
+        if total < STEPS_MAX:  # whole steps: their sum is the same in one go
+            self.mean_equity_sum = total
+            return
+        for _ in range(count):
+            self.mean_equity_sum += self.last_steps
 
     @seldom
     def _shift_to(self, excess: float, count: int) -> None:
-        """The shift becomes the first excess return, and about their mean so far at every sixteen times as many sessions.
+        """The shift becomes the first excess return, and about their mean so far at every sixteen times as many.
 
         About the mean of the first m of n, squares sum to at most n / m times their sum about the mean of all, whatever the
-        returns are; so an outlier that came first, or years without a position, cost a digit and no more (docs/numbers.md).
+        returns are; so an outlier that came first costs a digit and no more (docs/numbers.md).
         It moves by eight bits (Dekker, "A floating-point technique for extending the available precision", Numerische
-        Mathematik 18, 1971): what it makes of a return of the first session's kind, as without a position, is as short.
+        Mathematik 18, 1971): what it makes of a return of the first session's kind is as short.
         """
         before = count - 1
         shift = excess
+        total = total_of(self.shifted)
         if before > 0:
-            far = self.shifted_sum / before
+            far = total / before
             wide = far * SPLITTER
             shift = self.shift + (wide - (wide - far))
         step = shift - self.shift
-        self.shifted_squares -= step * (2.0 * self.shifted_sum - before * step)
-        self.shifted_sum -= before * step
+        self.squared[0] -= step * (2.0 * total - before * step)
+        self.shifted[0] -= before * step
         self.shift = shift
         self.shift_due = count * SHIFTED_EVERY
 
     @property
+    def _mean_moved(self) -> float:
+        """The mean of the excess returns that are not 0; 0 where there is none."""
+        return self.shift + self.shifted_sum / self.moved_count if self.moved_count > 0 else 0.0
+
+    @property
     def mean(self) -> float:
-        """The mean excess return of a session; 0 before the first."""
-        return self.shift + self.shifted_sum / self.session_count if self.session_count > 0 else 0.0
+        """The mean excess return of a session, of sums that have been put together (`add_up`); 0 before the first."""
+        return self._mean_moved * (self.moved_count / self.session_count) if self.session_count > 0 else 0.0
 
     @property
     def spread(self) -> float:
-        """The sum of squared deviations of excess returns from their mean; exactly 0 where all are the same."""
-        count = self.session_count
+        """The sum of squared deviations of excess returns from their mean; exactly 0 where all are the same.
+
+        Of those that are not 0 about their own mean, and of these together with those that are 0 (Chan, Golub and LeVeque).
+        """
+        count = self.moved_count
         if count == 0:
             return 0.0
-        return max(self.shifted_squares - self.shifted_sum * (self.shifted_sum / count), 0.0)
+        apart = max(self.shifted_squares - self.shifted_sum * (self.shifted_sum / count), 0.0)
+        mean = self._mean_moved
+        return apart + mean * mean * (count * ((self.session_count - count) / self.session_count))
 
     @seldom
     def _free(self, session: int) -> float:
@@ -306,6 +373,14 @@ class Tally:
         self._close(ledger, log, symbol, time)
 
 
+def total_of(lanes: "array[float]") -> float:
+    """The sum of eight sums."""
+    total = 0.0
+    for each in lanes:
+        total += each
+    return total
+
+
 def a_year(total: float, years: float) -> float:
     """What a total return is a year, compounded; NaN where there is no such number, infinite where there is no room for it."""
     if not (years > 0.0 and total > -1.0):
@@ -317,7 +392,7 @@ def a_year(total: float, years: float) -> float:
 
 
 def statistics(tally: Tally, ledger: Ledger, sessions_per_year: float) -> dict[str, float]:
-    """The statistics by name, from the sums.
+    """The statistics by name, from sums that have been put together (`Tally.add_up`).
 
     Returns are simple, a session; Sharpe is mean excess return over its sample standard deviation (ddof 1) times the
     root of sessions a year (Sharpe 1994); Sortino divides by the root of the mean squared negative excess over all

@@ -13,6 +13,8 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from stratofold.kernel.support import WIDE
+
 _FUNCTION = re.compile(r"^define (?:internal )?([^\n]*?@([-\w.$]+)\([^\n]*) \{\n.*?^\}\n", re.MULTILINE | re.DOTALL)
 _CONSTANT = re.compile(r"^(@c\d+) = [^\n]*\n", re.MULTILINE)
 _ALIAS = re.compile(r'^!(\d+) = !\{!"([^"]*)", !(\d+), i64 0\}\n!(\d+) = [^\n]*\n', re.MULTILINE)
@@ -20,7 +22,7 @@ _NAMED = re.compile(r"@(?!llvm\.)[-\w.$]+")
 _TBAA = re.compile(r"(!invariant\.load !0, )?!tbaa !(\d+)")
 _NUMBERED = re.compile(r"^\d+\.")
 _ROOT = "root"
-_ALIAS_ROOT, _ALIASES_FROM = 4, 7
+_ALIAS_ROOT, _ALIASES_FROM = 4, 12
 _HELD = "held"  # addresses and lengths, which no strategy's code changes
 
 
@@ -170,7 +172,7 @@ def _with_aliases(pieces: _Text, text: str) -> str:
     text = _TBAA.sub(access, text)
     rows = ["!0 = !{}", '!1 = !{!"branch_weights", i32 1, i32 1048575}', "!2 = !{i64 0, i64 1152921504606846976}"]
     rows += ["!3 = !{i8 0, i8 2}", '!4 = !{!"stratofold"}']
-    rows += ["!5 = distinct !{!5, !6}", '!6 = !{!"llvm.licm.disable"}']
+    rows += ["!5 = distinct !{!5, !6}", '!6 = !{!"llvm.licm.disable"}', *WIDE]
     for name in [*places]:
         leaf = numbered(name)
         rows += [

@@ -54,6 +54,7 @@ def binary(body: Body, operator: ast.operator, left: Value, right: Value, node: 
 
 _BITS = {"&": "and", "|": "or", "^": "xor"}
 _KNOWN_BITS = {"&": and_, "|": or_, "^": xor}
+_WIDE = {"+": "add", "-": "sub"}
 _FLOAT = {"+": "fadd", "-": "fsub", "*": "fmul"}
 
 
@@ -63,7 +64,7 @@ def _float(body: Body, sign: str, left: Value, right: Value, node: ast.AST) -> V
         return Value(FLOAT, body.value(f"{_FLOAT[sign]} double {left.text}, {right.text}"))
     if sign not in ("/", "//", "%"):
         raise body.refuse(node, f"{sign} on floats means nothing in Python")
-    if right.constant is None or right.constant == 0.0:
+    if (right.constant is None or right.constant == 0.0) and not body.is_wide:
         _check_divisor(body, right)
     if sign == "/":
         return Value(FLOAT, body.value(f"fdiv double {left.text}, {right.text}"))
@@ -85,6 +86,8 @@ def _check_divisor(body: Body, value: Value) -> None:
 
 def _int(body: Body, sign: str, left: Value, right: Value, node: ast.AST) -> Value:
     """An operator on ints."""
+    if sign in _WIDE and body.is_wide:
+        return Value(INT, body.value(f"{_WIDE[sign]} nsw i64 {left.text}, {right.text}"))
     if sign in ("+", "-", "*"):
         name = {"+": "sadd", "-": "ssub", "*": "smul"}[sign]
         return _checked(body, f"{name}.with.overflow", left, right)

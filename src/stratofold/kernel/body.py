@@ -87,7 +87,9 @@ class Body:
         # after all, the event is the interpreter's.
         room = function.__module__.partition("stratofold.fold.")[2]
         self.counts_up = bool(room) and not room.startswith(("indicators", "models", "maths"))
-        self.facts_of_loops = ", !llvm.loop !5" if getattr(function, "few_turns", False) else ""
+        self.is_wide = bool(room) and getattr(function, "wide", False)
+        few = ", !llvm.loop !5" if getattr(function, "few_turns", False) else ""
+        self.facts_of_loops = ", !llvm.loop !7" if self.is_wide else few
         self.inside: frozenset[tuple[str, str]] = getattr(function, "inside", frozenset()) if room else frozenset()
         self._count = 0
 

@@ -64,6 +64,12 @@ def call(body: Body, node: ast.Call) -> Value:
         return _soon(body, arguments)
     if callee is marks.is_float:
         return number_value(arguments[0].kind is FLOAT)
+    if callee is marks.leaps:
+        return number_value(body.unit.leaps)
+    if callee is marks.rests:
+        return number_value(body.unit.rests)
+    if callee is marks.whole:
+        return Value(INT, body.value(f"fptosi double {arithmetic.as_float(body, arguments[0]).text} to i64"))
     if callee is marks.is_other:
         return _is_other(body, arguments)
     if isinstance(callee, FunctionType):

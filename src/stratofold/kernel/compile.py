@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import stratofold
 from stratofold.errors import Setup
 from stratofold.kernel import loader
-from stratofold.kernel.forms import OFTEN, RUN, WITHOUT, entry_of, form_of
+from stratofold.kernel.forms import LEAPS, OFTEN, RUN, WITHOUT, entry_of, form_of
 from stratofold.kernel.layout import Survey, outline
 from stratofold.kernel.packing import Packer
 from stratofold.kernel.program import Program
@@ -230,6 +230,7 @@ def compile_file(
     from stratofold.kernel.apart import set_apart
     from stratofold.kernel.aside import emitted
     from stratofold.kernel.kinds import INT, AnyKind, ObjectKind
+    from stratofold.kernel.leaps import plan_of
     from stratofold.kernel.series_text import NAME, TEXT
     from stratofold.kernel.unit import compile_text
     from stratofold.kernel.unread import without_unread
@@ -238,7 +239,9 @@ def compile_file(
     while True:
         survey = Survey(objects, {_FEED}, widened, settles=form != RUN)
         kinds: tuple[AnyKind, ...] = (*(ObjectKind(root) for root in survey.roots), INT)
-        text, unit = compile_text(function, survey, kinds, ENTRY, OFTEN[form], WITHOUT.get(form, frozenset()))
+        text, unit = compile_text(
+            function, survey, kinds, ENTRY, OFTEN[form], WITHOUT.get(form, frozenset()), form in LEAPS
+        )
         if unit.widened <= widened:
             break
         widened = widened | unit.widened
@@ -248,6 +251,7 @@ def compile_file(
         "loaded": sorted(unit.loaded),
         "widened": sorted(survey.widened),
     }
+    plan = plan_of(unit) if form in LEAPS else None
     if form != RUN:
         text = without_unread(text, survey, unit)
     text, apart = set_apart(text, ENTRY, unit.own)
@@ -257,6 +261,7 @@ def compile_file(
         target,
         is_aside=form != RUN,
         apart=apart,
+        plan=plan,
         beside={NAME: TEXT} if form != RUN else {},
         layout=layout,
         source=source,

@@ -24,7 +24,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from stratofold.errors import Bug, Setup
-from stratofold.kernel import cache, hot, image, loader, runtime
+from stratofold.kernel import cache, hot, image, leaps, loader, runtime
 from stratofold.kernel.sources import engine_hash
 
 _SYSV, _WIN64 = "x86_64-unknown-linux-gnu", "x86_64-pc-windows-elf"
@@ -62,6 +62,7 @@ def emit(
     *,
     apart: Mapping[str, str] | None = None,
     beside: Mapping[str, str] | None = None,
+    plan: leaps.Plan | None = None,
     layout: object = None,
     source: str = "",
     engine: str = "",
@@ -70,13 +71,13 @@ def emit(
     """The kernel file of `modules`: code of `entry` for `target`, sealed with the layout and hashes given.
 
     `apart` are modules by the name of the function that each defines, compiled once for all kernels and kept (`apart`);
-    `beside` are such that the entry does not lead to, and that are called from outside.
+    `beside` are such that the entry does not lead to, and that are called from outside; with a `plan` runs leap (`leaps`).
 
     Raises `Setup` SF613 for an unknown target, SF611 for a symbol that nobody defines and SF612 for writable data;
     `Bug` SF610 for modules that LLVM or we can not take.
     """
     goal = resolve(target)
-    flat = flatten(modules, entry, goal, apart or {}, beside or {})
+    flat = flatten(modules, entry, goal, apart or {}, beside or {}, plan)
     header = {
         "architecture": flat.architecture,
         "abi": goal.abi,
@@ -113,11 +114,12 @@ def flatten(
     target: Target,
     apart: Mapping[str, str] = MappingProxyType({}),
     beside: Mapping[str, str] = MappingProxyType({}),
+    plan: leaps.Plan | None = None,
 ) -> image.Flat:
     """Link, internalise, optimise once, and place the code of `target` with what stands apart.  Raises as `emit` does."""
     others = {**apart, **beside}
     machine = _machine(target)
-    module = _optimised(modules, entry, target, machine)
+    module = _optimised(modules, entry, target, machine, plan)
 
     def library(name: str) -> bytes | None:
         return _kept_object(others[name], target) if name in others else _runtime_object(name, target)
@@ -151,6 +153,9 @@ def _initialise() -> None:
     # `hot` takes out of the loop over bars what never changes in it; doing that by one more copy of the loop for each
     # such question made kernels a fifth larger, and slower to compile.
     llvm.set_option("stratofold", "-unswitch-threshold=2")
+    # Loops that are to be done eight turns at a time (`fold.marks.wide`) add up in order all the same.
+    llvm.set_option("stratofold", "-hints-allow-reordering=false")
+    llvm.set_option("stratofold", "-force-ordered-reductions=true")
     if loader.ARCHITECTURE == "x86-64":
         # Prefixes move what has to move (`_machine`): they take hardly any time, and instructions that do nothing do.
         llvm.set_option("stratofold", "-x86-pad-max-prefix-size=5")
@@ -239,9 +244,19 @@ def _internalise(module: llvm.ModuleRef, entry: str) -> None:
 _NOT_INLINED = re.compile(r"^define internal ([^\n]* noinline[^\n]*) \{\n.*?^\}\n", re.MULTILINE | re.DOTALL)
 
 
-def _optimised(modules: Iterable[str], entry: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+def _optimised(
+    modules: Iterable[str], entry: str, target: Target, machine: llvm.TargetMachine, plan: leaps.Plan | None = None
+) -> llvm.ModuleRef:
     """The modules as one, after doubling of the entry's hot loops (`hot`) and the whole pipeline."""
     text = _joined(modules, target, machine)
+    if plan is not None:
+        text = leaps.with_leaps(
+            text,
+            plan,
+            inlined=lambda text, name: _looked_at(_written_out(text, name), name, target, machine),
+            simplified=lambda text, name: _looked_at(text, name, target, machine),
+            short=lambda text, name: _shortened(text, name, target, machine),
+        )
     module = _parsed(text, target, machine)
     if not any(function.name == entry and not function.is_declaration for function in module.functions):
         raise Bug("SF610", f"no module defines the entry `{entry}`")
@@ -251,6 +266,45 @@ def _optimised(modules: Iterable[str], entry: str, target: Target, machine: llvm
     _internalise(doubled, entry)
     _optimise(doubled, machine)
     return doubled
+
+
+def _written_out(text: str, name: str) -> str:
+    """The module with what is not inlined declared alone, and all else to be inlined into the function of that name."""
+    return _NOT_INLINED.sub(r"declare \1\n", text).replace(" nounwind inlinehint {", " nounwind alwaysinline {")
+
+
+# What a bar brings is followed to where it is read before anything reads it as another kind of number.
+_LOOKING = (
+    "always_inliner", "sroa", "new_gvn", "instruction_combine", "new_gvn", "sccp", "instruction_combine", "new_gvn",
+)  # fmt: skip
+
+
+def _looked_at(text: str, name: str, target: Target, machine: llvm.TargetMachine) -> str:
+    """A module of that function as it can be looked at: its blocks stay, and each load says what of."""
+    module = _parsed(text, target, machine)
+    _link(module, name, others="internal", entry_is="external")
+    builder = _builder(machine, 1)
+    passes = llvm.create_new_module_pass_manager()
+    for each in (*_LOOKING, "dead_code_elimination", "global_dead_code_eliminate"):
+        getattr(passes, f"add_{each}_pass")()
+    passes.run(module, builder)
+    return _named(module, name, builder)
+
+
+def _shortened(text: str, name: str, target: Target, machine: llvm.TargetMachine) -> str:
+    """A module of one function, as short as it can be made."""
+    module = _parsed(text, target, machine)
+    builder = _builder(machine, 2)
+    builder.getModulePassManager().run(module, builder)
+    return _named(module, name, builder)
+
+
+def _named(module: llvm.ModuleRef, name: str, builder: llvm.PassBuilder) -> str:
+    """The text of a module, in one function of which every value has a name."""
+    names = llvm.create_new_function_pass_manager()
+    names.add_instruction_namer_pass()
+    names.run(module.get_function(name), builder)
+    return str(module)
 
 
 def _doubled(text: str, entry: str, target: Target, machine: llvm.TargetMachine) -> llvm.ModuleRef:

@@ -12,22 +12,14 @@ can change, LLVM need not ask again there: whether a symbol lies in a list, whet
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-_NAME = r'(?:[-\w.$]+|"[^"]+")'
-_LABEL = re.compile(rf"({_NAME}):")
-_DEFINED = re.compile(rf"\s+(%{_NAME}) = ")
-_TARGET = re.compile(rf"label %({_NAME})")
-_LOCAL = re.compile(rf"(label )?%({_NAME})")
+from stratofold.kernel.ways import NAME, Blocks, Function, calls_any, read
+
+_DEFINED = re.compile(rf"\s+(%{NAME}) = ")
+_LOCAL = re.compile(rf"(label )?%({NAME})")
 _PLAIN = re.compile(r"[^\w.]")
-_ADDRESS = re.compile(rf"\s+(%{_NAME}) = getelementptr [^,]*, ptr %{_NAME}, i(?:64|32) \d+$")
-_CALL = re.compile(r"\bcall\b[^@]*@(?!llvm\.)")
-_WEIGHTS = re.compile(
-    r'^(!\d+) = (?:distinct )?!\{!"branch_weights"(?:, !"expected")?, i32 (-?\d+), i32 (-?\d+)\}', re.MULTILINE
-)
-_LIKELY = 1000  # a way that is taken less than once in so many times is unlikely
-
-Blocks = dict[str, list[str]]
+_ADDRESS = re.compile(rf"\s+(%{NAME}) = getelementptr [^,]*, ptr %{NAME}, i(?:64|32) \d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +30,13 @@ class Loop:
     inside: frozenset[str]
 
 
-@dataclass(slots=True)
-class Function:
-    """A function's first line and its blocks in order; `likely` are the ways from a block that are not unlikely."""
-
-    head: str
-    blocks: Blocks
-    ways: dict[str, list[str]] = field(default_factory=dict)
-    likely: dict[str, list[str]] = field(default_factory=dict)
-
-
 def split(text: str, name: str) -> str:
     """The module with the loops of function `name` copied where that is of use."""
     begin = re.search(rf"^define [^\n]*@{re.escape(name)}\(", text, re.MULTILINE)
     if begin is None:
         return text
     end = text.index("\n}\n", begin.start())
-    function = _read(text[begin.start() : end], text)
+    function = read(text[begin.start() : end], text)
     for number, loop in enumerate(_worth_doubling(function)):
         function.blocks = _doubled(function, loop, f".whole{number}")
     rows = [function.head, *(f"{label}:\n" + "\n".join(lines) for label, lines in function.blocks.items())]
@@ -70,7 +52,7 @@ def addresses_at_hand(text: str, name: str) -> str:
     if begin is None:
         return text
     end = text.index("\n}\n", begin.start())
-    function = _read(text[begin.start() : end], text)
+    function = read(text[begin.start() : end], text)
     found = {
         address[1]: (label, line)
         for label, lines in function.blocks.items()
@@ -102,42 +84,6 @@ def _with_addresses(label: str, lines: list[str], found: dict[str, tuple[str, st
 
     rest = [_LOCAL.sub(own, line) for line in lines[first:]]
     return [*lines[:first], *copies.values(), *rest]
-
-
-# Reading
-
-
-def _read(text: str, module: str) -> Function:
-    """A function's blocks, where each leads, and which of these ways are likely."""
-    head, *lines = text.split("\n")
-    function = Function(head, {})
-    here: list[str] = []
-    for line in lines:
-        begins = _LABEL.match(line)
-        if begins is not None:
-            here = function.blocks.setdefault(begins[1], [])
-        elif line.strip():
-            here.append(line)
-    weights = {row[1]: (int(row[2]) & 0xFFFFFFFF, int(row[3]) & 0xFFFFFFFF) for row in _WEIGHTS.finditer(module)}
-    for label, block in function.blocks.items():
-        ends = _end(block)
-        ways = function.ways[label] = _TARGET.findall(ends)
-        marked = re.search(r"!prof (!\d+)", ends)
-        pair = weights.get(marked[1]) if marked and len(ways) == 2 else None
-        function.likely[label] = [
-            way
-            for way, weight in zip(ways, pair or [1] * len(ways), strict=True)
-            if weight * _LIKELY >= sum(pair or [1])
-        ]
-    return function
-
-
-def _end(block: list[str]) -> str:
-    """The instruction that ends a block; a switch is one of several lines."""
-    for place in range(len(block) - 1, -1, -1):
-        if block[place].startswith(("  br ", "  switch ", "  ret ", "  unreachable")):
-            return "\n".join(block[place:])
-    raise AssertionError("a block without an end")
 
 
 # Loops
@@ -200,8 +146,8 @@ def _edges_back(function: Function) -> list[tuple[str, str]]:
 
 
 def _calls(block: list[str]) -> bool:
-    """Whether a block calls a function that is none of LLVM's own."""
-    return any(_CALL.search(line) for line in block)
+    """Whether a block does."""
+    return any(map(calls_any, block))
 
 
 def _quick(function: Function, loop: Loop) -> set[str]:

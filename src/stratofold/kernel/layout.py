@@ -19,6 +19,8 @@ from typing import Any
 from stratofold.kernel.refused import Refused
 from stratofold.routing import is_plain
 
+_EIGHT = 8  # so many numbers are taken at a time
+_APART = 128  # bytes: from one eight to the next of a row, so that LLVM sees that none is the other's eight turns later
 WORD = 8
 _ALIGNMENT = {"bool": 1}
 _OBJECTS_MAX = 1_000_000
@@ -33,7 +35,7 @@ class Field:
     `kind` is int, float, bool, object, reference, array, frozen array, list, empty or shut; `reason` and
     `fix` say why it is shut.  `group` names the attributes that share one array with this one (usually just itself).
     `fixed` is the number that the attribute has in every run of the strategy, or in this one, where its class says so; of
-    an array or a list it is the length; `is_within` says that the one element lies behind address and length.
+    an array or a list it is the length; `is_within` says that the one element, or the eight, lie behind address and length.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Field:
     def size(self) -> int:
         """Bytes."""
         if self.is_within:
+            if self.fixed == _EIGHT:
+                return _APART
             return 2 * WORD + (self.layout.size if self.layout is not None else WORD)
         if self.kind == "object" and self.layout is not None:
             return self.layout.size
@@ -207,17 +211,18 @@ class Survey:
             return None
         if isinstance(value, int | float):
             return value if _is_usual(value) else None
-        return len(value) if len(value) <= 1 else None
+        return len(value) if len(value) <= 1 or name in _said(owner, "HOLDS_EIGHT") else None
 
     def _lies_within(self, owner: object, name: str, value: object, fixed: float | None) -> bool:
-        """Whether the one element of an array or a list lies inside its owner: nobody else has it."""
+        """Whether the one element of an array or a list, or the eight of an array, lie inside its owner: nobody else has it."""
         key = _key(type(owner), name)
         other = self._within.get(id(value))
         if other is not None:
             self._apart.add(other)
             raise _Widen
         is_own = id(value) not in self._lists and id(value) not in self._arrays and key not in self._apart
-        if not (fixed == 1 and is_own and name in _said(owner, "HOLDS_WITHIN")):
+        is_said = fixed == 1 and name in _said(owner, "HOLDS_WITHIN")
+        if not (is_own and (is_said or (fixed == _EIGHT and name in _said(owner, "HOLDS_EIGHT")))):
             return False
         self._within[id(value)] = key
         return True

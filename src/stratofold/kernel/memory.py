@@ -57,7 +57,7 @@ def load_field(body: Body, owner: Value, row: Field, node: ast.AST) -> Value:
         return _load_number(body, _NUMBER_KINDS[row.kind], at, body.unit.facts(layout, row.name))
     if row.is_within:
         inside = body.value(f"getelementptr inbounds i8, ptr {at}, i64 16")
-        return Value(field_kind(body, row), "", None, [Value(ADDRESS, inside), number_value(1)])
+        return Value(field_kind(body, row), "", None, [Value(ADDRESS, inside), number_value(int(row.fixed or 1))])
     start, size = _load_pair(body, at)
     return Value(field_kind(body, row), "", None, [start, size if row.fixed is None else number_value(row.fixed)])
 

@@ -310,16 +310,17 @@ class _Plan:
             self._add(at, "QQ", "0, 0", 2)
 
     def _within(self, row: Field, name: str, at: int, path: str) -> None:
-        """Add address and length of one element, and the element behind them."""
-        self._add(at, "Qq", f"at + {at + 16} + block.shift, 1", 2)
+        """Add address and length of what lies within, and that behind them."""
+        count = int(row.fixed or 1)
+        self._add(at, "Qq", f"at + {at + 16} + block.shift, {count}", 2)
         if row.layout is not None:
             self.checks.append(f"    block.lists[id({name})] = at + {at + 16} + block.shift")
             self.visit(row.layout, f"{name}[0]", at + 16, path)
             return
         self.checks.append(f"    if {name}.typecode != {row.code!r}: raise Changed({name!r})")
         if row.group in self.stored or f"any {row.code}" in self.stored:
-            self.back.append((f"{name}[0]", self._values))
-        self._add(at + 16, row.code, f"{name}[0]", 1)
+            self.back += [(f"{name}[{place}]", self._values + place) for place in range(count)]
+        self._add(at + 16, f"{count}{row.code}", f"*{name}", count)
 
     def _list(self, element: Layout, name: str, at: int, path: str) -> None:
         """Add a list of objects."""

@@ -211,6 +211,14 @@ FUNCTIONS = {
     "compare": (_COMPARE, ()),
 }
 
+# What LLVM is told of the loops of a function that is marked as `wide`.
+WIDE = (
+    "!7 = distinct !{!7, !8, !9, !10, !11}",
+    '!8 = !{!"llvm.loop.vectorize.enable", i1 true}',
+    '!9 = !{!"llvm.loop.vectorize.width", i32 8}',
+    '!10 = !{!"llvm.loop.unroll.disable"}',
+    '!11 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}',
+)
 INTRINSICS = """
 declare double @llvm.fabs.f64(double)
 declare double @llvm.trunc.f64(double)

@@ -4,7 +4,9 @@ What comes in: a survey of layouts and the entry.  What goes out: LLVM text that
 was learnt on the way: which int fields must hold floats, which fields machine code writes, which files were read.
 """
 
+import re
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
@@ -30,7 +32,7 @@ from stratofold.kernel.kinds import (
 from stratofold.kernel.layout import Layout, Survey
 from stratofold.kernel.refused import Refused
 from stratofold.kernel.source import stored_names, tree_of
-from stratofold.kernel.support import FUNCTIONS, INTRINSICS
+from stratofold.kernel.support import FUNCTIONS, INTRINSICS, WIDE
 from stratofold.routing import is_ours_or_users
 
 _ANNOTATIONS = {
@@ -43,6 +45,8 @@ _ANNOTATIONS = {
     bool: BOOL,
     None: NOTHING,
 }
+_STORED = re.compile(r"^  store [^\n]*!tbaa (!\d+)", re.MULTILINE)
+_CALLED = re.compile(r"call [^@\n]*(@[-\w.$]+)\(")
 _ATTEMPTS_MAX = 50
 _RESTS = "Book._submit"  # whoever has an order rest asks for it here
 _IF_RESTING = frozenset({"reach"})  # what such a strategy does with most bars
@@ -74,12 +78,18 @@ class Unit:
         known_stored: set[str] | None = None,
         often: frozenset[str] = frozenset(),
         without: frozenset[str] = frozenset(),
+        *,
+        leaps: bool = False,
+        rests: bool = True,
     ) -> None:
         """An empty unit over some layouts; `known_stored` is what an earlier writing of it stores to.
 
         `often` are functions of the fold, by their qualified names, that this entry calls more often than they say,
-        and `without` are those that it does without.
+        and `without` are those that it does without; with `leaps` runs leap over quiet bars, and
+        unless an order `rests` the venue has nothing to do with those.
         """
+        self.leaps = leaps
+        self.rests = rests
         self._often = often
         self._without = without
         self.survey = survey
@@ -99,6 +109,25 @@ class Unit:
     def does_without(self, function: FunctionType) -> bool:
         """Whether a call of this function, which is the fold's, is left out."""
         return function.__qualname__ in self._without and _is_folds(function)
+
+    def named(self, function: Callable[..., Any]) -> str:
+        """What the text calls a function that is written once in it; nothing where it is not."""
+        found = [each.name[1:] for (known, _), each in self._instances.items() if known is function]
+        return found[0] if len(found) == 1 else ""
+
+    def stores_of(self, names: Iterable[str], *, alone: bool = False) -> set[str]:
+        """By alias what these functions store to, and all that they call, unless they are meant `alone`."""
+        texts = {each.name: each.text for each in self._instances.values()}
+        aliases = {f"!{_FIRST_ALIAS + 2 * place + 1}": alias for alias, (place, _) in self._aliases.items()}
+        found: set[str] = set()
+        waiting, seen = [f"@{name}" for name in names], set()
+        while waiting:
+            name = waiting.pop()
+            if name not in seen and name in texts:
+                seen.add(name)
+                found |= {aliases[tag] for tag in _STORED.findall(texts[name])}
+                waiting += [] if alone else _CALLED.findall(texts[name])
+        return found
 
     def has(self, name: str) -> bool:
         """Whether a function of this qualified name is written in it."""
@@ -278,6 +307,7 @@ class Unit:
             '!4 = !{!"stratofold"}',
             "!5 = distinct !{!5, !6}",
             '!6 = !{!"llvm.licm.disable"}',
+            *WIDE,
         ]
         for name, (place, parent) in self._aliases.items():
             leaf = _FIRST_ALIAS + 2 * place
@@ -286,7 +316,7 @@ class Unit:
         return rows
 
 
-_ROOT_ALIAS, _FIRST_ALIAS = 4, 7
+_ROOT_ALIAS, _FIRST_ALIAS = 4, 12
 
 
 def _is_folds(thing: FunctionType | type) -> bool:
@@ -328,18 +358,21 @@ def compile_text(
     name: str = "stratofold_run",
     often: frozenset[str] = frozenset(),
     without: frozenset[str] = frozenset(),
+    leaps: bool = False,
 ) -> tuple[str, Unit]:
-    """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.  `often` and `without` as in `Unit`.
+    """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.  `often`, `without` and `leaps` as in `Unit`.
 
     It is written twice: the second time it is known which fields and arrays nothing stores to, so that LLVM may read
     those once, and whether orders may rest.
     """
-    first = _written(function, Unit(survey, None, often, without), kinds)
-    more = often | _IF_RESTING if first.has(_RESTS) else often
+    first = _written(function, Unit(survey, None, often, without, leaps=leaps), kinds)
+    rests = first.has(_RESTS)
+    more = often | _IF_RESTING if rests else often
     is_unknown = bool(first.widened) or "any d" in first.stored or "any q" in first.stored
-    if is_unknown and more == often:
+    if is_unknown and not rests and not leaps:
         return first.text(name), first
-    second = _written(function, Unit(survey, None if is_unknown else first.stored, more, without), kinds)
+    known = None if is_unknown else first.stored
+    second = _written(function, Unit(survey, known, more, without, leaps=leaps, rests=rests), kinds)
     return second.text(name), second
 
 

@@ -12,6 +12,7 @@ from stratofold.kernel.apart import set_apart
 from stratofold.kernel.kinds import INT, ObjectKind
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.unit import compile_text
+from stratofold.kernel.ways import read
 from stratofold.research.prepare import Options, prepare
 from stratofold.strategies import Crossover, DonchianBreakout
 
@@ -77,7 +78,7 @@ def quick_loops(span, monkeypatch):
     target = emit.resolve("native")
     emit._doubled(text, compiling.ENTRY, target, emit._machine(target))
     begin = seen[0].index("define i32 @stratofold_run(")
-    function = hot._read(seen[0][begin : seen[0].index("\n}\n", begin)], seen[0])
+    function = read(seen[0][begin : seen[0].index("\n}\n", begin)], seen[0])
     loops = hot._worth_doubling(function)
     return [[line for label in hot._quick(function, loop) for line in function.blocks[label]] for loop in loops]
 

@@ -17,6 +17,7 @@ WHOLE = {
     "in_market_count",
     "peak_time",
     "session_count",
+    "moved_count",
     "time",
     "trade_count",
     "win_count",
@@ -60,6 +61,7 @@ def test_columns_equal_the_folds_own_statistics(digits, step, sessions, is_c, mo
     tallies = [tally(chance, digits, step) for _ in range(400)]
     for each in tallies:
         each.session_count = each.session_count if sessions is None else sessions
+        each.moved_count = min(each.moved_count, each.session_count)
     equities = [chance.choice([0.0, chance.uniform(-1e8, 1e9)]) for _ in tallies]
     rows = [
         tuple(

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 SUMS = (
     "equity_steps", "logs.refusals.count", "tally.bar_count", "tally.downside", "tally.drawdown",
     "tally.drawdown_length", "tally.exposure_sum", "tally.fees_steps", "tally.first_steps", "tally.gross_loss",
-    "tally.gross_profit", "tally.in_market_count", "tally.mean_equity_sum", "tally.peak_steps", "tally.peak_time",
-    "tally.session_count", "tally.shift", "tally.shifted_squares", "tally.shifted_sum", "tally.time",
+    "tally.gross_profit", "tally.in_market_count", "tally.mean_equity_sum", "tally.moved_count", "tally.peak_steps",
+    "tally.peak_time", "tally.session_count", "tally.shift", "tally.shifted_squares", "tally.shifted_sum", "tally.time",
     "tally.trade_count", "tally.traded_value", "tally.trough_steps", "tally.win_count",
 )  # fmt: skip
 STATISTICS = (
@@ -179,9 +179,11 @@ def _where(is_so: NDArray[np.bool_], values: NDArray[Any], other: float) -> NDAr
 
 def _mean_and_spread(sums: dict[str, Floats]) -> tuple[Floats, Floats]:
     """`Tally.mean` and `Tally.spread` of each that has had a session."""
-    summed = sums["shifted_sum"]
-    beside = summed / sums["session_count"]
-    return sums["shift"] + beside, np.maximum(sums["shifted_squares"] - summed * beside, 0.0)
+    summed, moved, count = sums["shifted_sum"], sums["moved_count"], sums["session_count"]
+    beside = summed / moved
+    own = np.where(moved > 0, sums["shift"] + beside, 0.0)
+    apart = np.where(moved > 0, np.maximum(sums["shifted_squares"] - summed * beside, 0.0), 0.0)
+    return own * (moved / count), apart + own * own * (moved * ((count - moved) / count))
 
 
 def _a_year(total: Floats, years: Floats) -> Floats:

@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
+from stratofold.fold.tally import LANES
 from stratofold.research.sweep.taping import SCALARS, arrays_of, columns_of, functions_of, plan_for, unknown, wipe
 
 if TYPE_CHECKING:
@@ -180,9 +181,9 @@ class Tapes:
         is_foretold = model is not None
         given = columns_of(plan.arguments)
         columns = {f"tape_{name}": self._column(count) for name in plan.shown}
-        columns["tape_result"] = array("d", bytes(8 * count * self._length))
+        columns["tape_result"] = self._column(count)
         columns |= {
-            f"tape_{name}": getattr(model.things[0], f"tape_{name}") if model else unknown(count * (self._length + 2))
+            f"tape_{name}": getattr(model.things[0], f"tape_{name}") if model else unknown(self._room(count))
             for name in given
         }
         own = [column for name, column in columns.items() if not (is_foretold and name.startswith("tape_given_"))]
@@ -364,7 +365,11 @@ class Tapes:
 
     def _column(self, count: int) -> array[float]:
         """Room for what is shown before and after each call of so many symbols."""
-        return array("d", bytes(8 * count * (self._length + 2)))
+        return array("d", bytes(8 * self._room(count)))
+
+    def _room(self, count: int) -> int:
+        """How long a column is: a call a bar and one more, and what is read past them of bars that are asked about at once."""
+        return count * (self._length + 2) + LANES
 
     def _blank(
         self, plan: Plan, thing: Any, of: tuple[int, int], columns: Mapping[str, array[float]], other: Any

@@ -76,7 +76,7 @@ class {name}:
     @seldom
     def _tape_made(self, {arguments}):
         at = self.tape_at
-        if not ({are_floats}) or at >= len(self.tape_result):
+        if not ({are_floats}) or at >= self.tape_far - {stride}:
             self.tape_is_other = True
             self._tape_lost()
         result = self.tape_source.{step}({arguments})

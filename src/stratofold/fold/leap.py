@@ -1,0 +1,256 @@
+"""Over bars in which nothing happens, in one step: they are looked at together, and then accounted for together.
+
+What comes in: an engine before a bar whose session has begun.  What goes out: the first bar of which more is to be said than
+that it was heard, and all that the bars before it leave behind, to the last bit as if each had been heard by itself.
+Why so: on most bars a strategy asks its indicators and does nothing, and no order of its own is near.  What such a bar does
+to the account depends on its close alone, and whether it is one of them on nothing that it does to the account; so machine
+code (`kernel.leaps`) asks about eight of them at once, and works their returns out eight at a time.  Of one symbol's daily
+bars with a session each; whatever else is due (an order's price, an event, an expiry) ends a leap.
+"""
+
+from math import inf
+
+from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, Engine, Feed
+from stratofold.fold.grid import NEAR, NEAR_ROUNDER, STEPS_MAX
+from stratofold.fold.holding import Holding
+from stratofold.fold.marks import inside, often, rests, seldom, whole, wide
+from stratofold.fold.strategy import Strategy
+from stratofold.fold.tally import LANES, LAST_LANE
+
+_FEW = 8  # bars that are not worth it
+_MUCH = 2.0  # times the peak of equity: a position worth more is looked at bar by bar
+
+
+@seldom
+def leap(engine: Engine, strategy: Strategy, feed: Feed, index: int, end: int) -> int:
+    """The first bar from `index` on, whose session has begun, that has to be heard by itself; those before it have been."""
+    room = min(end - index, len(engine.sessions.opens) - engine.sessions.index)
+    holding = engine.book.ledger.holdings[engine.bar.symbol]
+    ceiling = inf
+    if holding.quantity != 0.0:
+        room = min(room, engine.tally.shift_due - engine.tally.moved_count - 1)
+        ceiling = _MUCH * engine.tally.peak_steps / (holding.quantity * holding.multiplier * holding.money_scale)
+    if room < _FEW or engine.sessions.index < 1 or not _is_simple(engine, holding, room):
+        return index
+    count = quiet_bars(engine, strategy, feed, index, engine.sessions.index - 1, room, holding.low, ceiling)
+    if count > 0:
+        hear(engine, feed, index, count)
+    return index + count
+
+
+@often
+def _is_simple(engine: Engine, holding: Holding, room: int) -> bool:
+    """Whether nothing but its close decides what each of `room` bars does to the account, by whole steps."""
+    ledger = engine.book.ledger
+    tally = engine.tally
+    return (
+        not engine.thorough
+        and not engine.unobserved
+        and engine.book.trailing_count == 0
+        and engine.hears & HEARS_BARS == 0
+        and not engine.logs.equity.is_kept
+        and not tally.is_dated
+        and not ledger.lends
+        and ledger.is_plain
+        and ledger.currency_count == 1
+        and ledger.symbol_count == 1
+        and ledger.shorts == 0
+        and (rests() or engine.venue.places[engine.bar.symbol].phases == 0)
+        and (tally.free == 0.0 if holding.quantity == 0.0 else ledger.watched == engine.bar.symbol)
+        and tally.last_steps > 0.0
+        and _MUCH * tally.peak_steps < NEAR
+        and tally.mean_equity_sum + room * (_MUCH * tally.peak_steps + abs(ledger.cash_steps[0])) < STEPS_MAX
+        and abs(ledger.cash_steps[0]) < NEAR
+        and abs(ledger.total_steps[0]) < NEAR
+    )
+
+
+def quiet_bars(
+    engine: Engine, strategy: Strategy, feed: Feed, index: int, session: int, room: int, floor: float, ceiling: float
+) -> int:
+    """How many of the `room` bars from `index` on are quiet, `session` being the one before the first.
+
+    A close below the `floor` or above the `ceiling` is none that a quiet bar has.
+    Machine code asks about eight at once, and leaves of it what the quiet ones leave (`kernel.leaps`).
+    """
+    count = 0
+    while count < room and is_quiet(engine, strategy, feed, index + count, session + count, floor, ceiling):
+        count += 1
+    return count
+
+
+@often
+@inside("index", "times", "opens", "highs", "lows", "closes", "volumes")
+@inside("session", "session_closes")
+@inside("own", "session_opens", "session_closes", "weekdays", "months")
+def is_quiet(
+    engine: Engine, strategy: Strategy, feed: Feed, index: int, session: int, floor: float, ceiling: float
+) -> bool:
+    """Whether bar `index` is of the session after `session`, alone in it, and touches no order, and nobody acts on it.
+
+    Where a strategy acts is not this function's to say: machine code answers for it as soon as it would change anything.
+    """
+    times = feed.time
+    opens = feed.open
+    highs = feed.high
+    lows = feed.low
+    closes = feed.close
+    volumes = feed.volume
+    sessions = engine.sessions
+    session_opens = sessions.opens
+    session_closes = sessions.closes
+    weekdays = sessions.weekdays
+    months = sessions.months
+    time = times[index] + feed.shift
+    own = session + 1
+    close = session_closes[own]
+    if close < time or time <= session_closes[session] or time > engine.calm_until:
+        return False
+    bar = engine.bar
+    symbol = feed.symbol[0]
+    bar.symbol = symbol
+    bar.open = opens[index]
+    bar.high = highs[index]
+    bar.low = lows[index]
+    bar.close = closes[index]
+    bar.volume = volumes[index]
+    bar.time = time
+    bar.known = time
+    place = engine.venue.places[symbol]
+    if rests() and place.phases and not engine.venue.passes(bar, place):
+        return False
+    if not floor <= bar.close <= ceiling:
+        return False
+    bar.session = own
+    bar.session_open = session_opens[own]
+    bar.session_close = close
+    bar.weekday = weekdays[own]
+    bar.month = months[own]
+    engine.book.time = time
+    if engine.hears & HEARS_BAR:
+        strategy.on_bar(bar, engine.book)
+    return True
+
+
+def hear(engine: Engine, feed: Feed, index: int, count: int) -> None:
+    """Account for `count` quiet bars from `index` on: all but the last one's sessions are over."""
+    last = index + count - 1
+    ledger = engine.book.ledger
+    sessions = engine.sessions
+    symbol = engine.bar.symbol
+    if count > 1:
+        if ledger.holdings[symbol].quantity == 0.0:
+            engine.tally.stand(count - 1)
+        else:
+            sample(engine, feed, index, last)
+        engine.tally.bar_count = last
+        engine.tally.time = feed.time[last - 1] + feed.shift
+        sessions.index += count - 1
+        sessions.close = sessions.closes[sessions.index]
+    time = feed.time[last] + feed.shift
+    bar = engine.bar
+    bar.open = feed.open[last]
+    bar.high = feed.high[last]
+    bar.low = feed.low[last]
+    bar.close = feed.close[last]
+    bar.volume = feed.volume[last]
+    bar.time = time
+    bar.known = time
+    sessions.stamp(bar)
+    engine.book.time = time
+    place = engine.venue.places[symbol]
+    place.last_time = time
+    place.price = bar.close
+    if ledger.hear(symbol, bar.close):
+        engine.equity_steps = ledger.marked_steps
+        engine.unobserved = True
+
+
+def sample(engine: Engine, feed: Feed, first: int, end: int) -> None:
+    """Sample the sessions of the bars from `first` on, before `end`, in which a position only moved with its closes."""
+    engine.tally.sink(engine.book.ledger.take_lowest())  # of bars inside a session, before there may be a new peak
+    index = first
+    while index < end:
+        some = min(index + LANES - ((engine.tally.session_count + 1) & LAST_LANE), end)
+        if sample_some(engine, feed, index, some):
+            observe_some(engine, feed, index, some)
+        index = some
+
+
+@inside("index", "times", "closes")
+def observe_some(engine: Engine, feed: Feed, first: int, end: int) -> None:
+    """Observe equity at each of these closes, one of which is a new peak; they have been sampled."""
+    times = feed.time
+    closes = feed.close
+    ledger = engine.book.ledger
+    holding = ledger.holdings[engine.bar.symbol]
+    others = ledger.cash_steps[0] + (ledger.total_steps[0] - holding.worth_steps)
+    for index in range(first, end):
+        price = closes[index]
+        equity = others + (holding.value_steps(holding.quantity, price) + holding.carried_steps)
+        engine.tally.observe(equity, times[index] + feed.shift)
+        if price > holding.high:
+            holding.high = price
+
+
+@often
+@wide
+@inside("index", "closes")
+@inside("lane", "shifted", "squared", "below", "exposed")
+def sample_some(engine: Engine, feed: Feed, first: int, end: int) -> bool:
+    """As `Tally.sample` of these sessions; whether there is a new peak of equity.  If there is none, the lowest is observed."""
+    closes = feed.close
+    ledger = engine.book.ledger
+    holding = ledger.holdings[engine.bar.symbol]
+    quantity = holding.quantity
+    multiplier = holding.multiplier
+    money_scale = holding.money_scale
+    carried = holding.carried_steps
+    cash = ledger.cash_steps[0]
+    others = ledger.total_steps[0] - holding.worth_steps
+    tally = engine.tally
+    free = tally.free
+    shift = tally.shift
+    last = tally.last_steps
+    inverse = tally.inverse
+    shifted = tally.shifted
+    squared = tally.squared
+    below = tally.below
+    exposed = tally.exposed
+    start = (tally.session_count + 1) & LAST_LANE
+    lowest = whole(last)
+    highest = lowest
+    equities = 0
+    moved_count = 0
+    in_market_count = 0
+    for lane in range(start, start + end - first):
+        index = first + lane - start
+        steps = quantity * closes[index] * multiplier * money_scale
+        gross = others + ((steps + NEAR_ROUNDER) - NEAR_ROUNDER + carried)
+        equity = cash + gross
+        excess = ((equity - last) * inverse if last > 0.0 else 0.0) - free
+        last = equity
+        inverse = 1.0 / equity if equity > 0.0 else 0.0
+        apart = excess - shift
+        if excess != 0.0:
+            moved_count += 1
+        shifted[lane] += apart if excess != 0.0 else 0.0
+        squared[lane] += apart * apart if excess != 0.0 else 0.0
+        below[lane] += excess * excess if excess < 0.0 else 0.0
+        exposed[lane] += gross * inverse if gross > 0.0 else 0.0
+        equities += whole(equity)
+        if gross > 0.0:
+            in_market_count += 1
+        lowest = min(lowest, whole(equity))
+        highest = max(highest, whole(equity))
+    ledger.mark(engine.bar.symbol, closes[end - 1])
+    tally.last_steps = ledger.marked_steps
+    tally.inverse = 1.0 / tally.last_steps if tally.last_steps > 0.0 else 0.0
+    tally.session_count += end - first
+    tally.moved_count += moved_count
+    tally.mean_equity_sum += equities
+    tally.in_market_count += in_market_count
+    if highest > whole(tally.peak_steps):
+        return True
+    tally.sink(float(lowest))
+    return False

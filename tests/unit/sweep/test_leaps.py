@@ -1,0 +1,277 @@
+"""Runs that leap over quiet bars: every cell equals its interpreted backtest to the bit, and they leap only where they may."""
+
+from array import array
+
+import numpy as np
+import polars as pl
+import pytest
+
+import stratofold
+from stratofold import DAY, Fees, Strategy, param
+from stratofold.fold.costs import Slippage
+from stratofold.indicators import RSI, SMA, Donchian
+from stratofold.kernel import emit, leaps
+from stratofold.research.prepare import Options
+from stratofold.research.sweep import tapes
+from stratofold.research.sweep.block import Block
+from stratofold.strategies import Crossover, DonchianBreakout
+from tests.unit.sweep.test_fixed_in_run import singly
+from tests.unit.sweep.test_tapes import same
+
+PAIRS = [{"fast": fast, "slow": slow} for fast in (3, 8) for slow in (10, 30)]
+SIZES = [{"size": size} for size in (1.0, 3.0, 7.0)]
+
+
+class Above(Strategy):
+    """Long above an average; what derived classes do besides they say."""
+
+    size = param(1.0, low=0.0, high=1e9)
+    leaps = True
+
+    def setup(self):
+        self.average = self.per_symbol(SMA, 12)
+        self.entered = array("q", [0])
+
+    def on_bar(self, bar, book):
+        level = self.average[bar.symbol].update(bar.close)
+        held = book.position(bar.symbol)
+        if held == 0.0 and bar.close > level:
+            self.enter(bar, book)
+        elif held != 0.0 and bar.close < level:
+            self.leave(bar, book)
+
+    def enter(self, bar, book):
+        book.buy(bar.symbol, self.size)
+
+    def leave(self, bar, book):
+        book.target_quantity(bar.symbol, 0.0)
+
+
+class Resting(Above):
+    """Buys below the market and leaves above it."""
+
+    def enter(self, bar, book):
+        if not book.is_working(self.entered[0]):
+            self.entered[0] = book.buy(
+                bar.symbol, self.size, limit=bar.close * 0.99, stop_loss=bar.close * 0.9, take_profit=bar.close * 1.05
+            )
+
+    def leave(self, bar, book):
+        book.cancel(self.entered[0])
+        book.target_quantity(bar.symbol, 0.0)
+
+
+class Daily(Resting):
+    """Orders of a day: each of them is over with a session."""
+
+    def enter(self, bar, book):
+        book.buy(bar.symbol, self.size, limit=bar.close * 0.995, tif=DAY)
+
+
+class Trailing(Above):
+    """A stop that goes with the market: every bar concerns it."""
+
+    def enter(self, bar, book):
+        book.buy(bar.symbol, self.size)
+        book.sell(bar.symbol, self.size, trail=bar.close * 0.03)
+
+
+class Shorting(Above):
+    """Turns over."""
+
+    def on_bar(self, bar, book):
+        level = self.average[bar.symbol].update(bar.close)
+        held = book.position(bar.symbol)
+        if held <= 0.0 and bar.close > level:
+            book.target_quantity(bar.symbol, self.size)
+        elif held >= 0.0 and bar.close < level:
+            book.target_quantity(bar.symbol, 0.0 - self.size)
+
+
+class Twice(Above):
+    """Asks one average twice a bar."""
+
+    leaps = False
+
+    def on_bar(self, bar, book):
+        self.average[bar.symbol].update(bar.close)
+        super().on_bar(bar, book)
+
+
+class Sometimes(Above):
+    """Asks its average on every other price."""
+
+    def on_bar(self, bar, book):
+        if bar.close > bar.open:
+            super().on_bar(bar, book)
+
+
+class Counting(Above):
+    """Keeps a number of its own."""
+
+    leaps = False
+
+    def setup(self):
+        super().setup()
+        self.count = 0
+
+    def on_bar(self, bar, book):
+        self.count += 1
+        if self.count % 3:
+            super().on_bar(bar, book)
+
+
+class Watching(Above):
+    """Reads what a quiet bar changes."""
+
+    leaps = False
+
+    def on_bar(self, bar, book):
+        if book.equity > 0.0:
+            super().on_bar(bar, book)
+
+
+class Dated(Above):
+    """Reads what a bar brings."""
+
+    def on_bar(self, bar, book):
+        if bar.weekday != 2 and bar.month != 3 and bar.session > 20 and bar.time > 0 and book.time == bar.time:
+            super().on_bar(bar, book)
+
+
+class Level(Above):
+    """Looks at a level that is not there, unless it is not: eight bars at once must not look either."""
+
+    leaps = None  # whether or not
+    place = param(10**13, low=0, high=10**15)
+
+    def setup(self):
+        super().setup()
+        self.levels = array("d", [10.0, 20.0])
+
+    def on_bar(self, bar, book):
+        self.average[bar.symbol].update(bar.close)
+        if self.place >= len(self.levels) or bar.close > bar.open * 1.02:
+            book.target_quantity(bar.symbol, self.size)
+        elif self.levels[self.place] > bar.close:
+            book.target_quantity(bar.symbol, 0.0)
+
+
+class Two(Above):
+    """Two channels and an oscillator."""
+
+    def setup(self):
+        self.channel = self.per_symbol(Donchian, 9)
+        self.other = self.per_symbol(Donchian, 5)
+        self.strength = self.per_symbol(RSI, 10)
+
+    def on_bar(self, bar, book):
+        high = self.channel[bar.symbol].upper
+        low = self.other[bar.symbol].lower
+        self.channel[bar.symbol].update(bar.high, bar.low)
+        self.other[bar.symbol].update(bar.high, bar.low)
+        strength = self.strength[bar.symbol].update(bar.close)
+        held = book.position(bar.symbol)
+        if held == 0.0 and bar.close > high:
+            book.buy(bar.symbol, self.size)
+        elif held > 0.0 and (bar.close < low or strength > 80.0):
+            book.sell(bar.symbol, held)
+
+
+@pytest.fixture(scope="module")
+def market():
+    """Enough sessions with a return for the shift to move three times, and splits and dividends."""
+    return stratofold.sample("AAPL", start="2013-01-02", end="2015-12-31")
+
+
+@pytest.fixture
+def written(monkeypatch, tmp_path):
+    """Whether the kernels that are made in the test leap; averages are taped as soon as they are read."""
+    found = []
+
+    def with_leaps(*given, **more):
+        text = leaps.with_leaps(*given, **more)
+        found.append(f"@{leaps.ASKS}(" in text)
+        return text
+
+    monkeypatch.setattr(emit, "leaps", type("Leaps", (), {"with_leaps": staticmethod(with_leaps), "Plan": leaps.Plan}))
+    monkeypatch.setattr(tapes, "_WORTH", 1)
+    monkeypatch.setenv("STRATOFOLD_CACHE", str(tmp_path))
+    return found
+
+
+def kernels_of(strategy, market, sets, **assumed):
+    """Hold a block's cells to their backtests."""
+    alone = type(
+        strategy.__name__, (strategy,), {"__module__": strategy.__module__, "__qualname__": strategy.__qualname__}
+    )
+    cells = Block(alone, market, Options(**assumed), execution="compiled")
+    assert same(cells.run(sets), singly(strategy, market, sets, **assumed))
+    assert cells.notice == ""
+
+
+def test_crossings_leap(market, written):
+    kernels_of(Crossover, market, [{**pair, "quantity": 3.0} for pair in PAIRS], fees=Fees(per_share=0.005))
+    assert True in written
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("short", [False, True])
+def test_so_do_those_by_weight_and_short(market, written, short):
+    kernels_of(
+        Crossover,
+        market,
+        [{**pair, "quantity": 0.0, "short": short} for pair in PAIRS],
+        slippage=Slippage(proportional=0.001),
+    )
+    assert True in written
+
+
+@pytest.mark.nightly
+def test_so_do_breakouts(market, written):
+    kernels_of(DonchianBreakout, market, [{"entry": entry, "leave": leave} for entry in (8, 20) for leave in (4, 9)])
+    assert True in written
+
+
+OF_MY_OWN = [Above, Resting, Daily, Trailing, Shorting, Twice, Sometimes, Counting, Watching, Dated, Level, Two]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("strategy", OF_MY_OWN, ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "assumed", [{}, {"risk_free": 0.03}, {"borrow_rate": 0.02}], ids=["plain", "rates", "borrowed"]
+)
+def test_strategies_of_any_kind_agree(market, written, strategy, assumed):
+    kernels_of(strategy, market, SIZES, **assumed)
+    if not assumed and strategy.leaps is not None:
+        assert (True in written) is strategy.leaps
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("hour", [15, 20])
+def test_days_on_which_the_exchange_is_closed(written, hour):
+    """Their bars are in one session with the next: a leap ends before them, and what they went through is not forgotten."""
+    chance = np.random.default_rng(hour)
+    close = np.round(100.0 * np.exp(np.cumsum(chance.normal(0.002, 0.015, 700))), 2)
+    time = 1_514_764_800_000_000_000 + 86_400_000_000_000 * np.arange(700) + hour * 3_600_000_000_000
+    rows = pl.DataFrame(
+        {"time": time, "open": close, "high": close, "low": close, "close": close, "volume": np.full(700, 1e6)}
+    )
+    data = stratofold.read(rows, calendar="XNYS", stamped="close", span="1d")
+    kernels_of(Above, data, SIZES)
+    kernels_of(DonchianBreakout, data, [{"entry": entry, "leave": 5} for entry in (5, 8, 20)])
+    assert True in written
+
+
+@pytest.mark.nightly
+def test_prices_that_double_and_sessions_left_out(written):
+    """A position past twice the peak is looked at bar by bar, and a session without a bar ends a leap."""
+    chance = np.random.default_rng(3)
+    close = 100.0 * np.exp(np.cumsum(chance.normal(0.004, 0.012, 900)))
+    rows = pl.DataFrame({
+        "time": 1_514_764_800_000_000_000 + 86_400_000_000_000 * np.arange(900), "open": close, "high": close * 1.01,
+        "low": close * 0.99, "close": close, "volume": np.full(900, 1e6),
+    })  # fmt: skip
+    kept = rows.with_row_index().filter(pl.col("index") % 17 != 5).drop("index")
+    kernels_of(Above, stratofold.read(kept), SIZES)
+    assert True in written
