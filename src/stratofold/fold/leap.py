@@ -32,10 +32,26 @@ def leap(engine: Engine, strategy: Strategy, feed: Feed, index: int, end: int) -
         ceiling = _MUCH * engine.tally.peak_steps / (holding.quantity * holding.multiplier * holding.money_scale)
     if room < _FEW or engine.sessions.index < 1 or not _is_simple(engine, holding, room):
         return index
+    room = _calm(engine, feed, index, room)
     count = quiet_bars(engine, strategy, feed, index, engine.sessions.index - 1, room, holding.low, ceiling)
     if count > 0:
         hear(engine, feed, index, count)
     return index + count
+
+
+def _calm(engine: Engine, feed: Feed, index: int, room: int) -> int:
+    """How many of the `room` bars from `index` on are done before anything but bars is due."""
+    until = engine.calm_until - feed.shift
+    if feed.time[index + room - 1] <= until:
+        return room
+    least = 0
+    while least < room:  # the first that is not
+        middle = (least + room) // 2
+        if feed.time[index + middle] <= until:
+            least = middle + 1
+        else:
+            room = middle
+    return room
 
 
 @often
@@ -104,7 +120,7 @@ def is_quiet(
     time = times[index] + feed.shift
     own = session + 1
     close = session_closes[own]
-    if close < time or time <= session_closes[session] or time > engine.calm_until:
+    if not feed.is_daily and (close < time or time <= session_closes[session]):
         return False
     bar = engine.bar
     symbol = feed.symbol[0]

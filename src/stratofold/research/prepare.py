@@ -230,6 +230,7 @@ def _new_feed(data: MarketData, strategy: type[Strategy], options: Options) -> F
     """The columns of the bars as they are, and every sparse event in its place."""
     feed = _tick_rows(data) if is_ticks(data) else _bar_rows(data)
     feed.span = data.span_ns
+    feed.is_daily = _is_daily(data)
     rows = sorted(_sparse(data, strategy, options))
     for time, rank, symbol, sequence, kind, currency, value in rows:
         feed.event_key.append(2 * time + (0 if rank < MARKET else 2))
@@ -241,6 +242,17 @@ def _new_feed(data: MarketData, strategy: type[Strategy], options: Options) -> F
         feed.event_value.append(value)
         feed.event_about.append(int(data.observations.about[sequence]) if rank == OBSERVATION else 0)
     return feed
+
+
+def _is_daily(data: MarketData) -> bool:
+    """Whether the bars of one symbol are of one session after another."""
+    import numpy as np  # which a run of plain Python numbers does not wait for
+
+    closes = np.asarray(data.calendar.closes)
+    if len(data.symbol) > 1 or is_ticks(data) or not 0 < len(data.time) <= len(closes):
+        return False
+    sessions = np.searchsorted(closes, np.asarray(data.time))  # the first that is not over before
+    return bool(sessions[-1] < len(closes) and (np.diff(sessions) == 1).all())
 
 
 def _bar_rows(data: MarketData) -> Feed:
