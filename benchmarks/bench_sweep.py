@@ -167,5 +167,6 @@ if __name__ == "__main__":
     five_years(minutely)
     overhead()
     two_cores(days, "the first shape", None, **pairs)
-    two_cores(days, "four times as many pairs", 1.8, **pairs | {"slow": range(50, 250, 1 if SHARE == 1 else 5)})
+    many = pairs if SHARE > 1 else {"fast": range(5, 45), "slow": range(50, 250)}
+    two_cores(days, "eight times as many pairs" if SHARE == 1 else "as many", 1.8, **many)
     a_million_cells()
