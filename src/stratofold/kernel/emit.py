@@ -285,7 +285,7 @@ def _looked_at(text: str, name: str, target: Target, machine: llvm.TargetMachine
     _link(module, name, others="internal", entry_is="external")
     builder = _builder(machine, 1)
     passes = llvm.create_new_module_pass_manager()
-    for each in (*_LOOKING, "dead_code_elimination", "global_dead_code_eliminate"):
+    for each in ("global_dead_code_eliminate", *_LOOKING, "dead_code_elimination", "global_dead_code_eliminate"):
         getattr(passes, f"add_{each}_pass")()
     passes.run(module, builder)
     return _named(module, name, builder)

@@ -1,5 +1,6 @@
 """Runs that leap over quiet bars: every cell equals its interpreted backtest to the bit, and they leap only where they may."""
 
+import platform
 from array import array
 
 import numpy as np
@@ -7,13 +8,14 @@ import polars as pl
 import pytest
 
 import stratofold
-from stratofold import DAY, Fees, Strategy, param
+from stratofold import DAY, Fees, Strategy, kernel, param
 from stratofold.fold.costs import Slippage
 from stratofold.indicators import RSI, SMA, Donchian
 from stratofold.kernel import emit, leaps
 from stratofold.research.prepare import Options
 from stratofold.research.sweep import tapes
 from stratofold.research.sweep.block import Block
+from stratofold.research.sweep.laid import prepare_cell
 from stratofold.strategies import Crossover, DonchianBreakout
 from tests.unit.sweep.test_fixed_in_run import singly
 from tests.unit.sweep.test_tapes import same
@@ -45,6 +47,20 @@ class Above(Strategy):
 
     def leave(self, bar, book):
         book.target_quantity(bar.symbol, 0.0)
+
+
+class Levels(Strategy):
+    """Between two prices: it leaps without tapes, as a worker elsewhere has none."""
+
+    low = param(60.0, low=0.0, high=1e9)
+    high = param(75.0, low=0.0, high=1e9)
+
+    def on_bar(self, bar, book):
+        held = book.position(bar.symbol)
+        if held == 0.0 and bar.close < self.low:
+            book.buy(bar.symbol, 3.0)
+        elif held > 0.0 and bar.close > self.high:
+            book.sell(bar.symbol, held)
 
 
 class Resting(Above):
@@ -213,6 +229,26 @@ def kernels_of(strategy, market, sets, **assumed):
 def test_crossings_leap(market, written):
     kernels_of(Crossover, market, [{**pair, "quantity": 3.0} for pair in PAIRS], fees=Fees(per_share=0.005))
     assert True in written
+
+
+BOUNDS = [{"low": low, "high": high} for low in (450.0, 520.0) for high in (540.0, 600.0)]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("target", ["x86-64-v2", "x86-64-v3"])
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="it is this processor's code that is run")
+def test_frozen_for_any_processor_they_agree(written, target):
+    """As a worker elsewhere runs them: without a compiler, and on processors that have no masks."""
+    market = stratofold.sample("GOOG", start="2013-01-02", end="2016-12-30")
+    alone = type("Levels", (Levels,), {"__module__": __name__, "__qualname__": "Levels"})
+    run = prepare_cell(alone, market, Options(), BOUNDS[0])
+    file = kernel.frozen(run.engine, run.strategy, run.feed, target=target, out=True)
+    assert written == [True]
+    kernel.adopt(file, run.engine, run.strategy, run.feed, out=True)
+    cells = Block(alone, market, Options(), execution="compiled")
+    assert same(cells.run(BOUNDS), stats := singly(Levels, market, BOUNDS))
+    assert len(written) == 1  # it is the frozen one that ran
+    assert any(float(each["trades"]) > 1.0 for each in stats)
 
 
 @pytest.mark.nightly
