@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 OURS = "stratofold."
 LIVE = f"{OURS}live."
-CARRIED_TESTS, BEGUN, CHANGED, OTHER = (
-    f"tests/stories/test_live_{name}.py" for name in ("carried", "begun", "changed", "other")
+CARRIED_TESTS, BEGUN, CHANGED, FACTS, OTHER = (
+    f"tests/stories/test_live_{name}.py" for name in ("carried", "begun", "changed", "facts", "other")
 )
 LAYOUT = "tests/unit/live/test_layout.py"
 
@@ -150,6 +150,21 @@ FAULTS = {
         ("a layout is compared by length", "layout:layout_of", "found[way] = (type(thing).__qualname__, *names) if way.startswith(_HELD) else names", "found[way] = (str(len(names)),)"),
         ("what a list holds is not looked at", "layout:layout_of", 'waiting += ((f"{way}[{place}]", one)', 'waiting += () and ((f"{way}[{place}]", one)'),
     ),
+    (FACTS, "test_a_lot_of_what_is_flat_holds_from_the_change_on"): (
+        ("facts of before hold", "fold:_Stated.keep", "keep_facts(engine.book.ledger, self.contracts)", "pass"),
+        ("what is stated is what is read", "facts:copied", "[_copied(contract) for contract in contracts]", "list(contracts)"),
+        ("what follows from the facts of before holds", "facts:keep_facts", '("contracts", "is_plain", "lends", "takes_whole")', '("contracts",)'),
+        ("what is held is worth what it was", "facts:keep_facts", '("currency", "money_scale", "multiplier")', "()"),
+    ),
+    (FACTS, "test_what_is_held_or_works_is_not_counted_otherwise"): (
+        ("any fact can change", "open:change", "refuse_unsafe(desk.fold.engine.book, desk.manifest, manifest)", "pass"),
+        ("a coarser price grid is a finer one", "facts:_is_finer", "after.price_scale >= before.price_scale", "True"),
+        ("a coarser lot is a finer one", "facts:_is_finer", "on_lot(before.lot or 1.0, after.lot or 1.0)", "True"),
+        ("what one symbol has is every symbol's", "facts:in_use", "order.symbol == symbol", "True"),
+    ),
+    (FACTS, "test_an_order_alone_holds_its_grid"): (
+        ("orders hold nothing", "facts:in_use", "if orders:", "if False:"),
+    ),
     (OTHER, "test_a_change_is_found_behind_what_others_have_noted_meanwhile"): (
         ("what holds is what stands at the mark", "desk:beginning_of", "journal.records(book, after + 1)", "()"),
     ),
@@ -166,8 +181,8 @@ FAULTS = {
     (OTHER, "test_limits_stated_now_hold_from_the_change_on"): (
         ("what was chosen is not read", "begin:_as_kept", "if not beginning.state:", "if True:"),
         ("a state begins at the first step", "begin:_as_kept", "beginning.state, beginning.step", "beginning.state, 0"),
-        ("limits of before hold", "fold:Fold.restore", "keep_limits(self.engine.risk, limits)", "pass"),
-        ("limits of before hold after a change", "fold:Fold.take_account", "keep_limits(self.engine.risk, limits)", "pass"),
+        ("limits of before hold", "fold:Fold.restore", "stated.keep(self.engine)", "pass"),
+        ("limits of before hold after a change", "fold:Fold.take_account", "stated.keep(self.engine)", "pass"),
         ("warming is not folded again", "steps:fold_as_written", "fold_record(fold, record)", "pass"),
         ("warming never ends", "steps:fold_record", 'unpack(record.body)["warming"]', "True"),
         ("what holds is the opening", "desk:beginning_of", "int(journal.mark(book, MANIFEST_MARK) or 0) - 1", "0"),

@@ -21,6 +21,7 @@ from stratofold.live.manifest import code_hash, source_of
 from stratofold.live.open import difference, open_book
 from stratofold.live.risk.bounds import Bounds
 from stratofold.live.risk.limits_config import Stated
+from stratofold.market.instruments import Instrument
 from tests.live_tools import UNLIMITED, paper
 
 DAY_NS = 86_400_000_000_000
@@ -139,7 +140,9 @@ def test_what_each_choice_would_do_is_said_before_it_happens(book):
 
     async def ask():
         venue = SimpleNamespace(clock=book.run.clock, account="account")
-        return await _desk(book.wanted(new, guarded=False), book.journal, venue, None)
+        rows = manifest_of(book.journal, "paper").instruments
+        wanted = book.wanted(new, guarded=False, instruments=tuple(Instrument(**row) for row in rows))
+        return await _desk(wanted, book.journal, venue, None)
 
     with pytest.raises(Stop) as raised:
         asyncio.run(ask())

@@ -17,7 +17,8 @@ from stratofold.errors import Setup, Stop
 from stratofold.live.account_limits import stricter_elsewhere
 from stratofold.live.alerts import Habits
 from stratofold.live.begin import KEEP
-from stratofold.live.desk import manifest_of, open_desk
+from stratofold.live.desk import manifest_of, open_desk, read_desk
+from stratofold.live.facts import refuse_unsafe
 from stratofold.live.hold import changed_limits, hold_changed, take_up_limits
 from stratofold.live.lockstep import run_in_step
 from stratofold.live.manifest import Manifest, base36, build_fold, code_hash, instrument_rows, source_of
@@ -184,6 +185,7 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
     changed_limits(journal, wanted.book, wanted.stated, acknowledged=wanted.acknowledged or not only_limits)
     if not changed:
         return open_desk(journal, wanted.book, wanted.strategy, wanted.book, now)
+    _refuse_unsafe(wanted, journal, old, new)
     if not wanted.acknowledged:
         raise Stop(
             "SF947", f"book {wanted.book} is not what it was: " + "; ".join(_changed(wanted, journal)),
@@ -191,6 +193,13 @@ async def _desk(wanted: Wanted, journal: Journal, venue: Venue, account: Account
             fix="run again with --acknowledge, and --state keep, migrate or rebuild where the strategy changed",
         )  # fmt: skip
     return _changed_desk(wanted, journal, old, new, changed, now)
+
+
+def _refuse_unsafe(wanted: Wanted, journal: Journal, old: Manifest, new: Manifest) -> None:
+    """Raise Setup SF856 for what cannot change of an instrument now, before anybody acknowledges that it does."""
+    if old.instruments != new.instruments:
+        desk = read_desk(journal, old.book, _as_it_was(wanted, journal, old, new))
+        refuse_unsafe(desk.fold.engine.book, old, new)
 
 
 def _changed(wanted: Wanted, journal: Journal) -> list[str]:
@@ -347,7 +356,8 @@ def replace_manifest(old: Manifest, wanted: Wanted) -> Manifest:
 def shown_difference(changed: dict[str, tuple[object, object]]) -> list[str]:
     """What changed, a line each; long values are only named."""
     lines = []
-    for name, (before, after) in changed.items():
+    for name, both in changed.items():
+        before, after = map(_facts, both) if name == "instruments" else both
         if isinstance(before, dict) and isinstance(after, dict):
             for key in sorted({*before, *after}):
                 was, now = (repr(part[key]) if key in part else "not stated" for part in (before, after))
@@ -355,6 +365,11 @@ def shown_difference(changed: dict[str, tuple[object, object]]) -> list[str]:
         else:
             lines.append(f"{name} {before!r} -> {after!r}" if len(f"{before}{after}") < 120 else name)
     return lines
+
+
+def _facts(rows: Any) -> dict[str, object]:
+    """Instruments as one row: each fact by its symbol and its name."""
+    return {f"{row['symbol']}.{name}": value for row in rows for name, value in row.items()}
 
 
 def _supervisor(desk: Desk, home: Home, venue: Venue, wanted: Wanted) -> Supervisor:

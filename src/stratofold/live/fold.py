@@ -55,6 +55,7 @@ from stratofold.fold.state import copy, restore, save
 from stratofold.fold.step import hear_observation, hear_report
 from stratofold.fold.tally import Tally
 from stratofold.live.excess import ask_again, cancel_again, count_forerunner, take_back
+from stratofold.live.facts import copied, keep_facts
 from stratofold.live.layout import STRATEGY, head_of, layout_of, values_in
 from stratofold.live.legs import entry_of_leg, give_back, leave_to_venue, leaving, lend, let_go, succeed, the_venues
 from stratofold.live.outside import Outside, Sent
@@ -375,14 +376,14 @@ class Fold:
         close_session(self.engine)
 
     def take_account(self, other: Fold) -> None:
-        """Take everything but the strategy's own state and the limits stated now from `other`, a fold of the same symbols."""
-        own, limits = self.strategy, _copied(self.engine.risk.limits)
+        """Take all from `other`, a fold of the same symbols, but the strategy's own state and what is stated of this one."""
+        own, stated = self.strategy, _Stated(self.engine)
         parts = _State(self)
         parts.strategy = _NOTHING
         theirs = _State(other)
         theirs.strategy = _NOTHING
         restore(parts, save(theirs))
-        keep_limits(self.engine.risk, limits)
+        stated.keep(self.engine)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))
         self.strategy = own
@@ -407,10 +408,9 @@ class Fold:
         Raises Setup SF111 when the strategy's code is another, SF116 when another release laid the state out otherwise.
         """
         values = values_in(state, self._laid_out())
-        parts = _State(self)
-        limits = _copied(self.engine.risk.limits)
+        parts, stated = _State(self), _Stated(self.engine)
         restore(parts, values)
-        keep_limits(self.engine.risk, limits)
+        stated.keep(self.engine)
         for name in ("bar_index", "equity_steps", "event_index", "unobserved"):
             setattr(self.engine, name, getattr(parts, name))
         self.steps = self.restored_step = steps
@@ -425,9 +425,21 @@ class Fold:
         self.steps = self.restored_step = other.steps
 
 
-def _copied(limits: Limits) -> Limits:
-    """The same limits, which nothing that is read into the others changes."""
-    return Limits(**{name: getattr(limits, name) for name in Limits.__slots__})
+class _Stated:
+    """What is stated of a book and stands in its state too: its limits, and the facts of its instruments."""
+
+    __slots__ = ("contracts", "limits")
+
+    def __init__(self, engine: Engine) -> None:
+        """As it is now; a state that is read into the engine does not change it."""
+        limits = engine.risk.limits
+        self.limits = Limits(**{name: getattr(limits, name) for name in Limits.__slots__})
+        self.contracts = copied(engine.book.ledger.contracts)
+
+    def keep(self, engine: Engine) -> None:
+        """It holds over what a state had of it."""
+        keep_limits(engine.risk, self.limits)
+        keep_facts(engine.book.ledger, self.contracts)
 
 
 def keep_limits(risk: Risk, limits: Limits) -> None:

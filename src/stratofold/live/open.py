@@ -17,6 +17,7 @@ from stratofold.fold.grid import to_lot
 from stratofold.live.begin import KEEP, MIGRATE, REBUILD, changed_fold, market_events
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import MANIFEST_MARK, Desk, read_desk
+from stratofold.live.facts import refuse_unsafe
 from stratofold.live.manifest import Beginning, Manifest, build_fold, configuration_hash, refuse_book_name, source_of
 from stratofold.live.migrate import migrate
 from stratofold.live.siblings import said_by_siblings, siblings
@@ -60,10 +61,11 @@ def difference(old: Manifest, new: Manifest) -> dict[str, tuple[object, object]]
 
 
 def refuse_another(old: Manifest, new: Manifest) -> None:
-    """Raise Setup SF848 for what a running book cannot get: its state counts by its symbols, its sessions, what it hears."""
+    """Raise Setup SF848 for what a running book cannot get: its state counts by symbols, sessions, money, what it hears."""
     for name, was, now in (
         ("symbols", ", ".join(old.symbols), ", ".join(new.symbols)),
         ("calendar", old.calendar, new.calendar),
+        ("currency", old.currency, new.currency),
         ("prices", *("ticks" if one.ticks else "bars" for one in (old, new))),
         ("guard", *("none" if one.bounds is None else "one" for one in (old, new))),
     ):
@@ -82,9 +84,10 @@ def change(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str
     fit), kept where names and shapes are the same and fresh elsewhere (`migrate`), or made anew from every market event
     that the book has heard (`rebuild`).  Written down with the state it leads to, so going back is one more change.
     The mark that leads to the record is written with it, and may name one before it: others write beside us (`note`).
-    Raises Setup SF848 for what no change can be of.
+    Raises Setup SF848 for what no change can be of, SF856 for what none can be of now.
     """
     refuse_another(desk.manifest, manifest)
+    refuse_unsafe(desk.fold.engine.book, desk.manifest, manifest)
     events = market_events(desk.journal, manifest.book)
     fold = changed_fold(desk.fold, manifest, strategy, chosen, events, desk.artifacts)
     body = Beginning(
