@@ -16,6 +16,7 @@ from stratofold.cli import status
 from stratofold.cli.audit import is_rebuilt
 from stratofold.cli.home import strategy_as_run
 from stratofold.errors import Setup, Stop
+from stratofold.events import LEFT_OUT, SPLIT, Action
 from stratofold.fold.book import Book
 from stratofold.live import begin, layout
 from stratofold.live.audit import audit_verify
@@ -28,6 +29,7 @@ from stratofold.live.manifest import build_fold
 from stratofold.live.open import change, prospects, warm_up
 from stratofold.live.reconcile import compare_only
 from stratofold.live.steps import event_in, is_as_written, step_body
+from stratofold.live.units import Elsewhere, put_elsewhere
 from stratofold.live.verify import verify
 from stratofold.live.why import why
 from stratofold.wire import pack, unpack
@@ -205,21 +207,22 @@ def test_a_snapshot_that_is_read_does_not_hide_another_decision_either(rested, m
 def test_a_book_that_nobody_may_go_on_with_can_be_looked_at(rested, monkeypatch):
     """What it holds is told as it is written, to the last fill, and nothing is written by who looks."""
     journal, desk = rested
-    held = {name: desk.fold.engine.book.position(handle) for handle, name in enumerate(desk.fold.names)}
+    held = held_in(desk)
     assert look_at(journal, "idea", desk.strategy) == (ANY, None, {})
     written = records(journal)
     buy_once_more(monkeypatch)
     look = look_at(journal, "idea", desk.strategy)
     assert look.otherwise.code == "SF849"
     assert look.desk.fold.steps == look.otherwise.step - 1
-    assert look.filled
-    assert look.held() == held
+    assert look.later
+    assert {name: look.later[name].quantity if name in look.later else none for name, none in held.items()} == held
+    assert held_in(look.brought_up()) == held
     (told,) = [status.of_book(journal, "idea")]
     shown = status.text_of(told | {"run": None})
     assert "SF849: book idea can not go on" in shown
     assert f"{journal.head('idea').step - look.otherwise.step + 1} steps ago" in shown
-    for name, quantity in look.filled.items():
-        assert f"{quantity:g} {name}" in shown
+    for name, later in look.later.items():
+        assert f"{later.quantity:g} {name}" in shown
     assert records(journal) == written
 
 
@@ -229,13 +232,64 @@ def test_it_is_compared_with_its_venue_and_nothing_is_written(rested, monkeypatc
     look = look_at(journal, "idea", desk.strategy)
     written, name = records(journal), desk.fold.names[0]
     for more, breaks in ((0.0, 1), (1.0, 2)):
-        positions = {one: (held, 100.0) for one, held in look.held().items()}
+        positions = {one: (held, 100.0) for one, held in held_in(desk).items()}
         positions[name] = (positions[name][0] + more, 100.0)
         found = asyncio.run(compare_only(look, Shown(AccountState("account", "USD", 1.0, 1.0, 1.0, positions))))
         assert (found.clean, len(found.breaks)) == (False, breaks)
     assert found.breaks[1].startswith(f"{name}: the book holds")
     assert records(journal) == written
     assert journal.mark("idea", CLEAN_RECONCILE) in (None, "")
+
+
+SPLITS = [
+    # new units for one old, what was nobody's || what of it is a fraction
+    (3.0, 0.0, False),
+    (0.33, 0.0, True),
+    (0.33, 5.0, True),
+]
+
+
+@pytest.mark.parametrize(("ratio", "nobodys", "is_part"), SPLITS)
+def test_what_split_since_is_told_and_compared_in_the_units_of_now(rested, monkeypatch, ratio, nobodys, is_part):
+    """Before the step that stops it, or after; what was nobody's splits too, and the fraction of a lot is no break."""
+    journal, desk = rested
+    put_elsewhere(journal, "idea", "AAPL", Elsewhere(nobodys))
+    whole = held_in(desk)["AAPL"]
+    split = Action()
+    split.kind, split.symbol, split.value = SPLIT, 0, ratio
+    split.time = split.known = desk.fold.engine.book.time + 1
+    decide(desk, [Heard(split)], split.time, claim=False)
+    held = held_in(desk)["AAPL"]
+    assert whole > held > 0.0 or held == whole * ratio
+    written = records(journal)
+    buy_once_more(monkeypatch)
+    look = look_at(journal, "idea", desk.strategy)
+    assert look.later["AAPL"] == (held, desk.fold.engine.book.split_factor(0), split.time)
+    assert f"filled or split since, with what is held after it: {held:g} AAPL" in status.text_of(
+        status.of_book(journal, "idea")
+    )
+    positions = {one: (quantity, 100.0) for one, quantity in held_in(desk).items()}
+    for more, breaks in ((0.0, 1), (2.5, 2)):
+        positions["AAPL"] = ((whole + nobodys) * ratio + more, 100.0)
+        found = asyncio.run(compare_only(look, Shown(AccountState("account", "USD", 1.0, 1.0, 1.0, positions))))
+        assert (len(found.breaks), len(found.fractions)) == (breaks, int(is_part and not more)), found
+    assert records(journal) == written
+
+
+def test_a_split_that_was_left_out_splits_nothing(rested, monkeypatch):
+    journal, desk = rested
+    held = held_in(desk)
+    split = Action()
+    split.kind, split.symbol, split.value, split.source = SPLIT, 0, 3.0, LEFT_OUT
+    split.time = split.known = desk.fold.engine.book.time + 1
+    decide(desk, [Heard(split)], split.time, claim=False)
+    buy_once_more(monkeypatch)
+    assert held_in(look_at(journal, "idea", desk.strategy).brought_up()) == held
+
+
+def held_in(desk):
+    """What a desk's book holds, by name."""
+    return {name: desk.fold.engine.book.position(handle) for handle, name in enumerate(desk.fold.names)}
 
 
 class Shown:

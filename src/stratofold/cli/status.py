@@ -79,7 +79,7 @@ def of_book(journal: Any, book: str) -> dict[str, Any]:
         "inbox": len(journal.inbox(book)), "last_event": account.time,
         "symbols_held": {one.name: [one.state, one.reason] for one in controls if _holds_symbol(one, desk.fold.names)},
         "state": control.state if control is not None else "active", "reason": control.reason if control is not None else "",
-        "otherwise": None if look.otherwise is None else {"step": look.otherwise.step, "what": look.otherwise.what, "fix": look.otherwise.fix, "filled": look.filled},
+        "otherwise": None if look.otherwise is None else {"step": look.otherwise.step, "what": look.otherwise.what, "fix": look.otherwise.fix, "since": {name: later.quantity for name, later in look.later.items()}},
     }  # fmt: skip
 
 
@@ -139,10 +139,10 @@ def _otherwise(one: dict[str, Any]) -> list[str]:
     from stratofold.cli.standing import holding_text
 
     told, later = one["otherwise"], one["steps"] - one["otherwise"]["step"] + 1
-    filled = holding_text(told["filled"].items()) if told["filled"] else "nothing"
+    since = holding_text(told["since"].items()) if told["since"] else "nothing"
     return [
         f"  SF849: {told['what']}",
-        f"  so all above is as it stood before that, {later:,} steps ago; filled since, with what is held after it: {filled}",
+        f"  so all above is as it stood before that, {later:,} steps ago; filled or split since, with what is held after it: {since}",
         f"  {told['fix']}",
     ]
 

@@ -1,24 +1,28 @@
 """A look at a book, also at one that nobody may go on with.
 
 What comes in: a journal, a book's name, its strategy.  What goes out: its desk; and where this code decides a step otherwise
-than it is written down (SF849), the desk as it was before that step, with what was filled afterwards as it is written.
+than it is written down (SF849), the desk as it was before that step, with what was filled or split afterwards as it is written.
 Why it is shaped so: whoever may not go on with a book needs most of all to see what it holds.  Nothing is written here: what
 this code would make of the steps after that one is not what was sent.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stratofold.events import LEFT_OUT, SPLIT, Action
+from stratofold.fold.grid import to_lot
 from stratofold.fold.log import FillLog
 from stratofold.live.desk import Desk, manifest_of, read_desk, restore_fold
+from stratofold.live.progress import ACTION_KINDS
 from stratofold.live.steps import OtherwiseError
-from stratofold.wire import unpack
+from stratofold.wire import event_of, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from stratofold.adapters.ports import Journal
+    from stratofold.events import Event
     from stratofold.fold.strategy import Strategy
 
 _FILLS = 3  # where a step's body has them
@@ -26,17 +30,30 @@ _SYMBOL = FillLog.WHOLES.index("symbol")
 _POSITION = len(FillLog.WHOLES) + FillLog.REALS.index("position")
 
 
+class Later(NamedTuple):
+    """A symbol at the end of what is written: what is held, its split factor, when it split last (ns UTC)."""
+
+    quantity: float
+    factor: float
+    split: int
+
+
 class Look(NamedTuple):
-    """A desk to look at; where `otherwise` says why nobody may go on from it, `filled` are the positions that later fills left."""
+    """A desk to look at; where `otherwise` says why nobody may go on from it, `later` are the symbols filled or split since."""
 
     desk: Desk
     otherwise: OtherwiseError | None
-    filled: dict[str, float]
+    later: dict[str, Later]
 
-    def held(self) -> dict[str, float]:
-        """What the book holds of each of its symbols, as it is written down."""
-        holdings = self.desk.fold.engine.book.ledger.holdings
-        return {name: holdings[handle].quantity for handle, name in enumerate(self.desk.fold.names)} | self.filled
+    def brought_up(self) -> Desk:
+        """The desk, its fold told what it holds at the end and in which units: to be compared, and for nothing else."""
+        fold = self.desk.fold
+        for name, later in self.later.items():
+            handle = fold.handles[name]
+            holding = fold.engine.book.ledger.holdings[handle]
+            holding.quantity, holding.split_factor = later.quantity, later.factor
+            fold.progress.action_until[handle * ACTION_KINDS + SPLIT] = later.split
+        return self.desk
 
 
 def look_at(
@@ -49,13 +66,37 @@ def look_at(
         head = journal.head(book)
         fold = restore_fold(journal, book, strategy, artifacts, until=error.step - 1)
         desk = Desk(journal, manifest_of(journal, book), strategy, fold, head, artifacts=artifacts or {})
-        return Look(desk, error, _filled(desk, error.sequence))
+        return Look(desk, error, _later(desk, error.sequence))
 
 
-def _filled(desk: Desk, sequence: int) -> dict[str, float]:
-    """The position that the last fill left of each symbol that was filled, from a record on."""
-    found = {}
+def _now(desk: Desk, handle: int) -> Later:
+    """A symbol as the fold has it."""
+    holding = desk.fold.engine.book.ledger.holdings[handle]
+    return Later(holding.quantity, holding.split_factor, desk.fold.progress.action_until[handle * ACTION_KINDS + SPLIT])
+
+
+def _later(desk: Desk, sequence: int) -> dict[str, Later]:
+    """What fills and splits have left of each symbol that had any, from a record on."""
+    found: dict[int, Later] = {}
+    for event, fills in _written(desk, sequence):
+        if isinstance(event, Action) and event.kind == SPLIT and event.source != LEFT_OUT:
+            found[event.symbol] = _split(desk, found.get(event.symbol) or _now(desk, event.symbol), event)
+        for row in fills:
+            handle = row[_SYMBOL]
+            found[handle] = (found.get(handle) or _now(desk, handle))._replace(quantity=float(row[_POSITION]))
+    return {desk.fold.names[handle]: later for handle, later in found.items()}
+
+
+def _written(desk: Desk, sequence: int) -> Iterator[tuple[Event, list[list[Any]]]]:
+    """The events from a record on, each with the fills of its step."""
     for record in desk.journal.records(desk.manifest.book, sequence - 1):
-        for row in unpack(record.body)[_FILLS] if record.kind == "event" else ():
-            found[desk.fold.names[row[_SYMBOL]]] = float(row[_POSITION])
-    return found
+        if record.kind == "event":
+            body = unpack(record.body)
+            yield event_of(body[0]), body[_FILLS]
+
+
+def _split(desk: Desk, before: Later, event: Action) -> Later:
+    """A symbol after a split, as the ledger has it: whole lots, the rest is paid."""
+    contract = desk.fold.engine.book.ledger.contracts[event.symbol]
+    whole = to_lot(before.quantity * event.value, contract.lot, contract.quantity_scale)
+    return Later(whole, before.factor * event.value, event.time)

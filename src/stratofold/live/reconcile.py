@@ -101,16 +101,17 @@ async def reconcile(desk: Desk, broker: Questions, now: int, *, tasks: Tasks | N
 
 async def compare_only(look: Look, broker: Questions) -> Findings:
     """What the venue holds against what is written down, of a book that nobody may go on with: nothing is offered or written."""
-    found = Findings(compared=True, account=await broker.account())
-    beside = said_by_siblings(look.desk) or {}
+    account = await broker.account()
+    found, desk = Findings(compared=True, account=account), look.brought_up()
     if look.otherwise is not None:
         found.breaks.append(f"{look.otherwise.what}; {look.otherwise.fix}")
-    for name, held in look.held().items():
-        others = sum(one.quantity for one in beside.get(name, ()))
-        theirs = found.account.positions.get(name, (0.0, 0.0))[0] if found.account is not None else 0.0
-        if theirs != held + others:
-            told = f", others of its account {decimal(others)}" if others else ""
-            found.breaks.append(f"{name}: the book holds {decimal(held)}{told}, the venue {decimal(theirs)}")
+    beside = said_by_siblings(desk) or {}
+    for handle, name in enumerate(desk.fold.names):
+        one = _Holders(desk, handle, account.positions.get(name, (0.0, 0.0))[0], beside.get(name, []))
+        if one.gap and one.is_fraction():
+            found.fractions.append(one.fraction)
+        elif one.gap:
+            found.breaks.append(one.difference)
     return found
 
 
@@ -369,24 +370,45 @@ def _positions(desk: Desk, found: Findings, reports: list[VenueReport], now: int
         _position(desk, found, handle, theirs, siblings.get(name, []), reports, now)
 
 
+class _Holders:
+    """Who holds a symbol: the book, the others of its account, nobody, and so the venue; `gap` is what is left of that."""
+
+    def __init__(self, desk: Desk, handle: int, theirs: float, siblings: list[Said]) -> None:
+        """In units of now; `theirs` is what the venue shows, `siblings` what the others said."""
+        self.name, self.units, self.theirs = desk.fold.names[handle], Units(desk, handle), theirs
+        self.held = desk.fold.engine.book.ledger.holdings[handle].quantity
+        self.held_beside = [self.units.said(one.quantity, one.at) for one in siblings]
+        self.others = self.units.elsewhere + sum(self.held_beside)
+        self.gap = round(theirs - self.held - self.others, _DECIMALS)
+
+    def is_fraction(self, traded: float = 0.0) -> bool:
+        """Whether the gap can be what a split has left of lots; the book has `traded` so much since."""
+        return self.units.is_fraction(self.gap, [self.held - traded, *self.held_beside])
+
+    @property
+    def fraction(self) -> str:
+        """What is said of such a gap."""
+        return f"{self.name}: {decimal(self.gap)} at the venue is no book's since its split"
+
+    @property
+    def difference(self) -> str:
+        """What is said of any other."""
+        beside = f", others of its account {decimal(self.others)}" if self.others else ""
+        return f"{self.name}: the book holds {decimal(self.held)}{beside}, the venue {decimal(self.theirs)}"
+
+
 def _position(
     desk: Desk, found: Findings, handle: int, theirs: float, siblings: list[Said], reports: list[VenueReport], now: int
 ) -> None:
     """One symbol: what the books hold, and what is no book's, is what the venue holds, but for what a split left of lots."""
-    name, units = desk.fold.names[handle], Units(desk, handle)
-    held = desk.fold.engine.book.ledger.holdings[handle].quantity
-    held_beside = [units.said(one.quantity, one.at) for one in siblings]
-    others = units.elsewhere + sum(held_beside)
-    gap = round(theirs - held - others, _DECIMALS)
-    if gap == 0.0 or (
-        units.is_fraction(gap, [held - units.traded(reports), *held_beside]) and _stays(desk, handle, gap, now)
-    ):
+    one = _Holders(desk, handle, theirs, siblings)
+    gap = one.gap
+    if gap == 0.0 or (one.is_fraction(one.units.traded(reports)) and _stays(desk, handle, gap, now)):
         if gap:
-            found.fractions.append(f"{name}: {decimal(gap)} at the venue is no book's since its split")
-        units.agree(gap)
+            found.fractions.append(one.fraction)
+        one.units.agree(gap)
         return
-    beside = f", others of its account {decimal(others)}" if others else ""
-    found.breaks.append(f"{name}: the book holds {decimal(held)}{beside}, the venue {decimal(theirs)}")
+    found.breaks.append(one.difference)
 
 
 def _stays(desk: Desk, handle: int, gap: float, now: int) -> bool:
