@@ -13,11 +13,12 @@ from math import inf
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, Engine, Feed
 from stratofold.fold.grid import NEAR, NEAR_ROUNDER, STEPS_MAX
 from stratofold.fold.holding import Holding
-from stratofold.fold.marks import inside, often, rests, seldom, whole, wide
+from stratofold.fold.marks import inside, often, rests, seldom, wide
 from stratofold.fold.strategy import Strategy
-from stratofold.fold.tally import LANES, LAST_LANE
+from stratofold.fold.tally import LANES, LAST_LANE, least_of, total_of
 
 _FEW = 8  # bars that are not worth it
+_LITTLE = 2.0  # steps: a position worth less is looked at bar by bar, too
 _MUCH = 2.0  # times the peak of equity: a position worth more is looked at bar by bar
 
 
@@ -26,14 +27,18 @@ def leap(engine: Engine, strategy: Strategy, feed: Feed, index: int, end: int) -
     """The first bar from `index` on, whose session has begun, that has to be heard by itself; those before it have been."""
     room = min(end - index, len(engine.sessions.opens) - engine.sessions.index)
     holding = engine.book.ledger.holdings[engine.bar.symbol]
-    ceiling = inf
+    floor, ceiling = holding.low, inf
     if holding.quantity != 0.0:
         room = min(room, engine.tally.shift_due - engine.tally.moved_count - 1)
-        ceiling = _MUCH * engine.tally.peak_steps / (holding.quantity * holding.multiplier * holding.money_scale)
+        per_price = holding.quantity * holding.multiplier * holding.money_scale
+        floor = max(floor, _LITTLE / per_price)
+        ceiling = _MUCH * engine.tally.peak_steps / per_price
     if room < _FEW or engine.sessions.index < 1 or not _is_simple(engine, holding, room):
         return index
+    if holding.quantity != 0.0 and not _is_sound(engine, holding, floor):
+        return index
     room = _calm(engine, feed, index, room)
-    count = quiet_bars(engine, strategy, feed, index, engine.sessions.index - 1, room, holding.low, ceiling)
+    count = quiet_bars(engine, strategy, feed, index, engine.sessions.index - 1, room, floor, ceiling)
     if count > 0:
         hear(engine, feed, index, count)
     return index + count
@@ -79,6 +84,17 @@ def _is_simple(engine: Engine, holding: Holding, room: int) -> bool:
         and abs(ledger.cash_steps[0]) < NEAR
         and abs(ledger.total_steps[0]) < NEAR
     )
+
+
+@often
+def _is_sound(engine: Engine, holding: Holding, floor: float) -> bool:
+    """Whether equity is what was sampled last, and is above 0 at the price `floor`, as is what is held."""
+    ledger = engine.book.ledger
+    others = ledger.total_steps[0] - holding.worth_steps
+    gross = others + (holding.value_steps(holding.quantity, floor) + holding.carried_steps)
+    marked = others + (holding.value_steps(holding.quantity, holding.marked) + holding.carried_steps)
+    cash = ledger.cash_steps[0]
+    return gross > 0.0 and cash + gross > 0.0 and cash + marked == engine.tally.last_steps
 
 
 def quiet_bars(
@@ -184,13 +200,30 @@ def hear(engine: Engine, feed: Feed, index: int, count: int) -> None:
 
 def sample(engine: Engine, feed: Feed, first: int, end: int) -> None:
     """Sample the sessions of the bars from `first` on, before `end`, in which a position only moved with its closes."""
-    engine.tally.sink(engine.book.ledger.take_lowest())  # of bars inside a session, before there may be a new peak
-    index = first
-    while index < end:
-        some = min(index + LANES - ((engine.tally.session_count + 1) & LAST_LANE), end)
-        if sample_some(engine, feed, index, some):
-            observe_some(engine, feed, index, some)
-        index = some
+    tally = engine.tally
+    tally.sink(engine.book.ledger.take_lowest())  # of bars inside a session, before there may be a new peak
+    while first < end:
+        base = first - ((tally.session_count + 1) & LAST_LANE)
+        peak = sample_eights(engine, feed, base, first, end)
+        following = min(peak + LANES, end)
+        come_to(engine, feed.close[following - 1], following - first)
+        if peak < end:
+            observe_some(engine, feed, max(first, peak), following)
+        first = following
+
+
+@often
+def come_to(engine: Engine, price: float, count: int) -> None:
+    """So many sessions have been sampled, the last one at `price`."""
+    ledger = engine.book.ledger
+    tally = engine.tally
+    ledger.mark(engine.bar.symbol, price)
+    tally.last_steps = ledger.marked_steps
+    tally.inverse = 1.0 / tally.last_steps
+    tally.session_count += count
+    tally.in_market_count += count
+    tally.mean_equity_sum += total_of(tally.sums)
+    tally.sink(least_of(tally.lows))
 
 
 @inside("index", "times", "closes")
@@ -212,9 +245,14 @@ def observe_some(engine: Engine, feed: Feed, first: int, end: int) -> None:
 @often
 @wide
 @inside("index", "closes")
-@inside("lane", "shifted", "squared", "below", "exposed")
-def sample_some(engine: Engine, feed: Feed, first: int, end: int) -> bool:
-    """As `Tally.sample` of these sessions; whether there is a new peak of equity.  If there is none, the lowest is observed."""
+@inside("lane", "shifted", "squared", "below", "exposed", "marks", "lows", "sums")
+def sample_eights(engine: Engine, feed: Feed, base: int, first: int, end: int) -> int:
+    """As `Tally.sample` of the sessions of the bars from `first` on, before `end`, whatever those of eight leave alone.
+
+    Bar `base` is of the first of eight sums.  It ends after the eight in which there is a new peak of equity, and returns
+    the first bar of these, else `end`.  `Tally.sums` are of these equities; `Tally.lows` are the least, without those eight.
+    Every equity is above 0, and so is what is held.
+    """
     closes = feed.close
     ledger = engine.book.ledger
     holding = ledger.holdings[engine.bar.symbol]
@@ -222,51 +260,54 @@ def sample_some(engine: Engine, feed: Feed, first: int, end: int) -> bool:
     multiplier = holding.multiplier
     money_scale = holding.money_scale
     carried = holding.carried_steps
+    marked = holding.marked
     cash = ledger.cash_steps[0]
     others = ledger.total_steps[0] - holding.worth_steps
     tally = engine.tally
     free = tally.free
     shift = tally.shift
+    peak_steps = tally.peak_steps
     last = tally.last_steps
     inverse = tally.inverse
     shifted = tally.shifted
     squared = tally.squared
     below = tally.below
     exposed = tally.exposed
-    start = (tally.session_count + 1) & LAST_LANE
-    lowest = whole(last)
-    highest = lowest
-    equities = 0
+    marks = tally.marks
+    lows = tally.lows
+    sums = tally.sums
     moved_count = 0
-    in_market_count = 0
-    for lane in range(start, start + end - first):
-        index = first + lane - start
-        steps = quantity * closes[index] * multiplier * money_scale
-        gross = others + ((steps + NEAR_ROUNDER) - NEAR_ROUNDER + carried)
-        equity = cash + gross
-        excess = ((equity - last) * inverse if last > 0.0 else 0.0) - free
-        last = equity
-        inverse = 1.0 / equity if equity > 0.0 else 0.0
-        apart = excess - shift
-        if excess != 0.0:
-            moved_count += 1
-        shifted[lane] += apart if excess != 0.0 else 0.0
-        squared[lane] += apart * apart if excess != 0.0 else 0.0
-        below[lane] += excess * excess if excess < 0.0 else 0.0
-        exposed[lane] += gross * inverse if gross > 0.0 else 0.0
-        equities += whole(equity)
-        if gross > 0.0:
-            in_market_count += 1
-        lowest = min(lowest, whole(equity))
-        highest = max(highest, whole(equity))
-    ledger.mark(engine.bar.symbol, closes[end - 1])
-    tally.last_steps = ledger.marked_steps
-    tally.inverse = 1.0 / tally.last_steps if tally.last_steps > 0.0 else 0.0
-    tally.session_count += end - first
+    for lane in range(LANES):
+        lows[lane] = inf
+        sums[lane] = 0.0
+    while base < end:
+        peaks = 0
+        some = 0
+        for lane in range(LANES):
+            index = base + lane
+            is_one = first <= index < end
+            price = closes[index] if is_one else marked
+            steps = quantity * price * multiplier * money_scale
+            gross = others + ((steps + NEAR_ROUNDER) - NEAR_ROUNDER + carried)
+            equity = cash + gross
+            following = 1.0 / equity  # before the other is read, of which LLVM makes lanes then
+            excess = (equity - last) * inverse - free if is_one else 0.0
+            last = equity
+            inverse = following
+            apart = excess - shift
+            some += 1 if excess != 0.0 else 0
+            shifted[lane] += apart if excess != 0.0 else 0.0
+            squared[lane] += apart * apart if excess != 0.0 else 0.0
+            below[lane] += excess * excess if excess < 0.0 else 0.0
+            exposed[lane] += gross * inverse if is_one else 0.0
+            sums[lane] += equity if is_one else 0.0
+            marks[lane] = equity if is_one else inf
+            peaks += 1 if equity > peak_steps else 0
+        moved_count += some
+        if peaks > 0:
+            break
+        for lane in range(LANES):
+            lows[lane] = min(lows[lane], marks[lane])
+        base += LANES
     tally.moved_count += moved_count
-    tally.mean_equity_sum += equities
-    tally.in_market_count += in_market_count
-    if highest > whole(tally.peak_steps):
-        return True
-    tally.sink(float(lowest))
-    return False
+    return min(end, base)

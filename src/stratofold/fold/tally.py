@@ -73,11 +73,13 @@ class Tally:
         "gross_loss", "gross_profit", "in_market_count", "inverse", "is_dated", "last_steps", "mean_equity_sum",
         "moved_count", "peak_steps", "peak_time", "risk_free", "session_count", "shift", "shift_due",
         "shifted_squares", "shifted_sum", "start_time", "time", "trade_count", "traded_value", "trips",
-        "trough_steps", "win_count", "below", "exposed", "shifted", "squared",
+        "trough_steps", "win_count", "below", "exposed", "lows", "marks", "shifted", "squared", "sums",
     )  # fmt: skip
-    FIXED_IN_RUN = ("below", "exposed", "free", "is_dated", "risk_free", "shifted", "squared", "trips")
+    FIXED_IN_RUN = (
+        "below", "exposed", "free", "is_dated", "lows", "marks", "risk_free", "shifted", "squared", "sums", "trips"
+    )  # fmt: skip
     HOLDS_WITHIN = ("trips",)
-    HOLDS_EIGHT = ("below", "exposed", "shifted", "squared")
+    HOLDS_EIGHT = ("below", "exposed", "lows", "marks", "shifted", "squared", "sums")
 
     def __init__(self, symbol_count: int, equity_steps: float, risk_free: "array[float]") -> None:
         """`risk_free` is the rate a session: one number, or one for each session of the calendar's slice."""
@@ -103,6 +105,9 @@ class Tally:
         self.squared = array("d", _NOTHING)
         self.below = array("d", _NOTHING)
         self.exposed = array("d", _NOTHING)
+        self.sums = array("d", _NOTHING)  # these three are a leap's own (`fold.leap`)
+        self.lows = array("d", _NOTHING)
+        self.marks = array("d", _NOTHING)
         self.shifted_sum: float = 0.0
         self.shifted_squares: float = 0.0
         self.downside: float = 0.0
@@ -379,6 +384,15 @@ def total_of(lanes: "array[float]") -> float:
     for each in lanes:
         total += each
     return total
+
+
+def least_of(lanes: "array[float]") -> float:
+    """The least of eight numbers."""
+    least = lanes[0]
+    for each in lanes:
+        if each < least:
+            least = each
+    return least
 
 
 def a_year(total: float, years: float) -> float:
