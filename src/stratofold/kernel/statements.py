@@ -218,7 +218,11 @@ def loop(body: Body, nodes: Sequence[ast.stmt], around: Loop) -> None:
             break
         at_head = wider
     body.lead(start, at_head, top)
-    facts = "" if any(isinstance(each, ast.For | ast.While) for node in nodes for each in ast.walk(node)) else body.facts_of_loops
+    facts = (
+        ""
+        if any(isinstance(each, ast.For | ast.While) for node in nodes for each in ast.walk(node))
+        else body.facts_of_loops
+    )
     for way in back:
         body.lead(way, at_head, top, facts=facts)
     if around.can_end:

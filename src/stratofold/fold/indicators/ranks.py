@@ -1,29 +1,32 @@
 """Order statistics of the last `period` values: minimum, maximum, quantile, median.
 
-Minimum and maximum keep a queue of the values that can still become one (O(1) per update, amortised); quantiles keep
-two heaps that meet at the rank asked for (O(log n)).  Ranks compare and never add, so no error can grow.
+Minimum and maximum keep the largest of a block and of what is left of the one before (O(1) per update, amortised);
+quantiles keep two heaps that meet at the rank asked for (O(log n)).  Ranks compare and never add, so no error can grow.
 """
 
 from array import array
 from math import inf, nan
 
 from stratofold.fold.indicators.arguments import between, whole
-from stratofold.fold.marks import inside
+from stratofold.fold.marks import inside, seldom
 
 
 class Extreme:
-    """The largest of the last `period` numbers, with its age: what MIN, MAX, Donchian and the oscillators are made of.
+    """The largest of the last `period` numbers: what MIN, MAX, Donchian and the oscillators are made of.
 
-    Give it negated values for the smallest.
+    Give it negated values for the smallest; of equal ones (0.0 and -0.0) it is the newest.
+    Values come in blocks of `period`.  The ring holds those of this block, and behind them, of each place in the block
+    before, the largest from there to its end: that, and the largest of this block, are all that a window is made of.
+    Source: M. van Herk, Pattern Recognition Letters 13 (1992), and J. Gil and M. Werman, IEEE Transactions on Pattern
+    Analysis and Machine Intelligence 15 (1993): three comparisons a value, none of which decides where to go on.
     """
 
     def __init__(self, period: int) -> None:
         """An empty window for `period` values."""
         self.period = period
-        self._values = array("d", [0.0]) * period  # a ring: falling values, of which the first is the largest
-        self._times = array("q", [0]) * period
-        self._head = 0
-        self._length = 0
+        self._ring = array("d", [-inf]) * period
+        self._place = 0
+        self._largest = -inf  # of this block
         self._clock = 0
         self._clean_from = period  # the first time at which the window is full and free of NaN
 
@@ -32,42 +35,44 @@ class Extreme:
         """Whether the window is full and holds numbers only."""
         return self._clock >= self._clean_from
 
-    @property
-    def age(self) -> int:
-        """How many updates ago the largest value came; of equal ones the newest counts."""
-        return self._clock - self._times[self._head]
-
-    @inside("head", "values", "times")
-    @inside("before", "values")
-    @inside("place", "values", "times")
+    @inside("place", "ring")
+    @inside("following", "ring")
     def take(self, value: float) -> float:
         """Let `value` in and the oldest out; returns the largest, NaN until ready."""
         clock = self._clock + 1
         self._clock = clock
-        period = self.period
-        values = self._values
-        times = self._times
-        head = self._head
-        length = self._length
-        if length > 0 and times[head] <= clock - period:
-            head = head + 1 if head + 1 < period else 0
-            length -= 1
-            self._head = head
         if value != value:
-            self._length = length
-            self._clean_from = clock + period
-            return nan
-        place = head + length if head + length < period else head + length - period  # behind the last
-        while length > 0:
-            before = place - 1 if place > 0 else period - 1
-            if values[before] > value:
-                break
-            place = before
-            length -= 1
-        values[place] = value
-        times[place] = clock
-        self._length = length + 1
-        return values[head] if clock >= self._clean_from else nan
+            self._clean_from = clock + self.period
+            value = -inf
+        ring = self._ring
+        place = self._place
+        largest = self._largest
+        largest = max(value, largest)  # of equal ones the first: the newer
+        ring[place] = value
+        following = place + 1
+        if following == self.period:
+            self._turn()
+            return largest if clock >= self._clean_from else nan
+        self._place = following
+        self._largest = largest
+        before = ring[following]
+        largest = max(largest, before)
+        return largest if clock >= self._clean_from else nan
+
+    @seldom
+    @inside("place", "ring")
+    def _turn(self) -> None:
+        """The block is full: from each of its values on the largest, and a new one begins."""
+        ring = self._ring
+        place = self.period - 1
+        largest = ring[place]
+        while place > 1:
+            place -= 1
+            value = ring[place]
+            largest = max(largest, value)
+            ring[place] = largest
+        self._place = 0
+        self._largest = -inf
 
 
 class MAX:
