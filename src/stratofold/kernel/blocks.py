@@ -93,7 +93,9 @@ class Block:
         self.before = b""  # what was packed
         self.is_stale = False  # whether the objects hold something newer
         self.images: dict[int, Piece] = {}  # lists that are packed as they were before, by id; who asks keeps them
-        self.unlearnt: set[int] = set()  # lists of which to remember how they are packed
+        self.asked: dict[
+            int, list[object]
+        ] = {}  # of which that is to be remembered, and is not forgotten by an interrupt
         self.copies: list[tuple[array[Any], array[Any]]] = []
         self.kept: list[Any] = []
         self.groups: list[str] = []
@@ -163,6 +165,16 @@ class Block:
         place = self.lists[id(items)] - self.shift
         content = bytes(memoryview(self.memory)[place : place + size * len(items)])
         self.images[id(items)] = Piece(-1, content, [], [], [], {}, {})
+
+    def forget(self, items: list[object]) -> None:
+        """The list is packed anew whenever it comes."""
+        self.images.pop(id(items), None)
+        self.asked.pop(id(items), None)
+
+    def forget_all(self) -> None:
+        """As `forget`, of every list."""
+        self.images.clear()
+        self.asked.clear()
 
     @property
     def hosts_end(self) -> int:

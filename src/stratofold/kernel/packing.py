@@ -419,8 +419,7 @@ def pack_list(block: Block, items: list[object], write: Callable[..., None], siz
         place = block.room(size * len(items))
         block.lists[id(items)] = met = place + block.shift
         write(block, place, items)
-        if id(items) in block.unlearnt:
-            block.unlearnt.discard(id(items))
+        if image is None and id(items) in block.asked:
             block.images[id(items)] = block.piece(before)
     return met, len(items)
 

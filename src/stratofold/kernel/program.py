@@ -110,7 +110,7 @@ class Program:
 
     def expect(self, items: list[object]) -> None:
         """Remember how a list of the next strategy is packed, for when the very same comes again as it was."""
-        self._block.unlearnt.add(id(items))
+        self._block.asked[id(items)] = items
 
     def learnt(self, items: list[object]) -> Piece | None:
         """How a list is packed, where that is remembered."""
@@ -234,9 +234,9 @@ class Program:
     def forget(self, items: list[object] | None = None) -> None:
         """A list (without one, any) is packed anew the next time; whoever lets go of one that was learnt says so."""
         if items is None:
-            self._block.images.clear()
+            self._block.forget_all()
         else:
-            self._block.images.pop(id(items), None)
+            self._block.forget(items)
 
     def run(self, stop: int) -> tuple[int, int]:
         """(status, value): status 0 and what `run` returned, or why machine code left."""

@@ -253,6 +253,15 @@ def test_what_cannot_be_swept_is_told(market, code, strategy, asked):
     assert error.value.fix
 
 
+def test_of_idle_cells_the_bars_are_said_also_where_others_failed(market):
+    """It said that the data have nan bars."""
+    with pytest.raises(Setup) as error:
+        sweep(Poisonous, market.subset("SPY", end="2014-08-29"), length=400, poison=[1, 0], execution="interpreted")
+    assert error.value.code == "SFS12"
+    assert "the data have 64 bars" in error.value.why
+    assert error.value.why.endswith("1 of them failed")
+
+
 def test_a_cell_that_failed_is_said_how_to_run_alone(market):
     """With what every cell has in common, where that is not what the strategy declares."""
     with pytest.raises(Setup) as error:

@@ -107,11 +107,11 @@ class Guests:
 
     def forget_objects(self) -> None:
         """After Python was shown what a run has made of objects, they are not as `setup` has left them; what was packed is."""
-        for items in self._lists.values():
-            self._program.forget(items)
-        self._lists.clear()
+        lists, self._lists = self._lists, {}  # first: what is kept and forgotten would be packed as a run has left it
         self._guests.clear()
         self._once.clear()
+        for items in lists.values():
+            self._program.forget(items)
 
     def seat_again(self, parameters: Mapping[str, Any], tapes: Tapes | None) -> bool:
         """Put a strategy in its place of which every part has been there; whether that could be.  It cannot be restored."""
@@ -290,8 +290,9 @@ class _Asked:
         key = (self._place, factory, repr(arguments))
         found = self._kept.get(key)
         if found is None:
-            found = self._kept[key] = [factory(*arguments) for _ in range(count)]
+            found = [factory(*arguments) for _ in range(count)]
             self._expect(found)
+            self._kept[key] = found  # from now on: what is kept and not expected would be packed as a run has left it
             self.new.append(found)
         return found
 

@@ -111,8 +111,8 @@ class Mould:
     def series(self, noted: Sequence[str]) -> Series | None:
         """Runs of what is put together, of which these numbers are noted; None where there is no machine code for that."""
         if self._series is None and self._rest is not None:
+            self._parts = [{} for _ in self.kinds]  # first: who is interrupted before the series asks for it again
             self._series = self._program.series(self._rest, self._names, noted)
-            self._parts = [{} for _ in self.kinds]
         return self._series
 
     def inherit(self, other: Mould) -> None:

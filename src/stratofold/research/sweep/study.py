@@ -258,8 +258,10 @@ class Study:
             raise Setup("SFS11", what, why=f"the first: {first['error']}", fix=f"run it alone: {self._alone(first)}")
         if len(table) and not (table["trades"].fill_nan(0).sum() or table["traded_value"].fill_nan(0).sum()):
             what = f"no cell has traded, and there are {len(table):,}"
-            bars = max(table["bars"].to_list())
+            bars = np.nanmax(table["bars"].to_numpy())  # a cell that failed has heard none, and is no number
+            failed = table["error"].count()
             why = f"the data have {bars:,.0f} bars; a strategy that is still warming up does nothing"
+            why += f"; {failed:,} of them failed" if failed else ""
             raise Setup("SFS12", what, why=why, fix="give more data than the longest window, or look at one cell alone")
         if len(table) and not np.isfinite(self.objectives[0].values(table)).any():
             raise nothing(self.objectives[0])
