@@ -19,10 +19,9 @@ from stratofold.exchange.dialect import ACCEPTED, HELD, NEW, OCO, SIMPLE, Json, 
 from stratofold.exchange.intake import TIFS
 from stratofold.exchange.moments import stamp
 from stratofold.exchange.ticks import TickMarket
-from stratofold.fold.desk import FOREVER
 from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.lifecycle import WAITING
-from stratofold.fold.order import DAY, GTC, STOP_LIMIT, OrderError
+from stratofold.fold.order import DAY, FOREVER, GTC, STOP_LIMIT, OrderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

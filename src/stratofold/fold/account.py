@@ -41,6 +41,7 @@ class Account:
     )  # fmt: skip
     FIXED_IN_RUN = ("symbol_count", "target_number", "working_buy", "working_sell")
     HOLDS_WITHIN = ("target_number", "working_buy", "working_sell")
+    BEGINS_ALIKE = (("timer_count", 0), ("trailing_count", 0))
 
     def __init__(self, ledger: Ledger, capacity: int = 16) -> None:
         """An account with nothing working; tables have room for `capacity` and grow."""
@@ -143,8 +144,8 @@ class Account:
         if intent.kind == TRAILING:
             self.trailing_count += 1
             self._start_trailing(order, intent)
-        self.reserve(order, order.quantity)
         self.send(SUBMIT, order)
+        self.reserve(order, order.quantity)
         if intent.take_profit_number != 0:
             leg = self._leg(intent, intent.take_profit_number, LIMIT, TAKE_PROFIT)
             leg.limit = intent.take_profit
@@ -269,10 +270,11 @@ class Account:
 
     # Checks.
 
-    def _known(self, symbol: int) -> None:
-        """Raise OrderError unless `symbol` is a handle."""
+    def _known(self, symbol: int) -> int:
+        """The handle `symbol`; raises OrderError where it is none."""
         if symbol < 0 or symbol >= self.symbol_count:
             self._unknown_symbol(symbol)
+        return self.ledger.only(symbol)
 
     def _priced(self, symbol: int) -> bool:
         """Whether the symbol has had a price."""

@@ -4,10 +4,10 @@ What comes in: the words below, from hooks.  What goes out: intents for review.
 Inside a hook `position`, `cash` and `orders` are as of the event; numbers are valid at once (contract 6).
 """
 
-from math import inf, nan
+from math import nan
 
 from stratofold.fold.account import Account
-from stratofold.fold.grid import on_lot, to_grid, to_lot
+from stratofold.fold.grid import ENDLESS, on_lot, to_grid, to_lot
 from stratofold.fold.lifecycle import UNSURE
 from stratofold.fold.marks import inside, seldom
 from stratofold.fold.order import (
@@ -89,7 +89,7 @@ class Book(Account):
         held = self.position(near)
         if held == 0.0:
             return 0
-        self._whole(far, abs(held))  # half a roll would leave no position
+        self._whole(self._known(far), abs(held))  # half a roll would leave no position
         self._market(near, 0.0 - held)
         return self._market(far, held)
 
@@ -185,7 +185,7 @@ class Book(Account):
         want = to_lot(want, contract.lot, contract.quantity_scale)
         if want == 0.0 or abs(want) <= small:
             return 0
-        intent = self._ask_new(symbol, BUY if want > 0.0 else SELL, abs(want))
+        intent = self._ask_new(self.ledger.only(symbol), BUY if want > 0.0 else SELL, abs(want))
         intent.role = TARGET
         targets[symbol] = intent.number
         return intent.number
@@ -286,17 +286,18 @@ class Book(Account):
         tif: int,
     ) -> int:
         """Check the words and leave an intent; returns its number."""
-        quantity = self._whole(symbol, quantity)
-        kind = self._kind(symbol, limit, stop, trail, trail_fraction, tif)
-        limit = self._price(symbol, limit)
-        stop = self._price(symbol, stop)
-        take_profit = self._price(symbol, take_profit)
-        stop_loss = self._price(symbol, stop_loss)
+        handle = self._known(symbol)
+        quantity = self._whole(handle, quantity)
+        kind = self._kind(handle, limit, stop, trail, trail_fraction, tif)
+        limit = self._price(handle, limit)
+        stop = self._price(handle, stop)
+        take_profit = self._price(handle, take_profit)
+        stop_loss = self._price(handle, stop_loss)
         number = self.next_number
         intent = self._slot(number + 1)  # nothing raises from here on
         intent.action = SUBMIT
         intent.number = number
-        intent.symbol = symbol
+        intent.symbol = handle
         intent.side = side
         intent.kind = kind
         intent.tif = tif
@@ -316,17 +317,17 @@ class Book(Account):
     @seldom
     def _go_to_market(self, symbol: int, side: int, quantity: float, tif: int) -> int:
         """As `_submit`, of what states no price."""
-        quantity = self._whole(symbol, quantity)
-        self._kind(symbol, nan, nan, nan, nan, tif)
-        intent = self._ask_new(symbol, side, quantity)
+        handle = self._known(symbol)
+        quantity = self._whole(handle, quantity)
+        self._kind(handle, nan, nan, nan, nan, tif)
+        intent = self._ask_new(handle, side, quantity)
         intent.tif = tif
         return intent.number
 
     def _whole(self, symbol: int, quantity: float) -> float:
-        """A quantity of whole lots; raises OrderError for any other, and for an unknown symbol."""
-        self._known(symbol)
+        """A quantity of whole lots; raises OrderError for any other."""
         contract = self.ledger.contracts[symbol]
-        if not 0.0 < quantity < inf:
+        if not 0.0 < quantity < ENDLESS:
             self._off_lot(symbol, quantity)
         whole = to_lot(quantity, contract.lot, contract.quantity_scale)
         if whole != quantity and not on_lot(quantity, contract.lot):  # a division

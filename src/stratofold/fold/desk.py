@@ -16,6 +16,7 @@ from stratofold.fold.order import (
     CANCEL,
     DAY,
     FOK,
+    FOREVER,
     IOC,
     LIMIT,
     MARKET,
@@ -34,7 +35,6 @@ from stratofold.fold.sessions import Sessions
 OPEN, STOPS, LIMITS, CLOSE, AFTER = 1, 2, 4, 8, 16
 PHASES = 32
 CALLED = 32  # beside phases: a margin call, which wants every bar looked at like an order
-FOREVER = 9223372036854775807
 
 
 class Costs:
@@ -118,6 +118,7 @@ class Desk:
     )  # fmt: skip
     FIXED_IN_RUN = ("places", "watches_margin")
     HOLDS_WITHIN = ("places",)
+    BEGINS_ALIKE = (("available", inf), ("expiry", FOREVER), ("inbox_count", 0), ("urgent", 0))
 
     def __init__(self, ledger: Ledger, costs: Costs, capacity: int = 16) -> None:
         """No orders; tables have room for `capacity` and grow."""

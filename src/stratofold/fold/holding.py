@@ -24,6 +24,7 @@ class Holding:
         "carried_steps", "currency", "average_price", "split_factor",
     )  # fmt: skip
     FIXED_IN_RUN = ("currency", "multiplier")
+    BEGINS_ALIKE = (("carried_steps", 0.0),)
 
     def __init__(self) -> None:
         """Nothing held, and no price yet."""

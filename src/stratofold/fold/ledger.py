@@ -77,6 +77,10 @@ class Ledger:
         self.watched: int = NONE
         self.lowest_steps: float = inf
 
+    def only(self, symbol: int) -> int:
+        """The handle `symbol`, which there is; where there is one alone, machine code is told so here."""
+        return 0 if self.symbol_count == 1 else symbol
+
     def value_steps(self, symbol: int, quantity: float, price: float) -> float:
         """What signed `quantity` is worth at `price`, in steps of its currency."""
         return self.holdings[symbol].value_steps(quantity, price)

@@ -223,10 +223,7 @@ class RefusalLog(Log):
         limit: float,
         observed: float,
     ) -> None:
-        """Write one row."""
-        if not self.KEEPS_ROWS:
-            self.count += 1
-            return
+        """Write one row; where none are kept, who refuses counts it and works out no row."""
         at = self.count * 5
         if not 0 <= at <= len(self.wholes) - 5:
             self.grow()

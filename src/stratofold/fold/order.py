@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BUY, SELL = 1, -1
+FOREVER = 9223372036854775807  # nanoseconds: the end of time
 
 # Kinds of order.
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)
@@ -157,7 +158,7 @@ class Resting:
         self.limit: float = nan
         self.stop: float = nan
         self.arrives: int = 0
-        self.expires: int = 0
+        self.expires: int = FOREVER
         self.triggered: bool = False
         self.phase_from: int = 0
         self.bar_filled: int = -1
@@ -192,12 +193,16 @@ class Orders(Generic[Each]):
         """How many orders are not done."""
         return self.count
 
-    @inside("index", "live")
-    @inside("slot", "slots")
     def __getitem__(self, index: int) -> Each:
         """The order at `index` in order of number; raises IndexError past the end."""
         if index < 0 or index >= self.count:
             raise IndexError("no such order")
+        return self.at(index)
+
+    @inside("index", "live")
+    @inside("slot", "slots")
+    def at(self, index: int) -> Each:
+        """The order at an `index` at which there is one."""
         live = self.live
         slots = self.slots
         slot = live[index]

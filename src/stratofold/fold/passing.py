@@ -130,8 +130,8 @@ def observe_now(engine: Engine, symbol: int) -> None:
 
 @seldom
 @few_turns
-def deliver(engine: Engine, strategy: Strategy) -> float:
-    """Carry reports to the fold and messages to the venue until both are silent; returns the last fill's price."""
+def deliver(engine: Engine, strategy: Strategy) -> None:
+    """Carry reports to the fold and messages to the venue until both are silent."""
     venue = engine.venue
     book = engine.book
     sent = 0
@@ -145,4 +145,3 @@ def deliver(engine: Engine, strategy: Strategy) -> float:
     book.outbox_count = 0
     venue.report_count = 0
     venue.report_next = 0
-    return venue.raw_price

@@ -243,11 +243,12 @@ class Risk:
         held = holdings[symbol].quantity
         if intent.side > 0:
             buying = book.working_buy
-            self.observed = held + buying[symbol] + quantity
+            observed = held + buying[symbol] + quantity
         else:
             selling = book.working_sell
-            self.observed = selling[symbol] + quantity - held
-        return POSITION if self.observed > limits.position_max else APPROVED
+            observed = selling[symbol] + quantity - held
+        self.observed = observed
+        return POSITION if observed > limits.position_max else APPROVED
 
     @often
     def _exposure(self, book: Book, intent: Intent, quantity: float) -> int:
@@ -372,6 +373,9 @@ def _cancel(book: Book, number: int) -> None:
 
 def _refuse(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent, reason: int) -> None:
     """Write the refusal down with its numbers."""
+    if not refusals.KEEPS_ROWS:
+        refusals.count += 1
+        return
     refusals.add(
         book.time, intent.number, intent.symbol, intent.side, intent.quantity, reason, risk.bound(reason), risk.observed
     )

@@ -305,9 +305,9 @@ def match_phase(engine: Engine, strategy: Strategy, bar: Bar, place: Place, phas
         number = venue.next(bar, phase, number)
         if number == 0:
             return
-        price = deliver(engine, strategy)
+        deliver(engine, strategy)
         if venue.urgent != 0 and phase <= LIMITS:
-            venue.try_urgent(bar, price)
+            venue.try_urgent(bar, venue.raw_price)
             deliver(engine, strategy)
 
 

@@ -139,12 +139,14 @@ def split(engine: Engine, symbol: int, ratio: float) -> None:
             split_order(order, ratio, contract.lot, contract.quantity_scale, contract.price_scale)
             order.quantity = to_grid(order.quantity + carried, contract.quantity_scale)
             order.filled = to_grid(order.filled + carried, contract.quantity_scale)
-            order.carried = carried
+            if order.carried != 0.0:
+                order.carried = carried
             if order.trail == order.trail:
                 order.trail = to_grid(order.trail / ratio, contract.price_scale)
             if order.kind == TRAILING and order.sought_stop == order.sought_stop:
                 order.sought_stop = to_grid(order.sought_stop / ratio, contract.price_scale)
-            order.asked = to_lot(order.asked * ratio, contract.lot, contract.quantity_scale)
+            if order.asked != 0.0:
+                order.asked = to_lot(order.asked * ratio, contract.lot, contract.quantity_scale)
             if order.wanted == order.wanted:
                 order.wanted = to_lot(order.wanted * ratio, contract.lot, contract.quantity_scale)
             if order.sought == order.sought:

@@ -171,7 +171,7 @@ def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
     book.busy = True
     place = book.orders.index(report.number)
     if place >= 0:
-        advance(engine, book.orders[place], place, report)
+        advance(engine, book.orders.at(place), place, report)
     if report.kind == PARTIAL or report.kind == FILLED:
         post(engine, strategy, report)
 

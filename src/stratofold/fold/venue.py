@@ -10,13 +10,14 @@ Ignores: the path of prices inside a bar beyond that contract, queue position, t
 from math import inf
 
 from stratofold.events import CANCELLED, EXPIRED, FILLED, PARTIAL, Bar
-from stratofold.fold.desk import CALLED, CLOSE, FOREVER, LIMITS, OPEN, PHASES, STOPS, Desk, Place, split_order
+from stratofold.fold.desk import CALLED, CLOSE, LIMITS, OPEN, PHASES, STOPS, Desk, Place, split_order
 from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.marks import few_turns, inside, often, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
     FOK,
+    FOREVER,
     IOC,
     LIMIT,
     MARKET,
@@ -266,9 +267,9 @@ class Venue(Desk):
         report.price = price
         report.fee = fee
         report.maker = maker
-        if kind == PARTIAL:
-            report.leaves = order.remaining_on(contract.quantity_scale)
-        return report.leaves
+        left = order.remaining_on(contract.quantity_scale) if kind == PARTIAL else 0.0
+        report.leaves = left
+        return left
 
     @often
     @inside("symbol", "contracts", "holdings", "places")
@@ -440,7 +441,7 @@ class Venue(Desk):
         held = self.ledger.holdings[symbol].quantity
         side = SELL if held > 0.0 else BUY
         self.ledger.fill(symbol, side, abs(held), price, fee)
-        report = self._report(FILLED, 0, symbol, side)
+        report = self._report(FILLED, 0, self.ledger.only(symbol), side)
         report.quantity = abs(held)
         report.price = price
         report.fee = fee

@@ -7,9 +7,9 @@ answers nothing, because the answers come as events.
 
 from math import nan
 
-from stratofold.fold.desk import FOREVER, Place
+from stratofold.fold.desk import Place
 from stratofold.fold.ledger import Ledger
-from stratofold.fold.order import Message
+from stratofold.fold.order import FOREVER, Message
 from stratofold.fold.sessions import Sessions
 
 Sent = tuple[int, int, int, int, int, int, float, float, float, int, int]

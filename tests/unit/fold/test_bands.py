@@ -7,12 +7,13 @@ import pytest
 from stratofold import Strategy, backtest, sample
 from stratofold.events import Bar
 from stratofold.fold import run as running
-from stratofold.fold.desk import FOREVER, Place
+from stratofold.fold.desk import Place
 from stratofold.fold.order import (
     AT_CLOSE,
     BUY,
     DAY,
     FOK,
+    FOREVER,
     GTC,
     IOC,
     LIMIT,

@@ -1,11 +1,14 @@
 """What never happens is left out of a sweep's kernel: small functions by hand, and what two strategies' orders have in common."""
 
-from math import nan
+import functools
+from math import inf, nan
 
 import pytest
 
 from stratofold import Strategy
-from stratofold.fold.order import Order
+from stratofold.events import Report
+from stratofold.fold.order import FOREVER, Intent, Message, Order, Resting
+from stratofold.fold.venue import Venue
 from stratofold.kernel import compile as compiling
 from stratofold.kernel import forms
 from stratofold.kernel.kinds import INT, ObjectKind
@@ -185,26 +188,44 @@ class Protected(Idle):
             book.buy(bar.symbol, self.size, stop_loss=bar.close * 0.9)
 
 
-def numbers(strategy: type[Strategy]) -> dict[str, set[object]]:
-    """Of the orders of a strategy's kernel of daily bars, the fields of which not just anything is known."""
+@functools.cache
+def walked(strategy: type[Strategy]) -> tuple[Walk, Survey, Unit]:
+    """What is known of a strategy's kernel of daily bars."""
     run = feed_of(_DAY, strategy=strategy)
-    survey = Survey([run.engine, run.strategy, run.feed], {2}, set())
+    survey = Survey([run.engine, run.strategy, run.feed], {2}, set(), settles=True)
     kinds = (*(ObjectKind(root) for root in survey.roots), INT)
     driver, form = forms.entry_of(run.feed, out=True), forms.form_of(run.feed, out=True)
     text, unit = compile_text(driver, survey, kinds, compiling.ENTRY, forms.OFTEN[form])
-    walk = Walk(text, compiling.ENTRY, first_numbers(survey, unit))
-    (record,) = (layout for layout in survey.layouts if layout.cls is Order)
+    return Walk(text, compiling.ENTRY, first_numbers(survey, unit)), survey, unit
+
+
+def numbers(strategy: type[Strategy], cls: type = Order) -> dict[str, set[object]]:
+    """Of the orders of such a kernel (or of `cls`), the fields of which not just anything is known."""
+    walk, survey, unit = walked(strategy)
+    (record,) = (layout for layout in survey.layouts if layout.cls is cls)
     names = {unit.alias(record, name): name for name in record.fields}
     return {names[alias]: set(known) for alias, known in walk.fields.items() if alias in names and known is not ANY}
 
 
 def test_of_orders_that_go_to_market_all_is_known_that_a_price_would_say():
     known = numbers(Idle)
-    assert {known[name] == {0} for name in ("kind", "tif", "parent", "sibling", "replacing", "stop_loss_number")} == {
-        True
-    }
+    ints = ("kind", "tif", "parent", "sibling", "replacing", "stop_loss_number")
+    assert [known[name] for name in ints] == [{0}] * len(ints)
+    assert known["asked"] == known["carried"] == set(ZERO)
     assert {known[name] == set(NAN) for name in ("limit", "stop", "trail", "sought_stop")} == {True}
-    assert {"number", "quantity", "filled", "state", "symbol"}.isdisjoint(known)
+    assert {"number", "quantity", "filled", "state"}.isdisjoint(known)
+
+
+@pytest.mark.parametrize("cls", [Intent, Order, Message, Resting, Report])
+def test_where_there_is_one_symbol_every_record_is_of_that_one(cls):
+    assert numbers(Idle, cls)["symbol"] == {0}
+
+
+def test_what_a_venue_never_comes_to_is_known_of_it():
+    known = numbers(Idle, Venue)
+    assert known["urgent"] == {0}
+    assert known["expiry"] == {FOREVER}
+    assert known["available"] == set(of_number("float", inf))
 
 
 @pytest.mark.nightly  # a second
@@ -222,6 +243,14 @@ def test_of_a_record_that_a_strategy_holds_too_nothing_is_said(strategy, is_said
     (record,) = (layout for layout in survey.layouts if layout.cls is Order)
     unit = Unit(survey)
     assert (unit.alias(record, "kind") in first_numbers(survey, unit)) is is_said
+
+
+def test_every_run_begins_with_what_classes_say_that_it_begins_with():
+    run = feed_of(_DAY)
+    said = (run.engine.book, run.engine.venue, *run.engine.book.ledger.holdings, *run.engine.venue.ledger.holdings)
+    for thing in said:
+        assert thing.BEGINS_ALIKE
+        assert [(name, getattr(thing, name)) for name, _ in thing.BEGINS_ALIKE] == [*thing.BEGINS_ALIKE]
 
 
 def test_what_a_slot_begins_with_is_what_every_slot_begins_with():

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from stratofold import Strategy, param
 from stratofold.fold.log import Logs
 from stratofold.kernel import compile as compiling
@@ -9,7 +11,7 @@ from stratofold.kernel import forms
 from stratofold.kernel.kinds import INT, ObjectKind
 from stratofold.kernel.layout import Survey
 from stratofold.kernel.unit import compile_text
-from stratofold.kernel.unread import without_stores, without_unread
+from stratofold.kernel.unread import read_of, without_stores, without_unread
 from tests.unit.kernel.test_forms import feed_of
 
 _DAY = 86_400_000_000_000
@@ -70,8 +72,62 @@ def test_what_no_code_reads_of_a_bar_is_not_written():
 def test_what_only_rows_say_of_an_order_or_a_trade_is_not_written_where_none_are_kept():
     order, trip = written(Idle, "Order"), written(Idle, "RoundTrip")
     assert {"number", "state", "quantity", "filled", "limit"} <= order
-    assert {"decided", "strategy", "role"}.isdisjoint(order)
+    assert {"decided", "strategy", "role", "filled_value"}.isdisjoint(order)
     assert trip == {"side", "flow", "fees"} | SPLIT
+
+
+class Averse(Idle):
+    """Sells what has fallen below what it cost."""
+
+    def on_bar(self, bar, book):
+        """As it says."""
+        if book.position(bar.symbol) == 0.0:
+            book.buy(bar.symbol, self.size)
+        elif bar.close < book.average_price(bar.symbol):
+            book.close(bar.symbol)
+
+
+def test_what_units_cost_is_written_for_who_asks():
+    """It is read to make the next average, too: that alone is no reason to write it."""
+    assert "average_price" in written(Averse, "Holding") - written(Idle, "Holding")
+
+
+FEEDS = """define internal i32 @f0.add(ptr %p.order, double %p.more) nounwind {
+entry:
+  %t1 = load double, ptr %p.order, align 8, !tbaa !9
+  %t2 = fadd double %t1, %p.more
+  WORKED OUT
+  store double %t3, ptr %p.order, align 8, !tbaa !9
+  ret i32 0
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "is_read"),
+    [
+        ("%t3 = fmul double %t2, %t1", False),
+        ("%t4 = fcmp olt double %t2, %t1\n  %t3 = select i1 %t4, double %t2, double %t1", False),
+        ("%t3 = fadd double %t2, 0.0\n  store double %t2, ptr %p.order, align 8, !tbaa !11", True),
+        ("%t3 = call double @f1.twice(double %t2)", True),
+        ("%t3 = fadd double %t2, 0.0\n  store double %t2, ptr %v.cell", True),
+        ("%t3 = fadd double %t2, 0.0\n  %t4 = fcmp olt double %t2, %t1\n  br i1 %t4, label %L1, label %L2", True),
+        ("%t3 = fadd double %t2, 0.0\n  ret double %t1", True),
+        ("%t3 = phi double [ %t2, %entry ]", True),
+    ],
+)
+def test_a_number_that_leads_to_its_own_next_value_alone_is_not_read(line, is_read):
+    assert read_of(FEEDS.replace("WORKED OUT", line), {"!9", "!11"}) == ({"!9"} if is_read else set())
+
+
+def test_an_address_is_read_wherever_it_leads():
+    text = FEEDS.replace("WORKED OUT", "%t3 = fadd double %t2, 0.0").replace(
+        "double, ptr %p.order", "ptr, ptr %p.order"
+    )
+    text = text.replace(
+        "store double %t3, ptr %p.order, align 8, !tbaa !9", "store ptr %t1, ptr %t1, align 8, !tbaa !9"
+    )
+    assert read_of(text, {"!9"}) == {"!9"}
 
 
 def test_what_risk_notes_of_orders_to_refuse_their_like_is_not_written_where_none_is_refused():

@@ -6,10 +6,10 @@ arrival, when everything of times up to its arrival has been heard.
 
 from math import inf, nan
 
-from stratofold.fold.desk import FOREVER, Costs, copy_message
+from stratofold.fold.desk import Costs, copy_message
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.marks import seldom
-from stratofold.fold.order import SUBMIT, Message, Orders, Resting
+from stratofold.fold.order import FOREVER, SUBMIT, Message, Orders, Resting
 from stratofold.fold.sessions import Sessions
 from stratofold.fold.ticks.queue import Queue
 from stratofold.fold.venue import Venue

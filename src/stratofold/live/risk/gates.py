@@ -32,9 +32,8 @@ from stratofold.events import (
     Status,
     Trade,
 )
-from stratofold.fold.desk import FOREVER
 from stratofold.fold.ledger import integers
-from stratofold.fold.order import AT_CLOSE
+from stratofold.fold.order import AT_CLOSE, FOREVER
 from stratofold.live.risk.verdict import (
     ALLOWED,
     CLOSE_CUTOFF,

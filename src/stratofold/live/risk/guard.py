@@ -25,8 +25,7 @@ from stratofold.events import (
     Report,
     Trade,
 )
-from stratofold.fold.desk import FOREVER
-from stratofold.fold.order import CANCEL
+from stratofold.fold.order import CANCEL, FOREVER
 from stratofold.live.risk.act import Closing
 from stratofold.live.risk.bounds import SymbolBounds
 from stratofold.live.risk.gates import Halts, InSession, MessageRate, RepeatedExecution, StaleData, span_ns

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
-from stratofold.fold.desk import FOREVER
+from stratofold.fold.order import FOREVER
 
 if TYPE_CHECKING:
     from array import array
