@@ -3,6 +3,7 @@
 import asyncio
 import json
 import textwrap
+from dataclasses import replace
 from types import SimpleNamespace
 
 import msgspec
@@ -37,6 +38,13 @@ class Idea(Strategy):
         self.age += 1
         if self.age == 1:
             book.buy(0, 10.0)
+
+class Other(Strategy):
+    def setup(self):
+        self.seen = 0.0
+
+    def on_bar(self, bar, book):
+        self.seen += bar.close
 """
 SAME_SHAPE = BEFORE.replace("self.age == 1", "self.age == 12")
 OTHER_SHAPE = BEFORE.replace("self.age = 0", "self.age = 0\n        self.sum = 0.0").replace(
@@ -75,8 +83,8 @@ class Book:
     def changed(self, strategy, **more):
         """The desk of the next run."""
         old = manifest_of(self.journal, "paper")
-        new = replace_code(old, self.spec, code=code_hash(strategy), **more.pop("manifest", {}))
-        wanted = self.wanted(strategy, acknowledged=True, **more)
+        new = replace_code(old, **{"spec": self.spec, "code": code_hash(strategy)} | more.pop("manifest", {}))
+        wanted = replace(self.wanted(strategy, acknowledged=True, **more), strategy_name=new.strategy)
         return _changed_desk(wanted, self.journal, old, new, difference(old, new), self.run.clock.time)
 
 
@@ -125,6 +133,16 @@ def test_a_state_that_does_not_fit_is_carried_over_or_rebuilt(book, chosen, age,
     assert desk.fold.strategy.sum == (pytest.approx(sum(book.data.close)) if total == "closes" else total)
     assert desk.fold.engine.book.position(0) == 10.0
     assert beginning_of(book.journal, "paper")[1].chosen == chosen
+
+
+def test_another_class_of_the_same_file_goes_on_with_what_the_first_has_left(book):
+    """The file is the same, and the book was taken up with the class that was to follow: refused as another release's."""
+    other = load_strategy(f"{book.file}:Other")
+    desk = book.changed(other, chosen="migrate", manifest={"spec": f"{book.file}:Other"})
+    assert desk.fold.engine.book.position(0) == 10.0
+    assert desk.fold.strategy.seen == 0.0
+    again = open_desk(book.journal, "paper", other, "me", book.run.clock.time)
+    assert again.fold.save() == desk.fold.save()
 
 
 def test_going_back_is_one_more_change(book):

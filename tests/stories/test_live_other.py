@@ -12,16 +12,15 @@ from stratofold.adapters.embedded.journal import Journal
 from stratofold.adapters.ports import AccountLimits, Entry
 from stratofold.cli.running import Wanted, replace_manifest
 from stratofold.errors import Setup
-from stratofold.events import Timer
 from stratofold.fold.strategy import at_close, at_open, every
 from stratofold.live.decide import Heard, decide
 from stratofold.live.desk import beginning_of, open_desk
-from stratofold.live.fork import fork
-from stratofold.live.manifest import code_hash
+from stratofold.live.fork import _fold_at, fork
+from stratofold.live.manifest import code_hash, is_code_of
 from stratofold.live.open import change, refuse_another
 from stratofold.live.risk.bounds import Bounds
 from stratofold.live.risk.limits_config import Stated
-from stratofold.live.schedule import heard_until, places_of, renumbered
+from stratofold.live.schedule import heard_until, numbers_of, places_of
 from stratofold.live.timers import timer
 from tests.stories import changing
 from tests.stories.changing import CHANGES, FIRST, bar, hear, strategy, write
@@ -179,12 +178,34 @@ def test_an_entry_is_known_by_what_it_says_and_not_by_its_place(ran, chosen, ent
     assert again(desk).fold.save() == desk.fold.save()
 
 
+@pytest.mark.parametrize("ran", [timed("at_open()", "at_close()")], indirect=True, ids=[""])
+def test_timers_of_each_code_are_known_by_what_its_own_schedule_said(ran):
+    """They were read by the schedule of the last one: what opened a day before two changes closed it after them."""
+    start = ran.fold.engine.book.time
+    for place, after in ((0, 3), (1, 5)):
+        decide(ran, [Heard(timer(start + after, place))], start, claim=False)
+    once = changed(ran, "migrate", timed("at_close()"))
+    decide(once, [Heard(timer(start + 9, 0))], start, claim=False)
+    twice = changed(once, "rebuild", timed("every(5)", "at_close()"))
+    assert twice.fold.strategy.age == AT + 2 * 200  # both closes, as the second entry, and no open
+    steps, twice = twice.fold.steps, again(twice)
+    assert twice.fold.strategy.age == AT + 2 * 200
+    hear(twice, range(AT, AT + 4))
+    assert _fold_at(twice.journal, "idea", twice.strategy, steps, {"size": 11.0}).strategy.age == AT + 2 * 200
+
+
+def test_another_class_of_the_same_file_is_another_strategy(ran):
+    """The hash of its code is the file's: the book was taken up with the class that it was to go on with."""
+    assert is_code_of(ran.strategy, ran.manifest)
+    assert not is_code_of(ran.strategy, structs.replace(ran.manifest, strategy="an_idea.py:Other"))
+    assert not is_code_of(ran.strategy, structs.replace(ran.manifest, code="other"))
+
+
 def test_entries_that_are_equal_are_each_taken_once():
     was, now = (at_open(), every(5), at_open()), (at_open(), at_open(), at_open(), at_close())
     assert places_of(was, now) == [0, 2, -1, -1]
     assert list(heard_until([1, 2, 3], [0, 2, -1, -1], 9)) == [1, 3, 9, 9]
-    timers = [timer(7, place) for place in (0, 1, 2, -1)]
-    assert [one.schedule for one in renumbered([*timers, bar(0)], [2, -1, 0]) if isinstance(one, Timer)] == [2, 0, -1]
+    assert numbers_of(was, now) == {0: 0, 2: 1}
 
 
 def test_a_change_and_the_way_to_it_are_written_at_once(ran, monkeypatch):

@@ -246,13 +246,14 @@ def _changed_desk(
 
 
 def _as_it_was(wanted: Wanted, journal: Journal, old: Manifest, new: Manifest) -> type[Any]:
-    """The strategy that the book ran with last: from its journal, where the code is another now."""
-    return wanted.strategy if old.code == new.code else strategy_as_run(journal, old.book)
+    """The strategy that the book ran with last: from its journal, where the code or the class in it is another now."""
+    is_same = (old.code, old.strategy) == (new.code, new.strategy)
+    return wanted.strategy if is_same else strategy_as_run(journal, old.book)
 
 
 def _prospects(wanted: Wanted, journal: Journal, old: Manifest, new: Manifest) -> list[str]:
     """What each choice would make of the state, where code or parameters are others now."""
-    if (old.code, old.parameters) == (new.code, new.parameters):
+    if (old.code, old.strategy, old.parameters) == (new.code, new.strategy, new.parameters):
         return []
     return prospects(journal, new, _as_it_was(wanted, journal, old, new), wanted.strategy)
 

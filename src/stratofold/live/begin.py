@@ -13,11 +13,11 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from stratofold.errors import Setup, Stop
-from stratofold.events import Command, Report
+from stratofold.events import Command, Report, Timer
 from stratofold.live.as_it_was import strategy_from_source
-from stratofold.live.manifest import Beginning, build_fold, code_hash, read_beginning
+from stratofold.live.manifest import Beginning, build_fold, code_hash, is_code_of, read_beginning
 from stratofold.live.migrate import migrate
-from stratofold.live.schedule import heard_until, places_of, renumbered
+from stratofold.live.schedule import heard_until, numbers_of, places_of
 from stratofold.live.steps import event_in, fold_as_written
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _through(
 ) -> Fold:
     """The fold that goes on after a change; what was heard before is read again where that was chosen, and only there."""
     sequence, beginning, strategy = change
-    events = _market_events(_until(journal, beginning.manifest.book, 0, sequence))
+    events = market_events(_until(journal, beginning.manifest.book, 0, sequence), strategy, type(before.strategy))
     return changed_fold(before, beginning.manifest, strategy, beginning.chosen, events, artifacts)
 
 
@@ -114,10 +114,11 @@ def _until(journal: Journal, book: str, after: int, until: int) -> Iterator[Reco
     return takewhile(lambda record: record.sequence < until, journal.records(book, after))
 
 
-def _strategy_of(beginning: Beginning, strategy: type[Strategy]) -> type[Strategy]:
-    """The strategy that a book had then: the one at hand where its code is the same, else as the journal kept it."""
-    if code_hash(strategy) == beginning.manifest.code:
-        return strategy
+def _strategy_of(beginning: Beginning, *at_hand: type[Strategy]) -> type[Strategy]:
+    """The strategy that a book had then: one at hand where its code is the same, else as the journal kept it."""
+    for strategy in at_hand:
+        if is_code_of(strategy, beginning.manifest):
+            return strategy
     return strategy_from_source(beginning.manifest.strategy, beginning.source)
 
 
@@ -128,7 +129,7 @@ def changed_fold(
     """The fold that goes on after `before`; of the market `events` it is rebuilt, where that was chosen."""
     fold = build_fold(manifest, strategy, artifacts)
     places = places_of(before.strategy.schedule, fold.strategy.schedule)
-    _carry(before, fold, chosen, renumbered(events, places), manifest)
+    _carry(before, fold, chosen, events, manifest)
     heard = before.progress.timer_until
     fold.progress.timer_until = heard_until(heard, places, before.engine.book.time)
     return fold
@@ -151,13 +152,22 @@ def _carry(before: Fold, fold: Fold, chosen: str, events: Iterable[Event], manif
     fold.take_account(before)
 
 
-def market_events(journal: Journal, book: str) -> Iterator[Event]:
-    """Every event that a book has heard of the world outside its own orders, in order."""
-    return _market_events(journal.records(book))
+def market_events(records: Iterable[Record], strategy: type[Strategy], *others: type[Strategy]) -> Iterator[Event]:
+    """Every event of these records of the world outside the book's own orders, in order, its timers as `strategy` numbers them.
 
-
-def _market_events(records: Iterable[Record]) -> Iterator[Event]:
-    """The events of records that are of the world outside a book's own orders."""
+    Each code that the book ran with has numbered them by its own schedule: what a change began is read where one comes, of
+    `others` at hand or of what the journal kept (raises Setup SF957 where that does not run any more).
+    """
+    began, numbers = b"", None
     for record in records:
-        if record.kind == "event" and not isinstance(event := event_in(record.body), (Report, Command)):
-            yield event
+        if record.kind in BEGINNINGS:
+            began, numbers = record.body, None
+        if record.kind != "event" or isinstance(event := event_in(record.body), (Report, Command)):
+            continue
+        if isinstance(event, Timer) and event.schedule >= 0:
+            if numbers is None:
+                numbers = numbers_of(_strategy_of(read_beginning(began), strategy, *others).schedule, strategy.schedule)
+            if event.schedule not in numbers:
+                continue
+            event.schedule = numbers[event.schedule]
+        yield event

@@ -23,6 +23,7 @@ from stratofold.fold.lifecycle import AT_VENUE, PENDING, UNSURE
 from stratofold.fold.order import CANCEL, SUBMIT, Message
 from stratofold.fold.state import restore, save
 from stratofold.fold.venue import Venue
+from stratofold.live.begin import market_events
 from stratofold.live.desk import beginning_of, restore_fold
 from stratofold.live.manifest import build_fold
 from stratofold.live.steps import event_in
@@ -32,7 +33,7 @@ from stratofold.wire import unpack
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stratofold.adapters.ports import Journal
+    from stratofold.adapters.ports import Journal, Record
     from stratofold.fold.ledger import Ledger
     from stratofold.fold.order import Order
     from stratofold.fold.sessions import Sessions
@@ -132,12 +133,21 @@ def _fold_at(journal: Journal, book: str, strategy: type[Strategy], at: int, par
     instead = msgspec.structs.replace(manifest, parameters={**manifest.parameters, **parameters})
     fold = build_fold(instead, strategy)
     fold.warm(warming=True)
-    for step, event in _heard(journal, book):
-        if step <= at and not isinstance(event, (Report, Command)):
-            fold.hear(event)
+    for event in market_events(_up_to(journal, book, at), strategy):
+        fold.hear(event)
     fold.warm(warming=False)
     fold.take_account(truth)
     return fold
+
+
+def _up_to(journal: Journal, book: str, at: int) -> Iterator[Record]:
+    """The records of a book up to that of step `at`, and what was noted before the next."""
+    steps = 0
+    for record in journal.records(book):
+        steps += record.kind == "event"
+        if steps > at:
+            return
+        yield record
 
 
 def _heard(journal: Journal, book: str) -> Iterator[tuple[int, Event]]:

@@ -108,6 +108,11 @@ def code_hash(strategy: type[Strategy]) -> str:
     return hashlib.sha256(source_of(strategy).encode()).hexdigest()[:16]
 
 
+def is_code_of(strategy: type[Strategy], manifest: Manifest) -> bool:
+    """Whether a strategy is what the book ran: the code of its file, and which class there."""
+    return code_hash(strategy) == manifest.code and manifest.strategy.rpartition(":")[2] == strategy.__qualname__
+
+
 def configuration_hash(manifest: Manifest) -> str:
     """SHA-256 (first 16 hex digits) over everything that the book was opened with."""
     return hashlib.sha256(msgspec.msgpack.encode(manifest)).hexdigest()[:16]

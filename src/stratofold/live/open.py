@@ -88,7 +88,7 @@ def change(desk: Desk, manifest: Manifest, strategy: type[Strategy], chosen: str
     """
     refuse_another(desk.manifest, manifest)
     refuse_unsafe(desk.fold.engine.book, desk.manifest, manifest)
-    events = market_events(desk.journal, manifest.book)
+    events = market_events(desk.journal.records(manifest.book), strategy, desk.strategy)
     fold = changed_fold(desk.fold, manifest, strategy, chosen, events, desk.artifacts)
     body = Beginning(
         manifest=manifest, step=desk.fold.steps, state=fold.save(), chosen=chosen, source=source_of(strategy)
@@ -108,7 +108,7 @@ def prospects(journal: Journal, manifest: Manifest, was: type[Strategy], strateg
     except Setup as error:
         kept = f"is refused, {error.what}" + (f" ({error.place})" if error.place else "")
     fresh = migrate(desk.fold.strategy, build_fold(manifest, strategy, desk.artifacts).strategy)
-    count = sum(1 for _ in market_events(journal, manifest.book))
+    count = sum(1 for _ in market_events(journal.records(manifest.book), strategy, was))
     return [
         f"{KEEP} {kept}",
         f"{MIGRATE} " + (f"begins anew: {', '.join(fresh)}" if fresh else "carries everything over"),

@@ -11,12 +11,9 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
-from stratofold.events import Timer
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from stratofold.events import Event
     from stratofold.fold.strategy import Schedule
 
 
@@ -36,12 +33,6 @@ def heard_until(heard: array[int], places: Sequence[int], time: int) -> array[in
     return array("q", [heard[place] if place >= 0 else time for place in places])
 
 
-def renumbered(events: Iterable[Event], places: Sequence[int]) -> Iterator[Event]:
-    """Events with their timers as other code numbers them; those of entries that it does not have are left out."""
-    now = {place: number for number, place in enumerate(places) if place >= 0}
-    for event in events:
-        if isinstance(event, Timer) and event.schedule >= 0:
-            if event.schedule not in now:
-                continue
-            event.schedule = now[event.schedule]
-        yield event
+def numbers_of(was: Sequence[Schedule], now: Sequence[Schedule]) -> dict[int, int]:
+    """The place in `now` of each place in `was` whose entry is still there."""
+    return {place: number for number, place in enumerate(places_of(was, now)) if place >= 0}

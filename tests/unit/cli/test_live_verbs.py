@@ -22,9 +22,10 @@ from stratofold.cli.status import SHOWN, text_of
 from stratofold.errors import Setup
 from stratofold.fold.lifecycle import WORKING
 from stratofold.fold.order import GTC, LIMIT, Order
-from stratofold.live.open import market_events
+from stratofold.live.begin import market_events
 from stratofold.live.risk.limits_config import read_stated
 from stratofold.live.watchman import HEARTBEAT
+from stratofold.strategies import Crossover
 from stratofold.wire import unpack
 from tests.mortal import mortal
 from tests.patience import until
@@ -44,7 +45,7 @@ def traded(tmp_path_factory):
         command = ["run", *CROSSOVER, "--unguarded", *places(folder), *venue(folder), "--json"]
         assert run([*command, "--for", str(MONTH_SECONDS)]) == 0
         with closing(Journal(folder / "home" / "journal.db")) as journal:
-            last = max(event.time for event in market_events(journal, "main"))
+            last = max(event.time for event in market_events(journal.records("main"), Crossover))
         assert last == MONTH_LATER_NS
         assert run(command) == 0
         yield folder
