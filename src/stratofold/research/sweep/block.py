@@ -385,9 +385,8 @@ class Block:
         """Let go of the tapes that are no use or have no room."""
         for things in tapes.drop():
             laid.program.forget(things)
-        if (
-            tapes.is_crowded and tapes.takes_all and tapes is self._tapes
-        ):  # what is quickly computed has no room after all
+        if tapes.is_crowded and tapes.takes_all and tapes is self._tapes:
+            # What is quickly computed has no room after all.
             self._takes_all = False
             self._laid.pop(True, None)
             self._tapes = self._blank()

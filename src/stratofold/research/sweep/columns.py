@@ -41,14 +41,8 @@ STATISTICS = (
     "max_drawdown_days", "exposure", "time_in_market", "turnover", "trades", "win_rate", "profit_factor",
     "gross_profit", "gross_loss", "fees", "traded_value", "sessions", "bars", "refusals",
 )  # fmt: skip
-_COUNTS = (
-    "session_count",
-    "trade_count",
-    "win_count",
-    "in_market_count",
-    "bar_count",
-    "count",
-)  # of refusals, the last
+# The last is of refusals.
+_COUNTS = ("session_count", "trade_count", "win_count", "in_market_count", "bar_count", "count")
 _EXACT = 1 << 53  # whole numbers up to here are doubles
 _A_SECOND = 1_000_000_000  # nanoseconds
 Row = tuple[float, ...]

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from stratofold.research.sweep.taping import Plan
 
 BYTES_MAX = 1 << 27  # of all tapes that are kept in this process
-_plans: WeakKeyDictionary[type[Strategy], dict[Any, Plan | None]] = (
-    WeakKeyDictionary()
-)  # all blocks of one have the same
+# All blocks of one have the same.
+_plans: WeakKeyDictionary[type[Strategy], dict[Any, Plan | None]] = WeakKeyDictionary()
 _PATIENCE = 64  # tapes that are made before we ask whether they are read
 _WORTH = 40  # operations: what is as many is quicker read than made anew, and written soon
 
@@ -58,9 +57,8 @@ class Tape:
     arrays: list[tuple[array[Any], array[Any]]] | None = None  # its objects', and as they were when those were made
     first: list[Any] = field(default_factory=list)  # the objects that were packed first: others lie where they did
     lent: dict[str, array[float]] = field(default_factory=dict)  # columns that are another's, by name
-    own_columns: dict[str, array[float]] = field(
-        default_factory=dict
-    )  # what it writes on while it is not known whose they are
+    # What it writes on while it is not known whose they are.
+    own_columns: dict[str, array[float]] = field(default_factory=dict)
     sources: list[tuple[array[Any], array[Any]]] | None = None  # of one that writes again: as `arrays`
     is_foretold: bool = False  # it was told beforehand what it will be given
     is_sound: bool = False
@@ -115,9 +113,8 @@ class Tapes:
         self.is_growing = False  # whether it has asked for one that there was not
         self.given = 0
         self.made = 0
-        self.awaited = (
-            0  # readings that are sure to come beyond two of each tape, because cells wait for what is written now
-        )
+        # Readings that are sure to come beyond two of each tape, because cells wait for what is written now.
+        self.awaited = 0
         _living.add(self)
 
     def dismiss(self) -> None:
