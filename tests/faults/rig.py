@@ -230,6 +230,7 @@ class Rig:
         self.laws.cheap()
         if self.laws.violations and self.stops_early:
             self.world.stop()
+            return  # whoever begins anew now would go on to the end
         if self.zombies:
             self.zombies = [one for one in self.zombies if one.alive]
         if self.process is not None and not self.process.alive:

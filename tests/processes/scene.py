@@ -64,7 +64,7 @@ class Scene:
     def start(self, *words, **more):
         """A stratofold of its own."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment |= {"PYTHONPATH": str(SOURCE), "PYTHONPYCACHEPREFIX": str(self.folder / "compiled")}
+        environment |= {"PYTHONPATH": str(SOURCE)}
         command = [sys.executable, "-m", "stratofold", *words]
         return subprocess.Popen(command, cwd=self.folder, text=True, env=environment, **more)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite, nan
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from stratofold.adapters.nouns import CLOSING, HALTED, REDUCING, AccountLimits, Control, Message
 
@@ -115,7 +115,8 @@ class Account:
             return False
         self.drop(client_id)
         if exposure != 0:
-            self.put(client_id, structs.replace(held, exposure=exposure))
+            # Made anew, not replaced: msgspec before 0.21 would leave what follows from the exposure as it was.
+            self.put(client_id, Reservation(held.book, held.symbol, held.side, held.price, exposure))
         return True
 
 

@@ -1,6 +1,7 @@
 """The signature, beside the one that Amazon's own library makes of the same request at the same moment."""
 
 from datetime import datetime
+from types import SimpleNamespace
 
 import botocore.auth
 import pytest
@@ -34,7 +35,11 @@ KEYS = st.builds(Keys, st.just("AKIDEXAMPLE"), st.text("abcXYZ+/0189", min_size=
 def _stopped():
     """botocore, at one moment."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.auth, "get_current_datetime", lambda **_: MOMENT)
+        if hasattr(botocore.auth, "get_current_datetime"):
+            patch.setattr(botocore.auth, "get_current_datetime", lambda **_: MOMENT)
+        else:  # before boto3 1.40
+            stopped = SimpleNamespace(utcnow=lambda: MOMENT, strptime=datetime.strptime)
+            patch.setattr(botocore.auth, "datetime", SimpleNamespace(datetime=stopped))
         yield
 
 
