@@ -73,7 +73,10 @@ def job(options: Mapping[str, Any], extra: Iterable[str] = ()) -> Job:
         found = market(data, symbols)
     except Setup as error:
         if error.code == "SF209" and not options.get("symbols"):  # who typed --data alone never named that symbol
-            error.place, error.fix = f"symbols in {FILE_NAME}", f"--symbols NAME, or other symbols in {FILE_NAME}"
+            error.place, error.fix = (
+                f"symbols in {FILE_NAME}",
+                f"--symbols and one of these, or other symbols in {FILE_NAME}",
+            )
         raise
     return Job(strategy, found, keywords, options.get("report") or config.report)
 

@@ -45,6 +45,35 @@ def test_what_is_typed_and_means_nothing(text):
     assert error.value.code == "SFS03"
 
 
+WHY = [
+    ("60:5:5", "it goes up, and 5 is below 60"),
+    ("5:60:0", "a step is above 0, and this is 0"),
+    ("5:60:-5", "a step is above 0, and this is -5"),
+    ("0:1e9", "that is 1,000,000,001 values, and 1,000,000 is the most: longer steps, or low..high and --trials"),
+    ("a:b", ""),
+    ("0:inf", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), WHY)
+def test_why_a_range_is_none_is_said(text, why):
+    with pytest.raises(Setup) as error:
+        parse(text)
+    assert (error.value.code, error.value.why) == ("SFS03", why)
+
+
+def test_what_no_memory_holds_is_refused_before_it_is_made():
+    """A grid of a thousand million points was a MemoryError, or, with a condition, never began."""
+    for where in ((), "fast < slow"):
+        with pytest.raises(Setup) as error:
+            points(fast=(1, 60), slow=(2, 250), stop=[k / 10_000 for k in range(10_000)], where=where)
+        assert error.value.code == "SFS36"
+        assert error.value.what.startswith("the grid has 149,400,000 points")
+    assert len(points(trials=3, fast=(1, 60), slow=(2, 250), stop=[k / 10_000 for k in range(10_000)])) == 3
+    with pytest.raises(Setup, match="SFS01"):
+        points(slow=range(10**12))
+
+
 def test_the_grid_is_every_allowed_point_the_last_parameter_running_fastest():
     found = points(fast=[10, 20], slow=(19, 22), where="fast < slow")
     assert [(point["fast"], point["slow"]) for point in found] == [

@@ -253,6 +253,12 @@ def test_what_cannot_be_swept_is_told(market, code, strategy, asked):
     assert error.value.fix
 
 
+def test_the_condition_that_nothing_meets_is_said(market):
+    with pytest.raises(Setup) as error:
+        sweep(Above, market, length=[5, 9], where=["length > 10", "length > 4"], execution="interpreted")
+    assert error.value.why == "the space is length 5, 9, and it must be that length > 10 and length > 4"
+
+
 def test_of_idle_cells_the_bars_are_said_also_where_others_failed(market):
     """It said that the data have nan bars."""
     with pytest.raises(Setup) as error:

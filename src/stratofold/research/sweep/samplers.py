@@ -70,11 +70,12 @@ def sampler_of(space: Space, name: str, trials: Any, seed: int, goals: int = 1) 
     if name not in SAMPLERS:
         raise Setup("SFS06", f"there is no sampler {name!r}", fix=f"use one of {', '.join(SAMPLERS)}")
     if trials is not None and (not isinstance(trials, int) or trials < 1):
-        raise Setup("SFS07", f"trials={trials!r}", fix="a whole number from 1, such as trials=1000")
+        what = f"trials={trials!r} is no number of cells to try"
+        raise Setup("SFS07", what, fix="a whole number from 1, such as trials=1000 (--trials 1000)")
     if name == "grid":
         return Listed(_some(space, trials, seed))
     if trials is None:
-        raise Setup("SFS07", f"sampler={name!r} has no end of its own", fix="say how many: trials=1000")
+        raise Setup("SFS07", f"sampler={name!r} has no end of its own", fix="say how many: trials=1000 (--trials 1000)")
     if name == "random":
         return Listed(islice(_new(space, _random(space, seed)), trials))
     if name == "sobol":

@@ -7,6 +7,7 @@ Why so: every sampler is then a sequence of points or numbers and knows nothing 
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from itertools import product
 from math import inf, isfinite, prod
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     Condition = Callable[[Mapping[str, Any]], bool]
 
 Parameters = dict[str, Any]
+VALUES_MAX = 1_000_000  # of one parameter
+GRID_MAX = 100_000_000  # points that are gone through: so many numbers take nearly a gigabyte
 _OWN = {bool, int, float}
 
 
@@ -94,9 +97,10 @@ class Space:
     def grid(self) -> Sets:
         """Every point of the grid that the conditions allow, the last dimension running fastest.
 
-        Raises Setup SFS02 where it cannot be counted.
+        Raises Setup SFS02 where it cannot be counted, SFS36 where that comes to too many.
         """
         self.check_countable()
+        self._check_size()
         rows = np.array(self._allowed(), np.intp) if self.where else np.arange(int(self.size))
         columns = {name: constant(value, len(rows)) for name, value in self.fixed}
         each = int(self.size)
@@ -104,6 +108,15 @@ class Space:
             each //= int(dimension.count)
             columns[dimension.name] = chosen(column_of(list(dimension.all)), rows // each % int(dimension.count))
         return Sets(columns, len(rows))
+
+    def _check_size(self) -> None:
+        """Raise Setup SFS36 for a grid that no memory holds."""
+        if self.size > GRID_MAX:
+            sizes = ", ".join(f"{each.name} {each.text}" for each in self.dimensions)
+            raise Setup(
+                "SFS36", f"the grid has {self.size:,.0f} points, and {GRID_MAX:,} is the most that is gone through",
+                why=f"the space is {sizes}, before any condition", fix="longer steps, or some of it by chance: trials=1000",
+            )  # fmt: skip
 
     def _allowed(self) -> list[int]:
         """The numbers of the points of the grid that the conditions allow."""
@@ -146,6 +159,9 @@ def dimension_of(param: Param, asked: Any) -> Dimension:
         return _between(param, asked, kind)
     if isinstance(asked, (int, float)):
         return Dimension(param.name, kind, (param.accept(asked),))
+    if isinstance(asked, Sized) and len(asked) > VALUES_MAX:
+        what = f"{param.name} is given {len(asked):,} values, and {VALUES_MAX:,} is the most"
+        raise Setup("SFS01", what, fix=f"longer steps, or bounds: {param.name}=(low, high) and trials=1000")
     try:
         values = tuple(dict.fromkeys(_accepted(param, _plain(list(asked)), kind)))
     except TypeError:
@@ -204,17 +220,27 @@ def parse(text: str, place: str = "the command line") -> Any:
         if ":" in text:
             return _steps(*(_number(part) for part in text.split(":")))
         return [_number(part) for part in text.split(",")]
-    except (ValueError, TypeError):
-        raise Setup(
-            "SFS03", f"{text!r} is no set of values", place=place, fix="5:60:5, or 0.01..0.2, or 5,10,20"
-        ) from None
+    except (ValueError, TypeError, OverflowError) as no:
+        why = str(no) if isinstance(no, _NoStepsError) else ""
+        what = f"{text!r} is no set of values"
+        raise Setup("SFS03", what, place=place, why=why, fix="5:60:5, or 0.01..0.2, or 5,10,20") from None
+
+
+class _NoStepsError(ValueError):
+    """Why there is no way from one number to another."""
 
 
 def _steps(first: float, last: float, step: float = 1) -> list[float]:
     """From first to last, both included where the step meets it."""
-    if not step > 0 or last < first:
-        raise ValueError("no steps")
+    if not step > 0:
+        raise _NoStepsError(f"a step is above 0, and this is {step:g}")
+    if last < first:
+        raise _NoStepsError(f"it goes up, and {last:g} is below {first:g}")
     count = int((last - first) / step + 1e-9) + 1
+    if count > VALUES_MAX:
+        raise _NoStepsError(
+            f"that is {count:,} values, and {VALUES_MAX:,} is the most: longer steps, or low..high and --trials"
+        )
     return [round(first + number * step, 12) for number in range(count)]
 
 

@@ -260,7 +260,7 @@ class Study:
             what = f"no cell has traded, and there are {len(table):,}"
             bars = np.nanmax(table["bars"].to_numpy())  # a cell that failed has heard none, and is no number
             failed = table["error"].count()
-            why = f"the data have {bars:,.0f} bars; a strategy that is still warming up does nothing"
+            why = f"the data have {bars:,.0f} bar{'s' if bars != 1 else ''}; a strategy that is still warming up does nothing"
             why += f"; {failed:,} of them failed" if failed else ""
             raise Setup("SFS12", what, why=why, fix="give more data than the longest window, or look at one cell alone")
         if len(table) and not np.isfinite(self.objectives[0].values(table)).any():
@@ -369,7 +369,9 @@ class Study:
     def _rows(self, top: pl.DataFrame) -> list[str]:
         """The best cells as lines of text."""
         if not len(top):
-            return ["no cell has a number for the objective"]
+            return [
+                "no cell has a number for the objective" if len(self) else "no cell is finished yet: sweep it again"
+            ]
         places = [name for name in OF_PLACE if top[name].n_unique() > 1 or self._has_many(name)]
         figures = list(dict.fromkeys([*(each.name for each in self.objectives if each.function is None), *_SHOWN]))
         names = [*places, *(name for name in self.varied if name in top.columns), *figures]

@@ -204,7 +204,9 @@ class _Drive:
         if not asked:
             what = f"no set of parameters of {space.strategy.__name__} meets every condition"
             sizes = ", ".join(f"{each.name} {each.text}" for each in space.dimensions)
-            raise Setup("SFS05", what, why=f"the space is {sizes}", fix="loosen where=, or widen the space")
+            said = " and ".join(getattr(one, "__name__", "what a function says") for one in space.where)
+            why = f"the space is {sizes}" + (f", and it must be that {said}" if said else "")
+            raise Setup("SFS05", what, why=why, fix="loosen where=, or widen the space")
 
     def _compute(self, numbers: Sequence[int], points: Sequence[Parameters], *, is_adaptive: bool) -> None:
         """Every point in every place, but for what is known."""

@@ -54,6 +54,7 @@ def _expression(text: str, names: Sequence[str]) -> Condition:
         except (TypeError, ValueError) as wrong:  # 1.5 << 2, 1 << -1
             raise _no_condition(text, str(wrong), names) from wrong
 
+    holds.__name__ = text  # which is what is said of it
     return holds
 
 

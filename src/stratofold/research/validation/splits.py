@@ -41,8 +41,9 @@ def walk_forward_splits(
             "SFS43", "windows of nothing teach nothing", fix="give train, test and step of at least 1, purge < train"
         )
     if train + test > count:
-        fix = f"shorten them to {count} together, or give more data"
-        raise Setup("SFS43", f"{count} observations hold no {train} to learn from and {test} to test on", fix=fix)
+        fix = f"shorten them to {count} together, or give more data" if count > 1 else "give more data"
+        what = f"there are {count:,} observations, and not {train:,} to learn from and {test:,} to test on"
+        raise Setup("SFS43", what, fix=fix)
     return [
         Split(np.arange(0 if anchored else start - train, start - purge), np.arange(start, start + test))
         for start in range(train, count - test + 1, step)
