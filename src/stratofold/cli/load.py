@@ -70,7 +70,7 @@ def _module(source: str) -> ModuleType:
     if path.suffix == ".py" or path.is_file():
         return _from_file(path)
     try:
-        return importlib.import_module(source)
+        return _imported(source)
     except ModuleNotFoundError as error:
         raise Setup(
             "SF705",
@@ -78,6 +78,13 @@ def _module(source: str) -> ModuleType:
             place=str(Path.cwd()),
             fix="give the path of a Python file, or package.module:Class",
         ) from error
+
+
+def _imported(source: str) -> ModuleType:
+    """The module of a dotted name; raises ModuleNotFoundError, as Python does not of a folder (`.`) or of nothing."""
+    if not source or source.startswith("."):
+        raise ModuleNotFoundError(source)
+    return importlib.import_module(source)
 
 
 def _from_file(path: Path) -> ModuleType:

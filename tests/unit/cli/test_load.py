@@ -68,7 +68,10 @@ def test_a_class_that_is_not_there(tmp_path):
     assert raised.value.fix.endswith("an_idea.py:One?")
 
 
-@pytest.mark.parametrize(("name", "code"), [("absent_idea.py", "SF706"), ("absent_module_of_ideas", "SF705")])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("absent_idea.py", "SF706"), ("absent_module_of_ideas", "SF705"), (".", "SF705"), ("..", "SF705"), ("", "SF705")],
+)
 def test_nothing_there(name, code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Setup) as raised:

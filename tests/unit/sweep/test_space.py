@@ -74,6 +74,22 @@ def test_what_no_memory_holds_is_refused_before_it_is_made():
         points(slow=range(10**12))
 
 
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ("fast ** 2 < 5", 2),
+        ("2 ** -fast < 0.2", 1),
+        ("fast * (1 << 3) > 8", 2),
+        ("fast ** 99999999 < 3", 0),
+        ("9 ** 9 ** 9 ** fast > 3", 0),
+        ("(fast << 99999999) > 3", 0),
+    ],
+)
+def test_a_condition_makes_no_number_of_any_length(where, count):
+    """A power went on for ever, over each point of the grid."""
+    assert len(points(fast=[1, 2, 3], where=where)) == count
+
+
 def test_the_grid_is_every_allowed_point_the_last_parameter_running_fastest():
     found = points(fast=[10, 20], slow=(19, 22), where="fast < slow")
     assert [(point["fast"], point["slow"]) for point in found] == [

@@ -346,7 +346,7 @@ class Study:
         """Counts, the best cells as a table, and how far the best stands out."""
         cells, failed, values = len(self), self._failed(), self._shown()
         places = len(self.store.page.get("current", []))
-        head = f"{cells:,} cells" + (f" in {places} places" if places > 1 else "")
+        head = f"{cells:,} cell{'s' if cells != 1 else ''}" + (f" in {places} places" if places > 1 else "")
         since = f" ({self.continued:,} of them from where they stood)" if self.continued else ""
         parts = [
             f"{self.computed:,} computed now{since}, {self.reused:,} known" if self.computed or self.reused else ""

@@ -21,6 +21,8 @@ _ALLOWED = (
     ast.Expression, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Name, ast.Constant, ast.Load,
     ast.cmpop, ast.boolop, ast.operator, ast.unaryop,
 )  # fmt: skip
+_POWER, _SHIFTED = "a power", "a shift"  # names that no text can say
+_BITS_MAX = 4_096  # of a whole number
 
 
 def conditions(where: Any, names: Sequence[str]) -> tuple[Condition, ...]:
@@ -44,11 +46,12 @@ def _expression(text: str, names: Sequence[str]) -> Condition:
             raise _no_condition(text, f"{node.value!r} is no number", names)
     if not _is_truth(tree.body):
         raise _no_condition(text, "it is a number, and nothing that holds or does not", names)
-    code = compile(tree, "<where>", "eval")
+    code = compile(ast.fix_missing_locations(_Bounded().visit(tree)), "<where>", "eval")
+    known = {"__builtins__": {}, _POWER: _power, _SHIFTED: _shifted}
 
     def holds(parameters: Mapping[str, Any]) -> bool:
         try:
-            return bool(eval(code, {"__builtins__": {}}, dict(parameters)))  # noqa: S307  names and numbers alone
+            return bool(eval(code, known, dict(parameters)))  # noqa: S307  names and numbers alone
         except ArithmeticError:
             return False
         except (TypeError, ValueError) as wrong:  # 1.5 << 2, 1 << -1
@@ -56,6 +59,30 @@ def _expression(text: str, names: Sequence[str]) -> Condition:
 
     holds.__name__ = text  # which is what is said of it
     return holds
+
+
+class _Bounded(ast.NodeTransformer):
+    """Powers and shifts, which alone can make a number of any length, asked of functions that refuse to."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """An operation, after those within it."""
+        self.generic_visit(node)
+        name = {ast.Pow: _POWER, ast.LShift: _SHIFTED}.get(type(node.op))
+        return node if name is None else ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], [])
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """Base to the exponent; raises OverflowError for a whole number past `_BITS_MAX`."""
+    if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > _BITS_MAX:
+        raise OverflowError
+    return base**exponent
+
+
+def _shifted(number: Any, count: Any) -> Any:
+    """Number shifted to the left; raises OverflowError for more than `_BITS_MAX`."""
+    if isinstance(count, int) and count > _BITS_MAX:
+        raise OverflowError
+    return number << count
 
 
 def _is_truth(node: ast.expr) -> bool:
