@@ -138,9 +138,10 @@ class Counting(Above):
 
 
 class Watching(Above):
-    """Reads what a quiet bar changes."""
+    """Reads what a quiet bar changes; inside a session while something is held."""
 
     leaps = False
+    leaps_inside = True
 
     def on_bar(self, bar, book):
         if book.equity > 0.0:
@@ -310,4 +311,58 @@ def test_prices_that_double_and_sessions_left_out(written):
     })  # fmt: skip
     kept = rows.with_row_index().filter(pl.col("index") % 17 != 5).drop("index")
     kernels_of(Above, stratofold.read(kept), SIZES)
+    assert True in written
+
+
+# Inside a session
+
+
+class Timed(Above):
+    """Leaves when a time has come, which is between bars or with one."""
+
+    def enter(self, bar, book):
+        super().enter(bar, book)
+        book.after(630.0 if bar.close > bar.open else 660.0)
+
+    def on_timer(self, timer, book):
+        book.target_quantity(0, 0.0)
+
+
+def minutes(seed, drift=0.0):
+    """Eleven sessions in New York, one bar of seventeen missing; bars of a holiday, which are of the session after it."""
+    chance = np.random.default_rng(seed)
+    days = [day for day in range(2, 20) if day not in (6, 7, 13, 14)]  # of January 2018; the 15th is the holiday
+    first = 1_514_764_800 + 14 * 3600 + 31 * 60
+    times = np.concatenate([first + 86_400 * (day - 1) + 60 * np.arange(390) for day in days])
+    close = np.round(100.0 * np.exp(np.cumsum(chance.normal(drift, 0.0011, len(times)))), 2)
+    apart = np.round(np.abs(chance.normal(0.0, 0.05, len(times))), 2)
+    rows = pl.DataFrame({
+        "time": times * 1_000_000_000, "open": np.roll(close, 1), "high": np.maximum(close, np.roll(close, 1)) + apart,
+        "low": np.minimum(close, np.roll(close, 1)) - apart, "close": close, "volume": np.full(len(times), 1e4),
+    })  # fmt: skip
+    kept = rows.slice(1).with_row_index().filter(pl.col("index") % 17 != 5).drop("index")
+    return stratofold.read(kept, calendar="XNYS", stamped="close", span="1m")
+
+
+def test_crossings_leap_inside_a_session(written):
+    kernels_of(Crossover, minutes(1), [{**pair, "quantity": 3.0} for pair in PAIRS], fees=Fees(per_share=0.005))
+    assert True in written
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("strategy", [*OF_MY_OWN, Timed], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("drift", [0.0, 0.0002])
+def test_strategies_of_any_kind_agree_inside_a_session(written, strategy, drift):
+    """With the drift every few minutes are a new peak."""
+    kernels_of(strategy, minutes(2, drift), SIZES, borrow_rate=0.02)
+    expected = getattr(strategy, "leaps_inside", strategy.leaps)
+    if expected is not None:
+        assert (True in written) is expected
+
+
+@pytest.mark.nightly
+def test_breakouts_and_large_positions_agree_inside_a_session(written):
+    market = minutes(3)
+    kernels_of(DonchianBreakout, market, [{"entry": entry, "leave": leave} for entry in (8, 40) for leave in (4, 19)])
+    kernels_of(Crossover, market, [{**pair, "quantity": 0.0} for pair in PAIRS], slippage=Slippage(proportional=0.001))
     assert True in written

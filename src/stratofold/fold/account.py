@@ -321,4 +321,4 @@ class Account:
     def _grow_timers(self) -> None:
         """Double the room for timers."""
         for column in (self.timer_due, self.timer_number):
-            column.frombytes(bytes(8 * len(column)))
+            column.extend([0] * len(column))  # a list where the book is a plain one

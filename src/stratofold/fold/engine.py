@@ -26,12 +26,12 @@ class Feed:
     `time` is when a bar is complete, int64 ns UTC, `shift` later than the column says; `symbol` has one element when
     there is one symbol.  `event_key` is twice the event's time, plus 2 for what is heard after the bars of that time;
     `event_about` is what time an observation is of.  `is_daily` says that each bar is the only one of a session, none of
-    which is left out between the first bar's and the last one's.
+    which is left out between the first bar's and the last one's; `is_rising` that each is later than the one before it.
     """
 
     __slots__ = (
         "close", "event_about", "event_currency", "event_key", "event_kind", "event_rank", "event_symbol", "event_time",
-        "event_value", "high", "is_daily", "low", "open", "shift", "span", "symbol", "time", "volume",
+        "event_value", "high", "is_daily", "is_rising", "low", "open", "shift", "span", "symbol", "time", "volume",
     )  # fmt: skip
     FIXED_IN_RUN = ("shift", "symbol")
 
@@ -47,6 +47,7 @@ class Feed:
         self.span: int = 0
         self.shift: int = 0
         self.is_daily: bool = False
+        self.is_rising: bool = False
         self.event_key = array("q")
         self.event_time = array("q")
         self.event_rank = array("q")

@@ -5,7 +5,8 @@ that it was heard, and all that the bars before it leave behind, to the last bit
 Why so: on most bars a strategy asks its indicators and does nothing, and no order of its own is near.  What such a bar does
 to the account depends on its close alone, and whether it is one of them on nothing that it does to the account; so machine
 code (`kernel.leaps`) asks about eight of them at once, and works their returns out eight at a time.  Of one symbol's daily
-bars with a session each; whatever else is due (an order's price, an event, an expiry) ends a leap.
+bars with a session each, or of its bars inside one session; whatever else is due (an order's price, an event, an expiry)
+ends a leap.
 """
 
 from math import inf
@@ -13,7 +14,7 @@ from math import inf
 from stratofold.fold.engine import HEARS_BAR, HEARS_BARS, Engine, Feed
 from stratofold.fold.grid import NEAR, NEAR_ROUNDER, STEPS_MAX
 from stratofold.fold.holding import Holding
-from stratofold.fold.marks import inside, often, rests, seldom, wide
+from stratofold.fold.marks import inside, often, rests, seldom, soon, turns, wide
 from stratofold.fold.strategy import Strategy
 from stratofold.fold.tally import LANES, LAST_LANE, least_of, total_of
 
@@ -37,20 +38,62 @@ def leap(engine: Engine, strategy: Strategy, feed: Feed, index: int, end: int) -
         return index
     if holding.quantity != 0.0 and not _is_sound(engine, holding, floor):
         return index
-    room = _calm(engine, feed, index, room)
+    room = _due(feed, index, room, engine.calm_until)
     count = quiet_bars(engine, strategy, feed, index, engine.sessions.index - 1, room, floor, ceiling)
     if count > 0:
         hear(engine, feed, index, count)
     return index + count
 
 
-def _calm(engine: Engine, feed: Feed, index: int, room: int) -> int:
-    """How many of the `room` bars from `index` on are done before anything but bars is due."""
-    until = engine.calm_until - feed.shift
+@often
+def look_ahead(feed: Feed, index: int) -> None:
+    """Bars with an order read these columns, and others do not: the processor would not fetch them by itself in time."""
+    soon(feed.open, index)
+    soon(feed.high, index)
+    soon(feed.low, index)
+    soon(feed.volume, index)
+
+
+@seldom
+def leap_inside(engine: Engine, strategy: Strategy, feed: Feed, index: int, end: int) -> int:
+    """As `leap`, of bars inside the session that has begun, before anything but bars is due."""
+    if end - index < _FEW or not _is_simple_inside(engine, feed):
+        return index
+    room = end - index
+    if feed.span > 0:  # as many as there are where none is missing, and fewer to look at where some are
+        room = min(room, (engine.quiet_until - feed.shift - feed.time[index]) // feed.span + 1)
+    if room < _FEW:
+        return index
+    room = _due(feed, index, room, engine.quiet_until)
+    holding = engine.book.ledger.holdings[engine.bar.symbol]
+    count = quiet_bars(engine, strategy, feed, index, engine.sessions.index, room, holding.low, holding.high)
+    if count > 0:
+        hear_inside(engine, feed, index, count)
+    return index + count
+
+
+@often
+def _is_simple_inside(engine: Engine, feed: Feed) -> bool:
+    """Whether nothing but its close decides what a bar does to the account that leaves equity between 0 and its peak."""
+    return (
+        feed.is_rising
+        and not engine.thorough
+        and not engine.unobserved
+        and not engine.book.busy
+        and engine.book.trailing_count == 0
+        and engine.hears & HEARS_BARS == 0
+        and 0 <= engine.sessions.index < len(engine.sessions.opens)
+        and (rests() or engine.venue.places[engine.bar.symbol].phases == 0)
+    )
+
+
+def _due(feed: Feed, index: int, room: int, time: int) -> int:
+    """How many of the `room` bars from `index` on are not later than `time`."""
+    until = time - feed.shift
     if feed.time[index + room - 1] <= until:
         return room
     least = 0
-    while least < room:  # the first that is not
+    while least < room:  # the first that is
         middle = (least + room) // 2
         if feed.time[index + middle] <= until:
             least = middle + 1
@@ -100,13 +143,15 @@ def _is_sound(engine: Engine, holding: Holding, floor: float) -> bool:
 def quiet_bars(
     engine: Engine, strategy: Strategy, feed: Feed, index: int, session: int, room: int, floor: float, ceiling: float
 ) -> int:
-    """How many of the `room` bars from `index` on are quiet, `session` being the one before the first.
+    """How many of the `room` bars from `index` on are quiet, `session` being the one before the first, or that of all.
 
     A close below the `floor` or above the `ceiling` is none that a quiet bar has.
     Machine code asks about eight at once, and leaves of it what the quiet ones leave (`kernel.leaps`).
     """
     count = 0
-    while count < room and is_quiet(engine, strategy, feed, index + count, session + count, floor, ceiling):
+    while count < room and is_quiet(
+        engine, strategy, feed, index + count, session + count if turns() else session, floor, ceiling
+    ):
         count += 1
     return count
 
@@ -118,7 +163,9 @@ def quiet_bars(
 def is_quiet(
     engine: Engine, strategy: Strategy, feed: Feed, index: int, session: int, floor: float, ceiling: float
 ) -> bool:
-    """Whether bar `index` is of the session after `session`, alone in it, and touches no order, and nobody acts on it.
+    """Whether bar `index` touches no order, and nobody acts on it, and it is alone in the session after `session`.
+
+    Inside a session it is one of several of `session`.
 
     Where a strategy acts is not this function's to say: machine code answers for it as soon as it would change anything.
     """
@@ -134,9 +181,9 @@ def is_quiet(
     weekdays = sessions.weekdays
     months = sessions.months
     time = times[index] + feed.shift
-    own = session + 1
+    own = session + 1 if turns() else session
     close = session_closes[own]
-    if not feed.is_daily and (close < time or time <= session_closes[session]):
+    if turns() and not feed.is_daily and (close < time or time <= session_closes[session]):
         return False
     bar = engine.bar
     symbol = feed.symbol[0]
@@ -179,23 +226,81 @@ def hear(engine: Engine, feed: Feed, index: int, count: int) -> None:
         engine.tally.time = feed.time[last - 1] + feed.shift
         sessions.index += count - 1
         sessions.close = sessions.closes[sessions.index]
-    time = feed.time[last] + feed.shift
-    bar = engine.bar
-    bar.open = feed.open[last]
-    bar.high = feed.high[last]
-    bar.low = feed.low[last]
-    bar.close = feed.close[last]
-    bar.volume = feed.volume[last]
-    bar.time = time
-    bar.known = time
-    sessions.stamp(bar)
-    engine.book.time = time
-    place = engine.venue.places[symbol]
-    place.last_time = time
-    place.price = bar.close
-    if ledger.hear(symbol, bar.close):
+    stand_at(engine, feed, last)
+    sessions.stamp(engine.bar)
+    if ledger.hear(symbol, engine.bar.close):
         engine.equity_steps = ledger.marked_steps
         engine.unobserved = True
+
+
+@often
+def stand_at(engine: Engine, feed: Feed, index: int) -> None:
+    """Bar `index` is the last one that was heard."""
+    time = feed.time[index] + feed.shift
+    bar = engine.bar
+    bar.open = feed.open[index]
+    bar.high = feed.high[index]
+    bar.low = feed.low[index]
+    bar.close = feed.close[index]
+    bar.volume = feed.volume[index]
+    bar.time = time
+    bar.known = time
+    engine.book.time = time
+    place = engine.venue.places[bar.symbol]
+    place.last_time = time
+    place.price = bar.close
+
+
+def hear_inside(engine: Engine, feed: Feed, index: int, count: int) -> None:
+    """Account for `count` quiet bars from `index` on, each later than the one before it."""
+    last = index + count - 1
+    ledger = engine.book.ledger
+    symbol = engine.bar.symbol
+    look_ahead(feed, last)
+    if feed.time[index] + feed.shift > engine.book.time:
+        ledger.note(symbol)
+    if count > 1 and ledger.watched == symbol:
+        note_some(engine, feed, index, last)
+    stand_at(engine, feed, last)
+    ledger.holdings[symbol].price = engine.bar.close
+
+
+@often
+@inside("index", "closes")
+def note_some(engine: Engine, feed: Feed, first: int, end: int) -> None:
+    """As `Ledger.note` of the closes of the bars from `first` on, before `end`."""
+    if end - first >= LANES:
+        note_eights(engine, feed, first, end)
+        return
+    closes = feed.close
+    holding = engine.book.ledger.holdings[engine.bar.symbol]
+    for index in range(first, end):
+        holding.lowest = min(holding.lowest, closes[index])
+        holding.highest = max(holding.highest, closes[index])
+
+
+@often
+@wide
+@inside("index", "closes")
+@inside("lane", "lows", "others")
+def note_eights(engine: Engine, feed: Feed, first: int, end: int) -> None:
+    """As `note_some`, of eight bars or more: the last eight may have been among those before, which changes nothing."""
+    closes = feed.close
+    holding = engine.book.ledger.holdings[engine.bar.symbol]
+    lows = engine.tally.lows
+    others = engine.tally.marks  # of the closes' opposites
+    for lane in range(LANES):
+        lows[lane] = holding.lowest
+        others[lane] = -holding.highest
+    while first < end:
+        base = min(first, end - LANES)
+        for lane in range(LANES):
+            index = base + lane
+            lows[lane] = min(lows[lane], closes[index])
+            others[lane] = min(others[lane], -closes[index])
+        first += LANES
+    holding.lowest = least_of(lows)
+    holding.highest = -least_of(others)
 
 
 def sample(engine: Engine, feed: Feed, first: int, end: int) -> None:

@@ -2,7 +2,7 @@
 
 `leaves_kernel` says that a function needs the interpreter (it lengthens a table, or writes a sentence).  In machine
 code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
-`soon`, `leaps`, `rests`, `whole`, `is_float` and `is_other` are called, and only machine code makes anything of them that others could not say.
+`soon`, `leaps`, `turns`, `rests`, `whole`, `is_float` and `is_other` are called, and only machine code makes anything of them that others could not say.
 """
 
 from array import array
@@ -72,6 +72,11 @@ def is_other(noted: float, value: float) -> bool:
 def leaps() -> bool:
     """Whether a run may leap over bars in which nothing happens (`fold.leap`); machine code for one knows how."""
     return False
+
+
+def turns() -> bool:
+    """Whether each bar of a run that leaps has a session of its own; machine code is made for such or for others."""
+    return True
 
 
 def rests() -> bool:

@@ -7,8 +7,8 @@ a log wants lengthening (`CROWDED`): Python does that, and calls again.
 from stratofold.events import Bar
 from stratofold.fold.desk import CLOSE, LIMITS, OPEN, Place
 from stratofold.fold.engine import FOREVER, HEARS_BARS, LONG_AGO, Engine, Feed
-from stratofold.fold.leap import leap
-from stratofold.fold.marks import few_turns, inside, leaps, often, seldom, soon
+from stratofold.fold.leap import leap, leap_inside, look_ahead
+from stratofold.fold.marks import few_turns, inside, leaps, often, seldom, turns
 from stratofold.fold.passing import arrive, close_session, deliver, observe_now, pass_time, turn_session
 from stratofold.fold.sparse import hear_event, hear_own_timer
 from stratofold.fold.step import gather, hear_bar
@@ -16,6 +16,7 @@ from stratofold.fold.strategy import Strategy
 
 DONE, CROWDED, HEARD = 0, 1, 2  # the feed is at its end; a log wants lengthening; an event was heard
 READY = 0  # instead of `DONE` where bars follow: nothing stands before the next
+_PATIENCE_MAX = 64  # bars
 _AHEAD = 32  # bars: four lines of memory, some 300 ns
 
 
@@ -53,6 +54,7 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
     symbol = symbols[0]
     index = engine.bar_index
     ahead = -1
+    patience = 1  # bars, after a leap that came nowhere
     while True:
         count = len(times)
         end = min(count, stop - engine.event_index)
@@ -90,7 +92,7 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
                         break
                 else:
                     turn_session(engine, time)
-                    if leaps() and index != ahead:
+                    if leaps() and turns() and index != ahead:
                         ahead = leap(engine, strategy, feed, index, end)
                         if ahead > index:
                             index = ahead
@@ -98,6 +100,16 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
                             be_quiet(engine)
                             continue
                 be_quiet(engine)
+            elif leaps() and not turns() and index >= ahead:
+                ahead = leap_inside(engine, strategy, feed, index, end)
+                if ahead > index:
+                    index = ahead
+                    engine.bar_index = index
+                    ahead += 1  # this bar has more to it
+                    patience = 1
+                    continue
+                ahead += patience
+                patience = min(patience + patience, _PATIENCE_MAX)
             trade_bar(engine, strategy, bar, time)
             index += 1
             engine.bar_index = index
@@ -107,15 +119,6 @@ def hear_feed(engine: Engine, strategy: Strategy, feed: Feed, stop: int, has_man
             found = conclude(engine, strategy, feed)
         if found != HEARD:
             return found
-
-
-@often
-def look_ahead(feed: Feed, index: int) -> None:
-    """Bars with an order read these columns, and others do not: the processor would not fetch them by itself in time."""
-    soon(feed.open, index)
-    soon(feed.high, index)
-    soon(feed.low, index)
-    soon(feed.volume, index)
 
 
 @seldom

@@ -390,8 +390,7 @@ def least_of(lanes: "array[float]") -> float:
     """The least of eight numbers."""
     least = lanes[0]
     for each in lanes:
-        if each < least:
-            least = each
+        least = min(least, each)
     return least
 
 

@@ -16,6 +16,7 @@ from stratofold.fold import marks, maths
 from stratofold.kernel import arithmetic, expressions, memory
 from stratofold.kernel import written as written_functions
 from stratofold.kernel.body import ARITHMETIC, LEFT, RAISED, Body
+from stratofold.kernel.forms import DAYS
 from stratofold.kernel.kinds import (
     BOOL,
     FLOAT,
@@ -65,7 +66,9 @@ def call(body: Body, node: ast.Call) -> Value:
     if callee is marks.is_float:
         return number_value(arguments[0].kind is FLOAT)
     if callee is marks.leaps:
-        return number_value(body.unit.leaps)
+        return number_value(bool(body.unit.leaps))
+    if callee is marks.turns:
+        return number_value(body.unit.leaps == DAYS)
     if callee is marks.rests:
         return number_value(body.unit.rests)
     if callee is marks.whole:

@@ -240,7 +240,7 @@ def compile_file(
         survey = Survey(objects, {_FEED}, widened, settles=form != RUN)
         kinds: tuple[AnyKind, ...] = (*(ObjectKind(root) for root in survey.roots), INT)
         text, unit = compile_text(
-            function, survey, kinds, ENTRY, OFTEN[form], WITHOUT.get(form, frozenset()), form in LEAPS
+            function, survey, kinds, ENTRY, OFTEN[form], WITHOUT.get(form, frozenset()), form if form in LEAPS else ""
         )
         if unit.widened <= widened:
             break

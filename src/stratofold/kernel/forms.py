@@ -24,7 +24,7 @@ OFTEN = {
 }  # fmt: skip
 # What a form has no use for, and does without: years of days lie in the processor's cache, where nothing need be fetched to.
 WITHOUT = {DAYS: frozenset({"look_ahead"})}
-LEAPS = frozenset({DAYS})
+LEAPS = frozenset({ALONE, DAYS})
 _DAY_NS = 72_000_000_000_000  # a bar that long has a session of its own
 
 

@@ -17,6 +17,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from stratofold.fold import leap
+from stratofold.kernel.forms import DAYS
 from stratofold.kernel.straight import straightened
 from stratofold.kernel.ways import NAME, Function, below, calls_any, from_ways, reached_in, read, refusals
 
@@ -45,13 +46,17 @@ ASKS, LEAVES = "leaps.asks", "leaps.leaves"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which functions they are in a unit's text, and by alias what a bar brings (`brought`) and a quiet one leaves (`left`)."""
+    """Which functions they are in a unit's text, and by alias what a bar brings (`brought`) and a quiet one leaves (`left`).
+
+    `turns` says that each bar has a session of its own.
+    """
 
     leap: str
     bars: str
     quiet: str
     brought: frozenset[str]
     left: frozenset[str]
+    turns: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,11 @@ class Counter:
 
 def plan_of(unit: "Unit") -> Plan:
     """The plan of a unit in which runs leap."""
-    names = [unit.named(each) for each in (leap.leap, leap.quiet_bars, leap.is_quiet, leap.hear)]
+    turns = unit.leaps == DAYS
+    begins, hears = (leap.leap, leap.hear) if turns else (leap.leap_inside, leap.hear_inside)
+    names = [unit.named(each) for each in (begins, leap.quiet_bars, leap.is_quiet, hears)]
     if not all(names):  # some of it can never be: what a run's numbers rule out is not written
-        return Plan(names[0], "", "", frozenset(), frozenset())
+        return Plan(names[0], "", "", frozenset(), frozenset(), turns)
     begin, bars, quiet, hear = names
     return Plan(
         begin,
@@ -75,6 +82,7 @@ def plan_of(unit: "Unit") -> Plan:
         quiet,
         frozenset(unit.stores_of([quiet], alone=True)),
         frozenset(unit.stores_of([hear])),
+        turns,
     )
 
 
@@ -103,7 +111,8 @@ def with_leaps(text: str, plan: Plan, *, inlined: Edit, simplified: Edit, short:
     if not asks:
         return _replaced(text, plan.leap, _NEVER)
     asks = _HEAD.sub(made.head(ASKS), _FACTS.sub("", asks), count=1)
-    return _replaced(text, plan.bars, _DRIVER) + "".join([*rows, asks, made.text(LEAVES)])
+    driver = _DRIVER if plan.turns else re.sub(r"(%p\.session, )%\w+$", r"\g<1>0", _DRIVER, flags=re.MULTILINE)
+    return _replaced(text, plan.bars, driver) + "".join([*rows, asks, made.text(LEAVES)])
 
 
 class Asked:

@@ -218,11 +218,7 @@ def loop(body: Body, nodes: Sequence[ast.stmt], around: Loop) -> None:
             break
         at_head = wider
     body.lead(start, at_head, top)
-    facts = (
-        ""
-        if any(isinstance(each, ast.For | ast.While) for node in nodes for each in ast.walk(node))
-        else body.facts_of_loops
-    )
+    facts = "" if _has_loop(nodes) else body.facts_of_loops
     for way in back:
         body.lead(way, at_head, top, facts=facts)
     if around.can_end:
@@ -233,6 +229,11 @@ def loop(body: Body, nodes: Sequence[ast.stmt], around: Loop) -> None:
         for name, variable in wider.items():
             way.environment.setdefault(name, replace(variable, sure=False))
     body.meet(exits, body.label())
+
+
+def _has_loop(nodes: Sequence[ast.stmt]) -> bool:
+    """Whether there is a loop in these: what LLVM is told of loops is of the innermost."""
+    return any(isinstance(each, ast.For | ast.While) for node in nodes for each in ast.walk(node))
 
 
 def _attempt(

@@ -79,13 +79,13 @@ class Unit:
         often: frozenset[str] = frozenset(),
         without: frozenset[str] = frozenset(),
         *,
-        leaps: bool = False,
+        leaps: str = "",
         rests: bool = True,
     ) -> None:
         """An empty unit over some layouts; `known_stored` is what an earlier writing of it stores to.
 
         `often` are functions of the fold, by their qualified names, that this entry calls more often than they say,
-        and `without` are those that it does without; with `leaps` runs leap over quiet bars, and
+        and `without` are those that it does without; with `leaps` runs leap over quiet bars of that form, and
         unless an order `rests` the venue has nothing to do with those.
         """
         self.leaps = leaps
@@ -358,7 +358,7 @@ def compile_text(
     name: str = "stratofold_run",
     often: frozenset[str] = frozenset(),
     without: frozenset[str] = frozenset(),
-    leaps: bool = False,
+    leaps: str = "",
 ) -> tuple[str, Unit]:
     """LLVM text of `function` for these kinds of arguments; the unit says what else was learnt.  `often`, `without` and `leaps` as in `Unit`.
 

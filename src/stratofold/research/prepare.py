@@ -231,6 +231,7 @@ def _new_feed(data: MarketData, strategy: type[Strategy], options: Options) -> F
     feed = _tick_rows(data) if is_ticks(data) else _bar_rows(data)
     feed.span = data.span_ns
     feed.is_daily = _is_daily(data)
+    feed.is_rising = feed.is_daily or _is_rising(data)
     rows = sorted(_sparse(data, strategy, options))
     for time, rank, symbol, sequence, kind, currency, value in rows:
         feed.event_key.append(2 * time + (0 if rank < MARKET else 2))
@@ -253,6 +254,13 @@ def _is_daily(data: MarketData) -> bool:
         return False
     sessions = np.searchsorted(closes, np.asarray(data.time))  # the first that is not over before
     return bool(sessions[-1] < len(closes) and (np.diff(sessions) == 1).all())
+
+
+def _is_rising(data: MarketData) -> bool:
+    """Whether the bars of one symbol are each later than the one before."""
+    import numpy as np
+
+    return len(data.symbol) == 1 and not is_ticks(data) and bool((np.diff(np.asarray(data.time)) > 0).all())
 
 
 def _bar_rows(data: MarketData) -> Feed:

@@ -212,3 +212,22 @@ def test_a_group_never_hears_a_later_price():
 def test_the_front_door_takes_the_grace():
     result = backtest(Groups, minutes("ABC", "AB", "ABC"), grace_seconds=30.0, execution="interpreted")
     assert result.stats["bars"] == 8.0
+
+
+class Many(Strategy):
+    """Asks for more timers than a new book has room for."""
+
+    def on_bar(self, bar, book) -> None:
+        if book.position(bar.symbol) == 0.0:
+            for number in range(40):
+                book.after(86_400.0 + number)
+
+    def on_timer(self, timer, book) -> None:
+        book.target_quantity(0, float(timer.number % 3))
+
+
+def test_a_book_makes_room_for_timers():
+    market = sample("AAPL", start="2015-01-02", end="2015-01-30")
+    plain, machine = (backtest(Many, market, execution=execution).stats for execution in ("interpreted", "compiled"))
+    assert plain["traded_value"] > 0.0
+    assert plain == machine

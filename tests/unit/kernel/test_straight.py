@@ -66,7 +66,7 @@ def test_without_a_question_nobody_leaps():
     """Where some of it can never be, the unit has no such functions."""
     text = "define internal {i32, i64} @f1.leap(ptr %p.engine, i64 %p.index, i64 %p.end) nounwind noinline cold {\nentry:\n  unreachable\n}\n"
     made = with_leaps(
-        text, Plan("f1.leap", "", "", frozenset(), frozenset()), inlined=None, simplified=None, short=None
+        text, Plan("f1.leap", "", "", frozenset(), frozenset(), True), inlined=None, simplified=None, short=None
     )
     assert "i64 %p.index, 1\n  ret {i32, i64}" in made
     assert "noinline" not in made

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from stratofold.fold.run import look_ahead
+from stratofold.fold.leap import look_ahead
 from stratofold.research.flat import expressions
 from stratofold.research.flat.kinds import Kind, Many, Thing, pathless
 from stratofold.research.flat.writer import NOTHING, Frame, Line, Unfit, Value, Writer
