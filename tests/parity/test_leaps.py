@@ -232,26 +232,6 @@ def test_crossings_leap(market, written):
     assert True in written
 
 
-BOUNDS = [{"low": low, "high": high} for low in (450.0, 520.0) for high in (540.0, 600.0)]
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("target", ["x86-64-v2", "x86-64-v3"])
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="it is this processor's code that is run")
-def test_frozen_for_any_processor_they_agree(written, target):
-    """As a worker elsewhere runs them: without a compiler, and on processors that have no masks."""
-    market = stratofold.sample("GOOG", start="2013-01-02", end="2016-12-30")
-    alone = type("Levels", (Levels,), {"__module__": __name__, "__qualname__": "Levels"})
-    run = prepare_cell(alone, market, Options(), BOUNDS[0])
-    file = kernel.frozen(run.engine, run.strategy, run.feed, target=target, out=True)
-    assert written == [True]
-    kernel.adopt(file, run.engine, run.strategy, run.feed, out=True)
-    cells = Block(alone, market, Options(), execution="compiled")
-    assert same(cells.run(BOUNDS), stats := singly(Levels, market, BOUNDS))
-    assert len(written) == 1  # it is the frozen one that ran
-    assert any(float(each["trades"]) > 1.0 for each in stats)
-
-
 @pytest.mark.nightly
 @pytest.mark.parametrize("short", [False, True])
 def test_so_do_those_by_weight_and_short(market, written, short):
@@ -366,3 +346,34 @@ def test_breakouts_and_large_positions_agree_inside_a_session(written):
     kernels_of(DonchianBreakout, market, [{"entry": entry, "leave": leave} for entry in (8, 40) for leave in (4, 19)])
     kernels_of(Crossover, market, [{**pair, "quantity": 0.0} for pair in PAIRS], slippage=Slippage(proportional=0.001))
     assert True in written
+
+
+def bounds(lows, highs):
+    """The sets of `Levels` between these."""
+    return [{"low": low, "high": high} for low in lows for high in highs]
+
+
+def daily():
+    return stratofold.sample("GOOG", start="2013-01-02", end="2016-12-30")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("target", ["x86-64-v2", "x86-64-v3"])
+@pytest.mark.parametrize(
+    ("market", "sets"),
+    [(daily, bounds((450.0, 520.0), (540.0, 600.0))), (lambda: minutes(1), bounds((98.0, 99.0), (100.0, 101.0)))],
+    ids=["days", "minutes"],
+)
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="it is this processor's code that is run")
+def test_frozen_for_any_processor_they_agree(written, target, market, sets):
+    """As a worker elsewhere runs them: without a compiler, and on processors that have no masks."""
+    heard = market()
+    alone = type("Levels", (Levels,), {"__module__": __name__, "__qualname__": "Levels"})
+    run = prepare_cell(alone, heard, Options(), sets[0])
+    file = kernel.frozen(run.engine, run.strategy, run.feed, target=target, out=True)
+    assert written == [True]
+    kernel.adopt(file, run.engine, run.strategy, run.feed, out=True)
+    cells = Block(alone, heard, Options(), execution="compiled")
+    assert same(cells.run(sets), stats := singly(Levels, heard, sets))
+    assert len(written) == 1  # it is the frozen one that ran
+    assert any(float(each["trades"]) > 1.0 for each in stats)
