@@ -216,12 +216,15 @@ class Account:
             selling = self.working_sell
             selling[symbol] = to_grid(selling[symbol] + quantity, scale)
 
+    @inside("count", "outbox")
     def send(self, action: int, order: Order, *, prompt: bool = False) -> Message:
         """Leave a message about `order` for the venue; a `prompt` one is the emulator's and has no latency."""
-        if self.outbox_count == len(self.outbox):
+        count = self.outbox_count
+        if count == len(self.outbox):
             self._grow_outbox()
-        message = self.outbox[self.outbox_count]
-        self.outbox_count += 1
+        outbox = self.outbox
+        message = outbox[count]
+        self.outbox_count = count + 1
         message.action = action
         message.number = order.number
         message.symbol = order.symbol

@@ -382,6 +382,7 @@ class Book(Account):
         intent.quantity = quantity
         return intent
 
+    @inside("count", "intents")
     def _slot(self, next_number: int) -> Intent:
         """Room for one more intent, with another's numbers in it; `next_number` is the next order's."""
         count = self.intent_count
@@ -390,7 +391,8 @@ class Book(Account):
         self.intent_count = count + 1
         self.next_number = next_number
         self.busy = True
-        return self.intents[count]
+        intents = self.intents
+        return intents[count]
 
     def _ask(self, action: int, number: int, symbol: int, side: int) -> Intent:
         """A fresh intent about order `number`."""

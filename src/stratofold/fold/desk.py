@@ -10,7 +10,7 @@ from stratofold.events import ACCEPTED, CANCEL_REJECTED, CANCELLED, REPLACED, Re
 from stratofold.fold.costs import Fees, Latency, Slippage
 from stratofold.fold.grid import to_grid, to_lot
 from stratofold.fold.ledger import Ledger, integers
-from stratofold.fold.marks import leaves_kernel, often, seldom
+from stratofold.fold.marks import inside, leaves_kernel, often, seldom
 from stratofold.fold.order import (
     AT_CLOSE,
     CANCEL,
@@ -113,8 +113,8 @@ class Desk:
 
     __slots__ = (
         "available", "bar_index", "costs", "expiry", "inbox", "inbox_arrival", "inbox_count", "ledger", "matching",
-        "orders", "phase", "places", "raw_price", "report_count", "report_next", "reports", "start", "time",
-        "urgent", "watches_margin",
+        "orders", "phase", "places", "raw_price", "report_count", "reports", "start", "time", "urgent",
+        "watches_margin",
     )  # fmt: skip
     FIXED_IN_RUN = ("places", "watches_margin")
     HOLDS_WITHIN = ("places",)
@@ -129,7 +129,6 @@ class Desk:
         self.places: list[Place] = [Place() for _ in range(count)]
         self.reports: list[Report] = [Report() for _ in range(capacity)]
         self.report_count: int = 0
-        self.report_next: int = 0
         self.inbox: list[Message] = [Message() for _ in range(capacity)]
         self.inbox_arrival = integers(capacity)
         self.inbox_count: int = 0
@@ -149,12 +148,15 @@ class Desk:
 
     # What it says.
 
+    @inside("count", "reports")
     def _report(self, kind: int, number: int, symbol: int, side: int) -> Report:
         """A fresh report."""
-        if self.report_count == len(self.reports):
+        count = self.report_count
+        if count == len(self.reports):
             self._grow_reports()
-        report = self.reports[self.report_count]
-        self.report_count += 1
+        reports = self.reports
+        report = reports[count]
+        self.report_count = count + 1
         report.kind = kind
         report.time = self.time
         report.known = self.time

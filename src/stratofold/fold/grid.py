@@ -12,6 +12,7 @@ STEPS_MAX = 9007199254740992.0  # 2**53: past it a double cannot hold every step
 ENDLESS = (
     2.0**1023
 )  # nothing is so much: where infinity itself is asked about, machine code takes a dozen instructions more
+_PLAIN = 16777216.0  # 2**24: so many units are less than 2**51 steps of any grid, which have at most 8 decimals
 _ROUNDER = 4503599627370496.0  # 2**52: adding it leaves no room for a fraction, so the hardware rounds half-even
 NEAR = 2251799813685248.0  # 2**51: up to here one number does so for both signs,
 NEAR_ROUNDER = 6755399441055744.0  # three times as much: what is added to it stays where steps are 1 apart
@@ -42,7 +43,7 @@ def _far_steps(steps: float) -> float:
 def to_grid(value: float, scale: float) -> float:
     """`value` rounded half-even to the grid of `scale` steps a unit; raises OverflowError past 2**53 steps or on NaN."""
     whole = (value + NEAR_ROUNDER) - NEAR_ROUNDER
-    if whole == value and -NEAR < value * scale < NEAR:  # most quantities: a division takes as long as all the rest
+    if whole == value and -_PLAIN < value < _PLAIN:  # most quantities: a division takes as long as all the rest
         return whole
     return to_steps(value, scale) / scale
 

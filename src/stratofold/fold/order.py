@@ -265,22 +265,29 @@ class Orders(Generic[Each]):
     @inside("place", "live")
     @inside("slot", "slots")
     def index(self, number: int) -> int:
-        """The index of order `number`, -1 if it is not here; the newest, and any behind which none is done, at once."""
+        """The index of order `number`, -1 if it is not here; the newest, the oldest, and any behind which none is done, at once."""
         place = self.count - 1
         if place < 0:
             return -1
         live = self.live
         slots = self.slots
         slot = live[place]
-        return place if slots[slot].number == number else self._index(number, place)
+        newest = slots[slot].number
+        if newest == number:
+            return place
+        if place == 0 or newest < number:
+            return -1
+        place = 0
+        slot = live[place]
+        oldest = slots[slot].number
+        return place if oldest == number else self._index(number, oldest)
 
     @seldom
-    def _index(self, number: int, place: int) -> int:
-        """As `index`, of one that is not the newest, which is at `place`."""
-        if place > 0:
-            near = number - self.slots[self.live[0]].number
-            if 0 <= near < place and self.slots[self.live[near]].number == number:
-                return near
+    def _index(self, number: int, oldest: int) -> int:
+        """As `index`, of one that is neither the newest nor the oldest, whose number that is."""
+        near = number - oldest
+        if 0 <= near < self.count and self.slots[self.live[near]].number == number:
+            return near
         place = self.after(number) - 1
         if place >= 0 and self.slots[self.live[place]].number == number:
             return place

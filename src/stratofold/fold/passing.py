@@ -6,7 +6,7 @@ events alike come at a time and end in a delivery, so both drivers of them stand
 """
 
 from stratofold.fold.engine import HEARS_BARS, Engine
-from stratofold.fold.marks import few_turns, often, seldom
+from stratofold.fold.marks import few_turns, inside, often, seldom
 from stratofold.fold.step import hear_group, hear_report
 from stratofold.fold.strategy import Strategy
 
@@ -130,18 +130,22 @@ def observe_now(engine: Engine, symbol: int) -> None:
 
 @seldom
 @few_turns
+@inside("heard", "reports")
+@inside("sent", "outbox")
 def deliver(engine: Engine, strategy: Strategy) -> None:
     """Carry reports to the fold and messages to the venue until both are silent."""
     venue = engine.venue
     book = engine.book
+    heard = 0
     sent = 0
-    while venue.report_next < venue.report_count or sent < book.outbox_count:
-        if venue.report_next < venue.report_count:
-            venue.report_next += 1
-            hear_report(engine, strategy, venue.reports[venue.report_next - 1])
+    while heard < venue.report_count or sent < book.outbox_count:
+        if heard < venue.report_count:
+            reports = venue.reports
+            hear_report(engine, strategy, reports[heard])
+            heard += 1
         else:
+            outbox = book.outbox
+            venue.receive(outbox[sent], book.time, engine.sessions)
             sent += 1
-            venue.receive(book.outbox[sent - 1], book.time, engine.sessions)
     book.outbox_count = 0
     venue.report_count = 0
-    venue.report_next = 0

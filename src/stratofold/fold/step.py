@@ -169,35 +169,36 @@ def hear_report(engine: Engine, strategy: Strategy, report: Report) -> None:
     """The venue speaks of an order: its state, a fill, its end.  A fill is posted whether the order is ours or not."""
     book = engine.book
     book.busy = True
+    kind = report.kind
     place = book.orders.index(report.number)
     if place >= 0:
-        advance(engine, book.orders.at(place), place, report)
-    if report.kind == PARTIAL or report.kind == FILLED:
+        advance(engine, book.orders.at(place), place, report, kind)
+    if kind == PARTIAL or kind == FILLED:
         post(engine, strategy, report)
 
 
 @often
-def advance(engine: Engine, order: Order, place: int, report: Report) -> None:
-    """The order, which lies at `place`, comes to the state that follows from the report."""
+def advance(engine: Engine, order: Order, place: int, report: Report, kind: int) -> None:
+    """The order, which lies at `place`, comes to the state that follows from the report, which is of this `kind`."""
     book = engine.book
-    following = book.lifecycle.after(order.state, report.kind)
+    following = book.lifecycle.after(order.state, kind)
     if following == ILLEGAL:
         raise RuntimeError("a report that the order's state does not allow")
     order.state = following
     order.arrives = max(order.arrives, report.time)
-    if report.kind == ACCEPTED:
+    if kind == ACCEPTED:
         return
-    if report.kind == PARTIAL or report.kind == FILLED:
+    if kind == PARTIAL or kind == FILLED:
         scale = book.ledger.contracts[order.symbol].quantity_scale
         order.filled = to_grid(order.filled + report.quantity, scale)
         order.filled_value += report.quantity * report.price
         book.reserve(order, 0.0 - report.quantity)
         after_fill(book, order, report.quantity)
-    elif report.kind == REPLACED:
+    elif kind == REPLACED:
         replaced(engine, order, report)
-    elif report.kind == REPLACE_REJECTED:
+    elif kind == REPLACE_REJECTED:
         answered(engine, order, order.quantity)
-    elif report.kind == CANCEL_REJECTED:
+    elif kind == CANCEL_REJECTED:
         order.cancelling = False
     if following >= DONE_FILLED:
         finish(engine, order, place)
@@ -209,25 +210,26 @@ def post(engine: Engine, strategy: Strategy, report: Report) -> None:
     book = engine.book
     symbol = report.symbol
     holdings = book.ledger.holdings
+    side = report.side
+    quantity = report.quantity
+    price = report.price
     before = holdings[symbol].quantity
-    value, fee_steps = book.ledger.fill(symbol, report.side, report.quantity, report.price, report.fee)
+    value, fee_steps = book.ledger.fill(symbol, side, quantity, price, report.fee)
     engine.tally.fill(
-        book.ledger, engine.logs.trades, symbol, report.side, report.quantity, report.price, abs(value), fee_steps,
-        report.time, before,
-    )  # fmt: skip
+        book.ledger, engine.logs.trades, symbol, side, quantity, price, abs(value), fee_steps, report.time, before
+    )
     engine.logs.fills.add(
-        report.time, report.number, symbol, report.side, report.quantity, report.price, report.fee, report.maker,
-        holdings[symbol].quantity,
-    )  # fmt: skip
+        report.time, report.number, symbol, side, quantity, price, report.fee, report.maker, holdings[symbol].quantity
+    )
     if engine.hears & HEARS_FILL:
         fill = engine.fill
         fill.time = report.time
         fill.known = report.time
         fill.number = report.number
         fill.symbol = symbol
-        fill.side = report.side
-        fill.quantity = report.quantity
-        fill.price = report.price
+        fill.side = side
+        fill.quantity = quantity
+        fill.price = price
         fill.fee = report.fee
         fill.maker = report.maker
         strategy.on_fill(fill, book)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from stratofold import events
-from stratofold.fold import costs, desk, holding, order, risk, venue
+from stratofold.fold import costs, desk, holding, log, order, risk, venue
 from stratofold.kernel.known import with_known
 from stratofold.kernel.values import Known, of_number
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stratofold.kernel.unit import Unit
 
 _RECORDS = {each.__name__ for each in (costs, desk, events, holding, order, risk, venue)}
+_COUNTS = (log.FillCount, log.OrderCount, log.TradeCount)  # not of refusals: a cell says how many there were
 _SLOTS = (order.Intent, order.Order, order.Message, order.Resting, events.Report)  # of the engine's tables, made alike
 _ENTRY = re.compile(r"^define (?!internal )[^\n]*?@([-\w.$]+)\(", re.MULTILINE)
 _ACCESS = re.compile(r"^  (store )?[^\n]*!tbaa (!\d+)[^\n]*\n", re.MULTILINE)
@@ -43,7 +44,7 @@ def without_unread(text: str, survey: "Survey", unit: "Unit") -> str:
 
 def without_stores(text: str, survey: "Survey", unit: "Unit") -> str:
     """The text without stores to fields of such records that nothing loads, or only what is stored there again."""
-    records = [layout for layout in survey.layouts if layout.cls.__module__ in _RECORDS]
+    records = [each for each in survey.layouts if each.cls.__module__ in _RECORDS or each.cls in _COUNTS]
     fields = {unit.alias(layout, name) for layout in records for name in layout.fields}
     unread = fields - read_of(text, fields)
     return _ACCESS.sub(lambda found: "" if found[1] and found[2] in unread else found[0], text)

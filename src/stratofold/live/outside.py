@@ -5,8 +5,6 @@ Why it is shaped so: the driver (`fold/run.py`) is one for all modes; here it fi
 answers nothing, because the answers come as events.
 """
 
-from math import nan
-
 from stratofold.fold.desk import Place
 from stratofold.fold.ledger import Ledger
 from stratofold.fold.order import FOREVER, Message
@@ -19,8 +17,7 @@ class Outside:
     """Takes messages; has no orders, no prices and no reports of its own."""
 
     CONTENT = (
-        "expiry", "ledger", "places", "raw_price", "report_count", "report_next", "reports",
-        "sent", "time", "watches_margin",
+        "expiry", "ledger", "places", "report_count", "reports", "sent", "time", "watches_margin",
     )  # fmt: skip
 
     def __init__(self, ledger: Ledger) -> None:
@@ -30,8 +27,6 @@ class Outside:
         self.sent: list[Sent] = []
         self.reports: list[object] = []
         self.report_count = 0
-        self.report_next = 0
-        self.raw_price = nan
         self.expiry = FOREVER
         self.watches_margin = False
         self.time = 0

@@ -130,8 +130,9 @@ def test_an_address_is_read_wherever_it_leads():
     assert read_of(text, {"!9"}) == {"!9"}
 
 
-def test_what_risk_notes_of_orders_to_refuse_their_like_is_not_written_where_none_is_refused():
+def test_what_risk_notes_to_refuse_the_like_of_an_order_and_how_many_were_done_is_not_written_where_nobody_asks():
     run = feed_of(_DAY, strategy=Idle)
+    run.engine.logs = Logs(0, 256)
     survey = Survey([run.engine, run.strategy, run.feed], {2}, set(), settles=True)
     kinds = (*(ObjectKind(root) for root in survey.roots), INT)
     driver, form = forms.entry_of(run.feed, out=True), forms.form_of(run.feed, out=True)
@@ -139,7 +140,11 @@ def test_what_risk_notes_of_orders_to_refuse_their_like_is_not_written_where_non
     record = next(layout for layout in survey.layouts if layout.cls.__name__ == "Last")
     notes = {unit.alias(record, name) for name in record.fields}
     assert notes & set(_STORE.findall(without_stores(text, survey, unit)))
-    assert not notes & set(_STORE.findall(without_unread(text, survey, unit)))
+    stored = set(_STORE.findall(without_unread(text, survey, unit)))
+    assert not notes & stored
+    counts = {each.cls.__name__: unit.alias(each, "count") for each in survey.layouts if "count" in each.fields}
+    assert {name for name, alias in counts.items() if alias in stored} >= {"FillCount", "RefusalCount"}
+    assert {counts["OrderCount"], counts["TradeCount"]}.isdisjoint(stored)
 
 
 def test_what_rows_say_of_a_trade_is_worked_out_where_they_are_kept():
