@@ -110,8 +110,7 @@ class Book(Account):
                 return
         place = self.orders.index(number)
         if place >= 0:
-            order = self.orders[place]
-            self._ask(CANCEL, order.number, order.symbol, order.side)
+            self._ask(CANCEL, number, self.orders.at(place).symbol, self.orders.at(place).side)
 
     def replace(self, number: int, quantity: float = nan, limit: float = nan, stop: float = nan) -> None:
         """Change the total quantity, limit or stop of order `number`; what is not stated stays as it is."""
@@ -443,7 +442,7 @@ class Book(Account):
         if number == 0:
             return 0
         place = self.orders.index(number)
-        found = place >= 0 and not self.orders[place].cancelling
+        found = place >= 0 and not self.orders.at(place).cancelling
         for k in range(self.intent_count):
             if self.intents[k].number == number:
                 found = self.intents[k].action == SUBMIT
@@ -453,7 +452,7 @@ class Book(Account):
         """Signed units that will come: working market and limit orders and this step's, but not target `own`."""
         total = 0.0
         for k in range(self.orders.count):
-            order = self.orders[k]
+            order = self.orders.at(k)
             if order.symbol == symbol and order.number != own:
                 total += self._counted(order)
         for k in range(self.intent_count):

@@ -175,7 +175,7 @@ class Desk:
 
     def _end(self, kind: int, index: int, reason: int) -> None:
         """Order at `index` is cancelled or has expired: say so and forget it."""
-        order = self.orders[index]
+        order = self.orders.at(index)
         report = self._report(kind, order.number, order.symbol, order.side)
         report.leaves = order.remaining
         report.reason = reason

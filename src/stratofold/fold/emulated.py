@@ -30,7 +30,7 @@ def _grow_leg(book: Book, number: int, quantity: float) -> None:
     place = book.orders.index(number)
     if place < 0:
         return
-    leg = book.orders[place]
+    leg = book.orders.at(place)
     leg.quantity = to_grid(leg.quantity + quantity, book.ledger.contracts[leg.symbol].quantity_scale)
     leg.wanted = leg.quantity
     book.reserve(leg, quantity)
@@ -47,7 +47,7 @@ def _shrink(book: Book, number: int, quantity: float) -> None:
     place = book.orders.index(number)
     if place < 0:
         return
-    order = book.orders[place]
+    order = book.orders.at(place)
     if order.state == WAITING:
         return
     left = to_grid(order.remaining - quantity, book.ledger.contracts[order.symbol].quantity_scale)

@@ -55,7 +55,7 @@ def to_lot(quantity: float, lot: float, scale: float) -> float:
     computed as 29.999999999999996 are 30.
     """
     steps = (quantity + NEAR_ROUNDER) - NEAR_ROUNDER
-    if steps == quantity and lot * scale == 1.0 and -NEAR < quantity * scale < NEAR:
+    if steps == quantity and lot * scale == 1.0 and -_PLAIN < quantity < _PLAIN:
         return steps
     lots = abs(quantity) if lot == 1.0 else abs(quantity) / lot
     whole = (lots + _ROUNDER) - _ROUNDER

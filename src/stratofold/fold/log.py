@@ -290,6 +290,11 @@ class EquityLog(Log):
         super().__init__(capacity)
         self.is_kept: bool = True
 
+    @property
+    def crowded(self) -> bool:
+        """As of any log, if rows are kept."""
+        return self.is_kept and self.count > self.full
+
     def written(self) -> Self:
         """As of any log."""
         rows = super().written()

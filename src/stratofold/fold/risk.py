@@ -368,7 +368,7 @@ def _cancel(book: Book, number: int) -> None:
     """Cancels pass every limit."""
     place = book.orders.index(number)
     if place >= 0:
-        book.request_cancel(book.orders[place])
+        book.request_cancel(book.orders.at(place))
 
 
 def _refuse(book: Book, risk: Risk, refusals: RefusalLog, intent: Intent, reason: int) -> None:

@@ -251,10 +251,12 @@ def rest(engine: Engine) -> None:
         look_up(engine)
         return
     book.busy = False
-    engine.calm_until = min(engine.calm_until, engine.venue.expiry)
+    until = engine.venue.expiry
     if book.timer_count > 0:
-        engine.calm_until = min(engine.calm_until, book.timer_due[0])
-    engine.quiet_until = min(engine.quiet_until, engine.calm_until)
+        until = min(until, book.timer_due[0])
+    if until < engine.calm_until:
+        engine.calm_until = until
+        engine.quiet_until = min(engine.quiet_until, until)
 
 
 @seldom

@@ -202,7 +202,7 @@ class Venue(Desk):
         self.urgent = 0
         if index < 0:
             return
-        leg = self.orders[index]
+        leg = self.orders.at(index)
         if self._reached(leg, bar):
             leg.triggered = True
             self._fill(leg, index, self._worse(leg, entry_price), bar.volume, False, True)
