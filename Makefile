@@ -5,12 +5,13 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 VENV ?= .venv
 BIN := $(VENV)/bin
+OLDEST_PIP := $(VENV)-oldest/bin/python -m pip --disable-pip-version-check --quiet
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := src tests scripts benchmarks examples
 # Every file with a test that needs the cloud's services names one (tests/conftest.py sees to it): the others are not read.
 CLOUD_TESTS = $(sort $(shell grep -rlE 'ministack|moto|weed|mark\.cloud' tests --include='test_*.py'))
 
-.PHONY: all test lint types imports unit test-cloud docs demo fix bench nightly wheel clean
+.PHONY: all test lint types imports unit test-cloud docs demo fix bench nightly oldest wheel clean
 
 all: test
 
@@ -27,7 +28,7 @@ imports: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 
 # Some machines forbid Python to keep bytecode: then each process of a test compiles all of the package again.
-unit test-cloud: export PYTHONDONTWRITEBYTECODE =
+unit test-cloud oldest: export PYTHONDONTWRITEBYTECODE =
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not nightly and not cloud"
@@ -53,17 +54,30 @@ nightly: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 -m "nightly or not nightly" --hypothesis-profile=nightly
 	$(BIN)/python benchmarks/run_all.py
 
+# With the lower bounds of pyproject.toml instead of the pins: some eight minutes, for whoever uses something new of a library.
+oldest: $(VENV)-oldest/.made
+	$(VENV)-oldest/bin/python -m pytest -q -n 2 --dist worksteal -m "not nightly and not cloud"
+
 wheel: $(VENV)/.base
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) .site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
+	rm -rf $(VENV) $(VENV)-oldest .site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
 
 # The stamps: a requirement file newer than its stamp is installed again, anything else takes no time.
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "stratofold needs Python 3.11 or later: install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian: python3-venv)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)-oldest/.made: pyproject.toml scripts/oldest.py | $(VENV)/.made
+	@echo "installing the oldest versions that pyproject.toml allows into $(VENV)-oldest"
+	@rm -rf $(VENV)-oldest
+	@$(PYTHON) -m venv $(VENV)-oldest
+	@$(VENV)-oldest/bin/python scripts/oldest.py > $(VENV)-oldest/oldest.txt
+	@$(OLDEST_PIP) install --only-binary :all: -r $(VENV)-oldest/oldest.txt
+	@$(OLDEST_PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.base: requirements/base.txt pyproject.toml | $(VENV)/.made

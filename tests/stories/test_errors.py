@@ -77,11 +77,10 @@ class AsksForAModel(Strategy):
 
 
 def cut_short(folder):
-    """A Parquet file whose second half never arrived."""
+    """A Parquet file of which half never arrived."""
     path = folder / "cut.parquet"
     bars().write_parquet(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
+    path.write_bytes(path.read_bytes()[:1_000])  # how long the whole is hangs on the writer's version
     return path
 
 
