@@ -11,10 +11,7 @@ from .__main__ import run_seeds
 from .rig import Rig
 
 ROOT = Path(__file__).parents[2]
-SEEDS, SHARE = (
-    1_000,
-    50,
-)  # by day in all, and in one test, so that the processes of a run divide them; the next by night
+SEEDS, SHARE = 1_000, 50  # by day in all (the next by night), and in one test: the processes of a run divide them
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SHARE))
