@@ -334,7 +334,7 @@ class RaisesLater(Strategy):
     """Raises where it is told to, each time inside what another part of the fold began."""
 
     schedule = (at_close(minutes=-30),)
-    where = param(0, low=0, high=3)
+    where = param(0, low=0, high=4)
 
     def setup(self) -> None:
         self.seen = 0
@@ -345,6 +345,8 @@ class RaisesLater(Strategy):
             book.buy(bar.symbol, 1.5 if self.where == 0 else 1.0)
         if self.where == 1 and self.seen > 100:
             raise ValueError("a bar")
+        if self.where == 4 and self.seen > 100:
+            book.target_quantity(bar.symbol, 1e300)
 
     def on_fill(self, fill, book):
         if self.where == 2:
@@ -355,7 +357,7 @@ class RaisesLater(Strategy):
             raise ValueError("a timer")
 
 
-@pytest.mark.parametrize("where", range(4), ids=["order", "bar", "fill", "timer"])
+@pytest.mark.parametrize("where", range(5), ids=["order", "bar", "fill", "timer", "amount"])
 def test_an_error_tells_the_same_place_and_time(market, where):
     told = []
     for is_flat in (False, True):

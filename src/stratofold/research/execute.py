@@ -281,7 +281,11 @@ def _is_symbol_by_text(raised: Exception) -> bool:
 def _is_past_the_grid(raised: Exception) -> bool:
     """Whether it was the decimal grid that could not hold an amount, not the strategy's own arithmetic."""
     frames = traceback.extract_tb(raised.__traceback__)
-    return isinstance(raised, OverflowError) and bool(frames) and Path(frames[-1].filename) == Path(grid.__file__)
+    if not isinstance(raised, OverflowError) or not frames:
+        return False
+    last = frames[-1]
+    is_written = not last.lineno or _ours(last.filename)  # in a text of its own a function has a number behind its name
+    return Path(last.filename) == Path(grid.__file__) or (is_written and last.name.startswith("_far_steps_"))
 
 
 def _words(raised: Exception) -> str:
@@ -302,8 +306,8 @@ class StrategyError(Setup):
 
 
 def _line(raised: Exception) -> str:
-    """The last line of the user's own code in the traceback."""
-    frames = [f for f in traceback.extract_tb(raised.__traceback__) if not _ours(f.filename)]
+    """The last line of the user's own code in the traceback; one of ours that was written among these has no number."""
+    frames = [f for f in traceback.extract_tb(raised.__traceback__) if f.lineno and not _ours(f.filename)]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 

@@ -129,7 +129,7 @@ def write_out(
     source = source_of(function)
     if source is None or function in w.stack or hasattr(function, "leaves_kernel"):
         return None
-    if source.is_users and function.__code__.co_filename != w.file:  # its lines would be another file's
+    if source.is_users and source.file != w.file:  # its lines would be another file's
         return None
     arguments = _bound(w, source, given, keywords)
     if arguments is None:
@@ -191,9 +191,10 @@ def alone(w: Writer, function: FunctionType, source: Source, arguments: dict[str
         frame = Frame(source, "", fixed)
         frame.kinds = {name: value.kind for name, value in arguments.items() if name not in source.stores}
         w.codes[function] = function.__code__
-        with w.apart(function, source.line) as lines:
+        line = source.line if source.file == w.file else 0
+        with w.apart(function, line) as lines:
             statements.write(w, source.body, frame)
-        w.functions.append((source.line, f"def {name}({', '.join(rest)}):", lines))
+        w.functions.append((line, f"def {name}({', '.join(rest)}):", lines))
         w.answers[name] = frame.result_kind
     texts = [value.text for name, value in arguments.items() if name not in fixed]
     return Value(f"{w.written[key]}({', '.join(texts)})", w.answers.get(w.written[key]))

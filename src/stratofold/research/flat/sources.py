@@ -42,6 +42,7 @@ class Source:
     def __init__(self, function: FunctionType) -> None:
         """Read and look through the function; raises Unfit."""
         self.function = function
+        self.file = function.__code__.co_filename
         self.line = function.__code__.co_firstlineno
         node = _tree(function.__code__)
         given = node.args

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def write(w: Writer, body: list[ast.stmt], frame: Frame) -> None:
     """Several statements."""
     for statement in body:
-        if not frame.is_inner or frame.source.is_users:
+        if frame.source.file == w.file:
             w.line = statement.lineno
         _WRITERS[type(statement)](w, statement, frame)
 

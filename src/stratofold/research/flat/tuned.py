@@ -203,11 +203,11 @@ def _bind(function: ast.FunctionDef) -> None:
 
 
 def with_origins(text: str, origins: list[int]) -> ast.Module:
-    """A text as a tree whose lines are those that it came from."""
+    """A text as a tree whose lines are those that it came from; 0 is none of the file."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if hasattr(node, "lineno"):
-            node.lineno = node.end_lineno = origins[node.lineno - 1] or 1  # type: ignore[attr-defined]
+            node.lineno = node.end_lineno = origins[node.lineno - 1]  # type: ignore[attr-defined]
     return tree
 
 
