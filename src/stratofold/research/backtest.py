@@ -9,6 +9,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from stratofold.errors import Setup
+from stratofold.fold.grid import STEPS_MAX
+from stratofold.market.instruments import currency_decimals
 from stratofold.research import seats
 from stratofold.research.execute import execute, seats_wanted
 from stratofold.research.outcome import outcome
@@ -65,7 +67,7 @@ def backtest(
     """
     check_strategy(strategy)
     options = Options(
-        cash=check_cash(cash),
+        cash=check_cash(cash, base),
         fees=fees,
         slippage=slippage,
         limits=limits,
@@ -100,8 +102,10 @@ def check_strategy(strategy: object) -> None:
         raise Setup("SF107", what, fix="pass the class itself: backtest(Crossover, data), not an instance")
 
 
-def check_cash(cash: Any) -> float:
-    """Raise Setup unless `cash` is a positive amount."""
-    if not isinstance(cash, (int, float)) or not 0 < cash < inf:
-        raise Setup("SF108", f"cash is {cash!r}", fix="start with a positive amount, such as cash=100_000")
+def check_cash(cash: Any, base: str) -> float:
+    """Raise Setup unless `cash` is a positive amount of `base` that money's decimal grid can hold."""
+    is_amount = isinstance(cash, (int, float)) and 0 < cash < inf
+    if not is_amount or cash > (most := STEPS_MAX / 10.0 ** currency_decimals(base)):
+        why = f"money is exact to its last decimal, up to {most:,.0f} {base}" if is_amount else ""
+        raise Setup("SF108", f"cash is {cash!r}", why=why, fix="start with a positive amount, such as cash=100_000")
     return float(cash)

@@ -117,7 +117,7 @@ def check(
     check_strategy(strategy)
     market = read(data, symbols=symbols, start=start, end=end, series=strategy.series)
     options = Options(
-        cash=check_cash(cash),
+        cash=check_cash(cash, "USD"),
         fees=fees,
         slippage=slippage,
         limits=limits,

@@ -243,6 +243,7 @@ def test_a_function_is_an_objective_and_a_failed_cell_is_told(market):
         ("SF107", "Above", {"length": [5, 9]}),
         ("SFS23", [], {"length": [5, 9]}),
         ("SF108", Above, {"length": [5, 9], "cash": -1.0}),
+        ("SF108", Above, {"length": [5, 9], "cash": 1e14}),
         ("SF210", Above, {"length": [5, 9], "windows": [("1980-01-01", "1981-01-01")]}),
     ],
 )

@@ -104,7 +104,7 @@ def sweep(
     _check_varied(spaces, each_symbol=each_symbol, windows=windows, costs=costs, many=len(strategies) > 1)
     samplers = [sampler_of(each, sampler, trials, seed, len(objectives)) for each in spaces]
     options = Options(
-        cash=check_cash(cash), fees=fees, slippage=slippage, limits=limits, latency=latency, volume_cap=volume_cap,
+        cash=check_cash(cash, base), fees=fees, slippage=slippage, limits=limits, latency=latency, volume_cap=volume_cap,
         borrow_rate=borrow_rate, risk_free=risk_free, grace_seconds=grace_seconds, base=base, queue=queue, artifacts=artifacts or {},
     )  # fmt: skip
     from stratofold.market.frames import read
