@@ -120,13 +120,19 @@ def _is_simple(engine: Engine, holding: Holding, room: int) -> bool:
         and ledger.symbol_count == 1
         and ledger.shorts == 0
         and (rests() or engine.venue.places[engine.bar.symbol].phases == 0)
-        and (tally.free == 0.0 if holding.quantity == 0.0 else ledger.watched == engine.bar.symbol)
+        and (_stands(engine) if holding.quantity == 0.0 else ledger.watched == engine.bar.symbol)
         and tally.last_steps > 0.0
         and _MUCH * tally.peak_steps < NEAR
         and tally.mean_equity_sum + room * (_MUCH * tally.peak_steps + abs(ledger.cash_steps[0])) < STEPS_MAX
         and abs(ledger.cash_steps[0]) < NEAR
         and abs(ledger.total_steps[0]) < NEAR
     )
+
+
+@often
+def _stands(engine: Engine) -> bool:
+    """Whether a session in which nothing is held has no excess return."""
+    return engine.tally.free == 0.0 and engine.book.ledger.marked_steps == engine.tally.last_steps
 
 
 @often
@@ -166,7 +172,6 @@ def is_quiet(
     """Whether bar `index` touches no order, and nobody acts on it, and it is alone in the session after `session`.
 
     Inside a session it is one of several of `session`.
-
     Where a strategy acts is not this function's to say: machine code answers for it as soon as it would change anything.
     """
     times = feed.time

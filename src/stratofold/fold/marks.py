@@ -2,7 +2,7 @@
 
 `leaves_kernel` says that a function needs the interpreter (it lengthens a table, or writes a sentence).  In machine
 code a call of it leaves the kernel; the event is then run again interpreted, where the function is ordinary Python.
-`soon`, `leaps`, `turns`, `rests`, `whole`, `is_float` and `is_other` are called, and only machine code makes anything of them that others could not say.
+`soon`, `leaps`, `turns`, `rests`, `is_float` and `is_other` are called, and only machine code makes anything of them that others could not say.
 """
 
 from array import array
@@ -82,11 +82,6 @@ def turns() -> bool:
 def rests() -> bool:
     """Whether an order may rest at the venue while bars pass; machine code knows of its strategy."""
     return True
-
-
-def whole(steps: float) -> int:
-    """Whole steps, at most 2**53 of them, as an int: machine code adds and compares eight of those at a time, in any order."""
-    return int(steps)
 
 
 def soon(numbers: "array[Any]", index: int) -> None:

@@ -71,8 +71,6 @@ def call(body: Body, node: ast.Call) -> Value:
         return number_value(body.unit.leaps == DAYS)
     if callee is marks.rests:
         return number_value(body.unit.rests)
-    if callee is marks.whole:
-        return Value(INT, body.value(f"fptosi double {arithmetic.as_float(body, arguments[0]).text} to i64"))
     if callee is marks.is_other:
         return _is_other(body, arguments)
     if isinstance(callee, FunctionType):
