@@ -29,6 +29,7 @@ FOUND = [
     ("csv file", b"time,price,size\n1709294400,1.0,\xff\xfe\n"),
     ("csv file", b"time,open,high,low,close,volume\n20000000000.0,1,1,1,1,1\n"),
     ("csv file", b"time,price,size\n1709294400,1.0\r0,1.0"),
+    ("csv file", b"time,open,high,low,close,volume\n1709294520000000000,0,12.0,13.0,11.02.0,12.0\n"),  # a date
 ]
 
 

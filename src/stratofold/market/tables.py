@@ -136,7 +136,7 @@ class PolarsTable(Table):
     def floats(self, position: int) -> Floats:
         """See `Table`."""
         column = self._columns[position]
-        values = column.to_numpy() if column.dtype.is_numeric() else np.asarray(column.to_list(), object)
+        values = column.to_numpy() if column.dtype.is_numeric() else np.asarray(_objects(column), object)
         return _as_floats(values, self.source, self.names[position])
 
     def times(self, position: int) -> RawTimes:
@@ -153,6 +153,14 @@ class PolarsTable(Table):
             return np.zeros(len(column), np.int64), (str(names[0]),)
         codes = column.replace_strict(names, list(range(len(names))), return_dtype=_int64())
         return codes.to_numpy(), tuple(str(name) for name in names)
+
+
+def _objects(column: Any) -> list[Any]:
+    """The values of a column as Python's own; dates before its first year or after its last as text."""
+    try:
+        return list(column.to_list())
+    except (ValueError, OverflowError):
+        return list(column.cast(str).to_list())
 
 
 def _in_64_bits(column: Any) -> Any:
