@@ -10,6 +10,8 @@ import pytest
 import stratofold
 from stratofold import DAY, Fees, Strategy, kernel, param
 from stratofold.fold.costs import Slippage
+from stratofold.fold.state import save
+from stratofold.fold.tally import Tally
 from stratofold.indicators import RSI, SMA, Donchian
 from stratofold.kernel import emit, leaps
 from stratofold.research.prepare import Options
@@ -346,6 +348,17 @@ def test_breakouts_and_large_positions_agree_inside_a_session(written):
     kernels_of(DonchianBreakout, market, [{"entry": entry, "leave": leave} for entry in (8, 40) for leave in (4, 19)])
     kernels_of(Crossover, market, [{**pair, "quantity": 0.0} for pair in PAIRS], slippage=Slippage(proportional=0.001))
     assert True in written
+
+
+def test_what_a_leap_writes_on_is_no_state():
+    """A state depends on values alone, and not on whether it was come to by leaps."""
+    tally = Tally(1, 1e6, array("d", [0.0]))
+    before = save(tally)
+    for name in ("lows", "marks", "sums"):
+        getattr(tally, name)[0] = 7.0
+    assert save(tally) == before
+    tally.shifted[0] = 7.0
+    assert save(tally) != before
 
 
 def bounds(lows, highs):

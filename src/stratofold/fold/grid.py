@@ -9,9 +9,8 @@ The ledger keeps amounts as whole numbers of *steps* (`to_steps`): their sums ne
 from stratofold.fold.marks import seldom
 
 STEPS_MAX = 9007199254740992.0  # 2**53: past it a double cannot hold every step
-ENDLESS = (
-    2.0**1023
-)  # nothing is so much: where infinity itself is asked about, machine code takes a dozen instructions more
+# Nothing is so much; where infinity itself is asked about, machine code takes a dozen instructions more.
+ENDLESS = 2.0**1023
 _PLAIN = 16777216.0  # 2**24: so many units are less than 2**51 steps of any grid, which have at most 8 decimals
 _ROUNDER = 4503599627370496.0  # 2**52: adding it leaves no room for a fraction, so the hardware rounds half-even
 NEAR = 2251799813685248.0  # 2**51: up to here one number does so for both signs,

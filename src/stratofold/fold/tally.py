@@ -78,6 +78,7 @@ class Tally:
     FIXED_IN_RUN = (
         "below", "exposed", "free", "is_dated", "lows", "marks", "risk_free", "shifted", "squared", "sums", "trips"
     )  # fmt: skip
+    CONTENT = ("lows", "marks", "sums")  # a leap's own, which it fills before it reads them (`fold.leap`): no state
     HOLDS_WITHIN = ("trips",)
     HOLDS_EIGHT = ("below", "exposed", "lows", "marks", "shifted", "squared", "sums")
 
@@ -105,7 +106,7 @@ class Tally:
         self.squared = array("d", _NOTHING)
         self.below = array("d", _NOTHING)
         self.exposed = array("d", _NOTHING)
-        self.sums = array("d", _NOTHING)  # these three are a leap's own (`fold.leap`)
+        self.sums = array("d", _NOTHING)
         self.lows = array("d", _NOTHING)
         self.marks = array("d", _NOTHING)
         self.shifted_sum: float = 0.0

@@ -93,9 +93,8 @@ class Block:
         self.before = b""  # what was packed
         self.is_stale = False  # whether the objects hold something newer
         self.images: dict[int, Piece] = {}  # lists that are packed as they were before, by id; who asks keeps them
-        self.asked: dict[
-            int, list[object]
-        ] = {}  # of which that is to be remembered, and is not forgotten by an interrupt
+        # Lists of which that is to be remembered, by id; an interrupt does not make it forgotten.
+        self.asked: dict[int, list[object]] = {}
         self.copies: list[tuple[array[Any], array[Any]]] = []
         self.kept: list[Any] = []
         self.groups: list[str] = []

@@ -158,9 +158,10 @@ class PolarsTable(Table):
 def _objects(column: Any) -> list[Any]:
     """The values of a column as Python's own; dates before its first year or after its last as text."""
     try:
-        return list(column.to_list())
+        values: list[Any] = column.to_list()
     except (ValueError, OverflowError):
-        return list(column.cast(str).to_list())
+        values = column.cast(str).to_list()
+    return values
 
 
 def _in_64_bits(column: Any) -> Any:
